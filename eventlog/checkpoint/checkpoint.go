@@ -1,0 +1,61 @@
+// Package checkpoint is where shards keep their durable state and the position it stands at. One suite
+// (eventlog/checkpoint/suite) runs over every Store.
+//
+// Two checkpoints of a shard are kept, in slots 0 and 1 in turn. A dashboard that changed is written at the next two
+// checkpoints, so each slot alone holds every dashboard as it was at that slot's checkpoint or later. A corrupt newest checkpoint
+// is passed over for the one before, from whose position the shard replays.
+package checkpoint
+
+import (
+	"errors"
+
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// ErrNone says that a shard has no whole checkpoint, or a dashboard no entry in it.
+var ErrNone = errors.New("no checkpoint")
+
+// ErrCorrupt says that bytes were found that do not match their checksum.
+var ErrCorrupt = errors.New("checkpoint corrupt")
+
+// Marker is the shard's own part of a checkpoint, written last: everything up to Position is in it.
+type Marker struct {
+	Position messages.Position
+	State    []byte // the shard's state: log time, the tenants' defaults
+}
+
+// Entry is one dashboard's part.
+type Entry struct {
+	Key      messages.Key
+	Position messages.Position // of the last record folded into State; may lie after the marker's
+	Summary  []byte            // what a listing shows, so that it need not decode State
+	State    []byte
+}
+
+// Store keeps the checkpoints of many shards. Calls for different shards may run at once; Get and List of a shard may
+// run while it is written.
+type Store interface {
+	// Load picks the shard's newest whole checkpoint, from which Get and List read until the next Commit. ErrNone
+	// where there never was one; ErrCorrupt where there was and none is whole. passedOver tells why a newer one was not taken.
+	Load(shard int) (m Marker, passedOver error, err error)
+	// Get is the dashboard's newest whole entry. If the newest is corrupt, the other slot's is given with
+	// ErrCorrupt joined to nil state never: err is ErrCorrupt only where no slot has a whole one.
+	Get(shard int, k messages.Key) (Entry, error)
+	// List calls yield with the summaries (no State) of one tenant's dashboards that begin with prefix and come after
+	// the name after, in order of name, until it returns false.
+	List(shard int, tenant, prefix, after string, yield func(Entry) bool) error
+	// Begin starts the shard's next checkpoint, in the slot of the older one. One at a time for each shard.
+	Begin(shard int) (Writer, error)
+	Close() error
+}
+
+// Writer writes one checkpoint. What it has written counts only after Commit.
+type Writer interface {
+	Put(e Entry) error
+	// Again copies the dashboard's entry of the checkpoint before into this one; it did not change since.
+	Again(k messages.Key) error
+	// Commit returns when the checkpoint is durable. Released is the position of the older of the two kept: nothing
+	// up to it is needed any more.
+	Commit(m Marker) (released messages.Position, err error)
+	Abort() error
+}

@@ -1,0 +1,72 @@
+// Package eventlog is the log: ordered, partitioned, durable, replayable records behind two small interfaces. One
+// suite (eventlog/suite) runs over every implementation.
+package eventlog
+
+import (
+	"context"
+	"errors"
+
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// Errors that every log gives.
+var (
+	ErrFull        = errors.New("storage full")     // nothing was stored: free space is below the reserve
+	ErrUnreachable = errors.New("log unreachable")  // stored or not is unknown
+	ErrTrimmed     = errors.New("position trimmed") // a reader's next record is no longer kept
+	ErrInUse       = errors.New("directory in use") // another process holds it
+	ErrTooLarge    = errors.New("record too large") // nothing was stored
+	ErrClosed      = errors.New("log closed")       //
+)
+
+// MaxRecordBytes is the largest payload a log takes.
+const MaxRecordBytes = 1 << 20
+
+// Entry is a record to be appended; the log gives position and append time.
+type Entry struct {
+	Kind      messages.Kind
+	Key       messages.Key
+	Partition int // where Key names no dashboard (ticks, tenant defaults); else the key decides
+	Payload   []byte
+}
+
+// Receipt tells where an entry was stored.
+type Receipt struct {
+	Partition int
+	Position  messages.Position // zero: not stored
+}
+
+// Appender takes entries into the log.
+type Appender interface {
+	// Append returns when every entry is durable or failed: receipts are in the order of entries, and err joins the
+	// reasons of those that were not stored. Entries of one call and one partition are stored together, in order, or
+	// not at all. Payloads are not kept. Any number of goroutines may call.
+	Append(ctx context.Context, entries []Entry) ([]Receipt, error)
+	// Partitions is the number of partitions, fixed when the log is made.
+	Partitions() int
+	// PartitionOf is the home of a dashboard's key.
+	PartitionOf(k messages.Key) int
+}
+
+// Reader reads one partition in order. One goroutine calls it.
+type Reader interface {
+	// Next returns at least one and at most limit records after those it returned before, and waits until there is
+	// one or ctx ends. Records and payloads are good until the next call. ErrTrimmed where records are gone that it
+	// has not returned.
+	Next(ctx context.Context, limit int) ([]messages.Record, error)
+	Close() error
+}
+
+// Log is an Appender that can be read.
+type Log interface {
+	Appender
+	// Read opens a reader of what lies after the position; the zero Position reads from the oldest record kept.
+	Read(partition int, after messages.Position) (Reader, error)
+	// Last is the position of the partition's newest record; zero where it never had one.
+	Last(ctx context.Context, partition int) (messages.Position, error)
+	// Release says that everything up to the position is in checkpoints: retention may drop it, and nothing after it.
+	Release(partition int, upTo messages.Position) error
+	// Err is why the log takes no entries at the moment (ErrFull, …), or nil.
+	Err() error
+	Close() error
+}

@@ -1,0 +1,107 @@
+// Package feed is the contract between owners and viewers of dashboards: an owner (actors.Host, or the far end of a
+// link) offers a Feed, a gateway holds it. Everything is asked for by version, so an answer may be lost, late or come
+// twice and nothing breaks.
+package feed
+
+import (
+	"context"
+	"errors"
+
+	"github.com/dashfeed/dashfeed/fold"
+	"github.com/dashfeed/dashfeed/messages"
+	"github.com/dashfeed/dashfeed/messages/cells"
+	"github.com/dashfeed/dashfeed/messages/wire"
+)
+
+// Errors of a feed.
+var (
+	ErrUnknown   = errors.New("dashboard has no record")
+	ErrNotInTime = errors.New("position not reached in time")
+	ErrStarting  = errors.New("shard is loading")
+	ErrClosed    = errors.New("feed closed")
+)
+
+// Update is what changed of one dashboard between two versions. It is shared by all who get it: nobody changes it.
+type Update struct {
+	cells.Update // every panel's cells, also those of the hidden panel Metrics
+	Key          messages.Key
+	Time         int64 // log time at To, ms
+	Watermark    int64 // ms; fold.NoTime where no event was accepted
+	Schema       wire.Schema
+	Metrics      int  // number of the panel of the newest value per metric; Schema ends before it unless a visible panel serves
+	Reset        bool // From is 0 though the viewer asked from a version of this epoch: tombstones were gone
+}
+
+// Viewer is told what changed; a gateway's mirror is one. Deliver must return soon and not call back into the feed.
+type Viewer interface {
+	Deliver(u *Update)
+}
+
+// Subscription is one viewer's interest in one dashboard, which keeps it awake.
+type Subscription interface {
+	// Ask asks once for what changed after the version. The answer comes by Deliver, as soon as the dashboard is
+	// beyond it in this epoch, or at once, from 0, where the epoch is another. A second Ask replaces an unanswered one. Not
+	// asking is how a viewer holds back: one answer an Ask.
+	Ask(epoch messages.Epoch, version uint64)
+	// Close ends the interest. No Deliver begins after it returns.
+	Close()
+}
+
+// Query is one reading of a dashboard.
+type Query struct {
+	Epoch     messages.Epoch // 0 with Since 0: from the beginning
+	Since     uint64
+	After     *After
+	Lists     bool // also the bounded lists of late and refused events
+	MustExist bool
+}
+
+// After waits until the fold has passed a position; the context bounds how long.
+type After struct {
+	Partition int
+	Position  messages.Position
+}
+
+// Reading is the answer to a Query.
+type Reading struct {
+	Update
+	Position   messages.Position // of the last record folded
+	Counters   fold.Counters
+	Late       []fold.Listed
+	Refused    []fold.Listed
+	Definition DefinitionInForce
+}
+
+// DefinitionInForce is the definition a dashboard folds by.
+type DefinitionInForce struct {
+	Canonical []byte // canonical JSON
+	Hash      string
+	Revision  uint64
+	Default   bool // the tenant's default; nobody defined this dashboard
+}
+
+// Summary is a line of a listing.
+type Summary struct {
+	Key     messages.Key
+	Title   string
+	Epoch   messages.Epoch
+	Version uint64
+	Time    int64
+	Panels  int
+}
+
+// Feed is what owners offer. Any number of goroutines may call it.
+type Feed interface {
+	// Subscribe opens a subscription; the dashboard need not have a record yet.
+	Subscribe(k messages.Key, v Viewer) (Subscription, error)
+	// Read reads once. ErrUnknown where the dashboard has no record; ErrNotInTime where ctx ended before After.
+	Read(ctx context.Context, k messages.Key, q Query) (Reading, error)
+	// List lists a tenant's dashboards with the prefix, after the name after, by name.
+	List(ctx context.Context, tenant, prefix, after string, limit int) ([]Summary, error)
+	// Default is the definition in force for a tenant's dashboards that have none of their own.
+	Default(ctx context.Context, k messages.Key) (DefinitionInForce, error)
+	// Ready is nil when every shard is live; else it says which are not.
+	Ready() error
+	// Lag is how far, in ms, the fold of the key's shard is behind the newest record of its log.
+	Lag(k messages.Key) int64
+}

@@ -1,0 +1,38 @@
+package fold
+
+// Counters are a dashboard's counters (docs/SEMANTICS.md, S18); part of the state. Always:
+//
+//	Records  = Accepted + Invalid + Future + Duplicates
+//	Accepted = Filtered + LateDropped + Folded, in every panel
+type Counters struct {
+	Records        uint64                  `json:"records"`
+	Accepted       uint64                  `json:"accepted"`
+	Invalid        uint64                  `json:"invalid"`
+	InvalidReasons map[string]uint64       `json:"invalid_reasons"` // missing, type, range, time, and the doors' reasons
+	Future         uint64                  `json:"future"`
+	Duplicates     uint64                  `json:"duplicates"`
+	Horizon        uint64                  `json:"horizon"`         // accepted events that could not be checked for duplicates any more
+	MetricsDropped uint64                  `json:"metrics_dropped"` // events of metrics beyond the newest-value cache's bound
+	SetAside       uint64                  `json:"set_aside"`       // records that made the fold panic; not in Records
+	Panels         map[string]PanelCounter `json:"panels"`          // by panel id
+}
+
+// PanelCounter counts what one panel did with the accepted events.
+type PanelCounter struct {
+	Accepted     uint64 `json:"accepted"`
+	Filtered     uint64 `json:"filtered"`
+	LateDropped  uint64 `json:"late_dropped"`
+	Folded       uint64 `json:"folded"`
+	LateAccepted uint64 `json:"late_accepted"`
+	Overflowed   uint64 `json:"overflowed"` // events folded into the overflow group
+	Unsampled    uint64 `json:"unsampled"`  // events beyond the 1,024 samples that increase and delta keep a group
+}
+
+// Listed is one entry of the bounded lists of late and refused events.
+type Listed struct {
+	ID       string `json:"id,omitempty"`
+	Time     int64  `json:"time"` // ms; 0 where the event's time could not be read
+	Metric   string `json:"metric"`
+	Reason   string `json:"reason"` // late, horizon; missing, type, range, time, future, panic, …
+	Position string `json:"position"`
+}

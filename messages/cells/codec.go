@@ -1,0 +1,122 @@
+package cells
+
+import (
+	"encoding/binary"
+	"errors"
+	"slices"
+)
+
+// errCorrupt is what Decode says of bytes that Append did not write.
+var errCorrupt = errors.New("cells: state is corrupt")
+
+// Append appends the set's canonical form: equal sets give equal bytes whatever way they were reached. All numbers
+// are uvarints, Start and End varints:
+//
+//	version floor next | n, n cells by number | n, n tombstones by removal
+//	cell: number revision panel start end len(group) group len(row) row born changed
+//	tombstone: number panel removed
+func (s *Set) Append(b []byte) []byte {
+	b = binary.AppendUvarint(b, s.version)
+	b = binary.AppendUvarint(b, s.floor)
+	b = binary.AppendUvarint(b, uint64(s.next))
+	b = binary.AppendUvarint(b, uint64(s.live))
+	for _, c := range s.Cells() {
+		b = binary.AppendUvarint(b, uint64(c.Number))
+		b = binary.AppendUvarint(b, uint64(c.Revision))
+		b = binary.AppendUvarint(b, uint64(c.Panel))
+		b = binary.AppendVarint(b, c.Start)
+		b = binary.AppendVarint(b, c.End)
+		b = appendString(b, string(c.Group))
+		b = appendString(b, string(c.Row))
+		b = binary.AppendUvarint(b, c.Born)
+		b = binary.AppendUvarint(b, c.Changed)
+	}
+	b = binary.AppendUvarint(b, uint64(len(s.tombstones)))
+	for _, t := range s.tombstones {
+		b = binary.AppendUvarint(b, uint64(t.Number))
+		b = binary.AppendUvarint(b, uint64(t.Panel))
+		b = binary.AppendUvarint(b, t.Removed)
+	}
+	return b
+}
+
+// Decode reads a set from the front of b and gives the rest.
+func Decode(b []byte) (*Set, []byte, error) {
+	d := decoder{b: b}
+	s := &Set{version: d.uvarint(), floor: d.uvarint(), next: uint32(d.uvarint())}
+	const leastCellBytes, leastTombstoneBytes = 9, 3
+	all := make([]Cell, 0, d.count(leastCellBytes))
+	for range cap(all) {
+		all = append(all, Cell{
+			Number: uint32(d.uvarint()), Revision: uint32(d.uvarint()), Panel: uint16(d.uvarint()),
+			Start: d.varint(), End: d.varint(), Group: Group(d.string()), Row: Row(d.string()),
+			Born: d.uvarint(), Changed: d.uvarint(),
+		})
+	}
+	s.tombstones = make([]Tombstone, 0, d.count(leastTombstoneBytes))
+	for range cap(s.tombstones) {
+		s.tombstones = append(s.tombstones, Tombstone{uint32(d.uvarint()), uint16(d.uvarint()), d.uvarint()})
+	}
+	if d.failed {
+		return nil, nil, errCorrupt
+	}
+	s.slots = slices.Grow(s.slots, len(all))
+	for _, c := range byChange(all) {
+		s.insert(c)
+	}
+	return s, d.b, nil
+}
+
+func appendString(b []byte, s string) []byte {
+	b = binary.AppendUvarint(b, uint64(len(s)))
+	return append(b, s...)
+}
+
+// decoder reads primitives and remembers that one could not be read.
+type decoder struct {
+	b      []byte
+	failed bool
+}
+
+func (d *decoder) uvarint() uint64 {
+	n, size := binary.Uvarint(d.b)
+	if size <= 0 {
+		d.fail()
+		return 0
+	}
+	d.b = d.b[size:]
+	return n
+}
+
+func (d *decoder) varint() int64 {
+	n, size := binary.Varint(d.b)
+	if size <= 0 {
+		d.fail()
+		return 0
+	}
+	d.b = d.b[size:]
+	return n
+}
+
+func (d *decoder) string() string {
+	n := d.uvarint()
+	if n > uint64(len(d.b)) {
+		d.fail()
+		return ""
+	}
+	s := string(d.b[:n])
+	d.b = d.b[n:]
+	return s
+}
+
+// count reads how many items follow, and refuses more than the bytes left can hold.
+func (d *decoder) count(leastBytes int) int {
+	n := d.uvarint()
+	if n > uint64(len(d.b)/leastBytes) {
+		d.fail()
+		return 0
+	}
+	return int(n)
+}
+
+func (d *decoder) fail() { d.failed, d.b = true, nil }

@@ -1,0 +1,33 @@
+package messages
+
+// Kind tells what a record holds.
+type Kind uint8
+
+// The kinds of record. Their numbers are stored in logs: never reuse one.
+const (
+	KindEvent      Kind = 1 // Payload is the event's JSON
+	KindDefinition Kind = 2 // Payload is a definition record's JSON; a Key without Dashboard sets the tenant's default
+	KindTick       Kind = 3 // no payload, no key: moves log time
+)
+
+// String names the kind.
+func (k Kind) String() string {
+	switch k {
+	case KindEvent:
+		return "event"
+	case KindDefinition:
+		return "definition"
+	case KindTick:
+		return "tick"
+	}
+	return "unknown"
+}
+
+// Record is one entry of the log, as a reader of its partition sees it.
+type Record struct {
+	Position Position
+	Append   int64 // append time, ms UTC, by the log's own clock
+	Kind     Kind
+	Key      Key
+	Payload  []byte
+}

@@ -1,0 +1,31 @@
+// Package wire is the client protocol: frames and their codecs.
+package wire
+
+// Schema tells a client how to read cells: Schema[i] describes the cells of panel number i.
+type Schema []Panel
+
+// Panel describes one panel of a dashboard.
+type Panel struct {
+	Panel    string    `json:"panel"`
+	Title    string    `json:"title"`
+	Window   Window    `json:"window"`
+	Keep     int       `json:"keep"`
+	GroupBy  []string  `json:"groupBy"` // never nil
+	Columns  []string  `json:"columns"`
+	Overflow *Overflow `json:"overflow,omitempty"` // set where keys were folded into the overflow group
+}
+
+// Window is a panel's window; exactly one of Tumbling, Hopping (with Every), Session, Count, Latest is set. Times in ms.
+type Window struct {
+	Tumbling int64 `json:"tumbling,omitempty"`
+	Hopping  int64 `json:"hopping,omitempty"`
+	Every    int64 `json:"every,omitempty"`
+	Session  int64 `json:"session,omitempty"`
+	Count    int64 `json:"count,omitempty"`
+	Latest   bool  `json:"latest,omitempty"`
+}
+
+// Overflow tells about the keys beyond max_groups. The cells of the overflow group have null in the place of the group.
+type Overflow struct {
+	Groups int64 `json:"groups"` // estimate of how many distinct keys overflowed
+}

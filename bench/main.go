@@ -1,0 +1,108 @@
+// Command bench measures the built binary through its public doors and prints what the project promises beside what it
+// found, with commit, duration and number of samples.
+//
+//	go run ./bench latency      POST to the frame at a WebSocket client
+//	go run ./bench dashboards   memory of 100,000 dashboards, awake and asleep
+//	go run ./bench sessions     memory of 10,000 idle plain sessions
+//	go run ./bench all
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/dashfeed/dashfeed/cmd/process"
+)
+
+// measurement is one thing measured; run prints its figures to w.
+type measurement struct {
+	name string
+	run  func(ctx context.Context, b *bench) error
+}
+
+var measurements = []measurement{
+	{"latency", latency},
+	{"dashboards", dashboards},
+	{"sessions", sessions},
+}
+
+// bench is what every measurement gets.
+type bench struct {
+	binary string
+	dir    string
+	out    io.Writer
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	err := run(ctx, os.Args[1:], os.Stdout)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, out io.Writer) error {
+	var names []string
+	for _, m := range measurements {
+		names = append(names, m.name)
+	}
+	if len(args) != 1 {
+		return fmt.Errorf("want one argument: %s or all", strings.Join(names, ", "))
+	}
+	dir, err := os.MkdirTemp("", "dashfeed-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	b := &bench{dir: dir, out: out}
+	if b.binary, err = process.Build(ctx, dir); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "commit %s  %s  %d cpus  %s\n", commit(ctx), runtime.Version(), runtime.NumCPU(), time.Now().UTC().Format(time.RFC3339))
+	found := false
+	for _, m := range measurements {
+		if args[0] == m.name || args[0] == "all" {
+			found = true
+			began := time.Now()
+			if err := m.run(ctx, b); err != nil {
+				return fmt.Errorf("%s: %w", m.name, err)
+			}
+			fmt.Fprintf(out, "%s took %s\n", m.name, time.Since(began).Round(time.Millisecond))
+		}
+	}
+	if !found {
+		return fmt.Errorf("no measurement %q: want %s or all", args[0], strings.Join(names, ", "))
+	}
+	return nil
+}
+
+// start runs a server on a data directory of its own.
+func (b *bench) start(ctx context.Context, name string, args ...string) (*process.Process, error) {
+	return process.Start(ctx, process.Config{Binary: b.binary, Data: b.dir + "/" + name, Args: args, Log: os.Stderr})
+}
+
+// figure prints one figure beside its target.
+func (b *bench) figure(name string, got, target float64, unit string) {
+	verdict := "reached"
+	if got > target {
+		verdict = "NOT reached"
+	}
+	fmt.Fprintf(b.out, "%-44s %10.2f %-4s target <= %g %s  %s\n", name, got, unit, target, unit, verdict)
+}
+
+func commit(ctx context.Context) string {
+	out, err := exec.CommandContext(ctx, "git", "describe", "--always", "--dirty").Output()
+	if err != nil {
+		return "unknown"
+	}
+	return strings.TrimSpace(string(out))
+}

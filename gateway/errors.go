@@ -1,0 +1,59 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"github.com/dashfeed/dashfeed/feed"
+	"github.com/dashfeed/dashfeed/messages/wire"
+)
+
+// The table of codes, with status, retry and meaning, is wire.Codes.
+
+// writeError answers with the protocol's error body. Whatever is not a *wire.Error is put in its terms by asError.
+func writeError(w http.ResponseWriter, err error) {
+	e := asError(err)
+	status := e.Code.Entry().Status
+	retryAfter(w, status, e.After)
+	writeJSON(w, status, struct {
+		Error *wire.Error `json:"error"`
+	}{e})
+}
+
+// retryAfter sets Retry-After, in whole seconds, on the statuses that carry it.
+func retryAfter(w http.ResponseWriter, status, afterMs int) {
+	switch status {
+	case http.StatusRequestEntityTooLarge, http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		w.Header().Set("Retry-After", strconv.Itoa(max(1, (afterMs+999)/1000)))
+	}
+}
+
+// asError puts the errors of a feed into the protocol's terms.
+func asError(err error) *wire.Error {
+	var e *wire.Error
+	switch {
+	case errors.As(err, &e):
+		return e
+	case errors.Is(err, feed.ErrUnknown):
+		return wire.Errorf(wire.CodeUnknownDashboard, "there is no such dashboard, or it may not be seen")
+	case errors.Is(err, feed.ErrNotInTime), errors.Is(err, context.DeadlineExceeded):
+		return wire.Errorf(wire.CodeNotInTime, "the position was not reached in time")
+	case errors.Is(err, feed.ErrStarting), errors.Is(err, feed.ErrClosed), errors.Is(err, context.Canceled):
+		return wire.Errorf(wire.CodeStarting, "the dashboard's shard is loading: try again")
+	}
+	return wire.Errorf(wire.CodeStaleOwner, "%v", err)
+}
+
+// writeJSON answers with a status and a value.
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		status, body = http.StatusInternalServerError, []byte(`{"error":{"code":1301,"message":"the answer does not marshal","retry":false,"after":0}}`)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(append(body, '\n')) // the client may have gone
+}

@@ -1,0 +1,239 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// Protocol is the WebSocket subprotocol with JSON frames; the other two are known and not spoken yet.
+const (
+	Protocol         = "dashfeed.v1.json"
+	ProtocolMsgpack  = "dashfeed.v1.msgpack"
+	ProtocolProtobuf = "dashfeed.v1.protobuf"
+)
+
+// Frame is one message of the protocol. Encode writes it with its type; the Parse functions give pointers.
+type Frame interface{ frameType() string }
+
+// Place is a place in a subscribe: epoch and view in hex, view optional.
+type Place struct {
+	Epoch   string `json:"epoch"`
+	Version uint64 `json:"version"`
+	View    string `json:"view,omitempty"`
+}
+
+// Tuple is a group as JSON carries it: one value a place of groupBy, nil where the label is missing.
+type Tuple []*string
+
+// Frames from the client.
+type (
+	// Connect gives the token that came neither by header nor by cookie.
+	Connect struct {
+		Token string `json:"token,omitempty"`
+	}
+	// Subscribe begins a subscription, or moves the one of the same view to Since.
+	Subscribe struct {
+		ID        int64    `json:"id"`
+		Tenant    string   `json:"tenant,omitempty"`
+		Dashboard string   `json:"dashboard"`
+		Since     *Place   `json:"since,omitempty"`
+		Panels    []string `json:"panels,omitempty"` // nil: all
+		Groups    []Tuple  `json:"groups,omitempty"` // nil: all; else exactly these
+		MaxRate   float64  `json:"maxRate,omitempty"`
+	}
+	// Set changes the rate of a subscription; its place is kept.
+	Set struct {
+		ID      int64    `json:"id"`
+		View    string   `json:"view"`
+		MaxRate *float64 `json:"maxRate"`
+	}
+	// Ack says how far views have been applied. The first ack of a view turns its credit on.
+	Ack struct {
+		Views map[string]uint64 `json:"views"`
+	}
+	// Refresh brings a new token.
+	Refresh struct {
+		ID    int64  `json:"id"`
+		Token string `json:"token"`
+	}
+	// Unsubscribe ends a subscription.
+	Unsubscribe struct {
+		ID   int64  `json:"id"`
+		View string `json:"view"`
+	}
+)
+
+// Frames from the server; Update is in update.go.
+type (
+	// Connected opens every session.
+	Connected struct {
+		PingEvery int64  `json:"pingEvery"` // ms
+		Limits    Limits `json:"limits"`
+	}
+	// Limits are what a session may do.
+	Limits struct {
+		Subscriptions int     `json:"subscriptions"`
+		FrameBytes    int     `json:"frameBytes"`
+		MaxRate       float64 `json:"maxRate"` // frames a second; 0: no cap
+		Unacked       int     `json:"unacked"` // updates of a view sent beyond its last ack, once it has acked
+	}
+	// Subscribed answers Subscribe and Set, and comes without id when the definition has changed.
+	Subscribed struct {
+		ID        int64   `json:"id,omitempty"`
+		Tenant    string  `json:"tenant,omitempty"` // absent: default
+		Dashboard string  `json:"dashboard"`
+		View      string  `json:"view"`
+		Rate      float64 `json:"rate"` // frames a second; 0: every flush
+		Resumed   bool    `json:"resumed"`
+		Schema    Schema  `json:"schema"`
+	}
+	// Gap says that what the client holds of the view is void: an update from 0 follows.
+	Gap struct {
+		View string `json:"view"`
+		Why  string `json:"why"` // one of Whys
+	}
+	// Status says how fresh the view is. A view is live until a status says otherwise.
+	Status struct {
+		View  string `json:"view"`
+		State string `json:"state"` // live, stale or moving
+		Lag   int64  `json:"lag"`   // ms of log time
+		Since *int64 `json:"since"` // ms; null while live
+	}
+	// Unsubscribed answers Unsubscribe: nothing of that view follows.
+	Unsubscribed struct {
+		ID   int64  `json:"id"`
+		View string `json:"view"`
+	}
+	// Refreshed answers Refresh.
+	Refreshed struct {
+		ID      int64    `json:"id"`
+		Expires int64    `json:"expires"` // seconds
+		Revoked []string `json:"revoked"` // views that ended
+	}
+	// ErrorFrame refuses the message of that id; 0 where it had none.
+	ErrorFrame struct {
+		ID int64 `json:"id,omitempty"`
+		Error
+	}
+	// Drain asks the client to come back in [After, After+Within) ms.
+	Drain struct {
+		After  int64 `json:"after"`
+		Within int64 `json:"within"`
+	}
+)
+
+// Why a gap was sent.
+const (
+	WhyRetention = "retention" // the place is older than the tombstones that are left
+	WhyEpoch     = "epoch"     // another history began
+	WhyOverflow  = "overflow"  // the server dropped what it held for this view
+	WhyAhead     = "ahead"     // the place lies beyond the server's
+	WhyLoss      = "loss"      // the log lost records
+)
+
+// The states of a view.
+const (
+	StateLive   = "live"
+	StateStale  = "stale"
+	StateMoving = "moving"
+)
+
+func (Connect) frameType() string      { return "connect" }
+func (Subscribe) frameType() string    { return "subscribe" }
+func (Set) frameType() string          { return "set" }
+func (Ack) frameType() string          { return "ack" }
+func (Refresh) frameType() string      { return "refresh" }
+func (Unsubscribe) frameType() string  { return "unsubscribe" }
+func (Connected) frameType() string    { return "connected" }
+func (Subscribed) frameType() string   { return "subscribed" }
+func (Update) frameType() string       { return "update" }
+func (Gap) frameType() string          { return "gap" }
+func (Status) frameType() string       { return "status" }
+func (Unsubscribed) frameType() string { return "unsubscribed" }
+func (Refreshed) frameType() string    { return "refreshed" }
+func (ErrorFrame) frameType() string   { return "error" }
+func (Drain) frameType() string        { return "drain" }
+
+// fromClient and fromServer make an empty frame of a type.
+var (
+	fromClient = map[string]func() Frame{
+		"connect":     func() Frame { return &Connect{} },
+		"subscribe":   func() Frame { return &Subscribe{} },
+		"set":         func() Frame { return &Set{} },
+		"ack":         func() Frame { return &Ack{} },
+		"refresh":     func() Frame { return &Refresh{} },
+		"unsubscribe": func() Frame { return &Unsubscribe{} },
+	}
+	fromServer = map[string]func() Frame{
+		"connected":    func() Frame { return &Connected{} },
+		"subscribed":   func() Frame { return &Subscribed{} },
+		"update":       func() Frame { return &Update{} },
+		"gap":          func() Frame { return &Gap{} },
+		"status":       func() Frame { return &Status{} },
+		"unsubscribed": func() Frame { return &Unsubscribed{} },
+		"refreshed":    func() Frame { return &Refreshed{} },
+		"error":        func() Frame { return &ErrorFrame{} },
+		"drain":        func() Frame { return &Drain{} },
+	}
+)
+
+// Encode is the frame's JSON, its type first.
+func Encode(f Frame) []byte {
+	body, err := json.Marshal(f)
+	if err != nil {
+		panic(fmt.Sprintf("wire: a %s frame does not marshal: %v", f.frameType(), err)) // structs of strings and numbers
+	}
+	b := make([]byte, 0, len(body)+24)
+	b = append(b, `{"type":"`...)
+	b = append(b, f.frameType()...)
+	b = append(b, '"')
+	if len(body) > 2 {
+		b = append(b, ',')
+	}
+	return append(b, body[1:]...)
+}
+
+// ParseRequest reads a frame from a client. The error is an *Error of code 1100 or 1103, whose ID is the message's
+// where it could be read.
+func ParseRequest(b []byte) (f Frame, id int64, err error) { return parse(b, fromClient) }
+
+// ParseFrame reads a frame from a server: *Connected, *Subscribed, *Update, *Gap, *Status, *Unsubscribed,
+// *Refreshed, *ErrorFrame or *Drain.
+func ParseFrame(b []byte) (Frame, error) {
+	if bytes.HasPrefix(b, updateHead) {
+		u := &Update{}
+		return u, u.UnmarshalJSON(b)
+	}
+	f, _, err := parse(b, fromServer)
+	return f, err
+}
+
+func parse(b []byte, known map[string]func() Frame) (Frame, int64, error) {
+	var head struct {
+		Type *string         `json:"type"`
+		ID   json.RawMessage `json:"id"`
+	}
+	if err := json.Unmarshal(b, &head); err != nil {
+		return nil, 0, Errorf(CodeBadMessage, "message is not a JSON object with a type: %v", err)
+	}
+	var id int64
+	_ = json.Unmarshal(head.ID, &id) // a bad id is refused below, with the other fields
+	if head.Type == nil {
+		return nil, id, Errorf(CodeBadMessage, "message has no \"type\"")
+	}
+	make, ok := known[*head.Type]
+	if !ok {
+		return nil, id, Errorf(CodeBadMessage, "message type %.40q is not known", *head.Type)
+	}
+	f := make()
+	if err := json.Unmarshal(b, f); err != nil {
+		var wrong *json.UnmarshalTypeError
+		if errors.As(err, &wrong) {
+			return nil, id, Errorf(CodeBadField, "%s: field %q cannot be a %s", *head.Type, wrong.Field, wrong.Value)
+		}
+		return nil, id, Errorf(CodeBadField, "%s: %v", *head.Type, err)
+	}
+	return f, id, nil
+}

@@ -1,0 +1,156 @@
+package wire
+
+import (
+	"cmp"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/dashfeed/dashfeed/messages"
+	"github.com/dashfeed/dashfeed/messages/cells"
+	"github.com/zeebo/xxh3"
+)
+
+// Projection is a view of a dashboard worked out against a schema: which panels and groups go to whom, under which
+// numbers. It is immutable.
+type Projection struct {
+	View   messages.View
+	Schema Schema // the view's panels; a cell's panel number on the wire is an index into it
+
+	panels []int32 // by the dashboard's panel number: the view's number, or -1
+	groups map[cells.Group]bool
+}
+
+// Project works a view out. panels nil means all of them; an id that the schema has not is an error and taken as
+// absent: the projection of the others comes with it. groups nil means all.
+func Project(k messages.Key, s Schema, panels []string, groups []Tuple) (*Projection, error) {
+	p := &Projection{panels: make([]int32, len(s))}
+	var unknown error
+	for _, id := range panels {
+		if !slices.ContainsFunc(s, func(q Panel) bool { return q.Panel == id }) {
+			unknown = Errorf(CodeBadField, "panel %.64q is not one of this dashboard's: %s", id, panelIDs(s))
+		}
+	}
+	for i, q := range s {
+		p.panels[i] = -1
+		if panels == nil || slices.Contains(panels, q.Panel) {
+			p.panels[i] = int32(len(p.Schema))
+			p.Schema = append(p.Schema, q)
+		}
+	}
+	if p.Schema == nil {
+		p.Schema = Schema{}
+	}
+	if groups != nil {
+		p.groups = make(map[cells.Group]bool, len(groups))
+		for _, t := range groups {
+			p.groups[t.Group()] = true
+		}
+	}
+	p.View = viewID(k, p.Schema, p.groups)
+	return p, unknown
+}
+
+// Group is the tuple's canonical form.
+func (t Tuple) Group() cells.Group {
+	var b []byte
+	for _, v := range t {
+		if v == nil {
+			b = cells.AppendGroupKey(b, "", false)
+			continue
+		}
+		b = cells.AppendGroupKey(b, *v, true)
+	}
+	return cells.Group(b)
+}
+
+// Panel is the view's number of a dashboard's panel; ok is false where the view has not got it.
+func (p *Projection) Panel(number uint16) (n int32, ok bool) {
+	if int(number) >= len(p.panels) || p.panels[number] < 0 {
+		return 0, false
+	}
+	return p.panels[number], true
+}
+
+// Has reports whether the view shows the cell.
+func (p *Projection) Has(c *cells.Cell) bool {
+	_, ok := p.Panel(c.Panel)
+	return ok && (p.groups == nil || p.groups[c.Group])
+}
+
+// Touched reports whether anything that changed in u shows in the view.
+func (p *Projection) Touched(u *cells.Update) bool {
+	for i := range u.Cells {
+		if p.Has(&u.Cells[i]) {
+			return true
+		}
+	}
+	for _, t := range u.Removed {
+		if _, ok := p.Panel(t.Panel); ok && t.Removed > u.From {
+			return true
+		}
+	}
+	return false
+}
+
+// viewID is the first 8 bytes of xxh3 over everything that makes two views differ, each part with its length.
+// Counts of overflow are left out: they move without making another view.
+func viewID(k messages.Key, s Schema, groups map[cells.Group]bool) messages.View {
+	b := appendPart(nil, k.Tenant)
+	b = appendPart(b, k.Dashboard)
+	b = binary.AppendUvarint(b, uint64(len(s)))
+	for _, q := range s {
+		w := q.Window
+		b = appendPart(b, q.Panel)
+		b = appendPart(b, q.Title)
+		b = appendPart(b, fmt.Sprint(w.Tumbling, w.Hopping, w.Every, w.Session, w.Count, w.Latest, q.Keep))
+		b = appendParts(b, q.GroupBy)
+		b = appendParts(b, q.Columns)
+	}
+	if groups == nil {
+		b = append(b, 0)
+	} else {
+		list := make([]cells.Group, 0, len(groups))
+		for g := range groups {
+			list = append(list, g)
+		}
+		slices.SortFunc(list, func(a, b cells.Group) int { return cmp.Compare(a, b) })
+		b = append(b, 1)
+		for _, g := range list {
+			b = appendPart(b, string(g))
+		}
+	}
+	v := messages.View(xxh3.Hash(b))
+	if v == 0 {
+		v = 1 // 0 means "not given"
+	}
+	return v
+}
+
+func appendPart(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+func appendParts(b []byte, ss []string) []byte {
+	b = binary.AppendUvarint(b, uint64(len(ss)))
+	for _, s := range ss {
+		b = appendPart(b, s)
+	}
+	return b
+}
+
+func panelIDs(s Schema) string {
+	var b []byte
+	for i, q := range s {
+		if i == 8 {
+			b = append(b, ", …"...)
+			break
+		}
+		if i > 0 {
+			b = append(b, ", "...)
+		}
+		b = strconv.AppendQuote(b, q.Panel)
+	}
+	return string(b)
+}

@@ -1,0 +1,93 @@
+package definition
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/expr-lang/expr"
+	"github.com/expr-lang/expr/types"
+	"github.com/expr-lang/expr/vm"
+
+	"github.com/dashfeed/dashfeed/messages/event"
+)
+
+// MaxFilterBytes is the longest source of a filter.
+const MaxFilterBytes = 4 << 10
+
+// maxFilterNodes bounds what a filter costs for each event.
+const maxFilterNodes = 500
+
+// FilterFunctions are the only functions of a filter: pure, the same everywhere, and none whose result can be much
+// larger than what it is given or depends on the order of a map.
+var FilterFunctions = []string{
+	"abs", "ceil", "floor", "round", "min", "max", "int", "float", "string",
+	"len", "lower", "upper", "trim", "trimPrefix", "trimSuffix", "hasPrefix", "hasSuffix", "indexOf", "lastIndexOf", "split",
+}
+
+// filterNames are what a filter can speak of. A label that is missing is nil, and so is metadata.
+var filterNames = types.Map{
+	"metric": types.String, "value": types.Float64, "time": types.Int64, "id": types.String,
+	"labels": types.TypeOf(map[string]any{}), "metadata": types.Any,
+}
+
+// Filter is a compiled filter. Any number of goroutines may use one.
+type Filter struct {
+	program *vm.Program
+	uses    filterUses
+	states  sync.Pool // of *filterState
+}
+
+// filterState is what one Match needs, to be used again by another.
+type filterState struct {
+	vm     vm.VM
+	env    map[string]any
+	labels map[string]any
+}
+
+// CompileFilter compiles an expression over filterNames that gives a bool.
+func CompileFilter(src string) (*Filter, error) {
+	if len(src) > MaxFilterBytes {
+		return nil, fmt.Errorf("%d bytes, at most %d are allowed", len(src), MaxFilterBytes)
+	}
+	guard := &filterGuard{}
+	options := []expr.Option{
+		expr.Env(filterNames), expr.AsBool(), expr.DisableAllBuiltins(), expr.DisableIfOperator(),
+		expr.MaxNodes(maxFilterNodes), expr.Patch(guard),
+	}
+	for _, name := range FilterFunctions {
+		options = append(options, expr.EnableBuiltin(name))
+	}
+	program, err := expr.Compile(src, options...)
+	switch {
+	case guard.refused != "": // the compiler's own words would be about what follows from it
+		return nil, errors.New(guard.refused)
+	case err != nil:
+		return nil, errors.New(firstLine(err))
+	}
+	f := &Filter{program: program, uses: guard.uses()}
+	f.states.New = func() any {
+		s := &filterState{env: map[string]any{}, labels: map[string]any{}}
+		s.env["labels"] = s.labels
+		return s
+	}
+	return f, nil
+}
+
+// Match reports whether the event passes. One on which the expression fails (it compares a label that is missing by
+// size, say) does not.
+func (f *Filter) Match(e *event.Event) bool {
+	s := f.states.Get().(*filterState)
+	f.uses.fill(s, e)
+	out, err := s.vm.Run(f.program, s.env)
+	pass, _ := out.(bool)
+	f.states.Put(s)
+	return err == nil && pass
+}
+
+// firstLine leaves out the drawing of the source below a compiler's message.
+func firstLine(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return line
+}

@@ -1,0 +1,131 @@
+package definition
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/expr-lang/expr/ast"
+
+	"github.com/dashfeed/dashfeed/messages/event"
+)
+
+// filterGuard walks an expression before it is compiled: it refuses what could cost without bound, and notes which
+// fields of an event are spoken of.
+type filterGuard struct {
+	refused string
+	names   []string // identifiers, each as often as it stands there
+	labels  []string // of labels.NAME and labels["NAME"]
+}
+
+// Visit looks at one node.
+func (g *filterGuard) Visit(node *ast.Node) {
+	switch n := (*node).(type) {
+	case *ast.IdentifierNode:
+		g.names = append(g.names, n.Value)
+		if n.Value == "$env" {
+			g.refuse("$env is not available")
+		}
+	case *ast.MemberNode:
+		if of, ok := n.Node.(*ast.IdentifierNode); ok && of.Value == "labels" {
+			if name, ok := n.Property.(*ast.StringNode); ok {
+				g.labels = append(g.labels, name.Value)
+			}
+		}
+	case *ast.BinaryNode:
+		g.binary(n)
+	case *ast.VariableDeclaratorNode, *ast.SequenceNode: // x + x, and that again, a hundred times over
+		g.refuse("variables (let, ;) are not available")
+	case *ast.PredicateNode, *ast.PointerNode:
+		g.refuse("predicates ({…}, #) are not available")
+	}
+}
+
+func (g *filterGuard) binary(n *ast.BinaryNode) {
+	switch n.Operator {
+	case "..":
+		g.refuse("ranges (..) are not available")
+	case "matches": // else every event would compile it
+		if _, ok := n.Right.(*ast.StringNode); !ok {
+			g.refuse("the pattern of matches must be written out")
+		}
+	}
+}
+
+func (g *filterGuard) refuse(what string) {
+	if g.refused == "" {
+		g.refused = what
+	}
+}
+
+func (g *filterGuard) uses() filterUses {
+	has := func(name string) bool { return slices.Contains(g.names, name) }
+	u := filterUses{metric: has("metric"), value: has("value"), time: has("time"), id: has("id"), metadata: has("metadata")}
+	mentions := 0
+	for _, name := range g.names {
+		if name == "labels" {
+			mentions++
+		}
+	}
+	u.allLabels = mentions > len(g.labels)
+	if !u.allLabels {
+		slices.Sort(g.labels)
+		u.labels = slices.Compact(g.labels)
+	}
+	return u
+}
+
+// filterUses are the fields that a filter needs of an event.
+type filterUses struct {
+	metric, value, time, id, metadata bool
+
+	labels    []string
+	allLabels bool
+}
+
+// fill puts an event into s. Strings that tend to repeat stay from the event before where they are equal, as copies:
+// the event's own may change under them.
+func (u *filterUses) fill(s *filterState, e *event.Event) {
+	if u.metric {
+		keep(s.env, "metric", e.Metric)
+	}
+	if u.value {
+		s.env["value"] = e.Value
+	}
+	if u.time {
+		s.env["time"] = e.Time
+	}
+	if u.id {
+		s.env["id"] = e.ID
+	}
+	if u.metadata {
+		s.env["metadata"] = decodeMetadata(e.Metadata)
+	}
+	for _, name := range u.labels {
+		if value, ok := e.Label(name); ok {
+			keep(s.labels, name, value)
+		} else {
+			delete(s.labels, name)
+		}
+	}
+	if u.allLabels {
+		clear(s.labels)
+		for _, l := range e.Labels {
+			s.labels[strings.Clone(l.Name)] = l.Value
+		}
+	}
+}
+
+func keep(m map[string]any, name, value string) {
+	if old, ok := m[name].(string); !ok || old != value {
+		m[name] = strings.Clone(value)
+	}
+}
+
+func decodeMetadata(text []byte) any {
+	var v any
+	if len(text) == 0 || json.Unmarshal(text, &v) != nil {
+		return nil
+	}
+	return v
+}

@@ -1,0 +1,61 @@
+package definition
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+)
+
+// Record is the payload of a definition record: who defined a dashboard (or, under a key without dashboard, a
+// tenant's default) how, for the how manieth time. A nil Definition takes the dashboard's own away.
+type Record struct {
+	Revision   uint64 // with Region it orders records of one dashboard: a lower pair than the one in force is ignored
+	Region     string
+	Source     string // the file it was applied from; "" where it came by the API
+	Definition *Definition
+}
+
+// Append appends the record's JSON:
+//
+//	{"revision":N,"region":"local","source":"","definition":{canonical}|null}
+func (r Record) Append(b []byte) []byte {
+	b = append(b, `{"revision":`...)
+	b = strconv.AppendUint(b, r.Revision, 10)
+	b = append(b, `,"region":`...)
+	b = appendJSONText(b, r.Region)
+	b = append(b, `,"source":`...)
+	b = appendJSONText(b, r.Source)
+	b = append(b, `,"definition":`...)
+	if r.Definition == nil {
+		b = append(b, "null"...)
+	} else {
+		b = append(b, r.Definition.Canonical()...)
+	}
+	return append(b, '}')
+}
+
+// ParseRecord reads what Append wrote.
+func ParseRecord(b []byte) (Record, error) {
+	var raw struct {
+		Revision   uint64          `json:"revision"`
+		Region     string          `json:"region"`
+		Source     string          `json:"source"`
+		Definition json.RawMessage `json:"definition"`
+	}
+	if err := json.Unmarshal(b, &raw); err != nil {
+		return Record{}, fmt.Errorf("definition record: %w", err)
+	}
+	r := Record{Revision: raw.Revision, Region: raw.Region, Source: raw.Source}
+	if raw.Definition == nil {
+		return Record{}, fmt.Errorf("definition record: %q is missing", "definition")
+	}
+	if string(raw.Definition) == "null" {
+		return r, nil
+	}
+	d, err := ParseCanonical(raw.Definition)
+	if err != nil {
+		return Record{}, fmt.Errorf("definition record: %w", err)
+	}
+	r.Definition = d
+	return r, nil
+}

@@ -1,0 +1,148 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/dashfeed/dashfeed/messages/wire"
+)
+
+const (
+	handshakeTimeout = 10 * time.Second
+	writeTimeout     = 10 * time.Second
+	quietAtFirst     = time.Minute // until connected tells how often the server pings
+	maxFrameBytes    = 256 << 20   // inflated; a snapshot of the largest dashboard is far below
+)
+
+// ClosedError says that the server closed the connection, and why. Codes of 4500 and above mean: do not come back.
+type ClosedError struct {
+	Code   int
+	Reason string
+}
+
+func (e *ClosedError) Error() string {
+	return fmt.Sprintf("connection closed by the server: %d %s", e.Code, e.Reason)
+}
+
+// connection is one WebSocket with the goroutine that reads it.
+type connection struct {
+	ws     *websocket.Conn
+	opened time.Time
+	frames chan wire.Frame // closed when nothing more comes
+	quit   chan struct{}
+	once   sync.Once
+	done   sync.WaitGroup
+	err    error // why reading ended; good after frames is closed
+}
+
+// connect opens a WebSocket.
+func (c *Client) connect(ctx context.Context) (*connection, error) {
+	d := websocket.Dialer{
+		NetDialContext:    c.options.DialContext,
+		HandshakeTimeout:  handshakeTimeout,
+		Subprotocols:      []string{wire.Protocol},
+		EnableCompression: true,
+	}
+	ws, response, err := d.DialContext(ctx, c.webSocket().String(), c.header())
+	if err != nil {
+		if errors.Is(err, websocket.ErrBadHandshake) {
+			body, _ := io.ReadAll(response.Body) // the dialer kept at most 1 KiB
+			return nil, answered(response.StatusCode, response.Header, body)
+		}
+		return nil, &UnreachableError{c.base.String(), err}
+	}
+	ws.SetReadLimit(maxFrameBytes)
+	conn := &connection{ws: ws, opened: time.Now(), frames: make(chan wire.Frame), quit: make(chan struct{})}
+	conn.done.Go(conn.readAll)
+	return conn, nil
+}
+
+// read is the channel of frames, or one that never speaks where there is no connection.
+func (c *connection) read() <-chan wire.Frame {
+	if c == nil {
+		return nil
+	}
+	return c.frames
+}
+
+// stable reports whether the connection lived long enough to forget the failures before it.
+func (c *connection) stable() bool { return time.Since(c.opened) >= stableAfter }
+
+func (c *connection) send(f wire.Frame) error {
+	c.ws.SetWriteDeadline(time.Now().Add(writeTimeout))
+	return c.ws.WriteMessage(websocket.TextMessage, wire.Encode(f))
+}
+
+// readAll passes on frames until the connection or its owner ends.
+func (c *connection) readAll() {
+	defer close(c.frames)
+	quiet := quietAtFirst
+	alive := func() { c.ws.SetReadDeadline(time.Now().Add(quiet)) }
+	c.ws.SetPingHandler(func(data string) error {
+		alive()
+		err := c.ws.WriteControl(websocket.PongMessage, []byte(data), time.Now().Add(writeTimeout))
+		if errors.Is(err, websocket.ErrCloseSent) {
+			return nil
+		}
+		return err
+	})
+	for {
+		alive()
+		_, b, err := c.ws.ReadMessage()
+		if err != nil {
+			c.err = closing(err)
+			return
+		}
+		f, err := wire.ParseFrame(b)
+		if err != nil {
+			continue // a message of a later protocol: unknown types are skipped
+		}
+		if hello, ok := f.(*wire.Connected); ok && hello.PingEvery > 0 {
+			quiet = 2*time.Duration(hello.PingEvery)*time.Millisecond + 5*time.Second
+		}
+		select {
+		case c.frames <- f:
+		case <-c.quit:
+			c.err = ErrSubscriptionClosed
+			return
+		}
+	}
+}
+
+// close ends the connection, joins its reader and says why reading ended. A nil connection is closed already.
+func (c *connection) close() error {
+	if c == nil {
+		return nil
+	}
+	c.once.Do(func() {
+		close(c.quit)
+		c.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseNormalClosure, ""), time.Now().Add(time.Second))
+		c.ws.Close()
+	})
+	c.done.Wait()
+	return c.err
+}
+
+func closing(err error) error {
+	var e *websocket.CloseError
+	if errors.As(err, &e) && e.Code != websocket.CloseAbnormalClosure {
+		return &ClosedError{e.Code, e.Text}
+	}
+	return fmt.Errorf("connection lost: %w", err)
+}
+
+// slotIn is when, within the slot that a drain gave, to come back.
+func slotIn(f *wire.Drain) time.Duration {
+	slot := time.Duration(f.After) * time.Millisecond
+	if f.Within > 0 {
+		slot += rand.N(time.Duration(f.Within) * time.Millisecond)
+	}
+	return slot
+}

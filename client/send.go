@@ -1,0 +1,196 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/klauspost/compress/gzip"
+)
+
+// compressAbove is the size from which a batch is worth compressing.
+const compressAbove = 4 << 10
+
+// appended is the door's answer to a batch.
+type appended struct {
+	Accepted     uint64            `json:"accepted"`
+	Refused      []refused         `json:"refused"`
+	RefusedCount uint64            `json:"refusedCount"`
+	Positions    map[string]string `json:"positions"` // partition → position of the last event in it
+}
+
+type refused struct {
+	Index   int    `json:"index"`
+	Reason  string `json:"reason"`
+	Message string `json:"message"`
+}
+
+// send sends one batch until it is stored or refused.
+func (p *Publisher) send(ctx context.Context, batch [][]byte) error {
+	if p.options.Patience > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, p.options.Patience)
+		defer cancel()
+	}
+	body := ndjson(batch)
+	for b := (backoff{}); ; {
+		a, err := p.client.appendBatch(ctx, p.options.Dashboard, body)
+		if err == nil {
+			p.count(a, batch)
+			return nil
+		}
+		after, again := retryable(err)
+		if !again {
+			return p.split(ctx, batch, err)
+		}
+		wait := b.next(after)
+		if p.options.Retried != nil {
+			p.options.Retried(b.attempts, wait, err)
+		}
+		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < wait {
+			return err
+		}
+		if pause(ctx, wait) != nil {
+			return err
+		}
+		p.retries.Add(1)
+	}
+}
+
+// split sends a batch that is too big for the server in halves.
+func (p *Publisher) split(ctx context.Context, batch [][]byte, err error) error {
+	var e *Error
+	if !errors.As(err, &e) || e.Status != http.StatusRequestEntityTooLarge {
+		return err
+	}
+	if len(batch) == 1 {
+		p.count(appended{Refused: []refused{{Reason: "too_large", Message: e.Message}}, RefusedCount: 1}, batch)
+		return nil
+	}
+	half := len(batch) / 2
+	if err := p.send(ctx, batch[:half]); err != nil {
+		return err
+	}
+	return p.send(ctx, batch[half:])
+}
+
+func (p *Publisher) count(a appended, batch [][]byte) {
+	p.accepted.Add(a.Accepted)
+	p.refused.Add(max(a.RefusedCount, uint64(len(a.Refused))))
+	if p.options.Refused == nil {
+		return
+	}
+	for _, r := range a.Refused {
+		if r.Index >= 0 && r.Index < len(batch) {
+			p.options.Refused(Refusal{batch[r.Index], r.Reason, r.Message})
+		}
+	}
+}
+
+// retryable tells whether the same request may do better later, and when.
+func retryable(err error) (after time.Duration, again bool) {
+	var unreachable *UnreachableError
+	if errors.As(err, &unreachable) {
+		return 0, !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
+	}
+	var e *Error
+	if errors.As(err, &e) {
+		return e.After, e.Retry || e.Status == http.StatusTooManyRequests || e.Status == http.StatusServiceUnavailable
+	}
+	return 0, false
+}
+
+// ndjson is the batch as a body: a line an event.
+func ndjson(batch [][]byte) []byte {
+	size := 0
+	for _, payload := range batch {
+		size += len(payload) + 1
+	}
+	body := make([]byte, 0, size)
+	for _, payload := range batch {
+		start := len(body)
+		body = append(body, payload...)
+		for i, c := range body[start:] { // pretty-printed events: a line break is only space in JSON
+			if c == '\n' || c == '\r' {
+				body[start+i] = ' '
+			}
+		}
+		body = append(body, '\n')
+	}
+	return body
+}
+
+// appendBatch posts one batch. A batch of which every event was refused is an answer like any other.
+func (c *Client) appendBatch(ctx context.Context, dashboard string, body []byte) (appended, error) {
+	query := url.Values{}
+	if dashboard != "" {
+		query.Set("dashboard", dashboard)
+	}
+	h := c.header()
+	h.Set("Content-Type", "application/x-ndjson")
+	if len(body) >= compressAbove {
+		body = compressed(body)
+		h.Set("Content-Encoding", "gzip")
+	}
+	status, header, answer, err := c.do(ctx, http.MethodPost, c.address("/v1/events", query), h, body)
+	if err != nil {
+		return appended{}, err
+	}
+	var a appended
+	err = json.Unmarshal(answer, &a)
+	if status == http.StatusAccepted {
+		if err != nil {
+			return a, fmt.Errorf("read the answer to events: %w", err)
+		}
+		return a, nil
+	}
+	if status == http.StatusBadRequest && err == nil && len(a.Refused) > 0 {
+		return a, nil
+	}
+	return a, answered(status, header, answer)
+}
+
+func compressed(body []byte) []byte {
+	var b bytes.Buffer
+	w, _ := gzip.NewWriterLevel(&b, gzip.BestSpeed)
+	w.Write(body)
+	w.Close()
+	return b.Bytes()
+}
+
+// maxAnswerBytes bounds what one HTTP answer may hold.
+const maxAnswerBytes = 256 << 20
+
+// do makes one request and reads its answer whole.
+func (c *Client) do(ctx context.Context, method string, address *url.URL, header http.Header, body []byte) (int, http.Header, []byte, error) {
+	request, err := http.NewRequestWithContext(ctx, method, address.String(), bytes.NewReader(body))
+	if err != nil {
+		return 0, nil, nil, err
+	}
+	request.Header = header
+	response, err := c.http.Do(request)
+	if err != nil {
+		return 0, nil, nil, &UnreachableError{c.base.String(), reason(err)}
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(response.Body, maxAnswerBytes))
+	if err != nil {
+		return 0, nil, nil, &UnreachableError{c.base.String(), err}
+	}
+	return response.StatusCode, response.Header, answer, nil
+}
+
+// reason takes the method and address off an HTTP error: UnreachableError says where.
+func reason(err error) error {
+	var e *url.Error
+	if errors.As(err, &e) {
+		return e.Err
+	}
+	return err
+}

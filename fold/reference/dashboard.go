@@ -1,0 +1,333 @@
+package reference
+
+import (
+	"math"
+	"slices"
+)
+
+// Never is the watermark before the first accepted event.
+const Never = math.MinInt64
+
+// Bounds of the lists and of the newest value of each metric.
+const (
+	MaxListed  = 100
+	MaxMetrics = 1000
+	MaxIDs     = 100_000
+	MaxRanges  = 1024
+	MaxSamples = 1024
+)
+
+// Dashboard folds the records of one dashboard.
+type Dashboard struct {
+	definition Definition
+	revision   uint64
+	region     string
+
+	version uint64
+	breaks  int
+	history // what a definition with reset begins anew
+	serials int
+}
+
+// history is everything but the definition and the count of steps.
+type history struct {
+	watermark    int64 // W
+	lastLogTime  int64 // L
+	greatestTime int64 // M
+	any          bool  // an event was accepted: L and M mean something
+	purgedUpTo   int64 // windows that end here or before take nothing any more
+	forgottenTo  int64 // events before this can't be checked for copies any more
+
+	ids       map[string]remembered
+	idFloor   int64
+	sequences map[string]map[uint64]bool
+	seqFloor  map[string]uint64
+
+	panels   []*panel
+	metrics  []*metric
+	counters Counters
+	late     []Listed
+	refused  []Listed
+}
+
+type metric struct {
+	name   string
+	newest arrival
+	serial int
+}
+
+// arrival is an accepted event with its place in the order of the log.
+type arrival struct {
+	*Event
+	time  int64
+	order uint64
+}
+
+// New is a dashboard without records.
+func New(d Definition) *Dashboard {
+	r := &Dashboard{}
+	r.definition = d
+	r.begin()
+	return r
+}
+
+func (d *Dashboard) begin() {
+	d.history = history{
+		watermark: Never, purgedUpTo: Never, forgottenTo: Never, idFloor: Never,
+		ids: map[string]remembered{}, sequences: map[string]map[uint64]bool{}, seqFloor: map[string]uint64{},
+		counters: newCounters(),
+	}
+	for i := range d.definition.Panels {
+		d.addPanel(d.definition.Panels[i])
+	}
+}
+
+func (d *Dashboard) addPanel(p Panel) {
+	d.panels = append(d.panels, &panel{Panel: p, dashboard: d, overflowed: map[string]bool{}})
+}
+
+// Version is how many steps were taken.
+func (d *Dashboard) Version() uint64 { return d.version }
+
+// Breaks is how many epochs were begun.
+func (d *Dashboard) Breaks() int { return d.breaks }
+
+// Watermark is W, or Never.
+func (d *Dashboard) Watermark() int64 { return d.watermark }
+
+// Late is the list of late events, oldest first.
+func (d *Dashboard) Late() []Listed { return d.late }
+
+// Refused is the list of refused records, oldest first.
+func (d *Dashboard) Refused() []Listed { return d.refused }
+
+// Event folds an event's record.
+func (d *Dashboard) Event(at At, e *Event) {
+	d.step(at)
+	d.counters.Records++
+	t, reason := timeOf(at, e)
+	if bad := valueReason(e); bad != "" {
+		reason = bad
+	}
+	switch {
+	case reason != "":
+		d.counters.Invalid++
+		d.counters.Reasons[reason]++
+		d.refuse(Listed{e.ID, t, e.Metric, reason, at.Position})
+	case t > at.LogTime+d.definition.MaxFuture:
+		d.counters.Future++
+		d.refuse(Listed{e.ID, t, e.Metric, "future", at.Position})
+	default:
+		d.judge(at, arrival{e, t, d.version})
+	}
+}
+
+// timeOf is the event's time in ms; reason says why there is none (S4, S19).
+func timeOf(at At, e *Event) (t int64, reason string) {
+	switch e.TimeStatus {
+	case Good:
+		return e.Time, ""
+	case Missing:
+		return at.Append, ""
+	}
+	return 0, "time"
+}
+
+func valueReason(e *Event) string {
+	switch {
+	case e.ValueStatus == Missing:
+		return "missing"
+	case e.ValueStatus == WrongType:
+		return "type"
+	case e.ValueStatus == OutOfRange || math.IsNaN(e.Value) || math.IsInf(e.Value, 0):
+		return "range"
+	}
+	return ""
+}
+
+// judge takes an event that is valid and not from the future.
+func (d *Dashboard) judge(at At, a arrival) {
+	copied, unchecked := d.seenBefore(a)
+	if copied {
+		d.counters.Duplicates++
+		return
+	}
+	d.counters.Accepted++
+	late := false
+	if unchecked {
+		d.counters.Horizon++
+	} else {
+		d.remember(a)
+		d.newestOfMetric(a)
+	}
+	for _, p := range d.panels {
+		p.counter.Accepted++
+		switch {
+		case unchecked:
+			p.counter.LateDropped++
+		case p.Filter != nil && !p.Filter(a.Event, a.time):
+			p.counter.Filtered++
+		case p.fold(a):
+			p.counter.Folded++
+		default:
+			p.counter.LateDropped++
+			late = true
+		}
+	}
+	if unchecked {
+		d.listLate(Listed{a.ID, a.time, a.Metric, "horizon", at.Position})
+	} else if late {
+		d.listLate(Listed{a.ID, a.time, a.Metric, "late", at.Position})
+	}
+	d.moved(at, a.time)
+}
+
+// moved moves W, L and M by an accepted event, and then the windows by W.
+func (d *Dashboard) moved(at At, t int64) {
+	d.watermark = max(d.watermark, min(t, at.Append)-d.definition.Bound)
+	d.lastLogTime = at.LogTime
+	d.greatestTime = max(d.greatestTime, t)
+	if !d.any {
+		d.greatestTime = t
+	}
+	d.any = true
+	d.obeyWatermark()
+}
+
+// obeyWatermark makes final, purges and forgets what W has passed.
+func (d *Dashboard) obeyWatermark() {
+	if d.watermark == Never {
+		return
+	}
+	d.purgedUpTo = max(d.purgedUpTo, d.watermark-d.definition.Lateness)
+	d.forgottenTo = max(d.forgottenTo, d.watermark-d.definition.Horizon)
+	d.forgetIDs()
+	for _, p := range d.panels {
+		p.finish(func(end int64) bool { return d.watermark >= end })
+		p.leave()
+	}
+}
+
+// Advance applies the deadlines up to a log time, one instant after another (S2).
+func (d *Dashboard) Advance(logTime int64) {
+	for {
+		instant, any := d.nextDeadline()
+		if !any || instant > logTime {
+			return
+		}
+		changed := false
+		for _, p := range d.panels {
+			if p.finish(func(end int64) bool { return d.deadline(end) == instant }) {
+				changed = true
+			}
+		}
+		if changed {
+			d.version++
+		}
+	}
+}
+
+// deadline is the log time at which a window with that end becomes final by idling.
+func (d *Dashboard) deadline(end int64) int64 {
+	return d.lastLogTime + d.definition.Idle + max(0, end-d.greatestTime)
+}
+
+func (d *Dashboard) nextDeadline() (instant int64, any bool) {
+	if d.definition.Idle == 0 || !d.any {
+		return 0, false
+	}
+	for _, p := range d.panels {
+		for _, w := range p.windows {
+			if !w.final && w.timed() && (!any || d.deadline(w.end) < instant) {
+				instant, any = d.deadline(w.end), true
+			}
+		}
+	}
+	return instant, any
+}
+
+// Malformed folds a record that is no event.
+func (d *Dashboard) Malformed(at At, reason string) {
+	d.step(at)
+	d.counters.Records++
+	d.counters.Invalid++
+	d.counters.Reasons[reason]++
+	d.refuse(Listed{Reason: reason, Position: at.Position})
+}
+
+// SetAside is a record that made the fold panic.
+func (d *Dashboard) SetAside(at At, metric string) {
+	d.step(at)
+	d.counters.SetAside++
+	d.refuse(Listed{Metric: metric, Reason: "panic", Position: at.Position})
+	d.breaks++
+}
+
+// Define folds a definition record.
+func (d *Dashboard) Define(at At, revision uint64, region string, def Definition) {
+	d.step(at)
+	if revision < d.revision || revision == d.revision && region < d.region {
+		return
+	}
+	d.revision, d.region = revision, region
+	d.breaks++
+	old := d.panels
+	d.definition = def
+	if def.Reset {
+		d.begin()
+		return
+	}
+	d.panels = nil
+	for _, p := range def.Panels {
+		i := slices.IndexFunc(old, func(o *panel) bool { return o.Panel.sameQuery(p) })
+		if i < 0 {
+			d.addPanel(p)
+			continue
+		}
+		old[i].Panel = p
+		d.panels = append(d.panels, old[i])
+		old[i].leave()
+	}
+	d.obeyWatermark()
+}
+
+// step begins a step: what was due before the record is done first.
+func (d *Dashboard) step(at At) {
+	d.Advance(at.LogTime)
+	d.version++
+	if d.version == 1 {
+		d.breaks++
+	}
+}
+
+func (d *Dashboard) newestOfMetric(a arrival) {
+	for _, m := range d.metrics {
+		if m.name == a.Metric {
+			if d.before(m.newest, a) {
+				m.newest = a
+			}
+			return
+		}
+	}
+	if len(d.metrics) == MaxMetrics {
+		d.counters.MetricsDropped++
+		return
+	}
+	d.metrics = append(d.metrics, &metric{a.Metric, a, d.serial()})
+}
+
+// before reports whether a comes before b in the order of S7.
+func (d *Dashboard) before(a, b arrival) bool {
+	if a.time != b.time {
+		return a.time < b.time
+	}
+	if d.definition.TieByID && a.ID != b.ID {
+		return a.ID < b.ID
+	}
+	return a.order < b.order
+}
+
+func (d *Dashboard) serial() int {
+	d.serials++
+	return d.serials
+}

@@ -1,0 +1,98 @@
+package reference
+
+import "slices"
+
+// remembered is the first arrival of an id.
+type remembered struct {
+	time  int64
+	order uint64
+}
+
+// seenBefore tells whether the event is a copy, or, failing that, whether that can't be known any more (S6).
+func (d *Dashboard) seenBefore(a arrival) (copied, unchecked bool) {
+	switch d.definition.By {
+	case "id":
+		if a.ID == "" {
+			return false, false
+		}
+		if _, there := d.ids[a.ID]; there {
+			return true, false
+		}
+		return false, a.time < d.forgottenTo || a.time <= d.idFloor && d.idFloor != Never
+	case "producer":
+		if a.Producer == "" || !a.HasSequence {
+			return false, false
+		}
+		if d.sequences[a.Producer][a.Sequence] {
+			return true, false
+		}
+		floor, any := d.seqFloor[a.Producer]
+		return false, any && a.Sequence <= floor
+	}
+	return false, false
+}
+
+// remember keeps what tells copies of a by, and forgets at the bounds.
+func (d *Dashboard) remember(a arrival) {
+	switch {
+	case d.definition.By == "id" && a.ID != "":
+		d.ids[a.ID] = remembered{a.time, a.order}
+		if len(d.ids) > MaxIDs {
+			d.dropLowestID()
+		}
+	case d.definition.By == "producer" && a.Producer != "" && a.HasSequence:
+		if d.sequences[a.Producer] == nil {
+			d.sequences[a.Producer] = map[uint64]bool{}
+		}
+		d.sequences[a.Producer][a.Sequence] = true
+		d.closeLowestHole(a.Producer)
+	}
+}
+
+func (d *Dashboard) dropLowestID() {
+	lowest, found := "", false
+	for id, r := range d.ids {
+		l := d.ids[lowest]
+		if !found || r.time < l.time || r.time == l.time && r.order < l.order {
+			lowest, found = id, true
+		}
+	}
+	d.idFloor = max(d.idFloor, d.ids[lowest].time)
+	delete(d.ids, lowest)
+}
+
+// forgetIDs forgets the ids that W has left behind by more than the horizon.
+func (d *Dashboard) forgetIDs() {
+	for id, r := range d.ids {
+		if r.time < d.forgottenTo {
+			delete(d.ids, id)
+		}
+	}
+}
+
+func (d *Dashboard) closeLowestHole(producer string) {
+	var seen []uint64
+	for s := range d.sequences[producer] {
+		if floor, any := d.seqFloor[producer]; !any || s > floor {
+			seen = append(seen, s)
+		}
+	}
+	slices.Sort(seen)
+	ranges, lowestHoleEnd := 0, uint64(0)
+	_, closed := d.seqFloor[producer]
+	if closed {
+		ranges = 1
+	}
+	for i, s := range seen {
+		if i == 0 && closed && s == d.seqFloor[producer]+1 || i > 0 && s == seen[i-1]+1 {
+			continue
+		}
+		ranges++
+		if ranges == 2 {
+			lowestHoleEnd = s - 1
+		}
+	}
+	if ranges > MaxRanges {
+		d.seqFloor[producer] = lowestHoleEnd
+	}
+}

@@ -1,0 +1,180 @@
+package event
+
+// Decoder reads events. It may be used again and again, by one goroutine at a time.
+type Decoder struct {
+	seen   uint32 // a bit for each field that the event has
+	fields [fieldCount]span
+	labels []rawLabel
+	many   bool // more than MaxLabels names
+
+	scratch []byte // texts that are not in the payload as such
+}
+
+// field is a name that an event may use for one of its fields.
+type field uint8
+
+const (
+	fieldID field = iota
+	fieldTenant
+	fieldDashboard
+	fieldDashboardSnake
+	fieldDashboardCamel
+	fieldMetric
+	fieldMetricSnake
+	fieldMetricCamel
+	fieldValue
+	fieldTime
+	fieldTimestamp
+	fieldTs
+	fieldLabels
+	fieldDims
+	fieldMetadata
+	fieldProducer
+	fieldSequence
+	fieldCount // also: a name that means nothing
+)
+
+// names of the fields, for messages.
+var names = [fieldCount]string{
+	"id", "tenant", "dashboard", "dashboard_id", "dashboardId", "metric", "metric_name", "metricName", "value", "time",
+	"timestamp", "ts", "labels", "dims", "metadata", "producer", "sequence",
+}
+
+// The spellings of one field.
+const (
+	spellingsDashboard = 1<<fieldDashboard | 1<<fieldDashboardSnake | 1<<fieldDashboardCamel
+	spellingsMetric    = 1<<fieldMetric | 1<<fieldMetricSnake | 1<<fieldMetricCamel
+	spellingsTime      = 1<<fieldTime | 1<<fieldTimestamp | 1<<fieldTs
+	spellingsLabels    = 1<<fieldLabels | 1<<fieldDims
+)
+
+// span is where a field's value lies in the payload. A repeated field overwrites it, so that only the last is judged.
+type span struct {
+	start, end int32
+	plain      bool // of a string: its text stands for itself
+}
+
+// Decode reads one event object as the log holds it; e's label slice is used again. The error is a *Refusal, and e is
+// then of no use. An event that names no dashboard, or no tenant, is let through with "": a record's key is the truth,
+// and a door has Route for it. Values and times that are not what they should be are not refused but marked by
+// their status: the dashboard judges them.
+//
+// What the protocol leaves open: a field counts as given even where it is null (ambiguous_field), and is else taken as
+// missing where it is null. An id or producer is a string or, by its JSON text, a number. Times and sequences are
+// numbers whose value is whole, however written (1e3, 5.0).
+func (d *Decoder) Decode(payload []byte, e *Event) error {
+	if len(payload) > MaxBytes {
+		return refusedBytes
+	}
+	d.seen, d.scratch = 0, d.scratch[:0]
+	i := skipSpace(payload, 0)
+	if i == len(payload) {
+		return refusedEmpty
+	}
+	object := payload[i] == '{'
+	if object {
+		i = d.scanFields(payload, i)
+	} else {
+		i = skipValue(payload, i, MaxNesting)
+	}
+	if i >= 0 {
+		if i = skipSpace(payload, i); i < len(payload) {
+			i = ^i
+		}
+	}
+	switch {
+	case i == tooDeep:
+		return refusedNesting
+	case i < 0:
+		return refuse(ReasonMalformed, "%s", syntax(payload, i))
+	case !object:
+		return refusedNoObject
+	}
+	if r := d.judge(payload, e); r != nil {
+		return r
+	}
+	return nil
+}
+
+// scanFields notes where the values of the object at i lie.
+func (d *Decoder) scanFields(b []byte, i int) int {
+	i = skipSpace(b, i+1)
+	if i < len(b) && b[i] == '}' {
+		return i + 1
+	}
+	for {
+		name, plain, value := scanName(b, i)
+		if value < 0 {
+			return value
+		}
+		if !plain {
+			name = []byte(d.text(name, false)) // nobody writes field names with escapes
+		}
+		if i = d.scanField(b, value, fieldOf(name)); i < 0 {
+			return i
+		}
+		var more bool
+		if i, more = scanNext(b, i); !more {
+			return i
+		}
+	}
+}
+
+// scanField reads the value at i into the field's span.
+func (d *Decoder) scanField(b []byte, i int, f field) (end int) {
+	const room = MaxNesting - 1
+	var plain bool
+	switch {
+	case i < len(b) && b[i] == '"':
+		end, plain = scanString(b, i)
+	case i < len(b) && b[i] == '{' && (f == fieldLabels || f == fieldDims):
+		end = d.scanLabels(b, i, room-1)
+	default:
+		end = skipValue(b, i, room)
+	}
+	if end >= 0 && f != fieldCount {
+		d.seen |= 1 << f
+		d.fields[f] = span{start: int32(i), end: int32(end), plain: plain}
+	}
+	return end
+}
+
+func fieldOf(name []byte) field {
+	switch string(name) {
+	case "id":
+		return fieldID
+	case "tenant":
+		return fieldTenant
+	case "dashboard":
+		return fieldDashboard
+	case "dashboard_id":
+		return fieldDashboardSnake
+	case "dashboardId":
+		return fieldDashboardCamel
+	case "metric":
+		return fieldMetric
+	case "metric_name":
+		return fieldMetricSnake
+	case "metricName":
+		return fieldMetricCamel
+	case "value":
+		return fieldValue
+	case "time":
+		return fieldTime
+	case "timestamp":
+		return fieldTimestamp
+	case "ts":
+		return fieldTs
+	case "labels":
+		return fieldLabels
+	case "dims":
+		return fieldDims
+	case "metadata":
+		return fieldMetadata
+	case "producer":
+		return fieldProducer
+	case "sequence":
+		return fieldSequence
+	}
+	return fieldCount
+}

@@ -1,0 +1,229 @@
+package event
+
+import (
+	"math/bits"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// judge fills e from the scanned fields of b.
+func (d *Decoder) judge(b []byte, e *Event) *Refusal {
+	*e = Event{Labels: e.Labels[:0]}
+	for _, spellings := range [...]uint32{spellingsDashboard, spellingsMetric, spellingsTime, spellingsLabels} {
+		if both := d.seen & spellings; both&(both-1) != 0 {
+			first := bits.TrailingZeros32(both)
+			second := bits.TrailingZeros32(both & (both - 1))
+			return refuse(ReasonAmbiguousField, "%q and %q are both given, they are one field", names[first], names[second])
+		}
+	}
+	var r *Refusal
+	if e.Tenant, r = d.name(b, 1<<fieldTenant); r != nil {
+		return r
+	}
+	if e.Dashboard, r = d.name(b, spellingsDashboard); r != nil {
+		return r
+	}
+	if e.Metric, r = d.metric(b); r != nil {
+		return r
+	}
+	if r = d.judgeLabels(b, e); r != nil {
+		return r
+	}
+	if r = d.identity(b, e); r != nil {
+		return r
+	}
+	e.Value, e.ValueStatus = d.value(b)
+	e.Time, e.TimeStatus = d.time(b)
+	if raw := d.raw(b, 1<<fieldMetadata); raw != nil {
+		e.Metadata = d.oneLine(raw)
+		if len(e.Metadata) > MaxMetadataBytes {
+			return refusedMetadata
+		}
+	}
+	return nil
+}
+
+// given is which of a field's spellings the event uses.
+func (d *Decoder) given(spellings uint32) (f field, ok bool) {
+	m := d.seen & spellings
+	return field(bits.TrailingZeros32(m)), m != 0
+}
+
+// raw is a field's JSON text; nil where it is missing or null.
+func (d *Decoder) raw(b []byte, spellings uint32) []byte {
+	f, ok := d.given(spellings)
+	if !ok {
+		return nil
+	}
+	s := d.fields[f]
+	if b[s.start] == 'n' {
+		return nil
+	}
+	return b[s.start:s.end]
+}
+
+// name is the tenant or dashboard; "" where it is missing.
+func (d *Decoder) name(b []byte, spellings uint32) (string, *Refusal) {
+	raw := d.raw(b, spellings)
+	if raw == nil {
+		return "", nil
+	}
+	f, _ := d.given(spellings)
+	if raw[0] != '"' {
+		return "", refuse(ReasonBadName, "%q is %s, it must be a string", names[f], kindOf(raw[0]))
+	}
+	s := d.text(raw[1:len(raw)-1], d.fields[f].plain)
+	if err := messages.CheckName(names[f], s); err != nil {
+		return "", refuse(ReasonBadName, "%v", err)
+	}
+	return s, nil
+}
+
+func (d *Decoder) metric(b []byte) (string, *Refusal) {
+	raw := d.raw(b, spellingsMetric)
+	if raw == nil {
+		return "", refusedMetric
+	}
+	f, _ := d.given(spellingsMetric)
+	if raw[0] != '"' {
+		return "", refuse(ReasonBadName, "%q is %s, it must be a string", names[f], kindOf(raw[0]))
+	}
+	s := d.text(raw[1:len(raw)-1], d.fields[f].plain)
+	if !ValidMetric(s) {
+		return "", refuse(ReasonBadName, "metric %q is not allowed: 1-%d bytes without control characters", shown(s), MaxMetricBytes)
+	}
+	return s, nil
+}
+
+// ValidMetric reports whether s may name a metric: 1-256 bytes of UTF-8 without control characters.
+func ValidMetric(s string) bool {
+	if s == "" || len(s) > MaxMetricBytes {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; c >= utf8.RuneSelf {
+			return validUnicode(s[i:])
+		} else if c < ' ' || c == 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+func validUnicode(s string) bool {
+	for _, r := range s {
+		if unicode.IsControl(r) {
+			return false
+		}
+	}
+	return utf8.ValidString(s)
+}
+
+// identity reads id, producer and sequence: what tells copies from news.
+func (d *Decoder) identity(b []byte, e *Event) *Refusal {
+	var r *Refusal
+	if e.ID, r = d.identifier(b, fieldID); r != nil {
+		return r
+	}
+	if e.Producer, r = d.identifier(b, fieldProducer); r != nil {
+		return r
+	}
+	raw := d.raw(b, 1<<fieldSequence)
+	if raw == nil {
+		return nil
+	}
+	if numeric(raw[0]) {
+		negative, n, status := parseWhole(raw)
+		if status == OK && (!negative || n == 0) {
+			e.Sequence, e.HasSequence = n, true
+			return nil
+		}
+	}
+	return refuse(ReasonBadName, `"sequence" is %s, it must be a whole number from 0 to 2^64-1`, shown(alias(raw)))
+}
+
+func (d *Decoder) identifier(b []byte, f field) (string, *Refusal) {
+	raw := d.raw(b, 1<<f)
+	if raw == nil {
+		return "", nil
+	}
+	s := alias(raw)
+	switch {
+	case raw[0] == '"':
+		s = d.text(raw[1:len(raw)-1], d.fields[f].plain)
+	case !numeric(raw[0]):
+		return "", refuse(ReasonBadName, "%q is %s, it must be a string or a number", names[f], kindOf(raw[0]))
+	}
+	if len(s) > MaxIDBytes {
+		return "", refuse(ReasonTooLarge, "%q is %d bytes, at most %d are allowed", names[f], len(s), MaxIDBytes)
+	}
+	return s, nil
+}
+
+func (d *Decoder) value(b []byte) (float64, Status) {
+	raw := d.raw(b, 1<<fieldValue)
+	switch {
+	case raw == nil:
+		return 0, Missing
+	case numeric(raw[0]):
+		return parseFloat(raw)
+	}
+	return 0, Type
+}
+
+func (d *Decoder) time(b []byte) (int64, Status) {
+	raw := d.raw(b, spellingsTime)
+	switch {
+	case raw == nil:
+		return 0, Missing
+	case numeric(raw[0]):
+		negative, n, status := parseWhole(raw)
+		return signedTime(negative, n, status)
+	case raw[0] == '"':
+		f, _ := d.given(spellingsTime)
+		return ParseTime(d.text(raw[1:len(raw)-1], d.fields[f].plain))
+	}
+	return 0, Type
+}
+
+// ParseTime reads a time in RFC 3339 as ms UTC.
+func ParseTime(s string) (int64, Status) {
+	ms, ok := parseRFC3339(s)
+	if !ok {
+		return 0, Type
+	}
+	return ms, OK
+}
+
+func signedTime(negative bool, n uint64, s Status) (int64, Status) {
+	switch {
+	case s != OK:
+		return 0, s
+	case n > MaxTime:
+		return 0, Range
+	case negative:
+		return -int64(n), OK
+	}
+	return int64(n), OK
+}
+
+func numeric(c byte) bool { return c == '-' || '0' <= c && c <= '9' }
+
+// kindOf names a JSON value by its first byte.
+func kindOf(c byte) string {
+	switch c {
+	case '"':
+		return "a string"
+	case '{':
+		return "an object"
+	case '[':
+		return "an array"
+	case 'n':
+		return "null"
+	case 't', 'f':
+		return "a boolean"
+	}
+	return "a number"
+}

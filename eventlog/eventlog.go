@@ -16,6 +16,8 @@ var (
 	ErrTrimmed     = errors.New("position trimmed") // a reader's next record is no longer kept
 	ErrInUse       = errors.New("directory in use") // another process holds it
 	ErrTooLarge    = errors.New("record too large") // nothing was stored
+	ErrAhead       = errors.New("position ahead")   // it lies beyond the last record: of another log, or this one lost records
+	ErrCorrupt     = errors.New("record corrupt")   // bytes were found that do not match their checksum
 	ErrClosed      = errors.New("log closed")       //
 )
 
@@ -52,7 +54,7 @@ type Appender interface {
 type Reader interface {
 	// Next returns at least one and at most limit records after those it returned before, and waits until there is
 	// one or ctx ends. Records and payloads are good until the next call. ErrTrimmed where records are gone that it
-	// has not returned.
+	// has not returned; ErrCorrupt where the next one cannot be read.
 	Next(ctx context.Context, limit int) ([]messages.Record, error)
 	Close() error
 }
@@ -61,6 +63,7 @@ type Reader interface {
 type Log interface {
 	Appender
 	// Read opens a reader of what lies after the position; the zero Position reads from the oldest record kept.
+	// ErrAhead where the position lies beyond the last record.
 	Read(partition int, after messages.Position) (Reader, error)
 	// Last is the position of the partition's newest record; zero where it never had one.
 	Last(ctx context.Context, partition int) (messages.Position, error)

@@ -1,0 +1,170 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/dashfeed/dashfeed/eventlog"
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// MaxCallBytes is the most that the payloads of one Append may have together.
+const MaxCallBytes = 64 << 20
+
+// call is one Append under way.
+type call struct {
+	entries  []eventlog.Entry
+	receipts []eventlog.Receipt
+	refused  map[int]error // by partition: nothing of it is stored
+	bytes    int64
+	weight   struct{ bytes, entries int64 }
+
+	given bool // up by its caller; guarded by Log.taking
+	taken bool // by the committer; likewise
+
+	err  error // set before done closes
+	done chan struct{}
+}
+
+// Append stores the entries of one call in one atomic group, whatever their partitions. If ctx ends while they wait
+// in the queue, nothing is stored; if it ends while they are being written, the error is ErrUnreachable.
+func (l *Log) Append(ctx context.Context, entries []eventlog.Entry) ([]eventlog.Receipt, error) {
+	c, err := l.route(entries)
+	if err != nil {
+		return nil, err
+	}
+	refused := c.refusals()
+	if c.weight.entries == 0 {
+		return c.receipts, refused
+	}
+	if err := l.wait(ctx, c); err != nil {
+		return c.receipts, errors.Join(refused, err)
+	}
+	for i := range c.receipts {
+		if c.refused[c.receipts[i].Partition] != nil {
+			c.receipts[i].Position = messages.Position{}
+		}
+	}
+	return c.receipts, refused
+}
+
+// wait queues the call and sees it through.
+func (l *Log) wait(ctx context.Context, c *call) error {
+	if err := l.enter(ctx, c); err != nil {
+		return err
+	}
+	select {
+	case <-c.done:
+		return c.result()
+	case <-ctx.Done():
+	}
+	l.taking.Lock()
+	taken := c.taken
+	c.given = !taken
+	l.taking.Unlock()
+	if !taken {
+		c.receipts = unstored(c.receipts)
+		return fmt.Errorf("append: nothing stored: %w", context.Cause(ctx))
+	}
+	select {
+	case <-c.done:
+		return c.result()
+	default:
+		// The committer goes on with its own copy of the receipts' slice: hand out another.
+		c.receipts = unstored(c.receipts)
+		return fmt.Errorf("append: %w: %w", eventlog.ErrUnreachable, context.Cause(ctx))
+	}
+}
+
+func (c *call) result() error {
+	if c.err != nil {
+		c.receipts = unstored(c.receipts)
+	}
+	return c.err
+}
+
+func unstored(receipts []eventlog.Receipt) []eventlog.Receipt {
+	bare := make([]eventlog.Receipt, len(receipts))
+	for i := range receipts {
+		bare[i].Partition = receipts[i].Partition
+	}
+	return bare
+}
+
+// route finds every entry's partition and what cannot be stored.
+func (l *Log) route(entries []eventlog.Entry) (*call, error) {
+	c := &call{entries: entries, receipts: make([]eventlog.Receipt, len(entries)), done: make(chan struct{})}
+	for i := range entries {
+		e := &entries[i]
+		p := e.Partition
+		if e.Key.Dashboard != "" {
+			p = l.PartitionOf(e.Key)
+		}
+		if p < 0 || p >= len(l.partitions) {
+			return nil, fmt.Errorf("append: entry %d: partition %d is not allowed: 0 to %d", i, p, len(l.partitions)-1)
+		}
+		c.receipts[i].Partition = p
+		if err := check(e); err != nil {
+			c.refuse(p, fmt.Errorf("append: partition %d: entry %d: %w", p, i, err))
+		}
+		c.bytes += int64(len(e.Payload))
+	}
+	if c.bytes > MaxCallBytes {
+		return nil, fmt.Errorf("append: %w: %d bytes in one call, at most %d", eventlog.ErrTooLarge, c.bytes, int64(MaxCallBytes))
+	}
+	c.weigh(l.config.Queue)
+	return c, nil
+}
+
+func check(e *eventlog.Entry) error {
+	switch {
+	case len(e.Payload) > eventlog.MaxRecordBytes:
+		return fmt.Errorf("%w: %d bytes, at most %d", eventlog.ErrTooLarge, len(e.Payload), eventlog.MaxRecordBytes)
+	case len(e.Key.Tenant) > maxNameBytes || len(e.Key.Dashboard) > maxNameBytes:
+		return fmt.Errorf("%w: a name of more than %d bytes", eventlog.ErrTooLarge, maxNameBytes)
+	case e.Kind < messages.KindEvent || e.Kind > messages.KindTick:
+		return fmt.Errorf("kind %d is not allowed: event, definition or tick", e.Kind)
+	}
+	return nil
+}
+
+// refuse keeps the first reason for a partition: its entries are stored together or not at all.
+func (c *call) refuse(partition int, err error) {
+	if c.refused == nil {
+		c.refused = map[int]error{}
+	}
+	if c.refused[partition] == nil {
+		c.refused[partition] = err
+	}
+}
+
+func (c *call) refusals() error {
+	var errs []error
+	for i, r := range c.receipts {
+		if err := c.refused[r.Partition]; err != nil && first(c.receipts[:i], r.Partition) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func first(before []eventlog.Receipt, partition int) bool {
+	for _, r := range before {
+		if r.Partition == partition {
+			return false
+		}
+	}
+	return true
+}
+
+// weigh is what the call takes of the queue's bounds. One larger than the whole queue goes alone.
+func (c *call) weigh(q Queue) {
+	for i := range c.entries {
+		if c.refused[c.receipts[i].Partition] == nil {
+			c.weight.entries++
+		}
+	}
+	c.weight.entries = min(c.weight.entries, int64(q.Entries))
+	c.weight.bytes = min(c.bytes, q.Bytes)
+}

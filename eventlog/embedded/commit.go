@@ -1,0 +1,142 @@
+package embedded
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/dashfeed/dashfeed/eventlog"
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// groupBytes is about the most that one group takes from the queue: large enough that the fsync is shared by
+// thousands of records, small enough that a reader sees them soon.
+const groupBytes = 1 << 20
+
+// group is what one fsync makes durable.
+type group struct {
+	calls []*call
+	batch *pebble.Batch
+	tails map[int]*growth // by partition
+	time  int64           // append time of all its records, ms
+}
+
+// growth is what a group adds to one partition.
+type growth struct {
+	tail   tail
+	chunks []chunk
+}
+
+// commitLoop runs until the queue is closed and empty.
+func (l *Log) commitLoop() {
+	for first := range l.queue.calls {
+		g := &group{calls: []*call{first}}
+		for bytes := first.bytes; bytes < groupBytes; {
+			c, ok := l.queue.next()
+			if !ok {
+				break
+			}
+			g.calls = append(g.calls, c)
+			bytes += c.bytes
+		}
+		err := l.commit(g)
+		for _, c := range g.calls {
+			c.err = err
+			close(c.done)
+			l.queue.release(c)
+		}
+	}
+}
+
+func (q *queue) next() (c *call, ok bool) {
+	select {
+	case c, ok = <-q.calls:
+		return c, ok
+	default:
+		return nil, false
+	}
+}
+
+// commit stores the group. After a write that failed nobody knows what is on disk: the log takes nothing more.
+func (l *Log) commit(g *group) error {
+	if err := l.Err(); err != nil {
+		return err
+	}
+	g.batch = l.dir.DB.NewBatch()
+	defer g.batch.Close()
+	g.tails = map[int]*growth{}
+	g.time = max(l.config.Now().UnixMilli(), l.lastAppend)
+	if err := l.take(g); err != nil {
+		return l.fail(err)
+	}
+	if len(g.tails) == 0 {
+		return nil
+	}
+	if err := g.batch.Commit(pebble.Sync); err != nil {
+		return l.fail(fmt.Errorf("append: %w: %w", eventlog.ErrUnreachable, err))
+	}
+	l.lastAppend = g.time
+	for n, grown := range g.tails {
+		l.partitions[n].publish(grown.tail, grown.chunks, g.time)
+	}
+	return nil
+}
+
+// take encodes the calls that were not given up. While it holds taking no caller can leave with payloads that are
+// being read here.
+func (l *Log) take(g *group) error {
+	l.taking.Lock()
+	defer l.taking.Unlock()
+	for _, c := range g.calls {
+		if c.given {
+			continue
+		}
+		c.taken = true
+		for i := range c.entries {
+			r := &c.receipts[i]
+			if c.refused[r.Partition] != nil {
+				continue
+			}
+			sequence, err := g.put(l.partitions[r.Partition], &c.entries[i])
+			if err != nil {
+				return err
+			}
+			r.Position = messages.Position{Lo: sequence}
+		}
+	}
+	return nil
+}
+
+// put adds one record to the batch, and before it the beginning of a chunk where the last one is full.
+func (g *group) put(p *partition, e *eventlog.Entry) (sequence uint64, err error) {
+	grown := g.tails[p.number]
+	if grown == nil {
+		grown = &growth{tail: p.tail}
+		g.tails[p.number] = grown
+	}
+	t := &grown.tail
+	sequence = t.last + 1
+	if t.chunkAt < 0 || t.written-t.chunkAt >= chunkBytes {
+		t.chunkAt = t.written
+		c := chunk{first: sequence, time: g.time, before: t.written}
+		grown.chunks = append(grown.chunks, c)
+		if err := g.batch.Set(appendKey(nil, chunkSpace, p.number, sequence), c.value(), nil); err != nil {
+			return 0, fmt.Errorf("append: partition %d: %w", p.number, err)
+		}
+	}
+	op := g.batch.SetDeferred(keyBytes, recordBytes(e))
+	appendKey(op.Key[:0], recordSpace, p.number, sequence)
+	putRecord(op.Key, op.Value, e, g.time)
+	if err := op.Finish(); err != nil {
+		return 0, fmt.Errorf("append: partition %d: %w", p.number, err)
+	}
+	t.last = sequence
+	t.written += int64(keyBytes + len(op.Value))
+	return sequence, nil
+}
+
+func (c chunk) value() []byte {
+	b := binary.BigEndian.AppendUint64(nil, uint64(c.time))
+	return binary.BigEndian.AppendUint64(b, uint64(c.before))
+}

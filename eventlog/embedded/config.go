@@ -1,0 +1,68 @@
+package embedded
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/dashfeed/dashfeed/eventlog/embedded/directory"
+)
+
+// DefaultPartitions is the number of partitions of a new log.
+const DefaultPartitions = 8
+
+// MaxPartitions is what two bytes of a key can hold.
+const MaxPartitions = 1 << 16
+
+// Config says where a log lies and what it may use.
+type Config struct {
+	Path       string            // the directory; made where there is none
+	Partitions int               // 0: as stored, DefaultPartitions for a new log
+	Retention  Retention         //
+	Queue      Queue             //
+	Storage    directory.Storage //
+	Now        func() time.Time  // the clock of append times
+}
+
+// Retention says how long records are kept. Only what Release has named is ever dropped.
+type Retention struct {
+	Age   time.Duration // older records go; 0: no limit
+	Bytes int64         // of records as stored, before compression, in all partitions; the oldest go; 0: no limit
+	Every time.Duration // how often it is looked at; 0: never
+}
+
+// Queue bounds what callers of Append have waiting. Beyond, they block until their context ends.
+type Queue struct {
+	Bytes   int64 // of payloads
+	Entries int   //
+}
+
+// Default keeps a day or 1 GiB and lets 16 MiB wait.
+func Default(path string) Config {
+	return Config{
+		Path:      path,
+		Retention: Retention{Age: 24 * time.Hour, Bytes: 1 << 30, Every: 10 * time.Second},
+		Queue:     Queue{Bytes: 16 << 20, Entries: 64 << 10},
+		Storage:   directory.DefaultStorage(),
+		Now:       time.Now,
+	}
+}
+
+// Validate reports every field that is out of its range.
+func (c Config) Validate() error {
+	errs := []error{c.Storage.Validate()}
+	refuse := func(bad bool, format string, args ...any) {
+		if bad {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	refuse(c.Path == "", "log directory is not given")
+	refuse(c.Partitions < 0 || c.Partitions > MaxPartitions, "%d partitions are not allowed: 1 to %d, or 0 for as many as stored", c.Partitions, MaxPartitions)
+	refuse(c.Retention.Age < 0, "retention age %v is not allowed: 0 (no limit) or more", c.Retention.Age)
+	refuse(c.Retention.Bytes < 0, "retention of %d bytes is not allowed: 0 (no limit) or more", c.Retention.Bytes)
+	refuse(c.Retention.Every < 0, "retention every %v is not allowed: 0 (never) or more", c.Retention.Every)
+	refuse(c.Queue.Bytes < 1, "queue of %d bytes is not allowed: 1 or more", c.Queue.Bytes)
+	refuse(c.Queue.Entries < 1, "queue of %d entries is not allowed: 1 or more", c.Queue.Entries)
+	refuse(c.Now == nil, "clock is not given")
+	return errors.Join(errs...)
+}

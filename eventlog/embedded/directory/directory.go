@@ -1,0 +1,134 @@
+// Package directory is a data directory on the local disk: its lock, its format, the free space it leaves on its
+// volume, and the Pebble store inside it. The embedded log and the embedded checkpoints each own one.
+//
+// What it promises:
+//
+//  1. One process at a time: the second gets eventlog.ErrInUse, naming the directory.
+//  2. A directory of another kind, or of a newer format than this binary knows, is refused before a byte is touched.
+//  3. A full volume never ends the process. Room refuses work while less than the reserve is free; should something
+//     else eat the reserve too, a ballast file is given up, and then Pebble's writes wait until space is back.
+//
+// It is no cache and knows neither records nor checkpoints.
+package directory
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/dashfeed/dashfeed/eventlog"
+)
+
+// Directory is an open data directory. Its owner closes it; Pebble's goroutines end in Close.
+type Directory struct {
+	DB     *pebble.DB
+	Format Format // as stored
+	Logger *slog.Logger
+
+	path  string
+	lock  *pebble.Lock
+	space *space
+}
+
+// Open locks the directory at path, making it where there is none, checks that it holds what want says (the zero
+// Partitions of want accepts any number) and opens its Pebble store.
+func Open(path string, want Format, s Storage) (*Directory, error) {
+	inner := s.fs()
+	if s.FS == nil {
+		absolute, err := filepath.Abs(path)
+		if err != nil {
+			return nil, fmt.Errorf("open directory %s: %w", path, err)
+		}
+		path = absolute
+	}
+	if err := makeDirectory(inner, path); err != nil {
+		return nil, err
+	}
+	lock, err := pebble.LockDirectory(path, inner)
+	if err != nil {
+		return nil, lockError(path, err)
+	}
+	d := &Directory{Logger: s.logger(), path: path, lock: lock}
+	if err := d.open(inner, want, s); err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	return d, nil
+}
+
+func (d *Directory) open(inner vfs.FS, want Format, s Storage) error {
+	format, err := loadFormat(inner, d.path, want)
+	if err != nil {
+		return err
+	}
+	d.Format = format
+	d.space = newSpace(inner, d.path, s)
+	d.DB, err = pebble.Open(d.path, s.options(d.space.hooked(), d.lock))
+	if err != nil {
+		d.space.close()
+		return fmt.Errorf("open %s in %s: %w", want.Kind, d.path, err)
+	}
+	return nil
+}
+
+// Path is where the directory lies, absolute.
+func (d *Directory) Path() string { return d.path }
+
+// Room is nil while at least the reserve is free on the volume, else ErrFull with what is free.
+func (d *Directory) Room() error { return d.space.room() }
+
+// Tend puts the ballast back once there is space for it again. The owner calls it now and then.
+func (d *Directory) Tend() { d.space.holdBallast() }
+
+// closeWait is how long Close waits for Pebble on a volume that is full to the last byte.
+const closeWait = 5 * time.Second
+
+// Close closes Pebble and gives up the lock. On a volume so full that Pebble cannot finish, it returns ErrFull after
+// five seconds: what was synced is safe, and the lock ends with the process.
+func (d *Directory) Close() error {
+	d.space.close()
+	done := make(chan error, 1)
+	go func() { done <- errors.Join(d.DB.Close(), d.lock.Close()) }()
+	limit := time.NewTimer(closeWait)
+	defer limit.Stop()
+	for {
+		select {
+		case err := <-done:
+			if err != nil {
+				return fmt.Errorf("close %s: %w", d.path, err)
+			}
+			return nil
+		case <-limit.C:
+			if d.space.stalled.Load() {
+				return fmt.Errorf("close %s: %w", d.path, eventlog.ErrFull)
+			}
+			limit.Reset(closeWait)
+		}
+	}
+}
+
+// makeDirectory makes the directory and its entry in its parent durable.
+func makeDirectory(inner vfs.FS, path string) error {
+	if err := inner.MkdirAll(path, 0o750); err != nil {
+		return fmt.Errorf("make directory %s: %w", path, err)
+	}
+	parent, err := inner.OpenDir(inner.PathDir(path))
+	if err != nil {
+		return nil //nolint:nilerr // a parent that may not be read cannot be synced; the directory itself is there
+	}
+	return errors.Join(parent.Sync(), parent.Close())
+}
+
+// lockError tells a directory in use from one that cannot be written: only opening the lock file gives a path.
+func lockError(path string, err error) error {
+	var pathError *fs.PathError
+	if errors.As(err, &pathError) {
+		return fmt.Errorf("lock directory %s: %w", path, err)
+	}
+	return fmt.Errorf("lock directory %s: %w (%w)", path, eventlog.ErrInUse, err)
+}

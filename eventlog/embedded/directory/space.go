@@ -1,0 +1,148 @@
+package directory
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/dashfeed/dashfeed/eventlog"
+)
+
+const (
+	ballastFile    = "BALLAST"
+	maxBallast     = 32 << 20
+	defaultReserve = 256 << 20
+	defaultShare   = 20 // 1/20 of the volume
+)
+
+// space keeps free space on the volume. Three lines of defence: room refuses new work below the reserve; the ballast
+// gives Pebble's own files (flushes, compactions) some room when others filled the volume; then writes wait.
+type space struct {
+	fs      vfs.FS // without the hook of OnDiskFull
+	path    string
+	reserve int64
+	ballast int64
+	logger  *slog.Logger
+	stalled atomic.Bool
+
+	mu     sync.Mutex
+	held   bool
+	closed bool
+}
+
+func newSpace(fs vfs.FS, path string, s Storage) *space {
+	sp := &space{fs: fs, path: path, reserve: s.ReserveBytes, logger: s.logger()}
+	if sp.reserve == 0 {
+		sp.reserve = reserveOf(fs, path, s.MemTableBytes)
+	}
+	sp.ballast = min(sp.reserve/4, maxBallast)
+	_ = fs.Remove(sp.ballastName()) // left by a crash
+	sp.holdBallast()
+	return sp
+}
+
+// reserveOf is the default for a volume. Four memtables, since their flush must have room even on a small one.
+func reserveOf(fs vfs.FS, path string, memTable int64) int64 {
+	usage, err := fs.GetDiskUsage(path)
+	if err != nil {
+		return defaultReserve
+	}
+	total := int64(usage.TotalBytes)
+	return min(defaultReserve, max(total/defaultShare, min(memTables*memTable, total/4)))
+}
+
+func (s *space) ballastName() string { return s.fs.PathJoin(s.path, ballastFile) }
+
+// free is what the volume has left for us, in bytes; ok is false where the file system does not say.
+func (s *space) free() (n int64, ok bool) {
+	usage, err := s.fs.GetDiskUsage(s.path)
+	if err != nil {
+		return 0, false
+	}
+	return int64(usage.AvailBytes), true
+}
+
+// room costs one statfs, about a microsecond.
+func (s *space) room() error {
+	free, ok := s.free()
+	if !ok || free >= s.reserve && !s.stalled.Load() {
+		return nil
+	}
+	return fmt.Errorf("%w: %s has %d KiB free, %d KiB are kept in reserve", eventlog.ErrFull, s.path, free>>10, s.reserve>>10)
+}
+
+// holdBallast makes the ballast file where there is none and space for it and the reserve.
+func (s *space) holdBallast() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	free, ok := s.free()
+	if s.held || s.closed || !ok || free < s.reserve+2*s.ballast {
+		return
+	}
+	if err := s.makeBallast(); err != nil {
+		_ = s.fs.Remove(s.ballastName())
+		s.logger.Warn("no ballast against a full volume", "path", s.ballastName(), "err", err)
+		return
+	}
+	s.held = true
+}
+
+func (s *space) makeBallast() error {
+	file, err := s.fs.Create(s.ballastName(), vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return err
+	}
+	return errors.Join(file.Preallocate(0, s.ballast), file.Close())
+}
+
+func (s *space) dropBallast() (dropped bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.held {
+		return false
+	}
+	s.held = false
+	return s.fs.Remove(s.ballastName()) == nil
+}
+
+// fullPoll is how often a stalled writer looks whether space is back.
+const fullPoll = 50 * time.Millisecond
+
+// onDiskFull runs while all of Pebble's writes are held back; they are tried again, once, when it returns. So it
+// returns only when that try will succeed: an ENOSPC that reached Pebble would end the process.
+func (s *space) onDiskFull() {
+	if s.dropBallast() {
+		s.logger.Error("volume full: ballast given up", "path", s.path, "bytes", s.ballast)
+		return
+	}
+	s.stalled.Store(true)
+	s.logger.Error("volume full: writes wait until space is back", "path", s.path)
+	poll := time.NewTicker(fullPoll)
+	defer poll.Stop()
+	for {
+		if free, ok := s.free(); !ok || free >= s.reserve/2 {
+			s.stalled.Store(false)
+			s.logger.Info("volume has space again: writes go on", "path", s.path)
+			return
+		}
+		<-poll.C
+	}
+}
+
+// hooked is the file system that Pebble gets. Twice, since a second writer may eat what the first waited for.
+func (s *space) hooked() vfs.FS {
+	return vfs.OnDiskFull(vfs.OnDiskFull(s.fs, s.onDiskFull), s.onDiskFull)
+}
+
+// close gives the ballast back to the volume, so that Pebble has room to finish.
+func (s *space) close() {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.dropBallast()
+}

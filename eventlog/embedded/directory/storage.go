@@ -1,0 +1,108 @@
+package directory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// Storage is how a directory uses memory and disk.
+type Storage struct {
+	ReserveBytes  int64        // free space left on the volume; 0: 256 MiB, or 5 % of a smaller volume (at least four memtables, at most a quarter)
+	MemTableBytes int64        // one memtable; at most four are in memory
+	CacheBytes    int64        // blocks read from disk
+	FS            vfs.FS       // nil: the operating system's
+	Logger        *slog.Logger // nil: slog.Default()
+}
+
+// DefaultStorage needs some 20 MiB of memory.
+func DefaultStorage() Storage {
+	return Storage{MemTableBytes: 4 << 20, CacheBytes: 8 << 20}
+}
+
+// Validate reports every field that is out of its range.
+func (s Storage) Validate() error {
+	var errs []error
+	if s.ReserveBytes < 0 {
+		errs = append(errs, fmt.Errorf("reserve of %d bytes is not allowed: 0 or more", s.ReserveBytes))
+	}
+	if s.MemTableBytes < 64<<10 || s.MemTableBytes > 1<<30 {
+		errs = append(errs, fmt.Errorf("memtable of %d bytes is not allowed: 64 KiB to 1 GiB", s.MemTableBytes))
+	}
+	if s.CacheBytes < 0 {
+		errs = append(errs, fmt.Errorf("cache of %d bytes is not allowed: 0 or more", s.CacheBytes))
+	}
+	return errors.Join(errs...)
+}
+
+func (s Storage) fs() vfs.FS {
+	if s.FS == nil {
+		return vfs.Default
+	}
+	return s.FS
+}
+
+func (s Storage) logger() *slog.Logger {
+	if s.Logger == nil {
+		return slog.Default()
+	}
+	return s.Logger
+}
+
+// memTables is how many memtables may wait for their flush before writes stop.
+const memTables = 4
+
+// options are Pebble's. The format is pinned, so that a newer Pebble does not rewrite a directory in a format that
+// yesterday's binary cannot open.
+func (s Storage) options(fs vfs.FS, lock *pebble.Lock) *pebble.Options {
+	logger := s.logger()
+	o := &pebble.Options{
+		FS:                          fs,
+		Lock:                        lock,
+		CacheSize:                   s.CacheBytes,
+		MemTableSize:                uint64(s.MemTableBytes),
+		MemTableStopWritesThreshold: memTables,
+		FormatMajorVersion:          pebble.FormatValueSeparation,
+		FlushDelayDeleteRange:       flushDelay,
+		MaxOpenFiles:                256,
+		MaxManifestFileSize:         1 << 20,
+		Logger:                      pebbleLogger{logger},
+		EventListener: &pebble.EventListener{
+			BackgroundError: func(err error) { logger.Error("pebble in the background", "err", err) },
+			// The default ends the process. A corrupt block is an error of the read that meets it.
+			DataCorruption: func(i pebble.DataCorruptionInfo) { logger.Error("corrupt block", "path", i.Path, "err", i.Details) },
+		},
+	}
+	for i := range o.Levels {
+		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+		o.TargetFileSizes[i] = s.MemTableBytes
+	}
+	return o
+}
+
+// flushDelay is how soon a range delete is flushed, so that its files are given back.
+const flushDelay = 5e9
+
+// pebbleLogger says what Pebble says: its running commentary at debug level.
+type pebbleLogger struct{ *slog.Logger }
+
+func (l pebbleLogger) Infof(format string, args ...any) {
+	if l.Enabled(context.Background(), slog.LevelDebug) {
+		l.Debug("pebble: " + fmt.Sprintf(format, args...))
+	}
+}
+
+func (l pebbleLogger) Errorf(format string, args ...any) {
+	l.Error("pebble: " + fmt.Sprintf(format, args...))
+}
+
+// Fatalf must not return. It is reached where the disk fails a write that had to succeed (not where it is full: see
+// space); what the kernel holds is then unknown, and only a new start reads what is truly there.
+func (l pebbleLogger) Fatalf(format string, args ...any) {
+	panic("pebble: " + fmt.Sprintf(format, args...))
+}

@@ -1,0 +1,159 @@
+// Package embedded is the log on one machine: a Pebble store holds every partition's records under (partition,
+// sequence). Positions count 1, 2, 3 … in each partition, without gaps, in Lo.
+//
+//	log, err := embedded.Open(embedded.Default("/var/lib/dashfeed/log"))
+//	receipts, err := log.Append(ctx, entries)           // durable on return
+//	reader, err := log.Read(3, messages.Position{})     // partition 3 from the oldest record kept
+//	records, err := reader.Next(ctx, 1000)              // waits at the end
+//
+// What it promises:
+//
+//  1. What Append acknowledged survives a crash of the process and of the machine; what a reader returned does too.
+//  2. Append times never fall, over partitions, restarts and clocks set back.
+//  3. Retention drops whole chunks (256 KiB) from the old end, by age and size, never what Release has not named.
+//  4. A full volume refuses appends with ErrFull, keeps all that was acknowledged, and takes appends again once there
+//     is space. The process stays up.
+//  5. A corrupt record is an error that names partition and position, never a record.
+//
+// A record's value is checksum (CRC-32C of key and rest), kind, append time, lengths of the names, tenant, dashboard,
+// payload. What Release named is not stored: after a start nothing is dropped until it is named again.
+package embedded
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/dashfeed/dashfeed/eventlog"
+	"github.com/dashfeed/dashfeed/eventlog/embedded/directory"
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// formatVersion is that of the keys and values described above.
+const formatVersion = 1
+
+// Log is the embedded log. It owns two goroutines, the committer and retention; Close joins both.
+type Log struct {
+	config     Config
+	dir        *directory.Directory
+	partitions []*partition
+	queue      queue
+	lastAppend int64 // the committer's
+
+	life context.Context // ends with Close
+	end  context.CancelFunc
+	work sync.WaitGroup
+
+	taking  sync.Mutex   // between a caller who gives up and the committer who takes
+	reading sync.RWMutex // held for reading while Pebble is read; Close waits for it
+
+	mu     sync.Mutex
+	closed bool
+	broken error // a write failed: what is on disk is unknown
+}
+
+var _ eventlog.Log = (*Log)(nil)
+
+// Open opens the log, or makes it. ErrInUse where another process has it.
+func Open(c Config) (*Log, error) {
+	if err := c.Validate(); err != nil {
+		return nil, fmt.Errorf("open log: %w", err)
+	}
+	want := directory.Format{Kind: "log", Version: formatVersion, Partitions: c.Partitions}
+	if want.Partitions == 0 {
+		want.Partitions = DefaultPartitions
+	}
+	dir, err := directory.Open(c.Path, want, c.Storage)
+	if err != nil {
+		return nil, fmt.Errorf("open log: %w", err)
+	}
+	l := &Log{config: c, dir: dir, queue: newQueue(c.Queue)}
+	l.life, l.end = context.WithCancel(context.Background())
+	if err := l.load(); err != nil {
+		_ = dir.Close()
+		return nil, fmt.Errorf("open log in %s: %w", dir.Path(), err)
+	}
+	l.work.Go(l.commitLoop)
+	if c.Retention.Every > 0 {
+		l.work.Go(l.retainLoop)
+	}
+	return l, nil
+}
+
+func (l *Log) load() error {
+	stored := l.dir.Format.Partitions
+	if l.config.Partitions != 0 && l.config.Partitions != stored {
+		return fmt.Errorf("%d partitions are asked for, but it was made with %d, which is fixed: leave the number out or give %d", l.config.Partitions, stored, stored)
+	}
+	if stored < 1 || stored > MaxPartitions {
+		return fmt.Errorf("%d partitions are stored, want 1 to %d", stored, MaxPartitions)
+	}
+	for n := range stored {
+		p, lastAppend, err := loadPartition(l.dir.DB, n)
+		if err != nil {
+			return fmt.Errorf("partition %d: %w", n, err)
+		}
+		l.partitions = append(l.partitions, p)
+		l.lastAppend = max(l.lastAppend, lastAppend)
+	}
+	return nil
+}
+
+// Partitions is the number fixed when the log was made.
+func (l *Log) Partitions() int { return len(l.partitions) }
+
+// PartitionOf is eventlog.PartitionOf over this log's partitions.
+func (l *Log) PartitionOf(k messages.Key) int { return eventlog.PartitionOf(k, len(l.partitions)) }
+
+// Last is the position of the partition's newest record, kept or not.
+func (l *Log) Last(_ context.Context, partition int) (messages.Position, error) {
+	p, err := l.partition(partition)
+	if err != nil {
+		return messages.Position{}, err
+	}
+	_, last, _ := p.bounds()
+	return messages.Position{Lo: last}, nil
+}
+
+func (l *Log) partition(n int) (*partition, error) {
+	if n < 0 || n >= len(l.partitions) {
+		return nil, fmt.Errorf("partition %d is not allowed: 0 to %d", n, len(l.partitions)-1)
+	}
+	return l.partitions[n], nil
+}
+
+// Err is ErrFull while free space is below the reserve, ErrClosed after Close, and what broke where a write failed.
+func (l *Log) Err() error {
+	l.mu.Lock()
+	broken := l.broken
+	l.mu.Unlock()
+	if broken != nil {
+		return broken
+	}
+	return l.dir.Room()
+}
+
+func (l *Log) fail(err error) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.broken = err
+	return err
+}
+
+// Close stores what is queued, ends readers with ErrClosed, and returns when both goroutines and Pebble have ended.
+func (l *Log) Close() error {
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		return nil
+	}
+	l.closed = true
+	close(l.queue.calls)
+	l.mu.Unlock()
+	l.end()
+	l.work.Wait()
+	l.reading.Lock()
+	defer l.reading.Unlock()
+	_ = l.fail(eventlog.ErrClosed)
+	return l.dir.Close()
+}

@@ -1,0 +1,163 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/dashfeed/dashfeed/eventlog"
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+const (
+	maxReadBytes = 4 << 20 // what one Next returns at most, beyond its first record
+	maxReadKeys  = 4096    // dashboards whose names a reader remembers
+)
+
+// reader holds no Pebble iterator between calls: an idle reader keeps no file from being deleted.
+type reader struct {
+	l      *Log
+	p      *partition
+	after  uint64 // sequence of the last record returned
+	oldest bool   // begin at the oldest record kept
+
+	records []messages.Record
+	slab    []byte
+	keys    map[string]messages.Key
+	closed  chan struct{}
+}
+
+// Read opens a reader. ErrAhead where the position lies beyond the partition's last record: it is of another log.
+func (l *Log) Read(partition int, after messages.Position) (eventlog.Reader, error) {
+	p, err := l.partition(partition)
+	if err != nil {
+		return nil, fmt.Errorf("read: %w", err)
+	}
+	if _, last, _ := p.bounds(); after.Hi != 0 || after.Lo > last {
+		return nil, fmt.Errorf("read partition %d: %w: position %s, the last record is at %d", partition, eventlog.ErrAhead, after, last)
+	}
+	return &reader{
+		l: l, p: p, after: after.Lo, oldest: after.IsZero(),
+		keys: map[string]messages.Key{}, closed: make(chan struct{}),
+	}, nil
+}
+
+// Next returns at most limit records, and fewer where they exceed 4 MiB.
+func (r *reader) Next(ctx context.Context, limit int) ([]messages.Record, error) {
+	if limit < 1 {
+		return nil, fmt.Errorf("read partition %d: limit %d is not allowed: 1 or more", r.p.number, limit)
+	}
+	for {
+		floor, last, grown := r.p.bounds()
+		if r.oldest {
+			r.after = floor - 1
+		}
+		if r.after+1 < floor {
+			return nil, r.trimmed(floor)
+		}
+		if r.after < last {
+			return r.read(last, limit)
+		}
+		select {
+		case <-grown:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-r.closed:
+			return nil, eventlog.ErrClosed
+		case <-r.l.life.Done():
+			return nil, eventlog.ErrClosed
+		}
+	}
+}
+
+func (r *reader) trimmed(floor uint64) error {
+	return fmt.Errorf("read partition %d: %w: position %d, the oldest kept is %d", r.p.number, eventlog.ErrTrimmed, r.after+1, floor)
+}
+
+// Close ends a Next that waits.
+func (r *reader) Close() error {
+	select {
+	case <-r.closed:
+	default:
+		close(r.closed)
+	}
+	return nil
+}
+
+// read returns records from after + 1 to last. An error is returned only where no record comes before it.
+func (r *reader) read(last uint64, limit int) ([]messages.Record, error) {
+	r.l.reading.RLock()
+	defer r.l.reading.RUnlock()
+	if r.l.life.Err() != nil {
+		return nil, eventlog.ErrClosed
+	}
+	it, err := r.l.dir.DB.NewIter(&pebble.IterOptions{
+		LowerBound: appendKey(nil, recordSpace, r.p.number, r.after+1),
+		UpperBound: appendKey(nil, recordSpace, r.p.number, last+1),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read partition %d: %w", r.p.number, err)
+	}
+	clear(r.records)
+	r.records, r.slab = r.records[:0], r.slab[:0]
+	for ok := it.First(); ok && len(r.records) < limit && len(r.slab) < maxReadBytes; ok = it.Next() {
+		if err = r.take(it); err != nil {
+			break
+		}
+	}
+	err = errors.Join(err, it.Error(), it.Close())
+	if len(r.records) > 0 {
+		r.after = r.records[len(r.records)-1].Position.Lo
+		r.oldest = false
+		return r.records, nil
+	}
+	if floor, _, _ := r.p.bounds(); r.after+1 < floor && !r.oldest {
+		return nil, r.trimmed(floor)
+	}
+	if err == nil {
+		err = errors.New("record missing")
+	}
+	return nil, fmt.Errorf("read partition %d: %w at position %d: %w", r.p.number, eventlog.ErrCorrupt, r.after+1, err)
+}
+
+// take adds the record under the iterator, which must be the one after the last.
+func (r *reader) take(it *pebble.Iterator) error {
+	key := it.Key()
+	sequence := sequenceOf(key)
+	if want := r.after + 1 + uint64(len(r.records)); sequence != want {
+		return fmt.Errorf("record missing, the next is at %d", sequence)
+	}
+	value, err := it.ValueAndErr()
+	if err != nil {
+		return err
+	}
+	if err := checkRecord(key, value); err != nil {
+		return err
+	}
+	named := names(value)
+	begin := len(r.slab)
+	r.slab = append(r.slab, value[headBytes-2+len(named):]...)
+	r.records = append(r.records, messages.Record{
+		Position: messages.Position{Lo: sequence},
+		Append:   appendTimeOf(value),
+		Kind:     messages.Kind(value[4]),
+		Key:      r.key(named),
+		Payload:  r.slab[begin:len(r.slab):len(r.slab)],
+	})
+	return nil
+}
+
+// key spares an allocation for every record of a dashboard seen lately.
+func (r *reader) key(named []byte) messages.Key {
+	k, ok := r.keys[string(named)]
+	if !ok {
+		if len(r.keys) >= maxReadKeys {
+			clear(r.keys)
+		}
+		k = keyOf(named)
+		r.keys[string(named)] = k
+	}
+	return k
+}

@@ -1,0 +1,166 @@
+package embedded
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/dashfeed/dashfeed/eventlog"
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// Release never goes back; a position beyond the last record counts as the last.
+func (l *Log) Release(partition int, upTo messages.Position) error {
+	p, err := l.partition(partition)
+	if err != nil {
+		return fmt.Errorf("release: %w", err)
+	}
+	if upTo.Hi != 0 {
+		return fmt.Errorf("release partition %d: %w: position %s", partition, eventlog.ErrAhead, upTo)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.released = max(p.released, min(upTo.Lo, p.last))
+	return nil
+}
+
+func (l *Log) retainLoop() {
+	tick := time.NewTicker(l.config.Retention.Every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-l.life.Done():
+			return
+		case <-tick.C:
+		}
+		l.dir.Tend()
+		if err := l.retain(); err != nil {
+			l.dir.Logger.Error("retention", "err", err)
+		}
+	}
+}
+
+// retain drops what is too old, then the oldest chunks until the size fits.
+func (l *Log) retain() error {
+	if age := l.config.Retention.Age; age > 0 {
+		before := l.config.Now().Add(-age).UnixMilli()
+		for _, p := range l.partitions {
+			if err := l.trim(p, p.expired(before)); err != nil {
+				return err
+			}
+		}
+	}
+	if limit := l.config.Retention.Bytes; limit > 0 {
+		return l.retainBytes(limit)
+	}
+	return nil
+}
+
+func (l *Log) retainBytes(limit int64) error {
+	var total int64
+	for _, p := range l.partitions {
+		total += p.kept()
+	}
+	for total > limit {
+		var oldest *partition
+		var found dropped
+		for _, p := range l.partitions {
+			if d, ok := p.oldest(); ok && (oldest == nil || d.time < found.time) {
+				oldest, found = p, d
+			}
+		}
+		if oldest == nil {
+			return nil // all that is left is unreleased or growing
+		}
+		if err := l.trim(oldest, found.upTo); err != nil {
+			return err
+		}
+		total -= found.bytes
+	}
+	return nil
+}
+
+// dropped is a chunk that may go.
+type dropped struct {
+	upTo  uint64
+	time  int64
+	bytes int64
+}
+
+// kept is how many bytes of records the partition holds.
+func (p *partition) kept() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.chunks) == 0 {
+		return 0
+	}
+	return p.written - p.chunks[0].before
+}
+
+// oldest is the first chunk, if it is released and not the one that grows.
+func (p *partition) oldest() (dropped, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.chunks) < 2 || p.chunks[1].first-1 > p.released {
+		return dropped{}, false
+	}
+	a, b := p.chunks[0], p.chunks[1]
+	return dropped{upTo: b.first - 1, time: a.time, bytes: b.before - a.before}, true
+}
+
+// expired is the end of the last released chunk whose records are all older than before, a time in ms; 0: none. The
+// growing chunk ends at the last record.
+func (p *partition) expired(before int64) (upTo uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := range p.chunks {
+		end, newest := p.last, p.newest
+		if i+1 < len(p.chunks) {
+			end, newest = p.chunks[i+1].first-1, p.chunks[i+1].time
+		}
+		if newest >= before || end > p.released {
+			break
+		}
+		upTo = end
+	}
+	return upTo
+}
+
+// trim drops a partition's records up to a position that is the end of a chunk. It need not be synced: should a crash
+// undo it, the records are dropped again.
+func (l *Log) trim(p *partition, upTo uint64) error {
+	p.mu.Lock()
+	floor, newest := p.floor, p.newest
+	if upTo < floor {
+		p.mu.Unlock()
+		return nil
+	}
+	p.floor = upTo + 1
+	p.forget(upTo)
+	p.mu.Unlock()
+
+	b := l.dir.DB.NewBatch()
+	defer b.Close()
+	for _, space := range []byte{recordSpace, chunkSpace} {
+		if err := b.DeleteRange(appendKey(nil, space, p.number, floor), appendKey(nil, space, p.number, upTo+1), nil); err != nil {
+			return fmt.Errorf("trim partition %d: %w", p.number, err)
+		}
+	}
+	if err := b.Set(floorKey(p.number), floorValue(upTo, newest), nil); err != nil {
+		return fmt.Errorf("trim partition %d: %w", p.number, err)
+	}
+	if err := b.Commit(pebble.NoSync); err != nil {
+		return l.fail(fmt.Errorf("trim partition %d: %w", p.number, err))
+	}
+	return nil
+}
+
+// forget drops the chunks up to a position.
+func (p *partition) forget(upTo uint64) {
+	n := 0
+	for n < len(p.chunks) && p.chunks[n].first <= upTo {
+		n++
+	}
+	p.chunks = append([]chunk(nil), p.chunks[n:]...)
+}

@@ -66,4 +66,5 @@ func (r *reader) aggregate(at place, word string) bool {
 	return false
 }
 
-var percentileLike = regexp.MustCompile(`^p[-+]?[0-9.]+$`)
+// percentileLike is what was probably meant as one.
+var percentileLike = regexp.MustCompile(`^[pP]([-+0-9.eE]+|N)?$`)

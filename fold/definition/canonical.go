@@ -3,9 +3,7 @@ package definition
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 
 	"github.com/zeebo/xxh3"
 	"go.yaml.in/yaml/v3"
@@ -74,54 +72,4 @@ func appendJSONText(b []byte, s string) []byte {
 	e.SetEscapeHTML(false)
 	_ = e.Encode(s) // a string always encodes
 	return append(b, bytes.TrimSuffix(buf.Bytes(), []byte{'\n'})...)
-}
-
-// maxJSONDepth is far beyond what a definition nests.
-const maxJSONDepth = 16
-
-// jsonNode reads one JSON value as the tree that the YAML parser would give.
-func jsonNode(b []byte) (*yaml.Node, error) {
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.UseNumber()
-	n, err := jsonValue(d, 0)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("more than one JSON value")
-	}
-	return n, nil
-}
-
-func jsonValue(d *json.Decoder, depth int) (*yaml.Node, error) {
-	if depth > maxJSONDepth {
-		return nil, fmt.Errorf("nested deeper than %d", maxJSONDepth)
-	}
-	t, err := d.Token()
-	if err != nil {
-		return nil, err
-	}
-	switch t := t.(type) {
-	case json.Delim:
-		n := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
-		if t == '[' {
-			n = &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq"}
-		}
-		for d.More() {
-			c, err := jsonValue(d, depth+1) // in an object keys and values come in turn
-			if err != nil {
-				return nil, err
-			}
-			n.Content = append(n.Content, c)
-		}
-		_, err := d.Token()
-		return n, err
-	case string:
-		return textNode(t), nil
-	case json.Number:
-		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!int", Value: t.String()}, nil
-	case bool:
-		return boolNode(t), nil
-	}
-	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null"}, nil
 }

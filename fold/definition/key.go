@@ -41,7 +41,7 @@ func find[T any](keys []key[T], name string) *key[T] {
 // readMapping fills to from the mapping at a place, key by key, with defaults for those not given. It returns the
 // values that were given.
 func readMapping[T any](r *reader, at place, keys []key[T], to *T) map[string]place {
-	given := r.pairs(at, func(name string) bool { return find(keys, name) != nil }, names(keys))
+	given, meant := r.pairs(at, func(name string) bool { return find(keys, name) != nil }, names(keys))
 	if given == nil {
 		return nil
 	}
@@ -53,6 +53,7 @@ func readMapping[T any](r *reader, at place, keys []key[T], to *T) map[string]pl
 			r.refuseLater(value, k.later, names(keys))
 		case ok:
 			k.read(r, value, to)
+		case meant[k.name]: // told with the key that was written instead
 		case k.required:
 			r.problem(at.node, at.key(k.name).path, "missing")
 		case k.fallback != "":

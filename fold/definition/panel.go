@@ -51,7 +51,7 @@ var panelKeys = []key[Panel]{
 	{
 		name: "fill", fallback: "none", schema: map[string]any{"enum": []string{"none"}},
 		doc:   "What stands in windows without events.",
-		read:  func(r *reader, at place, _ *Panel) { r.word(at, []string{"none"}, "zero", "null", "previous") },
+		read:  func(r *reader, at place, _ *Panel) { r.fill(at) },
 		write: func(*Panel) *yaml.Node { return textNode("none") },
 	},
 	wholeKey("max_groups", defaultMaxGroups, MaxMaxGroups,
@@ -68,15 +68,12 @@ func (r *reader) panels(at place) []Panel {
 		r.problem(at.node, at.path, fmt.Sprintf("no panel, want 1 to %d", MaxPanels))
 	}
 	var panels []Panel
-	for i, item := range items {
+	for _, item := range items {
 		p := r.panel(item)
-		for j := range panels {
-			if p.ID != "" && panels[j].ID == p.ID {
-				r.problem(item.node, item.key("id").path, fmt.Sprintf("%q is the id of panels[%d] too", shorten(p.ID), j))
-			}
+		if j := slices.IndexFunc(panels, func(o Panel) bool { return o.ID == p.ID }); j >= 0 && p.ID != "" {
+			r.problem(item.node, item.key("id").path, fmt.Sprintf("%q is the id of panels[%d] too", shorten(p.ID), j))
 		}
 		panels = append(panels, p)
-		_ = i
 	}
 	return panels
 }
@@ -113,6 +110,14 @@ func (r *reader) rateOfCount(at place, aggregates []string) {
 	default:
 		aggregates[i] = "rate:count"
 	}
+}
+
+// fill takes only none yet. Its other words, and where the Panel keeps them, belong here.
+func (r *reader) fill(at place) {
+	if n := resolve(at.node); n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" { // as people write the word null
+		at.node = &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: "null", Line: n.Line, Column: n.Column}
+	}
+	r.word(at, []string{"none"}, "zero", "null", "previous")
 }
 
 func writePanels(from *Definition) *yaml.Node {

@@ -2,10 +2,12 @@ package definition
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -39,34 +41,52 @@ func (r *reader) documents(src []byte) []*Definition {
 		r.add(Problem{Message: fmt.Sprintf("%d bytes, at most %d are allowed", len(src), MaxBytes)})
 		return nil
 	}
+	roots, err := parseText(src)
+	if err != nil {
+		r.syntax(err)
+		return nil
+	}
+	if len(roots) == 0 {
+		r.add(Problem{Message: "no definition in it"})
+	}
 	var defs []*Definition
 	seen := map[messages.Key]bool{}
-	documents := yaml.NewDecoder(bytes.NewReader(joinSurrogates(src)))
-	for {
-		var n yaml.Node
-		err := documents.Decode(&n)
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			r.syntax(err)
-			return nil
-		}
-		if n.Kind != yaml.DocumentNode || n.Content[0].ShortTag() == "!!null" {
-			continue // nothing between two ---
-		}
-		d := r.definition(n.Content[0])
+	for _, n := range roots {
+		d := r.definition(n)
 		k := messages.Key{Tenant: d.Tenant, Dashboard: d.Dashboard}
 		if seen[k] && k.Valid() {
-			r.problem(n.Content[0], "dashboard", fmt.Sprintf("%q is defined twice in this text", k.String()))
+			r.problem(n, "dashboard", fmt.Sprintf("%q is defined twice in this text", k.String()))
 		}
 		seen[k] = true
 		defs = append(defs, d)
 	}
-	if len(defs) == 0 {
-		r.add(Problem{Message: "no definition in it"})
-	}
 	return defs
+}
+
+// parseText gives the documents' roots. JSON is read as JSON, not as YAML, which lacks some of its escapes.
+func parseText(src []byte) ([]*yaml.Node, error) {
+	if json.Valid(src) {
+		n, err := jsonNode(src)
+		if err != nil {
+			return nil, err
+		}
+		return []*yaml.Node{n}, nil
+	}
+	var roots []*yaml.Node
+	documents := yaml.NewDecoder(bytes.NewReader(src))
+	for {
+		var n yaml.Node
+		err := documents.Decode(&n)
+		if errors.Is(err, io.EOF) {
+			return roots, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if n.Kind == yaml.DocumentNode && n.Content[0].ShortTag() != "!!null" { // else nothing between two ---
+			roots = append(roots, n.Content[0])
+		}
+	}
 }
 
 // definition reads one document.
@@ -77,28 +97,26 @@ func (r *reader) definition(n *yaml.Node) *Definition {
 		keys = r.keysOf(r.o.Key)
 	}
 	readMapping(r, place{node: n}, keys, d)
+	if r.o.Key != (messages.Key{}) {
+		d.Tenant, d.Dashboard = r.o.Key.Tenant, r.o.Key.Dashboard
+	}
 	return d
 }
 
 // keysOf is the table for a document whose dashboard is known: its names are filled in, and checked where given.
 func (r *reader) keysOf(k messages.Key) []key[Definition] {
-	keys := append([]key[Definition](nil), dashboardKeys...)
+	keys := slices.Clone(dashboardKeys)
 	known := func(name, want string) {
 		e := find(keys, name)
-		read := e.read
 		e.required, e.fallback = false, strconv.Quote(want)
 		e.read = func(r *reader, at place, to *Definition) {
-			if resolve(at.node).Value == want && want == "" { // a tenant's default
-				return
-			}
-			before := len(r.problems)
-			read(r, at, to)
-			if got := resolve(at.node).Value; len(r.problems) == before && got != want {
-				if want == "" {
-					r.problem(at.node, at.path, "a tenant's default names no dashboard")
-					return
-				}
-				r.problem(at.node, at.path, fmt.Sprintf("%q is not the %s it is for", shorten(got), name), want)
+			got, ok := r.text(at, maxText)
+			switch {
+			case !ok || got == want:
+			case want == "":
+				r.problem(at.node, at.path, "a tenant's default names no dashboard")
+			default:
+				r.problem(at.node, at.path, fmt.Sprintf("%q is not the %s this is for", shorten(got), name), want)
 			}
 		}
 	}
@@ -118,31 +136,4 @@ func (r *reader) syntax(err error) {
 		message = message[len(m[0]):]
 	}
 	r.add(Problem{Line: line, Message: "not YAML: " + message})
-}
-
-// surrogates is how JSON, but not YAML, writes a character beyond U+FFFF.
-var surrogates = regexp.MustCompile(`\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}`)
-
-// joinSurrogates makes JSON's pairs of escapes into YAML's one, of the same length. An escaped backslash before one
-// is left alone.
-func joinSurrogates(src []byte) []byte {
-	if trimmed := bytes.TrimLeft(src, " \t\r\n"); len(trimmed) == 0 || trimmed[0] != '{' {
-		return src
-	}
-	out, last := make([]byte, 0, len(src)), 0
-	for _, m := range surrogates.FindAllIndex(src, -1) {
-		backslashes := 0
-		for i := m[0] - 1; i >= 0 && src[i] == '\\'; i-- {
-			backslashes++
-		}
-		if backslashes%2 == 1 {
-			continue
-		}
-		hi, _ := strconv.ParseUint(string(src[m[0]+2:m[0]+6]), 16, 32)
-		lo, _ := strconv.ParseUint(string(src[m[0]+8:m[0]+12]), 16, 32)
-		out = append(out, src[last:m[0]]...)
-		out = fmt.Appendf(out, `\U%08x`, (hi-0xd800)<<10+(lo-0xdc00)+0x10000)
-		last = m[1]
-	}
-	return append(out, src[last:]...)
 }

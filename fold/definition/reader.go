@@ -76,15 +76,15 @@ func resolve(n *yaml.Node) *yaml.Node {
 	return n
 }
 
-// pairs are the values of a mapping by their keys. Unknown keys and keys given twice are problems. Nil where the
-// value is no mapping.
-func (r *reader) pairs(at place, known func(string) bool, allowed []string) map[string]place {
+// pairs are the values of a mapping by their keys, nil where it is none. Unknown keys and keys given twice are
+// problems; meant are the keys that unknown ones were probably meant to be.
+func (r *reader) pairs(at place, known func(string) bool, allowed []string) (given map[string]place, meant map[string]bool) {
 	n := resolve(at.node)
 	if n.Kind != yaml.MappingNode {
 		r.problem(at.node, at.path, "want a mapping of keys, got "+describe(n), allowed...)
-		return nil
+		return nil, nil
 	}
-	given := make(map[string]place, len(n.Content)/2)
+	given, meant = map[string]place{}, map[string]bool{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		k := resolve(n.Content[i])
 		if k.Kind != yaml.ScalarNode {
@@ -95,6 +95,7 @@ func (r *reader) pairs(at place, known func(string) bool, allowed []string) map[
 		value.node = n.Content[i+1]
 		if !known(k.Value) {
 			r.unknown(n.Content[i], value.path, "unknown key", k.Value, allowed)
+			meant[nearest(k.Value, allowed)] = true
 			continue
 		}
 		if _, twice := given[k.Value]; twice {
@@ -103,7 +104,7 @@ func (r *reader) pairs(at place, known func(string) bool, allowed []string) map[
 		}
 		given[k.Value] = value
 	}
-	return given
+	return given, meant
 }
 
 // items are the values of a list of at most so many.
@@ -139,9 +140,9 @@ func (r *reader) text(at place, most int) (string, bool) {
 		r.problem(at.node, at.path, fmt.Sprintf("%d characters, at most %d are allowed", utf8.RuneCountInString(n.Value), most))
 		return "", false
 	}
-	control := func(c rune) bool { return unicode.IsControl(c) && c != '\n' && c != '\t' || c == utf8.RuneError }
+	control := func(c rune) bool { return unicode.IsControl(c) && c != '\n' && c != '\t' }
 	if strings.ContainsFunc(n.Value, control) || !utf8.ValidString(n.Value) {
-		r.problem(at.node, at.path, "control characters and broken UTF-8 are not allowed")
+		r.problem(at.node, at.path, "control characters are not allowed")
 		return "", false
 	}
 	return n.Value, true

@@ -50,7 +50,7 @@ var windowKeys = []key[Window]{
 	},
 	{name: "sliding", later: "sliding windows"},
 	{name: "calendar", later: "calendar windows"},
-	{name: "zone", later: "calendar windows"},
+	{name: "zone", later: "time zones"},
 }
 
 // windowKinds are the keys of which a window has exactly one.

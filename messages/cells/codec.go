@@ -3,6 +3,7 @@ package cells
 import (
 	"encoding/binary"
 	"errors"
+	"math"
 	"slices"
 )
 
@@ -40,24 +41,25 @@ func (s *Set) Append(b []byte) []byte {
 	return b
 }
 
-// Decode reads a set from the front of b and gives the rest.
+// Decode reads a set from the front of b and gives the rest. It takes only what Append writes: of the bytes it takes,
+// Append gives the same again.
 func Decode(b []byte) (*Set, []byte, error) {
 	d := decoder{b: b}
-	s := &Set{version: d.uvarint(), floor: d.uvarint(), next: uint32(d.uvarint())}
+	s := &Set{version: d.uvarint(), floor: d.uvarint(), next: d.uint32()}
 	const leastCellBytes, leastTombstoneBytes = 9, 3
 	all := make([]Cell, 0, d.count(leastCellBytes))
 	for range cap(all) {
 		all = append(all, Cell{
-			Number: uint32(d.uvarint()), Revision: uint32(d.uvarint()), Panel: uint16(d.uvarint()),
+			Number: d.uint32(), Revision: d.uint32(), Panel: d.uint16(),
 			Start: d.varint(), End: d.varint(), Group: Group(d.string()), Row: Row(d.string()),
 			Born: d.uvarint(), Changed: d.uvarint(),
 		})
 	}
 	s.tombstones = make([]Tombstone, 0, d.count(leastTombstoneBytes))
 	for range cap(s.tombstones) {
-		s.tombstones = append(s.tombstones, Tombstone{uint32(d.uvarint()), uint16(d.uvarint()), d.uvarint()})
+		s.tombstones = append(s.tombstones, Tombstone{d.uint32(), d.uint16(), d.uvarint()})
 	}
-	if d.failed {
+	if d.failed || !s.sound(all) {
 		return nil, nil, errCorrupt
 	}
 	s.slots = slices.Grow(s.slots, len(all))
@@ -65,6 +67,21 @@ func Decode(b []byte) (*Set, []byte, error) {
 		s.insert(c)
 	}
 	return s, d.b, nil
+}
+
+// sound reports whether numbers rise and stamps lie where a set's do.
+func (s *Set) sound(all []Cell) bool {
+	for i, c := range all {
+		if c.Number >= s.next || i > 0 && c.Number <= all[i-1].Number || c.Born > c.Changed || c.Changed > s.version {
+			return false
+		}
+	}
+	for i, t := range s.tombstones {
+		if t.Removed > s.version || i > 0 && t.Removed < s.tombstones[i-1].Removed {
+			return false
+		}
+	}
+	return s.floor <= s.version
 }
 
 func appendString(b []byte, s string) []byte {
@@ -80,7 +97,7 @@ type decoder struct {
 
 func (d *decoder) uvarint() uint64 {
 	n, size := binary.Uvarint(d.b)
-	if size <= 0 {
+	if size <= 0 || size > 1 && d.b[size-1] == 0 { // the last byte says nothing: not the shortest form
 		d.fail()
 		return 0
 	}
@@ -89,12 +106,20 @@ func (d *decoder) uvarint() uint64 {
 }
 
 func (d *decoder) varint() int64 {
-	n, size := binary.Varint(d.b)
-	if size <= 0 {
+	u := d.uvarint()
+	return int64(u>>1) ^ -int64(u&1)
+}
+
+func (d *decoder) uint32() uint32 { return uint32(d.atMost(math.MaxUint32)) }
+
+func (d *decoder) uint16() uint16 { return uint16(d.atMost(math.MaxUint16)) }
+
+func (d *decoder) atMost(limit uint64) uint64 {
+	n := d.uvarint()
+	if n > limit {
 		d.fail()
 		return 0
 	}
-	d.b = d.b[size:]
 	return n
 }
 

@@ -112,7 +112,9 @@ func (s *Set) Since(v uint64) (u Update, ok bool) {
 }
 
 // Apply moves a holder by u. An update that is not news is ignored; one that starts after the holder's version is a
-// gap, an error. A snapshot replaces the set by difference: what is gone without a tombstone gets one at u.To.
+// gap, an error. A snapshot replaces the set by difference: what is gone without a tombstone gets one at u.To, and the
+// floor stays, unless the giver's lies beyond the holder's version: cells born and removed in between were never heard
+// of here, so nobody who may have seen them can be answered.
 func (s *Set) Apply(u Update) error {
 	if u.From > s.version {
 		return fmt.Errorf("update from %d to %d leaves a gap: the holder is at %d", u.From, u.To, s.version)
@@ -170,9 +172,10 @@ func (s *Set) Cells() []Cell {
 	return u.Cells
 }
 
-// Reset empties the set, keeps its version and begins numbers anew: a new epoch that keeps nothing.
+// Reset empties the set, keeps its version and begins numbers anew: a new epoch that keeps nothing, in which no
+// version before this one can be answered.
 func (s *Set) Reset() {
-	*s = Set{version: s.version}
+	*s = Set{version: s.version, floor: s.version}
 }
 
 // Forget drops every tombstone: no version before the set's can be answered any more. A new epoch begins so.
@@ -274,7 +277,7 @@ func (s *Set) unlink(i uint32) {
 
 func (s *Set) bury(t Tombstone) { s.tombstones = append(s.tombstones, t) }
 
-// forget keeps the bound of tombstones. The slice is compacted only when half of it is dead.
+// forget keeps the bound of tombstones. The oldest are cut off in front; append lets go of them when it next grows.
 func (s *Set) forget() {
 	extra := len(s.tombstones) - max(MinTombstones, s.live)
 	if extra <= 0 {

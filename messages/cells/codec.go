@@ -69,15 +69,15 @@ func Decode(b []byte) (*Set, []byte, error) {
 	return s, d.b, nil
 }
 
-// sound reports whether numbers rise and stamps lie where a set's do.
+// sound reports whether numbers rise and stamps lie where a set's do: from version 1 on.
 func (s *Set) sound(all []Cell) bool {
 	for i, c := range all {
-		if c.Number >= s.next || i > 0 && c.Number <= all[i-1].Number || c.Born > c.Changed || c.Changed > s.version {
+		if c.Number >= s.next || i > 0 && c.Number <= all[i-1].Number || c.Born == 0 || c.Born > c.Changed || c.Changed > s.version {
 			return false
 		}
 	}
 	for i, t := range s.tombstones {
-		if t.Removed > s.version || i > 0 && t.Removed < s.tombstones[i-1].Removed {
+		if t.Removed == 0 || t.Removed > s.version || i > 0 && t.Removed < s.tombstones[i-1].Removed {
 			return false
 		}
 	}

@@ -68,6 +68,21 @@ func TestMirrorThatJumps(t *testing.T) {
 	follow(t, between, &mirror)
 }
 
+// The same where the mirror misses nothing and its own bound would let it keep its floor.
+func TestMirrorThatJumpsOverCellsItNeverHeardOf(t *testing.T) {
+	var owner, mirror cells.Set
+	owner.Put(1, cells.Cell{Row: "stays"})
+	follow(t, &mirror, &owner)
+	short := owner.Put(2, cells.Cell{Row: "short-lived"})
+	between := clone(t, &owner)
+	owner.Remove(short, 3)
+	for v := uint64(4); v < 4+cells.MinTombstones; v++ {
+		owner.Remove(owner.Put(v, cells.Cell{}), v)
+	}
+	follow(t, &mirror, &owner)
+	follow(t, between, &mirror)
+}
+
 // Within its tombstones' reach a snapshot leaves the floor where it was: the mirror's own clients go on.
 func TestSnapshotKeepsTheFloor(t *testing.T) {
 	var owner, mirror cells.Set

@@ -1,0 +1,175 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"mime"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/dashfeed/dashfeed/eventlog"
+	"github.com/dashfeed/dashfeed/messages"
+	"github.com/dashfeed/dashfeed/messages/event"
+	"github.com/dashfeed/dashfeed/messages/wire"
+)
+
+// IngestConfig says where Ingest appends and how much it takes at once. Zero values get the defaults named here.
+type IngestConfig struct {
+	Log        eventlog.Appender     // needed
+	BodyBytes  int                   // of one body, also inflated; 0: 8 MiB
+	InFlight   int64                 // bytes of all bodies in work; beyond: 429; 0: 64 MiB, at least two bodies
+	Timeout    time.Duration         // how long the log may take; 0: 30 s
+	Registerer prometheus.Registerer // nil: metrics are kept and not shown
+}
+
+// Ingest is POST /v1/events. It refuses what it can't read, route or afford, and answers 202 only for what the log has
+// stored; every other judgement is the dashboard's. Any number of requests may run at once; it starts no goroutine.
+type Ingest struct {
+	cfg     IngestConfig
+	bodies  bodies
+	metrics *ingestMetrics
+}
+
+// NewIngest makes the door of a log.
+func NewIngest(cfg IngestConfig) (*Ingest, error) {
+	if cfg.Log == nil {
+		return nil, errors.New("ingest config: log is missing")
+	}
+	if cfg.BodyBytes < 0 || cfg.InFlight < 0 || cfg.Timeout < 0 {
+		return nil, fmt.Errorf("ingest config: body of %d bytes, %d bytes in flight, timeout %v: none may be negative", cfg.BodyBytes, cfg.InFlight, cfg.Timeout)
+	}
+	set(&cfg.BodyBytes, 8<<20)
+	set(&cfg.InFlight, 64<<20)
+	set(&cfg.Timeout, 30*time.Second)
+	cfg.InFlight = max(cfg.InFlight, 2*int64(cfg.BodyBytes)) // else one great body could never be taken
+	return &Ingest{cfg: cfg, bodies: newBodies(cfg.BodyBytes, cfg.InFlight), metrics: newIngestMetrics(cfg.Registerer)}, nil
+}
+
+// ServeHTTP takes one request's events.
+func (g *Ingest) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	began := time.Now()
+	status := g.serve(w, r)
+	g.metrics.seconds.Observe(time.Since(began).Seconds())
+	g.metrics.requests.WithLabelValues(statusLabel(status)).Inc()
+}
+
+func (g *Ingest) serve(w http.ResponseWriter, r *http.Request) (status int) {
+	route, err := routeOf(r)
+	if err != nil {
+		return g.refuse(w, err)
+	}
+	b, err := g.bodies.read(r)
+	defer b.release()
+	if err != nil {
+		return g.refuse(w, err)
+	}
+	g.metrics.bytes.Add(float64(len(b.bytes)))
+
+	batch := newBatch(route)
+	if err := g.split(r, b, batch); err != nil {
+		return g.answer(w, batch.answer(nil), err)
+	}
+	for reason, n := range batch.reasons {
+		g.metrics.refused.WithLabelValues(reason).Add(float64(n))
+	}
+	if len(batch.entries) == 0 {
+		return g.answer(w, batch.answer(nil), batch.nothing())
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), g.cfg.Timeout)
+	defer cancel()
+	receipts, err := g.cfg.Log.Append(ctx, batch.entries)
+	if err != nil {
+		// A log that gives up waiting may still be writing: these bytes are nobody else's for good.
+		b.abandon()
+		err = logError(err)
+	}
+	a := batch.answer(receipts)
+	g.metrics.accepted.Add(float64(a.Accepted))
+	if a.Accepted < len(batch.entries) && err == nil {
+		err = wire.Errorf(wire.CodeLogUnreachable, "the log stored %d of %d events", a.Accepted, len(batch.entries))
+	}
+	return g.answer(w, a, err)
+}
+
+// split fills the batch from the body; an error is the whole body's, and then nothing of it is stored.
+func (g *Ingest) split(r *http.Request, b *body, batch *batch) error {
+	var err error
+	if isMessagePack(r) {
+		// Text grows at most sixfold in JSON (control characters), so that small bodies reserve little.
+		limit := min(2*g.cfg.BodyBytes, 6*len(b.bytes)+64)
+		if err := b.reserve(int64(limit)); err != nil {
+			return err
+		}
+		err = event.FromMessagePack(b.bytes, limit, batch.add)
+	} else {
+		err = event.Split(b.bytes, batch.add)
+	}
+	var whole *event.BodyError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &whole) && whole.TooLarge:
+		batch.clear()
+		return wire.Errorf(wire.CodeTooBig, "%s", whole.Message)
+	}
+	batch.clear()
+	return wire.Errorf(wire.CodeBadMessage, "%v", err)
+}
+
+// refuse answers a request of which nothing was looked at.
+func (g *Ingest) refuse(w http.ResponseWriter, err error) (status int) {
+	var u unsupported
+	if errors.As(err, &u) {
+		w.Header().Set("Accept-Encoding", "gzip, identity")
+		writeStatus(w, http.StatusUnsupportedMediaType, wire.Errorf(wire.CodeBadOption, "%v", u))
+		return http.StatusUnsupportedMediaType
+	}
+	writeError(w, err)
+	return asError(err).Code.Entry().Status
+}
+
+// answer writes what became of the events; 202 where nothing stands against it.
+func (g *Ingest) answer(w http.ResponseWriter, a ingestAnswer, err error) (status int) {
+	status = http.StatusAccepted
+	if err != nil {
+		a.Error = asError(err)
+		status = a.Error.Code.Entry().Status
+		retryAfter(w, status, a.Error.After)
+	}
+	writeJSON(w, status, a)
+	return status
+}
+
+// routeOf reads ?tenant= and ?dashboard=.
+func routeOf(r *http.Request) (event.Route, error) {
+	q := r.URL.Query()
+	route := event.Route{Tenant: q.Get("tenant"), Dashboard: q.Get("dashboard")}
+	if route.Tenant != "" {
+		if err := messages.CheckName("tenant", route.Tenant); err != nil {
+			return route, wire.Errorf(wire.CodeBadField, "%v", err)
+		}
+	}
+	if route.Dashboard != "" {
+		if err := messages.CheckName("dashboard", route.Dashboard); err != nil {
+			return route, wire.Errorf(wire.CodeBadField, "%v", err)
+		}
+	}
+	return route, nil
+}
+
+// isMessagePack reports whether the request says so; every other body is read as JSON.
+func isMessagePack(r *http.Request) bool {
+	t, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return t == "application/msgpack" || t == "application/x-msgpack" || t == "application/vnd.msgpack"
+}
+
+// logError puts a log's error in the protocol's terms.
+func logError(err error) error {
+	if errors.Is(err, eventlog.ErrFull) {
+		return wire.Errorf(wire.CodeStorageFull, "the log takes no more events: %v", err)
+	}
+	return wire.Errorf(wire.CodeLogUnreachable, "the log did not confirm: %v", err)
+}

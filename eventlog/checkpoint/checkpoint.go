@@ -30,6 +30,10 @@ type Entry struct {
 	Position messages.Position // of the last record folded into State; may lie after the marker's
 	Summary  []byte            // what a listing shows, so that it need not decode State
 	State    []byte
+
+	// Get sets these two; Put does not look at them.
+	Through  messages.Position // all the dashboard's records up to here are in State: replay what lies after it
+	FellBack bool              // the newest entry is corrupt and this is the one before: Through may lie before the marker's position
 }
 
 // Store keeps the checkpoints of many shards. Calls for different shards may run at once; Get and List of a shard may
@@ -38,24 +42,32 @@ type Store interface {
 	// Load picks the shard's newest whole checkpoint, from which Get and List read until the next Commit. ErrNone
 	// where there never was one; ErrCorrupt where there was and none is whole. passedOver tells why a newer one was not taken.
 	Load(shard int) (m Marker, passedOver error, err error)
-	// Get is the dashboard's newest whole entry. If the newest is corrupt, the other slot's is given with
-	// ErrCorrupt joined to nil state never: err is ErrCorrupt only where no slot has a whole one.
+	// Get is the dashboard's entry in the newest checkpoint. Where that entry is corrupt, it is the one of the
+	// checkpoint before, with FellBack set and a nil error. ErrNone where the dashboard has no entry; ErrCorrupt where
+	// it has, and none is whole.
 	Get(shard int, k messages.Key) (Entry, error)
 	// List calls yield with the summaries (no State) of one tenant's dashboards that begin with prefix and come after
-	// the name after, in order of name, until it returns false.
+	// the name after, in order of name, until it returns false. It lists what Get finds, each dashboard once; Key and
+	// Summary are good until yield returns.
 	List(shard int, tenant, prefix, after string, yield func(Entry) bool) error
-	// Begin starts the shard's next checkpoint, in the slot of the older one. One at a time for each shard.
+	// Begin starts the shard's next checkpoint, in the slot of the older one. One at a time for each shard. After a
+	// start, and after a Writer that did not commit, it first does Again for all that the newest checkpoint was the
+	// first to hold, since its caller cannot know.
 	Begin(shard int) (Writer, error)
 	Close() error
 }
 
-// Writer writes one checkpoint. What it has written counts only after Commit.
+// Writer writes one checkpoint. What it has written counts only after Commit: if Commit fails or is not called, the
+// next Writer must be given the same again.
 type Writer interface {
+	// Put keeps nothing of e.
 	Put(e Entry) error
-	// Again copies the dashboard's entry of the checkpoint before into this one; it did not change since.
+	// Again copies the dashboard's entry of the checkpoint before into this one; it did not change since. ErrCorrupt
+	// where that entry is corrupt: then Put it.
 	Again(k messages.Key) error
 	// Commit returns when the checkpoint is durable. Released is the position of the older of the two kept: nothing
-	// up to it is needed any more.
+	// up to it is needed any more. Zero where only one is kept.
 	Commit(m Marker) (released messages.Position, err error)
+	// Abort gives the checkpoint up; after Commit it does nothing.
 	Abort() error
 }

@@ -40,6 +40,9 @@ func newSpace(fs vfs.FS, path string, s Storage) *space {
 	if sp.reserve == 0 {
 		sp.reserve = reserveOf(fs, path, s.MemTableBytes)
 	}
+	if s.LastToStop {
+		sp.reserve /= 2
+	}
 	sp.ballast = min(sp.reserve/4, maxBallast)
 	_ = fs.Remove(sp.ballastName()) // left by a crash
 	sp.holdBallast()

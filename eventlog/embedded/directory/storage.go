@@ -14,6 +14,7 @@ import (
 // Storage is how a directory uses memory and disk.
 type Storage struct {
 	ReserveBytes  int64        // free space left on the volume; 0: 256 MiB, or 5 % of a smaller volume (at least four memtables, at most a quarter)
+	LastToStop    bool         // keep half of that: for what must go on when others are refused
 	MemTableBytes int64        // one memtable; at most four are in memory
 	CacheBytes    int64        // blocks read from disk
 	FS            vfs.FS       // nil: the operating system's

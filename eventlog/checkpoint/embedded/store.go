@@ -1,0 +1,273 @@
+// Package embedded keeps checkpoints on one machine, in one Pebble store for all shards.
+//
+//	store, err := embedded.Open(embedded.Default("/var/lib/dashfeed/checkpoints"))
+//	marker, passedOver, err := store.Load(shard)
+//	w, err := store.Begin(shard)
+//	err = w.Put(entry)                       // not synced
+//	released, err := w.Commit(marker)        // one sync
+//
+// Every dashboard has up to two entries, in slot 0 and 1; checkpoint n goes to slot n mod 2 and writes over the one
+// before the last. Until its marker is there, what it has written belongs to no checkpoint, yet harms none: an entry
+// is a whole state at its own position, and one later than the marker of its slot only means that replay passes over
+// more. The marker is written last and synced; all before it lie before it in the same write-ahead log.
+//
+// An entry lies under two keys: a head (summary, for listings) and a body (summary and state). Each value begins with
+// its CRC-32C over key and rest, then the sequence number of the checkpoint that first held it and its position.
+package embedded
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math"
+	"sync"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/dashfeed/dashfeed/eventlog"
+	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
+	"github.com/dashfeed/dashfeed/eventlog/embedded/directory"
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// formatVersion is that of the keys and values described above.
+const formatVersion = 1
+
+// Config says where the checkpoints lie and what they may use.
+type Config struct {
+	Path    string // the directory; made where there is none
+	Storage directory.Storage
+}
+
+// Default goes on in half of the free-space reserve at which the log stops: only checkpoints let the log drop records.
+func Default(path string) Config {
+	s := directory.DefaultStorage()
+	s.LastToStop = true
+	return Config{Path: path, Storage: s}
+}
+
+// Validate reports every field that is out of its range.
+func (c Config) Validate() error {
+	err := c.Storage.Validate()
+	if c.Path == "" {
+		err = errors.Join(errors.New("checkpoint directory is not given"), err)
+	}
+	return err
+}
+
+// Store is the embedded store. It has no goroutine but Pebble's, which end in Close.
+type Store struct {
+	dir *directory.Directory
+
+	using sync.RWMutex // held for reading while Pebble is used; Close waits for it
+
+	mu     sync.Mutex
+	closed bool
+	shards map[int]*shard
+}
+
+var _ checkpoint.Store = (*Store)(nil)
+
+// shard is what the store knows of one shard.
+type shard struct {
+	number int
+
+	mu      sync.Mutex
+	current int      // the slot read from; none before Load found a whole marker
+	marks   [2]*mark // the whole ones, without State
+	writing bool
+	carry   bool // the next Begin must carry the newest checkpoint's own entries over
+}
+
+const none = -1
+
+// Open opens the store, or makes it. eventlog.ErrInUse where another process has it.
+func Open(c Config) (*Store, error) {
+	if err := c.Validate(); err != nil {
+		return nil, fmt.Errorf("open checkpoints: %w", err)
+	}
+	dir, err := directory.Open(c.Path, directory.Format{Kind: "checkpoints", Version: formatVersion}, c.Storage)
+	if err != nil {
+		return nil, fmt.Errorf("open checkpoints: %w", err)
+	}
+	return &Store{dir: dir, shards: map[int]*shard{}}, nil
+}
+
+// Err is eventlog.ErrFull while free space is too low for checkpoints.
+func (s *Store) Err() error { return s.dir.Room() }
+
+// Close ends the store. Writers under way are given up.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	closed := s.closed
+	s.closed = true
+	s.mu.Unlock()
+	if closed {
+		return nil
+	}
+	s.using.Lock()
+	defer s.using.Unlock()
+	return s.dir.Close()
+}
+
+// enter lets a call use Pebble until it calls s.using.RUnlock.
+func (s *Store) enter() error {
+	s.using.RLock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		s.using.RUnlock()
+		return fmt.Errorf("checkpoints: %w", eventlog.ErrClosed)
+	}
+	return nil
+}
+
+// Load reads the shard's markers afresh.
+func (s *Store) Load(number int) (m checkpoint.Marker, passedOver error, err error) {
+	if err := s.enter(); err != nil {
+		return checkpoint.Marker{}, nil, err
+	}
+	defer s.using.RUnlock()
+	sh, err := s.shard(number)
+	if err != nil {
+		return checkpoint.Marker{}, nil, err
+	}
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	return s.load(sh)
+}
+
+// shard finds the shard; one that was not loaded yet has no slot to read from.
+func (s *Store) shard(number int) (*shard, error) {
+	if number < 0 || number > math.MaxInt32 {
+		return nil, fmt.Errorf("shard %d is not allowed: 0 to %d", number, math.MaxInt32)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sh := s.shards[number]
+	if sh == nil {
+		sh = &shard{number: number, current: none}
+		s.shards[number] = sh
+	}
+	return sh, nil
+}
+
+// load is called with sh.mu held.
+func (s *Store) load(sh *shard) (m checkpoint.Marker, passedOver error, err error) {
+	sh.current, sh.carry = none, true
+	var damage []error
+	for slot := range sh.marks {
+		sh.marks[slot] = nil
+		found, err := s.mark(sh.number, slot)
+		switch {
+		case errors.Is(err, pebble.ErrNotFound):
+			continue
+		case err != nil:
+			damage = append(damage, fmt.Errorf("shard %d: marker in slot %d: %w", sh.number, slot, err))
+			continue
+		}
+		if sh.current == none || found.sequence > sh.marks[sh.current].sequence {
+			sh.current, m = slot, found.Marker
+		}
+		found.State = nil
+		sh.marks[slot] = &found
+	}
+	switch {
+	case sh.current != none:
+		return m, errors.Join(damage...), nil
+	case len(damage) > 0:
+		return m, nil, errors.Join(damage...)
+	}
+	return m, nil, fmt.Errorf("shard %d: %w", sh.number, checkpoint.ErrNone)
+}
+
+func (s *Store) mark(shard, slot int) (mark, error) {
+	key := markerKey(shard, slot)
+	value, closer, err := s.dir.DB.Get(key)
+	if err != nil {
+		return mark{}, corruptOr(err)
+	}
+	m, err := decodeMark(key, value)
+	return m, errors.Join(err, closer.Close())
+}
+
+// corruptOr makes Pebble's word for a corrupt block ours.
+func corruptOr(err error) error {
+	if pebble.IsCorruptionError(err) {
+		return fmt.Errorf("%w: %w", checkpoint.ErrCorrupt, err)
+	}
+	return err
+}
+
+// reading is the shard's slot to read from, and the positions of the markers of both.
+func (s *Store) reading(number int) (current int, through [2]messages.Position, err error) {
+	sh, err := s.shard(number)
+	if err != nil {
+		return none, through, err
+	}
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if sh.current == none {
+		if _, _, err := s.load(sh); err != nil {
+			return none, through, err
+		}
+	}
+	for slot, m := range sh.marks {
+		if m != nil {
+			through[slot] = m.Position
+		}
+	}
+	return sh.current, through, nil
+}
+
+// Get costs one look-up, and next to nothing for a dashboard that was never seen.
+func (s *Store) Get(number int, k messages.Key) (checkpoint.Entry, error) {
+	if err := s.enter(); err != nil {
+		return checkpoint.Entry{}, err
+	}
+	defer s.using.RUnlock()
+	current, through, err := s.reading(number)
+	if err != nil {
+		return checkpoint.Entry{}, err
+	}
+	e, err := s.get(number, k, current, through[current])
+	if err == nil || !errors.Is(err, checkpoint.ErrCorrupt) {
+		return e, err
+	}
+	other := 1 - current
+	e, otherErr := s.get(number, k, other, through[other])
+	if otherErr != nil {
+		return checkpoint.Entry{}, errors.Join(err, otherErr)
+	}
+	s.dir.Logger.Error("checkpoint entry corrupt, the one before is taken", "shard", number, "dashboard", k.String(), "err", err)
+	e.FellBack = true
+	return e, nil
+}
+
+func (s *Store) get(number int, k messages.Key, slot int, through messages.Position) (checkpoint.Entry, error) {
+	refuse := func(err error) (checkpoint.Entry, error) {
+		return checkpoint.Entry{}, fmt.Errorf("shard %d: dashboard %s in slot %d: %w", number, k, slot, err)
+	}
+	key := entryKey(bodySpace, number, k, slot)
+	value, closer, err := s.dir.DB.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return refuse(checkpoint.ErrNone)
+	}
+	if err != nil {
+		return refuse(corruptOr(err))
+	}
+	defer closer.Close()
+	value = bytes.Clone(value)
+	st, summary, state, err := decodeBody(key, value)
+	if err != nil {
+		return refuse(err)
+	}
+	e := checkpoint.Entry{Key: k, Position: st.position, Summary: summary, State: state, Through: through}
+	if !st.through.IsZero() {
+		e.Through, e.FellBack = st.through, true
+	}
+	if e.Position.After(e.Through) {
+		e.Through = e.Position
+	}
+	return e, nil
+}

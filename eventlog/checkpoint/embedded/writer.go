@@ -1,0 +1,273 @@
+package embedded
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/dashfeed/dashfeed/eventlog"
+	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// MaxEntryBytes is the most that an entry's summary and state, or a marker's state, may have together.
+const MaxEntryBytes = 16 << 20
+
+// writeBytes is about how much a writer gathers before it hands it to Pebble.
+const writeBytes = 256 << 10
+
+// writer writes one checkpoint. One goroutine uses it.
+type writer struct {
+	s        *Store
+	sh       *shard
+	from     int // the slot of the checkpoint before; none for the first
+	slot     int
+	sequence uint64
+	batch    *pebble.Batch
+	ended    bool
+}
+
+// Begin starts the next checkpoint. The slot it writes over may hold the older checkpoint's entries until Commit.
+func (s *Store) Begin(number int) (checkpoint.Writer, error) {
+	if err := s.enter(); err != nil {
+		return nil, err
+	}
+	defer s.using.RUnlock()
+	if err := s.dir.Room(); err != nil {
+		return nil, fmt.Errorf("begin checkpoint of shard %d: %w", number, err)
+	}
+	if _, _, err := s.reading(number); err != nil && !errors.Is(err, checkpoint.ErrNone) && !errors.Is(err, checkpoint.ErrCorrupt) {
+		return nil, err
+	}
+	sh, err := s.shard(number)
+	if err != nil {
+		return nil, err
+	}
+	w, carry, err := sh.begin(s)
+	if err != nil || !carry {
+		return w, err
+	}
+	if err := w.carryOver(); err != nil {
+		return nil, errors.Join(fmt.Errorf("begin checkpoint of shard %d: carry over: %w", number, err), w.Abort())
+	}
+	return w, nil
+}
+
+func (sh *shard) begin(s *Store) (w *writer, carry bool, err error) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if sh.writing {
+		return nil, false, fmt.Errorf("begin checkpoint of shard %d: the one before is neither committed nor aborted", sh.number)
+	}
+	sh.writing = true
+	w = &writer{s: s, sh: sh, from: sh.current, slot: 1, sequence: 1, batch: s.dir.DB.NewBatch()}
+	if sh.current != none {
+		w.slot = 1 - sh.current
+		w.sequence = sh.marks[sh.current].sequence + 1
+	}
+	return w, sh.carry && sh.current != none, nil
+}
+
+// Put writes the entry's head and body, unsynced.
+func (w *writer) Put(e checkpoint.Entry) error {
+	if err := w.check(e); err != nil {
+		return err
+	}
+	if err := w.s.enter(); err != nil {
+		return err
+	}
+	defer w.s.using.RUnlock()
+	return w.put(e.Key, stamp{sequence: w.sequence, position: e.Position}, e.Summary, e.State)
+}
+
+func (w *writer) check(e checkpoint.Entry) error {
+	if w.ended {
+		return fmt.Errorf("put %s: the checkpoint is ended", e.Key)
+	}
+	if err := errors.Join(messages.CheckName("tenant", e.Key.Tenant), messages.CheckName("dashboard", e.Key.Dashboard)); err != nil {
+		return fmt.Errorf("put: %w", err)
+	}
+	if n := len(e.Summary) + len(e.State); n > MaxEntryBytes {
+		return fmt.Errorf("put %s: %w: %d bytes, at most %d", e.Key, eventlog.ErrTooLarge, n, MaxEntryBytes)
+	}
+	return nil
+}
+
+func (w *writer) put(k messages.Key, st stamp, summary, state []byte) error {
+	head := entryKey(headSpace, w.sh.number, k, w.slot)
+	body := entryKey(bodySpace, w.sh.number, k, w.slot)
+	err := errors.Join(
+		w.batch.Set(head, headValue(head, st, summary), nil),
+		w.batch.Set(body, bodyValue(body, st, summary, state), nil))
+	if err == nil && w.batch.Len() >= writeBytes {
+		err = w.flush()
+	}
+	if err != nil {
+		return fmt.Errorf("put %s: %w", k, err)
+	}
+	return nil
+}
+
+// flush hands to Pebble what was gathered.
+func (w *writer) flush() error {
+	if err := w.s.dir.Room(); err != nil {
+		return err
+	}
+	if err := w.batch.Commit(pebble.NoSync); err != nil {
+		return err
+	}
+	w.batch.Reset()
+	return nil
+}
+
+// Again copies the entry under its old stamp: it is new to neither slot now.
+func (w *writer) Again(k messages.Key) error {
+	if w.ended {
+		return fmt.Errorf("again %s: the checkpoint is ended", k)
+	}
+	if err := w.s.enter(); err != nil {
+		return err
+	}
+	defer w.s.using.RUnlock()
+	return w.again(k)
+}
+
+func (w *writer) again(k messages.Key) error {
+	if w.from == none {
+		return fmt.Errorf("again %s: %w before this one", k, checkpoint.ErrNone)
+	}
+	key := entryKey(bodySpace, w.sh.number, k, w.from)
+	value, closer, err := w.s.dir.DB.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return fmt.Errorf("again %s: %w", k, checkpoint.ErrNone)
+	}
+	if err != nil {
+		return fmt.Errorf("again %s: %w", k, corruptOr(err))
+	}
+	defer closer.Close()
+	st, summary, state, err := decodeBody(key, value)
+	if err != nil {
+		return fmt.Errorf("again %s: %w", k, err)
+	}
+	return w.put(k, st, summary, state)
+}
+
+// Commit writes the marker, synced, and with it makes all that was put durable.
+func (w *writer) Commit(m checkpoint.Marker) (released messages.Position, err error) {
+	if w.ended {
+		return released, errors.New("commit: the checkpoint is ended")
+	}
+	if len(m.State) > MaxEntryBytes {
+		return released, fmt.Errorf("commit checkpoint of shard %d: %w: %d bytes, at most %d", w.sh.number, eventlog.ErrTooLarge, len(m.State), MaxEntryBytes)
+	}
+	if err := w.s.enter(); err != nil {
+		return released, err
+	}
+	defer w.s.using.RUnlock()
+	marked := mark{sequence: w.sequence, Marker: m}
+	if err := w.sync(marked); err != nil {
+		return released, errors.Join(fmt.Errorf("commit checkpoint of shard %d: %w", w.sh.number, err), w.Abort())
+	}
+	w.s.dir.Tend()
+	marked.State = nil
+	return w.settle(&marked), nil
+}
+
+func (w *writer) sync(m mark) error {
+	if err := w.s.dir.Room(); err != nil {
+		return err
+	}
+	key := markerKey(w.sh.number, w.slot)
+	if err := w.batch.Set(key, m.value(key), nil); err != nil {
+		return err
+	}
+	return w.batch.Commit(pebble.Sync)
+}
+
+// settle makes the checkpoint the one that is read from.
+func (w *writer) settle(m *mark) (released messages.Position) {
+	w.ended = true
+	_ = w.batch.Close()
+	w.sh.mu.Lock()
+	defer w.sh.mu.Unlock()
+	w.sh.marks[w.slot] = m
+	w.sh.current, w.sh.writing, w.sh.carry = w.slot, false, false
+	if w.from != none {
+		released = w.sh.marks[w.from].Position
+	}
+	return released
+}
+
+// Abort leaves what was handed to Pebble where it is: it belongs to no checkpoint and the next writes over it.
+func (w *writer) Abort() error {
+	if w.ended {
+		return nil
+	}
+	w.ended = true
+	w.sh.mu.Lock()
+	w.sh.writing, w.sh.carry = false, true
+	w.sh.mu.Unlock()
+	return w.batch.Close()
+}
+
+// carryOver copies what the newest checkpoint was the first to hold, and so has in its slot alone.
+func (w *writer) carryOver() error {
+	it, err := w.s.dir.DB.NewIter(&pebble.IterOptions{
+		LowerBound: shardKey(headSpace, w.sh.number),
+		UpperBound: shardKey(headSpace, w.sh.number+1),
+	})
+	if err != nil {
+		return err
+	}
+	for ok := it.First(); ok; ok = it.Next() {
+		k, slot, ok := splitKey(it.Key())
+		if !ok || slot != w.from {
+			continue
+		}
+		value, err := it.ValueAndErr()
+		if err != nil {
+			return errors.Join(corruptOr(err), it.Close())
+		}
+		st, _, err := decodeHead(it.Key(), value)
+		if err == nil && st.sequence < w.sequence-1 {
+			continue
+		}
+		if err := w.carryOne(k); err != nil {
+			return errors.Join(err, it.Close())
+		}
+	}
+	return errors.Join(it.Error(), it.Close())
+}
+
+// carryOne is again; where the entry is corrupt, the one of the checkpoint before the last stays in its place, and
+// says from now on how far it goes.
+func (w *writer) carryOne(k messages.Key) error {
+	err := w.again(k)
+	if !errors.Is(err, checkpoint.ErrCorrupt) {
+		return err
+	}
+	w.s.dir.Logger.Error("checkpoint entry corrupt, the one before stays", "shard", w.sh.number, "dashboard", k.String(), "err", err)
+	e, older := w.s.get(w.sh.number, k, w.slot, w.olderMarker())
+	if older != nil {
+		return w.putCorrupt(k)
+	}
+	return w.put(k, stamp{sequence: w.sequence, position: e.Position, through: e.Through}, e.Summary, e.State)
+}
+
+func (w *writer) olderMarker() (p messages.Position) {
+	w.sh.mu.Lock()
+	defer w.sh.mu.Unlock()
+	if m := w.sh.marks[w.slot]; m != nil {
+		p = m.Position
+	}
+	return p
+}
+
+// putCorrupt keeps a dashboard known whose state is lost in both slots: Get answers ErrCorrupt, not ErrNone.
+func (w *writer) putCorrupt(k messages.Key) error {
+	return errors.Join(
+		w.batch.Set(bytes.Clone(entryKey(headSpace, w.sh.number, k, w.slot)), nil, nil),
+		w.batch.Set(entryKey(bodySpace, w.sh.number, k, w.slot), nil, nil))
+}

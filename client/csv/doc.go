@@ -1,0 +1,15 @@
+// Package csv turns the rows of a CSV file into events by mappings. It is the pure part of `dashfeed publish FILE.csv`:
+// it reads what it is given, and neither opens files nor sends anything.
+//
+//	m, err := csv.ParseMapping([]string{"dashboard==departures", "metric==dep_delay", "value=dep_delay", "time=time", "id=@row"})
+//	rows, err := csv.Open(file, []csv.Mapping{m}, csv.Options{File: "flights.csv", Null: []string{"NA", ""}})
+//	for {
+//		events, err := rows.Next() // io.EOF at the end; a *RowError costs its row only
+//		…
+//	}
+//	err = rows.Again(file) // another round: times moved on by whole days, ids with #2
+//
+// Left of the `=` of a rule stands a field of an event (id, tenant, dashboard, metric, value, time, producer, sequence,
+// labels.NAME, metadata.NAME); right of it COLUMN, =CONSTANT or @row, the number of the row, from 1. Each mapping makes
+// one event of each row; where its value is null it makes none, and that is counted.
+package csv

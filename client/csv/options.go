@@ -1,0 +1,96 @@
+package csv
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/dashfeed/dashfeed/messages/event"
+)
+
+// Options says how a file is read. The zero value is good.
+type Options struct {
+	File       string         // its name, for errors; "": input
+	Comma      rune           // between columns; 0: a comma
+	TimeFormat string         // "ms", "s", "rfc3339" or a layout of Go's package time; "": ms where it is a whole number, else rfc3339
+	Zone       *time.Location // of times that name none; nil: UTC
+	Null       []string       // texts of a column that stand for nothing
+}
+
+// ParseTime reads a time as the options say, as ms UTC.
+func (o Options) ParseTime(text string) (int64, error) {
+	switch o.TimeFormat {
+	case "":
+		if ms, err := strconv.ParseInt(text, 10, 64); err == nil {
+			return inRange(ms, text)
+		}
+		return rfc3339(text, "ms since 1970 or RFC 3339")
+	case "ms":
+		ms, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("time %q is not a whole number of ms since 1970", text)
+		}
+		return inRange(ms, text)
+	case "s":
+		s, err := decimal(text)
+		if err != nil {
+			return 0, fmt.Errorf("time %q is not a number of seconds since 1970", text)
+		}
+		if math.Abs(s) > event.MaxTime/1000 {
+			return inRange(math.MaxInt64, text)
+		}
+		return int64(math.Floor(s*1000 + 1e-6)), nil // 1.001 s is 1000.9999999999999 ms
+	case "rfc3339":
+		return rfc3339(text, "RFC 3339, such as 2026-11-23T18:00:00Z")
+	}
+	zone := o.Zone
+	if zone == nil {
+		zone = time.UTC
+	}
+	t, err := time.ParseInLocation(o.TimeFormat, text, zone)
+	if err != nil {
+		return 0, fmt.Errorf("time %q is not of the layout %q", text, o.TimeFormat)
+	}
+	return inRange(t.UnixMilli(), text)
+}
+
+func rfc3339(text, allowed string) (int64, error) {
+	ms, status := event.ParseTime(text)
+	if status != event.OK {
+		return 0, fmt.Errorf("time %q is not %s: --time-format tells other forms", text, allowed)
+	}
+	return ms, nil
+}
+
+func inRange(ms int64, text string) (int64, error) {
+	if ms > event.MaxTime || ms < -event.MaxTime {
+		return 0, fmt.Errorf("time %q is out of range: at most %d ms from 1970", text, int64(event.MaxTime))
+	}
+	return ms, nil
+}
+
+// decimal reads a finite number as people write them: no hexadecimal, no words.
+func decimal(text string) (float64, error) {
+	for i := range len(text) {
+		switch c := text[i]; {
+		case '0' <= c && c <= '9', c == '+', c == '-', c == '.', c == 'e', c == 'E':
+		default:
+			return 0, fmt.Errorf("%q is not a number", text)
+		}
+	}
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return 0, fmt.Errorf("%q is not a finite number", text)
+	}
+	return f, nil
+}
+
+func (o Options) isNull(text string) bool {
+	for _, n := range o.Null {
+		if n == text {
+			return true
+		}
+	}
+	return false
+}

@@ -8,38 +8,69 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/dashfeed/dashfeed/messages"
+	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// Server serves the public door. New starts its ticker; Shutdown joins every goroutine it ever started.
+// beats is how many slots the sessions are spread over: each beat of the ticker pings one slot.
+const beats = 25
+
+// Server serves the public door. New starts its ticker; Shutdown joins every goroutine that it ever started: the
+// ticker, the mirrors, the sessions' readers and writers.
 type Server struct {
-	cfg  Config
-	http *http.Server
-	ctx  context.Context // ends when Shutdown begins
-	stop context.CancelFunc
-	wg   sync.WaitGroup // ticker, mirrors, sessions' readers and writers
+	cfg     Config
+	http    *http.Server
+	stats   *stats
+	mirrors *mirrors
+	ctx     context.Context // ends when Shutdown begins
+	stop    context.CancelFunc
+	wg      sync.WaitGroup
+
+	mu       sync.Mutex
+	stopping bool
+	count    int // sessions
+	slot     uint8
+	sessions [beats]map[*session]struct{}
 }
 
-// New makes a server of a config, whose zero values get their defaults.
+// New makes a server of a config, whose zero values get their defaults, and starts its ticker.
 func New(cfg Config) (*Server, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("gateway config: %w", err)
 	}
-	s := &Server{cfg: cfg}
+	s := &Server{cfg: cfg, stats: newStats()}
 	s.ctx, s.stop = context.WithCancel(context.Background())
+	s.mirrors = &mirrors{ctx: s.ctx, cfg: cfg, stats: s.stats, wg: &s.wg, byKey: map[messages.Key]*mirror{}}
+	for i := range s.sessions {
+		s.sessions[i] = map[*session]struct{}{}
+	}
+	if err := s.register(cfg.Registerer); err != nil {
+		s.stop()
+		return nil, fmt.Errorf("gateway metrics: %w", err)
+	}
 	s.http = &http.Server{
-		Handler:           s.mux(),
+		Handler:           s.withOrigin(s.mux()),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       60 * time.Second,
 		WriteTimeout:      2 * time.Minute, // more than the longest wait of a reading
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,
 	}
+	s.wg.Go(s.tick)
 	return s, nil
 }
 
 // Handler is what Serve serves, for whoever has a listener of his own.
 func (s *Server) Handler() http.Handler { return s.http.Handler }
+
+// Sessions is how many client connections are open.
+func (s *Server) Sessions() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.count
+}
 
 // Serve takes connections until Shutdown; it then returns nil.
 func (s *Server) Serve(l net.Listener) error {
@@ -49,16 +80,103 @@ func (s *Server) Serve(l net.Listener) error {
 	return nil
 }
 
-// Shutdown takes no new connection, closes every session with 1012 and waits for them and for running requests until
-// ctx ends.
+// Shutdown takes no new connection, closes every session with 1012 and waits for them, and for running requests until
+// ctx ends. A session that does not answer the close is cut after two seconds.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.stop()
+	s.mu.Lock()
+	s.stopping = true
+	var open []*session
+	for _, slot := range s.sessions {
+		for ses := range slot {
+			open = append(open, ses)
+		}
+	}
+	s.mu.Unlock()
+	for _, ses := range open {
+		ses.close(wire.CloseRestart)
+	}
 	err := s.http.Shutdown(ctx)
+	if err != nil {
+		_ = s.http.Close() // ctx has ended: who still waits for an answer is cut
+	}
+	s.mirrors.close()
 	s.wg.Wait()
 	return err
 }
 
-func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request) { notAvailable(w, r) }
-func (s *Server) servePlain(w http.ResponseWriter, r *http.Request)     { notAvailable(w, r) }
-func (s *Server) serveList(w http.ResponseWriter, r *http.Request)      { notAvailable(w, r) }
-func (s *Server) serveReading(w http.ResponseWriter, r *http.Request)   { notAvailable(w, r) }
+// tick is the one ticker: it pings a slot of the sessions a beat, and has the mirrors look at their lag.
+func (s *Server) tick() {
+	beat := time.NewTicker(s.cfg.Sessions.PingEvery / beats)
+	defer beat.Stop()
+	for slot := 0; ; slot = (slot + 1) % beats {
+		select {
+		case <-s.ctx.Done():
+			return
+		case now := <-beat.C:
+			for _, ses := range s.inSlot(slot) {
+				ses.beat(now)
+			}
+			s.mirrors.sweep(now)
+		}
+	}
+}
+
+func (s *Server) inSlot(slot int) []*session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := make([]*session, 0, len(s.sessions[slot]))
+	for ses := range s.sessions[slot] {
+		list = append(list, ses)
+	}
+	return list
+}
+
+// admit takes one place among the sessions, or says why there is none. The place, and the handler that holds it, are
+// given back by remove.
+func (s *Server) admit() *wire.Error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopping {
+		return wire.Errorf(wire.CodeStarting, "the gateway stops")
+	}
+	if s.count >= s.cfg.Sessions.Max {
+		return wire.Errorf(wire.CodeLimit, "this gateway has its %d sessions already", s.cfg.Sessions.Max)
+	}
+	s.count++
+	s.wg.Add(1)
+	return nil
+}
+
+// start starts the reader of a session that has been admitted.
+func (s *Server) start(ses *session) {
+	s.mu.Lock()
+	s.slot = (s.slot + 1) % beats
+	ses.slot = s.slot
+	s.sessions[ses.slot][ses] = struct{}{}
+	stopping := s.stopping
+	s.mu.Unlock()
+	go ses.read() // counted since admit
+	if stopping { // it came in between
+		ses.close(wire.CloseRestart)
+	}
+}
+
+// remove gives back what admit gave. ses is nil where no session came of it.
+func (s *Server) remove(ses *session) {
+	s.mu.Lock()
+	if ses != nil {
+		delete(s.sessions[ses.slot], ses)
+	}
+	s.count--
+	s.mu.Unlock()
+	s.wg.Done()
+}
+
+// rate is the class that a subscription's maxRate is rounded down to, under the server's own cap.
+func (s *Server) rate(maxRate float64) (float64, error) {
+	if s.cfg.MaxRate > 0 && (maxRate == 0 || maxRate > s.cfg.MaxRate) {
+		maxRate = s.cfg.MaxRate
+	}
+	return rateClass(maxRate)
+}

@@ -1,0 +1,168 @@
+package gateway
+
+import (
+	"math/bits"
+	"time"
+
+	"github.com/dashfeed/dashfeed/messages"
+	"github.com/dashfeed/dashfeed/messages/cells"
+	"github.com/dashfeed/dashfeed/messages/wire"
+)
+
+// encoding is how a cohort's bytes look.
+type encoding uint8
+
+const (
+	encodingJSON  encoding = iota
+	encodingPlain          // the plain dialect
+)
+
+// exactFrames is how many readers' places get a frame of their own at one version; further laggards share.
+const exactFrames = 16
+
+// cohortKey is what makes sessions of one dashboard get the same bytes.
+type cohortKey struct {
+	want     string // the canonical form of want
+	rate     float64
+	encoding encoding
+}
+
+// want is a view as it was asked for: it outlives a change of the definition, the projection does not.
+type want struct {
+	panels []string
+	groups []wire.Tuple
+}
+
+// cohort is the subscriptions that get the same bytes. Everything in it is guarded by its mirror's mu.
+type cohort struct {
+	m        *mirror
+	key      cohortKey
+	want     want
+	interval time.Duration
+	proj     *wire.Projection
+	subs     map[*subscription]struct{}
+
+	changed  bool      // since the last tick, in what the view shows
+	lastTick time.Time // zero: none yet
+	prev, to uint64    // versions of the last two ticks: most readers are at prev
+	sentTime int64     // log time that went out last, ms
+
+	frames   []*frame // those encoded at version frameTo
+	frameTo  uint64
+	frameOf  messages.Epoch
+	sizeHint int
+}
+
+// frame is an update as bytes for the socket, WebSocket headers included. It is shared and never changed.
+type frame struct {
+	from, to uint64
+	bytes    []byte
+}
+
+// project works the view out against the mirror's schema.
+func (c *cohort) project() {
+	c.proj, _ = wire.Project(c.m.key, c.m.schema, c.want.panels, c.want.groups) // panels that went away are just not shown
+	c.frames = nil
+}
+
+// touched reports whether the view shows anything of what changed.
+func (c *cohort) touched(u *cells.Update) bool {
+	if c.key.encoding == encodingJSON {
+		return c.proj.Touched(u)
+	}
+	for i := range u.Cells {
+		if int(u.Cells[i].Panel) == c.m.metrics {
+			return true
+		}
+	}
+	return false
+}
+
+// due is when the cohort's next tick is.
+func (c *cohort) due() (at time.Time, ok bool) {
+	switch {
+	case c.changed:
+		return c.lastTick.Add(c.interval), true
+	case c.m.set.Version() > c.to && c.key.encoding == encodingJSON:
+		return c.lastTick.Add(max(heartbeat, c.interval)), true
+	}
+	return time.Time{}, false
+}
+
+// tick sets every subscription going.
+func (c *cohort) tick(now time.Time) {
+	c.lastTick, c.changed = now, false
+	c.prev, c.to = c.to, c.m.set.Version()
+	c.wakeAll()
+}
+
+func (c *cohort) wakeAll() {
+	for s := range c.subs {
+		s.wake()
+	}
+}
+
+// frame gives what brings a reader at version p to the mirror's, p 0 being no version at all. The caller has made sure
+// that p is not below the floor.
+func (c *cohort) frame(p uint64) *frame {
+	version := c.m.set.Version()
+	if c.frames == nil || c.frameTo != version || c.frameOf != c.m.epoch {
+		c.frames, c.frameTo, c.frameOf = make([]*frame, 0, 1), version, c.m.epoch
+	}
+	from := c.start(p, version)
+	for _, f := range c.frames {
+		if f.from == from {
+			return f
+		}
+	}
+	u, ok := c.m.changesSince(from)
+	if !ok {
+		u, _ = c.m.changesSince(0)
+	}
+	f := &frame{from: u.From, to: u.To}
+	if c.key.encoding == encodingPlain {
+		f.bytes = c.m.plainFrames(u)
+	} else {
+		f.bytes = c.encode(u)
+	}
+	c.m.stats.encodes.Inc()
+	c.frames = append(c.frames, f)
+	return f
+}
+
+// start chooses the version that the frame for a reader at p begins at: p itself as long as few places are about,
+// then at distances of powers of two, so that laggards share. A frame may start before its reader (rule 1).
+func (c *cohort) start(p, version uint64) uint64 {
+	if p == 0 || p == c.prev || len(c.frames) < exactFrames {
+		return p
+	}
+	for _, f := range c.frames {
+		if f.from == p {
+			return p
+		}
+	}
+	distance := uint64(1) << bits.Len64(version-p-1)
+	if distance >= version {
+		return max(1, c.m.set.Floor())
+	}
+	return max(version-distance, c.m.set.Floor())
+}
+
+// encode writes the JSON frame. Log time goes along where it moved over a second since it last did, and in whatever
+// is not the common frame.
+func (c *cohort) encode(u *cells.Update) []byte {
+	at := c.m.time
+	if u.From == c.prev && u.From != 0 {
+		if at/1000 == c.sentTime/1000 {
+			at = 0
+		} else {
+			c.sentTime = at
+		}
+	}
+	b := make([]byte, maxHeader, maxHeader+c.sizeHint+128)
+	b = wire.AppendUpdate(b, c.proj, u, at)
+	if u.From == c.prev {
+		c.sizeHint = len(b)
+	}
+	return sealText(b)
+}

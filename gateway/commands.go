@@ -1,0 +1,227 @@
+package gateway
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/dashfeed/dashfeed/messages"
+	"github.com/dashfeed/dashfeed/messages/wire"
+)
+
+// maxBad is how many bad messages in a row close a session.
+const maxBad = 10
+
+// handle does what a client's message says.
+func (s *session) handle(b []byte) {
+	f, id, err := wire.ParseRequest(b)
+	if err == nil {
+		s.bad = 0
+		err = s.command(f)
+	}
+	if err != nil {
+		s.refuse(id, err)
+	}
+}
+
+func (s *session) command(f wire.Frame) error {
+	switch f := f.(type) {
+	case *wire.Connect:
+		return nil // connected has been said; a token has no meaning yet
+	case *wire.Subscribe:
+		return s.subscribe(f)
+	case *wire.Set:
+		return s.set(f)
+	case *wire.Ack:
+		return s.ack(f)
+	case *wire.Unsubscribe:
+		return s.unsubscribe(f)
+	case *wire.Refresh:
+		return wire.Errorf(wire.CodeNotAvailable, "tokens are not available yet")
+	}
+	return wire.Errorf(wire.CodeBadMessage, "message type is not known")
+}
+
+// refuse answers with an error; the tenth bad message in a row closes.
+func (s *session) refuse(id int64, err error) {
+	e := asError(err)
+	s.srv.stats.errors.WithLabelValues(e.Code.Entry().Word).Inc()
+	s.send(wire.ErrorFrame{ID: id, Error: *e})
+	if e.Code != wire.CodeBadMessage {
+		s.bad = 0
+		return
+	}
+	if s.bad++; s.bad >= maxBad {
+		s.close(wire.CloseBadProtocol)
+	}
+}
+
+func (s *session) subscribe(f *wire.Subscribe) error {
+	k, err := checkKey(f.Tenant, f.Dashboard)
+	if err != nil {
+		return err
+	}
+	rate, err := s.srv.rate(f.MaxRate)
+	if err != nil {
+		return err
+	}
+	since, err := placeOf(f.Since)
+	if err != nil {
+		return err
+	}
+	if f.Panels != nil && len(f.Panels) == 0 {
+		return wire.Errorf(wire.CodeBadField, "panels is empty: leave it out for all of them")
+	}
+	m, err := s.srv.mirrors.acquire(s.srv.ctx, k)
+	if err != nil {
+		return err
+	}
+	if err := s.subscribeTo(m, f, rate, since); err != nil {
+		s.srv.mirrors.release(m)
+		return err
+	}
+	m.nudged() // a place ahead of the mirror has a deadline
+	return nil
+}
+
+// subscribeTo makes the subscription to a mirror that is held. One of the same view is replaced.
+func (s *session) subscribeTo(m *mirror, f *wire.Subscribe, rate float64, since *messages.Place) error {
+	w := want{f.Panels, f.Groups}
+	m.mu.Lock()
+	p, err := wire.Project(m.key, m.schema, w.panels, w.groups)
+	m.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	old := s.subscribed(p.View)
+	if old == nil && len(s.subs) >= s.srv.cfg.Sessions.Subscriptions {
+		return wire.Errorf(wire.CodeLimit, "a session has at most %d subscriptions", s.srv.cfg.Sessions.Subscriptions)
+	}
+	if old != nil {
+		s.drop(old)
+	}
+	sub := &subscription{s: s, m: m}
+	m.mu.Lock()
+	c := m.join(cohortKey{w.key(), rate, encodingJSON}, w)
+	sub.view.Store(uint64(c.proj.View))
+	resumed := sub.resume(since, time.Now())
+	sub.enter(c)
+	answer := sub.subscribed(f.ID, resumed)
+	m.mu.Unlock()
+	s.srv.mirrors.count(m, 1)
+	s.add(answer, sub)
+	return nil
+}
+
+// add queues the answer and, behind it, the subscription's first update.
+func (s *session) add(answer wire.Frame, sub *subscription) {
+	sub.dirty.Store(true)
+	s.sendWith(answer, func() { s.subs = append(s.subs, sub) })
+}
+
+// drop ends a subscription.
+func (s *session) drop(sub *subscription) {
+	s.mu.Lock()
+	s.subs = slices.DeleteFunc(s.subs, func(o *subscription) bool { return o == sub })
+	s.mu.Unlock()
+	sub.end(s.srv.mirrors)
+}
+
+func (s *session) set(f *wire.Set) error {
+	sub, err := s.find(f.View)
+	if err != nil {
+		return err
+	}
+	if f.MaxRate == nil {
+		return wire.Errorf(wire.CodeBadField, "set: \"maxRate\" is missing")
+	}
+	rate, err := s.srv.rate(*f.MaxRate)
+	if err != nil {
+		return err
+	}
+	sub.m.mu.Lock()
+	k := sub.cohort.key
+	k.rate = rate
+	sub.enter(sub.m.join(k, sub.cohort.want))
+	answer := sub.subscribed(f.ID, true)
+	sub.m.mu.Unlock()
+	s.send(answer)
+	sub.wake()
+	return nil
+}
+
+func (s *session) ack(f *wire.Ack) error {
+	for view, version := range f.Views {
+		sub, err := s.find(view)
+		if err != nil {
+			continue // its answer may have crossed an unsubscribe or a new definition
+		}
+		sub.ack(version)
+	}
+	return nil
+}
+
+func (s *session) unsubscribe(f *wire.Unsubscribe) error {
+	sub, err := s.find(f.View)
+	if err != nil {
+		return err
+	}
+	s.drop(sub)
+	s.send(wire.Unsubscribed{ID: f.ID, View: f.View})
+	return nil
+}
+
+func (s *session) find(view string) (*subscription, error) {
+	v, err := messages.ParseView(view)
+	if err != nil {
+		return nil, wire.Errorf(wire.CodeBadField, "%v", err)
+	}
+	if sub := s.subscribed(v); sub != nil {
+		return sub, nil
+	}
+	return nil, wire.Errorf(wire.CodeBadField, "view %s is not subscribed", v)
+}
+
+// placeOf reads a place as JSON has it.
+func placeOf(p *wire.Place) (*messages.Place, error) {
+	if p == nil {
+		return nil, nil
+	}
+	out := messages.Place{Version: p.Version}
+	var err error
+	if out.Epoch, err = messages.ParseEpoch(p.Epoch); err == nil && p.View != "" {
+		out.View, err = messages.ParseView(p.View)
+	}
+	if err != nil {
+		return nil, wire.Errorf(wire.CodeBadOption, "since: %v", err)
+	}
+	return &out, nil
+}
+
+// key is the canonical form of a want: equal ones get the same bytes.
+func (w want) key() string {
+	if w.panels == nil && w.groups == nil {
+		return ""
+	}
+	panels := slices.Compact(slices.Sorted(slices.Values(w.panels)))
+	groups := make([]string, 0, len(w.groups))
+	for _, t := range w.groups {
+		groups = append(groups, string(t.Group()))
+	}
+	slices.SortFunc(groups, cmp.Compare[string])
+	b, err := json.Marshal([]any{w.panels != nil, panels, w.groups != nil, bytesOf(slices.Compact(groups))})
+	if err != nil {
+		panic(errors.Join(errors.New("gateway: a want does not marshal"), err)) // strings only
+	}
+	return string(b)
+}
+
+// bytesOf keeps canonical groups, which are not UTF-8, whole through JSON.
+func bytesOf(groups []string) (out [][]byte) {
+	for _, g := range groups {
+		out = append(out, []byte(g))
+	}
+	return out
+}

@@ -1,0 +1,72 @@
+package gateway
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/dashfeed/dashfeed/messages"
+	"github.com/dashfeed/dashfeed/messages/wire"
+)
+
+// The bounds of a page of the listing.
+const (
+	pageSize    = 100
+	maxPageSize = 1000
+)
+
+// listEntry is one dashboard of a listing.
+type listEntry struct {
+	Dashboard string `json:"dashboard"`
+	Tenant    string `json:"tenant"`
+	Title     string `json:"title"`
+	Epoch     string `json:"epoch"`
+	Version   uint64 `json:"version"`
+	Time      int64  `json:"time"` // log time, ms
+	Panels    int    `json:"panels"`
+	Sessions  int    `json:"sessions"` // of this gateway
+}
+
+// serveList serves GET /v1/dashboards: a tenant's dashboards by name, a page at a time. The cursor is the last name of
+// the page before.
+func (s *Server) serveList(w http.ResponseWriter, r *http.Request) {
+	tenant, err := tenantOf(r)
+	if err != nil {
+		writeError(w, err)
+		return
+	}
+	v := r.URL.Query()
+	limit := pageSize
+	if t := v.Get("limit"); t != "" {
+		if limit, err = strconv.Atoi(t); err != nil || limit < 1 || limit > maxPageSize {
+			writeError(w, wire.Errorf(wire.CodeBadOption, "limit %.40q is not allowed: 1 to %d", t, maxPageSize))
+			return
+		}
+	}
+	cursor := v.Get("cursor")
+	if cursor != "" && !messages.ValidName(cursor) {
+		writeError(w, wire.Errorf(wire.CodeBadOption, "cursor %.40q is none that a listing gave", cursor))
+		return
+	}
+	// One more than asked tells whether there is another page.
+	found, err := s.cfg.Feed.List(r.Context(), tenant, v.Get("prefix"), cursor, limit+1)
+	if err != nil {
+		writeError(w, err)
+		return
+	}
+	var next *string
+	if len(found) > limit {
+		found = found[:limit]
+		next = &found[limit-1].Key.Dashboard
+	}
+	list := make([]listEntry, 0, len(found))
+	for _, f := range found {
+		list = append(list, listEntry{
+			Dashboard: f.Key.Dashboard, Tenant: f.Key.Tenant, Title: f.Title, Epoch: f.Epoch.String(),
+			Version: f.Version, Time: f.Time, Panels: f.Panels, Sessions: s.mirrors.views(f.Key),
+		})
+	}
+	writeJSON(w, http.StatusOK, struct {
+		Dashboards []listEntry `json:"dashboards"`
+		Next       *string     `json:"next"`
+	}{list, next})
+}

@@ -1,0 +1,132 @@
+package gateway
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/dashfeed/dashfeed/messages"
+	"github.com/dashfeed/dashfeed/messages/wire"
+)
+
+// mirrors are a gateway's mirrors by dashboard: at most max. One that nobody holds stays for linger, so that a client
+// that reconnects finds it.
+type mirrors struct {
+	ctx   context.Context // ends with the server
+	cfg   Config
+	stats *stats
+	wg    *sync.WaitGroup
+
+	mu     sync.Mutex
+	byKey  map[messages.Key]*mirror
+	closed bool
+}
+
+// acquire gives the mirror of k, filled; release gives it back. It waits for the first look.
+func (ms *mirrors) acquire(ctx context.Context, k messages.Key) (*mirror, error) {
+	m, err := ms.hold(k)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case <-m.loaded:
+	case <-ctx.Done():
+		ms.release(m)
+		return nil, ctx.Err()
+	}
+	if m.err != nil {
+		ms.forget(m)
+		return nil, m.err
+	}
+	return m, nil
+}
+
+func (ms *mirrors) hold(k messages.Key) (*mirror, error) {
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
+	if ms.closed {
+		return nil, wire.Errorf(wire.CodeStarting, "the gateway stops")
+	}
+	m := ms.byKey[k]
+	if m == nil {
+		if len(ms.byKey) >= ms.cfg.Mirrors.Max {
+			return nil, wire.Errorf(wire.CodeLimit, "this gateway holds its %d dashboards already", ms.cfg.Mirrors.Max)
+		}
+		m = newMirror(k, ms.cfg, ms.stats)
+		ms.byKey[k] = m
+		ms.wg.Go(func() { m.run(ms.ctx, ms.cfg.Mirrors.Load) })
+	}
+	m.refs++
+	return m, nil
+}
+
+// release gives back what acquire gave.
+func (ms *mirrors) release(m *mirror) {
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
+	if m.refs--; m.refs == 0 {
+		m.idle = time.Now()
+	}
+}
+
+// forget drops a mirror whose first look failed, so that the next caller tries anew.
+func (ms *mirrors) forget(m *mirror) {
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
+	m.refs--
+	if ms.byKey[m.key] == m {
+		delete(ms.byKey, m.key)
+	}
+}
+
+// count moves the number of subscriptions to a mirror by n.
+func (ms *mirrors) count(m *mirror, n int) {
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
+	m.views += n
+}
+
+// sweep ends the mirrors that nobody has held for linger, and has the others look at their lag.
+func (ms *mirrors) sweep(now time.Time) {
+	ms.mu.Lock()
+	var held []*mirror
+	for k, m := range ms.byKey {
+		if m.refs == 0 && now.Sub(m.idle) >= ms.cfg.Mirrors.Linger {
+			delete(ms.byKey, k)
+			close(m.done)
+			continue
+		}
+		if m.refs > 0 {
+			held = append(held, m)
+		}
+	}
+	ms.mu.Unlock()
+	for _, m := range held {
+		select {
+		case <-m.loaded:
+			m.look()
+		default:
+		}
+	}
+}
+
+// close ends every mirror and takes no new one.
+func (ms *mirrors) close() {
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
+	ms.closed = true
+	for k, m := range ms.byKey {
+		delete(ms.byKey, k)
+		close(m.done)
+	}
+}
+
+// views is how many subscriptions each dashboard of the keys has.
+func (ms *mirrors) views(k messages.Key) int {
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
+	if m := ms.byKey[k]; m != nil {
+		return m.views
+	}
+	return 0
+}

@@ -1,0 +1,274 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"math"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/dashfeed/dashfeed/feed"
+	"github.com/dashfeed/dashfeed/fold"
+	"github.com/dashfeed/dashfeed/messages"
+	"github.com/dashfeed/dashfeed/messages/wire"
+)
+
+// maxWait is the longest a reading waits.
+const maxWait = time.Minute
+
+// readingRequest is what GET /v1/dashboards/{id} asks for.
+type readingRequest struct {
+	key     messages.Key
+	since   messages.Place // Version 0: from the beginning
+	known   messages.Place // If-None-Match
+	matches bool           // If-None-Match was given and is a place
+	after   *feed.After
+	wait    time.Duration
+	panels  []string
+	groups  []wire.Tuple
+	late    bool
+	refused bool
+}
+
+// serveReading serves GET /v1/dashboards/{id}: a snapshot, or what changed since a place, at once or when there is
+// something.
+func (s *Server) serveReading(w http.ResponseWriter, r *http.Request) {
+	q, err := parseReading(r)
+	if err != nil {
+		writeError(w, err)
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), max(q.wait, s.cfg.Mirrors.Load))
+	defer cancel()
+	stop := context.AfterFunc(s.ctx, cancel) // a gateway that stops does not wait
+	defer stop()
+	got, p, err := s.look(ctx, q)
+	if err == nil && q.wait > 0 && q.after == nil && q.holds(got, p) {
+		if s.await(ctx, q, got) {
+			got, p, err = s.look(ctx, q)
+		}
+	}
+	if err != nil {
+		writeError(w, err)
+		return
+	}
+	at := messages.Place{Epoch: got.Epoch, Version: got.To, View: p.View}
+	w.Header().Set("ETag", `"`+at.String()+`"`)
+	w.Header().Set("Cache-Control", "no-cache")
+	if q.matches && q.known.Epoch == at.Epoch && q.known.View == at.View && q.known.Version >= at.Version {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(s.appendReading(nil, q, got, p)) // the client may have gone
+}
+
+// look reads and projects.
+func (s *Server) look(ctx context.Context, q *readingRequest) (*feed.Reading, *wire.Projection, error) {
+	fq := feed.Query{Epoch: q.since.Epoch, Since: q.since.Version, After: q.after, Lists: q.late || q.refused, MustExist: true}
+	got, err := s.cfg.Feed.Read(ctx, q.key, fq)
+	if err != nil {
+		return nil, nil, err
+	}
+	p, err := wire.Project(q.key, got.Schema, q.panels, q.groups)
+	if err != nil {
+		return nil, nil, err
+	}
+	if got.From != 0 && (q.since.View != 0 && q.since.View != p.View || got.From > got.To) {
+		fq.Epoch, fq.Since = 0, 0 // the place is another view's, or lies ahead
+		if got, err = s.cfg.Feed.Read(ctx, q.key, fq); err != nil {
+			return nil, nil, err
+		}
+	}
+	return &got, p, nil
+}
+
+// holds reports whether the caller has already what was read, so that it is worth waiting for more.
+func (q *readingRequest) holds(got *feed.Reading, p *wire.Projection) bool {
+	if q.matches && q.known.Epoch == got.Epoch && q.known.View == p.View && q.known.Version >= got.To {
+		return true
+	}
+	return q.since.Version != 0 && q.since.Epoch == got.Epoch && got.From == q.since.Version && !p.Touched(&got.Update.Update)
+}
+
+// await waits until the dashboard moves beyond what was read; false where the time ran out.
+func (s *Server) await(ctx context.Context, q *readingRequest, got *feed.Reading) bool {
+	m, err := s.mirrors.acquire(ctx, q.key)
+	if err != nil {
+		return false
+	}
+	defer s.mirrors.release(m)
+	for {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-m.changed(got.Epoch, got.To):
+		}
+		// A version alone is no news: what is waited for is something that the view shows.
+		again, p, err := s.look(ctx, q)
+		if err != nil || !q.holds(again, p) {
+			return err == nil
+		}
+		got = again
+	}
+}
+
+// appendReading appends the body.
+func (s *Server) appendReading(b []byte, q *readingRequest, got *feed.Reading, p *wire.Projection) []byte {
+	lag := s.cfg.Feed.Lag(q.key)
+	field := func(name string) { b = append(append(append(b, `,"`...), name...), `":`...) }
+	b = append(b, `{"dashboard":`...)
+	b = wire.AppendString(b, q.key.Dashboard)
+	field("tenant")
+	b = wire.AppendString(b, q.key.Tenant)
+	field("epoch")
+	b = wire.AppendString(b, got.Epoch.String())
+	field("version")
+	b = strconv.AppendUint(b, got.To, 10)
+	field("view")
+	b = wire.AppendString(b, p.View.String())
+	field("time")
+	b = strconv.AppendInt(b, got.Time, 10)
+	field("watermark")
+	if got.Watermark == math.MinInt64 {
+		b = append(b, "null"...)
+	} else {
+		b = strconv.AppendInt(b, got.Watermark, 10)
+	}
+	if lag >= staleLag {
+		b = append(b, `,"state":"stale","since":`...)
+		b = strconv.AppendInt(b, got.Time, 10)
+	} else {
+		b = append(b, `,"state":"live","since":null`...)
+	}
+	field("lag")
+	b = strconv.AppendInt(b, lag, 10)
+	field("schema")
+	b = appendJSON(b, p.Schema)
+	field("from")
+	b = strconv.AppendUint(b, got.From, 10)
+	field("to")
+	b = strconv.AppendUint(b, got.To, 10)
+	field("cells")
+	b = wire.AppendCells(b, p, &got.Update.Update)
+	field("removed")
+	b = wire.AppendRemovedList(b, p, &got.Update.Update)
+	field("latest")
+	b = appendNewest(b, &got.Update.Update, got.Metrics, "time")
+	field("counters")
+	b = appendJSON(b, got.Counters)
+	if q.late {
+		field("late")
+		b = appendJSON(b, listed(got.Late))
+	}
+	if q.refused {
+		field("refused")
+		b = appendJSON(b, listed(got.Refused))
+	}
+	return append(b, "}\n"...)
+}
+
+// listed makes an empty list an array.
+func listed(l []fold.Listed) []fold.Listed {
+	if l == nil {
+		return []fold.Listed{}
+	}
+	return l
+}
+
+// appendJSON appends a value whose types are our own and marshal.
+func appendJSON(b []byte, v any) []byte {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return append(b, "null"...)
+	}
+	return append(b, body...)
+}
+
+func parseReading(r *http.Request) (*readingRequest, error) {
+	k, err := keyOf(r)
+	if err != nil {
+		return nil, err
+	}
+	q := &readingRequest{key: k}
+	v := r.URL.Query()
+	if t := v.Get("since"); t != "" {
+		if q.since, err = messages.ParsePlace(t); err != nil {
+			return nil, wire.Errorf(wire.CodeBadOption, "since: %v", err)
+		}
+	}
+	if t := strings.Trim(strings.TrimPrefix(r.Header.Get("If-None-Match"), "W/"), `"`); t != "" {
+		if p, err := messages.ParsePlace(t); err == nil && p.View != 0 {
+			q.known, q.matches = p, true
+		}
+	}
+	if q.after, err = parseAfter(v.Get("after")); err != nil {
+		return nil, err
+	}
+	if t := v.Get("wait"); t != "" {
+		if q.wait, err = time.ParseDuration(t); err != nil || q.wait < 0 || q.wait > maxWait {
+			return nil, wire.Errorf(wire.CodeBadOption, "wait %.40q is not allowed: a duration of 0s to %v", t, maxWait)
+		}
+	}
+	if err := q.parseProjection(v); err != nil {
+		return nil, err
+	}
+	for _, name := range split(v.Get("include")) {
+		switch name {
+		case "late":
+			q.late = true
+		case "refused":
+			q.refused = true
+		default:
+			return nil, wire.Errorf(wire.CodeBadOption, "include %.40q is not allowed: late, refused", name)
+		}
+	}
+	return q, nil
+}
+
+func (q *readingRequest) parseProjection(v url.Values) error {
+	if v.Has("panels") {
+		if q.panels = split(v.Get("panels")); len(q.panels) == 0 {
+			return wire.Errorf(wire.CodeBadOption, "panels is empty: leave it out for all of them")
+		}
+	}
+	if v.Has("groups") {
+		err := json.Unmarshal([]byte(v.Get("groups")), &q.groups)
+		if err != nil || q.groups == nil {
+			return wire.Errorf(wire.CodeBadOption, `groups is not a JSON array of tuples, as in [["DE"],[null]]`)
+		}
+	}
+	return nil
+}
+
+// parseAfter reads PARTITION:POSITION.
+func parseAfter(s string) (*feed.After, error) {
+	if s == "" {
+		return nil, nil
+	}
+	partition, position, ok := strings.Cut(s, ":")
+	n, err := strconv.Atoi(partition)
+	if !ok || err != nil || n < 0 {
+		err = errors.New("want PARTITION:POSITION")
+	}
+	a := &feed.After{Partition: n}
+	if err == nil {
+		a.Position, err = messages.ParsePosition(position)
+	}
+	if err != nil {
+		return nil, wire.Errorf(wire.CodeBadOption, "after %.60q: %v", s, err)
+	}
+	return a, nil
+}
+
+// split cuts a list at its commas; "" is the empty list.
+func split(s string) []string {
+	if s == "" {
+		return nil
+	}
+	return strings.Split(s, ",")
+}

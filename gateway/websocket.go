@@ -1,0 +1,115 @@
+package gateway
+
+import (
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"sync"
+
+	"github.com/dashfeed/dashfeed/messages/wire"
+	"github.com/gorilla/websocket"
+)
+
+// serveWebSocket serves /v1/ws. The handler returns when the session has begun: its goroutine's stack is not kept.
+func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request) {
+	if _, err := tenantOf(r); err != nil {
+		writeError(w, err)
+		return
+	}
+	if !s.upgradable(w, r) {
+		return
+	}
+	ses := s.upgrade(w, r, false)
+	if ses == nil {
+		return
+	}
+	c := s.cfg
+	ses.control = [][]byte{textFrame(wire.Encode(wire.Connected{
+		PingEvery: c.Sessions.PingEvery.Milliseconds(),
+		Limits: wire.Limits{
+			Subscriptions: c.Sessions.Subscriptions, FrameBytes: c.Sessions.FrameBytes,
+			MaxRate: c.MaxRate, Unacked: maxUnacked,
+		},
+	}))}
+	s.start(ses)
+	ses.wake()
+}
+
+// upgradable refuses what is no WebSocket handshake, and whom there is no room for. Where it is true, a place is taken.
+func (s *Server) upgradable(w http.ResponseWriter, r *http.Request) bool {
+	if !websocket.IsWebSocketUpgrade(r) || !r.ProtoAtLeast(1, 1) {
+		w.Header().Set("Upgrade", "websocket")
+		w.Header().Set("Connection", "Upgrade")
+		writeStatus(w, http.StatusUpgradeRequired, wire.Errorf(wire.CodeBadMessage,
+			"this path speaks WebSocket (HTTP/1.1 or later): new WebSocket(\"ws://%s%s\")", r.Host, r.URL.Path))
+		return false
+	}
+	if err := s.admit(); err != nil {
+		writeStatus(w, http.StatusServiceUnavailable, err)
+		return false
+	}
+	return true
+}
+
+var upgrader = websocket.Upgrader{
+	ReadBufferSize:  1024,
+	WriteBufferSize: 1024,
+	WriteBufferPool: &sync.Pool{},
+	Subprotocols:    []string{wire.Protocol},
+	CheckOrigin:     func(*http.Request) bool { return true }, // every path is checked, by withOrigin
+	Error: func(w http.ResponseWriter, _ *http.Request, status int, reason error) {
+		writeStatus(w, status, wire.Errorf(wire.CodeBadMessage, "%v", reason))
+	},
+}
+
+// upgrade takes the connection over; nil where it could not and the request has been answered.
+func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, plain bool) *session {
+	ws, err := upgrader.Upgrade(w, r, nil)
+	if err != nil {
+		s.remove(nil)
+		return nil
+	}
+	return newSession(s, ws, plain)
+}
+
+// withOrigin refuses pages of origins that are not let in: none, the same host, loopback and the configured are.
+func (s *Server) withOrigin(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		origin := r.Header.Get("Origin")
+		if origin == "" {
+			next.ServeHTTP(w, r)
+			return
+		}
+		if !s.letIn(origin, r.Host) {
+			writeError(w, wire.Errorf(wire.CodeForbidden, "origin %.200q is not let in; --origins adds it", origin))
+			return
+		}
+		h := w.Header()
+		h.Set("Access-Control-Allow-Origin", origin)
+		h.Add("Vary", "Origin")
+		h.Set("Access-Control-Expose-Headers", "ETag, Retry-After")
+		if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
+			h.Set("Access-Control-Allow-Methods", "GET, POST, PUT, DELETE")
+			h.Set("Access-Control-Allow-Headers", "Content-Type, Content-Encoding, If-Match, If-None-Match, Authorization")
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (s *Server) letIn(origin, host string) bool {
+	if slices.Contains(s.cfg.Origins, origin) || slices.Contains(s.cfg.Origins, "*") {
+		return true
+	}
+	u, err := url.Parse(origin)
+	if err != nil || u.Host == "" {
+		return false
+	}
+	if u.Host == host || u.Hostname() == "localhost" {
+		return true
+	}
+	ip := net.ParseIP(u.Hostname())
+	return ip != nil && ip.IsLoopback()
+}

@@ -72,3 +72,10 @@ func (c *Client) header() http.Header {
 	}
 	return h
 }
+
+// Of is the same client for another tenant; "" is the token's, else default.
+func (c *Client) Of(tenant string) *Client {
+	other := *c
+	other.options.Tenant = tenant
+	return &other
+}

@@ -1,0 +1,45 @@
+# Dashfeed. `make help` lists what there is.
+GO      ?= go
+BIN     := bin/dashfeed
+FUZZ    ?= 30s
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test race fuzz bench lint generate build
+
+help: ## List the targets.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: build ## Build, start the demo on real data and show it.
+	$(BIN) demo
+
+test: build ## Vet and test everything, with a browser; what is missing for that is installed.
+	./scripts/setup-test
+	$(GO) vet ./...
+	$(GO) test -json -timeout 20m ./... | $(GO) run ./scripts/testsummary
+
+race: ## Test everything with the race detector, without the tests of the built binary.
+	$(GO) test -race -timeout 20m $$($(GO) list ./... | grep -v -e /chaos -e /examples/plain)
+
+fuzz: ## Run every fuzz target for FUZZ (30s).
+	@$(GO) list -f '{{.Dir}}' ./... | while read -r dir; do \
+		grep -ho '^func Fuzz[A-Za-z0-9_]*' "$$dir"/*_test.go 2>/dev/null | cut -c6- | while read -r target; do \
+			echo "$$dir $$target"; (cd "$$dir" && $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZ) .) || exit 1; \
+		done || exit 1; \
+	done
+
+bench: ## Measure: microbenchmarks, then the built binary through its public doors.
+	$(GO) test -run '^$$' -bench . -benchmem ./fold/... ./messages/... ./gateway/... ./client/...
+	$(GO) run ./bench all
+
+lint: ## Check with vet, staticcheck and gofumpt.
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	@files=$$($(GO) tool gofumpt -l $$(git ls-files '*.go')); if [ -n "$$files" ]; then echo "gofumpt would change:"; echo "$$files"; exit 1; fi
+
+generate: build ## Write the files that are made from code.
+	$(GO) generate ./...
+	$(BIN) definition schema > docs/definition.schema.json
+
+build:
+	$(GO) build -trimpath -ldflags '-X main.release=$(VERSION)' -o $(BIN) ./cmd/dashfeed

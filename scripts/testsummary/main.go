@@ -1,0 +1,120 @@
+// Command testsummary reads `go test -json` on stdin, passes on what failed, and ends with the suites that ran and one
+// line of sums. It exits 1 where a test failed or, with CI set, was skipped.
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+)
+
+type line struct {
+	Action, Package, Test, Output, ImportPath string
+	Elapsed                                   float64
+}
+
+type suite struct {
+	passed, failed, skipped int
+	elapsed                 float64
+	broken                  bool // did not build, or ended outside a test
+}
+
+func main() {
+	s := summary{suites: map[string]*suite{}, output: map[string][]string{}}
+	if err := s.read(os.Stdin, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "testsummary:", err)
+		os.Exit(1)
+	}
+	if !s.print(os.Stdout, os.Getenv("CI") != "") {
+		os.Exit(1)
+	}
+}
+
+type summary struct {
+	suites  map[string]*suite
+	output  map[string][]string // of tests that are not done yet
+	skipped []string
+}
+
+// read takes the whole stream. A test's output is passed on only where the test failed.
+func (s *summary) read(in io.Reader, out io.Writer) error {
+	lines := bufio.NewScanner(in)
+	lines.Buffer(nil, 16<<20)
+	for lines.Scan() {
+		var l line
+		if err := json.Unmarshal(lines.Bytes(), &l); err != nil {
+			fmt.Fprintln(out, lines.Text()) // not of go test: the tool's own complaint
+			continue
+		}
+		s.take(l, out)
+	}
+	return lines.Err()
+}
+
+func (s *summary) take(l line, out io.Writer) {
+	key := l.Package + "\x00" + l.Test
+	switch l.Action {
+	case "build-output":
+		fmt.Fprint(out, l.Output)
+	case "output":
+		s.output[key] = append(s.output[key], l.Output)
+	case "pass", "fail", "skip":
+		if l.Action == "fail" {
+			fmt.Fprint(out, strings.Join(s.output[key], ""))
+		}
+		delete(s.output, key)
+		s.count(l)
+	}
+}
+
+func (s *summary) count(l line) {
+	p := s.suites[l.Package]
+	if p == nil {
+		p = &suite{}
+		s.suites[l.Package] = p
+	}
+	switch {
+	case l.Test == "":
+		p.elapsed = l.Elapsed
+		p.broken = l.Action == "fail"
+	case l.Action == "pass":
+		p.passed++
+	case l.Action == "fail":
+		p.failed++
+	default:
+		p.skipped++
+		s.skipped = append(s.skipped, l.Package+" "+l.Test)
+	}
+}
+
+// print writes the suites that have tests and the sums; it reports whether all is well.
+func (s *summary) print(out io.Writer, strict bool) bool {
+	var sum suite
+	names := make([]string, 0, len(s.suites))
+	for name := range s.suites {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		p := s.suites[name]
+		if p.broken && p.failed == 0 {
+			p.failed = 1
+		}
+		if p.passed+p.failed+p.skipped == 0 {
+			continue
+		}
+		fmt.Fprintf(out, "%-60s %5d passed %3d failed %3d skipped %8.1fs\n", name, p.passed, p.failed, p.skipped, p.elapsed)
+		sum.passed += p.passed
+		sum.failed += p.failed
+		sum.skipped += p.skipped
+	}
+	for _, t := range s.skipped {
+		fmt.Fprintln(out, "skipped:", t)
+	}
+	fmt.Fprintf(out, "%d passed, %d failed, %d skipped\n", sum.passed, sum.failed, sum.skipped)
+	return sum.failed == 0 && sum.passed > 0 && (!strict || sum.skipped == 0)
+}

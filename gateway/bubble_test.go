@@ -1,0 +1,223 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/dashfeed/dashfeed/messages"
+	"github.com/dashfeed/dashfeed/messages/wire"
+	"github.com/gorilla/websocket"
+)
+
+var checkout = messages.Key{Tenant: "default", Dashboard: "checkout"}
+
+// pipes is a listener whose connections are net.Pipe's, so that a whole server lives in a bubble.
+type pipes struct {
+	conns chan net.Conn
+	once  sync.Once
+	done  chan struct{}
+}
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.conns:
+		return c, nil
+	case <-p.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *pipes) Close() error   { p.once.Do(func() { close(p.done) }); return nil }
+func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }
+
+func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	client, server := net.Pipe()
+	select {
+	case p.conns <- server:
+		return client, nil
+	case <-p.done:
+		return nil, errors.New("connection refused")
+	}
+}
+
+// house is a gateway over a hand-fed feed.
+type house struct {
+	t     *testing.T
+	feed  *localFeed
+	srv   *Server
+	pipes *pipes
+}
+
+// inBubble runs a test against a gateway of its own, in virtual time, and shuts the gateway down after it: a bubble
+// ends only when every goroutine in it has.
+func inBubble(t *testing.T, cfg Config, test func(t *testing.T, h *house)) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t, cfg)
+		defer h.shutdown()
+		test(t, h)
+	})
+}
+
+func newHouse(t *testing.T, cfg Config) *house {
+	h := &house{t: t, feed: newLocalFeed(), pipes: &pipes{conns: make(chan net.Conn), done: make(chan struct{})}}
+	cfg.Feed = h.feed
+	var err error
+	if h.srv, err = New(cfg); err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = h.srv.Serve(h.pipes) }()
+	return h
+}
+
+func (h *house) shutdown() {
+	if err := h.srv.Shutdown(context.Background()); err != nil {
+		h.t.Errorf("shutdown: %v", err)
+	}
+	synctest.Wait()
+}
+
+func (h *house) step(do func(b *board, v uint64)) uint64 { return h.feed.step(checkout, do) }
+
+// client is one WebSocket connection of a test.
+type client struct {
+	t  *testing.T
+	ws *websocket.Conn
+}
+
+func (h *house) dial(path string) *client {
+	h.t.Helper()
+	d := websocket.Dialer{NetDialContext: h.pipes.dial, Subprotocols: []string{wire.Protocol}}
+	ws, _, err := d.Dial("ws://gateway"+path, nil)
+	if err != nil {
+		h.t.Fatalf("dial %s: %v", path, err)
+	}
+	h.t.Cleanup(func() { _ = ws.Close() })
+	return &client{h.t, ws}
+}
+
+// connect is a client that has been told connected.
+func (h *house) connect() *client {
+	h.t.Helper()
+	c := h.dial("/v1/ws")
+	if f, ok := c.frame().(*wire.Connected); !ok || f.Limits.Subscriptions == 0 {
+		h.t.Fatalf("first frame is %#v, want connected", f)
+	}
+	return c
+}
+
+func (c *client) send(text string) {
+	c.t.Helper()
+	if err := c.ws.WriteMessage(websocket.TextMessage, []byte(text)); err != nil {
+		c.t.Fatalf("send %s: %v", text, err)
+	}
+}
+
+func (c *client) text() string {
+	c.t.Helper()
+	_ = c.ws.SetReadDeadline(time.Now().Add(time.Minute))
+	_, b, err := c.ws.ReadMessage()
+	if err != nil {
+		c.t.Fatalf("read: %v", err)
+	}
+	return string(b)
+}
+
+func (c *client) frame() wire.Frame {
+	c.t.Helper()
+	text := c.text()
+	f, err := wire.ParseFrame([]byte(text))
+	if err != nil {
+		c.t.Fatalf("frame %s: %v", text, err)
+	}
+	return f
+}
+
+// want reads a frame of a type.
+func want1[F wire.Frame](c *client) F {
+	c.t.Helper()
+	got := c.frame()
+	f, ok := got.(F)
+	if !ok {
+		c.t.Fatalf("got %s, want a %T", wire.Encode(got), f)
+	}
+	return f
+}
+
+// silent fails where anything comes within d.
+func (c *client) silent(d time.Duration) {
+	c.t.Helper()
+	got := make(chan string, 1)
+	go func() {
+		_, b, err := c.ws.ReadMessage()
+		if err == nil {
+			got <- string(b)
+		}
+		close(got)
+	}()
+	_ = c.ws.SetReadDeadline(time.Now().Add(d)) // a timeout is the end of this connection
+	if text, ok := <-got; ok {
+		c.t.Fatalf("got %s, want silence", text)
+	}
+}
+
+// closed reads until the close and gives its code.
+func (c *client) closed() int {
+	c.t.Helper()
+	_ = c.ws.SetReadDeadline(time.Now().Add(10 * time.Minute))
+	for {
+		_, _, err := c.ws.ReadMessage()
+		var ce *websocket.CloseError
+		if errors.As(err, &ce) {
+			return ce.Code
+		}
+		if err != nil {
+			c.t.Fatalf("read until close: %v", err)
+		}
+	}
+}
+
+// get reads over HTTP.
+func (h *house) get(path string, header ...string) (status int, head http.Header, body string) {
+	return h.do("GET", path, header...)
+}
+
+func (h *house) do(method, path string, header ...string) (status int, head http.Header, body string) {
+	h.t.Helper()
+	r, err := http.NewRequest(method, "http://gateway"+path, nil)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	tr := &http.Transport{DialContext: h.pipes.dial, DisableKeepAlives: true}
+	res, err := tr.RoundTrip(r)
+	if err != nil {
+		h.t.Fatalf("%s %s: %v", method, path, err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return res.StatusCode, res.Header, strings.TrimSpace(string(b))
+}
+
+// code is the error code of a body.
+func code(t *testing.T, body string) wire.Code {
+	t.Helper()
+	var e struct{ Error wire.Error }
+	if err := json.Unmarshal([]byte(body), &e); err != nil {
+		t.Fatalf("body %q: %v", body, err)
+	}
+	return e.Error.Code
+}

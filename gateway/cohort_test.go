@@ -1,0 +1,291 @@
+package gateway
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/dashfeed/dashfeed/messages/wire"
+)
+
+// A rate class gives the first change after quiet at once and the next not before its interval; what came between is
+// one update.
+func TestRates(t *testing.T) {
+	for _, c := range []struct {
+		maxRate  string
+		interval time.Duration
+	}{{"0", 5 * time.Millisecond}, {"100", 10 * time.Millisecond}, {"7", 200 * time.Millisecond}, {"0.2", 5 * time.Second}} {
+		t.Run(c.maxRate, func(t *testing.T) {
+			inBubble(t, Config{}, func(t *testing.T, h *house) {
+				h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, 1, 1) })
+				cl := h.connect()
+				cl.send(`{"type":"subscribe","id":1,"dashboard":"checkout","maxRate":` + c.maxRate + `}`)
+				want1[*wire.Subscribed](cl)
+				want1[*wire.Update](cl)
+				time.Sleep(time.Minute)
+
+				done := make(chan bool)
+				go func() { // a change each millisecond
+					defer close(done)
+					for range 20_000 {
+						h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, float64(v), 1) })
+						time.Sleep(time.Millisecond)
+					}
+				}()
+				start := time.Now()
+				last := want1[*wire.Update](cl)
+				if d := time.Since(start); d > time.Millisecond {
+					t.Errorf("the first change took %v", d)
+				}
+				at := time.Now()
+				for range 3 {
+					u := want1[*wire.Update](cl)
+					if u.From != last.To || len(u.Cells) != 1 {
+						t.Errorf("update %+v after one to %d", u, last.To)
+					}
+					if d := time.Since(at); d < c.interval || d > c.interval+2*time.Millisecond {
+						t.Errorf("next update after %v, want %v", d, c.interval)
+					}
+					last, at = u, time.Now()
+				}
+				go func() { // reads on, so that the gateway is not held
+					for {
+						if _, _, err := cl.ws.ReadMessage(); err != nil {
+							return
+						}
+					}
+				}()
+				<-done
+			})
+		})
+	}
+}
+
+// While versions pass that change nothing in the view, its place is moved on every 5 s.
+func TestHeartbeat(t *testing.T) {
+	inBubble(t, Config{}, func(t *testing.T, h *house) {
+		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, 1, 1) })
+		c := h.connect()
+		c.send(`{"type":"subscribe","id":1,"dashboard":"checkout","panels":["rps"]}`)
+		want1[*wire.Subscribed](c)
+		want1[*wire.Update](c)
+		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, 2, 1) })
+		want1[*wire.Update](c)
+		start := time.Now()
+		go func() {
+			for range 200 {
+				time.Sleep(100 * time.Millisecond)
+				h.step(func(b *board, v uint64) { b.put(v, panelVisits, "", 0, 1) })
+			}
+		}()
+		for i := range 3 {
+			u := want1[*wire.Update](c)
+			if len(u.Cells) != 0 || len(u.Removed) != 0 || u.To <= u.From {
+				t.Fatalf("%+v", u)
+			}
+			if d := time.Since(start).Round(100 * time.Millisecond); d != time.Duration(i+1)*5*time.Second {
+				t.Fatalf("heartbeat %d after %v", i, d)
+			}
+		}
+		time.Sleep(time.Minute)
+	})
+}
+
+// However many laggards at however many places, a cohort encodes few frames a version, and each is good for its reader.
+func TestLaggardsShare(t *testing.T) {
+	inBubble(t, Config{}, func(t *testing.T, h *house) {
+		for range 5_000 {
+			h.step(func(b *board, v uint64) { b.put(v, panelRPS, fmt.Sprint(v%50), 0, float64(v), 1) })
+		}
+		m, err := h.srv.mirrors.acquire(t.Context(), checkout)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer h.srv.mirrors.release(m)
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		c := m.join(cohortKey{}, want{})
+		for p := range uint64(5_000) {
+			if f := c.frame(p); f.from > p || f.to != 5_000 || p > 0 && f.from == 0 {
+				t.Fatalf("a reader at %d got a frame from %d to %d", p, f.from, f.to)
+			}
+		}
+		if n := len(c.frames); n > exactFrames+14 {
+			t.Errorf("%d frames for 5,000 places", n)
+		}
+		delete(m.cohorts, c.key)
+	})
+}
+
+// One of 200 stops reading for a minute: the others get everything, each of them costs what it did, and the slow one
+// has the newest state with the next frame.
+func TestSlowClient(t *testing.T) {
+	const viewers = 200
+	inBubble(t, Config{}, func(t *testing.T, h *house) {
+		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, 1, 1) })
+		slow := h.connect()
+		slow.subscribe("")
+		want1[*wire.Update](slow)
+
+		newest := make([]uint64, viewers)
+		for i := range viewers - 1 {
+			c := h.connect()
+			c.subscribe("")
+			go func() {
+				for {
+					_, b, err := c.ws.ReadMessage()
+					if err != nil {
+						return
+					}
+					f, _ := wire.ParseFrame(b)
+					if u, ok := f.(*wire.Update); ok {
+						newest[i] = u.To
+					}
+				}
+			}()
+		}
+		var v uint64
+		for range 600 { // a minute
+			v = h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, float64(v), 1) })
+			time.Sleep(100 * time.Millisecond)
+			synctest.Wait()
+			for i, got := range newest[:viewers-1] {
+				if got != v {
+					t.Fatalf("viewer %d is at %d, want %d", i, got, v)
+				}
+			}
+		}
+		for _, ses := range h.srv.allSessions() {
+			ses.mu.Lock()
+			if len(ses.control) != 0 || len(ses.subs) != 1 {
+				t.Errorf("a session holds %d answers and %d subscriptions", len(ses.control), len(ses.subs))
+			}
+			ses.mu.Unlock()
+		}
+		// The frame that the socket had half taken, then the newest state.
+		stale, next := want1[*wire.Update](slow), want1[*wire.Update](slow)
+		if stale.To != 2 || next.From > stale.To || next.To != v || len(next.Cells) != 1 {
+			t.Fatalf("after waking: %+v, then %+v; newest is %d", stale, next, v)
+		}
+	})
+}
+
+func (s *Server) allSessions() (all []*session) {
+	for slot := range beats {
+		all = append(all, s.inSlot(slot)...)
+	}
+	return all
+}
+
+// A socket that takes nothing for longer than that is closed.
+func TestTooSlow(t *testing.T) {
+	inBubble(t, Config{}, func(t *testing.T, h *house) {
+		c := h.connect()
+		c.subscribe("")
+		want1[*wire.Update](c)
+		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, 1, 1) })
+		time.Sleep(74 * time.Second)
+		synctest.Wait()
+		if h.srv.Sessions() != 1 {
+			t.Fatal("closed before its time")
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if h.srv.Sessions() != 0 {
+			t.Fatal("a session that takes nothing is kept")
+		}
+	})
+}
+
+// After its first ack a view gets at most 16 updates more than it has acked.
+func TestAcks(t *testing.T) {
+	inBubble(t, Config{}, func(t *testing.T, h *house) {
+		step := func() uint64 {
+			defer time.Sleep(10 * time.Millisecond)
+			return h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, float64(v), 1) })
+		}
+		step()
+		c := h.connect()
+		view := c.subscribe("").View
+		u := want1[*wire.Update](c)
+		ack := func() { c.send(fmt.Sprintf(`{"type":"ack","views":{%q:%d,"nonsense":1}}`, view, u.To)) }
+		ack()
+		synctest.Wait()
+		got := make(chan *wire.Update, 100)
+		go func() {
+			for {
+				_, b, err := c.ws.ReadMessage()
+				if err != nil {
+					close(got)
+					return
+				}
+				f, _ := wire.ParseFrame(b)
+				got <- f.(*wire.Update)
+			}
+		}()
+		var v uint64
+		for range 50 {
+			v = step()
+		}
+		synctest.Wait()
+		if len(got) != maxUnacked {
+			t.Fatalf("%d updates without an ack, want %d", len(got), maxUnacked)
+		}
+		for range maxUnacked {
+			u = <-got
+		}
+		ack()
+		if next := <-got; next.From != u.To || next.To != v {
+			t.Fatalf("after the ack %+v, newest is %d", next, v)
+		}
+	})
+}
+
+func TestStatus(t *testing.T) {
+	inBubble(t, Config{}, func(t *testing.T, h *house) {
+		h.step(func(b *board, v uint64) { b.time = 7_000; b.put(v, panelRPS, "DE", 0, 1, 1) })
+		c := h.connect()
+		c.subscribe("")
+		want1[*wire.Update](c)
+		lag := func(ms int64) {
+			h.feed.mu.Lock()
+			h.feed.lag = ms
+			h.feed.mu.Unlock()
+		}
+		lag(4_000)
+		if f := want1[*wire.Status](c); f.State != "stale" || f.Lag != 4_000 || f.Since == nil || *f.Since != 7_000 {
+			t.Fatalf("%+v", f)
+		}
+		lag(10)
+		if f := want1[*wire.Status](c); f.State != "live" || f.Lag != 10 || f.Since != nil {
+			t.Fatalf("%+v", f)
+		}
+	})
+}
+
+// Answers to a client that sends and does not read are bounded: its messages wait.
+func TestControlIsBounded(t *testing.T) {
+	inBubble(t, Config{}, func(t *testing.T, h *house) {
+		c := h.connect()
+		go func() {
+			for range 1_000 {
+				if c.ws.WriteMessage(1, []byte(`{"type":"refresh","id":1}`)) != nil {
+					return
+				}
+			}
+		}()
+		time.Sleep(time.Second)
+		synctest.Wait()
+		for _, ses := range h.srv.allSessions() {
+			ses.mu.Lock()
+			if n := len(ses.control); n != maxControl {
+				t.Errorf("%d answers wait, want %d", n, maxControl)
+			}
+			ses.mu.Unlock()
+		}
+		for range 1_000 {
+			want1[*wire.ErrorFrame](c)
+		}
+	})
+}

@@ -1,0 +1,106 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/dashfeed/dashfeed/eventlog"
+	"github.com/dashfeed/dashfeed/feed"
+	"github.com/dashfeed/dashfeed/fold/definition"
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// DefinitionFiles applies definitions from files at start. A definition is appended where its hash differs from the one
+// last applied from the same file: so a later PUT survives a restart, and a changed file wins over it.
+type DefinitionFiles struct {
+	Feed   feed.Feed
+	Log    eventlog.Appender
+	Region string // "": local
+
+	// Load and Save keep what was last applied, as JSON, between runs. Load gives nil where nothing was saved yet.
+	Load func() ([]byte, error)
+	Save func([]byte) error
+}
+
+// applied holds, by source, then tenant/dashboard (tenant/ for a default), the hash last applied.
+type applied map[string]map[string]string
+
+// Apply applies the definitions of one file, source being its name; one without dashboard is its tenant's default and
+// goes to every partition. The feed must be ready. It returns how many were appended, also with an error.
+func (f *DefinitionFiles) Apply(ctx context.Context, source string, defs []*definition.Definition) (changed int, err error) {
+	state, err := f.load()
+	if err != nil {
+		return 0, err
+	}
+	last := state[source]
+	now := map[string]string{} // what the file no longer holds is forgotten: put back, it counts as changed
+	for _, def := range defs {
+		k := messages.Key{Tenant: def.Tenant, Dashboard: def.Dashboard}
+		now[k.String()] = def.Hash()
+		if last[k.String()] == def.Hash() {
+			continue
+		}
+		did, err := f.apply(ctx, source, k, def)
+		if err != nil { // the next start begins again here; what was appended is then found in force
+			return changed, fmt.Errorf("apply %s of %s: %w", k, source, err)
+		}
+		if did {
+			changed++
+		}
+	}
+	state[source] = now
+	return changed, f.save(state)
+}
+
+func (f *DefinitionFiles) apply(ctx context.Context, source string, k messages.Key, def *definition.Definition) (changed bool, err error) {
+	in, _, err := inForce(ctx, f.Feed, k)
+	if err != nil {
+		return false, err
+	}
+	if k.Dashboard != "" && !in.Default && in.Hash == def.Hash() && !def.Reset {
+		return false, nil // a tenant's default is in force in one partition and perhaps not yet in another
+	}
+	region := f.Region
+	set(&region, localRegion)
+	record := definition.Record{Revision: in.Revision + 1, Region: region, Source: source, Definition: def}
+	entry := eventlog.Entry{Kind: messages.KindDefinition, Key: k, Payload: record.Append(nil)}
+	entries := []eventlog.Entry{entry}
+	if k.Dashboard == "" {
+		entries = nil
+		for entry.Partition = range f.Log.Partitions() {
+			entries = append(entries, entry)
+		}
+	}
+	_, err = f.Log.Append(ctx, entries)
+	return err == nil, err
+}
+
+func (f *DefinitionFiles) load() (applied, error) {
+	b, err := f.Load()
+	if err != nil {
+		return nil, fmt.Errorf("load what was last applied: %w", err)
+	}
+	state := applied{}
+	if len(b) == 0 {
+		return state, nil
+	}
+	if err := json.Unmarshal(b, &state); err != nil {
+		return nil, fmt.Errorf("read what was last applied: %w", err)
+	}
+	if state == nil { // the JSON was null
+		state = applied{}
+	}
+	return state, nil
+}
+
+func (f *DefinitionFiles) save(state applied) error {
+	b, err := json.MarshalIndent(state, "", "  ")
+	if err != nil {
+		return fmt.Errorf("write what was last applied: %w", err)
+	}
+	if err := f.Save(append(b, '\n')); err != nil {
+		return fmt.Errorf("save what was last applied: %w", err)
+	}
+	return nil
+}

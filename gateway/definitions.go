@@ -1,0 +1,244 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/dashfeed/dashfeed/eventlog"
+	"github.com/dashfeed/dashfeed/feed"
+	"github.com/dashfeed/dashfeed/fold/definition"
+	"github.com/dashfeed/dashfeed/messages"
+	"github.com/dashfeed/dashfeed/messages/wire"
+)
+
+// DefinitionsConfig says whose definitions are served and where they are appended.
+type DefinitionsConfig struct {
+	Feed       feed.Feed         // needed: what is in force
+	Log        eventlog.Appender // needed
+	Aggregates []string          // the words allowed, from fold.Table.Names(); empty: definition.Aggregates
+	Region     string            // written into records; "": local
+	Timeout    time.Duration     // how long the log may take; 0: 30 s
+	Settle     time.Duration     // how long an answer waits for its record to be in force; 0: 2 s
+}
+
+// Definitions is /v1/dashboards/{id}/definition and /v1/schema/definition.json. A definition is a record in the log:
+// PUT and DELETE append one, and answer when it is stored and, mostly, in force, so that who reads next reads it. Any
+// number of requests may run at once; it starts no goroutine.
+type Definitions struct {
+	cfg  DefinitionsConfig
+	seed maphash.Seed
+	// Between looking at what is in force and its own record being in force a change holds its dashboard's turn:
+	// If-Match is exact within one gateway. Between two, the later record wins.
+	turns [64]chan struct{}
+}
+
+// NewDefinitions makes the doors.
+func NewDefinitions(cfg DefinitionsConfig) (*Definitions, error) {
+	if cfg.Feed == nil || cfg.Log == nil {
+		return nil, errors.New("definitions config: feed or log is missing")
+	}
+	set(&cfg.Region, localRegion)
+	set(&cfg.Timeout, 30*time.Second)
+	set(&cfg.Settle, 2*time.Second)
+	d := &Definitions{cfg: cfg, seed: maphash.MakeSeed()}
+	for i := range d.turns {
+		d.turns[i] = make(chan struct{}, 1)
+	}
+	return d, nil
+}
+
+// localRegion is the region of a cluster that has no other.
+const localRegion = "local"
+
+// ServeHTTP serves the routes of which a pattern without {id} is the schema's.
+func (d *Definitions) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.PathValue("id") == "" {
+		w.Header().Set("Content-Type", "application/schema+json")
+		_, _ = w.Write(definition.Schema()) // the client may have gone
+		return
+	}
+	if err := d.serve(w, r); err != nil {
+		writeDefinitionError(w, err)
+	}
+}
+
+func (d *Definitions) serve(w http.ResponseWriter, r *http.Request) error {
+	k, err := keyOf(r)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), d.cfg.Timeout)
+	defer cancel()
+	switch r.Method {
+	case http.MethodGet, http.MethodHead:
+		return d.get(ctx, w, r, k)
+	case http.MethodPut:
+		return d.put(ctx, w, r, k)
+	case http.MethodDelete:
+		return d.delete(ctx, w, r, k)
+	}
+	return wire.Errorf(wire.CodeBadMessage, "a definition takes GET, PUT and DELETE, not %s", r.Method)
+}
+
+// writeDefinitionError is writeError with the problems of a text beside the error.
+func writeDefinitionError(w http.ResponseWriter, err error) {
+	var problems definition.Problems
+	if !errors.As(err, &problems) {
+		writeError(w, err)
+		return
+	}
+	e := wire.Errorf(wire.CodeBadDefinition, "the definition has problems: %s", problems[0].Error())
+	writeJSON(w, e.Code.Entry().Status, struct {
+		Error    *wire.Error         `json:"error"`
+		Problems definition.Problems `json:"problems"`
+	}{e, problems})
+}
+
+// get answers the definition in force, YAML unless JSON is asked for.
+func (d *Definitions) get(ctx context.Context, w http.ResponseWriter, r *http.Request, k messages.Key) error {
+	in, _, err := inForce(ctx, d.cfg.Feed, k)
+	if err != nil {
+		return err
+	}
+	def, err := definition.ParseCanonical(in.Canonical)
+	if err != nil {
+		return fmt.Errorf("definition in force of %s: %w", k, err)
+	}
+	def.Tenant, def.Dashboard = k.Tenant, k.Dashboard // a default names no dashboard; like this it can be put back
+	w.Header().Set("ETag", quote(in.Hash))
+	w.Header().Set("Vary", "Accept")
+	w.Header().Set("Cache-Control", "no-cache")
+	if in.Default {
+		w.Header().Set("X-Dashfeed-Default", "true")
+	}
+	if given := r.Header.Get("If-None-Match"); given != "" && names(given, in.Hash) {
+		w.WriteHeader(http.StatusNotModified)
+		return nil
+	}
+	body, contentType := def.YAML(), "application/yaml"
+	if wantsJSON(r.Header.Get("Accept")) {
+		body, contentType = append(def.Canonical(), '\n'), "application/json"
+	}
+	w.Header().Set("Content-Type", contentType)
+	_, _ = w.Write(body) // the client may have gone
+	return nil
+}
+
+// put appends a definition, unless it is the one in force.
+func (d *Definitions) put(ctx context.Context, w http.ResponseWriter, r *http.Request, k messages.Key) error {
+	src, err := io.ReadAll(http.MaxBytesReader(w, r.Body, definition.MaxBytes))
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large):
+		return wire.Errorf(wire.CodeTooBig, "a definition has at most %d bytes", definition.MaxBytes)
+	case err != nil:
+		return wire.Errorf(wire.CodeBadMessage, "the body breaks off after %d bytes: %v", len(src), err)
+	}
+	defs, err := definition.Parse("", src, definition.Options{Aggregates: d.cfg.Aggregates, Key: k})
+	if err != nil {
+		return err
+	}
+	def := defs[0] // with a Key a second document is a problem
+	answer := struct {
+		Dashboard string `json:"dashboard"`
+		Hash      string `json:"hash"`
+		Position  string `json:"position"`
+		Changed   bool   `json:"changed"`
+	}{Dashboard: k.Dashboard, Hash: def.Hash()}
+	answer.Position, answer.Changed, err = d.change(ctx, r.Header.Get("If-Match"), k, def)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("ETag", quote(answer.Hash))
+	writeJSON(w, http.StatusOK, answer)
+	return nil
+}
+
+// delete appends that the default applies again, unless it does already.
+func (d *Definitions) delete(ctx context.Context, w http.ResponseWriter, r *http.Request, k messages.Key) error {
+	if _, _, err := d.change(ctx, r.Header.Get("If-Match"), k, nil); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// change appends a record with def (nil: the default applies) if ifMatch is empty or names what is in force, and if it
+// changes anything; `reset: true` always does. position is the record's, or the one up to which nothing had changed.
+func (d *Definitions) change(ctx context.Context, ifMatch string, k messages.Key, def *definition.Definition) (position string, changed bool, err error) {
+	turn := d.turns[maphash.Comparable(d.seed, k)%uint64(len(d.turns))]
+	select {
+	case turn <- struct{}{}:
+		defer func() { <-turn }()
+	case <-ctx.Done():
+		return "", false, wire.Errorf(wire.CodeNotInTime, "another change of this definition is under way")
+	}
+	in, at, err := inForce(ctx, d.cfg.Feed, k)
+	if err != nil {
+		return "", false, err
+	}
+	if ifMatch != "" && !names(ifMatch, in.Hash) {
+		return "", false, wire.Errorf(wire.CodeConflict, "If-Match is %.80s, in force is %s", ifMatch, quote(in.Hash))
+	}
+	partition := d.cfg.Log.PartitionOf(k)
+	if def == nil && in.Default || def != nil && !in.Default && !def.Reset && def.Hash() == in.Hash {
+		return fmt.Sprintf("%d:%s", partition, at), false, nil
+	}
+	record := definition.Record{Revision: in.Revision + 1, Region: d.cfg.Region, Definition: def}
+	receipts, err := d.cfg.Log.Append(ctx, []eventlog.Entry{{Kind: messages.KindDefinition, Key: k, Payload: record.Append(nil)}})
+	if err != nil {
+		return "", false, logError(err)
+	}
+	settle, cancel := context.WithTimeout(ctx, d.cfg.Settle)
+	defer cancel()
+	// It is stored; that it is not in force yet is no reason to say otherwise.
+	_, _ = d.cfg.Feed.Read(settle, k, feed.Query{After: &feed.After{Partition: receipts[0].Partition, Position: receipts[0].Position}})
+	return fmt.Sprintf("%d:%s", receipts[0].Partition, receipts[0].Position), true, nil
+}
+
+// inForce is the definition that a dashboard folds by, or would by its first record, and the position up to which the
+// fold has come.
+func inForce(ctx context.Context, f feed.Feed, k messages.Key) (feed.DefinitionInForce, messages.Position, error) {
+	if k.Dashboard != "" {
+		r, err := f.Read(ctx, k, feed.Query{})
+		if !errors.Is(err, feed.ErrUnknown) {
+			return r.Definition, r.Position, err
+		}
+	}
+	in, err := f.Default(ctx, k)
+	in.Default = true
+	return in, messages.Position{}, err
+}
+
+func quote(hash string) string { return `"` + hash + `"` }
+
+// names reports whether a header like If-Match names the hash: "HASH", a list of them, or *.
+func names(header, hash string) bool {
+	for tag := range strings.SplitSeq(header, ",") {
+		tag = strings.TrimPrefix(strings.TrimSpace(tag), "W/")
+		if tag == "*" || strings.Trim(tag, `"`) == hash {
+			return true
+		}
+	}
+	return false
+}
+
+// wantsJSON reports whether JSON comes before YAML in an Accept header.
+func wantsJSON(accept string) bool {
+	for part := range strings.SplitSeq(accept, ",") {
+		kind, _, _ := strings.Cut(part, ";")
+		switch strings.ToLower(strings.TrimSpace(kind)) {
+		case "application/json":
+			return true
+		case "application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml":
+			return false
+		}
+	}
+	return false
+}

@@ -1,0 +1,395 @@
+package gateway
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/tinylib/msgp/msgp"
+
+	"github.com/dashfeed/dashfeed/eventlog"
+	"github.com/dashfeed/dashfeed/eventlog/embedded"
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// openLog opens an embedded log of two partitions. default/a and t/b lie in 1, t/a and default/b in 0.
+func openLog(t *testing.T, change func(*embedded.Config)) *embedded.Log {
+	t.Helper()
+	c := embedded.Default(t.TempDir())
+	c.Partitions = 2
+	if change != nil {
+		change(&c)
+	}
+	l, err := embedded.Open(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return l
+}
+
+// stored lists every record of the log as "tenant/dashboard payload", partition after partition.
+func stored(t *testing.T, l eventlog.Log) string {
+	t.Helper()
+	var all []string
+	for p := range l.Partitions() {
+		last, err := l.Last(t.Context(), p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := l.Read(p, messages.Position{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for at := (messages.Position{}); last.After(at); {
+			records, err := r.Next(t.Context(), 100)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, rec := range records {
+				all = append(all, rec.Key.String()+" "+string(rec.Payload))
+				at = rec.Position
+			}
+		}
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return strings.Join(all, "\n")
+}
+
+func newIngest(t *testing.T, cfg IngestConfig) *Ingest {
+	t.Helper()
+	g, err := NewIngest(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+// post sends one request and gives status and answer.
+func post(g *Ingest, target, contentType, encoding string, body io.Reader) *httptest.ResponseRecorder {
+	r := httptest.NewRequest("POST", target, body)
+	r.Header.Set("Content-Type", contentType)
+	if encoding != "" {
+		r.Header.Set("Content-Encoding", encoding)
+	}
+	w := httptest.NewRecorder()
+	g.ServeHTTP(w, r)
+	return w
+}
+
+func packed(t *testing.T, v any) string {
+	t.Helper()
+	b, err := msgp.AppendIntf(nil, v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func zipped(t *testing.T, b string) string {
+	t.Helper()
+	var out bytes.Buffer
+	z := gzip.NewWriter(&out)
+	if _, err := z.Write([]byte(b)); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+const form = "application/x-www-form-urlencoded" // what curl -d says
+
+func TestIngest(t *testing.T) {
+	for _, c := range []struct {
+		name, target, contentType, encoding, body string
+
+		status int
+		answer string // "": not looked at, nor is stored
+		stored string
+	}{
+		{
+			"one object over several lines", "/v1/events", form, "", "\n{\"dashboard\":\"a\",\n\"metric\":\"m\",\"value\":1}\n", 202,
+			`{"accepted":1,"refused":[],"refusedCount":0,"positions":{"1":"1"}}`,
+			"default/a {\"dashboard\":\"a\",\n\"metric\":\"m\",\"value\":1}",
+		},
+		{
+			"an array: refused ones are named, the good ones stored", "/v1/events", "", "",
+			`[{"dashboard":"a","metric":"m"}, {"dashboard":"a"}, 7, {"tenant":"t","dashboard":"a","metric":"m"},{"dashboard":"a","metric":"n","value":"x","time":{}}]`, 202,
+			`{"accepted":3,"refused":[{"index":1,"reason":"missing_metric","message":"event 1: \"metric\" is missing"},` +
+				`{"index":2,"reason":"not_an_object","message":"event 2: an event is a JSON object, this is another JSON value"}],"refusedCount":2,"positions":{"0":"1","1":"2"}}`,
+			"t/a {\"tenant\":\"t\",\"dashboard\":\"a\",\"metric\":\"m\"}\ndefault/a {\"dashboard\":\"a\",\"metric\":\"m\"}\ndefault/a {\"dashboard\":\"a\",\"metric\":\"n\",\"value\":\"x\",\"time\":{}}",
+		},
+		{
+			"a syntax error refuses a whole array", "/v1/events", "application/json", "", `[{"dashboard":"a","metric":"m"},{"dashboard":"a","metric":"m","value":NaN}]`, 400,
+			`{"accepted":0,"refused":[],"refusedCount":0,"positions":{},"error":{"code":1100,"message":"the body is not a JSON array: unexpected 'N' at byte 70","retry":false,"after":0}}`, "",
+		},
+		{
+			"in NDJSON only its line", "/v1/events", "application/x-ndjson", "", "{\"dashboard\":\"a\",\"metric\":\"m\"}\r\n\n{\"dashboard\":\"a\",\"metric\":\"m\",\"value\":NaN}\n{\"dashboard\":\"a\",\"metric\":\"n\"}", 202,
+			`{"accepted":2,"refused":[{"index":1,"reason":"malformed","message":"event 1: unexpected 'N' at byte 38"}],"refusedCount":1,"positions":{"1":"2"}}`,
+			"default/a {\"dashboard\":\"a\",\"metric\":\"m\"}\ndefault/a {\"dashboard\":\"a\",\"metric\":\"n\"}",
+		},
+		{
+			"the query names what events do not", "/v1/events?dashboard=a&tenant=t", "", "", `[{"metric":"m"},{"dashboard":"b","tenant":"t","metric":"m"},{"metric":"m","tenant":"u"}]`, 202,
+			`{"accepted":2,"refused":[{"index":2,"reason":"wrong_tenant","message":"event 2: the event names tenant \"u\", the request is for \"t\""}],"refusedCount":1,"positions":{"0":"1","1":"1"}}`,
+			"t/a {\"metric\":\"m\"}\nt/b {\"dashboard\":\"b\",\"tenant\":\"t\",\"metric\":\"m\"}",
+		},
+		{
+			"nothing to store", "/v1/events", "", "", `{"metric":"m"}`, 400,
+			`{"accepted":0,"refused":[{"index":0,"reason":"missing_dashboard","message":"event 0: \"dashboard\" is missing"}],"refusedCount":1,"positions":{},` +
+				`"error":{"code":1103,"message":"none of 1 events was stored; the first: event 0: \"dashboard\" is missing","retry":false,"after":0}}`, "",
+		},
+		{"no body", "/v1/events", "", "", ``, 400, `{"accepted":0,"refused":[],"refusedCount":0,"positions":{},"error":{"code":1100,"message":"the body holds no event","retry":false,"after":0}}`, ""},
+		{"an empty array", "/v1/events", "", "", `[]`, 400, `{"accepted":0,"refused":[],"refusedCount":0,"positions":{},"error":{"code":1100,"message":"the body holds no event","retry":false,"after":0}}`, ""},
+		{
+			"MessagePack", "/v1/events", "application/msgpack; x=y", "", packed(t, []any{map[string]any{"metric": "m"}}) + packed(t, map[string]any{"dashboard": "a"}) + packed(t, 7), 400,
+			`{"accepted":0,"refused":[{"index":0,"reason":"missing_dashboard","message":"event 0: \"dashboard\" is missing"},{"index":1,"reason":"missing_metric","message":"event 1: \"metric\" is missing"},` +
+				`{"index":2,"reason":"not_an_object","message":"event 2: an event is a JSON object, this is another JSON value"}],"refusedCount":3,"positions":{},` +
+				`"error":{"code":1103,"message":"none of 3 events was stored; the first: event 0: \"dashboard\" is missing","retry":false,"after":0}}`, "",
+		},
+		{
+			"MessagePack, stored as JSON", "/v1/events?dashboard=a", "application/msgpack", "", packed(t, map[string]any{"metric": "m"}), 202,
+			`{"accepted":1,"refused":[],"refusedCount":0,"positions":{"1":"1"}}`, `default/a {"metric":"m"}`,
+		},
+		{
+			"gzip", "/v1/events", "", "gzip", zipped(t, `{"dashboard":"a","metric":"m"}`), 202,
+			`{"accepted":1,"refused":[],"refusedCount":0,"positions":{"1":"1"}}`, `default/a {"dashboard":"a","metric":"m"}`,
+		},
+		{"no gzip", "/v1/events", "", "gzip", `{"dashboard":"a","metric":"m"}`, 400, `{"error":{"code":1100,"message":"the body is not gzip: gzip: invalid header","retry":false,"after":0}}`, ""},
+		{"half a gzip", "/v1/events", "", "gzip", zipped(t, `{"dashboard":"a","metric":"m"}`)[:30], 400, "", ""},
+		{"another encoding", "/v1/events", "", "br", `{}`, 415, `{"error":{"code":1105,"message":"Content-Encoding \"br\" is not known: gzip, identity or none","retry":false,"after":0}}`, ""},
+		{"a bad dashboard", "/v1/events?dashboard=-", "", "", `{}`, 400, "", ""},
+		{"a bad tenant", "/v1/events?tenant=a/b", "", "", `{}`, 400, "", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := openLog(t, nil)
+			w := post(newIngest(t, IngestConfig{Log: l}), c.target, c.contentType, c.encoding, strings.NewReader(c.body))
+			if w.Code != c.status {
+				t.Errorf("status %d, want %d: %s", w.Code, c.status, w.Body)
+			}
+			if got := strings.TrimSpace(w.Body.String()); c.answer != "" && got != c.answer {
+				t.Errorf("answer\n%s\nwant\n%s", got, c.answer)
+			}
+			if got := stored(t, l); c.answer != "" && got != c.stored {
+				t.Errorf("stored\n%s\nwant\n%s", got, c.stored)
+			}
+		})
+	}
+}
+
+func TestIngestListsAtMostAHundred(t *testing.T) {
+	l := openLog(t, nil)
+	body := strings.Repeat("{}\n", 250) + `{"dashboard":"a","metric":"m"}`
+	w := post(newIngest(t, IngestConfig{Log: l}), "/v1/events", "", "", strings.NewReader(body))
+	var a ingestAnswer
+	if err := json.Unmarshal(w.Body.Bytes(), &a); err != nil {
+		t.Fatal(err)
+	}
+	if w.Code != 202 || a.Accepted != 1 || a.RefusedCount != 250 || len(a.Refused) != 100 || a.Refused[99].Index != 99 {
+		t.Errorf("status %d, accepted %d, %d refused, %d listed; want 202, 1, 250, 100", w.Code, a.Accepted, a.RefusedCount, len(a.Refused))
+	}
+}
+
+// endless gives so many bytes without saying so beforehand.
+func endless(n int64) io.Reader {
+	return struct{ io.Reader }{io.LimitReader(spaces{}, n)}
+}
+
+type spaces struct{}
+
+func (spaces) Read(b []byte) (int, error) {
+	for i := range b {
+		b[i] = ' '
+	}
+	return len(b), nil
+}
+
+func TestIngestBoundsBodies(t *testing.T) {
+	l := openLog(t, nil)
+	g := newIngest(t, IngestConfig{Log: l, BodyBytes: 100_000})
+	evt := `{"dashboard":"a","metric":"m"}`
+	fits := evt + strings.Repeat(" ", 100_000-len(evt))
+	text := map[string]any{"dashboard": "a", "metric": "m", "x": strings.Repeat("\x01", 9000)}
+	for _, c := range []struct {
+		name, contentType, encoding string
+		body                        io.Reader
+		status                      int
+	}{
+		{"as large as allowed", "", "", strings.NewReader(fits), 202},
+		{"a byte more", "", "", strings.NewReader(fits + " "), 413},
+		{"a byte more, length not told", "", "", endless(100_001), 413},
+		{"far more, length not told", "", "", endless(1 << 30), 413},
+		{"inflated as large as allowed", "", "gzip", strings.NewReader(zipped(t, fits)), 202},
+		{"inflated a byte more", "", "gzip", strings.NewReader(zipped(t, fits+" ")), 413},
+		{"a bomb", "", "gzip", strings.NewReader(zipped(t, strings.Repeat(" ", 30_000_000))), 413},
+		{"empty members without end", "", "gzip", strings.NewReader(strings.Repeat(zipped(t, ""), 5000)), 413},
+		{"small MessagePack, great JSON", "application/msgpack", "", strings.NewReader(packed(t, []any{text, text, text, text, text})), 413},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := post(g, "/v1/events", c.contentType, c.encoding, c.body)
+			if w.Code != c.status {
+				t.Errorf("status %d, want %d: %s", w.Code, c.status, w.Body)
+			}
+			if w.Code == 413 && w.Header().Get("Retry-After") == "" {
+				t.Error("no Retry-After")
+			}
+		})
+	}
+	if !g.bodies.inFlight.TryAcquire(g.cfg.InFlight) {
+		t.Error("not every byte was given back")
+	}
+}
+
+func TestIngestBoundsBytesInFlight(t *testing.T) {
+	l := openLog(t, nil)
+	g := newIngest(t, IngestConfig{Log: l, BodyBytes: 64 << 10, InFlight: 128 << 10})
+	const requests = 8
+	answers := make(chan int, requests)
+	var pipes []*io.PipeWriter
+	for range requests {
+		r, w := io.Pipe()
+		pipes = append(pipes, w)
+		go func() { answers <- post(g, "/v1/events", "", "", r).Code; _ = r.Close() }()
+	}
+	// A write returns when the door has read it, or has answered: each request holds 16 KiB, then 32, then 64.
+	for _, w := range pipes {
+		if _, err := w.Write(bytes.Repeat([]byte{' '}, 40<<10)); err != nil && !errors.Is(err, io.ErrClosedPipe) {
+			t.Fatal(err)
+		}
+	}
+	for _, w := range pipes {
+		_, _ = w.Write([]byte(`{"dashboard":"a","metric":"m"}`))
+		_ = w.Close()
+	}
+	counts := map[int]int{}
+	for range requests {
+		counts[<-answers]++
+	}
+	if counts[202] < 1 || counts[202] > 2 || counts[202]+counts[429] != requests {
+		t.Errorf("answers by status: %v; want one or two 202 and else 429", counts)
+	}
+	w := post(g, "/v1/events", "", "", strings.NewReader(`{"dashboard":"a","metric":"m"}`))
+	if w.Code != 202 {
+		t.Errorf("after the crowd: %d %s", w.Code, w.Body)
+	}
+}
+
+// failing is a log of which one partition fails.
+type failing struct {
+	eventlog.Appender
+	partition int
+	err       error
+}
+
+func (f failing) Append(ctx context.Context, entries []eventlog.Entry) ([]eventlog.Receipt, error) {
+	receipts := make([]eventlog.Receipt, len(entries))
+	for i, e := range entries {
+		if receipts[i].Partition = f.PartitionOf(e.Key); receipts[i].Partition == f.partition {
+			continue
+		}
+		one, err := f.Appender.Append(ctx, entries[i:i+1])
+		if err != nil {
+			return receipts, err
+		}
+		receipts[i] = one[0]
+	}
+	return receipts, f.err
+}
+
+func TestIngestAcknowledgesOnlyWhatIsStored(t *testing.T) {
+	both := `[{"dashboard":"a","metric":"m"},{"dashboard":"b","metric":"m"},{"dashboard":"b"}]`
+	refused := `"refused":[{"index":2,"reason":"missing_metric","message":"event 2: \"metric\" is missing"}],"refusedCount":1`
+	for _, c := range []struct {
+		name, answer, retry string
+		log                 func(*embedded.Log) eventlog.Appender
+		change              func(*embedded.Config)
+	}{
+		{
+			"a full disk", `{"accepted":0,` + refused + `,"positions":{},"error":{"code":1302,`, "5", nil,
+			func(c *embedded.Config) { c.Storage.ReserveBytes = 1 << 60 },
+		},
+		{
+			"one partition unreachable", `{"accepted":1,` + refused + `,"positions":{"0":"1"},"error":{"code":1303,`, "1",
+			func(l *embedded.Log) eventlog.Appender {
+				return failing{l, 1, fmt.Errorf("append: %w", eventlog.ErrUnreachable)}
+			}, nil,
+		},
+		{
+			"one partition full", `{"accepted":1,` + refused + `,"positions":{"1":"1"},"error":{"code":1302,`, "5",
+			func(l *embedded.Log) eventlog.Appender { return failing{l, 0, eventlog.ErrFull} }, nil,
+		},
+		{
+			"a log that says nothing", `{"accepted":1,` + refused + `,"positions":{"1":"1"},"error":{"code":1303,`, "1",
+			func(l *embedded.Log) eventlog.Appender { return failing{l, 0, nil} }, nil,
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := openLog(t, c.change)
+			var a eventlog.Appender = l
+			if c.log != nil {
+				a = c.log(l)
+			}
+			w := post(newIngest(t, IngestConfig{Log: a}), "/v1/events", "", "", strings.NewReader(both))
+			if w.Code != http.StatusServiceUnavailable || !strings.HasPrefix(w.Body.String(), c.answer) || w.Header().Get("Retry-After") != c.retry {
+				t.Errorf("got %d, Retry-After %s, %s\nwant 503, %s, %s…", w.Code, w.Header().Get("Retry-After"), w.Body, c.retry, c.answer)
+			}
+		})
+	}
+}
+
+func TestIngestMetrics(t *testing.T) {
+	reg := prometheus.NewRegistry()
+	g := newIngest(t, IngestConfig{Log: openLog(t, nil), Registerer: reg})
+	post(g, "/v1/events", "", "", strings.NewReader(`[{"dashboard":"a","metric":"m"},{"dashboard":"a","metric":"m"},{},7]`))
+	post(g, "/v1/events", "", "", strings.NewReader(`[`))
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]float64{}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			name := f.GetName()
+			for _, l := range m.GetLabel() {
+				name += "/" + l.GetValue()
+			}
+			if got[name] = m.GetCounter().GetValue(); m.GetHistogram() != nil {
+				got[name] = float64(m.GetHistogram().GetSampleCount())
+			}
+		}
+	}
+	for name, want := range map[string]float64{
+		"dashfeed_ingest_accepted_total": 2, "dashfeed_ingest_refused_total/missing_metric": 1, "dashfeed_ingest_refused_total/not_an_object": 1,
+		"dashfeed_ingest_refused_total/bad_name": 0, "dashfeed_ingest_requests_total/202": 1, "dashfeed_ingest_requests_total/400": 1,
+		"dashfeed_ingest_bytes_total": 69, "dashfeed_ingest_seconds": 2,
+	} {
+		if v, ok := got[name]; !ok || v != want {
+			t.Errorf("%s: got %v, want %v", name, v, want)
+		}
+	}
+}
+
+func TestNewIngestRefuses(t *testing.T) {
+	if _, err := NewIngest(IngestConfig{}); err == nil {
+		t.Error("no log, no error")
+	}
+	if _, err := NewIngest(IngestConfig{Log: openLog(t, nil), BodyBytes: -1}); err == nil {
+		t.Error("a negative limit, no error")
+	}
+}

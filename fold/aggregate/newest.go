@@ -1,0 +1,119 @@
+package aggregate
+
+import (
+	"cmp"
+	"strings"
+
+	"github.com/dashfeed/dashfeed/fold/codec"
+	"github.com/dashfeed/dashfeed/messages/cells"
+)
+
+// The columns of a latest panel without aggregates: value, time and metadata of its newest event.
+var (
+	newestValue = Aggregate{
+		Word:   "value",
+		Bases:  func(o Options) []Base { return []Base{newestBase(o)} },
+		Append: func(b []byte, v *Values) []byte { return cells.AppendFloat(b, v.Float(0, 0)) },
+	}
+	newestTime = Aggregate{
+		Word:   "time",
+		Bases:  func(o Options) []Base { return []Base{newestBase(o)} },
+		Append: func(b []byte, v *Values) []byte { return cells.AppendInt(b, int64(v.Word(0, 1))) },
+	}
+	newestMetadata = Aggregate{
+		Word:  "metadata",
+		Bases: func(o Options) []Base { return []Base{newestBase(o)} },
+		Append: func(b []byte, v *Values) []byte {
+			if carried, ok := v.Object(0).(*carried); ok && carried.metadata != "" {
+				return cells.AppendJSON(b, carried.metadata)
+			}
+			return cells.AppendNull(b)
+		},
+	}
+)
+
+// NewestOrder is the order of the newest event's sample in an accumulator of Newest's columns: the version at which it
+// was folded.
+func NewestOrder(a Acc) uint64 { return a.Words[3] } // word 0 is the count, then value, time, order
+
+// newestBase is the last edge with the event's metadata. Most events have none, and then there is no object.
+func newestBase(o Options) Base {
+	return Base{Name: "newest", Words: 3, Object: &ObjectBase{
+		Optional: !o.TieID,
+		Add: func(n uint64, w []uint64, p *Object, s Sample) bool {
+			var c *carried
+			if p != nil && *p != nil {
+				c = (*p).(*carried)
+			}
+			if n > 0 && !newer(s, w, c) {
+				return false
+			}
+			w[0], w[1], w[2] = putFloat(s.Value), uint64(s.Time), s.Order
+			if p == nil {
+				return false
+			}
+			if c == nil && len(s.Metadata)+len(s.ID) > 0 {
+				c = &carried{}
+				*p = c
+			}
+			if c != nil {
+				c.set(s)
+			}
+			return false
+		},
+		Merge: func(_ uint64, w []uint64, p *Object, _ uint64, v []uint64, q Object) {
+			s := Sample{Value: getFloat(v[0]), Time: int64(v[1]), Order: v[2]}
+			if c, ok := q.(*carried); ok {
+				s.ID = c.id
+			}
+			var c *carried
+			if *p != nil {
+				c = (*p).(*carried)
+			}
+			if newer(s, w, c) {
+				copy(w, v)
+				*p = nil
+				if q != nil {
+					*p = q.Clone()
+				}
+			}
+		},
+		Read: func(r *codec.Reader) Object { return &carried{r.String(), r.String()} },
+	}}
+}
+
+func newer(s Sample, w []uint64, c *carried) bool {
+	order := cmp.Compare(s.Time, int64(w[1]))
+	if order == 0 {
+		id := ""
+		if c != nil {
+			id = c.id
+		}
+		order = strings.Compare(s.ID, id)
+	}
+	if order == 0 {
+		order = cmp.Compare(s.Order, w[2])
+	}
+	return order > 0
+}
+
+// carried is what the newest event brought beside numbers.
+type carried struct{ id, metadata string }
+
+// set keeps the sample's texts; equal ones are not copied again.
+func (c *carried) set(s Sample) {
+	if c.id != s.ID {
+		c.id = strings.Clone(s.ID)
+	}
+	if c.metadata != string(s.Metadata) {
+		c.metadata = string(s.Metadata)
+	}
+}
+
+// Append appends both texts.
+func (c *carried) Append(b []byte) []byte {
+	return codec.AppendString(codec.AppendString(b, c.id), c.metadata)
+}
+
+// Clone copies them.
+func (c *carried) Clone() Object { d := *c; return &d }

@@ -1,0 +1,87 @@
+package aggregate
+
+import "slices"
+
+// Slab holds a panel's accumulators end to end, without a pointer an accumulator. The zero Slab is empty. References
+// count from 1; 0 is none.
+type Slab struct {
+	words   []uint64
+	objects *[]Object
+	free    uint32 // first free accumulator, linked by word 0
+	taken   uint32 // how many were ever taken, the free ones included
+}
+
+// Take gives an empty accumulator.
+func (s *Slab) Take(l *Layout) uint32 {
+	if i := s.free; i != 0 {
+		w := s.at(l, i)
+		s.free = uint32(w[0])
+		clear(w)
+		return i
+	}
+	s.taken++
+	if len(s.words)+l.words > cap(s.words) {
+		s.words = slices.Grow(s.words, l.words*int(1+s.taken/4))
+	}
+	s.words = s.words[:len(s.words)+l.words]
+	clear(s.words[len(s.words)-l.words:])
+	if s.objects != nil {
+		*s.objects = append(*s.objects, make([]Object, l.objects)...)
+	} else if l.objects > 0 && !l.lazy {
+		s.needObjects(l)
+	}
+	return s.taken
+}
+
+// Give takes an accumulator back.
+func (s *Slab) Give(l *Layout, i uint32) {
+	a := s.At(l, i)
+	clear(a.Objects)
+	a.Words[0] = uint64(s.free)
+	s.free = i
+}
+
+// At is the accumulator of that reference, good until the next Take.
+func (s *Slab) At(l *Layout, i uint32) Acc {
+	a := Acc{Words: s.at(l, i)}
+	if s.objects != nil {
+		a.Objects = (*s.objects)[int(i-1)*l.objects : int(i)*l.objects]
+	}
+	return a
+}
+
+// Replace puts what a holds in the place of an accumulator; a's objects are kept.
+func (s *Slab) Replace(l *Layout, i uint32, a Acc) {
+	copy(s.at(l, i), a.Words)
+	for _, o := range a.Objects {
+		if o != nil {
+			s.needObjects(l)
+		}
+	}
+	if to := s.At(l, i).Objects; to != nil {
+		copy(to, a.Objects)
+	}
+}
+
+// Add takes a sample into an accumulator. unsampled says that it could not be kept whole.
+func (s *Slab) Add(l *Layout, i uint32, x *Sample) (unsampled bool) {
+	if l.objects == 0 {
+		n := s.at(l, i)
+		return l.add(Acc{Words: n}, x)
+	}
+	if s.objects == nil && len(x.Metadata) > 0 {
+		s.needObjects(l)
+	}
+	return l.add(s.At(l, i), x)
+}
+
+func (s *Slab) at(l *Layout, i uint32) []uint64 {
+	return s.words[int(i-1)*l.words : int(i)*l.words]
+}
+
+func (s *Slab) needObjects(l *Layout) {
+	if s.objects == nil {
+		objects := make([]Object, int(s.taken)*l.objects)
+		s.objects = &objects
+	}
+}

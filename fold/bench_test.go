@@ -1,0 +1,125 @@
+package fold_test
+
+import (
+	"fmt"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/dashfeed/dashfeed/fold"
+	"github.com/dashfeed/dashfeed/fold/definition"
+	"github.com/dashfeed/dashfeed/messages"
+	"github.com/dashfeed/dashfeed/messages/event"
+)
+
+const benchStart = 1_795_422_000_000
+
+// benchDefinition is the panel that the goals are set for.
+func benchDefinition(by definition.DedupeBy) *definition.Definition {
+	d := definition.Default("default")
+	d.Dedupe.By = by
+	d.Panels = []definition.Panel{{
+		ID: "window", Window: definition.Window{Kind: definition.Tumbling, Size: 10 * time.Second}, Keep: 6,
+		GroupBy: []string{"labels.host"}, Aggregates: []string{"count", "sum", "min", "max"}, MaxGroups: 1000,
+	}}
+	return d
+}
+
+func benchEvents(groups, n int) []event.Event {
+	events := make([]event.Event, n)
+	for i := range events {
+		events[i] = event.Event{
+			ID: fmt.Sprintf("e-%d", i), Metric: "latency", Value: float64(i % 977),
+			Labels: []event.Label{{Name: "host", Value: fmt.Sprintf("host-%04d", (i*7919)%groups)}},
+		}
+	}
+	return events
+}
+
+// BenchmarkEvent is the goal of 150 ns an event and no allocation: 1,000 groups, tumbling 10 s, four aggregates, no
+// dedupe, no filter. Event time goes on by 10 ms an event, so that windows pass too.
+func BenchmarkEvent(b *testing.B) {
+	bench(b, definition.ByNone, 1000, benchEvents(1000, 1000))
+}
+
+// BenchmarkEventDedupe adds dedupe over 10,000 ids that are remembered.
+func BenchmarkEventDedupe(b *testing.B) {
+	bench(b, definition.ByID, 10_000, benchEvents(1000, 1<<20))
+}
+
+// bench folds the events in a ring, of which perWindow fall in a window of 10 s.
+func bench(b *testing.B, by definition.DedupeBy, perHorizon int, events []event.Event) {
+	def := benchDefinition(by)
+	step := int64(1)
+	def.Dedupe.Horizon = time.Duration(int64(perHorizon)*step) * time.Millisecond
+	p, err := fold.Compile(def, fold.Builtin())
+	if err != nil {
+		b.Fatal(err)
+	}
+	d := fold.New(messages.Key{Tenant: "default", Dashboard: "bench"}, "local", p)
+	now := int64(benchStart)
+	i := 0
+	one := func() {
+		e := &events[i]
+		if i++; i == len(events) {
+			i = 0
+		}
+		now += step
+		e.Time = now
+		d.Event(fold.At{Position: messages.Position{Lo: uint64(now)}, LogTime: now, Append: now}, e)
+	}
+	for range 100_000 {
+		one()
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		one()
+	}
+}
+
+// TestBytesPerDashboard measures what an awake small dashboard costs: 10 events of 2 metrics under the default
+// definition.
+func TestBytesPerDashboard(t *testing.T) {
+	if testing.Short() {
+		t.Skip("fills 40 MB")
+	}
+	const n, most = 20_000, 1900
+	p, err := fold.Compile(definition.Default("default"), fold.Builtin())
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := make([]*fold.Dashboard, n)
+	keys := make([]messages.Key, n)
+	for i := range keys {
+		keys[i] = messages.Key{Tenant: "default", Dashboard: fmt.Sprintf("d-%d", i)}
+	}
+	events := benchEvents(1, 10)
+	before := heap()
+	for i := range all {
+		all[i] = fold.New(keys[i], "local", p)
+		for j := range events {
+			e := &events[j]
+			e.Metric = []string{"latency", "errors"}[j%2]
+			e.Time = benchStart + int64(j)*100
+			all[i].Event(fold.At{Position: messages.Position{Lo: uint64(j + 1)}, LogTime: e.Time, Append: e.Time}, e)
+		}
+	}
+	unread := (heap() - before) / n
+	for _, d := range all {
+		d.Since(d.Version() - 1)
+	}
+	read := (heap() - before) / n
+	runtime.KeepAlive(all)
+	t.Logf("%d bytes a dashboard, %d once its rows were read", unread, read)
+	if read > most {
+		t.Errorf("a small dashboard costs %d bytes, more than %d", read, most)
+	}
+}
+
+func heap() uint64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}

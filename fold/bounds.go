@@ -1,0 +1,42 @@
+package fold
+
+import (
+	"math"
+
+	"github.com/dashfeed/dashfeed/fold/aggregate"
+)
+
+// Format is the number of the fold: two binaries of different formats never share an epoch. Raise it with every
+// change after which the same log gives other bytes.
+const Format = 1
+
+// NoTime stands where no event was accepted yet.
+const NoTime = math.MinInt64
+
+// The bounds of a dashboard's state.
+const (
+	MaxCells     = 50_000  // live cells; new keys beyond it go to the overflow row of their window
+	MaxMetrics   = 1000    // newest values; events of further metrics are counted (MetricsDropped)
+	MaxListed    = 100     // entries of the late and of the refused list
+	MaxIDs       = 100_000 // ids remembered; beyond it the oldest are forgotten, and what is as old is refused (horizon)
+	MaxRanges    = 1024    // ranges of sequences a producer
+	MaxProducers = 1024    // producers whose sequences are remembered; events of others are refused (horizon)
+	MaxReasons   = 32      // reasons of invalid events counted by name, the rest as "other"
+	MaxOverlap   = 1024    // windows that one event can fall in (hopping)
+	MaxSamples   = aggregate.MaxSamples
+)
+
+// farthest is the greatest distance of a time from 1970, ms: far beyond it sums of times and durations would
+// overflow. An event beyond it has an invalid time.
+const farthest = 1 << 60
+
+func clampTime(t int64) int64 { return min(max(t, -farthest), farthest) }
+
+// floorTo is the greatest multiple of size that is not after t.
+func floorTo(t, size int64) int64 {
+	m := t % size
+	if m < 0 {
+		m += size
+	}
+	return t - m
+}

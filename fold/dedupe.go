@@ -1,0 +1,236 @@
+package fold
+
+import (
+	"encoding/binary"
+
+	"github.com/zeebo/xxh3"
+
+	"github.com/dashfeed/dashfeed/fold/codec"
+	"github.com/dashfeed/dashfeed/fold/definition"
+	"github.com/dashfeed/dashfeed/messages/event"
+)
+
+// verdict is what is known of an event against those before it (S6).
+type verdict uint8
+
+const (
+	fresh     verdict = iota
+	duplicate         // a copy of one that was accepted
+	unchecked         // its id or sequence can't be checked any more
+)
+
+// seen is what tells copies: ids with their times, or producers' ranges of sequences.
+type seen struct {
+	ring  []remembered // in order of (time, arrival), from head on
+	head  int
+	floor int64 // an unknown id of this time or before can't be checked
+	rare  *seenRare
+}
+
+// seenRare is what a dashboard with few ids in order of time has none of.
+type seenRare struct {
+	heap      rememberedHeap // what came out of order
+	arrivals  uint32         // of the heap
+	table     *idTable       // nil up to indexBeyondIDs ids
+	producers []producer     // by name
+}
+
+// remembered is an id by its hash: 128 bits, of which no two alike will be met.
+type remembered struct {
+	hash xxh3.Uint128
+	time int64
+}
+
+// indexBeyondIDs is how many ids are searched one by one.
+const indexBeyondIDs = 16
+
+func newSeen() seen { return seen{floor: NoTime} }
+
+func (s *seen) getRare() *seenRare {
+	if s.rare == nil {
+		s.rare = &seenRare{}
+	}
+	return s.rare
+}
+
+// judge judges an event and remembers it if it is fresh.
+func (s *seen) judge(p *Program, e *event.Event, t int64) verdict {
+	switch {
+	case p.dedupe == definition.ByID && e.ID != "":
+		return s.judgeID(xxh3.HashString128(e.ID), t)
+	case p.dedupe == definition.ByProducer && e.Producer != "" && e.HasSequence:
+		return s.judgeSequence(e.Producer, e.Sequence)
+	}
+	return fresh
+}
+
+func (s *seen) judgeID(hash xxh3.Uint128, t int64) verdict {
+	if hash == (xxh3.Uint128{}) {
+		hash.Lo = 1 // the zero hash is an empty place in the table
+	}
+	if s.has(hash) {
+		return duplicate
+	}
+	if t <= s.floor {
+		return unchecked
+	}
+	s.remember(remembered{hash, t})
+	if s.ids() > MaxIDs {
+		s.floor = max(s.floor, s.dropLowest())
+	}
+	return fresh
+}
+
+// ids is how many are remembered.
+func (s *seen) ids() int {
+	n := len(s.ring) - s.head
+	if s.rare != nil {
+		n += len(s.rare.heap)
+	}
+	return n
+}
+
+func (s *seen) has(hash xxh3.Uint128) bool {
+	if s.rare != nil && s.rare.table != nil {
+		return s.rare.table.has(hash)
+	}
+	for i := s.head; i < len(s.ring); i++ {
+		if s.ring[i].hash == hash {
+			return true
+		}
+	}
+	if s.rare != nil {
+		for i := range s.rare.heap {
+			if s.rare.heap[i].hash == hash {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (s *seen) remember(r remembered) {
+	if n := len(s.ring); n > s.head && r.time < s.ring[n-1].time {
+		rare := s.getRare()
+		rare.arrivals++
+		rare.heap.push(unordered{r, rare.arrivals})
+	} else {
+		if n == cap(s.ring) && s.head > n/4 {
+			s.ring = s.ring[:copy(s.ring, s.ring[s.head:])]
+			s.head = 0
+		}
+		s.ring = appendTight(s.ring, r)
+	}
+	switch {
+	case s.rare != nil && s.rare.table != nil:
+		s.rare.table.add(r.hash)
+	case s.ids() > indexBeyondIDs:
+		s.index()
+	}
+}
+
+// index builds the table of all ids.
+func (s *seen) index() {
+	t := &idTable{}
+	for i := s.head; i < len(s.ring); i++ {
+		t.add(s.ring[i].hash)
+	}
+	rare := s.getRare()
+	for i := range rare.heap {
+		t.add(rare.heap[i].hash)
+	}
+	rare.table = t
+}
+
+// lowest tells the least time that is remembered, and whether it lies in the heap. Of equal times what is in the
+// ring came first: something goes to the heap only while the ring ends later.
+func (s *seen) lowest() (time int64, inHeap, ok bool) {
+	if s.rare != nil && len(s.rare.heap) > 0 {
+		time, inHeap, ok = s.rare.heap[0].time, true, true
+	}
+	if s.head < len(s.ring) && (!ok || s.ring[s.head].time <= time) {
+		return s.ring[s.head].time, false, true
+	}
+	return time, inHeap, ok
+}
+
+// dropLowest forgets the id of the lowest (time, arrival) and gives its time.
+func (s *seen) dropLowest() int64 {
+	var r remembered
+	if _, inHeap, _ := s.lowest(); inHeap {
+		r = s.rare.heap.pop().remembered
+	} else {
+		r = s.ring[s.head]
+		if s.head++; s.head == len(s.ring) {
+			s.ring, s.head = s.ring[:0], 0
+		}
+	}
+	if s.rare != nil && s.rare.table != nil {
+		s.rare.table.remove(r.hash)
+	}
+	return r.time
+}
+
+// forget forgets the ids whose time and horizon W has passed.
+func (s *seen) forget(p *Program, watermark int64) {
+	s.floor = max(s.floor, watermark-p.horizon-1)
+	for {
+		time, _, ok := s.lowest()
+		if !ok || time > s.floor || watermark <= time+p.horizon {
+			return
+		}
+		s.dropLowest()
+	}
+}
+
+// append appends the canonical form: floor, the ids in order of (time, arrival), the producers.
+func (s *seen) append(b []byte) []byte {
+	b = binary.AppendVarint(b, s.floor)
+	b = binary.AppendUvarint(b, uint64(s.ids()))
+	var heap rememberedHeap
+	if s.rare != nil {
+		heap = append(heap, s.rare.heap...)
+	}
+	rest := seen{ring: s.ring, head: s.head, rare: &seenRare{heap: heap}}
+	for before := int64(0); rest.ids() > 0; {
+		var r remembered
+		if _, inHeap, _ := rest.lowest(); inHeap {
+			r = rest.rare.heap.pop().remembered
+		} else {
+			r = rest.ring[rest.head]
+			rest.head++
+		}
+		b = binary.LittleEndian.AppendUint64(b, r.hash.Hi)
+		b = binary.LittleEndian.AppendUint64(b, r.hash.Lo)
+		b = binary.AppendVarint(b, r.time-before)
+		before = r.time
+	}
+	var producers []producer
+	if s.rare != nil {
+		producers = s.rare.producers
+	}
+	return appendProducers(b, producers)
+}
+
+func readSeen(r *codec.Reader) seen {
+	const leastBytes = 17
+	s := seen{floor: r.Varint()}
+	n := r.Count(leastBytes)
+	r.Check(n <= MaxIDs)
+	if r.Failed {
+		return s
+	}
+	s.ring = make([]remembered, n)
+	for i, before := 0, int64(0); i < n && !r.Failed; i++ {
+		s.ring[i] = remembered{hash: xxh3.Uint128{Hi: r.Fixed(), Lo: r.Fixed()}, time: before + r.Varint()}
+		r.Check(i == 0 || s.ring[i].time >= before)
+		before = s.ring[i].time
+	}
+	if n > indexBeyondIDs && !r.Failed {
+		s.index()
+	}
+	if producers := readProducers(r); len(producers) > 0 {
+		s.getRare().producers = producers
+	}
+	return s
+}

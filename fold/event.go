@@ -1,0 +1,186 @@
+package fold
+
+import (
+	"math"
+
+	"github.com/dashfeed/dashfeed/fold/aggregate"
+	"github.com/dashfeed/dashfeed/fold/definition"
+	"github.com/dashfeed/dashfeed/messages/cells"
+	"github.com/dashfeed/dashfeed/messages/event"
+)
+
+// arrival is one accepted event on its way through the panels.
+type arrival struct {
+	version uint64
+	event   *event.Event
+	aggregate.Sample
+}
+
+// Event folds an event's record: one step.
+func (d *Dashboard) Event(at At, e *event.Event) {
+	v := d.step(at)
+	t, reason := judge(at, e)
+	if reason != "" {
+		d.invalid(reason)
+		d.refuse(at, e, t, reason)
+		return
+	}
+	if t > clampTime(at.LogTime)+d.program.maxFuture {
+		d.getRare().future++
+		d.refuse(at, e, t, "future")
+		return
+	}
+	switch d.seen.judge(d.program, e, t) {
+	case duplicate:
+		d.duplicates++
+		return
+	case unchecked:
+		d.accepted++
+		d.getRare().horizon++
+		for i := range d.program.schema {
+			d.panels[i].accepted++
+			d.panels[i].getRare().lateDropped++
+		}
+		d.late(at, e, t, "horizon")
+	default:
+		d.accepted++
+		a := arrival{version: v, event: e, Sample: aggregate.Sample{Time: t, Value: e.Value, Order: v, Metadata: e.Metadata}}
+		if d.program.def.Tie == definition.TieID {
+			a.ID = e.ID
+		}
+		if d.toPanels(&a) {
+			d.late(at, e, t, "late")
+		}
+	}
+	d.move(at, t, v)
+}
+
+// Malformed folds a record that is no event: one step, an invalid event of that reason.
+func (d *Dashboard) Malformed(at At, reason string) {
+	d.step(at)
+	d.invalid(reason)
+	d.refuse(at, &event.Event{}, 0, reason)
+}
+
+// judge says what makes the event invalid (S4), and its time (S19).
+func judge(at At, e *event.Event) (t int64, reason string) {
+	switch e.TimeStatus {
+	case event.OK:
+		t = e.Time
+	case event.Missing:
+		t = at.Append
+	default:
+		reason = "time"
+	}
+	if t != clampTime(t) {
+		t, reason = 0, "time"
+	}
+	switch {
+	case e.ValueStatus == event.Missing:
+		reason = "missing"
+	case e.ValueStatus == event.Type:
+		reason = "type"
+	case e.ValueStatus == event.Range || math.IsInf(e.Value, 0) || math.IsNaN(e.Value):
+		reason = "range"
+	}
+	return t, reason
+}
+
+// outcome is what a panel did with an event.
+type outcome struct {
+	refused, corrects, overflows, unsampled bool
+}
+
+// toPanels hands the event to every panel; late tells that one dropped it as late.
+func (d *Dashboard) toPanels(a *arrival) (late bool) {
+	for i := range d.panels {
+		p, pp := &d.panels[i], &d.program.panels[i]
+		p.accepted++
+		if pp.filter != nil && !pp.filter.Match(a.event) {
+			p.getRare().filtered++
+			continue
+		}
+		var o outcome
+		switch pp.kind {
+		case definition.Tumbling:
+			o = d.tumbling(i, a)
+		case definition.Hopping:
+			o = d.hopping(i, a)
+		case definition.Session:
+			o = d.session(i, a)
+		case definition.Count:
+			o = d.count(i, a)
+		case definition.Latest:
+			o = d.latest(i, a)
+		}
+		if o != (outcome{}) {
+			p.note(o)
+			late = late || o.refused
+		}
+		if o.overflows && i == d.program.metrics {
+			d.getRare().metricsDropped++
+		}
+	}
+	return late
+}
+
+func (p *panel) note(o outcome) {
+	r := p.getRare()
+	if o.refused {
+		r.lateDropped++
+	}
+	if o.corrects {
+		r.lateAccepted++
+	}
+	if o.overflows {
+		r.overflowed++
+	}
+	if o.unsampled {
+		r.unsampled++
+	}
+}
+
+// move moves W, L and M by an accepted event, and the windows by W (S2).
+func (d *Dashboard) move(at At, t int64, v uint64) {
+	d.lastLog = clampTime(at.LogTime)
+	d.newest = max(d.newest, t)
+	if w := min(t, clampTime(at.Append)) - d.program.bound; w > d.watermark {
+		d.watermark = w
+		d.obey(v)
+	}
+}
+
+// obey does what W asks for: makes final, purges, removes, forgets.
+func (d *Dashboard) obey(v uint64) {
+	if d.watermark == NoTime {
+		return
+	}
+	d.purged = max(d.purged, d.watermark-d.program.lateness)
+	d.seen.forget(d.program, d.watermark)
+	for i := range d.panels {
+		p := &d.panels[i]
+		if p.rare != nil && p.rare.sessions != nil {
+			d.obeySessions(i, v)
+			continue
+		}
+		if p.open <= d.watermark {
+			d.finish(i, d.watermark, v)
+		}
+		if int(p.gone) < len(p.windows) && p.windows[p.gone].start+d.program.panels[i].size <= d.purged {
+			d.purge(i)
+		}
+	}
+}
+
+// groupKey appends the event's key for the panel (S13).
+func (pp *panelProgram) groupKey(b []byte, e *event.Event) []byte {
+	for i := range pp.groupBy {
+		if g := &pp.groupBy[i]; g.metric {
+			b = cells.AppendGroupKey(b, e.Metric, true)
+		} else {
+			value, ok := e.Label(g.label)
+			b = cells.AppendGroupKey(b, value, ok)
+		}
+	}
+	return b
+}

@@ -1,0 +1,43 @@
+package fold
+
+import (
+	"github.com/dashfeed/dashfeed/fold/aggregate"
+	"github.com/dashfeed/dashfeed/messages/cells"
+)
+
+// latest folds into the group's one cell, which is never final and never late. Where its columns are those of the
+// newest event, an older one changes nothing.
+func (d *Dashboard) latest(i int, a *arrival) (o outcome) {
+	p, pp := &d.panels[i], &d.program.panels[i]
+	var scratch [scratchBytes]byte
+	key := pp.groupKey(scratch[:0], a.event)
+	g := p.groups.find(key)
+	if g == 0 {
+		if o.overflows = d.crowded(i); o.overflows && pp.hidden {
+			return o
+		}
+		g = d.admit(i, key, o.overflows)
+	}
+	h := p.groups.at(g).next
+	if h == 0 {
+		h = d.birth(i, g, 0, 0, 0, a.version)
+		d.entries[h-1].acc = p.accs.Take(pp.layout)
+		d.attach(i, h)
+	}
+	acc := d.entries[h-1].acc
+	a.Overflow = o.overflows
+	o.unsampled = p.accs.Add(pp.layout, acc, &a.Sample)
+	a.Overflow = false
+	if !pp.newest || aggregate.NewestOrder(p.accs.At(pp.layout, acc)) == a.version {
+		d.set.Touch(cells.Handle(h-1), a.version)
+	}
+	return o
+}
+
+// admit makes the group of a new key, or gives the overflow group.
+func (d *Dashboard) admit(i int, key []byte, overflows bool) uint32 {
+	if overflows {
+		return d.overflow(i, key)
+	}
+	return d.group(i, 0, key)
+}

@@ -1,0 +1,103 @@
+package fold
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/dashfeed/dashfeed/messages/event"
+)
+
+// listed is a list of the newest MaxListed entries.
+type listed []Listed
+
+func (l *listed) add(e Listed) {
+	if len(*l) == MaxListed {
+		*l = append((*l)[:0], (*l)[1:]...)
+	}
+	*l = append(*l, e)
+}
+
+type reasonCount struct {
+	reason string
+	n      uint64
+}
+
+func listedOf(at At, e *event.Event, t int64, reason string) Listed {
+	return Listed{
+		ID: strings.Clone(e.ID), Time: t, Metric: strings.Clone(e.Metric), Reason: strings.Clone(reason),
+		Position: at.Position.String(),
+	}
+}
+
+func (d *Dashboard) refuse(at At, e *event.Event, t int64, reason string) {
+	d.getRare().refused.add(listedOf(at, e, t, reason))
+}
+
+func (d *Dashboard) late(at At, e *event.Event, t int64, reason string) {
+	d.getRare().late.add(listedOf(at, e, t, reason))
+}
+
+// invalid counts an invalid event by its reason.
+func (d *Dashboard) invalid(reason string) {
+	r := d.getRare()
+	r.invalid++
+	at, found := slices.BinarySearchFunc(r.reasons, reason, func(c reasonCount, s string) int { return cmp.Compare(c.reason, s) })
+	if !found && len(r.reasons) >= MaxReasons-1 && reason != otherReason {
+		r.invalid--
+		d.invalid(otherReason)
+		return
+	}
+	if !found {
+		r.reasons = slices.Insert(r.reasons, at, reasonCount{strings.Clone(reason), 0})
+	}
+	r.reasons[at].n++
+}
+
+// otherReason counts what has a reason beyond MaxReasons.
+const otherReason = "other"
+
+// Late is a copy of the late list, oldest first.
+func (d *Dashboard) Late() []Listed {
+	if d.rare == nil {
+		return nil
+	}
+	return slices.Clone(d.rare.late)
+}
+
+// Refused is a copy of the refused list, oldest first.
+func (d *Dashboard) Refused() []Listed {
+	if d.rare == nil {
+		return nil
+	}
+	return slices.Clone(d.rare.refused)
+}
+
+// Counters is a copy of the counters.
+func (d *Dashboard) Counters() Counters {
+	c := Counters{
+		Accepted: d.accepted, Duplicates: d.duplicates,
+		InvalidReasons: map[string]uint64{}, Panels: map[string]PanelCounter{},
+	}
+	if r := d.rare; r != nil {
+		c.Invalid, c.Future, c.Horizon, c.MetricsDropped, c.SetAside = r.invalid, r.future, r.horizon, r.metricsDropped, r.setAside
+		for _, n := range r.reasons {
+			c.InvalidReasons[n.reason] = n.n
+		}
+	}
+	c.Records = c.Accepted + c.Invalid + c.Future + c.Duplicates
+	for i := range d.program.schema {
+		c.Panels[d.program.schema[i].Panel] = d.panels[i].counter()
+	}
+	return c
+}
+
+func (p *panel) counter() PanelCounter {
+	c := PanelCounter{Accepted: p.accepted}
+	if r := p.rare; r != nil {
+		c.Filtered, c.LateDropped, c.LateAccepted = r.filtered, r.lateDropped, r.lateAccepted
+		c.Overflowed, c.Unsampled = r.overflowed, r.unsampled
+	}
+	c.Folded = c.Accepted - c.Filtered - c.LateDropped
+	return c
+}

@@ -1,0 +1,198 @@
+package fold
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/dashfeed/dashfeed/fold/aggregate"
+	"github.com/dashfeed/dashfeed/fold/definition"
+	"github.com/dashfeed/dashfeed/messages/wire"
+)
+
+// Program is a compiled definition, immutable and shared by all dashboards that have it.
+type Program struct {
+	def       *definition.Definition
+	canonical []byte
+	hash      string
+	schema    wire.Schema
+	panels    []panelProgram // the visible ones, then the hidden one if there is one
+	metrics   int            // the panel of the newest value per metric
+
+	bound, idle, maxFuture, lateness int64 // ms; idle 0: never
+	dedupe                           definition.DedupeBy
+	horizon                          int64
+}
+
+// panelProgram is one compiled panel. Durations in ms.
+type panelProgram struct {
+	id         string
+	identity   string // of panels alike in id, window, group_by, filter and aggregates
+	kind       definition.WindowKind
+	size       int64 // tumbling, hopping: length; session: gap; count: events
+	every      int64 // distance of starts
+	pane       int64 // hopping: length of a pane
+	keep       int
+	maxGroups  int
+	groupBy    []groupPlace
+	sharesKeys int // an earlier panel with the same groupBy, or -1
+	filter     *definition.Filter
+	layout     *aggregate.Layout
+	newest     bool // columns value, time, metadata
+	tieID      bool
+	hidden     bool
+}
+
+// groupPlace is one place of a group: the metric, or a label.
+type groupPlace struct {
+	metric bool
+	label  string
+}
+
+// Compile compiles a definition against a table of aggregates. Errors name the panel and what is allowed.
+func Compile(def *definition.Definition, t Table) (*Program, error) {
+	p := &Program{
+		def: def, canonical: def.Canonical(), hash: def.Hash(), metrics: -1,
+		bound: milliseconds(def.Time.Bound), idle: milliseconds(def.Time.Idle),
+		maxFuture: milliseconds(def.Time.MaxFuture), lateness: milliseconds(def.Time.Lateness),
+		dedupe: def.Dedupe.By, horizon: milliseconds(def.Dedupe.Horizon),
+	}
+	for i := range def.Panels {
+		pp, err := compilePanel(def, &def.Panels[i], t)
+		if err != nil {
+			return nil, fmt.Errorf("panel %q: %w", def.Panels[i].ID, err)
+		}
+		if p.metrics < 0 && pp.servesMetrics() {
+			p.metrics = i
+		}
+		p.panels = append(p.panels, pp)
+		p.schema = append(p.schema, schemaOf(&def.Panels[i]))
+	}
+	if p.metrics < 0 {
+		p.metrics = len(p.panels)
+		p.panels = append(p.panels, hiddenPanel(def.Tie))
+	}
+	for i := range p.panels {
+		p.panels[i].sharesKeys = slices.IndexFunc(p.panels[:i], func(o panelProgram) bool {
+			return slices.Equal(o.groupBy, p.panels[i].groupBy)
+		})
+	}
+	return p, nil
+}
+
+func compilePanel(def *definition.Definition, d *definition.Panel, t Table) (panelProgram, error) {
+	words, o := d.Aggregates, aggregate.Options{TieID: def.Tie == definition.TieID}
+	pp := panelProgram{
+		id: d.ID, kind: d.Window.Kind, keep: max(1, d.Keep), maxGroups: max(1, d.MaxGroups), tieID: o.TieID,
+		size: milliseconds(d.Window.Size), every: milliseconds(d.Window.Every),
+	}
+	switch pp.kind {
+	case definition.Tumbling:
+		pp.every = pp.size
+		o.Seconds = float64(pp.size) / 1000
+	case definition.Hopping:
+		if pp.every < 1 || pp.every > pp.size || pp.size/pp.every > MaxOverlap {
+			return pp, fmt.Errorf("hopping %s every %s is not allowed: every is at most the size and at least a %dth of it", d.Window.Size, d.Window.Every, MaxOverlap)
+		}
+		pp.pane = gcd(pp.size, pp.every)
+		o.Seconds = float64(pp.size) / 1000
+	case definition.Count:
+		pp.size = int64(d.Window.N)
+	case definition.Latest:
+		pp.size = 1
+		if len(words) == 0 {
+			pp.newest, t, words = true, aggregate.Newest(), aggregate.Newest().Names()
+		}
+	case definition.Session:
+	default:
+		return pp, fmt.Errorf("window %q is not available yet", pp.kind)
+	}
+	if pp.size < 1 {
+		return pp, fmt.Errorf("window %s: its size must be at least 1 ms", pp.kind)
+	}
+	var err error
+	if pp.layout, err = t.Layout(words, o); err != nil {
+		return pp, err
+	}
+	for _, key := range d.GroupBy {
+		label, isLabel := strings.CutPrefix(key, "labels.")
+		if !isLabel && key != "metric" {
+			return pp, fmt.Errorf("group_by %q is not allowed; allowed: metric, labels.NAME", key)
+		}
+		pp.groupBy = append(pp.groupBy, groupPlace{!isLabel, label})
+	}
+	if d.Filter != "" {
+		if pp.filter, err = definition.CompileFilter(d.Filter); err != nil {
+			return pp, fmt.Errorf("filter: %w", err)
+		}
+	}
+	pp.identity = fmt.Sprintf("%q %+v %q %q %q %q", d.ID, d.Window, d.GroupBy, d.Filter, d.Aggregates, def.Tie)
+	return pp, nil
+}
+
+// servesMetrics reports whether the panel is, as it stands, the newest value of every metric.
+func (pp *panelProgram) servesMetrics() bool {
+	return pp.newest && pp.filter == nil && len(pp.groupBy) == 1 && pp.groupBy[0].metric && pp.maxGroups >= MaxMetrics
+}
+
+// hiddenPanel keeps the newest value of every metric where no visible panel does.
+func hiddenPanel(tie definition.Tie) panelProgram {
+	o := aggregate.Options{TieID: tie == definition.TieID}
+	layout, err := aggregate.Newest().Layout(aggregate.Newest().Names(), o)
+	if err != nil {
+		panic(err) // its own words are in its own table
+	}
+	return panelProgram{
+		identity: fmt.Sprintf("hidden %q", tie), kind: definition.Latest, size: 1, keep: 1, maxGroups: MaxMetrics,
+		groupBy: []groupPlace{{metric: true}}, layout: layout, newest: true, tieID: o.TieID, hidden: true,
+	}
+}
+
+func schemaOf(d *definition.Panel) wire.Panel {
+	w := wire.Panel{Panel: d.ID, Title: d.Title, Keep: d.Keep, GroupBy: d.GroupBy, Columns: d.Aggregates}
+	if w.GroupBy == nil {
+		w.GroupBy = []string{}
+	}
+	switch d.Window.Kind {
+	case definition.Tumbling:
+		w.Window.Tumbling = milliseconds(d.Window.Size)
+	case definition.Hopping:
+		w.Window.Hopping, w.Window.Every = milliseconds(d.Window.Size), milliseconds(d.Window.Every)
+	case definition.Session:
+		w.Window.Session = milliseconds(d.Window.Size)
+	case definition.Count:
+		w.Window.Count = int64(d.Window.N)
+	case definition.Latest:
+		w.Window.Latest = true
+		if len(w.Columns) == 0 {
+			w.Columns = aggregate.Newest().Names()
+		}
+	}
+	return w
+}
+
+// Definition is what the program was compiled from. Nobody changes it.
+func (p *Program) Definition() *definition.Definition { return p.def }
+
+// Schema describes the visible panels, without overflow.
+func (p *Program) Schema() wire.Schema { return p.schema }
+
+// Canonical is the definition's canonical form.
+func (p *Program) Canonical() []byte { return p.canonical }
+
+// Hash is the definition's hash, 16 hex digits.
+func (p *Program) Hash() string { return p.hash }
+
+// MetricsPanel is the number of the panel of the newest value per metric: a visible panel that is just that, else the
+// hidden one after all visible ones.
+func (p *Program) MetricsPanel() int { return p.metrics }
+
+func milliseconds(d time.Duration) int64 { return d.Milliseconds() }
+
+func gcd(a, b int64) int64 {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
+}

@@ -1,0 +1,146 @@
+package fold
+
+import (
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/dashfeed/dashfeed/fold/codec"
+	"github.com/dashfeed/dashfeed/fold/definition"
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// ShardState is a shard's own state: log time and the tenants' defaults. What its dashboards hold is theirs.
+type ShardState struct {
+	table    Table
+	logTime  int64
+	defaults map[string]*tenantDefault // by tenant; only tenants that set one
+	builtin  map[string]*Program       // by tenant, compiled from definition.Default; a cache
+}
+
+// tenantDefault is the default definition record in force for a tenant. A record that took it away is remembered for its revision.
+type tenantDefault struct {
+	revision uint64
+	region   string
+	program  *Program // nil: taken away
+}
+
+// maxBuiltin bounds the cache of compiled built-in defaults: with more tenants it begins anew.
+const maxBuiltin = 10_000
+
+// NewShardState is the state of a shard without a record.
+func NewShardState(t Table) *ShardState {
+	return &ShardState{table: t, logTime: NoTime, defaults: map[string]*tenantDefault{}, builtin: map[string]*Program{}}
+}
+
+// LogTime is the greatest append time seen, or NoTime.
+func (s *ShardState) LogTime() int64 { return s.logTime }
+
+// Observe takes any record of the shard, in log order: it moves log time, and takes the definition records of tenants'
+// defaults. An error means that such a record could not be read; it changed nothing but log time.
+func (s *ShardState) Observe(r messages.Record) (At, error) {
+	s.logTime = max(s.logTime, r.Append)
+	at := At{Position: r.Position, LogTime: s.logTime, Append: r.Append}
+	if r.Kind != messages.KindDefinition || r.Key.Dashboard != "" {
+		return at, nil
+	}
+	x, err := definition.ParseRecord(r.Payload)
+	if err != nil {
+		return at, fmt.Errorf("default of tenant %s at %s: %w", r.Key.Tenant, r.Position, err)
+	}
+	if old := s.defaults[r.Key.Tenant]; old != nil && cmp.Or(cmp.Compare(x.Revision, old.revision), cmp.Compare(x.Region, old.region)) < 0 {
+		return at, nil
+	}
+	t := &tenantDefault{revision: x.Revision, region: x.Region}
+	if x.Definition != nil {
+		if t.program, err = Compile(x.Definition, s.table); err != nil {
+			return at, fmt.Errorf("default of tenant %s at %s: %w", r.Key.Tenant, r.Position, err)
+		}
+	}
+	s.defaults[r.Key.Tenant] = t
+	return at, nil
+}
+
+// Default is what a tenant's dashboards without a definition of their own fold by: the tenant's default, else the built-in one.
+func (s *ShardState) Default(tenant string) *Program {
+	if t := s.defaults[tenant]; t != nil && t.program != nil {
+		return t.program
+	}
+	if p := s.builtin[tenant]; p != nil {
+		return p
+	}
+	p, err := Compile(definition.Default(tenant), s.table)
+	if err != nil {
+		panic(fmt.Errorf("the built-in default does not compile against the table: %w", err))
+	}
+	if len(s.builtin) >= maxBuiltin {
+		clear(s.builtin)
+	}
+	s.builtin[tenant] = p
+	return p
+}
+
+// DefaultRevision is the (revision, region) of the tenant's default in force; 0 and "" where none was ever set.
+func (s *ShardState) DefaultRevision(tenant string) (revision uint64, region string) {
+	if t := s.defaults[tenant]; t != nil {
+		return t.revision, t.region
+	}
+	return 0, ""
+}
+
+// Append appends the canonical state: format, log time, the defaults by tenant.
+func (s *ShardState) Append(b []byte) []byte {
+	b = binary.AppendVarint(append(b, Format), s.logTime)
+	tenants := make([]string, 0, len(s.defaults))
+	for t := range s.defaults {
+		tenants = append(tenants, t)
+	}
+	slices.Sort(tenants)
+	b = binary.AppendUvarint(b, uint64(len(tenants)))
+	for _, name := range tenants {
+		t := s.defaults[name]
+		b = codec.AppendString(b, name)
+		b = binary.AppendUvarint(b, t.revision)
+		b = codec.AppendString(b, t.region)
+		var canonical []byte
+		if t.program != nil {
+			canonical = t.program.canonical
+		}
+		b = codec.AppendString(b, canonical)
+	}
+	return b
+}
+
+// DecodeShardState reads what Append wrote.
+func DecodeShardState(b []byte, t Table) (*ShardState, error) {
+	if len(b) == 0 || b[0] != Format {
+		return nil, fmt.Errorf("shard state: format %v, this is format %d", b[:min(1, len(b))], Format)
+	}
+	s := NewShardState(t)
+	r := &codec.Reader{B: b[1:]}
+	s.logTime = r.Varint()
+	const leastBytes = 4
+	n := r.Count(leastBytes)
+	for i := 0; i < n && !r.Failed; i++ {
+		name := r.String()
+		d := &tenantDefault{revision: r.Uvarint(), region: r.String()}
+		if canonical := r.Bytes(); len(canonical) > 0 {
+			def, err := definition.ParseCanonical(canonical)
+			if err != nil {
+				return nil, fmt.Errorf("shard state: default of tenant %s: %w", name, err)
+			}
+			if d.program, err = Compile(def, t); err != nil {
+				return nil, fmt.Errorf("shard state: default of tenant %s: %w", name, err)
+			}
+		}
+		s.defaults[name] = d
+	}
+	if r.Failed || len(r.B) > 0 {
+		return nil, errCorruptShard
+	}
+	return s, nil
+}
+
+var errCorruptShard = errors.New("shard state is corrupt")

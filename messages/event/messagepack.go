@@ -92,10 +92,8 @@ func (p *packed) value(b []byte, room int) ([]byte, *Refusal) {
 		var v bool
 		v, b, err = msgp.ReadBoolBytes(b)
 		p.out = strconv.AppendBool(p.out, v)
-	case msgp.TimeType:
-		return p.time(b)
-	case msgp.ExtensionType, msgp.Complex64Type, msgp.Complex128Type, msgp.InvalidType:
-		return nil, refuse(ReasonMalformed, "a MessagePack extension other than the timestamp is not allowed")
+	case msgp.TimeType, msgp.ExtensionType, msgp.Complex64Type, msgp.Complex128Type, msgp.InvalidType:
+		return p.time(b) // msgp takes a timestamp at the very end of its input for another extension
 	default:
 		return p.number(b, t)
 	}
@@ -142,12 +140,15 @@ func (p *packed) text(b []byte) ([]byte, *Refusal) {
 
 func (p *packed) time(b []byte) ([]byte, *Refusal) {
 	t, b, err := msgp.ReadTimeBytes(b)
+	if err != nil {
+		return nil, refuse(ReasonMalformed, "a MessagePack extension other than the timestamp is not allowed")
+	}
 	if s := t.Unix(); s < -MaxTime/1000 || s > MaxTime/1000 {
 		p.out = appendNumber(p.out, math.Inf(1), 64)
 	} else {
 		p.out = strconv.AppendInt(p.out, t.UnixMilli(), 10)
 	}
-	return b, broken(err)
+	return b, nil
 }
 
 func (p *packed) array(b []byte, room int) ([]byte, *Refusal) {

@@ -1,0 +1,244 @@
+package event
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+)
+
+var seeds = []string{
+	sample, ``, `{}`, `[]`, `{"metric":"m"}`, `{"metric":"m","value":1e999}`, `{"metric":"m","value":NaN}`, `{"metric":"\ud83d\ude00\ud800"}`,
+	"{\"metric\":\"\xff\"}", `{"metric":"m","labels":{"b":1,"a":true,"b":"x"}}`, `{"metric":"m","metric":"n"}`, `{"metric":"m","metadata":[[[[{"a":null}]]]]}`,
+	`{"metric":"m","time":"2026-11-23T19:00:00.5+01:00"}`, `{"metric":"m","ts":1.50e1,"value":-0.0}`, `{"m\u0065tric":"\"\\\/\b\f\n\r\t"}`,
+	`{"metric":"m","id":12,"producer":"p","sequence":18446744073709551615}`, "[{\"metric\":\n\"m\"}, 01]", `{"metric":"m"} {"metric":"m"}`,
+	"{\"metric\":\"a\u2028\",\"dims\":{\"a\":\"\\u0000\"}}", strings.Repeat("[", 40) + strings.Repeat("]", 40),
+}
+
+// FuzzDecode holds the scanner against encoding/json: the same texts are JSON, and their fields hold the same.
+func FuzzDecode(f *testing.F) {
+	for _, s := range seeds {
+		f.Add([]byte(s))
+	}
+	var d Decoder
+	f.Fuzz(func(t *testing.T, in []byte) {
+		var e Event
+		err := d.Decode(in, &e)
+		var r *Refusal
+		if err != nil && !errors.As(err, &r) {
+			t.Fatalf("not a *Refusal: %v", err)
+		}
+		if r != nil && r.Reason == ReasonTooLarge {
+			return
+		}
+		if malformed := r != nil && r.Reason == ReasonMalformed; malformed == json.Valid(in) {
+			t.Fatalf("%q: malformed %v, json.Valid %v", in, malformed, json.Valid(in))
+		}
+		if r != nil {
+			return
+		}
+		want := decodeSlowly(t, in)
+		if e.Labels == nil {
+			e.Labels = []Label{}
+		}
+		if !bytes.Equal(e.Metadata, want.Metadata) && !sameJSON(e.Metadata, want.Metadata) {
+			t.Fatalf("%q: metadata %q, want %q", in, e.Metadata, want.Metadata)
+		}
+		if !utf8.Valid(e.Metadata) || bytes.ContainsAny(e.Metadata, "\r\n") {
+			t.Fatalf("%q: metadata %q is not one line of UTF-8", in, e.Metadata)
+		}
+		e.Metadata, want.Metadata = nil, nil
+		if !reflect.DeepEqual(e, want) {
+			t.Fatalf("%q:\n got %s\nwant %s", in, line(&e), line(&want))
+		}
+	})
+}
+
+// sameJSON compares what texts stand for; both may have bytes that are not UTF-8.
+func sameJSON(a, b []byte) bool {
+	read := func(text []byte) (v any, ok bool) {
+		d := json.NewDecoder(bytes.NewReader(text))
+		d.UseNumber() // 1e999 is JSON
+		err := d.Decode(&v)
+		return v, err == nil
+	}
+	x, okX := read(a)
+	y, okY := read(b)
+	return okX && okY && reflect.DeepEqual(x, y)
+}
+
+// decodeSlowly reads an event that was let through by encoding/json alone.
+func decodeSlowly(t *testing.T, in []byte) Event {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(in, &fields); err != nil {
+		t.Fatal(err)
+	}
+	get := func(names ...string) json.RawMessage {
+		for _, n := range names {
+			if raw, ok := fields[n]; ok && string(raw) != "null" {
+				return raw
+			}
+		}
+		return nil
+	}
+	text := func(raw json.RawMessage) string {
+		if raw == nil || raw[0] != '"' {
+			return string(raw)
+		}
+		var s string
+		if err := json.Unmarshal(raw, &s); err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	e := Event{
+		ID: text(get("id")), Tenant: text(get("tenant")), Dashboard: text(get("dashboard", "dashboard_id", "dashboardId")),
+		Metric: text(get("metric", "metric_name", "metricName")), Producer: text(get("producer")), Metadata: get("metadata"), Labels: []Label{},
+	}
+	if raw := get("sequence"); raw != nil {
+		_, e.Sequence, _ = parseWhole(raw) // held against big numbers in FuzzParseWhole
+		e.HasSequence = true
+	}
+	var labels map[string]json.RawMessage
+	if raw := get("labels", "dims"); raw != nil {
+		if err := json.Unmarshal(raw, &labels); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, raw := range labels {
+		e.Labels = append(e.Labels, Label{name, text(raw)})
+	}
+	slices.SortFunc(e.Labels, func(a, b Label) int { return strings.Compare(a.Name, b.Name) })
+
+	switch raw := get("value"); {
+	case raw == nil:
+		e.ValueStatus = Missing
+	case !numeric(raw[0]):
+		e.ValueStatus = Type
+	default:
+		if json.Unmarshal(raw, &e.Value) != nil {
+			e.Value, e.ValueStatus = 0, Range
+		}
+	}
+	switch raw := get("time", "timestamp", "ts"); {
+	case raw == nil:
+		e.TimeStatus = Missing
+	case raw[0] == '"':
+		var ok bool
+		if e.Time, ok = timeSlowly(text(raw)); !ok {
+			e.TimeStatus = Type
+		}
+	case numeric(raw[0]):
+		negative, n, s := parseWhole(raw)
+		e.Time, e.TimeStatus = signedTime(negative, n, s)
+	default:
+		e.TimeStatus = Type
+	}
+	return e
+}
+
+// FuzzParseWhole holds whole numbers against big ones.
+func FuzzParseWhole(f *testing.F) {
+	for _, s := range []string{"0", "-0", "1e3", "5.0", "1.5", "18446744073709551615", "18446744073709551616", "1e20", "100e-2", "0e-99", "0.001e3", "1e-400", "12.300E+1"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if end := scanNumber([]byte(s), 0); end != len(s) {
+			return
+		}
+		negative, n, status := parseWhole([]byte(s))
+		wantNegative, want, wantStatus, small := wholeSlowly(s)
+		if small && (n != want || status != wantStatus || status == OK && negative != wantNegative) {
+			t.Fatalf("%s: got %v %d %s, want %v %d %s", s, negative, n, statusNames[status], wantNegative, want, statusNames[wantStatus])
+		}
+	})
+}
+
+func FuzzRFC3339(f *testing.F) {
+	for _, s := range []string{
+		"2026-11-23T18:00:00Z", "2024-02-29T23:59:59.999999999-23:59", "0000-01-01T00:00:00Z", "9999-12-31T23:59:59.9Z", "1900-02-29T00:00:00Z",
+		"2000-02-29T00:00:00Z", "1969-12-31T23:59:59.9999+00:00", "2026-11-23T18:00:00,5Z", "2026-11-23T8:00:00Z", "0000-02-29T12:00:00+01:00", "2026-04-31T00:00:00Z",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		got, ok := parseRFC3339(s)
+		if want, wantOK := timeSlowly(s); ok != wantOK || got != want {
+			t.Fatalf("%q: got %d %v, want %d %v", s, got, ok, want, wantOK)
+		}
+	})
+}
+
+// strictly is what Go's time does not ask for: two digits everywhere, a point before the fraction.
+var strictly = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$`)
+
+// timeSlowly is parseRFC3339 by Go's time.
+func timeSlowly(s string) (int64, bool) {
+	s = strings.ToUpper(s)
+	at, err := time.Parse(time.RFC3339, s)
+	if err != nil || !strictly.MatchString(s) {
+		return 0, false
+	}
+	return at.UnixMilli(), true
+}
+
+// FuzzSplit holds arrays against encoding/json.
+func FuzzSplit(f *testing.F) {
+	for _, s := range seeds {
+		f.Add([]byte(s))
+		f.Add([]byte("[" + s + "," + s + "]"))
+		f.Add([]byte(s + "\n" + s))
+	}
+	f.Fuzz(func(t *testing.T, in []byte) {
+		var got []string
+		err := Split(in, func(i int, b []byte, err error) bool {
+			if i != len(got) {
+				t.Fatalf("index %d after %d pieces", i, len(got))
+			}
+			got = append(got, string(b))
+			return true
+		})
+		if i := skipSpace(in, 0); i == len(in) || in[i] != '[' {
+			if err != nil {
+				t.Fatalf("%q: %v", in, err)
+			}
+			return
+		}
+		var want []json.RawMessage
+		if wrong := json.Unmarshal(in, &want); (wrong == nil) != (err == nil) {
+			t.Fatalf("%q: got %v, encoding/json %v", in, err, wrong)
+		}
+		if err != nil {
+			return
+		}
+		if len(got) != len(want) {
+			t.Fatalf("%q: got %d elements, want %d", in, len(got), len(want))
+		}
+		for i := range want {
+			if got[i] != string(want[i]) && len(want[i]) <= MaxBytes {
+				t.Fatalf("%q: element %d: got %q, want %q", in, i, got[i], want[i])
+			}
+		}
+	})
+}
+
+// FuzzFromMessagePack looks for panics and for JSON that is none.
+func FuzzFromMessagePack(f *testing.F) {
+	for _, s := range []string{"\x81\xa1a\x01", "\x92\x80\x80", "\xd6\xff\x00\x00\x00\x01", "\xc7\x0c\xff\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", "\xca\x7f\xc0\x00\x00", "\xdd\xff\xff\xff\xff", "\xc7\x0c\x05"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, in []byte) {
+		_ = FromMessagePack(in, 1<<20, func(_ int, b []byte, err error) bool {
+			if err == nil && !json.Valid(b) {
+				t.Fatalf("%q made %q", in, b)
+			}
+			return true
+		})
+	})
+}

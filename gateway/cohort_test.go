@@ -146,9 +146,9 @@ func TestSlowClient(t *testing.T) {
 			}()
 		}
 		var v uint64
-		for range 600 { // a minute
+		for range 240 { // a minute
 			v = h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, float64(v), 1) })
-			time.Sleep(100 * time.Millisecond)
+			time.Sleep(250 * time.Millisecond)
 			synctest.Wait()
 			for i, got := range newest[:viewers-1] {
 				if got != v {

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -105,25 +106,28 @@ func appendWhole(b []byte, c *cells.Cell, panel int32) []byte {
 	return append(AppendRow(b, c.Row), ']')
 }
 
-// AppendGroup appends a group: an array of strings and nulls, or null for the overflow group.
+// AppendGroup appends a group: an array of strings and nulls, or null for the overflow group. It reads the canonical
+// form as it stands, since taking it apart would allocate for every cell.
 func AppendGroup(b []byte, g cells.Group) []byte {
 	if g == cells.Overflow {
 		return append(b, "null"...)
 	}
-	keys, err := g.Keys()
-	if err != nil {
-		return append(b, "null"...) // only a bug makes such a group; the cell is shown all the same
-	}
 	b = append(b, '[')
-	for i, k := range keys {
+	for i, s := 0, string(g); s != ""; i++ {
+		n, size := binary.Uvarint([]byte(s[:min(len(s), binary.MaxVarintLen64)]))
+		if size <= 0 || n > uint64(len(s)-size)+1 {
+			break // only a bug makes such a group; the cell is shown all the same
+		}
+		s = s[size:]
 		if i > 0 {
 			b = append(b, ',')
 		}
-		if !k.Present {
+		if n == 0 {
 			b = append(b, "null"...)
 			continue
 		}
-		b = AppendString(b, k.Key)
+		b = AppendString(b, s[:n-1])
+		s = s[n-1:]
 	}
 	return append(b, ']')
 }

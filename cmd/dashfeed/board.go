@@ -1,0 +1,149 @@
+package main
+
+import (
+	"cmp"
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/dashfeed/dashfeed/messages/cells"
+	"github.com/dashfeed/dashfeed/messages/wire"
+)
+
+// shownCell is a cell as people and programs read it.
+type shownCell struct {
+	Panel    string          `json:"panel" yaml:"panel"`
+	Start    int64           `json:"start" yaml:"start"` // ms, or the ordinal of a count window
+	End      int64           `json:"end" yaml:"end"`
+	Group    []*string       `json:"group" yaml:"group,flow"` // null: overflow
+	Final    bool            `json:"final" yaml:"final"`
+	Revision uint32          `json:"revision" yaml:"revision"`
+	Values   json.RawMessage `json:"values" yaml:"-"`
+
+	values []cells.Value
+	number int // of the panel
+}
+
+// showCell spells a cell out by its view's schema.
+func showCell(schema wire.Schema, c *cells.Cell) shownCell {
+	s := shownCell{Start: c.Start, End: c.End, Group: groupOf(c.Group), Final: c.Revision > 0, Revision: c.Revision, number: int(c.Panel)}
+	s.Values = wire.AppendRow(nil, c.Row)
+	s.values, _ = c.Row.Values()
+	if int(c.Panel) < len(schema) {
+		s.Panel = schema[c.Panel].Panel
+	}
+	return s
+}
+
+// groupOf takes a group apart; nil is the overflow group, a nil place a missing label.
+func groupOf(g cells.Group) []*string {
+	if g == cells.Overflow {
+		return nil
+	}
+	keys, err := g.Keys()
+	if err != nil {
+		return nil
+	}
+	places := make([]*string, len(keys))
+	for i, k := range keys {
+		if k.Present {
+			places[i] = &k.Key
+		}
+	}
+	return places
+}
+
+// group is the group in one word.
+func (c shownCell) group() string {
+	if c.Group == nil {
+		return "(others)"
+	}
+	places := make([]string, len(c.Group))
+	for i, p := range c.Group {
+		places[i] = "(none)"
+		if p != nil {
+			places[i] = *p
+		}
+	}
+	return strings.Join(places, " ")
+}
+
+// window is the window in the words of its kind.
+func (c shownCell) window(w wire.Window) string {
+	switch {
+	case w.Latest:
+		return ""
+	case w.Count != 0:
+		return "#" + strconv.FormatInt(c.Start, 10)
+	}
+	const layout = "02 Jan 15:04:05"
+	start, end := time.UnixMilli(c.Start).UTC(), time.UnixMilli(c.End).UTC()
+	if start.YearDay() == end.YearDay() {
+		return start.Format(layout) + "-" + end.Format("15:04:05")
+	}
+	return start.Format(layout) + "-" + end.Format(layout)
+}
+
+// text is one value for people: numbers to two places, times where the column holds one.
+func valueText(column string, v cells.Value) string {
+	switch v.Kind {
+	case cells.Float:
+		return strings.TrimSuffix(strings.TrimRight(strconv.FormatFloat(v.Float, 'f', 2, 64), "0"), ".")
+	case cells.Int:
+		if column == "time" {
+			return time.UnixMilli(v.Int).UTC().Format("2006-01-02 15:04:05")
+		}
+		return strconv.FormatInt(v.Int, 10)
+	case cells.JSON:
+		return v.JSON
+	}
+	return "-"
+}
+
+// board is what a view holds at a moment, ready to be drawn: it shares nothing with the view.
+type board struct {
+	dashboard string
+	version   uint64
+	time      int64 // log time, ms
+	schema    wire.Schema
+	cells     []shownCell // by panel, the newest window first, then as the values say, greatest first
+	note      string      // stale, disconnected; "" where all is well
+}
+
+func newBoard(v *wire.View, note string) board {
+	b := board{dashboard: v.Dashboard, version: v.Place().Version, time: v.Time, schema: v.Schema, note: note}
+	for _, c := range v.Cells() {
+		b.cells = append(b.cells, showCell(v.Schema, &c))
+	}
+	slices.SortStableFunc(b.cells, func(x, y shownCell) int {
+		return cmp.Or(cmp.Compare(x.number, y.number), cmp.Compare(y.Start, x.Start), -compareFirst(x.values, y.values), strings.Compare(x.group(), y.group()))
+	})
+	return b
+}
+
+// compareFirst orders rows by their first value where both are numbers.
+func compareFirst(a, b []cells.Value) int {
+	if len(a) == 0 || len(b) == 0 {
+		return 0
+	}
+	return cmp.Compare(number(a[0]), number(b[0]))
+}
+
+func number(v cells.Value) float64 {
+	if v.Kind == cells.Int {
+		return float64(v.Int)
+	}
+	return v.Float
+}
+
+// panel are the cells of one panel.
+func (b board) panel(n int) []shownCell {
+	first, _ := slices.BinarySearchFunc(b.cells, n, func(c shownCell, n int) int { return cmp.Compare(c.number, n) })
+	last := first
+	for last < len(b.cells) && b.cells[last].number == n {
+		last++
+	}
+	return b.cells[first:last]
+}

@@ -1,0 +1,190 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+// program is one call of the binary: where it reads and writes, and how long it may run.
+type program struct {
+	context.Context
+	stdin          io.Reader
+	stdout, stderr io.Writer
+
+	parser *kong.Kong
+	config *config
+}
+
+// talk writes a line for people.
+func (p *program) talk(format string, args ...any) {
+	fmt.Fprintf(p.stderr, format+"\n", args...)
+}
+
+// commands is the command tree; a file a subcommand.
+type commands struct {
+	Run        runCommand        `cmd:"" help:"Run everything in one process, with the embedded log."`
+	Demo       demoCommand       `cmd:"" help:"Run with the flights of New York in 2013, 300 times as fast, and show them (run --demo)."`
+	Publish    publishCommand    `cmd:"" help:"Publish events from a file of NDJSON or CSV."`
+	Watch      watchCommand      `cmd:"" help:"Watch a dashboard live in the terminal."`
+	Fold       foldCommand       `cmd:"" help:"Fold a file of records with the server's engine, without a server."`
+	Definition definitionCommand `cmd:"" help:"Check, apply, get and delete definitions of dashboards."`
+	Config     configCommand     `cmd:"" help:"The configuration in force."`
+	Version    versionCommand    `cmd:"" help:"Print the version."`
+	Completion completionCommand `cmd:"" help:"Print a completion script for a shell."`
+}
+
+// later are the commands that a later release brings.
+var later = []string{"node", "gateway", "cluster", "tenant", "chaos", "token", "top"}
+
+// configFlag is where the configuration file is given.
+type configFlag struct {
+	Config string `help:"Configuration file (YAML); its keys are the names of the flags." placeholder:"FILE" group:"Configuration"`
+}
+
+// listenFlags say where the server listens.
+type listenFlags struct {
+	Listen  string   `help:"Public address: events, dashboards, WebSockets." default:"127.0.0.1:8080" placeholder:"ADDR" group:"Server"`
+	Admin   string   `help:"Admin address: health, metrics, profiles." default:"127.0.0.1:9090" placeholder:"ADDR" group:"Server"`
+	Origins []string `help:"Further origins that browsers may come from, such as https://example.com." placeholder:"ORIGIN" group:"Server"`
+}
+
+// storageFlags say where the log lies and how much of it is kept.
+type storageFlags struct {
+	Data           string        `help:"Data directory: the log and the checkpoints." default:"data" placeholder:"DIR" group:"Storage"`
+	Partitions     int           `help:"Partitions of a new log, fixed once it is made; 0: as stored, 8 where it is new." default:"0" group:"Storage"`
+	RetentionAge   time.Duration `help:"Records are kept so long, where there is room for them." default:"24h" placeholder:"DURATION" group:"Storage"`
+	RetentionBytes size          `help:"The log keeps at most about so much." default:"1GiB" placeholder:"SIZE" group:"Storage"`
+	Reserve        size          `help:"Free disk space below which events are refused; 0: 256MiB, or 5% of a smaller volume." default:"0" placeholder:"SIZE" group:"Storage"`
+}
+
+// dashboardFlags say how dashboards live.
+type dashboardFlags struct {
+	Definitions string        `help:"Definitions to apply at start: a file, or a directory of YAML files." placeholder:"PATH" group:"Dashboards"`
+	Flush       time.Duration `help:"Changes are sent at most this often, 0-100ms; the first after quiet goes out at once." default:"5ms" placeholder:"DURATION" group:"Dashboards"`
+	Checkpoint  time.Duration `help:"How often a shard's state is saved." default:"5s" placeholder:"DURATION" group:"Dashboards"`
+	Sleep       time.Duration `help:"A dashboard without event and viewer for so long goes to sleep." default:"60s" placeholder:"DURATION" group:"Dashboards"`
+}
+
+// serverFlags are the flags of run and demo.
+type serverFlags struct {
+	configFlag
+	listenFlags
+	storageFlags
+	dashboardFlags
+	LogLevel string `help:"Least level logged on stderr: debug, info, warn, error." enum:"debug,info,warn,error" default:"info" group:"Server"`
+}
+
+// validate checks what kong's types cannot.
+func (f *serverFlags) validate() error {
+	var errs []error
+	if f.Flush < 0 || f.Flush > 100*time.Millisecond {
+		errs = append(errs, fmt.Errorf("flush %s is not allowed: 0 to 100ms", f.Flush))
+	}
+	if f.Partitions < 0 || f.Partitions > 1024 {
+		errs = append(errs, fmt.Errorf("partitions %d is not allowed: 1 to 1024, or 0 for as many as stored", f.Partitions))
+	}
+	for name, d := range map[string]time.Duration{"checkpoint": f.Checkpoint, "sleep": f.Sleep, "retention-age": f.RetentionAge} {
+		if d <= 0 {
+			errs = append(errs, fmt.Errorf("%s %s is not allowed: it must be above 0", name, d))
+		}
+	}
+	if f.Data == "" {
+		errs = append(errs, errors.New("data is empty: name a directory"))
+	}
+	if len(errs) == 0 {
+		return nil
+	}
+	return &exitError{exitUsage, errors.Join(errs...)}
+}
+
+// serverOf are the flags with which client commands find the server.
+type serverOf struct {
+	Server string `help:"Address of the server." default:"http://127.0.0.1:8080" placeholder:"URL" group:"Client"`
+	Token  string `help:"Token to show." placeholder:"TOKEN" group:"Client"`
+	Tenant string `help:"Tenant; not given: the token's, else default." placeholder:"TENANT" group:"Client"`
+}
+
+// outputFlag chooses how a table is printed.
+type outputFlag struct {
+	Output string `short:"o" help:"table, json or yaml." enum:"table,json,yaml" default:"table" placeholder:"FORMAT" group:"Client"`
+}
+
+// clientFlags are the flags of every command that talks to a server.
+type clientFlags struct {
+	configFlag
+	serverOf
+	outputFlag
+}
+
+// exitPanic carries the exit code that kong asks for (after --help) out of its parser.
+type exitPanic int
+
+// run parses args and runs the command they name.
+func (p *program) run(args []string) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			code, ours := r.(exitPanic)
+			if !ours {
+				panic(r)
+			}
+			if code != 0 {
+				err = &exitError{code: int(code)}
+			}
+		}
+	}()
+	if err := notYet(args); err != nil {
+		return err
+	}
+	var tree commands
+	p.config = &config{}
+	p.parser, err = kong.New(&tree, kong.Name("dashfeed"),
+		kong.Description("Live dashboards that are right: events in at one end, the same numbers on every screen at the other."),
+		kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true, Summary: true, WrapUpperBound: 110}),
+		kong.Writers(p.stdout, p.stderr), kong.Exit(func(code int) { panic(exitPanic(code)) }),
+		kong.Resolvers(p.config), kong.Bind(p))
+	if err != nil {
+		return err
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	ctx, err := p.parser.Parse(args)
+	if err != nil {
+		return parseError(err)
+	}
+	return ctx.Run()
+}
+
+// parseError makes kong's error ours, with the command whose help tells more.
+func parseError(err error) error {
+	var known *exitError
+	if errors.As(err, &known) {
+		return known
+	}
+	command := "dashfeed"
+	var p *kong.ParseError
+	if errors.As(err, &p) && p.Context != nil {
+		if node := p.Context.Selected(); node != nil {
+			command = node.FullPath()
+		}
+	}
+	return usage("%w (see %s --help)", err, command)
+}
+
+// notYet names the commands that are still to come.
+func notYet(args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	for _, name := range later {
+		if args[0] == name {
+			return usage("%q is not available yet", name)
+		}
+	}
+	return nil
+}

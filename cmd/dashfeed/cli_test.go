@@ -1,0 +1,177 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// call runs the program in this process.
+func call(t *testing.T, stdin string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code = run(t.Context(), args, strings.NewReader(stdin), &out, &errs)
+	return code, out.String(), errs.String()
+}
+
+func write(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestExitCodes(t *testing.T) {
+	bad := write(t, "bad.yaml", "dashboard: x\npanels:\n  - id: a\n    windw: latest\n")
+	good := write(t, "good.yaml", "dashboard: x\npanels: [{id: a, window: latest}]\n")
+	unknownKey := write(t, "config.yaml", "listn: 127.0.0.1:1\n")
+	nowhere := "http://127.0.0.1:1"
+	for _, c := range []struct {
+		args []string
+		code int
+		says string // on stderr
+	}{
+		{[]string{"version"}, 0, ""},
+		{[]string{"--help"}, 0, ""},
+		{[]string{"definition", "check", good}, 0, ""},
+		{[]string{"definition", "check", bad}, 1, `bad.yaml:4:5: panels[0].windw: unknown key; did you mean "window"?`},
+		{[]string{"definition", "check", "/nowhere"}, 1, "/nowhere"},
+		{[]string{"rn"}, 2, `did you mean "run"?`},
+		{[]string{"run", "--datta", "x"}, 2, "--datta"},
+		{[]string{"run", "--config", unknownKey}, 2, `unknown key "listn"; did you mean "listen"?`},
+		{[]string{"run", "--config", "/nowhere"}, 2, "/nowhere"},
+		{[]string{"run", "--definitions", "/nowhere"}, 2, "/nowhere"},
+		{[]string{"run", "--definitions", bad}, 2, "bad.yaml:4:5"},
+		{[]string{"run", "--flush", "1s"}, 2, "0 to 100ms"},
+		{[]string{"run", "--reserve", "lots"}, 2, "KiB"},
+		{[]string{"run", "--log-level", "loud"}, 2, "log-level"},
+		{[]string{"node"}, 2, `"node" is not available yet`},
+		{[]string{"top"}, 2, `"top" is not available yet`},
+		{[]string{"publish", good, "--speed", "-1"}, 2, "speed"},
+		{[]string{"publish", "x.csv", "--server", "ftp://x"}, 2, "ftp://x"},
+		{[]string{"definition", "get", "x", "--server", nowhere}, 3, "127.0.0.1:1"},
+		{[]string{"watch", "x", "--server", nowhere}, 3, "127.0.0.1:1"},
+		{[]string{"publish", "-", "--server", nowhere}, 3, "127.0.0.1:1"},
+	} {
+		code, _, stderr := call(t, "", c.args...)
+		if code != c.code || !strings.Contains(stderr, c.says) {
+			t.Errorf("%v: exit %d, want %d and %q on stderr:\n%s", c.args, code, c.code, c.says, stderr)
+		}
+	}
+}
+
+func TestInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var out, errs bytes.Buffer
+	if code := run(ctx, []string{"watch", "x"}, strings.NewReader(""), &out, &errs); code != exitInterrupted {
+		t.Errorf("exit %d, want %d: %s", code, exitInterrupted, errs.String())
+	}
+}
+
+// TestHelpKeepsToWhatThereIs: commands of later releases are not listed.
+func TestHelpKeepsToWhatThereIs(t *testing.T) {
+	_, help, _ := call(t, "", "--help")
+	for _, name := range later {
+		if strings.Contains(help, "\n  "+name+" ") {
+			t.Errorf("help lists %s", name)
+		}
+	}
+	for _, name := range []string{"run", "demo", "publish", "watch", "fold", "definition check", "definition apply", "definition get", "definition delete", "definition schema", "config show", "version", "completion"} {
+		if !strings.Contains(help, "\n  "+name+" ") {
+			t.Errorf("help lacks %s", name)
+		}
+	}
+}
+
+// TestConfigLayers: flag > env > file > default, each told as the source.
+func TestConfigLayers(t *testing.T) {
+	path := write(t, "dashfeed.yaml", "listen: 127.0.0.1:1\nadmin: 127.0.0.1:2\nflush: 20ms\norigins: [https://a, https://b]\nreserve: 1MiB\n")
+	t.Setenv("DASHFEED_CONFIG", path)
+	t.Setenv("DASHFEED_ADMIN", "127.0.0.1:3")
+	t.Setenv("DASHFEED_LISTEN", "127.0.0.1:4")
+	t.Setenv("DASHFEED_TOKEN", "secret")
+	code, out, stderr := call(t, "", "config", "show", "-o", "json", "--listen", "127.0.0.1:5")
+	if code != 0 {
+		t.Fatalf("exit %d: %s", code, stderr)
+	}
+	var rows []struct{ Key, Value, Source string }
+	if err := json.Unmarshal([]byte(out), &rows); err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, r := range rows {
+		got[r.Key] = r.Value + " from " + r.Source
+	}
+	for key, want := range map[string]string{
+		"listen":  "127.0.0.1:5 from flag --listen",
+		"admin":   "127.0.0.1:3 from env DASHFEED_ADMIN",
+		"flush":   "20ms from file " + path,
+		"origins": "https://a,https://b from file " + path,
+		"reserve": "1MiB from file " + path,
+		"data":    "data from default",
+		"config":  path + " from env DASHFEED_CONFIG",
+		"token":   "(given) from env DASHFEED_TOKEN",
+	} {
+		if got[key] != want {
+			t.Errorf("%s: got %s, want %s", key, got[key], want)
+		}
+	}
+}
+
+func TestUnknownVariable(t *testing.T) {
+	t.Setenv("DASHFEED_LISTN", "x")
+	code, _, stderr := call(t, "", "config", "show")
+	if code != 2 || !strings.Contains(stderr, `unknown variable "DASHFEED_LISTN"; did you mean "DASHFEED_LISTEN"?`) {
+		t.Errorf("exit %d: %s", code, stderr)
+	}
+}
+
+func TestSize(t *testing.T) {
+	for in, want := range map[string]size{"0": 0, "17": 17, "1KiB": 1 << 10, "512MiB": 512 << 20, "3 GiB": 3 << 30, "2TiB": 2 << 40, "5B": 5} {
+		var s size
+		if err := s.UnmarshalText([]byte(in)); err != nil || s != want {
+			t.Errorf("%q: got %d, %v, want %d", in, s, err, want)
+		}
+	}
+	for _, in := range []string{"", "-1", "1.5GiB", "1GB", "x", "9223372036854775807KiB", "4611686018427387904TiB"} {
+		var s size
+		if err := s.UnmarshalText([]byte(in)); err == nil {
+			t.Errorf("%q was taken as %d", in, s)
+		}
+	}
+	if got := size(1536).String() + " " + size(1<<30).String() + " " + size(0).String(); got != "1536B 1GiB 0B" {
+		t.Errorf("got %s", got)
+	}
+}
+
+// TestOutputs: wherever a table is printed, json and yaml are too.
+func TestOutputs(t *testing.T) {
+	good := write(t, "good.yaml", "dashboard: x\npanels: [{id: a, window: latest}]\n")
+	for _, args := range [][]string{{"version"}, {"config", "show"}, {"definition", "check", good}} {
+		for _, format := range []string{"table", "json", "yaml"} {
+			code, out, stderr := call(t, "", append(args, "-o", format)...)
+			if code != 0 || out == "" {
+				t.Errorf("%v -o %s: exit %d, %q: %s", args, format, code, out, stderr)
+			}
+			if format == "json" && !json.Valid([]byte(out)) {
+				t.Errorf("%v: not JSON: %s", args, out)
+			}
+		}
+	}
+}
+
+func TestCompletion(t *testing.T) {
+	for _, shell := range []string{"bash", "zsh", "fish"} {
+		code, out, _ := call(t, "", "completion", shell)
+		if code != 0 || !strings.Contains(out, "schema") || !strings.Contains(out, "retention-age") {
+			t.Errorf("%s: exit %d, %.200s", shell, code, out)
+		}
+	}
+}

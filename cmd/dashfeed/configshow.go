@@ -1,0 +1,48 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// configCommand groups what there is to do with the configuration.
+type configCommand struct {
+	Show configShowCommand `cmd:"" help:"Print every setting with its value and where it came from."`
+}
+
+// configShowCommand takes the flags of every command that has settings, so that it can show what they would be.
+type configShowCommand struct {
+	serverFlags
+	serverOf
+	outputFlag
+}
+
+// Run prints the settings.
+func (c *configShowCommand) Run(p *program, ctx *kong.Context) error {
+	t := table{columns: []string{"KEY", "VALUE", "SOURCE"}}
+	flags := slices.DeleteFunc(slices.Clone(ctx.Selected().Flags), func(f *kong.Flag) bool { return !configurable(f) })
+	slices.SortFunc(flags, func(a, b *kong.Flag) int { return strings.Compare(a.Name, b.Name) })
+	for _, f := range flags {
+		value := shownValue(f, ctx.FlagValue(f))
+		if f.Name == "config" {
+			value = p.config.path
+		}
+		t.add(f.Name, value, p.config.source(ctx, f))
+	}
+	return t.print(p.stdout, c.Output)
+}
+
+// shownValue is a setting as it would be given; a token is not shown.
+func shownValue(f *kong.Flag, v any) string {
+	if list, ok := v.([]string); ok {
+		return strings.Join(list, ",")
+	}
+	s := fmt.Sprint(v)
+	if f.Name == "token" && s != "" {
+		return "(given)"
+	}
+	return s
+}

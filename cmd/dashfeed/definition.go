@@ -1,0 +1,194 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/dashfeed/dashfeed/client"
+	"github.com/dashfeed/dashfeed/fold/definition"
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// definitionCommand groups what there is to do with definitions.
+type definitionCommand struct {
+	Check  definitionCheckCommand  `cmd:"" help:"Check definitions without a server."`
+	Apply  definitionApplyCommand  `cmd:"" help:"Put definitions in force."`
+	Get    definitionGetCommand    `cmd:"" help:"Print the definition in force for a dashboard."`
+	Delete definitionDeleteCommand `cmd:"" help:"Put the tenant's default in force again."`
+	Schema definitionSchemaCommand `cmd:"" help:"Print the JSON Schema of definitions."`
+}
+
+type definitionCheckCommand struct {
+	outputFlag
+	Paths []string `arg:"" name:"path" help:"Files, or directories of YAML files."`
+}
+
+// Run prints a line a definition, or all that is wrong with them.
+func (c *definitionCheckCommand) Run(p *program) error {
+	sources, err := readAll(c.Paths)
+	var problems definition.Problems
+	if errors.As(err, &problems) && c.Output != "table" {
+		if err := printValue(p.stdout, c.Output, problems); err != nil {
+			return err
+		}
+		return &exitError{code: exitFailed}
+	}
+	if err != nil {
+		return err
+	}
+	t := table{columns: []string{"DASHBOARD", "TENANT", "PANELS", "HASH", "FILE"}}
+	for _, s := range sources {
+		d := s.definition
+		t.add(d.Dashboard, d.Tenant, len(d.Panels), d.Hash(), s.file)
+		for _, w := range longerThanHorizon(d) {
+			p.talk("%s: %s", s.file, w)
+		}
+	}
+	return t.print(p.stdout, c.Output)
+}
+
+// longerThanHorizon names the windows whose latest corrections come when ids are forgotten already: such events are
+// refused, not counted twice.
+func longerThanHorizon(d *definition.Definition) []string {
+	if d.Dedupe.By == definition.ByNone {
+		return nil
+	}
+	var warnings []string
+	for _, panel := range d.Panels {
+		if long := panel.Window.Size + d.Time.Lateness; panel.Window.Size > 0 && long > d.Dedupe.Horizon {
+			warnings = append(warnings, fmt.Sprintf("warning: panel %s takes events for %s, longer than dedupe.horizon %s: events with an id that come later than the horizon are refused",
+				panel.ID, long.Round(time.Millisecond), d.Dedupe.Horizon))
+		}
+	}
+	return warnings
+}
+
+type definitionApplyCommand struct {
+	clientFlags
+	Paths []string `arg:"" name:"path" help:"Files, or directories of YAML files."`
+}
+
+// Run puts every definition in force, after all of them were found good.
+func (c *definitionApplyCommand) Run(p *program) error {
+	sources, err := readAll(c.Paths)
+	if err != nil {
+		return err
+	}
+	server, err := c.open()
+	if err != nil {
+		return err
+	}
+	defer server.Close()
+	t := table{columns: []string{"DASHBOARD", "TENANT", "HASH", "POSITION", "CHANGED"}}
+	for _, s := range sources {
+		d := s.definition
+		if d.Dashboard == "" {
+			return fmt.Errorf("%s: the default of tenant %s can't be applied over HTTP: give it to the server by --definitions", s.file, d.Tenant)
+		}
+		if d.Tenant == messages.DefaultTenant && c.Tenant != "" {
+			d.Tenant = c.Tenant
+		}
+		of := server
+		if d.Tenant != messages.DefaultTenant {
+			of = server.Of(d.Tenant)
+		}
+		a, err := of.Define(p, d.Dashboard, d.YAML())
+		if err != nil {
+			return fmt.Errorf("apply %s from %s: %w", d.Dashboard, s.file, err)
+		}
+		t.add(a.Dashboard, d.Tenant, a.Hash, a.Position, a.Changed)
+	}
+	return t.print(p.stdout, c.Output)
+}
+
+type definitionGetCommand struct {
+	clientFlags
+	Dashboard string `arg:"" help:"Dashboard."`
+}
+
+// Run prints the definition: YAML, or JSON with -o json.
+func (c *definitionGetCommand) Run(p *program) error {
+	server, err := c.open()
+	if err != nil {
+		return err
+	}
+	defer server.Close()
+	d, err := server.Definition(p, c.Dashboard)
+	if err != nil {
+		return err
+	}
+	if d.Default {
+		p.talk("%s has no definition of its own: this is its tenant's default", c.Dashboard)
+	}
+	if c.Output != "json" {
+		_, err = p.stdout.Write(d.Source)
+		return err
+	}
+	parsed, err := parseYAML(d.Source)
+	if err != nil {
+		return err
+	}
+	return printValue(p.stdout, "json", parsed)
+}
+
+type definitionDeleteCommand struct {
+	clientFlags
+	Dashboard string `arg:"" help:"Dashboard."`
+}
+
+// Run takes the dashboard's own definition away.
+func (c *definitionDeleteCommand) Run(p *program) error {
+	server, err := c.open()
+	if err != nil {
+		return err
+	}
+	defer server.Close()
+	return server.Undefine(p, c.Dashboard)
+}
+
+type definitionSchemaCommand struct{}
+
+// Run prints the schema: the bytes of docs/definition.schema.json.
+func (c *definitionSchemaCommand) Run(p *program) error {
+	_, err := p.stdout.Write(definition.Schema())
+	return err
+}
+
+// readAll reads the definitions of several paths. What is wrong in the texts is told for all of them at once.
+func readAll(paths []string) ([]source, error) {
+	var all []source
+	var problems definition.Problems
+	for _, path := range paths {
+		sources, err := readSources(path)
+		var wrong definition.Problems
+		if errors.As(err, &wrong) {
+			problems = append(problems, wrong...)
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, sources...)
+	}
+	if len(problems) > 0 {
+		return nil, problems
+	}
+	return all, nil
+}
+
+// open makes the client that the flags describe.
+func (c *clientFlags) open() (*client.Client, error) {
+	server, err := client.New(client.Options{Server: c.Server, Token: c.Token, Tenant: c.Tenant})
+	if err != nil {
+		return nil, usage("%w", err)
+	}
+	return server, nil
+}
+
+// reachable asks the server for something cheap, so that a wrong address is told at once.
+func reachable(ctx context.Context, server *client.Client) error {
+	_, _, err := server.List(ctx, "", "", 1)
+	return err
+}

@@ -1,0 +1,170 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/dashfeed/dashfeed/client"
+	"github.com/dashfeed/dashfeed/client/csv"
+	"github.com/dashfeed/dashfeed/examples/flights"
+)
+
+const (
+	demoSpeed = 300
+	demoLines = 5 * time.Second // between lines where there is no terminal
+)
+
+// demoCommand is run with real data: the flights of New York, 300 times as fast, in a loop.
+type demoCommand struct {
+	serverFlags
+}
+
+// Run serves, replays and shows until it is stopped.
+func (c *demoCommand) Run(p *program) error {
+	if err := c.validate(); err != nil {
+		return err
+	}
+	sources, err := c.sources()
+	if err != nil {
+		return err
+	}
+	demo, err := demoSources()
+	if err != nil {
+		return err
+	}
+	out, interactive := terminal(p.stdout)
+	logs := p.stderr
+	if interactive {
+		logs = io.Discard // the table has the screen
+	}
+	s := newServer(p, c.serverFlags, logs)
+	if err := s.start(p, sources); err != nil {
+		return errors.Join(err, s.stop())
+	}
+	if err := s.apply(p, demo, ""); err != nil {
+		return errors.Join(err, s.stop())
+	}
+	p.talk("the flights of New York, February 2013, %d times as fast:", demoSpeed)
+	for _, d := range flights.Dashboards {
+		p.talk("  %s/v1/dashboards/%s   ws%s/dashboard/%s", addressOf(s.public), d, strings.TrimPrefix(addressOf(s.public), "http"), d)
+	}
+	server, err := client.New(client.Options{Server: addressOf(s.public)})
+	if err != nil {
+		return errors.Join(err, s.stop())
+	}
+	defer server.Close()
+	ctx, cancel := context.WithCancel(p)
+	defer cancel()
+	replay := make(chan error, 1)
+	go func() { replay <- c.replay(ctx, p, s, server, demo) }()
+	show := func() error { return c.lines(ctx, p, server) }
+	if interactive {
+		var options []client.SubscribeOptions
+		for _, d := range flights.Dashboards {
+			options = append(options, client.SubscribeOptions{Dashboard: d})
+		}
+		show = func() error { return live(ctx, server, p.stdin, out, options) }
+	}
+	shown := make(chan error, 1)
+	go func() { shown <- show() }()
+	select {
+	case <-p.Done():
+		err = nil
+	case err = <-s.failed:
+	case err = <-replay:
+		replay <- nil
+	case err = <-shown:
+		shown <- nil
+	}
+	if p.Err() != nil {
+		err = nil // what failed because everything ends
+	}
+	cancel()
+	<-replay
+	<-shown
+	return errors.Join(err, s.stop())
+}
+
+// demoSources are the demo's definitions; each begins a fresh history, since the replay starts over.
+func demoSources() ([]source, error) {
+	sources, err := readDirectory(flights.Definitions(), "demo")
+	for _, s := range sources {
+		s.definition.Reset = true
+	}
+	return sources, err
+}
+
+// replay publishes the flights over and over. When, after weeks, the moved times overtake the clock, it begins with a
+// fresh history.
+func (c *demoCommand) replay(ctx context.Context, p *program, s *server, server *client.Client, demo []source) error {
+	for {
+		err := replayOnce(ctx, p, server)
+		var overtakes *client.OvertakesError
+		if !errors.As(err, &overtakes) || ctx.Err() != nil {
+			return err
+		}
+		if err := s.apply(ctx, demo, ""); err != nil {
+			return err
+		}
+	}
+}
+
+func replayOnce(ctx context.Context, p *program, server *client.Client) error {
+	mappings, err := csv.ReadMappings("map.yaml", bytes.NewReader(flights.Map))
+	if err != nil {
+		return err
+	}
+	in := &input{
+		name: "flights.csv", size: int64(len(flights.CSV)),
+		open:   func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(flights.CSV)), nil },
+		format: &csvFormat{options: csv.Options{File: "flights.csv", Null: []string{""}}, mappings: mappings},
+	}
+	if err := in.begin(); err != nil {
+		return err
+	}
+	sending := &sending{program: p, input: in, began: time.Now(), publisher: server.Publisher(client.PublisherOptions{})}
+	err = sending.all(ctx, demoSpeed, true)
+	if ctx.Err() != nil {
+		sending.publisher.Close(ctx) // everything ends: what is not sent is not missed
+		return ctx.Err()
+	}
+	return errors.Join(err, sending.close())
+}
+
+// lines prints what the dashboards look like, now and then, where there is no terminal to draw on.
+func (c *demoCommand) lines(ctx context.Context, p *program, server *client.Client) error {
+	var pumps sync.WaitGroup
+	defer pumps.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	boards := make(chan board, len(flights.Dashboards))
+	for _, d := range flights.Dashboards {
+		pumps.Go(func() {
+			var last time.Time
+			_ = pump(ctx, server, client.SubscribeOptions{Dashboard: d}, func(b board) {
+				if time.Since(last) < demoLines || len(b.cells) == 0 {
+					return
+				}
+				last = time.Now()
+				select {
+				case boards <- b:
+				case <-ctx.Done():
+				}
+			})
+		})
+	}
+	for {
+		select {
+		case b := <-boards:
+			fmt.Fprintf(p.stdout, "%s version %d: %s\n", b.dashboard, b.version, b.cells[0].line(b.schema))
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}

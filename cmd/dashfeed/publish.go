@@ -1,0 +1,185 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+
+	"github.com/dashfeed/dashfeed/client"
+)
+
+// publishCommand sends a file's events to a server, at once or at the pace of their own times.
+type publishCommand struct {
+	configFlag
+	serverOf
+	outputFlag
+	File       string        `arg:"" help:"NDJSON, CSV or either gzipped, by its extension; - is NDJSON on stdin."`
+	Dashboard  string        `help:"Dashboard of events that name none." placeholder:"DASHBOARD"`
+	Format     string        `help:"ndjson or csv; not given: by the extension." enum:",ndjson,csv" default:"" placeholder:"FORMAT"`
+	Map        []string      `help:"CSV: what fills a field of the event: FIELD=COLUMN, FIELD==CONSTANT, FIELD=@row." sep:"none" placeholder:"RULE"`
+	MapFile    string        `help:"CSV: a YAML list of mappings; each makes one event of each row." placeholder:"FILE"`
+	TimeFormat string        `help:"CSV: ms, s, rfc3339 or a layout of Go's; not given: ms or rfc3339." placeholder:"FORMAT"`
+	TimeZone   string        `help:"CSV: of times that name none." default:"UTC" placeholder:"ZONE"`
+	Null       []string      `help:"CSV: texts that stand for no value." default:"NA," placeholder:"TEXT,…"`
+	Speed      float64       `help:"So many times as fast as the events' times say; 0: as fast as the server takes them." placeholder:"N"`
+	Loop       bool          `help:"Begin again at the end, times moved on by whole days, ids with #2, #3 …"`
+	Batch      int           `help:"Events in a request, 1-500." default:"500" placeholder:"N"`
+	Patience   time.Duration `help:"How long one request is repeated while the server does not take it; 0: for ever." default:"0s" placeholder:"DURATION"`
+}
+
+// Run publishes until the end of the file, or for ever.
+func (c *publishCommand) Run(p *program) error {
+	if c.Speed < 0 || c.Batch < 1 || c.Batch > 500 {
+		return usage("speed %g and batch %d: speed is 0 or more, batch 1 to 500", c.Speed, c.Batch)
+	}
+	server, err := (&clientFlags{serverOf: c.serverOf}).open()
+	if err != nil {
+		return err
+	}
+	defer server.Close()
+	input, err := c.open(p.stdin)
+	if err != nil {
+		return err
+	}
+	defer input.Close()
+	if err := c.checkSpeed(input); err != nil {
+		return err
+	}
+	if err := reachable(p, server); err != nil {
+		return err
+	}
+	sending := newSending(p, server, client.PublisherOptions{Dashboard: c.Dashboard, Count: c.Batch, Patience: c.Patience}, input)
+	err = errors.Join(sending.all(p, c.Speed, c.Loop), sending.close())
+	return c.sum(p, sending, err)
+}
+
+// checkSpeed refuses beforehand a replay that would overtake the clock.
+func (c *publishCommand) checkSpeed(in *input) error {
+	if c.Speed <= 1 {
+		return nil
+	}
+	least, most, ok, err := in.span()
+	if err != nil || !ok {
+		return err
+	}
+	if err := client.NewReplay(c.Speed).Check(time.UnixMilli(least), time.UnixMilli(most)); err != nil {
+		return usage("%w", err)
+	}
+	return nil
+}
+
+// sum prints what became of the events.
+func (c *publishCommand) sum(p *program, s *sending, err error) error {
+	stats, made := s.publisher.Stats(), s.input.stats()
+	t := table{columns: []string{"ACCEPTED", "REFUSED", "RETRIES", "BAD", "NULL", "SECONDS"}}
+	t.add(stats.Accepted, stats.Refused, stats.Retries, made.bad, made.null, float64(time.Since(s.began).Milliseconds())/1000)
+	if printed := t.print(p.stdout, c.Output); err == nil {
+		err = printed
+	}
+	if err == nil && stats.Refused+uint64(made.bad) > 0 {
+		return &exitError{exitRefused, fmt.Errorf("%d events and %d rows were refused", stats.Refused, made.bad)}
+	}
+	return err
+}
+
+// sending is a publisher with its input, and what is told of both on the way.
+type sending struct {
+	program   *program
+	publisher *client.Publisher
+	input     *input
+	bar       *progressbar.ProgressBar // nil: no terminal
+	began     time.Time
+	told      int // refusals told one by one
+}
+
+// toldRefusals is how many refusals are told one by one; the others are counted.
+const toldRefusals = 10
+
+func newSending(p *program, server *client.Client, o client.PublisherOptions, in *input) *sending {
+	s := &sending{program: p, input: in, began: time.Now()}
+	o.Refused = func(r client.Refusal) { s.tell("refused (%s): %s: %.200s", r.Reason, r.Message, r.Event) }
+	o.Retried = func(attempt int, wait time.Duration, reason error) {
+		p.talk("%v; attempt %d in %s", reason, attempt+1, wait.Round(time.Millisecond))
+	}
+	s.publisher = server.Publisher(o)
+	if _, ok := terminal(p.stderr); ok {
+		s.bar = progressbar.NewOptions64(in.size, progressbar.OptionSetWriter(p.stderr), progressbar.OptionSetDescription("publishing"),
+			progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetWidth(20), progressbar.OptionClearOnFinish())
+	}
+	return s
+}
+
+// all sends every event in its turn.
+func (s *sending) all(ctx context.Context, speed float64, loop bool) error {
+	replay := client.NewReplay(speed)
+	for {
+		events, err := s.input.next()
+		var bad *badInput
+		switch {
+		case errors.As(err, &bad):
+			s.tell("%v", bad.err)
+			continue
+		case errors.Is(err, io.EOF) && loop && s.input.sent > 0:
+			if err := s.input.again(); err != nil {
+				return err
+			}
+			continue
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		}
+		for _, e := range events {
+			if e.timed && speed > 0 {
+				if err := replay.Wait(ctx, time.UnixMilli(e.ms)); err != nil {
+					return err
+				}
+			}
+			if err := s.publisher.PublishJSON(ctx, e.payload); err != nil {
+				return err
+			}
+		}
+		s.progress()
+	}
+}
+
+// tell tells of something refused, the first few times.
+func (s *sending) tell(format string, args ...any) {
+	if s.told++; s.told <= toldRefusals {
+		s.program.talk(format, args...)
+	}
+	if s.told == toldRefusals {
+		s.program.talk("further refusals are only counted")
+	}
+}
+
+func (s *sending) progress() {
+	if s.bar == nil {
+		return
+	}
+	stats := s.publisher.Stats()
+	s.bar.Describe(fmt.Sprintf("%d events, %.0f/s, %d refused", stats.Accepted, float64(stats.Accepted)/time.Since(s.began).Seconds(), stats.Refused))
+	s.bar.Set64(s.input.read)
+}
+
+// closeTimeout is how long an interrupted publish may take to send what it holds.
+const closeTimeout = 10 * time.Second
+
+// close sends what is left; after an interrupt only for a while.
+func (s *sending) close() error {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	stop := context.AfterFunc(s.program, func() {
+		time.AfterFunc(closeTimeout, cancel)
+	})
+	defer stop()
+	err := s.publisher.Close(ctx)
+	if s.bar != nil {
+		s.bar.Finish()
+	}
+	return err
+}

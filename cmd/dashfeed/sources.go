@@ -1,0 +1,97 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/dashfeed/dashfeed/fold"
+	"github.com/dashfeed/dashfeed/fold/definition"
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// source is one definition with the file it stands in.
+type source struct {
+	file       string
+	definition *definition.Definition // without Dashboard: a tenant's default
+}
+
+// readSources reads the definitions of a file or a directory: every *.yaml and *.yml in it by name, and the tenants'
+// defaults in defaults/TENANT.yaml. The error is definition.Problems where the text of any is wrong.
+func readSources(name string) ([]source, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		return parseSource(name, text, messages.Key{})
+	}
+	return readDirectory(os.DirFS(name), name)
+}
+
+// readDirectory is readSources of an opened directory, which people know by name.
+func readDirectory(dir fs.FS, name string) ([]source, error) {
+	var all []source
+	var problems definition.Problems
+	for _, file := range yamlFiles(dir) {
+		text, err := fs.ReadFile(dir, file)
+		if err != nil {
+			return nil, err
+		}
+		var key messages.Key
+		if path.Dir(file) == "defaults" {
+			key.Tenant = strings.TrimSuffix(path.Base(file), path.Ext(file))
+		}
+		sources, err := parseSource(filepath.Join(name, file), text, key)
+		var wrong definition.Problems
+		if errors.As(err, &wrong) {
+			problems = append(problems, wrong...)
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, sources...)
+	}
+	if len(problems) > 0 {
+		return nil, problems
+	}
+	return all, nil
+}
+
+// yamlFiles are the definition files of a directory, the tenants' defaults first.
+func yamlFiles(dir fs.FS) []string {
+	var files []string
+	for _, pattern := range []string{"defaults/*.yaml", "defaults/*.yml", "*.yaml", "*.yml"} {
+		found, _ := fs.Glob(dir, pattern) // the patterns are good
+		files = append(files, found...)
+	}
+	slices.SortStableFunc(files, func(a, b string) int {
+		if da, db := path.Dir(a), path.Dir(b); da != db {
+			return -strings.Compare(da, db) // "defaults" before "."
+		}
+		return strings.Compare(a, b)
+	})
+	return files
+}
+
+// parseSource parses one text; the key says whose default it is.
+func parseSource(file string, text []byte, key messages.Key) ([]source, error) {
+	definitions, err := definition.Parse(file, text, definition.Options{Aggregates: fold.Builtin().Names(), Key: key})
+	if err != nil {
+		return nil, err
+	}
+	sources := make([]source, len(definitions))
+	for i, d := range definitions {
+		sources[i] = source{file, d}
+	}
+	return sources, nil
+}

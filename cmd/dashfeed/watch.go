@@ -1,0 +1,163 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/dashfeed/dashfeed/client"
+	"github.com/dashfeed/dashfeed/messages/wire"
+)
+
+// watchCommand shows a dashboard as it changes: a live table in a terminal, else a line a change.
+type watchCommand struct {
+	clientFlags
+	Dashboard   string   `arg:"" help:"Dashboard."`
+	Panels      []string `help:"Only these panels." placeholder:"PANEL"`
+	MaxRate     float64  `help:"Updates a second; 0: as they come." placeholder:"N"`
+	MaxAttempts int      `help:"Failed attempts to connect until it gives up; 0: never, after a first one that succeeds." placeholder:"N"`
+}
+
+// Run watches until it is interrupted, or the server says that there is nothing to see.
+func (c *watchCommand) Run(p *program) error {
+	server, err := c.open()
+	if err != nil {
+		return err
+	}
+	defer server.Close()
+	if err := reachable(p, server); err != nil {
+		return err
+	}
+	options := client.SubscribeOptions{Dashboard: c.Dashboard, Panels: c.Panels, MaxRate: c.MaxRate, MaxAttempts: c.MaxAttempts}
+	if out, ok := terminal(p.stdout); ok && c.Output == "table" {
+		return live(p, server, p.stdin, out, []client.SubscribeOptions{options})
+	}
+	return c.lines(p, server, options)
+}
+
+// lines prints what comes, for programs and pipes.
+func (c *watchCommand) lines(p *program, server *client.Client, options client.SubscribeOptions) error {
+	s := server.Subscribe(options)
+	defer s.Close()
+	known := map[uint32]shownCell{} // removed cells are told by what they were
+	for {
+		e, err := s.Next(p)
+		if err != nil {
+			return err
+		}
+		if d, ok := e.(*client.Disconnected); ok {
+			p.talk("%v; attempt %d in %s", d.Err, d.Attempt, d.Wait.Round(time.Millisecond))
+		}
+		t := tellEvent(e, s.View(), known)
+		if err := t.print(p.stdout, c.Output, s.View().Schema); err != nil {
+			return err
+		}
+	}
+}
+
+// told is an event as watch prints it.
+type told struct {
+	Event     string      `json:"event"` // snapshot, update, status, gap, disconnected
+	Dashboard string      `json:"dashboard"`
+	Epoch     string      `json:"epoch,omitempty"`
+	Version   uint64      `json:"version,omitempty"`
+	Cells     []shownCell `json:"cells,omitempty"`
+	Removed   []shownCell `json:"removed,omitempty"`
+	State     string      `json:"state,omitempty"`
+	Why       string      `json:"why,omitempty"`
+	Error     string      `json:"error,omitempty"`
+}
+
+func tellEvent(e client.SubscriptionEvent, v *wire.View, known map[uint32]shownCell) told {
+	t := told{Dashboard: v.Dashboard, Epoch: v.Place().Epoch.String(), Version: v.Place().Version}
+	switch e := e.(type) {
+	case *client.Snapshot:
+		t.Event = "snapshot"
+		clear(known)
+		t.takeCells(e.Frame, v, known)
+	case *client.Update:
+		t.Event = "update"
+		t.takeCells(e.Frame, v, known)
+	case *client.Status:
+		t.Event, t.State = "status", e.Frame.State
+	case *client.Gap:
+		t.Event, t.Why = "gap", e.Why
+	case *client.Disconnected:
+		t.Event, t.Error = "disconnected", e.Err.Error()
+	}
+	return t
+}
+
+func (t *told) takeCells(f *wire.Update, v *wire.View, known map[uint32]shownCell) {
+	for _, n := range f.Removed {
+		if was, ok := known[n]; ok {
+			t.Removed = append(t.Removed, was)
+			delete(known, n)
+		}
+	}
+	for _, c := range f.Cells {
+		if now, ok := v.Cell(c.Number); ok {
+			shown := showCell(v.Schema, now)
+			known[c.Number] = shown
+			t.Cells = append(t.Cells, shown)
+		}
+	}
+}
+
+// print writes the event: a JSON object a line, a YAML document, or a line of text for each cell.
+func (t told) print(w io.Writer, format string, schema wire.Schema) error {
+	switch format {
+	case "json":
+		b, err := json.Marshal(t)
+		if err != nil {
+			return err
+		}
+		_, err = w.Write(append(b, '\n'))
+		return err
+	case "yaml":
+		b, err := json.Marshal(t)
+		if err != nil {
+			return err
+		}
+		v, err := parseYAML(b) // JSON is YAML: the same keys in both
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(w, "---")
+		return printValue(w, "yaml", v)
+	}
+	for _, c := range t.Cells {
+		if _, err := fmt.Fprintln(w, c.line(schema)); err != nil {
+			return err
+		}
+	}
+	if t.State != "" || t.Why != "" {
+		_, err := fmt.Fprintln(w, t.Event, t.State+t.Why)
+		return err
+	}
+	return nil
+}
+
+// line is a cell on one line: panel, window, group, then name=value.
+func (c shownCell) line(schema wire.Schema) string {
+	parts := []string{c.Panel}
+	var columns []string
+	if c.number < len(schema) {
+		columns = schema[c.number].Columns
+		if w := c.window(schema[c.number].Window); w != "" {
+			parts = append(parts, w)
+		}
+	}
+	if g := c.group(); g != "" {
+		parts = append(parts, "["+g+"]")
+	}
+	for i, v := range c.values {
+		parts = append(parts, at(columns, i)+"="+valueText(at(columns, i), v))
+	}
+	if c.Revision > 0 {
+		parts = append(parts, fmt.Sprintf("final (revision %d)", c.Revision))
+	}
+	return strings.Join(parts, " ")
+}

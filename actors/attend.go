@@ -1,0 +1,144 @@
+package actors
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/dashfeed/dashfeed/feed"
+	"github.com/dashfeed/dashfeed/fold"
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// subscribe enters a viewer. That alone wakes nobody: the first ask does.
+func (s *shard) subscribe(sub *subscription) {
+	e := s.entry(sub.key)
+	e.subs = append(e.subs, sub)
+	sub.open = true
+	s.idle.remove(e)
+	s.deadlines.place(e)
+}
+
+func (s *shard) unsubscribe(sub *subscription) {
+	e := s.entries[sub.key]
+	if !sub.open || e == nil {
+		return
+	}
+	sub.open = false
+	e.subs = slices.DeleteFunc(e.subs, func(o *subscription) bool { return o == sub })
+	if len(e.subs) > 0 {
+		return
+	}
+	e.subs = nil
+	s.deadlines.place(e)
+	if e.pid == nil {
+		delete(s.entries, e.key)
+		return
+	}
+	s.touch(e)
+}
+
+// ask passes an ask on to the dashboard, which it wakes. While the shard loads the ask waits: the state would go back.
+func (s *shard) ask(m *asking) {
+	sub := m.sub
+	if !sub.open {
+		return
+	}
+	sub.pending = m.ask
+	if s.phase.Load() == phaseLoading {
+		return
+	}
+	e := s.entries[sub.key]
+	if e.unborn {
+		s.tellEmpty(sub)
+		return
+	}
+	s.wake(e)
+	m.turn = turn{entry: e, logTime: s.state.LogTime()}
+	s.send(e, m)
+}
+
+// askAgain passes on the asks that wait at a dashboard: it has just got an actor, or the shard is live now.
+func (s *shard) askAgain(e *entry) {
+	for _, sub := range e.subs {
+		if sub.pending.number != 0 && sub.waits(sub.pending) {
+			s.ask(&asking{sub: sub, ask: sub.pending})
+		}
+	}
+}
+
+// tellEmpty answers an ask to a dashboard that has no record: once, and whoever comes with a version of another epoch.
+func (s *shard) tellEmpty(sub *subscription) {
+	a := sub.pending
+	if a.number == 0 || sub.toldEmpty && a.epoch == 0 && a.version == 0 {
+		return
+	}
+	sub.toldEmpty = true
+	sub.deliver(a, emptyUpdate(sub.key, s.state.Default(sub.key.Tenant)))
+}
+
+// emptyUpdate is what a dashboard without record has to say: epoch 0, version 0, and how its cells will be read.
+func emptyUpdate(k messages.Key, p *fold.Program) *feed.Update {
+	return &feed.Update{Key: k, Watermark: fold.NoTime, Schema: p.Schema(), Metrics: p.MetricsPanel()}
+}
+
+// read passes a reading on to its dashboard, when the shard has come as far as it wants.
+func (s *shard) read(m *reading) {
+	const mostWaiting = 4096
+	if a := m.query.After; a != nil && a.Position.After(s.position) {
+		if len(s.waiters) >= mostWaiting {
+			m.reply <- readingReply{err: feed.ErrNotInTime}
+			return
+		}
+		s.waiters = append(s.waiters, m)
+		return
+	}
+	m.fallback = s.state.Default(m.key.Tenant)
+	e := s.entries[m.key]
+	if e != nil && e.unborn {
+		m.reply <- m.empty()
+		return
+	}
+	if e == nil {
+		e = s.entry(m.key)
+	}
+	s.wake(e)
+	s.touch(e)
+	m.turn = turn{entry: e, logTime: s.state.LogTime()}
+	s.send(e, m)
+}
+
+// readWaiters reads for those whose position has come.
+func (s *shard) readWaiters() {
+	if len(s.waiters) == 0 {
+		return
+	}
+	var ready []*reading
+	s.waiters = slices.DeleteFunc(s.waiters, func(m *reading) bool {
+		reached := !m.query.After.Position.After(s.position)
+		if reached {
+			ready = append(ready, m)
+		}
+		return reached
+	})
+	for _, m := range ready {
+		s.read(m)
+	}
+}
+
+// forget drops a reading that nobody waits for any more.
+func (s *shard) forget(m *reading) {
+	s.waiters = slices.DeleteFunc(s.waiters, func(o *reading) bool { return o == m })
+}
+
+// list is the awake dashboards that a listing asks for, by name.
+func (s *shard) list(m *listing) []feed.Summary {
+	var all []feed.Summary
+	for k, e := range s.entries {
+		if e.report.version == 0 || k.Tenant != m.tenant || k.Dashboard <= m.after || !strings.HasPrefix(k.Dashboard, m.prefix) {
+			continue
+		}
+		all = append(all, summarise(k, e.report))
+	}
+	slices.SortFunc(all, bySummaryKey)
+	return all[:min(len(all), m.limit)]
+}

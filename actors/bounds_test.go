@@ -1,0 +1,172 @@
+package actors
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/dashfeed/dashfeed/feed"
+)
+
+// A dashboard that is stuck stops the reader at the credit, and goes on where it was.
+func TestCreditStopsTheReader(t *testing.T) {
+	const batches, records = 3, 5
+	n := newNode(t, func(c *Config) { c.Batches, c.BatchRecords = batches, records })
+	n.append(n.define("d", 1, "panels: [{id: p, window: {count: 1000}, aggregates: [count, stuck]}]"))
+	n.read("d")
+	opened := make(chan struct{})
+	gate <- opened
+	n.append(event1("d", "m", block))
+	shard := n.host.shards[n.log.PartitionOf(key("d"))]
+	n.until("stuck", func() bool { return len(gate) == 0 })
+	for i := range 100 {
+		n.append(event1("d", "m", float64(i)))
+	}
+	n.until("out of credit", func() bool { return len(shard.credit) == 0 && !shard.waiting.Load() })
+	if got := shard.inflight.Load(); got != batches {
+		t.Errorf("%d batches in flight, want %d", got, batches)
+	}
+	folded := n.metric("dashfeed_records_total", "event")
+	if folded > batches*records {
+		t.Errorf("%v records were read, the credit allows for %d", folded, batches*records)
+	}
+	if lag := n.host.Lag(key("d")); lag < 0 {
+		t.Errorf("lag %d", lag)
+	}
+	close(opened)
+	if r := n.read("d"); r.Counters.Accepted != 101 {
+		t.Errorf("%d accepted", r.Counters.Accepted)
+	}
+	n.until("all credit back", func() bool { return len(shard.credit) == batches-1 || len(shard.credit) == batches })
+}
+
+// The reader waits while too many dashboards are awake, and none is lost by that.
+func TestAwakeDashboardsAreBounded(t *testing.T) {
+	const most = 20
+	n := newNode(t, func(c *Config) { c.MaxAwakePerShard, c.BatchRecords, c.CheckpointEvery = most, 4, time.Hour })
+	for i := range 500 {
+		n.append(event1(fmt.Sprint("d", i), "m", 1))
+		if awake := n.awake(); awake > 2*(most+4) {
+			t.Fatalf("%d awake", awake)
+		}
+	}
+	for i := range 500 {
+		n.read(fmt.Sprint("d", i))
+	}
+	n.compare()
+}
+
+// Held open by viewers, more than the bound are awake: they cannot be put to sleep, and the shard goes on.
+func TestSubscribedDashboardsDoNotStopTheShard(t *testing.T) {
+	n := newNode(t, func(c *Config) { c.MaxAwakePerShard = 4 })
+	var viewers []*mirror
+	for i := range 30 {
+		n.append(event1(fmt.Sprint("d", i), "m", 1))
+		m := n.subscribe(fmt.Sprint("d", i))
+		m.next()
+		viewers = append(viewers, m)
+	}
+	for i, m := range viewers {
+		n.append(event1(fmt.Sprint("d", i), "m", 2))
+		m.untilVersion(2)
+		m.sub.Close()
+	}
+}
+
+// Asks of viewers that have gone leave nothing behind in a quiet dashboard.
+func TestAbandonedAsksAreForgotten(t *testing.T) {
+	n := newNode(t, nil)
+	n.append(event1("d", "m", 1))
+	for range 100 {
+		m := n.subscribe("d")
+		m.untilVersion(1)
+		m.sub.Ask(m.epoch, 1)
+		m.sub.Close()
+	}
+	m := n.subscribe("d")
+	m.untilVersion(1)
+	shard := n.host.shards[n.log.PartitionOf(key("d"))]
+	if got := shard.subscriptions.Load(); got != 1 {
+		t.Errorf("%d subscriptions", got)
+	}
+}
+
+func TestLabelsOfMetricsAreBounded(t *testing.T) {
+	n := newNode(t, nil)
+	for i := range 300 {
+		n.append(event1(fmt.Sprintf("d%03d", i), "m", 1))
+	}
+	for range 5 {
+		n.append(event1("d250", "m", 1), event1("d251", "m", 1))
+	}
+	for i := range 300 {
+		n.read(fmt.Sprintf("d%03d", i))
+	}
+	check := func(labels int, total, busiest float64) {
+		t.Helper()
+		all := n.labelled("dashboard_messages_processed_total")
+		sum := 0.0
+		for _, v := range all {
+			sum += v
+		}
+		if len(all) != labels || sum != total || all["d250"] != busiest {
+			t.Errorf("%d labels, sum %v, d250 %v, want %d, %v, %v", len(all), sum, all["d250"], labels, total, busiest)
+		}
+	}
+	check(maxNamed+1, 310, 6)
+	n.append(event1("d250", "m", 1))
+	n.read("d250")
+	check(maxNamed+1, 311, 7)
+	for range 9 { // busier than twice the idlest who has a name
+		n.append(event1("d299", "m", 1))
+	}
+	n.read("d299")
+	check(maxNamed+1, 320, 7)
+	if got := n.labelled("dashboard_messages_processed_total")["d299"]; got != 9 {
+		t.Errorf("the newly busy one has %v", got)
+	}
+}
+
+func TestClosedHostRefuses(t *testing.T) {
+	n := newNode(t, nil)
+	m := n.subscribe("d")
+	host := n.host
+	n.stop(t.Context())
+	m.sub.Ask(0, 0)
+	m.sub.Close()
+	if _, err := host.Subscribe(key("d"), m); err != feed.ErrClosed {
+		t.Errorf("subscribe: %v", err)
+	}
+	if _, err := host.Read(t.Context(), key("d"), feed.Query{}); err != feed.ErrClosed {
+		t.Errorf("read: %v", err)
+	}
+	if err := host.Ready(); err != feed.ErrClosed {
+		t.Errorf("ready: %v", err)
+	}
+}
+
+// metric is the value of a counter or gauge whose only label has the value; "" where it has none.
+func (n *node) metric(name, label string) float64 {
+	n.Helper()
+	return n.labelled(name)[label]
+}
+
+func (n *node) labelled(name string) map[string]float64 {
+	n.Helper()
+	families, err := n.metrics.Gather()
+	n.check(err)
+	values := map[string]float64{}
+	for _, f := range families {
+		if f.GetName() != name {
+			continue
+		}
+		for _, m := range f.GetMetric() {
+			label := ""
+			if len(m.GetLabel()) > 0 {
+				label = m.GetLabel()[0].GetValue()
+			}
+			values[label] = m.GetCounter().GetValue() + m.GetGauge().GetValue()
+		}
+	}
+	return values
+}

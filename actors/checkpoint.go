@@ -1,0 +1,138 @@
+package actors
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// savingJob is a checkpoint under way. Between its begin and its end its entries stay awake.
+type savingJob struct {
+	marker checkpoint.Marker
+	put    []*entry       // changed since the last one
+	again  []messages.Key // written in the last one and not changed since: each slot needs them
+	mend   []messages.Key // found to be corrupt in the last one
+}
+
+// beginCheckpoint starts one if anything changed and none is under way. The marker is where the shard stands now: the
+// request for a dashboard's state comes to it behind all records up to there.
+func (s *shard) beginCheckpoint() {
+	base := s.base.Load()
+	changed := base == nil && !s.position.IsZero() || base != nil && s.position != base.Position
+	if s.job != nil || !changed && len(s.dirty) == 0 && len(s.written) == 0 {
+		return
+	}
+	job := &savingJob{marker: checkpoint.Marker{Position: s.position, State: s.state.Append(nil)}, put: s.dirty}
+	for _, e := range job.put {
+		e.dirty, e.saving = false, true
+	}
+	for _, k := range s.written {
+		if e := s.entries[k]; e == nil || !e.saving {
+			job.again = append(job.again, k)
+		}
+	}
+	s.dirty, s.job, s.savedAt = nil, job, s.host.now()
+	logTime := s.state.LogTime()
+	s.host.work.Go(func() { s.tell(&saved{job, s.save(job, logTime)}) })
+}
+
+// endCheckpoint counts what was written, or keeps it for the next one, which comes in time.
+func (s *shard) endCheckpoint(m *saved) {
+	s.job = nil
+	for _, e := range m.job.put {
+		e.saving = false
+		if m.err != nil {
+			s.mark(e)
+		}
+	}
+	for _, k := range m.job.mend {
+		s.mend(k)
+	}
+	if m.err != nil {
+		s.tallies.failedCheckpoints.Add(1)
+		s.warn("checkpoint", "the checkpoint could not be written, it is tried again", "error", m.err)
+	} else {
+		s.tallies.checkpoints.Add(1)
+		s.written = nil
+		for _, e := range m.job.put {
+			s.written = append(s.written, e.key)
+		}
+		marker := m.job.marker // a copy: the job holds entries
+		s.base.Store(&marker)
+	}
+	if s.stopping {
+		s.stop()
+		return
+	}
+	s.resume()
+}
+
+// mend has a dashboard whose entry is corrupt written anew: it is woken, from the entry before and the log.
+func (s *shard) mend(k messages.Key) {
+	s.tallies.corrupt.Add(1)
+	e := s.entry(k)
+	s.wake(e)
+	s.mark(e)
+}
+
+// save writes the checkpoint, on a goroutine of its own. The dashboards' states are collected a few at a time: encoded ones
+// take memory, and those who are asked are kept from folding.
+func (s *shard) save(job *savingJob, logTime int64) (err error) {
+	w, err := s.host.config.Checkpoints.Begin(s.number)
+	if err != nil {
+		return fmt.Errorf("begin checkpoint: %w", err)
+	}
+	if err := s.write(w, job, logTime); err != nil {
+		return errors.Join(err, w.Abort())
+	}
+	released, err := w.Commit(job.marker)
+	if err != nil {
+		return fmt.Errorf("commit checkpoint at %s: %w", job.marker.Position, err)
+	}
+	if err := s.host.config.Log.Release(s.number, released); err != nil {
+		s.warn("release", "the log was not told what it may drop", "position", released, "error", err)
+	}
+	return nil
+}
+
+func (s *shard) write(w checkpoint.Writer, job *savingJob, logTime int64) error {
+	const inFlight = 32
+	replies := make(chan savingReply, inFlight)
+	for asked, written := 0, 0; written < len(job.put); written++ {
+		for ; asked < len(job.put) && asked-written < inFlight; asked++ {
+			s.host.root.Send(job.put[asked].pid, &saving{logTime, replies})
+		}
+		var r savingReply
+		select {
+		case r = <-replies:
+		case <-s.host.life.Done():
+			return s.host.life.Err()
+		}
+		if err := putReply(w, r); err != nil {
+			return fmt.Errorf("write %s to the checkpoint: %w", r.key, err)
+		}
+	}
+	var errs []error
+	for _, k := range job.again {
+		err := w.Again(k)
+		if errors.Is(err, checkpoint.ErrCorrupt) {
+			job.mend = append(job.mend, k)
+			errs = append(errs, err)
+		} else if err != nil {
+			return fmt.Errorf("write %s to the checkpoint again: %w", k, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func putReply(w checkpoint.Writer, r savingReply) error {
+	if !r.lost {
+		return w.Put(r.entry)
+	}
+	if err := w.Again(r.key); err != nil && !errors.Is(err, checkpoint.ErrNone) && !errors.Is(err, checkpoint.ErrCorrupt) {
+		return err
+	}
+	return nil
+}

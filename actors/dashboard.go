@@ -1,0 +1,184 @@
+package actors
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/dashfeed/dashfeed/feed"
+	"github.com/dashfeed/dashfeed/fold"
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// errLost is what readers of a dashboard are told that could not be brought back.
+var errLost = errors.New("dashboard could not be brought back after a failure; the log says why")
+
+// dashboard is the actor of one dashboard that is awake: a thin shell round the fold. It has no goroutine, timer or map of
+// its own, since there may be hundreds of thousands.
+type dashboard struct {
+	shard  *shard
+	key    messages.Key
+	fold   *fold.Dashboard     // nil: not loaded, or without record
+	asks   []*asking           // not answered; one a subscription
+	poison []messages.Position // records set aside since it was last saved
+	loaded bool
+	mended bool // its checkpoint was corrupt: it has to be written anew
+	lost   bool // it could not be brought back after a panic; it folds and answers nothing
+}
+
+// Receive implements actor.Actor.
+func (d *dashboard) Receive(c actor.Context) {
+	switch m := c.Message().(type) {
+	case *run:
+		d.run(m)
+	case *asking:
+		d.prepare(m.logTime)
+		d.keep(m)
+		d.answer()
+		d.acknowledge(&m.turn)
+	case *reading:
+		d.prepare(m.logTime)
+		m.reply <- d.read(m)
+		d.answer()
+		d.acknowledge(&m.turn)
+	case *advancing:
+		d.prepare(m.logTime)
+		d.answer()
+		d.acknowledge(&m.turn)
+	case *saving:
+		d.prepare(m.logTime)
+		m.reply <- d.save()
+	case *actor.Stopped:
+		d.shard.host.actors.Done()
+	}
+}
+
+// run folds the records and counts the batch down: the last of its dashboards hands it back to the shard.
+func (d *dashboard) run(r *run) {
+	d.foldRun(r)
+	d.answer()
+	r.report = d.report()
+	b := r.batch
+	if b.left.Add(-1) == 0 {
+		d.shard.tell(&folded{b})
+	}
+}
+
+// prepare loads the dashboard and applies its deadlines up to the log time.
+func (d *dashboard) prepare(logTime int64) {
+	d.load()
+	if d.fold == nil {
+		return
+	}
+	defer d.catch("deadlines")
+	d.fold.Advance(logTime)
+}
+
+func (d *dashboard) acknowledge(t *turn) {
+	t.report = d.report()
+	d.shard.tell(t)
+}
+
+func (d *dashboard) report() report {
+	r := report{deadline: noDeadline}
+	if d.fold == nil {
+		return r
+	}
+	r.mended = d.mended
+	if at, ok := d.fold.Deadline(); ok {
+		r.deadline = at
+	}
+	r.program = d.fold.Program()
+	r.version, r.epoch, r.time = d.fold.Version(), d.fold.Epoch(), d.fold.Time()
+	return r
+}
+
+// keep remembers an ask until it can be answered, in the place of the subscription's last one.
+func (d *dashboard) keep(m *asking) {
+	d.asks = slices.DeleteFunc(d.asks, func(o *asking) bool { return o.sub == m.sub || !o.sub.waits(o.ask) })
+	d.asks = append(d.asks, m)
+}
+
+// answer answers the asks that there is news for. Those with the same question share the answer.
+func (d *dashboard) answer() {
+	if len(d.asks) == 0 || d.fold == nil {
+		return
+	}
+	var last *feed.Update
+	var question ask
+	d.asks = slices.DeleteFunc(d.asks, func(m *asking) bool {
+		if m.ask.epoch == d.fold.Epoch() && m.ask.version >= d.fold.Version() {
+			return false
+		}
+		if last == nil || question.epoch != m.ask.epoch || question.version != m.ask.version {
+			u := d.update(m.ask.epoch, m.ask.version)
+			last, question = &u, m.ask
+		}
+		m.sub.deliver(m.ask, last)
+		return true
+	})
+	if len(d.asks) == 0 {
+		d.asks = nil
+	}
+}
+
+// update is what changed since the version of the epoch; from 0 where that can't be told.
+func (d *dashboard) update(epoch messages.Epoch, version uint64) feed.Update {
+	known := epoch == d.fold.Epoch()
+	if !known {
+		version = 0
+	}
+	u, ok := d.fold.Since(version)
+	if !ok {
+		u, _ = d.fold.Since(0)
+	}
+	p := d.fold.Program()
+	return feed.Update{
+		Update:    u,
+		Key:       d.key,
+		Time:      d.fold.Time(),
+		Watermark: d.fold.Watermark(),
+		Schema:    d.fold.Schema(),
+		Metrics:   p.MetricsPanel(),
+		Reset:     known && !ok,
+	}
+}
+
+func (d *dashboard) read(m *reading) readingReply {
+	if d.lost {
+		return readingReply{err: errLost}
+	}
+	if d.fold == nil {
+		return m.empty()
+	}
+	q := m.query
+	r := feed.Reading{
+		Update:     d.update(q.Epoch, q.Since),
+		Position:   d.fold.Position(),
+		Counters:   d.fold.Counters(),
+		Definition: inForce(d.fold),
+	}
+	if q.Lists {
+		r.Late, r.Refused = d.fold.Late(), d.fold.Refused()
+	}
+	return readingReply{Reading: r}
+}
+
+// empty is the reading of a dashboard without record.
+func (m *reading) empty() readingReply {
+	if m.query.MustExist {
+		return readingReply{err: feed.ErrUnknown}
+	}
+	return readingReply{Reading: feed.Reading{Update: *emptyUpdate(m.key, m.fallback), Definition: inForceByDefault(m.fallback)}}
+}
+
+func inForce(d *fold.Dashboard) feed.DefinitionInForce {
+	p := d.Program()
+	revision, _, isDefault := d.InForce()
+	return feed.DefinitionInForce{Canonical: p.Canonical(), Hash: p.Hash(), Revision: revision, Default: isDefault}
+}
+
+func inForceByDefault(p *fold.Program) feed.DefinitionInForce {
+	return feed.DefinitionInForce{Canonical: p.Canonical(), Hash: p.Hash(), Default: true}
+}

@@ -1,0 +1,194 @@
+package actors
+
+import (
+	"container/heap"
+	"strings"
+
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// take dispatches a batch, or holds it while too many dashboards are awake. Those held wait for a checkpoint, after
+// which the idlest can be put to sleep; there are never more than the credit allows.
+func (s *shard) take(b *batch) {
+	if s.stopping {
+		s.giveBack(b)
+		return
+	}
+	s.held = append(s.held, b)
+	s.resume()
+}
+
+// resume dispatches the batches held as far as there is room for awake dashboards.
+func (s *shard) resume() {
+	for len(s.held) > 0 && !s.stopping {
+		if s.crowded() {
+			s.beginCheckpoint()
+			return
+		}
+		b := s.held[0]
+		s.held[0] = nil
+		s.held = s.held[1:]
+		s.dispatch(b)
+	}
+}
+
+// crowded reports whether the shard has to wait for dashboards to be put to sleep. Those held open never are: if
+// there are no others, waiting would not help.
+func (s *shard) crowded() bool {
+	most := s.host.config.MaxAwakePerShard
+	if s.awake < most {
+		return false
+	}
+	s.evict(s.awake - most + most/16 + 1)
+	return s.awake >= most && s.idle.count > 0
+}
+
+// dispatch hands the batch's records to their dashboards, one message each.
+func (s *shard) dispatch(b *batch) {
+	now := s.host.now()
+	s.recordAt = now
+	for i := range b.items {
+		it := &b.items[i]
+		s.tallies.records[it.Kind&3].Add(1)
+		at, err := s.state.Observe(it.Record)
+		it.at = at
+		if err != nil {
+			s.warn("record", "a record of the log is not what it should be", "position", it.Position, "key", it.Key, "error", err)
+		}
+		if it.Key.Dashboard == "" || it.Kind == messages.KindTick {
+			continue
+		}
+		e := s.entry(it.Key)
+		if e.report.version == 0 || it.Kind == messages.KindDefinition {
+			it.program = s.state.Default(it.Key.Tenant)
+		}
+		b.add(e, int32(i))
+	}
+	s.position = b.items[len(b.items)-1].Position
+	b.left.Store(int32(len(b.runs)))
+	if len(b.runs) == 0 {
+		s.complete(b)
+	} else {
+		for i := range b.runs {
+			s.dispatchRun(&b.runs[i])
+		}
+	}
+	s.arrive()
+}
+
+func (s *shard) dispatchRun(r *run) {
+	e := r.entry
+	e.run = nil
+	r.logTime = s.state.LogTime()
+	s.mark(e)
+	s.touch(e)
+	woken := s.wake(e)
+	s.send(e, r)
+	if woken {
+		s.askAgain(e)
+	}
+}
+
+// mark has the dashboard written with the next checkpoint.
+func (s *shard) mark(e *entry) {
+	if !e.dirty {
+		e.dirty = true
+		s.dirty = append(s.dirty, e)
+	}
+}
+
+// arrive does what waits for the shard's position or log time.
+func (s *shard) arrive() {
+	if s.phase.Load() == phaseLoading && !s.target.After(s.position) {
+		s.becomeLive()
+	}
+	s.readWaiters()
+	s.advanceDue()
+}
+
+// becomeLive opens the shard to viewers. What they asked in the meantime is asked now: the dashboards answer when
+// they have folded what lies before it in their mailboxes.
+func (s *shard) becomeLive() {
+	s.phase.Store(phaseLive)
+	for _, e := range s.entries {
+		s.askAgain(e)
+	}
+}
+
+// advanceDue applies the deadlines that have come of dashboards held open. The others' are applied when they are
+// read, saved or get a record, which makes no difference to them.
+func (s *shard) advanceDue() {
+	for len(s.deadlines) > 0 && s.deadlines[0].report.deadline <= s.state.LogTime() {
+		e := heap.Pop(&s.deadlines).(*entry)
+		s.send(e, &advancing{turn{entry: e, logTime: s.state.LogTime()}})
+	}
+}
+
+// complete takes the batch back from its dashboards and gives it to the reader.
+func (s *shard) complete(b *batch) {
+	for i := range b.runs {
+		r := &b.runs[i]
+		r.entry.busy.take(r)
+		if r.entry.busy.full() {
+			s.tallies.rest.join(&r.entry.busy)
+		}
+		s.learn(&r.turn)
+	}
+	s.logTime.Store(s.state.LogTime())
+	s.giveBack(b)
+	s.advanceDue()
+	s.resume()
+}
+
+func (s *shard) giveBack(b *batch) {
+	s.inflight.Add(-1)
+	s.credit <- b.reuse(4 * s.host.config.BatchBytes)
+}
+
+// acknowledge takes back a message that was not a run.
+func (s *shard) acknowledge(t *turn) {
+	e := t.entry
+	if t.report.deadline <= t.logTime {
+		s.warn("deadline", "a deadline that has come stays", "dashboard", e.key.Label(), "deadline", t.report.deadline, "log_time", t.logTime)
+		t.report.deadline = noDeadline
+	}
+	s.learn(t)
+	if e.report.version == 0 {
+		for _, sub := range e.subs {
+			s.tellEmpty(sub)
+		}
+		if e.inflight == 0 && e.pid != nil && !e.dirty && !e.saving {
+			s.retire(e)
+		}
+	}
+	s.advanceDue()
+	s.resume()
+}
+
+// learn takes a report. A run's may come after that of a later message, since a batch comes back as a whole.
+func (s *shard) learn(t *turn) {
+	e := t.entry
+	e.inflight--
+	if t.report.version >= e.report.version {
+		e.report = t.report
+	}
+	if t.report.mended && !e.saving {
+		s.mark(e)
+	}
+	s.deadlines.place(e)
+}
+
+// entry finds the dashboard's entry or makes one. The key may alias a batch.
+func (s *shard) entry(k messages.Key) *entry {
+	e := s.entries[k]
+	if e == nil {
+		k = messages.Key{Tenant: strings.Clone(k.Tenant), Dashboard: strings.Clone(k.Dashboard)}
+		if k.Tenant == messages.DefaultTenant {
+			k.Tenant = messages.DefaultTenant
+		}
+		e = &entry{key: k}
+		e.report.deadline = noDeadline
+		s.entries[k] = e
+	}
+	return e
+}

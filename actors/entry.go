@@ -1,0 +1,127 @@
+package actors
+
+import (
+	"container/heap"
+	"math"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/dashfeed/dashfeed/fold"
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// noDeadline is the deadline of a dashboard that waits for nothing.
+const noDeadline = math.MaxInt64
+
+// entry is what a shard knows of a dashboard that is awake or held open. Only the shard's actor touches it, but for
+// key and pid, which do not change while a message is on its way.
+type entry struct {
+	key  messages.Key
+	pid  *actor.PID // nil: held open, but it has no record yet
+	subs []*subscription
+
+	report   report
+	run      *run          // of the batch being dispatched
+	touched  time.Duration // since the host's start
+	older    *entry        // neighbours in the order of idleness
+	newer    *entry
+	inflight int32 // messages to the actor that did not come back yet
+	heapAt   int32 // place in the heap of deadlines + 1; 0: not in it
+	dirty    bool  // has records that no checkpoint has
+	saving   bool  // is being written
+	unborn   bool  // has no record yet, and therefore no actor
+	busy     busy
+}
+
+// report is what a dashboard says of itself after each message.
+type report struct {
+	program  *fold.Program
+	version  uint64 // 0: it has no record yet
+	time     int64
+	deadline int64
+	epoch    messages.Epoch
+	mended   bool // what the store has of it is corrupt
+}
+
+// turn is the part of each message to a dashboard that comes back to the shard, filled, as the acknowledgement.
+type turn struct {
+	entry   *entry
+	logTime int64 // the shard's when the message was sent: deadlines up to it are applied first
+	report  report
+}
+
+// idle is a list of entries without viewers, the one idle longest first.
+type idle struct {
+	oldest, newest *entry
+	count          int
+}
+
+func (l *idle) push(e *entry) {
+	e.older, e.newer = l.newest, nil
+	if l.newest != nil {
+		l.newest.newer = e
+	} else {
+		l.oldest = e
+	}
+	l.newest = e
+	l.count++
+}
+
+func (l *idle) remove(e *entry) {
+	if e.older == nil && e.newer == nil && l.oldest != e {
+		return
+	}
+	if e.older != nil {
+		e.older.newer = e.newer
+	} else {
+		l.oldest = e.newer
+	}
+	if e.newer != nil {
+		e.newer.older = e.older
+	} else {
+		l.newest = e.older
+	}
+	e.older, e.newer = nil, nil
+	l.count--
+}
+
+// deadlines is a heap of the entries that someone holds open and that wait for a log time, the next one first.
+type deadlines []*entry
+
+func (d deadlines) Len() int           { return len(d) }
+func (d deadlines) Less(i, j int) bool { return d[i].report.deadline < d[j].report.deadline }
+func (d deadlines) Swap(i, j int) {
+	d[i], d[j] = d[j], d[i]
+	d[i].heapAt, d[j].heapAt = int32(i)+1, int32(j)+1
+}
+
+// Push is heap.Interface's.
+func (d *deadlines) Push(x any) {
+	e := x.(*entry)
+	*d = append(*d, e)
+	e.heapAt = int32(len(*d))
+}
+
+// Pop is heap.Interface's.
+func (d *deadlines) Pop() any {
+	old := *d
+	e := old[len(old)-1]
+	old[len(old)-1] = nil
+	*d = old[:len(old)-1]
+	e.heapAt = 0
+	return e
+}
+
+// place puts the entry where its deadline says: in, elsewhere or out.
+func (d *deadlines) place(e *entry) {
+	wanted := len(e.subs) > 0 && e.pid != nil && e.report.version > 0 && e.report.deadline != noDeadline
+	switch {
+	case wanted && e.heapAt == 0:
+		heap.Push(d, e)
+	case wanted:
+		heap.Fix(d, int(e.heapAt-1))
+	case e.heapAt != 0:
+		heap.Remove(d, int(e.heapAt-1))
+	}
+}

@@ -1,0 +1,139 @@
+package actors
+
+import (
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
+	"github.com/dashfeed/dashfeed/fold"
+	"github.com/dashfeed/dashfeed/fold/definition"
+	"github.com/dashfeed/dashfeed/messages"
+	"github.com/dashfeed/dashfeed/messages/event"
+)
+
+// decoding is what decoding an event needs; a dashboard borrows one for a run.
+type decoding struct {
+	decoder event.Decoder
+	event   event.Event
+}
+
+var decodings = sync.Pool{New: func() any { return new(decoding) }}
+
+// foldRun folds the records of a run that the dashboard has not folded yet.
+func (d *dashboard) foldRun(r *run) {
+	start := time.Now()
+	d.load()
+	dec := decodings.Get().(*decoding)
+	items := r.batch.items
+	for i := r.head; i >= 0 && !d.lost; {
+		at := i
+		next, caught := d.foldFrom(r, dec, &at)
+		if caught != nil {
+			r.panics++
+			r.folded++
+			d.setAside(&items[at], caught)
+			next = items[at].next
+		}
+		i = next
+	}
+	decodings.Put(dec)
+	r.nanos = int64(time.Since(start))
+}
+
+// foldFrom folds the run's records from *i on, to the end or to one that panics, at which *i stays.
+func (d *dashboard) foldFrom(r *run, dec *decoding, i *int32) (next int32, caught any) {
+	defer func() {
+		if caught = recover(); caught != nil {
+			d.shard.logger().Error("a record makes the fold panic", "dashboard", d.key.Label(),
+				"position", r.batch.items[*i].Position, "panic", fmt.Sprint(caught), "stack", string(debug.Stack()))
+		}
+	}()
+	for *i >= 0 {
+		it := &r.batch.items[*i]
+		if d.fold == nil {
+			d.fold = fold.New(d.key, d.shard.host.config.Region, it.program)
+		}
+		if it.Position.After(d.fold.Position()) {
+			d.apply(dec, &it.Record, it.at, it.program)
+			r.folded++
+		}
+		*i = it.next
+	}
+	return -1, nil
+}
+
+// apply folds one record. fallback is the tenant's default at it, for a definition record that takes the own one away.
+func (d *dashboard) apply(dec *decoding, r *messages.Record, at fold.At, fallback *fold.Program) {
+	switch r.Kind {
+	case messages.KindEvent:
+		if err := dec.decoder.Decode(r.Payload, &dec.event); err != nil {
+			d.fold.Malformed(at, reason(err))
+			return
+		}
+		d.fold.Event(at, &dec.event)
+	case messages.KindDefinition:
+		def, err := definition.ParseRecord(r.Payload)
+		if err != nil {
+			d.fold.Malformed(at, "definition")
+			return
+		}
+		p := fallback
+		if def.Definition != nil {
+			if p, err = d.shard.host.programs.compile(def.Definition); err != nil {
+				d.fold.Malformed(at, "definition")
+				return
+			}
+		}
+		d.fold.Define(at, def, p)
+	default:
+		d.fold.Malformed(at, "kind")
+	}
+}
+
+func reason(err error) string {
+	var refusal *event.Refusal
+	if errors.As(err, &refusal) {
+		return refusal.Reason
+	}
+	return "malformed"
+}
+
+// setAside brings the dashboard back to where it was before the record, and tells it to pass over that.
+func (d *dashboard) setAside(it *item, caught any) {
+	d.shard.tallies.panics.Add(1)
+	d.poison = append(d.poison, it.Position)
+	if err := d.rebuild(it.Position); err != nil {
+		d.lose(err)
+	}
+}
+
+// catch is for panics that no record is to blame for.
+func (d *dashboard) catch(what string) {
+	if caught := recover(); caught != nil {
+		d.shard.tallies.panics.Add(1)
+		d.lose(fmt.Errorf("%s: panic: %v\n%s", what, caught, debug.Stack()))
+	}
+}
+
+// lose gives the dashboard up until the process starts anew: what the store has of it stays.
+func (d *dashboard) lose(err error) {
+	d.fold, d.lost = nil, true
+	d.shard.logger().Error("the dashboard is lost until the next start", "dashboard", d.key.Label(), "error", err)
+}
+
+// save is the dashboard's part of a checkpoint.
+func (d *dashboard) save() savingReply {
+	if d.fold == nil {
+		return savingReply{key: d.key, lost: true}
+	}
+	d.poison, d.mended = nil, false
+	return savingReply{key: d.key, entry: checkpoint.Entry{
+		Key:      d.key,
+		Position: d.fold.Position(),
+		Summary:  appendSummary(nil, summarise(d.key, d.report())),
+		State:    d.fold.Append(nil),
+	}}
+}

@@ -1,0 +1,84 @@
+package actors
+
+import (
+	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
+	"github.com/dashfeed/dashfeed/feed"
+	"github.com/dashfeed/dashfeed/fold"
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// To a dashboard: *run, *asking, *reading, *advancing, each acknowledged to the shard (a run by its batch, the others
+// by their *turn); and *saving from the shard's saver. To a shard: *batch from its reader, *folded and *turn from its
+// dashboards, *subscribing, *asking, *closing, *reading, *gaveUp, *listing, *defaulting from the feed, *scrape from a
+// collector, *beat from the host, *saved and *ticked from its own goroutines, *stopping from the host.
+type (
+	// folded says that the last run of the batch is done.
+	folded struct{ batch *batch }
+
+	// advancing applies deadlines of a dashboard that somebody holds open.
+	advancing struct{ turn }
+
+	// asking is a subscription's ask.
+	asking struct {
+		turn
+		sub *subscription
+		ask ask
+	}
+
+	subscribing struct{ sub *subscription }
+	closing     struct{ sub *subscription }
+
+	// reading is one Read under way. The dashboard answers on reply, which has room for it.
+	reading struct {
+		turn
+		key      messages.Key
+		query    feed.Query
+		fallback *fold.Program // the tenant's default, for a dashboard without record
+		reply    chan readingReply
+	}
+	readingReply struct {
+		feed.Reading
+		err error
+	}
+	// gaveUp says that nobody waits for the reading any more.
+	gaveUp struct{ reading *reading }
+
+	// listing asks for the awake dashboards of a tenant.
+	listing struct {
+		tenant, prefix, after string
+		limit                 int
+		reply                 chan []feed.Summary
+	}
+
+	// defaulting asks for the definition in force for a tenant's dashboards without one.
+	defaulting struct {
+		tenant string
+		reply  chan feed.DefinitionInForce
+	}
+
+	// saving asks a dashboard for its state, for a checkpoint.
+	saving struct {
+		logTime int64
+		reply   chan<- savingReply
+	}
+	savingReply struct {
+		key   messages.Key
+		entry checkpoint.Entry
+		lost  bool // it could not be brought back: what the store has of it stays
+	}
+
+	// saved says how the checkpoint under way ended.
+	saved struct {
+		job *savingJob
+		err error
+	}
+
+	// ticked says that the append of a tick has ended.
+	ticked struct{ err error }
+
+	// beat comes from the host a few times a second, for all that is due by the clock.
+	beat struct{}
+
+	// stopping ends the shard: what is in flight is folded, a last checkpoint taken, every actor stopped.
+	stopping struct{}
+)

@@ -1,0 +1,258 @@
+package actors
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// maxNamed is how many dashboards have metrics of their own; the rest is restLabel.
+const (
+	maxNamed  = 100
+	restLabel = "_other"
+)
+
+// scrape asks a shard what its dashboards did since the last one.
+type scrape struct {
+	named map[string]bool // who has metrics of their own; nobody changes it
+	reply chan scraped
+}
+
+type scraped struct {
+	shard    *shard
+	position messages.Position
+	awake    int
+	dash     []scrapedDashboard // all who are named, and the busiest of the others
+	rest     busyTotal
+}
+
+type scrapedDashboard struct {
+	label string
+	busyTotal
+}
+
+// scraped hands over the counts of the shard's dashboards.
+func (s *shard) scraped(m *scrape) scraped {
+	r := scraped{shard: s, position: s.position, awake: s.awake}
+	r.rest.add(s.tallies.rest)
+	s.tallies.rest = busyTotal{}
+	var others []*entry
+	for k, e := range s.entries {
+		if e.busy.records() == 0 {
+			continue
+		}
+		if label := k.Label(); m.named[label] {
+			one := scrapedDashboard{label: label}
+			one.join(&e.busy)
+			r.dash = append(r.dash, one)
+			continue
+		}
+		others = append(others, e)
+	}
+	slices.SortFunc(others, func(a, b *entry) int {
+		return cmp.Or(cmp.Compare(b.busy.records(), a.busy.records()), a.key.Compare(b.key))
+	})
+	for i, e := range others {
+		if i >= maxNamed {
+			r.rest.join(&e.busy)
+			continue
+		}
+		one := scrapedDashboard{label: e.key.Label()}
+		one.join(&e.busy)
+		r.dash = append(r.dash, one)
+	}
+	return r
+}
+
+// collector is a prometheus.Collector over all shards. Labels are bounded: the busiest maxNamed dashboards have
+// theirs, and keep it until one that is twice as busy takes the place. No sum ever falls: a name that goes leaves its
+// counts to the rest.
+type collector struct {
+	host                                            *Host
+	processed, seconds                              *prometheus.Desc
+	position, lag, awake, subscriptions             *prometheus.Desc
+	checkpoints, panics, records, corrupt, truncate *prometheus.Desc
+
+	mu    sync.Mutex
+	named map[string]*series
+	rest  busyTotal
+	last  []scraped // by shard
+}
+
+// series is one named dashboard's.
+type series struct {
+	busyTotal
+	score uint64 // records lately: halved at each scrape
+}
+
+func newCollector(h *Host) *collector {
+	desc := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc(name, help, labels, nil)
+	}
+	return &collector{
+		host:          h,
+		named:         map[string]*series{},
+		processed:     desc("dashboard_messages_processed_total", "Records folded, by dashboard: the busiest by name, the rest as _other.", "dashboard_id"),
+		seconds:       desc("dashboard_processing_seconds", "How long folding a record took, by dashboard.", "dashboard_id"),
+		position:      desc("dashfeed_shard_position", "Position of the last record dispatched.", "shard"),
+		lag:           desc("dashfeed_shard_lag_seconds", "How far the fold is behind the log.", "shard"),
+		awake:         desc("dashfeed_dashboards", "Dashboards in memory.", "state"),
+		subscriptions: desc("dashfeed_subscriptions", "Subscriptions of viewers to dashboards."),
+		checkpoints:   desc("dashfeed_checkpoints_total", "Checkpoints of shards.", "result"),
+		panics:        desc("dashfeed_fold_panics_total", "Panics of a fold; the record was set aside."),
+		records:       desc("dashfeed_records_total", "Records read from the log.", "kind"),
+		corrupt:       desc("dashfeed_checkpoints_corrupt_total", "Checkpoints, or entries in them, that were not whole when loaded."),
+		truncate:      desc("dashfeed_histories_truncated_total", "Histories folded from a log that does not go back to their beginning."),
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (c *collector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{c.processed, c.seconds, c.position, c.lag, c.awake, c.subscriptions, c.checkpoints, c.panics, c.records, c.corrupt, c.truncate} {
+		ch <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c *collector) Collect(ch chan<- prometheus.Metric) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ask()
+	c.sendDashboards(ch)
+	c.sendShards(ch)
+}
+
+// ask takes what the shards have counted and gives it to its names.
+func (c *collector) ask() {
+	named := make(map[string]bool, len(c.named))
+	for label, s := range c.named {
+		named[label] = true
+		s.score /= 2
+	}
+	var strangers []scrapedDashboard
+	c.last = c.last[:0]
+	for _, s := range c.host.shards {
+		m := &scrape{named: named, reply: make(chan scraped, 1)}
+		s.tell(m)
+		r, ok := c.wait(m.reply)
+		if !ok {
+			continue
+		}
+		c.last = append(c.last, r)
+		c.rest.add(r.rest)
+		for _, d := range r.dash {
+			if own := c.named[d.label]; own != nil {
+				own.add(d.busyTotal)
+				own.score += d.records()
+				continue
+			}
+			strangers = append(strangers, d)
+		}
+	}
+	slices.SortFunc(strangers, func(a, b scrapedDashboard) int {
+		return cmp.Or(cmp.Compare(b.records(), a.records()), cmp.Compare(a.label, b.label))
+	})
+	for _, d := range strangers {
+		c.admit(d)
+	}
+}
+
+// wait gives up on a shard that is stopped or stuck: what it counted comes with a later scrape.
+func (c *collector) wait(reply <-chan scraped) (scraped, bool) {
+	t := time.NewTimer(2 * time.Second)
+	defer t.Stop()
+	select {
+	case r := <-reply:
+		return r, true
+	case <-c.host.done:
+	case <-t.C:
+	}
+	return scraped{}, false
+}
+
+// admit gives a dashboard a name of its own if there is room for it or one half as busy.
+func (c *collector) admit(d scrapedDashboard) {
+	if len(c.named) >= maxNamed {
+		idlest := ""
+		for label, s := range c.named {
+			if i := c.named[idlest]; i == nil || s.score < i.score || s.score == i.score && label < idlest {
+				idlest = label
+			}
+		}
+		if d.records() <= 2*c.named[idlest].score {
+			c.rest.add(d.busyTotal)
+			return
+		}
+		c.rest.add(c.named[idlest].busyTotal)
+		delete(c.named, idlest)
+	}
+	c.named[d.label] = &series{d.busyTotal, d.records()}
+}
+
+func (c *collector) sendDashboards(ch chan<- prometheus.Metric) {
+	for label, s := range c.named {
+		c.sendDashboard(ch, label, &s.busyTotal)
+	}
+	if c.rest.records() > 0 {
+		c.sendDashboard(ch, restLabel, &c.rest)
+	}
+}
+
+func (c *collector) sendDashboard(ch chan<- prometheus.Metric, label string, t *busyTotal) {
+	buckets := make(map[float64]uint64, len(busyBounds))
+	var sum uint64
+	for i, bound := range busyBounds {
+		sum += t.counts[i]
+		buckets[float64(bound)/1e9] = sum
+	}
+	n := t.records()
+	ch <- prometheus.MustNewConstMetric(c.processed, prometheus.CounterValue, float64(n), label)
+	ch <- prometheus.MustNewConstHistogram(c.seconds, n, float64(t.nanos)/1e9, buckets, label)
+}
+
+func (c *collector) sendShards(ch chan<- prometheus.Metric) {
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	counter := func(d *prometheus.Desc, v uint64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), labels...)
+	}
+	awake := 0
+	for _, r := range c.last {
+		n := strconv.Itoa(r.shard.number)
+		gauge(c.position, float64(r.position.Lo), n)
+		gauge(c.lag, float64(r.shard.lag())/1e3, n)
+		awake += r.awake
+	}
+	var written, failed, panics, corrupt, truncated uint64
+	var kinds [4]uint64
+	subscriptions := 0
+	for _, s := range c.host.shards {
+		t := &s.tallies
+		written += t.checkpoints.Load()
+		failed += t.failedCheckpoints.Load()
+		panics += t.panics.Load()
+		corrupt += t.corrupt.Load()
+		truncated += t.truncated.Load()
+		subscriptions += int(s.subscriptions.Load())
+		for k := range kinds {
+			kinds[k] += t.records[k].Load()
+		}
+	}
+	gauge(c.awake, float64(awake), "awake")
+	gauge(c.subscriptions, float64(subscriptions))
+	counter(c.checkpoints, written, "written")
+	counter(c.checkpoints, failed, "failed")
+	counter(c.panics, panics)
+	counter(c.corrupt, corrupt)
+	counter(c.truncate, truncated)
+	for _, k := range []messages.Kind{messages.KindEvent, messages.KindDefinition, messages.KindTick} {
+		counter(c.records, kinds[k], k.String())
+	}
+}

@@ -1,0 +1,86 @@
+package actors
+
+import (
+	"testing"
+	"time"
+
+	"github.com/dashfeed/dashfeed/fold"
+)
+
+const boomPanels = "panels: [{id: p, window: {count: 100}, aggregates: [count, boom]}]"
+
+func TestPanickingRecordIsSetAside(t *testing.T) {
+	for name, c := range map[string]struct {
+		values  []float64
+		every   time.Duration // checkpoints
+		restart bool          // after half of the values
+	}{
+		"one":                        {[]float64{1, poison, 2}, time.Hour, false},
+		"first":                      {[]float64{poison, 1}, time.Hour, false},
+		"several in a row":           {[]float64{1, poison, poison, poison, 2, poison}, time.Hour, false},
+		"only":                       {[]float64{poison, poison}, time.Hour, false},
+		"with checkpoints":           {[]float64{1, poison, 2, poison, 3, 4}, time.Millisecond, false},
+		"with a restart in between":  {[]float64{1, poison, 2, 3, poison, 4}, time.Hour, true},
+		"replayed after the restart": {[]float64{1, poison, poison, 2, 3, 4}, time.Hour, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := newNode(t, func(conf *Config) { conf.CheckpointEvery = c.every })
+			n.append(n.define("d", 1, boomPanels), event1("other", "m", 1))
+			before := n.read("d").Epoch
+			bad := 0
+			for i, v := range c.values {
+				n.append(event1("d", "m", v), event1("other", "m", float64(i)))
+				if v == poison {
+					bad++
+				}
+				if c.every < time.Second || i == 1 {
+					n.read("d") // batches of one
+				}
+				if c.restart && i == len(c.values)/2 {
+					n.restart()
+				}
+			}
+			r := n.read("d")
+			good := len(c.values) - bad
+			if r.Counters.SetAside != uint64(bad) || r.Counters.Accepted != uint64(good) {
+				t.Errorf("%d set aside and %d accepted, want %d and %d", r.Counters.SetAside, r.Counters.Accepted, bad, good)
+			}
+			if r.Epoch == before {
+				t.Error("the epoch is the same")
+			}
+			listed := 0
+			for _, l := range r.Refused {
+				if l.Reason == "panic" && l.Metric == "m" {
+					listed++
+				}
+			}
+			if listed != bad {
+				t.Errorf("%d of %d are listed: %v", listed, bad, r.Refused)
+			}
+			n.compare()
+		})
+	}
+}
+
+func TestPanicsAreCounted(t *testing.T) {
+	n := newNode(t, nil)
+	n.append(n.define("d", 1, boomPanels), event1("d", "m", poison))
+	n.read("d")
+	if got := n.metric("dashfeed_fold_panics_total", ""); got != 1 {
+		t.Errorf("%v panics counted", got)
+	}
+}
+
+// A dashboard whose fold can't even apply its deadlines is given up, and the shard goes on.
+func TestNilAggregateTableRefusesDefinition(t *testing.T) {
+	n := newNode(t, nil)
+	entry := n.define("d", 1, boomPanels)
+	n.stop(t.Context())
+	n.change = func(c *Config) { c.Table = fold.Builtin() } // knows no boom
+	n.start()
+	n.append(entry, event1("d", "m", 1))
+	r := n.read("d")
+	if r.To != 2 || !r.Definition.Default {
+		t.Errorf("at version %d, default %v", r.To, r.Definition.Default)
+	}
+}

@@ -1,0 +1,108 @@
+package actors
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/dashfeed/dashfeed/eventlog"
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// reader feeds a shard with its partition. Its goroutine is the shard's and ends with the context it was started with,
+// or when the log has lost records that were not folded.
+type reader struct {
+	shard    *shard
+	position messages.Position // of the last record sent to the shard
+	payload  int               // running average of a record's payload, bytes
+}
+
+// run reads until ctx ends. Errors other than lost records are tried again, with backoff.
+func (r *reader) run(ctx context.Context) {
+	const least, most = 50 * time.Millisecond, 5 * time.Second
+	wait := least
+	for {
+		progress, err := r.read(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if errors.Is(err, eventlog.ErrTrimmed) || errors.Is(err, eventlog.ErrAhead) || errors.Is(err, eventlog.ErrCorrupt) {
+			r.shard.fail(err)
+			return
+		}
+		if progress {
+			wait = least
+		}
+		r.shard.warn("read", "reading the log stopped, trying again", "error", err, "after", wait)
+		if !pause(ctx, wait) {
+			return
+		}
+		wait = min(2*wait, most)
+	}
+}
+
+// read opens a log reader behind the position and passes on what it gives until it errs.
+func (r *reader) read(ctx context.Context) (progress bool, err error) {
+	s := r.shard
+	log, err := s.host.config.Log.Read(s.number, r.position)
+	if err != nil {
+		return false, err
+	}
+	defer log.Close()
+	for {
+		var b *batch
+		select {
+		case b = <-s.credit:
+		case <-ctx.Done():
+			return progress, ctx.Err()
+		}
+		s.waiting.Store(true)
+		records, err := log.Next(ctx, r.limit())
+		s.waiting.Store(false)
+		if err == nil && len(records) > 0 {
+			b.fill(records)
+			r.learn(b)
+		}
+		if err != nil || len(records) == 0 {
+			s.credit <- b
+			if err != nil {
+				return progress, err
+			}
+			continue
+		}
+		if r.position.IsZero() && !isFirst(b.items[0].Position) {
+			s.tallies.truncated.Add(1)
+			s.logger().Error("there is no checkpoint and the log does not go back to its beginning: the shard is folded from the oldest record kept", "oldest", b.items[0].Position)
+		}
+		progress = true
+		r.position = b.items[len(b.items)-1].Position
+		s.inflight.Add(1)
+		s.tell(b)
+	}
+}
+
+// limit is how many records to ask for: as many as the batch's bytes allow for, by the records seen so far.
+func (r *reader) limit() int {
+	c := &r.shard.host.config
+	if r.payload == 0 {
+		return c.BatchRecords
+	}
+	return max(1, min(c.BatchRecords, c.BatchBytes/r.payload))
+}
+
+func (r *reader) learn(b *batch) {
+	mean := len(b.arena) / len(b.items)
+	r.payload = max(mean, (3*r.payload+mean)/4)
+}
+
+// pause waits, or reports that ctx has ended.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,212 @@
+package actors
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/dashfeed/dashfeed/eventlog"
+	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
+	"github.com/dashfeed/dashfeed/fold"
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// load brings the dashboard up from the checkpoint, once. It blocks this actor and nobody else: records for it wait in
+// its mailbox, within the shard's credit. While it slept it had no record after the checkpoint's marker, so where its
+// entry goes as far as that nothing is left to replay.
+func (d *dashboard) load() {
+	if d.loaded {
+		return
+	}
+	d.loaded = true
+	s := d.shard
+	base := s.base.Load()
+	from, err := d.stored(base)
+	switch {
+	case errors.Is(err, checkpoint.ErrCorrupt):
+		s.tallies.corrupt.Add(1)
+		s.logger().Error("the dashboard's checkpoint is corrupt, its history is folded anew from the log", "dashboard", d.key.Label(), "error", err)
+		d.mended = true
+		err = d.rebuild(base.Position)
+	case err == nil && d.fold != nil && base.Position.After(from):
+		s.tallies.corrupt.Add(1)
+		d.mended = true
+		err = d.rebuild(base.Position)
+	}
+	if err != nil {
+		d.lose(err)
+	}
+}
+
+// stored decodes what the newest checkpoint has of the dashboard into d.fold: nil where it has nothing. All the
+// dashboard's records up to from are in it. ErrCorrupt where no slot is whole; other errors, which are tried again until
+// the host is stopped for good, mean that the store can't be read.
+func (d *dashboard) stored(base *checkpoint.Marker) (from messages.Position, err error) {
+	s := d.shard
+	d.fold = nil
+	if base == nil {
+		return from, nil
+	}
+	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
+		e, err := s.host.config.Checkpoints.Get(s.number, d.key)
+		switch {
+		case errors.Is(err, checkpoint.ErrCorrupt):
+			return from, err
+		case errors.Is(err, checkpoint.ErrNone):
+			return base.Position, nil
+		case err == nil:
+			if d.fold, err = fold.Decode(e.State, s.host.programs.compileCanonical); err != nil {
+				return from, fmt.Errorf("%w: decode state of %s: %w", checkpoint.ErrCorrupt, d.key, err)
+			}
+			if e.FellBack && base.Position.After(e.Through) {
+				return e.Through, nil
+			}
+			return base.Position, nil
+		}
+		s.warn("load", "a dashboard can't be loaded, trying again", "dashboard", d.key.Label(), "error", err)
+		if !pause(s.host.life, wait) {
+			return from, err
+		}
+	}
+}
+
+// rebuild makes the dashboard as it is at a position: from the checkpoint and the log's records after it; where the
+// checkpoint has it corrupt, from the oldest record kept. Records in d.poison, and what else panics, are set aside.
+func (d *dashboard) rebuild(upTo messages.Position) error {
+	for {
+		poisoned := len(d.poison)
+		err := d.replay(upTo)
+		if len(d.poison) == poisoned {
+			return err
+		}
+	}
+}
+
+// replay is one attempt; a record that panics joins d.poison, for the next.
+func (d *dashboard) replay(upTo messages.Position) error {
+	s := d.shard
+	base := s.base.Load()
+	from, err := d.stored(base)
+	if err != nil && !errors.Is(err, checkpoint.ErrCorrupt) {
+		return err
+	}
+	h, err := s.history(base, from)
+	if err != nil {
+		return err
+	}
+	log, err := s.host.config.Log.Read(s.number, from)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	for first := true; ; first = false {
+		records, err := d.next(log)
+		if err != nil {
+			return err
+		}
+		if len(records) == 0 {
+			s.tallies.truncated.Add(1)
+			s.logger().Error("the log has nothing left of a dashboard's history", "dashboard", d.key.Label(), "after", from)
+			return nil
+		}
+		if first && from.IsZero() && !isFirst(records[0].Position) {
+			s.tallies.truncated.Add(1)
+			s.logger().Error("the log does not go back to a dashboard's beginning: it is folded from the oldest record kept",
+				"dashboard", d.key.Label(), "oldest", records[0].Position)
+		}
+		for i := range records {
+			r := &records[i]
+			if r.Position.After(upTo) {
+				return nil
+			}
+			at := h.observe(*r)
+			if r.Key == d.key && r.Kind != messages.KindTick && !d.replayed(r, at, h) {
+				return nil
+			}
+			if r.Position == upTo {
+				return nil
+			}
+		}
+	}
+}
+
+// history is the shard's state while a dashboard's records are replayed.
+type history struct {
+	time     *fold.ShardState // knows the log time at each record
+	defaults *fold.ShardState // knows the tenants' defaults
+}
+
+// history begins at the newest checkpoint's marker, whose state is known, at the oldest record, where all is known anew, or
+// between two checkpoints: then append times, which a log never lets fall, tell the log time, and the defaults are the marker's.
+func (s *shard) history(base *checkpoint.Marker, from messages.Position) (*history, error) {
+	fresh := fold.NewShardState(s.host.config.Table)
+	if from.IsZero() || base == nil {
+		return &history{fresh, fresh}, nil
+	}
+	state, err := fold.DecodeShardState(base.State, s.host.config.Table)
+	if err != nil {
+		return nil, fmt.Errorf("decode the shard's state: %w", err)
+	}
+	if from == base.Position {
+		return &history{state, state}, nil
+	}
+	return &history{fresh, state}, nil
+}
+
+func (h *history) observe(r messages.Record) fold.At {
+	at, _ := h.time.Observe(r) // errors were logged when the shard saw it first
+	if h.time != h.defaults {
+		_, _ = h.defaults.Observe(r)
+	}
+	return at
+}
+
+// next waits a bounded time: what a replay wants is in the log or was dropped from it, and does not come later.
+func (d *dashboard) next(log eventlog.Reader) ([]messages.Record, error) {
+	const patience = 2 * time.Second
+	ctx, cancel := context.WithTimeout(d.shard.host.life, patience)
+	defer cancel()
+	records, err := log.Next(ctx, 512)
+	if err != nil && ctx.Err() != nil && d.shard.host.life.Err() == nil {
+		return nil, nil
+	}
+	return records, err
+}
+
+// replayed folds a record of the dashboard's own, or reports that it panics.
+func (d *dashboard) replayed(r *messages.Record, at fold.At, h *history) (ok bool) {
+	defer func() {
+		if caught := recover(); caught != nil {
+			d.poison = append(d.poison, r.Position)
+			d.shard.logger().Error("a record makes the fold panic in a replay", "dashboard", d.key.Label(),
+				"position", r.Position, "panic", fmt.Sprint(caught), "stack", string(debug.Stack()))
+		}
+	}()
+	fallback := h.defaults.Default(d.key.Tenant)
+	if d.fold == nil {
+		d.fold = fold.New(d.key, d.shard.host.config.Region, fallback)
+	}
+	if !r.Position.After(d.fold.Position()) {
+		return true
+	}
+	dec := decodings.Get().(*decoding)
+	defer decodings.Put(dec)
+	if slices.Contains(d.poison, r.Position) {
+		metric := ""
+		if r.Kind == messages.KindEvent && dec.decoder.Decode(r.Payload, &dec.event) == nil {
+			metric = strings.Clone(dec.event.Metric)
+		}
+		d.fold.SetAside(at, metric)
+		return true
+	}
+	d.apply(dec, r, at, fallback)
+	return true
+}
+
+// isFirst reports whether the position is that of the first record a partition ever had. Positions are opaque, so
+// this can be told of the embedded log alone, which counts from 1; of another it is always said that there may be a loss.
+func isFirst(p messages.Position) bool { return p.Hi == 0 && p.Lo <= 1 }

@@ -1,0 +1,164 @@
+package actors
+
+import (
+	"errors"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
+	"github.com/dashfeed/dashfeed/fold"
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// shard is the actor of one partition: it owns the table of its awake dashboards and is the only one that wakes them and
+// puts them to sleep. It never blocks: reading, writing and appending are done by goroutines (a reader; at most one
+// saver and one tick at a time) that send it what they have.
+type shard struct {
+	host   *Host
+	number int
+	pid    *actor.PID
+	props  *actor.Props // of its dashboards
+	born   messages.Key // whom props makes next
+	credit chan *batch  // batches that nobody uses
+
+	// Read by others.
+	phase         atomic.Int32
+	failure       atomic.Pointer[error] // why it stands still
+	waiting       atomic.Bool           // the reader has all there is
+	inflight      atomic.Int32          // batches
+	logTime       atomic.Int64          // of the last batch folded
+	subscriptions atomic.Int32
+	beating       atomic.Bool                       // a beat is in the mailbox
+	base          atomic.Pointer[checkpoint.Marker] // of the newest checkpoint; nil: none
+
+	// The actor's own.
+	state     *fold.ShardState
+	position  messages.Position // of the last record dispatched
+	target    messages.Position // live from here on: the log's last record at the start
+	entries   map[messages.Key]*entry
+	awake     int
+	idle      idle
+	deadlines deadlines
+	held      []*batch // not dispatched: too many dashboards are awake
+	waiters   []*reading
+
+	dirty    []*entry       // what the next checkpoint writes
+	written  []messages.Key // what the last one wrote, and the next one writes again
+	job      *savingJob     // the checkpoint under way
+	savedAt  time.Duration  // when the last one began
+	stopping bool
+	finished bool
+	recordAt time.Duration // when the last record came
+	tickAt   time.Duration // when the last tick was appended
+	ticking  bool
+	tallies  tallies
+}
+
+// The phases of a shard.
+const (
+	phaseLoading int32 = iota
+	phaseLive
+	phaseFailed
+)
+
+// tell sends the shard's actor a message.
+func (s *shard) tell(message any) { s.host.root.Send(s.pid, message) }
+
+// send sends a dashboard a message that comes back: until then the dashboard stays awake.
+func (s *shard) send(e *entry, message any) {
+	e.inflight++
+	s.host.root.Send(e.pid, message)
+}
+
+// Receive implements actor.Actor.
+func (s *shard) Receive(c actor.Context) {
+	switch m := c.Message().(type) {
+	case *batch:
+		s.take(m)
+	case *folded:
+		s.complete(m.batch)
+	case *turn:
+		s.acknowledge(m)
+	case *subscribing:
+		s.subscribe(m.sub)
+	case *asking:
+		s.ask(m)
+	case *closing:
+		s.unsubscribe(m.sub)
+	case *reading:
+		s.read(m)
+	case *gaveUp:
+		s.forget(m.reading)
+	case *listing:
+		m.reply <- s.list(m)
+	case *defaulting:
+		m.reply <- inForceByDefault(s.state.Default(m.tenant))
+	case *scrape:
+		m.reply <- s.scraped(m)
+	case *saved:
+		s.endCheckpoint(m)
+	case *ticked:
+		s.endTick(m.err)
+	case *beat:
+		s.beating.Store(false)
+		s.beat()
+	case *stopping:
+		s.stop()
+	case *actor.Stopped:
+		if !s.stopping {
+			s.fail(errors.New("its actor failed"))
+		}
+		s.host.actors.Done()
+	}
+}
+
+// stop ends the shard step by step: the checkpoint under way, a last one, the actors.
+func (s *shard) stop() {
+	s.stopping = true
+	for _, b := range s.held {
+		s.giveBack(b)
+	}
+	s.held = nil
+	if s.job == nil && !s.finished {
+		s.finished = true
+		s.beginCheckpoint()
+	}
+	if s.job != nil {
+		return
+	}
+	for _, e := range s.entries {
+		if e.pid != nil {
+			s.host.root.Stop(e.pid)
+		}
+	}
+	s.host.root.Stop(s.pid)
+}
+
+// beat does what is due by the clock.
+func (s *shard) beat() {
+	now := s.host.now()
+	s.sweep(now)
+	s.tickIfDue(now)
+	if now-s.savedAt >= s.host.config.CheckpointEvery {
+		s.beginCheckpoint()
+	}
+}
+
+// fail stops the shard for good: readers of its dashboards and Ready are told why.
+func (s *shard) fail(err error) {
+	s.failure.Store(&err)
+	s.phase.Store(phaseFailed)
+	s.logger().Error("the shard stands still", "error", err)
+}
+
+func (s *shard) logger() *slog.Logger { return s.host.config.Logger.With("shard", s.number) }
+
+// warn logs what happens over and over at most once a minute for each kind.
+func (s *shard) warn(kind, message string, args ...any) {
+	if s.host.warnings.allow(s.number, kind, s.host.now()) {
+		s.logger().Warn(message, args...)
+	}
+}

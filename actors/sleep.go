@@ -1,0 +1,80 @@
+package actors
+
+import (
+	"math"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+)
+
+// wake gives the entry an actor, which loads its dashboard with its first message. It reports whether there was none.
+func (s *shard) wake(e *entry) bool {
+	if e.pid != nil {
+		return false
+	}
+	s.born = e.key
+	s.host.actors.Add(1)
+	e.pid = s.host.root.Spawn(s.props)
+	e.unborn = false
+	s.awake++
+	s.touch(e)
+	return true
+}
+
+// produce is what props makes dashboards with. It is called by wake, on the same stack.
+func (s *shard) produce() actor.Actor {
+	return &dashboard{shard: s, key: s.born}
+}
+
+// touch says that the dashboard was just of use.
+func (s *shard) touch(e *entry) {
+	s.idle.remove(e)
+	if len(e.subs) == 0 {
+		e.touched = s.host.now()
+		s.idle.push(e)
+	}
+}
+
+// retire stops the dashboard's actor; the entry stays as long as someone holds it open.
+func (s *shard) retire(e *entry) {
+	s.host.root.Stop(e.pid)
+	e.pid = nil
+	s.awake--
+	s.idle.remove(e)
+	s.deadlines.place(e)
+	s.tallies.rest.join(&e.busy)
+	if len(e.subs) == 0 {
+		delete(s.entries, e.key)
+		return
+	}
+	e.unborn = e.report.version == 0
+}
+
+// maySleep reports whether nothing of the dashboard would be lost.
+func (e *entry) maySleep() bool {
+	return e.pid != nil && e.inflight == 0 && !e.dirty && !e.saving && len(e.subs) == 0
+}
+
+// sweep puts to sleep the dashboards that were of no use to anyone for so long. It looks at a bounded number of entries a
+// beat: the rest has time.
+func (s *shard) sweep(now time.Duration) {
+	const most = 20_000
+	s.evictWhile(most, math.MaxInt, func(e *entry) bool { return now-e.touched >= s.host.config.SleepAfter })
+}
+
+// evict puts to sleep the n idlest dashboards that can be, if they are among the idlest few thousand.
+func (s *shard) evict(n int) {
+	const most = 4096
+	s.evictWhile(most, n, func(*entry) bool { return true })
+}
+
+func (s *shard) evictWhile(looks, most int, old func(*entry) bool) {
+	for e := s.idle.oldest; e != nil && looks > 0 && most > 0 && old(e); looks-- {
+		newer := e.newer
+		if e.maySleep() {
+			s.retire(e)
+			most--
+		}
+		e = newer
+	}
+}

@@ -1,0 +1,42 @@
+package actors
+
+import (
+	"github.com/dashfeed/dashfeed/fold"
+	"github.com/dashfeed/dashfeed/fold/aggregate"
+	"github.com/dashfeed/dashfeed/messages/cells"
+)
+
+// Values at which the aggregates of tests do what they are there for.
+const (
+	poison = 666
+	block  = 777
+)
+
+// gate is closed or opened by the one test that uses it.
+var gate = make(chan chan struct{}, 1)
+
+// table is the built-in one, with "boom", which panics at a value of poison, and "stuck", which waits at a value of block
+// for what it finds in gate.
+func table() fold.Table {
+	count := func(b []byte, v *aggregate.Values) []byte { return cells.AppendNull(b) }
+	base := func(name string, add func(value float64)) func(aggregate.Options) []aggregate.Base {
+		return func(aggregate.Options) []aggregate.Base {
+			return []aggregate.Base{{
+				Name: name, Words: 1,
+				Add:   func(_ uint64, _ []uint64, value float64, _ int64, _ uint64) { add(value) },
+				Merge: func(_ uint64, _ []uint64, _ uint64, _ []uint64) {},
+			}}
+		}
+	}
+	return append(fold.Builtin(),
+		aggregate.Aggregate{Word: "boom", Append: count, Bases: base("boom", func(value float64) {
+			if value == poison {
+				panic("boom")
+			}
+		})},
+		aggregate.Aggregate{Word: "stuck", Append: count, Bases: base("stuck", func(value float64) {
+			if value == block {
+				<-<-gate
+			}
+		})})
+}

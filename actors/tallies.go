@@ -1,0 +1,83 @@
+package actors
+
+import "sync/atomic"
+
+// tallies are what a shard counts for its metrics.
+type tallies struct {
+	records           [4]atomic.Uint64 // by kind
+	panics            atomic.Uint64
+	corrupt           atomic.Uint64
+	truncated         atomic.Uint64
+	checkpoints       atomic.Uint64
+	failedCheckpoints atomic.Uint64
+	rest              busyTotal // the shard's own: of dashboards asleep
+}
+
+// busyBounds are the upper bounds of the buckets of dashboard_processing_seconds, in ns.
+var busyBounds = [...]int64{1_000, 5_000, 20_000, 100_000, 1_000_000, 100_000_000}
+
+// busy is what one awake dashboard did since it was last scraped. It is kept small: there are many.
+type busy struct {
+	counts [len(busyBounds) + 1]uint32 // records by how long each took
+	nanos  int64
+}
+
+// take counts a run: its records share its time.
+func (b *busy) take(r *run) {
+	if r.folded == 0 {
+		return
+	}
+	each := r.nanos / int64(r.folded)
+	i := 0
+	for i < len(busyBounds) && each > busyBounds[i] {
+		i++
+	}
+	b.counts[i] += uint32(r.folded)
+	b.nanos += r.nanos
+}
+
+// full reports whether a count comes near its end, which it does where nobody scrapes.
+func (b *busy) full() bool {
+	for _, c := range b.counts {
+		if c > 1<<31 {
+			return true
+		}
+	}
+	return false
+}
+
+func (b *busy) records() (n uint64) {
+	for _, c := range b.counts {
+		n += uint64(c)
+	}
+	return n
+}
+
+// busyTotal sums what dashboards did.
+type busyTotal struct {
+	counts [len(busyBounds) + 1]uint64
+	nanos  int64
+}
+
+// join takes over what b counted.
+func (t *busyTotal) join(b *busy) {
+	for i, c := range b.counts {
+		t.counts[i] += uint64(c)
+	}
+	t.nanos += b.nanos
+	*b = busy{}
+}
+
+func (t *busyTotal) add(o busyTotal) {
+	for i, c := range o.counts {
+		t.counts[i] += c
+	}
+	t.nanos += o.nanos
+}
+
+func (t *busyTotal) records() (n uint64) {
+	for _, c := range t.counts {
+		n += c
+	}
+	return n
+}

@@ -1,9 +1,9 @@
 package embedded_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -13,16 +13,19 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// entriesOf are n events of 200 B over 50 dashboards.
+// entriesOf are n events of 200 B over 50 dashboards, half of whose bytes do not compress.
 func entriesOf(n int) []eventlog.Entry {
+	rng := rand.New(rand.NewPCG(1, 2))
 	entries := make([]eventlog.Entry, n)
 	for i := range entries {
-		payload := fmt.Appendf(nil, `{"dashboard":"d%d","metric":"latency","value":%d.25,"id":"%016x","labels":{"pad":"`, i%50, i, i*7919)
-		payload = append(payload, bytes.Repeat([]byte{'a' + byte(i%26)}, 197-len(payload))...)
+		payload := fmt.Appendf(nil, `{"dashboard":"d%d","metric":"latency","value":%.3f,"time":%d,"id":"%016x","labels":{"host":"`, i%50, rng.Float64()*100, 1767225600000+i*7, rng.Uint64())
+		for len(payload) < 197 {
+			payload = fmt.Appendf(payload, "%x", rng.Uint32())
+		}
 		entries[i] = eventlog.Entry{
 			Kind:    messages.KindEvent,
 			Key:     messages.Key{Tenant: "default", Dashboard: fmt.Sprintf("d%d", i%50)},
-			Payload: append(payload, `"}}`...),
+			Payload: append(payload[:197], `"}}`...),
 		}
 	}
 	return entries

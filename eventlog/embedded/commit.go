@@ -1,7 +1,6 @@
 package embedded
 
 import (
-	"encoding/binary"
 	"fmt"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -20,6 +19,33 @@ type group struct {
 	batch *pebble.Batch
 	tails map[int]*growth // by partition
 	time  int64           // append time of all its records, ms
+
+	generation uint32
+}
+
+// generation counts up with the bytes appended to all partitions together.
+type generation struct {
+	number uint32
+	bytes  int
+	limit  int
+}
+
+// generationBytes is about how much one generation holds, at least: one memtable. With many partitions it is more, so
+// that chunks do not become tiny.
+const (
+	generationBytes = 4 << 20
+	minChunkBytes   = 64 << 10
+)
+
+func newGeneration(newest uint32, partitions int) generation {
+	return generation{number: newest + 1, limit: max(generationBytes, partitions*minChunkBytes)}
+}
+
+func (g *generation) grow(bytes int) {
+	if g.bytes += bytes; g.bytes >= g.limit {
+		g.number++
+		g.bytes = 0
+	}
 }
 
 // growth is what a group adds to one partition.
@@ -63,6 +89,9 @@ func (l *Log) commit(g *group) error {
 	if err := l.Err(); err != nil {
 		return err
 	}
+	l.storing.Lock()
+	defer l.storing.Unlock()
+	g.generation = l.generation.number
 	g.batch = l.dir.DB.NewBatch()
 	defer g.batch.Close()
 	g.tails = map[int]*growth{}
@@ -77,6 +106,7 @@ func (l *Log) commit(g *group) error {
 		return l.fail(fmt.Errorf("append: %w: %w", eventlog.ErrUnreachable, err))
 	}
 	l.lastAppend = g.time
+	l.generation.grow(g.batch.Len())
 	for n, grown := range g.tails {
 		l.partitions[n].publish(grown.tail, grown.chunks, g.time)
 	}
@@ -108,7 +138,7 @@ func (l *Log) take(g *group) error {
 	return nil
 }
 
-// put adds one record to the batch, and before it the beginning of a chunk where the last one is full.
+// put adds one record to the batch, and before it the beginning of a chunk where the generation has changed.
 func (g *group) put(p *partition, e *eventlog.Entry) (sequence uint64, err error) {
 	grown := g.tails[p.number]
 	if grown == nil {
@@ -117,16 +147,17 @@ func (g *group) put(p *partition, e *eventlog.Entry) (sequence uint64, err error
 	}
 	t := &grown.tail
 	sequence = t.last + 1
-	if t.chunkAt < 0 || t.written-t.chunkAt >= chunkBytes {
-		t.chunkAt = t.written
-		c := chunk{first: sequence, time: g.time, before: t.written}
-		grown.chunks = append(grown.chunks, c)
-		if err := g.batch.Set(appendKey(nil, chunkSpace, p.number, sequence), c.value(), nil); err != nil {
+	if t.generation != g.generation {
+		c := chunk{first: sequence, time: g.time, before: t.written, generation: g.generation}
+		key := appendKey(nil, g.generation, chunkKind, p.number, sequence)
+		if err := g.batch.Set(key, c.value(key), nil); err != nil {
 			return 0, fmt.Errorf("append: partition %d: %w", p.number, err)
 		}
+		grown.chunks = append(grown.chunks, c)
+		t.generation = g.generation
 	}
 	op := g.batch.SetDeferred(keyBytes, recordBytes(e))
-	appendKey(op.Key[:0], recordSpace, p.number, sequence)
+	appendKey(op.Key[:0], g.generation, recordKind, p.number, sequence)
 	putRecord(op.Key, op.Value, e, g.time)
 	if err := op.Finish(); err != nil {
 		return 0, fmt.Errorf("append: partition %d: %w", p.number, err)
@@ -134,9 +165,4 @@ func (g *group) put(p *partition, e *eventlog.Entry) (sequence uint64, err error
 	t.last = sequence
 	t.written += int64(keyBytes + len(op.Value))
 	return sequence, nil
-}
-
-func (c chunk) value() []byte {
-	b := binary.BigEndian.AppendUint64(nil, uint64(c.time))
-	return binary.BigEndian.AppendUint64(b, uint64(c.before))
 }

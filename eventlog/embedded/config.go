@@ -39,11 +39,13 @@ type Queue struct {
 
 // Default keeps a day or 1 GiB and lets 16 MiB wait.
 func Default(path string) Config {
+	storage := directory.DefaultStorage()
+	storage.Sequential = true
 	return Config{
 		Path:      path,
 		Retention: Retention{Age: 24 * time.Hour, Bytes: 1 << 30, Every: 10 * time.Second},
 		Queue:     Queue{Bytes: 16 << 20, Entries: 64 << 10},
-		Storage:   directory.DefaultStorage(),
+		Storage:   storage,
 		Now:       time.Now,
 	}
 }

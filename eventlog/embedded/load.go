@@ -4,52 +4,96 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/dashfeed/dashfeed/eventlog"
 )
 
-// loadPartition finds a partition's ends. It reads the list of chunks and the newest chunk, no more.
-func loadPartition(db *pebble.DB, n int) (p *partition, lastAppend int64, err error) {
-	p = &partition{number: n, grown: make(chan struct{})}
-	trimmed, lastAppend, err := loadFloor(db, n)
-	if err != nil {
-		return nil, 0, err
-	}
-	p.floor, p.last, p.released = trimmed+1, trimmed, trimmed
-	if err := scan(db, chunkSpace, n, 0, func(key, value []byte) error {
-		if len(value) != 16 {
-			return fmt.Errorf("%w: chunk at position %d has %d bytes, want 16", eventlog.ErrCorrupt, sequenceOf(key), len(value))
+// load finds the partitions' ends. It reads the chunks and, of each partition, the newest one's records, no more.
+func load(db *pebble.DB, partitions int) (all []*partition, generation uint32, err error) {
+	for n := range partitions {
+		trimmed, newest, err := loadFloor(db, n)
+		if err != nil {
+			return nil, 0, fmt.Errorf("partition %d: %w", n, err)
 		}
-		p.chunks = append(p.chunks, chunk{
-			first:  sequenceOf(key),
-			time:   int64(binary.BigEndian.Uint64(value)),
-			before: int64(binary.BigEndian.Uint64(value[8:])),
+		all = append(all, &partition{
+			number: n, grown: make(chan struct{}),
+			floor: trimmed + 1, last: trimmed, released: trimmed, newest: newest,
 		})
-		return nil
-	}); err != nil {
+	}
+	if generation, err = loadChunks(db, all); err != nil {
 		return nil, 0, err
 	}
-	p.tail = tail{last: p.last, chunkAt: -1}
-	from := p.floor
-	if n := len(p.chunks); n > 0 {
-		newest := p.chunks[n-1]
-		p.tail.chunkAt, p.tail.written = newest.before, newest.before
-		lastAppend = max(lastAppend, newest.time)
-		from = newest.first
-	}
-	// Only lengths and times are needed here; a corrupt record is its reader's error.
-	err = scan(db, recordSpace, n, from, func(key, value []byte) error {
-		p.tail.last = sequenceOf(key)
-		p.tail.written += int64(len(key) + len(value))
-		if checkRecord(key, value) == nil {
-			lastAppend = max(lastAppend, appendTimeOf(value))
+	for _, p := range all {
+		if err := p.loadEnd(db); err != nil {
+			return nil, 0, fmt.Errorf("partition %d: %w", p.number, err)
 		}
+	}
+	return all, generation, nil
+}
+
+// loadChunks skips from generation to generation over the records.
+func loadChunks(db *pebble.DB, all []*partition) (generation uint32, err error) {
+	it, err := db.NewIter(&pebble.IterOptions{LowerBound: []byte{generationSpace}, UpperBound: []byte{generationSpace + 1}})
+	if err != nil {
+		return 0, fmt.Errorf("read chunks: %w", err)
+	}
+	for ok := it.First(); ok; {
+		key := it.Key()
+		g, kind, n := splitKey(key)
+		generation = g
+		if kind != chunkKind {
+			ok = it.SeekGE(appendKey(nil, g+1, 0, 0, 0))
+			continue
+		}
+		if n >= len(all) {
+			return 0, errors.Join(fmt.Errorf("%w: a chunk of partition %d of %d", eventlog.ErrCorrupt, n, len(all)), it.Close())
+		}
+		value, err := it.ValueAndErr()
+		if err != nil {
+			return 0, errors.Join(err, it.Close())
+		}
+		c, err := decodeChunk(key, value)
+		if err != nil {
+			return 0, errors.Join(fmt.Errorf("partition %d: %w", n, err), it.Close())
+		}
+		c.generation = g
+		all[n].chunks = append(all[n].chunks, c)
+		ok = it.Next()
+	}
+	return generation, it.Close()
+}
+
+// loadEnd looks for the last record, in the newest chunk. Only lengths and times are needed here; a corrupt record is
+// its reader's error.
+func (p *partition) loadEnd(db *pebble.DB) error {
+	defer func() { p.tail = tail{last: p.last, written: p.written} }()
+	if len(p.chunks) == 0 {
 		return nil
+	}
+	newest := p.chunks[len(p.chunks)-1]
+	p.written, p.newest = newest.before, max(p.newest, newest.time)
+	it, err := db.NewIter(&pebble.IterOptions{
+		LowerBound: appendKey(nil, newest.generation, recordKind, p.number, newest.first),
+		UpperBound: appendKey(nil, newest.generation, recordKind, p.number, math.MaxUint64),
 	})
-	p.last, p.newest, p.written = p.tail.last, lastAppend, p.tail.written
-	return p, lastAppend, err
+	if err != nil {
+		return err
+	}
+	for ok := it.First(); ok; ok = it.Next() {
+		value, err := it.ValueAndErr()
+		if err != nil {
+			return errors.Join(err, it.Close())
+		}
+		p.last = sequenceOf(it.Key())
+		p.written += int64(len(it.Key()) + len(value))
+		if checkRecord(it.Key(), value) == nil {
+			p.newest = max(p.newest, appendTimeOf(value))
+		}
+	}
+	return it.Close()
 }
 
 // loadFloor is the last position trimmed, and the log's append time then: what is left of a partition that is empty.
@@ -75,25 +119,4 @@ func floorKey(partition int) []byte {
 func floorValue(trimmed uint64, lastAppend int64) []byte {
 	b := binary.BigEndian.AppendUint64(nil, trimmed)
 	return binary.BigEndian.AppendUint64(b, uint64(lastAppend))
-}
-
-// scan calls yield with the partition's keys of one space from the sequence on.
-func scan(db *pebble.DB, space byte, partition int, from uint64, yield func(key, value []byte) error) error {
-	it, err := db.NewIter(&pebble.IterOptions{
-		LowerBound: appendKey(nil, space, partition, from),
-		UpperBound: appendKey(nil, space, partition, 1<<64-1),
-	})
-	if err != nil {
-		return fmt.Errorf("scan: %w", err)
-	}
-	for ok := it.First(); ok; ok = it.Next() {
-		value, err := it.ValueAndErr()
-		if err == nil {
-			err = yield(it.Key(), value)
-		}
-		if err != nil {
-			return errors.Join(err, it.Close())
-		}
-	}
-	return it.Close()
 }

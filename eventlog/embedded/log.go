@@ -1,5 +1,6 @@
-// Package embedded is the log on one machine: a Pebble store holds every partition's records under (partition,
-// sequence). Positions count 1, 2, 3 … in each partition, without gaps, in Lo.
+// Package embedded is the log on one machine, in a Pebble store. Positions count 1, 2, 3 … in each partition, without
+// gaps, in Lo. A record lies under (generation, partition, sequence), where the generation counts up with every few
+// MiB appended; a chunk is a partition's run of records in one generation, and the list of chunks is in memory.
 //
 //	log, err := embedded.Open(embedded.Default("/var/lib/dashfeed/log"))
 //	receipts, err := log.Append(ctx, entries)           // durable on return
@@ -10,7 +11,7 @@
 //
 //  1. What Append acknowledged survives a crash of the process and of the machine; what a reader returned does too.
 //  2. Append times never fall, over partitions, restarts and clocks set back.
-//  3. Retention drops whole chunks (256 KiB) from the old end, by age and size, never what Release has not named.
+//  3. Retention drops whole chunks (some 100 KiB) from the old end, by age and size, never what Release has not named.
 //  4. A full volume refuses appends with ErrFull, keeps all that was acknowledged, and takes appends again once there
 //     is space. The process stays up.
 //  5. A corrupt record is an error that names partition and position, never a record.
@@ -43,6 +44,9 @@ type Log struct {
 	life context.Context // ends with Close
 	end  context.CancelFunc
 	work sync.WaitGroup
+
+	storing    sync.Mutex // held by the committer for a group, by retention for a trim; before taking
+	generation generation
 
 	taking  sync.Mutex   // between a caller who gives up and the committer who takes
 	reading sync.RWMutex // held for reading while Pebble is read; Close waits for it
@@ -88,14 +92,15 @@ func (l *Log) load() error {
 	if stored < 1 || stored > MaxPartitions {
 		return fmt.Errorf("%d partitions are stored, want 1 to %d", stored, MaxPartitions)
 	}
-	for n := range stored {
-		p, lastAppend, err := loadPartition(l.dir.DB, n)
-		if err != nil {
-			return fmt.Errorf("partition %d: %w", n, err)
-		}
-		l.partitions = append(l.partitions, p)
-		l.lastAppend = max(l.lastAppend, lastAppend)
+	all, newest, err := load(l.dir.DB, stored)
+	if err != nil {
+		return err
 	}
+	l.partitions = all
+	for _, p := range all {
+		l.lastAppend = max(l.lastAppend, p.newest)
+	}
+	l.generation = newGeneration(newest, stored)
 	return nil
 }
 

@@ -1,11 +1,20 @@
 package embedded
 
-import "sync"
+import (
+	"cmp"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"sync"
 
-// partition is what the log knows of one partition. The committer alone moves last; retention alone moves floor.
+	"github.com/dashfeed/dashfeed/eventlog"
+)
+
+// partition is what the log knows of one partition. The committer alone moves last; retention alone moves floor; both
+// hold Log.storing meanwhile.
 type partition struct {
 	number int
-	tail   tail // the committer's; others read last under mu
+	tail   tail // guarded by Log.storing
 
 	mu       sync.Mutex
 	last     uint64        // sequence of the newest durable record; 0: none yet
@@ -17,21 +26,40 @@ type partition struct {
 	grown    chan struct{} // closed, and made anew, when last moves
 }
 
-// chunk is a run of records that retention keeps or drops as a whole. It ends where the next begins.
+// chunk is a run of a partition's records in one generation. Retention keeps or drops it as a whole. It ends where the
+// next begins.
 type chunk struct {
-	first  uint64 // sequence
-	time   int64  // append time of the first record, ms
-	before int64  // bytes of the partition before it
+	first      uint64 // sequence
+	time       int64  // append time of the first record, ms
+	before     int64  // bytes of the partition before it
+	generation uint32
 }
 
-// chunkBytes is about how much one chunk holds: 1 GiB of log makes 4,096 of them, 24 bytes each.
-const chunkBytes = 256 << 10
+const chunkValueBytes = 4 + 8 + 8 // checksum, time, before
+
+func (c chunk) value(key []byte) []byte {
+	b := binary.BigEndian.AppendUint64(make([]byte, 4, chunkValueBytes), uint64(c.time))
+	b = binary.BigEndian.AppendUint64(b, uint64(c.before))
+	binary.BigEndian.PutUint32(b, checksum(key, b[4:]))
+	return b
+}
+
+func decodeChunk(key, value []byte) (chunk, error) {
+	if len(value) != chunkValueBytes || binary.BigEndian.Uint32(value) != checksum(key, value[4:]) {
+		return chunk{}, fmt.Errorf("%w: chunk at position %d", eventlog.ErrCorrupt, sequenceOf(key))
+	}
+	return chunk{
+		first:  sequenceOf(key),
+		time:   int64(binary.BigEndian.Uint64(value[4:])),
+		before: int64(binary.BigEndian.Uint64(value[12:])),
+	}, nil
+}
 
 // tail is where a partition's next record goes.
 type tail struct {
-	last    uint64
-	written int64
-	chunkAt int64 // written at the beginning of the newest chunk; -1: the next record begins one
+	last       uint64
+	written    int64
+	generation uint32 // of the newest chunk; 0: the next record begins one
 }
 
 // publish makes a group's records seen.
@@ -39,9 +67,6 @@ func (p *partition) publish(t tail, fresh []chunk, appendTime int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.chunks = append(p.chunks, fresh...)
-	if len(p.chunks) == 0 {
-		t.chunkAt = -1 // retention dropped the growing chunk meanwhile
-	}
 	p.tail = t
 	p.last, p.newest, p.written = t.last, appendTime, t.written
 	close(p.grown)
@@ -53,4 +78,18 @@ func (p *partition) bounds() (floor, last uint64, grown <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.floor, p.last, p.grown
+}
+
+// locate is the chunk that holds the record at sequence, and the last record that is in it so far.
+func (p *partition) locate(sequence uint64) (generation uint32, end uint64, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	i, exact := slices.BinarySearchFunc(p.chunks, sequence, func(c chunk, s uint64) int { return cmp.Compare(c.first, s) })
+	if !exact {
+		i--
+	}
+	if i < 0 {
+		return 0, 0, false
+	}
+	return p.chunks[i].generation, p.end(i), true
 }

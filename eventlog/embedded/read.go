@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +26,7 @@ type reader struct {
 
 	records []messages.Record
 	slab    []byte
+	seek    []byte // scratch for a key
 	keys    map[string]messages.Key
 	closed  chan struct{}
 }
@@ -93,21 +95,9 @@ func (r *reader) read(last uint64, limit int) ([]messages.Record, error) {
 	if r.l.life.Err() != nil {
 		return nil, eventlog.ErrClosed
 	}
-	it, err := r.l.dir.DB.NewIter(&pebble.IterOptions{
-		LowerBound: appendKey(nil, recordSpace, r.p.number, r.after+1),
-		UpperBound: appendKey(nil, recordSpace, r.p.number, last+1),
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read partition %d: %w", r.p.number, err)
-	}
 	clear(r.records)
 	r.records, r.slab = r.records[:0], r.slab[:0]
-	for ok := it.First(); ok && len(r.records) < limit && len(r.slab) < maxReadBytes; ok = it.Next() {
-		if err = r.take(it); err != nil {
-			break
-		}
-	}
-	err = errors.Join(err, it.Error(), it.Close())
+	err := r.gather(last, limit)
 	if len(r.records) > 0 {
 		r.after = r.records[len(r.records)-1].Position.Lo
 		r.oldest = false
@@ -122,12 +112,47 @@ func (r *reader) read(last uint64, limit int) ([]messages.Record, error) {
 	return nil, fmt.Errorf("read partition %d: %w at position %d: %w", r.p.number, eventlog.ErrCorrupt, r.after+1, err)
 }
 
+// gather goes from chunk to chunk with one iterator, which sees the store as it is now.
+func (r *reader) gather(last uint64, limit int) error {
+	it, err := r.l.dir.DB.NewIter(&pebble.IterOptions{LowerBound: []byte{generationSpace}, UpperBound: []byte{generationSpace + 1}})
+	if err != nil {
+		return err
+	}
+	for next := r.next(); next <= last && r.room(limit); next = r.next() {
+		generation, end, ok := r.p.locate(next)
+		if !ok {
+			break
+		}
+		if err = r.gatherChunk(it, generation, min(end, last), limit); err != nil {
+			break
+		}
+	}
+	return errors.Join(err, it.Error(), it.Close())
+}
+
+func (r *reader) next() uint64 { return r.after + 1 + uint64(len(r.records)) }
+
+func (r *reader) room(limit int) bool { return len(r.records) < limit && len(r.slab) < maxReadBytes }
+
+func (r *reader) gatherChunk(it *pebble.Iterator, generation uint32, end uint64, limit int) error {
+	r.seek = appendKey(r.seek[:0], generation, recordKind, r.p.number, r.next())
+	for ok := it.SeekGE(r.seek); r.next() <= end && r.room(limit); ok = it.Next() {
+		if !ok {
+			return errors.New("record missing")
+		}
+		if err := r.take(it, generation); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // take adds the record under the iterator, which must be the one after the last.
-func (r *reader) take(it *pebble.Iterator) error {
-	key := it.Key()
-	sequence := sequenceOf(key)
-	if want := r.after + 1 + uint64(len(r.records)); sequence != want {
-		return fmt.Errorf("record missing, the next is at %d", sequence)
+func (r *reader) take(it *pebble.Iterator, generation uint32) error {
+	key, sequence := it.Key(), r.next()
+	r.seek = appendKey(r.seek[:0], generation, recordKind, r.p.number, sequence)
+	if !bytes.Equal(key, r.seek) {
+		return errors.New("record missing")
 	}
 	value, err := it.ValueAndErr()
 	if err != nil {

@@ -9,27 +9,36 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// The first byte of a key tells what it holds. All numbers are big endian, so that keys sort as numbers.
+// Keys begin with their space, and in the space of generations with the generation. Records of all partitions then
+// arrive almost in the order of their keys, and Pebble moves whole files down its levels where it had to merge each
+// with all that came before. For the same reason chunks lie in their generation, and floors before all: they are
+// written together with the deletes at the old end. All numbers are big endian, so that keys sort as numbers.
 const (
-	recordSpace = 'r' // partition u16, sequence u64 → a record
-	chunkSpace  = 'x' // partition u16, sequence u64 → where a chunk begins (retention)
-	floorSpace  = 'p' // partition u16 → what was trimmed
+	floorSpace      = 'f' // partition u16 → what was trimmed
+	generationSpace = 'g' // generation u32, then one of:
+	chunkKind       = 'c' // partition u16, sequence u64 → a chunk that begins there
+	recordKind      = 'r' // partition u16, sequence u64 → a record
 )
 
 const (
-	keyBytes     = 1 + 2 + 8
+	keyBytes     = 1 + 4 + 1 + 2 + 8
 	headBytes    = 4 + 1 + 8 + 1 + 1 // checksum, kind, append time, lengths of the two names
 	maxNameBytes = 255
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-func appendKey(b []byte, space byte, partition int, sequence uint64) []byte {
-	b = binary.BigEndian.AppendUint16(append(b, space), uint16(partition))
+func appendKey(b []byte, generation uint32, kind byte, partition int, sequence uint64) []byte {
+	b = binary.BigEndian.AppendUint32(append(b, generationSpace), generation)
+	b = binary.BigEndian.AppendUint16(append(b, kind), uint16(partition))
 	return binary.BigEndian.AppendUint64(b, sequence)
 }
 
-func sequenceOf(key []byte) uint64 { return binary.BigEndian.Uint64(key[keyBytes-8:]) }
+func splitKey(key []byte) (generation uint32, kind byte, partition int) {
+	return binary.BigEndian.Uint32(key[1:]), key[5], int(binary.BigEndian.Uint16(key[6:]))
+}
+
+func sequenceOf(key []byte) uint64 { return binary.BigEndian.Uint64(key[len(key)-8:]) }
 
 func recordBytes(e *eventlog.Entry) int {
 	return headBytes + len(e.Key.Tenant) + len(e.Key.Dashboard) + len(e.Payload)

@@ -1,7 +1,10 @@
 package embedded
 
 import (
+	"errors"
 	"fmt"
+	"math"
+	"slices"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -115,9 +118,9 @@ func (p *partition) expired(before int64) (upTo uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i := range p.chunks {
-		end, newest := p.last, p.newest
+		end, newest := p.end(i), p.newest
 		if i+1 < len(p.chunks) {
-			end, newest = p.chunks[i+1].first-1, p.chunks[i+1].time
+			newest = p.chunks[i+1].time
 		}
 		if newest >= before || end > p.released {
 			break
@@ -130,24 +133,22 @@ func (p *partition) expired(before int64) (upTo uint64) {
 // trim drops a partition's records up to a position that is the end of a chunk. It need not be synced: should a crash
 // undo it, the records are dropped again.
 func (l *Log) trim(p *partition, upTo uint64) error {
-	p.mu.Lock()
-	floor, newest := p.floor, p.newest
-	if upTo < floor {
-		p.mu.Unlock()
+	l.storing.Lock()
+	defer l.storing.Unlock()
+	gone, floor := p.forget(upTo)
+	if len(gone) == 0 {
 		return nil
 	}
-	p.floor = upTo + 1
-	p.forget(upTo)
-	p.mu.Unlock()
-
 	b := l.dir.DB.NewBatch()
 	defer b.Close()
-	for _, space := range []byte{recordSpace, chunkSpace} {
-		if err := b.DeleteRange(appendKey(nil, space, p.number, floor), appendKey(nil, space, p.number, upTo+1), nil); err != nil {
+	for _, c := range gone {
+		begin := appendKey(nil, c.generation, recordKind, p.number, 0)
+		end := appendKey(nil, c.generation, recordKind, p.number, math.MaxUint64)
+		if err := errors.Join(b.DeleteRange(begin, end, nil), b.Delete(appendKey(nil, c.generation, chunkKind, p.number, c.first), nil)); err != nil {
 			return fmt.Errorf("trim partition %d: %w", p.number, err)
 		}
 	}
-	if err := b.Set(floorKey(p.number), floorValue(upTo, newest), nil); err != nil {
+	if err := b.Set(floorKey(p.number), floor, nil); err != nil {
 		return fmt.Errorf("trim partition %d: %w", p.number, err)
 	}
 	if err := b.Commit(pebble.NoSync); err != nil {
@@ -156,11 +157,32 @@ func (l *Log) trim(p *partition, upTo uint64) error {
 	return nil
 }
 
-// forget drops the chunks up to a position.
-func (p *partition) forget(upTo uint64) {
+// forget takes the chunks up to a position off the list, and the records with them out of sight, and gives the floor
+// to be stored. An append that came
+// in between may have made the growing chunk longer than upTo: then it stays.
+func (p *partition) forget(upTo uint64) (gone []chunk, floor []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	n := 0
-	for n < len(p.chunks) && p.chunks[n].first <= upTo {
+	for n < len(p.chunks) && p.end(n) <= upTo {
 		n++
 	}
-	p.chunks = append([]chunk(nil), p.chunks[n:]...)
+	if n == 0 {
+		return nil, nil
+	}
+	gone = slices.Clone(p.chunks[:n])
+	p.floor = p.end(n-1) + 1
+	p.chunks = slices.Clone(p.chunks[n:])
+	if len(p.chunks) == 0 {
+		p.tail.generation = 0
+	}
+	return gone, floorValue(p.floor-1, p.newest)
+}
+
+// end is the last record of chunk n; p.mu is held.
+func (p *partition) end(n int) uint64 {
+	if n+1 < len(p.chunks) {
+		return p.chunks[n+1].first - 1
+	}
+	return p.last
 }

@@ -15,6 +15,7 @@ import (
 type Storage struct {
 	ReserveBytes  int64        // free space left on the volume; 0: 256 MiB, or 5 % of a smaller volume (at least four memtables, at most a quarter)
 	LastToStop    bool         // keep half of that: for what must go on when others are refused
+	Sequential    bool         // keys come almost in order
 	MemTableBytes int64        // one memtable; at most four are in memory
 	CacheBytes    int64        // blocks read from disk
 	FS            vfs.FS       // nil: the operating system's
@@ -79,11 +80,27 @@ func (s Storage) options(fs vfs.FS, lock *pebble.Lock) *pebble.Options {
 			DataCorruption: func(i pebble.DataCorruptionInfo) { logger.Error("corrupt block", "path", i.Path, "err", i.Details) },
 		},
 	}
+	if s.Sequential {
+		sequential(o)
+		return o
+	}
 	for i := range o.Levels {
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 		o.TargetFileSizes[i] = s.MemTableBytes
 	}
 	return o
+}
+
+// sequential makes small files and one level below the first: what is new overlaps only the newest file there, so
+// that a record is written about two and a half times in its life (the log first, with keys by partition: six). No
+// filters, since nothing is looked up that is not there.
+func sequential(o *pebble.Options) {
+	o.L0CompactionThreshold = 8
+	o.LBaseMaxBytes = 1 << 50
+	for i := range o.Levels {
+		o.Levels[i].BlockSize = 32 << 10
+		o.TargetFileSizes[i] = 1 << 20
+	}
 }
 
 // flushDelay is how soon a range delete is flushed, so that its files are given back.

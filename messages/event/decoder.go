@@ -2,8 +2,9 @@ package event
 
 // Decoder reads events. It may be used again and again, by one goroutine at a time.
 type Decoder struct {
-	seen   uint32 // a bit for each field that the event has
-	fields [fieldCount]span
+	seen   uint32            // a bit for each field that the event has
+	fields [fieldCount]span  // by the first spelling
+	guess  [fieldCount]field // what the n-th field of the event before was: producers keep to one order
 	labels []rawLabel
 	many   bool // more than MaxLabels names
 
@@ -38,6 +39,21 @@ const (
 var names = [fieldCount]string{
 	"id", "tenant", "dashboard", "dashboard_id", "dashboardId", "metric", "metric_name", "metricName", "value", "time",
 	"timestamp", "ts", "labels", "dims", "metadata", "producer", "sequence",
+}
+
+// quoted are the names as they begin a member, mostly.
+var quoted = func() (q [fieldCount + 1]string) {
+	for f, name := range names {
+		q[f] = `"` + name + `":`
+	}
+	q[fieldCount] = "\x00" // no guess: in no event
+	return q
+}()
+
+// first is the first spelling of each field.
+var first = [fieldCount + 1]field{
+	fieldID, fieldTenant, fieldDashboard, fieldDashboard, fieldDashboard, fieldMetric, fieldMetric, fieldMetric, fieldValue, fieldTime,
+	fieldTime, fieldTime, fieldLabels, fieldLabels, fieldMetadata, fieldProducer, fieldSequence, fieldCount,
 }
 
 // The spellings of one field.
@@ -102,15 +118,12 @@ func (d *Decoder) scanFields(b []byte, i int) int {
 	if i < len(b) && b[i] == '}' {
 		return i + 1
 	}
-	for {
-		name, plain, value := scanName(b, i)
+	for n := 0; ; n++ {
+		f, value := d.scanFieldName(b, i, n)
 		if value < 0 {
 			return value
 		}
-		if !plain {
-			name = []byte(d.text(name, false)) // nobody writes field names with escapes
-		}
-		if i = d.scanField(b, value, fieldOf(name)); i < 0 {
+		if i = d.scanField(b, value, f); i < 0 {
 			return i
 		}
 		var more bool
@@ -118,6 +131,28 @@ func (d *Decoder) scanFields(b []byte, i int) int {
 			return i
 		}
 	}
+}
+
+// scanFieldName reads the name and colon of the n-th member.
+func (d *Decoder) scanFieldName(b []byte, i, n int) (f field, value int) {
+	if n < len(d.guess) {
+		f = d.guess[n]
+		if end := i + len(quoted[f]); end <= len(b) && string(b[i:end]) == quoted[f] {
+			return f, skipSpace(b, end)
+		}
+	}
+	name, plain, value := scanName(b, i)
+	if value < 0 {
+		return fieldCount, value
+	}
+	if !plain {
+		name = []byte(d.text(name, false)) // nobody writes field names with escapes
+	}
+	f = fieldOf(name)
+	if n < len(d.guess) {
+		d.guess[n] = f
+	}
+	return f, value
 }
 
 // scanField reads the value at i into the field's span.
@@ -134,7 +169,7 @@ func (d *Decoder) scanField(b []byte, i int, f field) (end int) {
 	}
 	if end >= 0 && f != fieldCount {
 		d.seen |= 1 << f
-		d.fields[f] = span{start: int32(i), end: int32(end), plain: plain}
+		d.fields[first[f]] = span{start: int32(i), end: int32(end), plain: plain}
 	}
 	return end
 }

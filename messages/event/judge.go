@@ -19,10 +19,10 @@ func (d *Decoder) judge(b []byte, e *Event) *Refusal {
 		}
 	}
 	var r *Refusal
-	if e.Tenant, r = d.name(b, 1<<fieldTenant); r != nil {
+	if e.Tenant, r = d.name(b, fieldTenant, 1<<fieldTenant); r != nil {
 		return r
 	}
-	if e.Dashboard, r = d.name(b, spellingsDashboard); r != nil {
+	if e.Dashboard, r = d.name(b, fieldDashboard, spellingsDashboard); r != nil {
 		return r
 	}
 	if e.Metric, r = d.metric(b); r != nil {
@@ -36,7 +36,7 @@ func (d *Decoder) judge(b []byte, e *Event) *Refusal {
 	}
 	e.Value, e.ValueStatus = d.value(b)
 	e.Time, e.TimeStatus = d.time(b)
-	if raw := d.raw(b, 1<<fieldMetadata); raw != nil {
+	if raw := d.raw(b, fieldMetadata, 1<<fieldMetadata); raw != nil {
 		e.Metadata = d.oneLine(raw)
 		if len(e.Metadata) > MaxMetadataBytes {
 			return refusedMetadata
@@ -45,16 +45,14 @@ func (d *Decoder) judge(b []byte, e *Event) *Refusal {
 	return nil
 }
 
-// given is which of a field's spellings the event uses.
-func (d *Decoder) given(spellings uint32) (f field, ok bool) {
-	m := d.seen & spellings
-	return field(bits.TrailingZeros32(m)), m != 0
+// spelled is the name by which the event gives a field.
+func (d *Decoder) spelled(spellings uint32) string {
+	return names[bits.TrailingZeros32(d.seen&spellings)]
 }
 
-// raw is a field's JSON text; nil where it is missing or null.
-func (d *Decoder) raw(b []byte, spellings uint32) []byte {
-	f, ok := d.given(spellings)
-	if !ok {
+// raw is the JSON text of a field, named by its first spelling; nil where it is missing or null.
+func (d *Decoder) raw(b []byte, f field, spellings uint32) []byte {
+	if d.seen&spellings == 0 {
 		return nil
 	}
 	s := d.fields[f]
@@ -65,14 +63,13 @@ func (d *Decoder) raw(b []byte, spellings uint32) []byte {
 }
 
 // name is the tenant or dashboard; "" where it is missing.
-func (d *Decoder) name(b []byte, spellings uint32) (string, *Refusal) {
-	raw := d.raw(b, spellings)
+func (d *Decoder) name(b []byte, f field, spellings uint32) (string, *Refusal) {
+	raw := d.raw(b, f, spellings)
 	if raw == nil {
 		return "", nil
 	}
-	f, _ := d.given(spellings)
 	if raw[0] != '"' {
-		return "", refuse(ReasonBadName, "%q is %s, it must be a string", names[f], kindOf(raw[0]))
+		return "", refuse(ReasonBadName, "%q is %s, it must be a string", d.spelled(spellings), kindOf(raw[0]))
 	}
 	s := d.text(raw[1:len(raw)-1], d.fields[f].plain)
 	if err := messages.CheckName(names[f], s); err != nil {
@@ -82,15 +79,14 @@ func (d *Decoder) name(b []byte, spellings uint32) (string, *Refusal) {
 }
 
 func (d *Decoder) metric(b []byte) (string, *Refusal) {
-	raw := d.raw(b, spellingsMetric)
+	raw := d.raw(b, fieldMetric, spellingsMetric)
 	if raw == nil {
 		return "", refusedMetric
 	}
-	f, _ := d.given(spellingsMetric)
 	if raw[0] != '"' {
-		return "", refuse(ReasonBadName, "%q is %s, it must be a string", names[f], kindOf(raw[0]))
+		return "", refuse(ReasonBadName, "%q is %s, it must be a string", d.spelled(spellingsMetric), kindOf(raw[0]))
 	}
-	s := d.text(raw[1:len(raw)-1], d.fields[f].plain)
+	s := d.text(raw[1:len(raw)-1], d.fields[fieldMetric].plain)
 	if !ValidMetric(s) {
 		return "", refuse(ReasonBadName, "metric %q is not allowed: 1-%d bytes without control characters", shown(s), MaxMetricBytes)
 	}
@@ -130,7 +126,7 @@ func (d *Decoder) identity(b []byte, e *Event) *Refusal {
 	if e.Producer, r = d.identifier(b, fieldProducer); r != nil {
 		return r
 	}
-	raw := d.raw(b, 1<<fieldSequence)
+	raw := d.raw(b, fieldSequence, 1<<fieldSequence)
 	if raw == nil {
 		return nil
 	}
@@ -145,7 +141,7 @@ func (d *Decoder) identity(b []byte, e *Event) *Refusal {
 }
 
 func (d *Decoder) identifier(b []byte, f field) (string, *Refusal) {
-	raw := d.raw(b, 1<<f)
+	raw := d.raw(b, f, 1<<f)
 	if raw == nil {
 		return "", nil
 	}
@@ -163,7 +159,7 @@ func (d *Decoder) identifier(b []byte, f field) (string, *Refusal) {
 }
 
 func (d *Decoder) value(b []byte) (float64, Status) {
-	raw := d.raw(b, 1<<fieldValue)
+	raw := d.raw(b, fieldValue, 1<<fieldValue)
 	switch {
 	case raw == nil:
 		return 0, Missing
@@ -174,7 +170,7 @@ func (d *Decoder) value(b []byte) (float64, Status) {
 }
 
 func (d *Decoder) time(b []byte) (int64, Status) {
-	raw := d.raw(b, spellingsTime)
+	raw := d.raw(b, fieldTime, spellingsTime)
 	switch {
 	case raw == nil:
 		return 0, Missing
@@ -182,8 +178,7 @@ func (d *Decoder) time(b []byte) (int64, Status) {
 		negative, n, status := parseWhole(raw)
 		return signedTime(negative, n, status)
 	case raw[0] == '"':
-		f, _ := d.given(spellingsTime)
-		return ParseTime(d.text(raw[1:len(raw)-1], d.fields[f].plain))
+		return ParseTime(d.text(raw[1:len(raw)-1], d.fields[fieldTime].plain))
 	}
 	return 0, Type
 }

@@ -60,16 +60,12 @@ func (d *Decoder) putLabel(l rawLabel) {
 
 // judgeLabels puts the scanned labels into e.
 func (d *Decoder) judgeLabels(b []byte, e *Event) *Refusal {
-	f, ok := d.given(spellingsLabels)
-	if !ok {
+	raw := d.raw(b, fieldLabels, spellingsLabels)
+	if raw == nil {
 		return nil
 	}
-	switch s := d.fields[f]; b[s.start] {
-	case 'n':
-		return nil
-	case '{':
-	default:
-		return refuse(ReasonBadLabel, "%q is %s, it must be an object", names[f], kindOf(b[s.start]))
+	if raw[0] != '{' {
+		return refuse(ReasonBadLabel, "%q is %s, it must be an object", d.spelled(spellingsLabels), kindOf(raw[0]))
 	}
 	if d.many {
 		return refusedLabels

@@ -14,7 +14,15 @@ const tooDeep = math.MinInt
 // maxBodyNesting is how deep encoding/json itself goes.
 const maxBodyNesting = 10_000
 
+// skipSpace is small enough to be inlined, since mostly there is no space.
 func skipSpace(b []byte, i int) int {
+	if i < len(b) && b[i] > ' ' {
+		return i
+	}
+	return skipSpaces(b, i)
+}
+
+func skipSpaces(b []byte, i int) int {
 	for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\r' || b[i] == '\t') {
 		i++
 	}
@@ -114,10 +122,7 @@ func scanName(b []byte, i int) (name []byte, plain bool, value int) {
 		return nil, false, end
 	}
 	name = b[i+1 : end-1]
-	if i = end; i < len(b) && b[i] != ':' {
-		i = skipSpace(b, i)
-	}
-	if i >= len(b) || b[i] != ':' {
+	if i = skipSpace(b, end); i >= len(b) || b[i] != ':' {
 		return nil, false, ^i
 	}
 	return name, plain, skipSpace(b, i+1)

@@ -77,9 +77,9 @@ func hex4(raw []byte, i int) rune {
 // oneLine is the JSON text raw as valid UTF-8 without line breaks: what one frame can carry and one line can print.
 // Line breaks and tabs in raw lie between its tokens, bytes that are not UTF-8 inside its strings.
 func (d *Decoder) oneLine(raw []byte) []byte {
-	clean := utf8.Valid(raw)
+	clean := true
 	for _, c := range raw {
-		clean = clean && c >= ' '
+		clean = clean && c-' ' < utf8.RuneSelf-' '
 	}
 	if clean {
 		return raw

@@ -19,7 +19,7 @@ import (
 const mib = 1 << 20
 
 // dashboards sends 10 events of 2 metrics to each of 100,000 dashboards under the default definition, and reads the
-// process's resident memory awake and, with a short --sleep-after, asleep.
+// process's resident memory awake and, with a short --sleep, asleep.
 func dashboards(ctx context.Context, b *bench) error {
 	const count, events = 100_000, 10
 	for _, phase := range []struct {
@@ -27,7 +27,7 @@ func dashboards(ctx context.Context, b *bench) error {
 		sleepAfter string
 		target     float64
 	}{{"awake", "1h", 400}, {"asleep", "2s", 20}} {
-		p, err := b.start(ctx, "dashboards-"+phase.name, "--sleep-after", phase.sleepAfter, "--checkpoint-every", "2s")
+		p, err := b.start(ctx, "dashboards-"+phase.name, "--sleep", phase.sleepAfter, "--checkpoint", "2s")
 		if err != nil {
 			return err
 		}
@@ -119,7 +119,7 @@ func settled(ctx context.Context, p *process.Process) (int64, error) {
 // sessions opens 10,000 plain sessions on 100 dashboards that have data and leaves them idle.
 func sessions(ctx context.Context, b *bench) error {
 	const count, dashboards = 10_000, 100
-	p, err := b.start(ctx, "sessions", "--sleep-after", "1h")
+	p, err := b.start(ctx, "sessions", "--sleep", "1h")
 	if err != nil {
 		return err
 	}
@@ -173,4 +173,3 @@ func connect(url, from string, n, dashboards int) ([]net.Conn, error) {
 	}
 	return conns, nil
 }
-

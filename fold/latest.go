@@ -1,9 +1,6 @@
 package fold
 
-import (
-	"github.com/dashfeed/dashfeed/fold/aggregate"
-	"github.com/dashfeed/dashfeed/messages/cells"
-)
+import "github.com/dashfeed/dashfeed/messages/cells"
 
 // latest folds into the group's one cell, which is never final and never late. Where its columns are those of the
 // newest event, an older one changes nothing.
@@ -25,12 +22,16 @@ func (d *Dashboard) latest(i int, a *arrival) (o outcome) {
 		d.attach(i, h)
 	}
 	acc := d.entries[h-1].acc
+	if pp.newest {
+		if p.accs.AddNewest(pp.layout, acc, &a.Sample) {
+			d.set.Touch(cells.Handle(h-1), a.version)
+		}
+		return o
+	}
 	a.Overflow = o.overflows
 	o.unsampled = p.accs.Add(pp.layout, acc, &a.Sample)
 	a.Overflow = false
-	if !pp.newest || aggregate.NewestOrder(p.accs.At(pp.layout, acc)) == a.version {
-		d.set.Touch(cells.Handle(h-1), a.version)
-	}
+	d.set.Touch(cells.Handle(h-1), a.version)
 	return o
 }
 

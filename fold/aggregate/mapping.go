@@ -2,16 +2,18 @@ package aggregate
 
 import "math"
 
-// The cubically interpolated mapping of DDSketch for a relative accuracy of 1 %: bin i holds the values whose
+// The cubically interpolated mapping of DDSketch for a relative accuracy a hair below 1 %, which rounding must not exceed: bin i holds the values whose
 // approximate logarithm lies in [i, i+1). Every product is converted before it is added to, so that no compiler fuses
 // the two and every machine finds the same bin. The constants are exact to the last bit: the compiler computes them.
 const (
-	accuracy = 0.01
+	accuracy = 0.0099
 	cubicA   = 6.0 / 35
 	cubicB   = -3.0 / 5
 	cubicC   = 10.0 / 7
-	// lnGamma is ln((1+accuracy)/(1-accuracy)), of which four terms of its series are enough.
-	lnGamma    = 2 * (accuracy + 1e-6/3 + 1e-10/5 + 1e-14/7)
+	// lnGamma is ln((1+accuracy)/(1-accuracy)), of which five terms of its series are enough.
+	lnGamma    = 2 * (accuracy + cubed/3 + cubed*squared/5 + cubed*squared*squared/7 + cubed*cubed*cubed/9)
+	squared    = accuracy * accuracy
+	cubed      = accuracy * squared
 	multiplier = 1 / (10.0 / 7 * lnGamma)
 
 	minIndexable = 0x1p-1022 * 1.03 // the smallest normal number, and a bin more

@@ -32,10 +32,6 @@ var (
 	}
 )
 
-// NewestOrder is the order of the newest event's sample in an accumulator of Newest's columns: the version at which it
-// was folded.
-func NewestOrder(a Acc) uint64 { return a.Words[3] } // word 0 is the count, then value, time, order
-
 // newestBase is the last edge with the event's metadata. Most events have none, and then there is no object.
 func newestBase(o Options) Base {
 	return Base{Name: "newest", Words: 3, Object: &ObjectBase{

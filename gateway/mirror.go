@@ -42,6 +42,7 @@ type mirror struct {
 	metrics int   // number of the panel of newest values
 	time    int64 // log time, ms
 	stale   bool
+	lagging bool // the last look found it stale; the next one believes it
 	lag     int64
 	since   int64 // ms of log time since which stale
 	cohorts map[cohortKey]*cohort
@@ -225,7 +226,10 @@ func (m *mirror) look() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.lag = lag
-	if stale := lag >= staleLag; stale != m.stale {
+	lagged := m.lagging
+	m.lagging = lag >= staleLag
+	// After quiet, a batch under way looks as old as the log's last record: only what lasts is believed.
+	if stale := m.lagging && (lagged || m.stale); stale != m.stale {
 		m.stale = stale
 		m.since = m.time
 		for _, c := range m.cohorts {

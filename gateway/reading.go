@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"math"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -134,7 +133,7 @@ func (s *Server) appendReading(b []byte, q *readingRequest, got *feed.Reading, p
 	field("time")
 	b = strconv.AppendInt(b, got.Time, 10)
 	field("watermark")
-	if got.Watermark == math.MinInt64 {
+	if got.Watermark == fold.NoTime {
 		b = append(b, "null"...)
 	} else {
 		b = strconv.AppendInt(b, got.Watermark, 10)

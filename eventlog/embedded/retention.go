@@ -65,11 +65,14 @@ func (l *Log) retainBytes(limit int64) error {
 	for _, p := range l.partitions {
 		total += p.kept()
 	}
+	l.storing.Lock()
+	growing := l.generation.number
+	l.storing.Unlock()
 	for total > limit {
 		var oldest *partition
 		var found dropped
 		for _, p := range l.partitions {
-			if d, ok := p.oldest(); ok && (oldest == nil || d.time < found.time) {
+			if d, ok := p.oldest(growing); ok && (oldest == nil || d.time < found.time) {
 				oldest, found = p, d
 			}
 		}
@@ -101,15 +104,18 @@ func (p *partition) kept() int64 {
 	return p.written - p.chunks[0].before
 }
 
-// oldest is the first chunk, if it is released and not the one that grows.
-func (p *partition) oldest() (dropped, bool) {
+// oldest is the first chunk, if it is released and not of the generation that grows.
+func (p *partition) oldest(growing uint32) (dropped, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.chunks) < 2 || p.chunks[1].first-1 > p.released {
+	if len(p.chunks) == 0 || p.chunks[0].generation == growing || p.end(0) > p.released {
 		return dropped{}, false
 	}
-	a, b := p.chunks[0], p.chunks[1]
-	return dropped{upTo: b.first - 1, time: a.time, bytes: b.before - a.before}, true
+	bytes := p.written - p.chunks[0].before
+	if len(p.chunks) > 1 {
+		bytes = p.chunks[1].before - p.chunks[0].before
+	}
+	return dropped{upTo: p.end(0), time: p.chunks[0].time, bytes: bytes}, true
 }
 
 // expired is the end of the last released chunk whose records are all older than before, a time in ms; 0: none. The

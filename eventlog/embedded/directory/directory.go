@@ -132,3 +132,6 @@ func lockError(path string, err error) error {
 	}
 	return fmt.Errorf("lock directory %s: %w (%w)", path, eventlog.ErrInUse, err)
 }
+
+// Free is what the volume has left, in bytes; ok is false where the file system does not say.
+func (d *Directory) Free() (sizeBytes int64, ok bool) { return d.space.free() }

@@ -289,3 +289,26 @@ func TestControlIsBounded(t *testing.T) {
 		}
 	})
 }
+
+// A session that was slow for so long that what it lacks of removed cells is forgotten is told so, and gets it all anew.
+func TestSlowBeyondTombstones(t *testing.T) {
+	inBubble(t, Config{}, func(t *testing.T, h *house) {
+		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, 1, 1) })
+		c := h.connect()
+		c.subscribe("")
+		want1[*wire.Update](c)
+		for i := range 1_200 {
+			group := fmt.Sprint(i)
+			h.step(func(b *board, v uint64) { b.put(v, panelRPS, group, 0, 1, 1) })
+			h.step(func(b *board, v uint64) { b.remove(v, "a/"+group+"/") })
+			time.Sleep(10 * time.Millisecond)
+		}
+		want1[*wire.Update](c) // the one that the socket had half taken
+		if g := want1[*wire.Gap](c); g.Why != wire.WhyRetention {
+			t.Fatalf("%+v", g)
+		}
+		if u := want1[*wire.Update](c); u.From != 0 || u.To != 2_401 || len(u.Cells) != 1 {
+			t.Fatalf("from %d to %d, %d cells", u.From, u.To, len(u.Cells))
+		}
+	})
+}

@@ -18,6 +18,7 @@ var (
 	ErrUnknown   = errors.New("dashboard has no record")
 	ErrNotInTime = errors.New("position not reached in time")
 	ErrStarting  = errors.New("shard is loading")
+	ErrPartition = errors.New("position is of another partition than the dashboard's") // of a Query's After
 	ErrClosed    = errors.New("feed closed")
 )
 

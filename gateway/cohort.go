@@ -56,6 +56,7 @@ type cohort struct {
 // frame is an update as bytes for the socket, WebSocket headers included. It is shared and never changed.
 type frame struct {
 	from, to uint64
+	initial  bool // for one who holds nothing
 	bytes    []byte
 }
 
@@ -102,16 +103,16 @@ func (c *cohort) wakeAll() {
 	}
 }
 
-// frame gives what brings a reader at version p to the mirror's, p 0 being no version at all. The caller has made sure
-// that p is not below the floor.
-func (c *cohort) frame(p uint64) *frame {
+// frame gives what brings a reader at version p to the mirror's; initial says that it holds nothing, not even a version
+// 0. The caller has made sure that p is not below the floor.
+func (c *cohort) frame(p uint64, initial bool) *frame {
 	version := c.m.set.Version()
 	if c.frames == nil || c.frameTo != version || c.frameOf != c.m.epoch {
 		c.frames, c.frameTo, c.frameOf = make([]*frame, 0, 1), version, c.m.epoch
 	}
 	from := c.start(p, version)
 	for _, f := range c.frames {
-		if f.from == from {
+		if f.from == from && f.initial == initial {
 			return f
 		}
 	}
@@ -119,9 +120,9 @@ func (c *cohort) frame(p uint64) *frame {
 	if !ok {
 		u, _ = c.m.changesSince(0)
 	}
-	f := &frame{from: u.From, to: u.To}
+	f := &frame{from: u.From, to: u.To, initial: initial}
 	if c.key.encoding == encodingPlain {
-		f.bytes = c.m.plainFrames(u)
+		f.bytes = c.m.plainFrames(u, initial)
 	} else {
 		f.bytes = c.encode(u)
 	}

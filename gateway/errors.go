@@ -41,6 +41,8 @@ func asError(err error) *wire.Error {
 		return wire.Errorf(wire.CodeUnknownDashboard, "there is no such dashboard, or it may not be seen")
 	case errors.Is(err, feed.ErrNotInTime), errors.Is(err, context.DeadlineExceeded):
 		return wire.Errorf(wire.CodeNotInTime, "the position was not reached in time")
+	case errors.Is(err, feed.ErrPartition):
+		return wire.Errorf(wire.CodeBadOption, "after: %v", err)
 	case errors.Is(err, feed.ErrStarting), errors.Is(err, feed.ErrClosed), errors.Is(err, context.Canceled):
 		return wire.Errorf(wire.CodeStarting, "the dashboard's shard is loading: try again")
 	}

@@ -41,10 +41,10 @@ func (s *Server) servePlain(w http.ResponseWriter, r *http.Request) {
 	sub.wake()
 }
 
-// plainFrames are the dialect's messages for an update: the initial state for a snapshot, else one for each metric
-// whose newest value changed. Several messages stand one behind the other, each with its header.
-func (m *mirror) plainFrames(u *cells.Update) []byte {
-	if u.From == 0 {
+// plainFrames are the dialect's messages for an update: the initial state for who holds nothing, else one for each
+// metric whose newest value changed. Several messages stand one behind the other, each with its header.
+func (m *mirror) plainFrames(u *cells.Update, initial bool) []byte {
+	if initial {
 		return sealText(m.appendInitialState(make([]byte, maxHeader, 1024), u))
 	}
 	var out, b []byte

@@ -256,6 +256,14 @@ func TestPlainDialect(t *testing.T) {
 		if first, second := c.text(), c.text(); !strings.Contains(first, `"value":0,`) || !strings.Contains(second, `"value":99,`) {
 			t.Fatalf("got %s, then %s", first, second)
 		}
+		empty := h.dial("/dashboard/empty")
+		if got := empty.text(); !strings.Contains(got, `"metrics":{},`) || !strings.Contains(got, `"epoch":"00000000","version":0`) {
+			t.Fatal(got)
+		}
+		h.feed.step(messages.Key{Tenant: "default", Dashboard: "empty"}, func(b *board, v uint64) { b.newest(v, "m", 7, 8, "") })
+		if got := empty.text(); got != `{"type":"update","dashboardId":"empty","timestamp":8,"metric":"m","value":7,"metadata":{}}` {
+			t.Fatal(got)
+		}
 		h.step(func(b *board, v uint64) { b.shatter() })
 		if got := c.text(); !strings.HasPrefix(got, `{"type":"initial-state"`) {
 			t.Fatalf("after a break: %s", got)

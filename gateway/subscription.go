@@ -69,7 +69,7 @@ func (s *subscription) next(now time.Time) [][]byte {
 		if out, wait = s.notices(now); wait {
 			return out
 		}
-	} else if s.epoch != s.m.epoch || s.version < s.m.set.Floor() {
+	} else if s.epoch != s.m.epoch && s.epoch != 0 || s.version != 0 && s.version < s.m.set.Floor() {
 		s.held = false
 	}
 	at := uint64(0)
@@ -78,7 +78,7 @@ func (s *subscription) next(now time.Time) [][]byte {
 			return out
 		}
 	}
-	f := s.cohort.frame(at)
+	f := s.cohort.frame(at, !s.held)
 	s.held, s.epoch, s.version = true, s.m.epoch, f.to
 	s.m.stats.frames.Inc()
 	if s.credit {

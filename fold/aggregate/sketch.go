@@ -75,6 +75,7 @@ func (s *sketch) quantile(q float64) float64 {
 	case rank < below:
 		return -valueOf(s.negative.KeyAtRank(below - 1 - rank))
 	case rank < below+float64(s.zero) || above == 0:
+		return 0
 	}
 	return valueOf(s.positive.KeyAtRank(rank - below - float64(s.zero)))
 }

@@ -67,14 +67,14 @@ func (p *bodies) read(r *http.Request) (*body, error) {
 		return b, p.fill(b, r.Body, r.Body)
 	case "gzip", "x-gzip":
 		// A compressed body is bounded too: a stream of empty members inflates to nothing for ever.
-		packed := &io.LimitedReader{R: r.Body, N: int64(p.limit)}
+		packed := &io.LimitedReader{R: r.Body, N: int64(p.limit) + 1}
 		z := p.gzips.Get().(*gzip.Reader)
 		defer p.gzips.Put(z)
 		if err := z.Reset(packed); err != nil {
 			return b, wire.Errorf(wire.CodeBadMessage, "the body is not gzip: %v", err)
 		}
 		err := p.fill(b, z, r.Body)
-		if err != nil && packed.N == 0 {
+		if packed.N == 0 {
 			drain(r.Body, p.limit)
 			err = p.tooBig()
 		}

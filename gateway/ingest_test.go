@@ -206,6 +206,9 @@ func TestIngestListsAtMostAHundred(t *testing.T) {
 	}
 }
 
+// unsized hides how long a body is.
+func unsized(s string) io.Reader { return struct{ io.Reader }{strings.NewReader(s)} }
+
 // endless gives so many bytes without saying so beforehand.
 func endless(n int64) io.Reader {
 	return struct{ io.Reader }{io.LimitReader(spaces{}, n)}
@@ -238,7 +241,8 @@ func TestIngestBoundsBodies(t *testing.T) {
 		{"inflated as large as allowed", "", "gzip", strings.NewReader(zipped(t, fits)), 202},
 		{"inflated a byte more", "", "gzip", strings.NewReader(zipped(t, fits+" ")), 413},
 		{"a bomb", "", "gzip", strings.NewReader(zipped(t, strings.Repeat(" ", 30_000_000))), 413},
-		{"empty members without end", "", "gzip", strings.NewReader(strings.Repeat(zipped(t, ""), 5000)), 413},
+		{"empty members without end", "", "gzip", unsized(strings.Repeat(zipped(t, ""), 5000)), 413},
+		{"members that end where the limit lies", "", "gzip", unsized(zipped(t, evt) + strings.Repeat(zipped(t, ""), (100_000-len(zipped(t, evt)))/len(zipped(t, ""))) + zipped(t, evt)), 413},
 		{"small MessagePack, great JSON", "application/msgpack", "", strings.NewReader(packed(t, []any{text, text, text, text, text})), 413},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -391,5 +395,27 @@ func TestNewIngestRefuses(t *testing.T) {
 	}
 	if _, err := NewIngest(IngestConfig{Log: openLog(t, nil), BodyBytes: -1}); err == nil {
 		t.Error("a negative limit, no error")
+	}
+}
+
+// A client that still sends when it is refused must get the answer, not a broken connection.
+func TestIngestAnswersWhoSendsTooMuch(t *testing.T) {
+	server := httptest.NewServer(newIngest(t, IngestConfig{Log: openLog(t, nil)}))
+	defer server.Close()
+	for name, body := range map[string]io.Reader{"length told": bytes.NewReader(make([]byte, 10_000_000)), "length not told": endless(10_000_000)} {
+		resp, err := server.Client().Post(server.URL+"/v1/events", "application/json", body)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		answer, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := resp.Body.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if resp.StatusCode != 413 || !strings.Contains(string(answer), `"code":1106`) {
+			t.Errorf("%s: %d %s", name, resp.StatusCode, answer)
+		}
 	}
 }

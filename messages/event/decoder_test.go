@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -52,7 +54,7 @@ func TestDecode(t *testing.T) {
 		// text
 		{`{"metric":"a\u00e4\n\ud83d\ude00","dashboard":"d"}`, `bad_name`},
 		{`{"metric":"\u00e4ä😀\ud83d\ude00\"\\\/"}`, `/ ää😀😀"\/ value=0(missing) time=0(missing)`},
-		{"{\"metric\":\"\xff\xc3x\\ud800\\ud800\\u0041\"}", `/ ��x��A value=0(missing) time=0(missing)`},
+		{"{\"metric\":\"\x80\xff\xc3x\\ud800\\ud800\\u0041\"}", `/ ���x��A value=0(missing) time=0(missing)`},
 		{"{\"metric\":\"m\",\"metadata\":\n {\"a\":\t[1,\r\n\"\xff\\n\"]}}", `/ m value=0(missing) time=0(missing) metadata={"a": [1,  "�\n"]}`},
 		{`{"metric":"m","metadata":0}`, `/ m value=0(missing) time=0(missing) metadata=0`},
 		// id and producer by their text
@@ -206,6 +208,49 @@ func TestDecoderIsReusable(t *testing.T) {
 	}
 	if got, want := line(&e), "/ b value=0(missing) time=0(missing)"; got != want {
 		t.Errorf("the event before shows through: got %s, want %s", got, want)
+	}
+}
+
+func TestDecoderGuessesNoField(t *testing.T) {
+	inputs := []string{
+		`{"metric": "a", "value": 1, "time": 2}`, `{"metric": "a", "value": 1, "time": 2}`, `{"metric" :"b","time":3,"value":4}`, `{"value":4,"metric":"c"}`,
+		`{}`, `{"metric"`, `{"metric":`, `{"metric":"d","value"}`, `{"metric":"d","x":1,"value":5}`, `{"metric":"d","x":1,"value":5}`, `{"metric":"e","\u0078":1,"v\u0061lue":5}`,
+		`{"metric_name":"f","value":1}`, `{"metric":"f","value":1}`, `{"metric":"m"` + strings.Repeat(`,"y":0`, 40) + `,"value":7}`,
+	}
+	var d Decoder
+	for _, in := range inputs {
+		var e Event
+		got := ""
+		if err := d.Decode([]byte(in), &e); err == nil {
+			got = line(&e)
+		} else {
+			got = err.(*Refusal).Reason
+		}
+		if want := decoded(in); got != want {
+			t.Errorf("%s after others\n got %s\nwant %s", in, got, want)
+		}
+	}
+}
+
+func TestParseFloatIsExact(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 50_000 {
+		s := strconv.FormatUint(r.Uint64N(1_000_000_000_000_000_000), 10)
+		s = s[:1+r.IntN(len(s))]
+		if cut := r.IntN(len(s) + 1); cut > 0 && cut < len(s) {
+			s = s[:cut] + "." + s[cut:]
+		}
+		if r.IntN(4) == 0 {
+			s += "e" + strconv.Itoa(r.IntN(700)-350)
+		}
+		if len(s) > 1 && s[0] == '0' && s[1] != '.' {
+			continue
+		}
+		got, status := parseFloat([]byte(s))
+		want, err := strconv.ParseFloat(s, 64)
+		if (status == OK) != (err == nil) || status == OK && got != want {
+			t.Fatalf("%s: got %v %s, want %v %v", s, got, statusNames[status], want, err)
+		}
 	}
 }
 

@@ -31,7 +31,7 @@ func (s *shard) unsubscribe(sub *subscription) {
 	e.subs = nil
 	s.deadlines.place(e)
 	if e.pid == nil {
-		delete(s.entries, e.key)
+		s.drop(e)
 		return
 	}
 	s.touch(e)

@@ -30,6 +30,8 @@ type dashboard struct {
 // Receive implements actor.Actor.
 func (d *dashboard) Receive(c actor.Context) {
 	switch m := c.Message().(type) {
+	case *loading:
+		d.load()
 	case *run:
 		d.run(m)
 	case *asking:

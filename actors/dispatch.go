@@ -46,7 +46,7 @@ func (s *shard) crowded() bool {
 // dispatch hands the batch's records to their dashboards, one message each.
 func (s *shard) dispatch(b *batch) {
 	now := s.host.now()
-	s.recordAt = now
+	s.recordAt, s.light = now, false
 	for i := range b.items {
 		it := &b.items[i]
 		s.tallies.records[it.Kind&3].Add(1)

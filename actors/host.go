@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,6 +30,9 @@ type Host struct {
 	collector *collector
 	started   time.Time
 	shards    []*shard
+
+	retired  atomic.Int64  // dashboards put to sleep since tidy
+	tidiedAt time.Duration // the beat's own
 
 	closed  atomic.Bool
 	done    chan struct{}      // closed when Stop begins
@@ -94,7 +98,7 @@ func (h *Host) load(ctx context.Context, n int) (*shard, error) {
 		// Shards take turns with their checkpoints.
 		savedAt: h.now() - h.config.CheckpointEvery*time.Duration(n)/time.Duration(h.config.Log.Partitions()),
 	}
-	s.props = actor.PropsFromProducer(s.produce)
+	s.props = actor.PropsFromProducer(s.produce, actor.WithMailbox(func() actor.Mailbox { return &mailbox{} }))
 	for range h.config.Batches {
 		s.credit <- &batch{}
 	}
@@ -191,7 +195,19 @@ func (h *Host) beat(ctx context.Context) {
 				s.tell(&beat{})
 			}
 		}
+		h.tidy()
 	}
+}
+
+// tidy gives memory back to the system after many dashboards went to sleep: the runtime alone keeps it for minutes.
+func (h *Host) tidy() {
+	const worthwhile, pause = 10_000, time.Minute
+	if h.retired.Load() < worthwhile || h.tidiedAt != 0 && h.now()-h.tidiedAt < pause {
+		return
+	}
+	h.retired.Store(0)
+	h.tidiedAt = h.now()
+	debug.FreeOSMemory()
 }
 
 // now is the time since the host was made.

@@ -7,11 +7,14 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// To a dashboard: *run, *asking, *reading, *advancing, each acknowledged to the shard (a run by its batch, the others
+// To a dashboard: *loading, which is not acknowledged; *run, *asking, *reading, *advancing, each acknowledged to the shard (a run by its batch, the others
 // by their *turn); and *saving from the shard's saver. To a shard: *batch from its reader, *folded and *turn from its
 // dashboards, *subscribing, *asking, *closing, *reading, *gaveUp, *listing, *defaulting from the feed, *scrape from a
 // collector, *beat from the host, *saved and *ticked from its own goroutines, *stopping from the host.
 type (
+	// loading is the first message to a dashboard.
+	loading struct{}
+
 	// folded says that the last run of the batch is done.
 	folded struct{ batch *batch }
 
@@ -82,3 +85,5 @@ type (
 	// stopping ends the shard: what is in flight is folded, a last checkpoint taken, every actor stopped.
 	stopping struct{}
 )
+
+var load = &loading{}

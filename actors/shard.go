@@ -39,6 +39,7 @@ type shard struct {
 	position  messages.Position // of the last record dispatched
 	target    messages.Position // live from here on: the log's last record at the start
 	entries   map[messages.Key]*entry
+	largest   int // the most entries that the map had to hold
 	awake     int
 	idle      idle
 	deadlines deadlines
@@ -52,6 +53,7 @@ type shard struct {
 	stopping bool
 	finished bool
 	recordAt time.Duration // when the last record came
+	light    bool          // since then buffers were let go
 	tickAt   time.Duration // when the last tick was appended
 	ticking  bool
 	tallies  tallies
@@ -141,6 +143,7 @@ func (s *shard) stop() {
 func (s *shard) beat() {
 	now := s.host.now()
 	s.sweep(now)
+	s.lighten(now)
 	s.tickIfDue(now)
 	if now-s.savedAt >= s.host.config.CheckpointEvery {
 		s.beginCheckpoint()

@@ -1,10 +1,13 @@
 package actors
 
 import (
+	"maps"
 	"math"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/dashfeed/dashfeed/messages"
 )
 
 // wake gives the entry an actor, which loads its dashboard with its first message. It reports whether there was none.
@@ -16,6 +19,10 @@ func (s *shard) wake(e *entry) bool {
 	s.host.actors.Add(1)
 	e.pid = s.host.root.Spawn(s.props)
 	e.unborn = false
+	// The message makes the PID remember its process; then the name can go from the system's registry, whose maps never
+	// shrink. Nobody looks for a dashboard there.
+	s.host.root.Send(e.pid, load)
+	s.host.system.ProcessRegistry.LocalPIDs.GetBucket(e.pid.Id).Pop(e.pid.Id)
 	s.awake++
 	s.touch(e)
 	return true
@@ -42,9 +49,10 @@ func (s *shard) retire(e *entry) {
 	s.awake--
 	s.idle.remove(e)
 	s.deadlines.place(e)
+	s.host.retired.Add(1)
 	s.tallies.rest.join(&e.busy)
 	if len(e.subs) == 0 {
-		delete(s.entries, e.key)
+		s.drop(e)
 		return
 	}
 	e.unborn = e.report.version == 0
@@ -76,5 +84,33 @@ func (s *shard) evictWhile(looks, most int, old func(*entry) bool) {
 			most--
 		}
 		e = newer
+	}
+}
+
+// drop takes the entry out of the table, which is made anew when most of it is empty: maps don't shrink.
+func (s *shard) drop(e *entry) {
+	delete(s.entries, e.key)
+	const small = 1024
+	if s.largest = max(s.largest, len(s.entries)); s.largest < small || len(s.entries) > s.largest/8 {
+		return
+	}
+	fresh := make(map[messages.Key]*entry, len(s.entries))
+	maps.Copy(fresh, s.entries)
+	s.entries, s.largest = fresh, len(fresh)
+}
+
+// lighten lets go of the buffers of batches that wait for records while the log is silent.
+func (s *shard) lighten(now time.Duration) {
+	const silence = 5 * time.Second
+	if s.light || now-s.recordAt < silence || s.inflight.Load() > 0 {
+		return
+	}
+	s.light = true
+	for range len(s.credit) {
+		select {
+		case <-s.credit:
+			s.credit <- &batch{}
+		default:
+		}
 	}
 }

@@ -1,0 +1,130 @@
+package actors
+
+import (
+	"sync"
+
+	"github.com/asynkron/protoactor-go/actor"
+)
+
+// mailbox is a dashboard's. The library's own keeps room for ten messages, a third of what an idle actor costs; this one
+// keeps none beyond the first. System messages go first. It has no bound, since the shard's credit is one.
+type mailbox struct {
+	invoker actor.MessageInvoker
+
+	mu        sync.Mutex
+	first     any   // the next user message; nil: none
+	more      []any // those behind it
+	system    []any
+	running   bool
+	suspended bool
+}
+
+var _ actor.Mailbox = (*mailbox)(nil)
+
+// RegisterHandlers implements actor.Mailbox.
+func (m *mailbox) RegisterHandlers(invoker actor.MessageInvoker, _ actor.Dispatcher) {
+	m.invoker = invoker
+}
+
+// Start implements actor.Mailbox.
+func (m *mailbox) Start() {}
+
+// UserMessageCount implements actor.Mailbox.
+func (m *mailbox) UserMessageCount() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.first == nil {
+		return 0
+	}
+	return 1 + len(m.more)
+}
+
+// PostUserMessage implements actor.Mailbox.
+func (m *mailbox) PostUserMessage(message any) {
+	m.mu.Lock()
+	if m.first == nil {
+		m.first = message
+	} else {
+		m.more = append(m.more, message)
+	}
+	m.startAndUnlock()
+}
+
+// PostSystemMessage implements actor.Mailbox.
+func (m *mailbox) PostSystemMessage(message any) {
+	m.mu.Lock()
+	m.system = append(m.system, message)
+	m.startAndUnlock()
+}
+
+// startAndUnlock has the messages processed, on a goroutine that ends when there are none.
+func (m *mailbox) startAndUnlock() {
+	start := !m.running
+	m.running = true
+	m.mu.Unlock()
+	if start {
+		go m.run()
+	}
+}
+
+func (m *mailbox) run() {
+	for {
+		message, system := m.pop()
+		if message == nil {
+			return
+		}
+		m.process(message, system)
+	}
+}
+
+// pop takes the next message; nil says that the goroutine is to end.
+func (m *mailbox) pop() (message any, system bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.system) > 0 {
+		message = m.system[0]
+		m.system[0] = nil
+		if m.system = m.system[1:]; len(m.system) == 0 {
+			m.system = nil
+		}
+		return message, true
+	}
+	if m.first == nil || m.suspended {
+		m.running = false
+		return nil, false
+	}
+	message, m.first = m.first, nil
+	if len(m.more) > 0 {
+		m.first, m.more[0] = m.more[0], nil
+		if m.more = m.more[1:]; len(m.more) == 0 {
+			m.more = nil
+		}
+	}
+	return message, false
+}
+
+func (m *mailbox) process(message any, system bool) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			m.invoker.EscalateFailure(reason, message)
+		}
+	}()
+	if !system {
+		m.invoker.InvokeUserMessage(message)
+		return
+	}
+	switch message.(type) {
+	case *actor.SuspendMailbox:
+		m.suspend(true)
+	case *actor.ResumeMailbox:
+		m.suspend(false)
+	default:
+		m.invoker.InvokeSystemMessage(message)
+	}
+}
+
+func (m *mailbox) suspend(on bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.suspended = on
+}

@@ -17,15 +17,15 @@ func (d *Dashboard) session(i int, a *arrival) (o outcome) {
 	var few [4]uint32
 	parts := d.touching(few[:0], i, g, a.Time, pp.size)
 	if len(parts) == 0 {
-		if a.Time+pp.size <= d.purged {
-			o.refused = true
-			return o
+		if o.overflows = g == 0 && d.crowded(i) || g != 0 && d.full(); o.overflows {
+			parts = d.touching(parts, i, p.groups.find([]byte(cells.Overflow)), a.Time, pp.size)
 		}
-		if g == 0 && d.crowded(i) || g != 0 && d.full() {
-			o.overflows = true
+		switch {
+		case len(parts) == 0 && a.Time+pp.size <= d.purged:
+			return outcome{refused: true}
+		case o.overflows:
 			g = d.overflow(i, key)
-			parts = d.touching(parts, i, g, a.Time, pp.size)
-		} else {
+		default:
 			g = d.group(i, g, key)
 		}
 	}

@@ -207,7 +207,7 @@ func increase(numbers []float64) Value {
 }
 
 // quantile is within 1 % of a value of that rank. A sketch is bounded: where the magnitudes lie too far apart for it, the
-// lowest run together, and only the range of the values is promised.
+// lowest run together, and only the range of the values is promised. What is nearer to 0 than any normal double is 0 to it.
 func quantile(numbers []float64, q float64) Value {
 	numbers = slices.Clone(numbers)
 	slices.Sort(numbers)
@@ -224,5 +224,5 @@ func quantile(numbers []float64, q float64) Value {
 		low, high = numbers[0], numbers[len(numbers)-1]
 	}
 	const accuracy = 0.01 + 1e-9
-	return Value{Low: low - accuracy*math.Abs(low), High: high + accuracy*math.Abs(high)}
+	return Value{Low: low - accuracy*math.Abs(low) - smallest, High: high + accuracy*math.Abs(high) + smallest}
 }

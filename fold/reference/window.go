@@ -75,12 +75,14 @@ func floor(t, size int64) int64 {
 
 func (p *panel) foldTimed(a arrival, starts []int64) (entered bool) {
 	corrects, overflows, unsampled := false, false, false
+	var entering []*window
 	for _, start := range starts {
-		if start+p.Size <= p.dashboard.purgedUpTo {
-			continue
+		if start+p.Size > p.dashboard.purgedUpTo {
+			entering = append(entering, p.windowAt(start))
 		}
-		entered = true
-		w := p.windowAt(start)
+	}
+	p.leave() // a window that the event itself pushes out of sight is not shown it any more
+	for _, w := range entering {
 		corrects = corrects || w.final
 		if w.hidden {
 			continue
@@ -97,8 +99,7 @@ func (p *panel) foldTimed(a arrival, starts []int64) (entered bool) {
 		}
 	}
 	p.count(corrects, overflows, unsampled)
-	p.leave()
-	return entered
+	return len(entering) > 0
 }
 
 func (p *panel) count(corrects, overflows, unsampled bool) {
@@ -194,8 +195,9 @@ func (p *panel) leave() {
 	}
 }
 
+// hideOlder hides all but the newest of those that are still shown.
 func hideOlder(ws []*window, keep int) {
-	ws = slices.Clone(ws)
+	ws = slices.DeleteFunc(slices.Clone(ws), func(w *window) bool { return w.hidden })
 	slices.SortFunc(ws, func(a, b *window) int { return cmp.Compare(b.start, a.start) })
 	for i, w := range ws {
 		if i >= keep {
@@ -204,7 +206,8 @@ func hideOlder(ws []*window, keep int) {
 	}
 }
 
-// admit is the group an event goes to where max_groups counts per panel (S15).
+// admit is the group an event goes to where max_groups counts per panel: the groups that have a window which is
+// shown or can take an event (S15).
 func (p *panel) admit(name string) (admitted string, overflows bool) {
 	own := map[string]bool{}
 	for _, w := range p.windows {

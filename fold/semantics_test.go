@@ -1,0 +1,357 @@
+package fold_test
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/dashfeed/dashfeed/fold/definition"
+	"github.com/dashfeed/dashfeed/fold/reference"
+	"github.com/dashfeed/dashfeed/messages/cells"
+)
+
+// plain is a definition of one panel: tumbling 10 s, idle 10 s, lateness 30 s.
+func plain(change func(d *definition.Definition)) *definition.Definition {
+	d := &definition.Definition{
+		Tenant: testKey.Tenant, Dashboard: testKey.Dashboard,
+		Time:   definition.Time{Bound: 2 * time.Second, Idle: 10 * time.Second, MaxFuture: time.Minute, Lateness: 30 * time.Second},
+		Dedupe: definition.Dedupe{By: definition.ByID, Horizon: 10 * time.Minute}, Tie: definition.TieOrder,
+		Panels: []definition.Panel{{
+			ID: "p", Window: definition.Window{Kind: definition.Tumbling, Size: 10 * time.Second}, Keep: 60, MaxGroups: 1000,
+			GroupBy: []string{}, Aggregates: []string{"count"},
+		}},
+	}
+	if change != nil {
+		change(d)
+	}
+	return d
+}
+
+// One scenario for each rule of docs/SEMANTICS.md that is easily got wrong. A log line is the append time in ms and
+// what follows: t=TIME (else the append time) v=VALUE id=ID k=LABEL m=METRIC p=PRODUCER s=SEQUENCE, or "tick". Engine and reference
+// are compared after each line; then the cells must be the ones written here.
+var scenarios = []struct {
+	rule   string
+	change func(d *definition.Definition)
+	log    string
+	want   string
+}{{
+	rule: "S1 a time on a boundary belongs to the later window; negative times floor",
+	log: `
+		0 t=-1
+		0 t=0
+		10000 t=10000`,
+	want: `
+		[-10000, 0) 1: 1
+		[0, 10000) 0: 1
+		[10000, 20000) 0: 1`,
+}, {
+	rule: "S2 a fast clock moves W no further than the record's append time",
+	log: `
+		5000 t=60000
+		5001 t=1000`,
+	want: `
+		[0, 10000) 0: 1
+		[60000, 70000) 0: 1
+		W 3000`,
+}, {
+	rule: "S2 idling makes final at L + idle + what the window lacks, and says nothing about lateness",
+	log: `
+		5000 t=3000
+		21999 tick`,
+	want: `
+		[0, 10000) 0: 1
+		W 1000`,
+}, {
+	rule: "S2 the instant itself is enough",
+	log: `
+		5000 t=3000
+		22000 tick`,
+	want: `
+		[0, 10000) 1: 1
+		W 1000`,
+}, {
+	rule: "S2 an event in a window made final by idling corrects it",
+	log: `
+		5000 t=3000
+		90000 t=4000`,
+	want: `
+		[0, 10000) 2: 2
+		W 2000
+		p: accepted 2 folded 2 late_accepted 1`,
+}, {
+	rule: "S3 final by W, corrected until purged, then refused; a new group in a final window begins at 2",
+	change: func(d *definition.Definition) {
+		d.Panels[0].GroupBy = []string{"labels.k"}
+	},
+	log: `
+		5000 k=a
+		12000 k=a
+		12001 t=9999 k=a
+		12002 t=1 k=b
+		41999 k=a
+		41999 t=2 k=a
+		42000 k=a
+		42001 t=3 k=a`,
+	want: `
+		[0, 10000) "a" 3: 3
+		[0, 10000) "b" 2: 1
+		[10000, 20000) "a" 1: 1
+		[40000, 50000) "a" 0: 2
+		p: accepted 8 folded 7 late_dropped 1 late_accepted 3`,
+}, {
+	rule: "S5 the future is judged by log time",
+	log: `
+		100000 t=100000
+		50000 t=160000
+		50000 t=160001`,
+	want: `
+		[100000, 110000) 0: 1
+		[160000, 170000) 0: 1
+		future 1`,
+}, {
+	rule:   "S6 an id is a duplicate until W > time + horizon, and can't be checked after",
+	change: func(d *definition.Definition) { d.Dedupe.Horizon, d.Time.Lateness = 5*time.Second, time.Hour },
+	log: `
+		1000 id=x
+		8000 t=8000
+		8000 t=1000 id=x
+		8001 t=8001
+		8001 t=1000 id=x
+		8001 t=1000 id=y
+		8001 t=1000`,
+	want: `
+		[0, 10000) 0: 4
+		duplicates 1 horizon 2
+		p: accepted 6 folded 4 late_dropped 2`,
+}, {
+	rule: "S7 ties go by log order",
+	change: func(d *definition.Definition) {
+		d.Panels[0].Aggregates = []string{"first", "last", "delta", "increase"}
+	},
+	log: `
+		5000 v=5 t=5000 id=z
+		5000 v=3 t=5000 id=a
+		5000 v=9 t=4000 id=m`,
+	want: `[0, 10000) 0: 9 3 -6 8`,
+}, {
+	rule: "S7 or by id",
+	change: func(d *definition.Definition) {
+		d.Tie, d.Panels[0].Aggregates = definition.TieID, []string{"first", "last", "delta", "increase"}
+	},
+	log: `
+		5000 v=5 t=5000 id=z
+		5000 v=3 t=5000 id=a
+		5000 v=9 t=4000 id=m`,
+	want: `[0, 10000) 0: 9 5 -4 5`,
+}, {
+	rule: "S9 a late event bridges two sessions; the first keeps its cell",
+	change: func(d *definition.Definition) {
+		d.Panels[0].Window, d.Time.Idle = definition.Window{Kind: definition.Session, Size: 3 * time.Second}, 0
+	},
+	log: `
+		1000
+		7000
+		7000 t=4000`,
+	want: `
+		[1000, 10000) 2: 3
+		p: accepted 3 folded 3 late_accepted 1`,
+}, {
+	rule: "S9 open sessions merge to an open one; sessions that only touch merge too",
+	change: func(d *definition.Definition) {
+		d.Panels[0].Window = definition.Window{Kind: definition.Session, Size: 3 * time.Second}
+		d.Time.Bound = 10 * time.Second
+	},
+	log: `
+		1000
+		4000
+		8001`,
+	want: `
+		[1000, 7000) 0: 2
+		[8001, 11001) 0: 1`,
+}, {
+	rule: "S9 merge first, then judge: what would be purged alone lives on in a session that is not",
+	change: func(d *definition.Definition) {
+		d.Panels[0].Window = definition.Window{Kind: definition.Session, Size: 3 * time.Second}
+		d.Time.Bound, d.Time.Lateness = 0, 0
+	},
+	log: `
+		9000
+		10000
+		10000 t=6500
+		10000 t=3000`,
+	want: `
+		[6500, 13000) 0: 3
+		p: accepted 4 folded 3 late_dropped 1`,
+}, {
+	rule: "S11 count windows: full is final, the newest of each group stay",
+	change: func(d *definition.Definition) {
+		d.Panels[0].Window, d.Panels[0].Keep = definition.Window{Kind: definition.Count, N: 2}, 2
+		d.Panels[0].Aggregates = []string{"count", "rate"}
+	},
+	log: `
+		1000
+		2000
+		3000 v=2
+		3500 v=2
+		900 v=5`,
+	want: `
+		[1, 2) 1: 2 8
+		[2, 3) 0: 1 5000`,
+}, {
+	rule:   "S13 missing, empty and spelled-out keys differ",
+	change: func(d *definition.Definition) { d.Panels[0].GroupBy = []string{"labels.k"} },
+	log: `
+		1000
+		1000 k=
+		1000 k=null
+		1000 k=__other__`,
+	want: `
+		[0, 10000) "" 0: 1
+		[0, 10000) "__other__" 0: 1
+		[0, 10000) "null" 0: 1
+		[0, 10000) - 0: 1`,
+}, {
+	rule: "S15 first come; the rest overflow, in each window anew",
+	change: func(d *definition.Definition) {
+		d.Panels[0].GroupBy, d.Panels[0].MaxGroups = []string{"labels.k"}, 1
+		d.Panels[0].Aggregates = []string{"count", "last", "delta", "increase"}
+	},
+	log: `
+		1000 k=a
+		1000 k=b v=7
+		1000 k=c v=8
+		1000 k=a
+		11000 k=b`,
+	want: `
+		[0, 10000) "a" 0: 2 1 0 0
+		[0, 10000) (overflow) 0: 2 8 null null
+		[10000, 20000) "b" 0: 1 1 0 0
+		p: accepted 5 folded 5 overflowed 2`,
+}, {
+	rule:   "keep: the newest windows of the panel, and what left takes events out of sight",
+	change: func(d *definition.Definition) { d.Panels[0].Keep = 2 },
+	log: `
+		1000
+		11000
+		21000
+		22000 t=1000
+		22000 t=-5000`,
+	want: `
+		[10000, 20000) 0: 1
+		[20000, 30000) 0: 1
+		p: accepted 5 folded 5 late_accepted 2`,
+}}
+
+func TestSemantics(t *testing.T) {
+	for _, s := range scenarios {
+		t.Run(s.rule, func(t *testing.T) {
+			p := newPair(t, plain(s.change))
+			for line := range strings.Lines(strings.TrimSpace(s.log)) {
+				p.fold(readStep(t, strings.Fields(line)))
+				p.check()
+			}
+			var want []string
+			for line := range strings.Lines(strings.TrimSpace(s.want)) {
+				want = append(want, strings.TrimSpace(line))
+			}
+			got := p.render()
+			for _, line := range want {
+				if !slices.Contains(got, line) {
+					t.Errorf("missing: %s", line)
+				}
+			}
+			for _, line := range got {
+				if strings.HasPrefix(line, "[") && !slices.Contains(want, line) {
+					t.Errorf("not expected: %s", line)
+				}
+			}
+			if t.Failed() {
+				t.Logf("all:\n%s", strings.Join(got, "\n"))
+			}
+		})
+	}
+}
+
+func readStep(t *testing.T, fields []string) *step {
+	number := func(text string) int64 {
+		n, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	s := &step{append: number(fields[0])}
+	s.event = reference.Event{Metric: "m", Value: 1, Time: s.append, Labels: map[string]string{}}
+	for _, f := range fields[1:] {
+		name, value, _ := strings.Cut(f, "=")
+		switch name {
+		case "tick":
+			s.kind = kindTick
+		case "t":
+			s.event.Time = number(value)
+		case "v":
+			s.event.Value = float64(number(value))
+		case "id":
+			s.event.ID = value
+		case "k":
+			s.event.Labels["k"] = value
+		case "m":
+			s.event.Metric = value
+		default:
+			t.Fatalf("log line %v: %q is not known", fields, f)
+		}
+	}
+	return s
+}
+
+// render is the engine's state in the scenarios' words: cells, then W, then counters.
+func (p *pair) render() []string {
+	var lines []string
+	u, _ := p.engine.Since(0)
+	for _, c := range sorted(u.Cells) {
+		if int(c.Panel) == p.engine.Program().MetricsPanel() {
+			continue
+		}
+		line := fmt.Sprintf("[%d, %d) ", c.Start, c.End)
+		if g := groupName(c.Group); g != "" {
+			line += g + " "
+		}
+		line += fmt.Sprintf("%d:", c.Revision)
+		values, _ := c.Row.Values()
+		for _, v := range values {
+			line += " " + renderValue(v)
+		}
+		lines = append(lines, line)
+	}
+	c := p.engine.Counters()
+	lines = append(lines, fmt.Sprintf("W %d", p.engine.Watermark()))
+	lines = append(lines, renderCounts("", "invalid", c.Invalid, "future", c.Future, "duplicates", c.Duplicates, "horizon", c.Horizon))
+	q := c.Panels["p"]
+	return append(lines, renderCounts("p:", "accepted", q.Accepted, "filtered", q.Filtered, "folded", q.Folded, "late_dropped", q.LateDropped, "late_accepted", q.LateAccepted, "overflowed", q.Overflowed))
+}
+
+// renderCounts leaves out what is 0.
+func renderCounts(line string, pairs ...any) string {
+	for i := 0; i < len(pairs); i += 2 {
+		if pairs[i+1] != uint64(0) {
+			line += fmt.Sprintf(" %s %d", pairs[i], pairs[i+1])
+		}
+	}
+	return strings.TrimSpace(line)
+}
+
+func renderValue(v cells.Value) string {
+	switch v.Kind {
+	case cells.Float:
+		return strconv.FormatFloat(v.Float, 'g', -1, 64)
+	case cells.Int:
+		return strconv.FormatInt(v.Int, 10)
+	case cells.JSON:
+		return v.JSON
+	}
+	return "null"
+}

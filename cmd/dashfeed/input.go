@@ -92,7 +92,7 @@ func (c *publishCommand) csvFormat() (format, error) {
 	if err != nil {
 		return nil, usage("time zone %q is not known: %w", c.TimeZone, err)
 	}
-	f := &csvFormat{options: csv.Options{File: c.File, TimeFormat: c.TimeFormat, Zone: zone, Null: c.Null}}
+	f := &csvFormat{options: csv.Options{File: c.File, TimeFormat: c.TimeFormat, Zone: zone, Null: strings.Split(c.Null, ",")}}
 	if len(c.Map) > 0 {
 		m, err := csv.ParseMapping(c.Map)
 		if err != nil {

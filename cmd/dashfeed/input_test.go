@@ -72,7 +72,7 @@ func TestCSVGzipped(t *testing.T) {
 	if err := os.WriteFile(path, zipped.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c := &publishCommand{File: path, TimeZone: "UTC", Null: []string{"NA", ""}, Map: []string{"metric==m", "value=v", "time=t", "id=@row", "dashboard==d"}}
+	c := &publishCommand{File: path, TimeZone: "UTC", Null: "NA,", Map: []string{"metric==m", "value=v", "time=t", "id=@row", "dashboard==d"}}
 	in, err := c.open(nil)
 	if err != nil {
 		t.Fatal(err)

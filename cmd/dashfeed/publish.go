@@ -24,7 +24,7 @@ type publishCommand struct {
 	MapFile    string        `help:"CSV: a YAML list of mappings; each makes one event of each row." placeholder:"FILE"`
 	TimeFormat string        `help:"CSV: ms, s, rfc3339 or a layout of Go's; not given: ms or rfc3339." placeholder:"FORMAT"`
 	TimeZone   string        `help:"CSV: of times that name none." default:"UTC" placeholder:"ZONE"`
-	Null       []string      `help:"CSV: texts that stand for no value." default:"NA," placeholder:"TEXT,…"`
+	Null       string        `help:"CSV: texts that stand for no value, with commas between; nothing after the last comma: the empty text." default:"NA," placeholder:"TEXT,…"`
 	Speed      float64       `help:"So many times as fast as the events' times say; 0: as fast as the server takes them." placeholder:"N"`
 	Loop       bool          `help:"Begin again at the end, times moved on by whole days, ids with #2, #3 …"`
 	Batch      int           `help:"Events in a request, 1-500." default:"500" placeholder:"N"`

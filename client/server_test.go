@@ -1,0 +1,55 @@
+package client_test
+
+import (
+	"context"
+	"log"
+	"log/slog"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/dashfeed/dashfeed/actors"
+	checkpoints "github.com/dashfeed/dashfeed/eventlog/checkpoint/embedded"
+	eventlog "github.com/dashfeed/dashfeed/eventlog/embedded"
+	"github.com/dashfeed/dashfeed/fold"
+	"github.com/dashfeed/dashfeed/gateway"
+)
+
+// startServer runs a whole server in this process, as cmd/dashfeed does, and gives its address.
+func startServer() (url string, stop func()) {
+	check := func(err error) {
+		if err != nil {
+			log.Fatal(err)
+		}
+	}
+	dir, err := os.MkdirTemp("", "dashfeed")
+	check(err)
+	slog.SetLogLoggerLevel(slog.LevelError)
+	events, err := eventlog.Open(eventlog.Default(filepath.Join(dir, "log")))
+	check(err)
+	saved, err := checkpoints.Open(checkpoints.Default(filepath.Join(dir, "checkpoints")))
+	check(err)
+	config := actors.Default()
+	config.Log, config.Checkpoints = events, saved
+	host, err := actors.New(config)
+	check(err)
+	check(host.Start(context.Background()))
+	ingest, err := gateway.NewIngest(gateway.IngestConfig{Log: events})
+	check(err)
+	definitions, err := gateway.NewDefinitions(gateway.DefinitionsConfig{Feed: host, Log: events, Aggregates: fold.Builtin().Names()})
+	check(err)
+	door, err := gateway.New(gateway.Config{Feed: host, Events: ingest, Definitions: definitions})
+	check(err)
+	server := httptest.NewServer(door.Handler())
+	return server.URL, func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		check(door.Shutdown(ctx))
+		server.Close()
+		check(host.Stop(ctx))
+		check(saved.Close())
+		check(events.Close())
+		check(os.RemoveAll(dir))
+	}
+}

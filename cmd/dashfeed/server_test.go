@@ -1,0 +1,258 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// served is a server run by its command in this process.
+type served struct {
+	public, admin string
+	cancel        context.CancelFunc
+	code          chan int
+	stderr        *lockedBuffer
+}
+
+// lockedBuffer may be read while it is written.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(b)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// start runs a command that serves and waits until it tells its addresses.
+func start(t *testing.T, stdout io.Writer, args ...string) *served {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	s := &served{cancel: cancel, code: make(chan int, 1), stderr: &lockedBuffer{}}
+	lines, w := io.Pipe()
+	go func() {
+		s.code <- run(ctx, append(args, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"), strings.NewReader(""), stdout, io.MultiWriter(s.stderr, w))
+		w.Close()
+	}()
+	found := make(chan struct{})
+	go func() {
+		for scan := bufio.NewScanner(lines); scan.Scan(); {
+			name, address, _ := strings.Cut(strings.TrimSpace(scan.Text()), "  ")
+			switch name {
+			case "public":
+				s.public = strings.TrimSpace(address)
+			case "admin":
+				s.admin = strings.TrimSpace(address)
+				close(found)
+			}
+		}
+		io.Copy(io.Discard, lines)
+	}()
+	t.Cleanup(cancel)
+	select {
+	case <-found:
+	case code := <-s.code:
+		t.Fatalf("%v ended with %d: %s", args, code, s.stderr)
+	case <-time.After(time.Minute):
+		t.Fatalf("%v told no addresses: %s", args, s.stderr)
+	}
+	return s
+}
+
+// stop interrupts it and gives its exit code.
+func (s *served) stop(t *testing.T) int {
+	t.Helper()
+	s.cancel()
+	select {
+	case code := <-s.code:
+		return code
+	case <-time.After(time.Minute):
+		t.Fatalf("did not stop: %s", s.stderr)
+		return -1
+	}
+}
+
+func get(t *testing.T, url string) string {
+	t.Helper()
+	answer, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	b, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// TestRun goes once through everything: define, publish, read, watch, stop, and start again with the same numbers.
+func TestRun(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	definitions := write(t, "sales.yaml", "dashboard: sales\npanels: [{id: total, window: {tumbling: 1h}, group_by: [labels.shop], aggregates: [count, sum]}]\n")
+	table := write(t, "sales.csv", "when,shop,price\n1795422000,A,10\n1795422001,B,NA\n1795422002,A,2.5\n")
+	s := start(t, io.Discard, "run", "--data", data, "--definitions", definitions)
+
+	if got := get(t, s.admin+"/readyz?verbose"); got != "log: ok\ncheckpoints: ok\nshards: ok\ngateway: ok\n" {
+		t.Errorf("readyz: %s", got)
+	}
+	if got := get(t, s.admin+"/metrics"); !strings.Contains(got, "dashboard_processing_seconds") || !strings.Contains(got, "go_goroutines") {
+		t.Errorf("metrics lack ours or Go's: %.300s", got)
+	}
+	code, out, stderr := call(t, "", "publish", table, "--server", s.public, "--map", "dashboard==sales", "--map", "metric==price", "--map", "value=price",
+		"--map", "time=when", "--map", "id=@row", "--map", "labels.shop=shop", "--time-format", "s", "-o", "json")
+	var sums []map[string]float64
+	if err := json.Unmarshal([]byte(out), &sums); code != 0 || err != nil || sums[0]["accepted"] != 2 || sums[0]["null"] != 1 {
+		t.Fatalf("publish: exit %d, %v, %s %s", code, err, out, stderr)
+	}
+	code, out, stderr = call(t, `{"metric":"price","value":1}`+"\n[]\n", "publish", "-", "--dashboard", "sales", "--server", s.public)
+	if code != exitRefused || !strings.Contains(stderr, "not_an_object") {
+		t.Errorf("publish something refused: exit %d, %s %s", code, out, stderr)
+	}
+
+	first := watched(t, s.public, 4)
+	if !strings.Contains(first, `"group":["A"],"final":`) || !strings.Contains(first, `"values":[2,12.5]`) {
+		t.Errorf("watch: %s", first)
+	}
+	code, out, _ = call(t, "", "definition", "get", "sales", "--server", s.public, "-o", "json")
+	if code != 0 || !json.Valid([]byte(out)) || !strings.Contains(out, `"total"`) {
+		t.Errorf("definition get: exit %d %s", code, out)
+	}
+	if code, _, stderr := call(t, "", "run", "--data", data, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"); code != 1 || !strings.Contains(stderr, "in use") || !strings.Contains(stderr, data) {
+		t.Errorf("a second server on the directory: exit %d %s", code, stderr)
+	}
+	address := strings.TrimPrefix(s.public, "http://")
+	if code, _, stderr := call(t, "", "run", "--data", t.TempDir(), "--listen", address, "--admin", "127.0.0.1:0"); code != 1 || !strings.Contains(stderr, address) {
+		t.Errorf("a second server on the address: exit %d %s", code, stderr)
+	}
+	if code := s.stop(t); code != 0 {
+		t.Errorf("stop: exit %d: %s", code, s.stderr)
+	}
+
+	again := start(t, io.Discard, "run", "--data", data, "--definitions", definitions)
+	if after := watched(t, again.public, 4); after != first {
+		t.Errorf("after a restart\n%s\nbefore\n%s", after, first)
+	}
+	if code := again.stop(t); code != 0 {
+		t.Errorf("stop: exit %d: %s", code, again.stderr)
+	}
+}
+
+// watched is the first line of watch -o json at which the dashboard has reached the version.
+func watched(t *testing.T, server string, version uint64) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	lines, w := io.Pipe()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		run(ctx, []string{"watch", "sales", "--server", server, "-o", "json"}, strings.NewReader(""), w, io.Discard)
+		w.Close()
+	}()
+	defer func() { cancel(); lines.Close(); <-done }()
+	for scan := bufio.NewScanner(lines); scan.Scan(); {
+		var e struct{ Version uint64 }
+		if err := json.Unmarshal(scan.Bytes(), &e); err != nil {
+			t.Fatalf("%s: %v", scan.Text(), err)
+		}
+		if e.Version >= version {
+			return scan.Text()
+		}
+	}
+	t.Fatalf("version %d was not seen", version)
+	return ""
+}
+
+// TestStopOrder: while sessions are being closed the server says that it is not ready.
+func TestStopOrder(t *testing.T) {
+	s := newServer(&program{Context: t.Context(), stderr: io.Discard}, serverFlags{
+		listenFlags:    listenFlags{Listen: "127.0.0.1:0", Admin: "127.0.0.1:0"},
+		storageFlags:   storageFlags{Data: t.TempDir()},
+		dashboardFlags: dashboardFlags{Checkpoint: time.Second, Sleep: time.Minute},
+	}, io.Discard)
+	if err := s.start(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	said := func() string {
+		for _, c := range s.checks() {
+			if err := c.err(); err != nil {
+				return c.name + ": " + err.Error()
+			}
+		}
+		return "ok"
+	}
+	if got := said(); got != "ok" {
+		t.Errorf("after start: %s", got)
+	}
+	s.serving.Store(false) // the first thing that stop does
+	if got := said(); !strings.HasPrefix(got, "gateway: ") {
+		t.Errorf("stopping: %s", got)
+	}
+	if err := s.stop(); err != nil {
+		t.Error(err)
+	}
+	if err := s.stop(); err != nil { // both the end of start and run may call it
+		t.Errorf("again: %v", err)
+	}
+}
+
+// TestDemo: the replay moves the dashboards, and a second start begins a fresh history in the same directory.
+func TestDemo(t *testing.T) {
+	data := t.TempDir()
+	var last string
+	for range 2 {
+		out, w := io.Pipe()
+		s := start(t, w, "demo", "--data", data)
+		line, err := bufio.NewReader(out).ReadString('\n')
+		if err != nil || !strings.Contains(line, "07 Feb 1") {
+			t.Errorf("first line %q, %v", line, err)
+		}
+		go io.Copy(io.Discard, out)
+		var reading struct {
+			Epoch    string
+			Counters struct{ Accepted, Duplicates uint64 }
+		}
+		if err := json.Unmarshal([]byte(get(t, s.public+"/v1/dashboards/departures")), &reading); err != nil {
+			t.Fatal(err)
+		}
+		if reading.Counters.Accepted == 0 || reading.Counters.Duplicates != 0 || reading.Epoch == last {
+			t.Errorf("%+v after epoch %s: want events, no duplicates, a new epoch", reading, last)
+		}
+		last = reading.Epoch
+		if code := s.stop(t); code != 0 {
+			t.Errorf("stop: exit %d: %s", code, s.stderr)
+		}
+		w.Close()
+	}
+}
+
+func TestOvertakingIsRefused(t *testing.T) {
+	var lines strings.Builder
+	now := time.Now().UnixMilli()
+	for i := range 10 {
+		fmt.Fprintf(&lines, `{"dashboard":"f","metric":"m","value":1,"time":%d}`+"\n", now+int64(i)*600_000)
+	}
+	path := write(t, "future.ndjson", lines.String())
+	code, _, stderr := call(t, "", "publish", path, "--speed", "300")
+	if code != exitUsage || !strings.Contains(stderr, "overtakes the clock") || !strings.Contains(stderr, "--speed 1") && !strings.Contains(stderr, "speed 1") {
+		t.Errorf("exit %d: %s", code, stderr)
+	}
+}

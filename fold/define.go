@@ -56,39 +56,80 @@ func (d *Dashboard) breakAt(at At) {
 // adopt changes the program and moves the state of unchanged panels to their new numbers.
 func (d *Dashboard) adopt(p *Program, v uint64) {
 	to := make([]int, len(d.panels))
+	for i := range d.panels {
+		to[i] = slices.IndexFunc(p.panels, func(pp panelProgram) bool { return pp.identity == d.program.panels[i].identity })
+	}
 	panels := make([]panel, len(p.panels))
 	for i := range panels {
 		panels[i].open = math.MaxInt64
 	}
+	copies := d.handOver(p, to, panels, v)
 	for i := range d.panels {
-		to[i] = slices.IndexFunc(p.panels, func(pp panelProgram) bool { return pp.identity == d.program.panels[i].identity })
-		if to[i] >= 0 {
-			panels[to[i]] = d.panels[i]
-		} else if i != d.program.metrics || !d.hide(p, i, to) {
+		if to[i] < 0 {
 			d.removeCells(i, v)
 		} else {
+			accepted, rare := panels[to[i]].accepted, panels[to[i]].rare
 			panels[to[i]] = d.panels[i]
-			panels[to[i]].accepted, panels[to[i]].rare = 0, nil
+			if i == d.program.metrics && d.program.panels[i].identity != p.panels[to[i]].identity {
+				panels[to[i]].accepted, panels[to[i]].rare = accepted, rare
+			}
 		}
 	}
+	from := to[d.program.metrics]
 	d.program, d.panels = p, panels
 	d.set.Renumber(to)
+	if copies {
+		d.copyNewest(from, p.metrics, v)
+	}
 	for i := range d.panels {
 		d.keepLess(i, v)
 	}
 	d.obey(v)
 }
 
-// hide makes a visible panel that served as the newest value of each metric, and that the new program has no more,
-// into the hidden one: newest values outlive definitions.
-func (d *Dashboard) hide(p *Program, i int, to []int) bool {
-	hidden := p.metrics
-	if !p.panels[hidden].hidden || p.def.Tie != d.program.def.Tie || d.panels[i].groups.live > MaxMetrics ||
-		d.panels[i].groups.find([]byte(cells.Overflow)) != 0 {
+// handOver gives the newest value of each metric, which outlives definitions, to the panel that keeps it from now on,
+// in the place of what that panel itself had but for its counters. It reports whether that must be a copy, since the panel that
+// had it goes on.
+func (d *Dashboard) handOver(p *Program, to []int, panels []panel, v uint64) (copies bool) {
+	had, has := d.program.metrics, p.metrics
+	if to[had] == has || p.def.Tie != d.program.def.Tie {
 		return false
 	}
-	to[i] = hidden
-	return true
+	old := &d.panels[had]
+	if to[had] < 0 && p.panels[has].hidden && (old.groups.live > MaxMetrics || old.groups.find([]byte(cells.Overflow)) != 0) {
+		return false
+	}
+	if own := slices.Index(to, has); own >= 0 {
+		panels[has].accepted, panels[has].rare = d.panels[own].accepted, d.panels[own].rare
+		if r := panels[has].rare; r != nil {
+			r.keys = nil
+		}
+		to[own] = -1
+	}
+	if to[had] >= 0 {
+		return true
+	}
+	to[had] = has
+	return false
+}
+
+// copyNewest copies the newest values of one panel to another that is empty.
+func (d *Dashboard) copyNewest(from, to int, v uint64) {
+	p, q := &d.panels[from], &d.panels[to]
+	layout := d.program.panels[to].layout
+	for _, h := range d.byNumber(from) {
+		key := d.set.At(h).Group
+		if key == cells.Overflow || q.groups.live == MaxMetrics || d.full() {
+			continue
+		}
+		sum := layout.New()
+		layout.Merge(sum, p.accs.At(layout, d.entries[h].acc))
+		n := d.birth(to, q.groups.add(key), 0, 0, 0, v)
+		d.attach(to, n)
+		acc := q.accs.Take(layout)
+		q.accs.Replace(layout, acc, sum)
+		d.entries[n-1].acc = acc
+	}
 }
 
 // removeCells removes all cells of a panel, in order of number.

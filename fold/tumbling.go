@@ -60,7 +60,7 @@ func (d *Dashboard) windowCell(i, at int, g uint32, key []byte, v uint64) (h uin
 	p, pp := &d.panels[i], &d.program.panels[i]
 	w := &p.windows[at]
 	if int(w.groups) >= pp.maxGroups || w.full || d.full() {
-		w.full = w.full || int(w.groups) < pp.maxGroups
+		w.full = true
 		g = d.overflow(i, key)
 		if h = d.cellAt(p.groups.at(g), w.start); h != 0 {
 			return h, true

@@ -16,7 +16,7 @@ type window struct {
 	groups     uint32 // how many keys it has, the overflow group not counted
 	final      bool
 	left       bool // left keep: it never shows again
-	full       bool // a key was turned away for MaxCells: so is every new one from now on
+	full       bool // a key was turned away: so is every new one from now on, whatever another definition allows
 }
 
 // window is the index of the window that starts there; it is made if it isn't there. No reference to another window

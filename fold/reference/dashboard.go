@@ -3,6 +3,7 @@ package reference
 import (
 	"math"
 	"slices"
+	"strconv"
 )
 
 // Never is the watermark before the first accepted event.
@@ -44,6 +45,7 @@ type history struct {
 	seqFloor  map[string]uint64
 
 	panels   []*panel
+	serving  *panel // the visible panel that is itself the newest value of each metric, if any
 	metrics  []*metric
 	counters Counters
 	late     []Listed
@@ -79,6 +81,25 @@ func (d *Dashboard) begin() {
 	}
 	for i := range d.definition.Panels {
 		d.addPanel(d.definition.Panels[i])
+	}
+	d.serve()
+}
+
+// serve lets a visible panel that is from now on the newest value of each metric begin with what is known.
+func (d *Dashboard) serve() {
+	before := d.serving
+	d.serving = nil
+	if i := slices.IndexFunc(d.panels, func(p *panel) bool { return p.servesMetrics() }); i >= 0 {
+		d.serving = d.panels[i]
+	}
+	if d.serving == nil || d.serving == before {
+		return
+	}
+	d.serving.windows, d.serving.overflowed = nil, map[string]bool{}
+	for _, m := range d.metrics {
+		w := &window{kind: "latest"}
+		d.serving.add(w, strconv.Quote(m.name), m.newest)
+		d.serving.windows = append(d.serving.windows, w)
 	}
 }
 
@@ -288,6 +309,7 @@ func (d *Dashboard) Define(at At, revision uint64, region string, def Definition
 		d.panels = append(d.panels, old[i])
 		old[i].leave()
 	}
+	d.serve()
 	d.obeyWatermark()
 }
 

@@ -88,7 +88,7 @@ func (p *panel) foldTimed(a arrival, starts []int64) (entered bool) {
 			continue
 		}
 		name := GroupOf(p.GroupBy, a.Event)
-		if w.group(name) == nil && w.ownGroups() >= p.MaxGroups {
+		if w.group(name) == nil && (w.group(OverflowGroup) != nil || len(w.groups) >= p.MaxGroups) {
 			p.overflowed[name] = true
 			name, overflows = OverflowGroup, true
 		}
@@ -130,14 +130,6 @@ func (p *panel) windowAt(start int64) *window {
 	w := &window{kind: p.Kind, start: start, end: end, final: passed}
 	p.windows = append(p.windows, w)
 	return w
-}
-
-func (w *window) ownGroups() int {
-	n := len(w.groups)
-	if w.group(OverflowGroup) != nil {
-		n--
-	}
-	return n
 }
 
 // add gives the event to the window's group. A group that is new in a final window is at 1, as if it had been final and empty:

@@ -75,6 +75,18 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
+// TestStopDuringStart: a server that is told to stop while it starts stops in good order.
+func TestStopDuringStart(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var out, errs bytes.Buffer
+	for _, command := range []string{"run", "demo"} {
+		if code := run(ctx, []string{command, "--data", t.TempDir(), "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"}, strings.NewReader(""), &out, &errs); code != exitDone {
+			t.Errorf("%s: exit %d: %s", command, code, errs.String())
+		}
+	}
+}
+
 // TestHelpKeepsToWhatThereIs: commands of later releases are not listed.
 func TestHelpKeepsToWhatThereIs(t *testing.T) {
 	_, help, _ := call(t, "", "--help")

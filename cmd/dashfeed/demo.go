@@ -45,10 +45,10 @@ func (c *demoCommand) Run(p *program) error {
 	}
 	s := newServer(p, c.serverFlags, logs)
 	if err := s.start(p, sources); err != nil {
-		return errors.Join(err, s.stop())
+		return s.giveUp(p, err)
 	}
 	if err := s.apply(p, demo, ""); err != nil {
-		return errors.Join(err, s.stop())
+		return s.giveUp(p, err)
 	}
 	p.talk("the flights of New York, February 2013, %d times as fast:", demoSpeed)
 	for _, d := range flights.Dashboards {

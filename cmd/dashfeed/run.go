@@ -26,7 +26,7 @@ func (c *runCommand) Run(p *program) error {
 	}
 	s := newServer(p, c.serverFlags, p.stderr)
 	if err := s.start(p, sources); err != nil {
-		return errors.Join(err, s.stop())
+		return s.giveUp(p, err)
 	}
 	select {
 	case <-p.Done():

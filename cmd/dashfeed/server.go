@@ -130,6 +130,14 @@ func (s *server) start(ctx context.Context, sources []source) (err error) {
 	return nil
 }
 
+// giveUp stops what a failed start has started. To be told to stop meanwhile is no failure.
+func (s *server) giveUp(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		err = nil
+	}
+	return errors.Join(err, s.stop())
+}
+
 // stop ends everything that was started: not ready first, then sessions with 1012, then a last checkpoint.
 func (s *server) stop() error {
 	s.stopOnce.Do(func() { s.stopErr = s.stopAll() })

@@ -38,6 +38,9 @@ func (s *session) command(f wire.Frame) error {
 		return s.ack(f)
 	case *wire.Unsubscribe:
 		return s.unsubscribe(f)
+	case *wire.Ping:
+		s.send(wire.Pong{ID: f.ID})
+		return nil
 	case *wire.Refresh:
 		return wire.Errorf(wire.CodeNotAvailable, "tokens are not available yet")
 	}

@@ -106,6 +106,21 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// A browser's client notices a dead socket by asking: it is answered at once, subscribed or not.
+func TestPing(t *testing.T) {
+	inBubble(t, Config{}, func(t *testing.T, h *house) {
+		c := h.connect()
+		c.send(`{"type":"ping","id":5}`)
+		if f := want1[*wire.Pong](c); f.ID != 5 {
+			t.Fatalf("got %+v, want id 5", f)
+		}
+		c.send(`{"type":"ping"}`)
+		if f := want1[*wire.Pong](c); f.ID != 0 {
+			t.Fatalf("got %+v, want id 0", f)
+		}
+	})
+}
+
 func TestTenthBadMessageCloses(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, h *house) {
 		c := h.connect()

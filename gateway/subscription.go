@@ -96,9 +96,11 @@ func (s *subscription) notices(now time.Time) (out [][]byte, wait bool) {
 	version := s.m.set.Version()
 	switch {
 	case messages.View(s.view.Load()) != view: // the definition has changed
-		s.view.Store(uint64(view))
+		was := messages.View(s.view.Swap(uint64(view)))
 		s.held, s.gap = false, ""
-		out = append(out, textFrame(wire.Encode(s.subscribed(0, false))))
+		f := s.subscribed(0, false)
+		f.Was = was.String() // else a client with several views of the dashboard could not tell which this is
+		out = append(out, textFrame(wire.Encode(f)))
 	case s.held && s.epoch != s.m.epoch:
 		s.held, s.gap = false, wire.WhyEpoch
 	case s.held && s.version > version:

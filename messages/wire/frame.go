@@ -53,6 +53,10 @@ type (
 	Ack struct {
 		Views map[string]uint64 `json:"views"`
 	}
+	// Ping asks for a Pong: scripts in a browser do not see WebSocket's own pings, and have to notice a dead socket.
+	Ping struct {
+		ID int64 `json:"id"`
+	}
 	// Refresh brings a new token.
 	Refresh struct {
 		ID    int64  `json:"id"`
@@ -79,9 +83,14 @@ type (
 		MaxRate       float64 `json:"maxRate"` // frames a second; 0: no cap
 		Unacked       int     `json:"unacked"` // updates of a view sent beyond its last ack, once it has acked
 	}
+	// Pong answers Ping.
+	Pong struct {
+		ID int64 `json:"id"`
+	}
 	// Subscribed answers Subscribe and Set, and comes without id when the definition has changed.
 	Subscribed struct {
 		ID        int64   `json:"id,omitempty"`
+		Was       string  `json:"was,omitempty"`    // where the definition has changed: the view that this one replaces
 		Tenant    string  `json:"tenant,omitempty"` // absent: default
 		Dashboard string  `json:"dashboard"`
 		View      string  `json:"view"`
@@ -144,9 +153,11 @@ func (Connect) frameType() string      { return "connect" }
 func (Subscribe) frameType() string    { return "subscribe" }
 func (Set) frameType() string          { return "set" }
 func (Ack) frameType() string          { return "ack" }
+func (Ping) frameType() string         { return "ping" }
 func (Refresh) frameType() string      { return "refresh" }
 func (Unsubscribe) frameType() string  { return "unsubscribe" }
 func (Connected) frameType() string    { return "connected" }
+func (Pong) frameType() string         { return "pong" }
 func (Subscribed) frameType() string   { return "subscribed" }
 func (Update) frameType() string       { return "update" }
 func (Gap) frameType() string          { return "gap" }
@@ -163,11 +174,13 @@ var (
 		"subscribe":   func() Frame { return &Subscribe{} },
 		"set":         func() Frame { return &Set{} },
 		"ack":         func() Frame { return &Ack{} },
+		"ping":        func() Frame { return &Ping{} },
 		"refresh":     func() Frame { return &Refresh{} },
 		"unsubscribe": func() Frame { return &Unsubscribe{} },
 	}
 	fromServer = map[string]func() Frame{
 		"connected":    func() Frame { return &Connected{} },
+		"pong":         func() Frame { return &Pong{} },
 		"subscribed":   func() Frame { return &Subscribed{} },
 		"update":       func() Frame { return &Update{} },
 		"gap":          func() Frame { return &Gap{} },
@@ -199,7 +212,7 @@ func Encode(f Frame) []byte {
 // where it could be read.
 func ParseRequest(b []byte) (f Frame, id int64, err error) { return parse(b, fromClient) }
 
-// ParseFrame reads a frame from a server: *Connected, *Subscribed, *Update, *Gap, *Status, *Unsubscribed,
+// ParseFrame reads a frame from a server: *Connected, *Subscribed, *Update, *Gap, *Status, *Pong, *Unsubscribed,
 // *Refreshed, *ErrorFrame or *Drain.
 func ParseFrame(b []byte) (Frame, error) {
 	if bytes.HasPrefix(b, updateHead) {

@@ -1,0 +1,112 @@
+/** The frames of the protocol dashfeed.v1 (docs/PROTOCOL.md), as JSON carries them. */
+
+/** A group: one value a place of groupBy, null where the label is missing; null in its place is the overflow group. */
+export type Group = readonly (string | null)[] | null;
+
+/** A value of a cell: a number, null (empty, or not finite), or any JSON for metadata and topk. */
+export type Value = unknown;
+
+/** A window; times in ms. */
+export type Window =
+  | { tumbling: number }
+  | { hopping: number; every: number }
+  | { session: number }
+  | { count: number }
+  | { latest: true };
+
+/** How the cells of one panel are read. */
+export interface PanelSchema {
+  panel: string;
+  title: string;
+  window: Window;
+  keep: number;
+  groupBy: string[];
+  columns: string[];
+  /** Set where keys beyond the panel's max_groups were folded into one group; groups estimates how many. */
+  overflow?: { groups: number };
+}
+
+/** A place to resume from. */
+export interface Place {
+  epoch: string;
+  version: number;
+  view?: string;
+}
+
+/** A cell on the wire: `[number, panel, start, end, group, revision, values]` or `[number, revision, values]`. */
+export type Cell =
+  | [number: number, panel: number, start: number, end: number, group: Group, revision: number, values: Value[]]
+  | [number: number, revision: number, values: Value[]];
+
+export interface Limits {
+  subscriptions: number;
+  frameBytes: number;
+  maxRate: number;
+  unacked: number;
+}
+
+export type ViewState = "live" | "stale" | "moving";
+export type GapWhy = "retention" | "epoch" | "overflow" | "ahead" | "loss";
+
+export interface Connected { type: "connected"; pingEvery: number; limits: Limits }
+export interface Subscribed {
+  type: "subscribed";
+  /** Absent: the definition has changed. */
+  id?: number;
+  /** The view that this one takes the place of, where the definition has changed. */
+  was?: string;
+  tenant?: string;
+  dashboard: string;
+  view: string;
+  rate: number;
+  resumed: boolean;
+  schema: PanelSchema[];
+}
+export interface Update {
+  type: "update";
+  view: string;
+  epoch: string;
+  from: number;
+  to: number;
+  /** Log time at `to`, ms; sent when it has moved over a second. */
+  time?: number;
+  cells: Cell[];
+  removed?: number[];
+  more?: boolean;
+}
+export interface Gap { type: "gap"; view: string; why: GapWhy }
+export interface Status { type: "status"; view: string; state: ViewState; lag: number; since: number | null }
+export interface Pong { type: "pong"; id: number }
+export interface Unsubscribed { type: "unsubscribed"; id: number; view: string }
+export interface Refreshed { type: "refreshed"; id: number; expires: number; revoked: string[] }
+export interface ErrorFrame { type: "error"; id?: number; code: number; message: string; retry: boolean; after: number }
+export interface Drain { type: "drain"; after: number; within: number }
+
+export type ServerFrame =
+  | Connected | Subscribed | Update | Gap | Status | Pong | Unsubscribed | Refreshed | ErrorFrame | Drain;
+
+export type ClientFrame =
+  | { type: "connect"; token?: string }
+  | {
+      type: "subscribe"; id: number; tenant?: string; dashboard: string; since?: Place;
+      panels?: string[]; groups?: (string | null)[][]; maxRate?: number;
+    }
+  | { type: "set"; id: number; view: string; maxRate: number }
+  | { type: "ack"; views: Record<string, number> }
+  | { type: "ping"; id: number }
+  | { type: "refresh"; id: number; token: string }
+  | { type: "unsubscribe"; id: number; view: string };
+
+/** The subprotocol with JSON frames. */
+export const protocol = "dashfeed.v1.json";
+
+/** Reads a frame; undefined where it is not an object with a type. Types of a newer server come through as they are. */
+export function parseFrame(text: unknown): ServerFrame | undefined {
+  if (typeof text !== "string") return undefined;
+  try {
+    const frame = JSON.parse(text);
+    return typeof frame?.type === "string" ? frame : undefined;
+  } catch {
+    return undefined;
+  }
+}

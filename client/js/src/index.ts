@@ -1,0 +1,22 @@
+/**
+ * The browser client of Dashfeed.
+ *
+ *     const client = new Client({ server: "https://dashfeed.example" });
+ *     const checkout = client.subscribe({ dashboard: "checkout" });
+ *     checkout.on("snapshot", () => drawAll(checkout.panels));
+ *     checkout.on("update", (e) => e.panels.forEach((i) => draw(checkout.panels[i])));
+ *
+ * Promises: what a subscription holds is what the server had at its version; it resumes from its place after any
+ * disconnect; it is heard at most once an animation frame, however much comes.
+ */
+export { Client, type ClientEvents, type ClientOptions, type ConnectionState } from "./client.js";
+export {
+  Subscription, type ErrorEvent, type GapEvent, type SnapshotEvent, type StatusEvent, type SubscribeOptions,
+  type SubscriptionEvents, type UpdateEvent,
+} from "./subscription.js";
+export { Panel, groupKey, type Row, type Series } from "./panel.js";
+export { View, type Change, type Refusal } from "./view.js";
+export type { Token, TokenSource } from "./credentials.js";
+export { parseFrame } from "./frames.js";
+export type { Group, GapWhy, Limits, PanelSchema, Place, Value, ViewState, Window } from "./frames.js";
+export type { Socket, SocketClass } from "./connection.js";

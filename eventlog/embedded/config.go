@@ -41,6 +41,7 @@ type Queue struct {
 func Default(path string) Config {
 	storage := directory.DefaultStorage()
 	storage.Sequential = true
+	storage.CacheBytes = 2 << 20 // records are read once, in order
 	return Config{
 		Path:      path,
 		Retention: Retention{Age: 24 * time.Hour, Bytes: 1 << 30, Every: 10 * time.Second},

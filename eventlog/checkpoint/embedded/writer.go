@@ -139,14 +139,10 @@ func (w *writer) again(k messages.Key) error {
 		return fmt.Errorf("again %s: %w before this one", k, checkpoint.ErrNone)
 	}
 	key := entryKey(bodySpace, w.sh.number, k, w.from)
-	value, closer, err := w.s.dir.DB.Get(key)
-	if errors.Is(err, pebble.ErrNotFound) {
-		return fmt.Errorf("again %s: %w", k, checkpoint.ErrNone)
-	}
+	value, err := w.s.lookUp(key)
 	if err != nil {
-		return fmt.Errorf("again %s: %w", k, corruptOr(err))
+		return fmt.Errorf("again %s: %w", k, err)
 	}
-	defer closer.Close()
 	st, summary, state, err := decodeBody(key, value)
 	if err != nil {
 		return fmt.Errorf("again %s: %w", k, err)

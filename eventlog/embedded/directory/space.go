@@ -73,7 +73,7 @@ func (s *space) free() (n int64, ok bool) {
 // room costs one statfs, about a microsecond.
 func (s *space) room() error {
 	free, ok := s.free()
-	if !ok || free >= s.reserve && !s.stalled.Load() {
+	if !ok || free >= s.reserve {
 		return nil
 	}
 	return fmt.Errorf("%w: %s has %d KiB free, %d KiB are kept in reserve", eventlog.ErrFull, s.path, free>>10, s.reserve>>10)

@@ -22,9 +22,9 @@ type Storage struct {
 	Logger        *slog.Logger // nil: slog.Default()
 }
 
-// DefaultStorage needs some 20 MiB of memory.
+// DefaultStorage needs some 10 MiB of memory.
 func DefaultStorage() Storage {
-	return Storage{MemTableBytes: 4 << 20, CacheBytes: 8 << 20}
+	return Storage{MemTableBytes: 2 << 20, CacheBytes: 4 << 20}
 }
 
 // Validate reports every field that is out of its range.
@@ -66,7 +66,7 @@ func (s Storage) options(fs vfs.FS, lock *pebble.Lock) *pebble.Options {
 	o := &pebble.Options{
 		FS:                          fs,
 		Lock:                        lock,
-		CacheSize:                   s.CacheBytes,
+		CacheSize:                   s.CacheBytes + 2*s.MemTableBytes, // Pebble takes memtables out of the cache's size
 		MemTableSize:                uint64(s.MemTableBytes),
 		MemTableStopWritesThreshold: memTables,
 		FormatMajorVersion:          pebble.FormatValueSeparation,

@@ -25,29 +25,28 @@ func randomState(t testing.TB, def *definition.Definition, n int, seed uint64) *
 	return f.Dashboard
 }
 
-// TestDecodeCorrupt changes and cuts a state at every place: it is refused or understood, and what is understood folds on.
+// TestDecodeCorrupt changes and cuts a state at many places: it is refused or understood, and what is understood folds on.
 func TestDecodeCorrupt(t *testing.T) {
 	def := everyWindow(definition.ByID, definition.TieID)
-	for i := range def.Panels { // a small state, so that every byte of it is tried
+	for i := range def.Panels { // a small state, so that much of it is tried
 		if def.Panels[i].Aggregates != nil {
 			def.Panels[i].Aggregates = []string{"count", "first", "increase", "p50"}
 		}
 	}
 	d := randomState(t, def, 60, 1)
 	state, p := d.Append(nil), d.Program()
-	for cut := range state {
+	for cut := 0; cut < len(state); cut += 7 {
 		if _, err := fold.Decode(state[:cut], compileAs(p)); !errors.Is(err, fold.ErrCorrupt) {
 			t.Fatalf("cut at %d of %d: %v", cut, len(state), err)
 		}
 	}
-	understood := 0
-	r := rand.New(rand.NewPCG(3, 4))
-	for at := range state {
+	r, understood := rand.New(rand.NewPCG(3, 4)), 0
+	for at := int(r.Uint64N(5)); at < len(state); at += 5 {
 		b := append([]byte(nil), state...)
 		b[at] ^= byte(1 + r.IntN(255))
 		understood += foldOn(t, b, p)
 	}
-	t.Logf("%d of %d changed bytes were understood", understood, len(state))
+	t.Logf("%d changed bytes of %d were understood", understood, len(state))
 }
 
 func compileAs(p *fold.Program) func([]byte) (*fold.Program, error) {

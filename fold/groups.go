@@ -29,8 +29,6 @@ type group struct {
 	hash uint32
 }
 
-func hashOf[T ~string | ~[]byte](key T) uint32 { return uint32(xxh3.HashString(string(key))) }
-
 // find is the group of that key, or 0.
 func (g *groups) find(key []byte) uint32 {
 	if g.index != nil {

@@ -55,7 +55,7 @@ func (d *Dashboard) hopping(i int, a *arrival) (o outcome) {
 				o.corrects = o.corrects || w.final
 				continue
 			}
-			if h, overflows = d.windowCell(i, j, 0, key, a.version); overflows {
+			if h, overflows = d.windowCell(i, j, key, a.version); overflows {
 				o.unsampled = d.addOverflow(i, h, a) || o.unsampled
 				o.overflows = true
 			}

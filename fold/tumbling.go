@@ -21,7 +21,7 @@ func (d *Dashboard) tumbling(i int, a *arrival) (o outcome) {
 		h = d.cellAt(p.groups.at(g), start)
 	}
 	if h == 0 {
-		if h = d.tumblingCell(i, g, key, start, a, &o); h == 0 {
+		if h = d.tumblingCell(i, key, start, a, &o); h == 0 {
 			return o
 		}
 	}
@@ -39,14 +39,14 @@ func (d *Dashboard) tumbling(i int, a *arrival) (o outcome) {
 
 // tumblingCell finds or makes the cell of an event whose group has none in that window: its own, or the overflow
 // row. 0 where the window left keep.
-func (d *Dashboard) tumblingCell(i int, g uint32, key []byte, start int64, a *arrival, o *outcome) uint32 {
+func (d *Dashboard) tumblingCell(i int, key []byte, start int64, a *arrival, o *outcome) uint32 {
 	p, pp := &d.panels[i], &d.program.panels[i]
 	at := d.window(i, start, a.version)
 	if p.windows[at].left {
 		o.corrects = p.windows[at].final
 		return 0
 	}
-	h, overflows := d.windowCell(i, at, g, key, a.version)
+	h, overflows := d.windowCell(i, at, key, a.version)
 	o.overflows = overflows
 	if d.entries[h-1].acc == 0 {
 		d.entries[h-1].acc = p.accs.Take(pp.layout)
@@ -56,9 +56,10 @@ func (d *Dashboard) tumblingCell(i int, g uint32, key []byte, start int64, a *ar
 
 // windowCell finds or makes the cell of a group that has none of its own in the window: its own if the window takes
 // another key, else the overflow row.
-func (d *Dashboard) windowCell(i, at int, g uint32, key []byte, v uint64) (h uint32, overflows bool) {
+func (d *Dashboard) windowCell(i, at int, key []byte, v uint64) (h uint32, overflows bool) {
 	p, pp := &d.panels[i], &d.program.panels[i]
 	w := &p.windows[at]
+	var g uint32
 	if int(w.groups) >= pp.maxGroups || w.full || d.full() {
 		w.full = true
 		g = d.overflow(i, key)

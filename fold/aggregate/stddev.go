@@ -11,7 +11,8 @@ var stddev = Aggregate{
 	Word:  "stddev",
 	Bases: func(Options) []Base { return []Base{momentsBase} },
 	Append: func(b []byte, v *Values) []byte {
-		return cells.AppendFloat(b, math.Sqrt(max(0, v.Float(0, 1))/float64(v.N())))
+		// The squares never sum to less than 0; where values overflow it is no number, and the column is null.
+		return cells.AppendFloat(b, math.Sqrt(v.Float(0, 1)/float64(v.N())))
 	},
 }
 

@@ -239,6 +239,29 @@ func TestBoundOfSamples(t *testing.T) {
 	}
 }
 
+// TestBoundOfSamplesHopping: the panes of a window have few events each, the window too many.
+func TestBoundOfSamplesHopping(t *testing.T) {
+	w := definition.Window{Kind: definition.Hopping, Size: 10 * time.Second, Every: 5 * time.Second}
+	f := feedOf(t, onePanel(w, nil, "count", "increase"))
+	for i := range fold.MaxSamples {
+		f.event(event.Event{Time: 1000 + int64(i%2)*5000, Value: 1})
+	}
+	if c := f.Counters().Panels["p"]; c.Unsampled != 0 {
+		t.Errorf("at the bound: %+v", c)
+	}
+	f.event(event.Event{Time: 6000, Value: 1})
+	u, _ := f.Since(0)
+	var rows []string
+	for _, c := range u.Cells {
+		if c.Panel == 0 {
+			rows = append(rows, rowText(c.Row))
+		}
+	}
+	if got := fmt.Sprint(rows); got != "[1025 null 512 0 513 0]" || f.Counters().Panels["p"].Unsampled != 1 {
+		t.Errorf("beyond it: %s, unsampled %d", got, f.Counters().Panels["p"].Unsampled)
+	}
+}
+
 // TestWindowsPassAway: what is kept does not grow with the log.
 func TestWindowsPassAway(t *testing.T) {
 	def := everyWindow(definition.ByID, definition.TieOrder)

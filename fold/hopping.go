@@ -69,9 +69,33 @@ func (d *Dashboard) hopping(i int, a *arrival) (o outcome) {
 		d.set.Touch(cells.Handle(h-1), a.version)
 	}
 	if own {
-		o.unsampled = p.accs.Add(pp.layout, d.pane(i, p.groups.find(key), at), &a.Sample) || o.unsampled
+		g := p.groups.find(key)
+		p.accs.Add(pp.layout, d.pane(i, g, at), &a.Sample)
+		o.unsampled = o.unsampled || pp.sampled && d.beyondSamples(i, g, at)
 	}
 	return o
+}
+
+// beyondSamples reports whether one of the windows that a pane is part of has more events than samples are kept.
+func (d *Dashboard) beyondSamples(i int, g uint32, at int64) bool {
+	p, pp := &d.panels[i], &d.program.panels[i]
+	list := p.rare.panes.list
+	for h := p.groups.at(g).next; h != 0; h = d.entries[h-1].next {
+		c := d.set.At(cells.Handle(h - 1))
+		if c.Start > at || c.End <= at {
+			continue
+		}
+		n := uint64(0)
+		for x := p.groups.at(g).pane; x != 0; x = list[x-1].next {
+			if c.Start <= list[x-1].start && list[x-1].start < c.End {
+				n += p.accs.At(pp.layout, list[x-1].acc).Words[0]
+			}
+		}
+		if n > MaxSamples {
+			return true
+		}
+	}
+	return false
 }
 
 func (d *Dashboard) addOverflow(i int, h uint32, a *arrival) (unsampled bool) {

@@ -42,6 +42,7 @@ type panelProgram struct {
 	newest     bool // columns value, time, metadata
 	tieID      bool
 	hidden     bool
+	sampled    bool // some columns are computed from samples
 }
 
 // groupPlace is one place of a group: the metric, or a label.
@@ -115,6 +116,7 @@ func compilePanel(def *definition.Definition, d *definition.Panel, t Table) (pan
 	if pp.layout, err = t.Layout(words, o); err != nil {
 		return pp, err
 	}
+	pp.sampled = pp.layout.Sampled()
 	for _, key := range d.GroupBy {
 		label, isLabel := strings.CutPrefix(key, "labels.")
 		if !isLabel && key != "metric" {

@@ -3,6 +3,7 @@ package aggregate
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 
 	"github.com/dashfeed/dashfeed/fold/codec"
 	"github.com/dashfeed/dashfeed/messages/cells"
@@ -87,6 +88,11 @@ func (l *Layout) Merge(to, from Acc) {
 		b.Object.Merge(n, w, &to.Objects[b.object], m, v, from.Objects[b.object])
 	}
 	to.Words[0] = n + m
+}
+
+// Sampled reports whether there are columns of samples, of which only MaxSamples are kept.
+func (l *Layout) Sampled() bool {
+	return slices.ContainsFunc(l.bases, func(p placed) bool { return p.Name == samplesName })
 }
 
 // New is an empty accumulator outside any slab.

@@ -12,6 +12,8 @@ import (
 // MaxSamples is how many samples an accumulator keeps. With more, what is computed from samples is null.
 const MaxSamples = 1024
 
+const samplesName = "samples"
+
 // samples are the events of an accumulator in order of (time, order).
 type samples struct {
 	list []kept
@@ -37,7 +39,7 @@ func (k kept) compare(o kept) int {
 }
 
 func samplesBase(o Options) Base {
-	return Base{Name: "samples", Object: &ObjectBase{
+	return Base{Name: samplesName, Object: &ObjectBase{
 		Add: func(_ uint64, _ []uint64, p *Object, s Sample) bool {
 			if s.Overflow {
 				return false

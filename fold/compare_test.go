@@ -77,6 +77,13 @@ func (p *pair) check() {
 	if got, want := p.engine.Watermark(), p.reference.Watermark(); got != want {
 		p.Fatalf("record %d: watermark %d, want %d", p.record, got, want)
 	}
+	if got, want := p.engine.Time(), p.reference.Time(); got != want {
+		p.Fatalf("record %d: log time %d, want %d", p.record, got, want)
+	}
+	instant, waiting := p.engine.Deadline()
+	if want, wantWaiting := p.reference.Deadline(); instant != want || waiting != wantWaiting {
+		p.Fatalf("record %d: deadline %d, %t; want %d, %t", p.record, instant, waiting, want, wantWaiting)
+	}
 	p.checkEpoch()
 	p.checkCounters()
 	p.checkList("late", p.engine.Late(), p.reference.Late())

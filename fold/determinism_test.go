@@ -41,7 +41,7 @@ func checkDeterminism(t testing.TB, s script, d draw) {
 	log := logOf(s)
 	want := foldPlainly(log)
 	for _, batch := range []int{1, 7, 1000} {
-		n := &node{TB: t, draw: d, state: fold.NewShardState(fold.Builtin()), awake: map[messages.Key]*fold.Dashboard{}, asleep: map[messages.Key][]byte{}}
+		n := &node{TB: t, draw: d, state: fold.NewShardState(fold.Builtin()), awake: map[messages.Key]*fold.Dashboard{}, asleep: map[messages.Key][]byte{}, known: map[string]*fold.Program{}}
 		n.procs(pick(d, 1, 8), func() {
 			for part := range slices.Chunk(log, batch) {
 				n.fold(part)
@@ -122,6 +122,7 @@ type node struct {
 	state  *fold.ShardState
 	awake  map[messages.Key]*fold.Dashboard
 	asleep map[messages.Key][]byte
+	known  map[string]*fold.Program // by canonical form
 }
 
 // delivery is a record on its way to its dashboard.
@@ -167,8 +168,17 @@ func (n *node) wake(k messages.Key, fallback *fold.Program) *fold.Dashboard {
 	return n.awake[k]
 }
 
+// decode compiles each definition once, as an owner does.
 func (n *node) decode(b []byte) *fold.Dashboard {
-	d, err := decode(b)
+	d, err := fold.Decode(b, func(canonical []byte) (*fold.Program, error) {
+		p, ok := n.known[string(canonical)]
+		if ok {
+			return p, nil
+		}
+		p, err := compileCanonical(canonical)
+		n.known[string(canonical)] = p
+		return p, err
+	})
 	if err != nil {
 		n.Fatalf("state of %d bytes: %v", len(b), err)
 	}
@@ -176,13 +186,15 @@ func (n *node) decode(b []byte) *fold.Dashboard {
 }
 
 func decode(b []byte) (*fold.Dashboard, error) {
-	return fold.Decode(b, func(canonical []byte) (*fold.Program, error) {
-		def, err := definition.ParseCanonical(canonical)
-		if err != nil {
-			return nil, err
-		}
-		return fold.Compile(def, fold.Builtin())
-	})
+	return fold.Decode(b, compileCanonical)
+}
+
+func compileCanonical(canonical []byte) (*fold.Program, error) {
+	def, err := definition.ParseCanonical(canonical)
+	if err != nil {
+		return nil, err
+	}
+	return fold.Compile(def, fold.Builtin())
 }
 
 func foldDeliveries(d *fold.Dashboard, deliveries []delivery) {

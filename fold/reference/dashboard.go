@@ -25,6 +25,7 @@ type Dashboard struct {
 	region     string
 
 	version uint64
+	time    int64 // log time at the last step
 	breaks  int
 	history // what a definition with reset begins anew
 	serials int
@@ -112,6 +113,9 @@ func (d *Dashboard) Version() uint64 { return d.version }
 
 // Breaks is how many epochs were begun.
 func (d *Dashboard) Breaks() int { return d.breaks }
+
+// Time is log time at the last step.
+func (d *Dashboard) Time() int64 { return d.time }
 
 // Watermark is W, or Never.
 func (d *Dashboard) Watermark() int64 { return d.watermark }
@@ -232,7 +236,7 @@ func (d *Dashboard) obeyWatermark() {
 // Advance applies the deadlines up to a log time, one instant after another (S2).
 func (d *Dashboard) Advance(logTime int64) {
 	for {
-		instant, any := d.nextDeadline()
+		instant, any := d.Deadline()
 		if !any || instant > logTime {
 			return
 		}
@@ -244,6 +248,7 @@ func (d *Dashboard) Advance(logTime int64) {
 		}
 		if changed {
 			d.version++
+			d.time = max(d.time, instant)
 		}
 	}
 }
@@ -253,7 +258,8 @@ func (d *Dashboard) deadline(end int64) int64 {
 	return d.lastLogTime + d.definition.Idle + max(0, end-d.greatestTime)
 }
 
-func (d *Dashboard) nextDeadline() (instant int64, any bool) {
+// Deadline is the next instant at which a window becomes final by idling.
+func (d *Dashboard) Deadline() (instant int64, any bool) {
 	if d.definition.Idle == 0 || !d.any {
 		return 0, false
 	}
@@ -319,7 +325,9 @@ func (d *Dashboard) step(at At) {
 	d.version++
 	if d.version == 1 {
 		d.breaks++
+		d.time = at.LogTime
 	}
+	d.time = max(d.time, at.LogTime)
 }
 
 func (d *Dashboard) newestOfMetric(a arrival) {

@@ -41,9 +41,10 @@ func (d *dashboard) Receive(c actor.Context) {
 		d.acknowledge(&m.turn)
 	case *reading:
 		d.prepare(m.logTime)
-		m.reply <- d.read(m)
+		r := d.read(m)
 		d.answer()
 		d.acknowledge(&m.turn)
+		m.reply <- r // last: whoever has it may rely on what the shard learned
 	case *advancing:
 		d.prepare(m.logTime)
 		d.answer()

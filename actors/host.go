@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,8 +20,8 @@ import (
 
 // Host is a node's life: the shards of its log and their dashboards. It implements feed.Feed.
 //
-// It owns every goroutine under it: the actors' (which run while there is mail), one reader a shard, at most one saver and
-// one tick a shard, and the beat. Stop returns when they have ended.
+// It owns every goroutine under it: the actors' (a shard's while it has mail, at most maxWorkers for all dashboards), one
+// reader a shard, at most one saver and one tick a shard, and the beat. Stop returns when they have ended.
 type Host struct {
 	config    Config
 	system    *actor.ActorSystem
@@ -40,6 +41,7 @@ type Host struct {
 	end     context.CancelFunc //
 	reading context.CancelFunc // ends the readers and the beat
 
+	workers workers // run the dashboards
 	actors  sync.WaitGroup
 	readers sync.WaitGroup
 	work    sync.WaitGroup // savers and ticks
@@ -55,6 +57,9 @@ func New(c Config) (*Host, error) {
 	h.system = actor.NewActorSystem(
 		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return slog.New(quiet{c.Logger.Handler()}) }),
 		actor.WithDeadLetterThrottleInterval(time.Millisecond))
+	// Almost nobody is found by name: one map of the registry's thousand is enough.
+	names := h.system.ProcessRegistry.LocalPIDs
+	names.LocalPIDs = slices.Clone(names.LocalPIDs[:1])
 	h.root = h.system.Root.Copy().WithGuardian(neverRestart{c.Logger})
 	h.collector = newCollector(h)
 	return h, nil
@@ -98,7 +103,7 @@ func (h *Host) load(ctx context.Context, n int) (*shard, error) {
 		// Shards take turns with their checkpoints.
 		savedAt: h.now() - h.config.CheckpointEvery*time.Duration(n)/time.Duration(h.config.Log.Partitions()),
 	}
-	s.props = actor.PropsFromProducer(s.produce, actor.WithMailbox(func() actor.Mailbox { return &mailbox{} }))
+	s.props = actor.PropsFromProducer(s.produce, actor.WithMailbox(func() actor.Mailbox { return &mailbox{workers: &h.workers} }))
 	for range h.config.Batches {
 		s.credit <- &batch{}
 	}
@@ -175,6 +180,7 @@ func (h *Host) Stop(ctx context.Context) error {
 	}
 	h.end()
 	h.work.Wait()
+	h.workers.joined.Wait()
 	h.system.Shutdown()
 	return nil
 }

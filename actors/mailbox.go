@@ -9,6 +9,7 @@ import (
 // mailbox is a dashboard's. The library's own keeps room for ten messages, a third of what an idle actor costs; this one
 // keeps none beyond the first. System messages go first. It has no bound, since the shard's credit is one.
 type mailbox struct {
+	workers *workers
 	invoker actor.MessageInvoker
 
 	mu        sync.Mutex
@@ -57,16 +58,17 @@ func (m *mailbox) PostSystemMessage(message any) {
 	m.startAndUnlock()
 }
 
-// startAndUnlock has the messages processed, on a goroutine that ends when there are none.
+// startAndUnlock has the messages processed if nobody is at it.
 func (m *mailbox) startAndUnlock() {
 	start := !m.running
 	m.running = true
 	m.mu.Unlock()
 	if start {
-		go m.run()
+		m.workers.schedule(m)
 	}
 }
 
+// run processes messages until there are none.
 func (m *mailbox) run() {
 	for {
 		message, system := m.pop()
@@ -77,7 +79,7 @@ func (m *mailbox) run() {
 	}
 }
 
-// pop takes the next message; nil says that the goroutine is to end.
+// pop takes the next message; nil says that there is none.
 func (m *mailbox) pop() (message any, system bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -8,7 +8,6 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
-	"runtime/pprof"
 	"strconv"
 	"strings"
 	"testing"
@@ -30,26 +29,22 @@ func BenchmarkHundredThousandDashboards(b *testing.B) {
 	const dashboards = 100_000
 	for range b.N {
 		h, metrics := newDiskHost(b)
-		fill(b, h, "warm", 10_000) // the storage engine's own buffers fill up
-		time.Sleep(10 * time.Second)
+		fill(b, h, "warm", 100, 1000) // the storage engine's own buffers fill up
+		until(b, "warm", func() bool {
+			return gather(b, metrics, "dashfeed_records_total") == 100_000 && gather(b, metrics, "dashfeed_checkpoint_pending") == 0
+		})
 		heap0, rss0 := memory(b)
-		fill(b, h, "dashboard", dashboards)
+		fill(b, h, "dashboard", dashboards, 10)
 		awake := func() int { return int(gather(b, metrics, "dashfeed_dashboards")) }
-		settled := func() bool {
-			before := gather(b, metrics, "dashfeed_checkpoints_total")
-			time.Sleep(3 * time.Second)
-			return gather(b, metrics, "dashfeed_checkpoints_total") == before
-		}
-		until(b, "awake", func() bool { return awake() >= dashboards })
-		until(b, "written", settled)
+		folded := func() float64 { return gather(b, metrics, "dashboard_messages_processed_total") }
+		settled := func() bool { return gather(b, metrics, "dashfeed_checkpoint_pending") == 0 }
+		until(b, "awake", func() bool { return awake() >= dashboards && folded() == 1_100_000 })
 		heap1, rss1 := memory(b)
-		profile("/tmp/awake.pprof")
 		b.ReportMetric(float64(heap1-heap0)/dashboards, "heap-B/awake")
 		b.ReportMetric(float64(rss1-rss0)/(1<<20), "rss-MiB-awake")
 		until(b, "asleep", func() bool { return awake() == 0 })
 		until(b, "written twice", settled)
 		heap2, rss2 := memory(b)
-		profile("/tmp/asleep.pprof")
 		b.ReportMetric(float64(heap2-heap0)/dashboards, "heap-B/asleep")
 		b.ReportMetric(float64(rss2-rss0)/(1<<20), "rss-MiB-asleep")
 	}
@@ -65,7 +60,7 @@ func newDiskHost(b *testing.B) (*Host, *prometheus.Registry) {
 	check(b, err)
 	c := Default()
 	c.Log, c.Checkpoints, c.Logger, c.Metrics = log, store, quiet, prometheus.NewRegistry()
-	c.CheckpointEvery, c.SleepAfter = time.Second, 20*time.Second
+	c.CheckpointEvery, c.SleepAfter = time.Second, 90*time.Second
 	h, err := New(c)
 	check(b, err)
 	check(b, h.Start(b.Context()))
@@ -77,11 +72,11 @@ func newDiskHost(b *testing.B) (*Host, *prometheus.Registry) {
 	return h, c.Metrics.(*prometheus.Registry)
 }
 
-// fill appends ten events of two metrics for each dashboard, all of one window.
-func fill(b *testing.B, h *Host, prefix string, dashboards int) {
+// fill appends events of two metrics, one for each dashboard a round, all of one window.
+func fill(b *testing.B, h *Host, prefix string, dashboards, rounds int) {
 	began := time.Now().UnixMilli()
 	var entries []eventlog.Entry
-	for round := range 10 {
+	for round := range rounds {
 		for i := range dashboards {
 			name := fmt.Sprint(prefix, "-", i)
 			entries = append(entries, eventlog.Entry{Kind: messages.KindEvent, Key: key(name), Payload: fmt.Appendf(nil,
@@ -134,13 +129,8 @@ func memory(b *testing.B) (heap, rss int64) {
 	runtime.ReadMemStats(&m)
 	statm, err := os.ReadFile("/proc/self/statm")
 	check(b, err)
+	b.Logf("heap in use %d idle %d, stacks %d, other %d MiB", m.HeapInuse>>20, (m.HeapIdle-m.HeapReleased)>>20, m.StackInuse>>20, (m.MSpanSys+m.MCacheSys+m.GCSys+m.OtherSys+m.BuckHashSys)>>20)
 	pages, err := strconv.ParseInt(strings.Fields(string(statm))[1], 10, 64)
 	check(b, err)
 	return int64(m.HeapAlloc), pages * int64(os.Getpagesize())
-}
-
-func profile(path string) {
-	f, _ := os.Create(path)
-	pprof.WriteHeapProfile(f)
-	f.Close()
 }

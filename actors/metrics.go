@@ -28,6 +28,7 @@ type scraped struct {
 	shard    *shard
 	position messages.Position
 	awake    int
+	pending  int
 	dash     []scrapedDashboard // all who are named, and the busiest of the others
 	rest     busyTotal
 }
@@ -39,7 +40,10 @@ type scrapedDashboard struct {
 
 // scraped hands over the counts of the shard's dashboards.
 func (s *shard) scraped(m *scrape) scraped {
-	r := scraped{shard: s, position: s.position, awake: s.awake}
+	r := scraped{shard: s, position: s.position, awake: s.awake, pending: len(s.dirty) + len(s.written)}
+	if s.job != nil {
+		r.pending += len(s.job.put) + len(s.job.again)
+	}
 	r.rest.add(s.tallies.rest)
 	s.tallies.rest = busyTotal{}
 	var others []*entry
@@ -76,7 +80,7 @@ func (s *shard) scraped(m *scrape) scraped {
 type collector struct {
 	host                                            *Host
 	processed, seconds                              *prometheus.Desc
-	position, lag, awake, subscriptions             *prometheus.Desc
+	position, lag, awake, pending, subscriptions    *prometheus.Desc
 	checkpoints, panics, records, corrupt, truncate *prometheus.Desc
 
 	mu    sync.Mutex
@@ -103,6 +107,7 @@ func newCollector(h *Host) *collector {
 		position:      desc("dashfeed_shard_position", "Position of the last record dispatched.", "shard"),
 		lag:           desc("dashfeed_shard_lag_seconds", "How far the fold is behind the log.", "shard"),
 		awake:         desc("dashfeed_dashboards", "Dashboards in memory.", "state"),
+		pending:       desc("dashfeed_checkpoint_pending", "Dashboards that the checkpoint under way or the next one has to write."),
 		subscriptions: desc("dashfeed_subscriptions", "Subscriptions of viewers to dashboards."),
 		checkpoints:   desc("dashfeed_checkpoints_total", "Checkpoints of shards.", "result"),
 		panics:        desc("dashfeed_fold_panics_total", "Panics of a fold; the record was set aside."),
@@ -114,7 +119,7 @@ func newCollector(h *Host) *collector {
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.processed, c.seconds, c.position, c.lag, c.awake, c.subscriptions, c.checkpoints, c.panics, c.records, c.corrupt, c.truncate} {
+	for _, d := range []*prometheus.Desc{c.processed, c.seconds, c.position, c.lag, c.awake, c.pending, c.subscriptions, c.checkpoints, c.panics, c.records, c.corrupt, c.truncate} {
 		ch <- d
 	}
 }
@@ -223,12 +228,13 @@ func (c *collector) sendShards(ch chan<- prometheus.Metric) {
 	counter := func(d *prometheus.Desc, v uint64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), labels...)
 	}
-	awake := 0
+	awake, pending := 0, 0
 	for _, r := range c.last {
 		n := strconv.Itoa(r.shard.number)
 		gauge(c.position, float64(r.position.Lo), n)
 		gauge(c.lag, float64(r.shard.lag())/1e3, n)
 		awake += r.awake
+		pending += r.pending
 	}
 	var written, failed, panics, corrupt, truncated uint64
 	var kinds [4]uint64
@@ -246,6 +252,7 @@ func (c *collector) sendShards(ch chan<- prometheus.Metric) {
 		}
 	}
 	gauge(c.awake, float64(awake), "awake")
+	gauge(c.pending, float64(pending))
 	gauge(c.subscriptions, float64(subscriptions))
 	counter(c.checkpoints, written, "written")
 	counter(c.checkpoints, failed, "failed")

@@ -1,9 +1,16 @@
-import { defineConfig } from "vite";
+import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   build: {
     target: "es2022",
     lib: { entry: "src/index.ts", formats: ["es"], fileName: "dashfeed" },
     minify: true,
+  },
+  test: {
+    include: ["test/**/*.test.ts"],
+    pool: "forks",
+    execArgv: ["--experimental-websocket", "--no-warnings"], // Node 20 has its WebSocket behind a flag
+    testTimeout: 30_000,
+    hookTimeout: 180_000, // the first run builds the server
   },
 });

@@ -2,7 +2,7 @@ import { Backoff, maxBackoff } from "./backoff.js";
 import { Batch, nextFrame } from "./batch.js";
 import { Connection, type Ending, type SocketClass } from "./connection.js";
 import { Emitter } from "./emitter.js";
-import type { ClientFrame, ErrorFrame, Limits, ServerFrame, Subscribed } from "./frames.js";
+import type { ErrorFrame, Limits, ServerFrame, Subscribed } from "./frames.js";
 import { type ErrorEvent, type SubscribeOptions, Subscription } from "./subscription.js";
 import { listen, surroundings } from "./surroundings.js";
 import { Credentials, type TokenSource } from "./credentials.js";
@@ -47,6 +47,8 @@ export interface ClientEvents {
 
 /** How long an answer may take when there is reason to think the socket is dead. ms */
 const urgent = 2_000;
+/** Between two attempts, however often the page is shown and hidden. ms */
+const leastBetween = 1_000;
 const unauthorized = 4501;
 
 /**
@@ -70,8 +72,9 @@ export class Client extends Emitter<ClientEvents> {
   #old: Connection | undefined; // serves until all subscriptions are on the newest (drain)
   #timer: ReturnType<typeof setTimeout> | undefined; // the next attempt
   #slot: ReturnType<typeof setTimeout> | undefined; // the one that a drain gave
-  #slotAt = 0; // unix ms
-  #attemptAt = 0; // unix ms
+  #slotAt = 0; // by performance.now
+  #inSlot = false; // the next attempt is in a slot that the server gave
+  #attemptAt = 0; // by performance.now
 
   constructor(options: ClientOptions = {}) {
     super();
@@ -142,8 +145,8 @@ export class Client extends Emitter<ClientEvents> {
     clearTimeout(this.#timer);
     clearTimeout(this.#slot);
     this.#timer = this.#slot = undefined;
-    this.#slotAt = 0;
-    this.#attemptAt = Date.now();
+    this.#inSlot = false;
+    this.#attemptAt = performance.now();
     if (this.#conn) {
       this.#old?.close();
       this.#old = this.#conn;
@@ -170,7 +173,9 @@ export class Client extends Emitter<ClientEvents> {
   }
 
   #request(s: Subscription, c: Connection | undefined): void {
-    if (c?.isOpen && !s.ended && (c !== this.#conn || this.#credentials?.connected !== false)) c.send(s.request(this.#rate([s])));
+    if (!c?.isOpen || s.ended || (c === this.#conn && this.#credentials?.connected === false)) return;
+    s.asking = c;
+    c.send(s.request(this.#rate([s])));
   }
 
   /** The connection has ended. */
@@ -184,7 +189,10 @@ export class Client extends Emitter<ClientEvents> {
     if (c.stable) this.#backoff.reset();
     this.#conn = this.#old; // where a drain's new connection failed, the old one goes on
     this.#old = undefined;
-    if (this.#conn) return;
+    if (this.#conn) {
+      for (const s of this.#subscriptions) if (s.conn !== this.#conn) this.#request(s, this.#conn);
+      return;
+    }
     if (why.code >= 4500 && why.code <= 4999 && !(why.code === unauthorized && this.#credentials?.again())) {
       return this.#giveUp(why);
     }
@@ -197,13 +205,12 @@ export class Client extends Emitter<ClientEvents> {
   /** Waits for the next attempt: the slot that the server gave, or the backoff. */
   #wait(why: Ending): void {
     clearTimeout(this.#timer);
-    const slot = this.#slotAt && Math.max(0, this.#slotAt - Date.now());
     clearTimeout(this.#slot);
-    this.#slotAt = 0;
+    this.#inSlot ||= this.#slot !== undefined;
+    this.#slot = undefined;
     const { offline } = surroundings();
     // Platforms are wrong about the network at times: an attempt now and then costs nothing.
-    const wait = offline ? maxBackoff : this.#slot ? slot : this.#backoff.next();
-    this.#slot = undefined;
+    const wait = offline ? maxBackoff : this.#inSlot ? Math.max(0, this.#slotAt - performance.now()) : this.#backoff.next();
     this.#timer = setTimeout(() => this.#open(), wait);
     this.#state(offline ? "offline" : "waiting", { ...why, wait });
   }
@@ -252,26 +259,27 @@ export class Client extends Emitter<ClientEvents> {
   }
 
   #subscribed(c: Connection, f: Subscribed): void {
-    const s = this.#meant(c, f);
-    if (s) {
+    this.#credentials?.accepted();
+    const meant = this.#meant(c, f);
+    for (const s of meant) {
       s.conn = c;
       s.subscribed(f);
-      this.#tune(s);
-    } else if (f.id !== undefined && !this.#of(c, f.view).length) {
-      this.#send(c, { type: "unsubscribe", id: ++this.#ids, view: f.view }); // it was closed before the answer came
     }
+    if (meant[0]) this.#tune(meant[0]);
+    else if (f.id !== undefined) c.send({ type: "unsubscribe", id: ++this.#ids, view: f.view }); // it was closed before the answer came
     this.#moved();
   }
 
-  /** Whom an answer is for: who asked, or whose definition has changed. */
-  #meant(c: Connection, f: Subscribed): Subscription | undefined {
+  /** Whom an answer is for: who asked for it, or whose definition has changed. */
+  #meant(c: Connection, f: Subscribed): Subscription[] {
     const all = [...this.#subscriptions];
-    if (f.id !== undefined) return all.find((s) => s.pending === f.id) ?? this.#of(c, f.view)[0];
-    return all.find((s) => s.conn === c && !s.pending && (f.was ? s.view === f.was : s.dashboard === f.dashboard && s.tenant === (f.tenant ?? "default")));
+    if (f.id === undefined) return f.was ? this.#of(c, f.was).filter((s) => !s.pending) : [];
+    const who = all.find((s) => s.pending === f.id && s.asking === c);
+    return who ? [who] : this.#of(c, f.view);
   }
 
   #error(c: Connection, f: ErrorFrame): void {
-    const s = f.id === undefined ? undefined : [...this.#subscriptions].find((s) => s.pending === f.id);
+    const s = f.id === undefined ? undefined : [...this.#subscriptions].find((s) => s.pending === f.id && s.asking === c);
     if (s) {
       s.error(f);
       this.#moved();
@@ -283,7 +291,7 @@ export class Client extends Emitter<ClientEvents> {
   /** Comes back in the slot that the server gave: the new connection is there before the old one goes. */
   #drain(after: number): void {
     clearTimeout(this.#slot);
-    this.#slotAt = Date.now() + after;
+    this.#slotAt = performance.now() + after;
     this.#slot = setTimeout(() => this.#open(), after);
   }
 
@@ -298,13 +306,12 @@ export class Client extends Emitter<ClientEvents> {
   #ended(s: Subscription): void {
     this.#subscriptions.delete(s);
     this.#batch.delete(s);
-    const c = s.conn;
-    if (c && s.view && !this.#of(c, s.view).length) this.#send(c, { type: "unsubscribe", id: ++this.#ids, view: s.view });
+    if (s.conn && s.view) {
+      const others = this.#of(s.conn, s.view);
+      if (others[0]) this.#tune(others[0]);
+      else s.conn.send({ type: "unsubscribe", id: ++this.#ids, view: s.view });
+    }
     this.#moved();
-  }
-
-  #send(c: Connection, f: ClientFrame): void {
-    c.send(f);
   }
 
   /** The rate that these subscriptions, which share a view, are to have now; 0: every flush. */
@@ -322,7 +329,7 @@ export class Client extends Emitter<ClientEvents> {
     const rate = this.#rate(all);
     if (s.asked === rate) return;
     for (const o of all) o.asked = rate;
-    this.#send(s.conn, { type: "set", id: ++this.#ids, view: s.view, maxRate: rate });
+    s.conn.send({ type: "set", id: ++this.#ids, view: s.view, maxRate: rate });
   }
 
   #tuneAll(): void {
@@ -339,7 +346,10 @@ export class Client extends Emitter<ClientEvents> {
   #now(): void {
     this.#conn?.probe(urgent);
     this.#old?.probe(urgent);
-    if (this.#timer && Date.now() - this.#attemptAt >= 1_000) this.#open();
+    if (!this.#timer) return;
+    clearTimeout(this.#timer);
+    const at = this.#inSlot ? this.#slotAt : this.#attemptAt + leastBetween;
+    this.#timer = setTimeout(() => this.#open(), Math.max(0, at - performance.now()));
   }
 
   #offline(): void {

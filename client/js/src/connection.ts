@@ -40,7 +40,8 @@ export class Connection {
   /** When anything was last heard, unix ms. */
   heard = 0;
   #socket: Socket | undefined;
-  #openedAt = 0;
+  #heardAt = 0; // the same by the clock that nobody sets
+  #openedAt = -1;
   #pings = 0;
   #watch: ReturnType<typeof setTimeout> | undefined;
   #answer: ReturnType<typeof setTimeout> | undefined;
@@ -57,23 +58,20 @@ export class Connection {
     const s = (this.#socket = new make(url, protocol));
     this.#answer = setTimeout(() => this.fail("could not connect in time"), openTimeout);
     s.onopen = () => {
-      clearTimeout(this.#answer);
-      this.#answer = undefined;
-      this.#openedAt = this.heard = Date.now();
+      this.#hear();
+      this.#openedAt = this.#heardAt;
       this.#listen();
       to.opened(this);
     };
     s.onmessage = (e: { data: unknown }) => {
-      this.heard = Date.now();
-      clearTimeout(this.#answer); // anything heard is an answer
-      this.#answer = undefined;
+      this.#hear(); // anything heard is an answer
       const f = parseFrame(e.data);
       if (f) to.frame(this, f);
     };
     s.onerror = () => {}; // a close follows, and says as much
     s.onclose = (e: { code?: number; reason?: string }) => {
       const code = e.code === 1005 || e.code === 1006 ? 0 : (e.code ?? 0);
-      this.#end({ code, reason: e.reason || (code ? `closed with ${code}` : this.#openedAt ? "connection lost" : "could not connect") });
+      this.#end({ code, reason: e.reason || (code ? `closed with ${code}` : this.#openedAt >= 0 ? "connection lost" : "could not connect") });
     };
   }
 
@@ -88,7 +86,7 @@ export class Connection {
 
   /** It has lived long enough to forget the failures before it. */
   get stable(): boolean {
-    return this.#openedAt > 0 && Date.now() - this.#openedAt >= stableAfter;
+    return this.#openedAt >= 0 && performance.now() - this.#openedAt >= stableAfter;
   }
 
   send(f: ClientFrame): void {
@@ -117,8 +115,15 @@ export class Connection {
     s?.close(1000);
   }
 
+  #hear(): void {
+    this.heard = Date.now();
+    this.#heardAt = performance.now();
+    clearTimeout(this.#answer);
+    this.#answer = undefined;
+  }
+
   #listen(): void {
-    const quiet = Date.now() - this.heard;
+    const quiet = performance.now() - this.#heardAt;
     if (quiet >= silence && this.#answer === undefined) this.probe();
     this.#watch = setTimeout(() => this.#listen(), quiet >= silence ? silence : silence - quiet);
   }

@@ -28,12 +28,16 @@ export class Credentials {
     this.#later(c, typeof t === "string" ? undefined : t.expires);
   }
 
-  refreshed(c: Connection, f: Refreshed): void {
+  /** The server serves: the token was good. */
+  accepted(): void {
     this.#refused = false;
+  }
+
+  refreshed(c: Connection, f: Refreshed): void {
     this.#later(c, f.expires);
   }
 
-  /** The server would not have the token. True where another is worth an attempt: once, until one is taken. */
+  /** The server would not have the token. True where another is worth an attempt: once, until one is accepted. */
   again(): boolean {
     const first = !this.#refused;
     this.#refused = true;

@@ -16,7 +16,9 @@ export class Emitter<Events> {
       try {
         (l as (e: Events[T]) => void)(event);
       } catch (e) {
-        queueMicrotask(() => { throw e; }); // as an uncaught error of the page's own
+        queueMicrotask(() => {
+          throw e; // uncaught, as from a listener of the platform's own
+        });
       }
     }
   }

@@ -87,16 +87,18 @@ export class Subscription extends Emitter<SubscriptionEvents> {
   /** Why nothing comes any more; undefined while it lives. */
   refused: ErrorEvent | undefined;
 
-  /** The connection whose frames count, and the request that waits for its answer. The client's. */
+  /** The connection whose frames count. The client's. */
   conn: Connection | undefined;
+  /** The request that waits for its answer, and where; 0: none. The client's. */
   pending = 0;
+  asking: Connection | undefined;
   /** The rate that the server was last asked for. The client's. */
   asked = 0;
 
   readonly #view = new View();
   readonly #owner: Owner;
   readonly #backoff = new Backoff();
-  #troubled = 0; // when it last had to begin again, unix ms
+  #troubled = 0; // when it last had to begin again, by performance.now
   #timer: ReturnType<typeof setTimeout> | undefined;
   #fresh = false; // a snapshot has to be told
   #from = -1; // where the update that has to be told begins; -1: none
@@ -170,7 +172,7 @@ export class Subscription extends Emitter<SubscriptionEvents> {
   }
 
   update(u: Update): void {
-    if (this.pending) return; // a new beginning is under way, from the place that is held
+    if (this.pending && this.asking === this.conn) return; // a new beginning is under way, from the place that is held
     const before = this.#view.version;
     const change = this.#view.apply(u);
     if (typeof change === "string") return this.#refuse(change);
@@ -187,7 +189,7 @@ export class Subscription extends Emitter<SubscriptionEvents> {
         this.#removed.push(r);
       }
     }
-    if (Date.now() - this.#troubled > calm) this.#backoff.reset();
+    if (performance.now() - this.#troubled > calm) this.#backoff.reset();
     if (!u.more) this.#owner.due(this);
   }
 
@@ -241,8 +243,9 @@ export class Subscription extends Emitter<SubscriptionEvents> {
   #later(after: number): void {
     const wait = this.#backoff.attempts === 0 ? after : this.#backoff.next(after);
     this.#backoff.attempts ||= 1;
-    this.#troubled = Date.now();
+    this.#troubled = performance.now();
     this.pending = -1; // no answer has this id: updates wait
+    this.asking = this.conn;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#owner.again(this), wait);
   }

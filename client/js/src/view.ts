@@ -59,6 +59,7 @@ export class View {
 
   /** Rule 1 of the protocol. A refused update changes nothing. */
   apply(u: Update): Change | Refusal {
+    if (!Array.isArray(u.cells)) return "unreadable";
     if (u.from === 0) {
       if (!this.void && u.epoch === this.epoch && u.to <= this.version) return "known";
       return this.#replace(u);

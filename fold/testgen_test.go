@@ -90,6 +90,7 @@ type script struct {
 type world struct {
 	draw
 	now       int64
+	grain     int64 // all times are multiples of it: a coarse one makes ties and touches boundaries
 	events    []reference.Event
 	sequences map[string]uint64
 	current   *definition.Definition
@@ -119,7 +120,8 @@ var testKey = messages.Key{Tenant: "default", Dashboard: "d"}
 
 func drawScript(d draw, steps int) script {
 	w := &world{draw: d, sequences: map[string]uint64{}}
-	w.now = pick[int64](d, 1_000_000, 1_795_422_000_371, -30_000, 0)
+	w.grain = pick[int64](d, 1, 500, 1000)
+	w.now = w.coarse(pick[int64](d, 1_000_000, 1_795_422_000_371, -30_000, 0))
 	first := w.definition()
 	s := script{first: first}
 	w.current = first
@@ -130,10 +132,10 @@ func drawScript(d draw, steps int) script {
 }
 
 func (w *world) step() step {
-	w.now += w.pause()
+	w.now += w.coarse(w.pause())
 	s := step{append: w.now}
 	if w.often(5) {
-		s.append -= int64(w.draw(5_000)) // a broker's clock that stepped back
+		s.append -= w.coarse(int64(w.draw(5_000))) // a broker's clock that stepped back
 	}
 	switch c := w.draw(100); {
 	case c < 78:
@@ -157,6 +159,8 @@ func (w *world) step() step {
 	}
 	return s
 }
+
+func (w *world) coarse(ms int64) int64 { return ms / w.grain * w.grain }
 
 func (w *world) pause() int64 {
 	switch c := w.draw(20); {
@@ -354,7 +358,7 @@ func (w *world) time(appended int64) (int64, reference.Status) {
 	default:
 		return 0, pick(w.draw, reference.Missing, reference.Missing, reference.WrongType, reference.OutOfRange)
 	}
-	return t, reference.Good
+	return w.coarse(t), reference.Good
 }
 
 // toReference puts a definition in the reference's own words.

@@ -134,3 +134,12 @@ func memory(b *testing.B) (heap, rss int64) {
 	check(b, err)
 	return int64(m.HeapAlloc), pages * int64(os.Getpagesize())
 }
+
+func emptyStore(b *testing.B) *checkpoints.Store {
+	c := checkpoints.Default(b.TempDir())
+	c.Storage.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
+	store, err := checkpoints.Open(c)
+	check(b, err)
+	b.Cleanup(func() { check(b, store.Close()) })
+	return store
+}

@@ -10,8 +10,8 @@ import (
 )
 
 // groupBytes is about the most that one group takes from the queue: large enough that the fsync is shared by
-// thousands of records, small enough that a reader sees them soon.
-const groupBytes = 1 << 20
+// a thousand records, and well below half a memtable, beyond which Pebble flushes every batch by itself.
+const groupBytes = 256 << 10
 
 // group is what one fsync makes durable.
 type group struct {
@@ -30,15 +30,12 @@ type generation struct {
 	limit  int
 }
 
-// generationBytes is about how much one generation holds, at least: one memtable. With many partitions it is more, so
-// that chunks do not become tiny.
-const (
-	generationBytes = 4 << 20
-	minChunkBytes   = 64 << 10
-)
+// minChunkBytes keeps chunks from becoming tiny where there are many partitions.
+const minChunkBytes = 64 << 10
 
-func newGeneration(newest uint32, partitions int) generation {
-	return generation{number: newest + 1, limit: max(generationBytes, partitions*minChunkBytes)}
+// newGeneration makes generations of about one memtable, so that two flushed files overlap little.
+func newGeneration(newest uint32, partitions int, memTableBytes int64) generation {
+	return generation{number: newest + 1, limit: max(int(memTableBytes), partitions*minChunkBytes)}
 }
 
 func (g *generation) grow(bytes int) {

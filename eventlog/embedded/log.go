@@ -100,7 +100,7 @@ func (l *Log) load() error {
 	for _, p := range all {
 		l.lastAppend = max(l.lastAppend, p.newest)
 	}
-	l.generation = newGeneration(newest, stored)
+	l.generation = newGeneration(newest, stored, l.config.Storage.MemTableBytes)
 	return nil
 }
 

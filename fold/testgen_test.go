@@ -197,6 +197,15 @@ func (w *world) redefinition() *definition.Definition {
 	if w.often(20) {
 		d.Dedupe.Horizon = n.Dedupe.Horizon
 	}
+	if w.often(20) {
+		d.Time.Bound = n.Time.Bound
+	}
+	if w.often(10) {
+		d.Dedupe.By = n.Dedupe.By
+	}
+	if w.often(10) {
+		d.Tie = n.Tie
+	}
 	i := w.draw(len(d.Panels))
 	switch w.draw(5) {
 	case 1:
@@ -234,9 +243,6 @@ func (w *world) definition() *definition.Definition {
 			Horizon: pick(w.draw, 10*time.Minute, time.Second, 5*time.Second, 30*time.Second),
 		},
 		Tie: pick(w.draw, definition.TieOrder, definition.TieID),
-	}
-	if w.current != nil { // what tells copies and settles ties stays
-		d.Dedupe.By, d.Tie, d.Time.Bound = w.current.Dedupe.By, w.current.Tie, w.current.Time.Bound
 	}
 	for i := range 1 + w.draw(3) {
 		d.Panels = append(d.Panels, w.panel("panel"+strconv.Itoa(i)))

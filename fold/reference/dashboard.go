@@ -299,6 +299,9 @@ func (d *Dashboard) Define(at At, revision uint64, region string, def Definition
 	d.revision, d.region = revision, region
 	d.breaks++
 	old := d.panels
+	if def.TieByID != d.definition.TieByID {
+		old, d.metrics, d.serving = nil, nil, nil // what came first and last was asked otherwise
+	}
 	d.definition = def
 	if def.Reset {
 		d.begin()

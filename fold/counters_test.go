@@ -107,8 +107,11 @@ func TestIDsAreBounded(t *testing.T) {
 // No time that an event can have moves the watermark beyond the log's time, panics or wraps round.
 func TestExtremeTimes(t *testing.T) {
 	kinds := []definition.Window{
-		{Kind: definition.Tumbling, Size: 10 * time.Second}, {Kind: definition.Hopping, Size: 10 * time.Second, Every: 3 * time.Second},
-		{Kind: definition.Session, Size: 10 * time.Second}, {Kind: definition.Count, N: 2}, {Kind: definition.Latest},
+		{Kind: definition.Tumbling, Size: 10 * time.Second},
+		{Kind: definition.Hopping, Size: 10 * time.Second, Every: 3 * time.Second},
+		{Kind: definition.Session, Size: 10 * time.Second},
+		{Kind: definition.Count, N: 2},
+		{Kind: definition.Latest},
 	}
 	def := plain(func(d *definition.Definition) {
 		d.Panels = nil

@@ -68,9 +68,17 @@ func TestTornState(t *testing.T) {
 
 func TestGroupsDiffer(t *testing.T) {
 	tuples := [][]cells.GroupKey{
-		nil, {{}}, {{Present: true}}, {{Key: "null", Present: true}}, {{Key: "__other__", Present: true}}, {{}, {}},
-		{{Key: "a", Present: true}, {Key: "b", Present: true}}, {{Key: "ab", Present: true}, {Present: true}},
-		{{Key: "a\x00b", Present: true}}, {{Key: "\xff", Present: true}}, {{Key: string(make([]byte, 300)), Present: true}},
+		nil,
+		{{}},
+		{{Present: true}},
+		{{Key: "null", Present: true}},
+		{{Key: "__other__", Present: true}},
+		{{}, {}},
+		{{Key: "a", Present: true}, {Key: "b", Present: true}},
+		{{Key: "ab", Present: true}, {Present: true}},
+		{{Key: "a\x00b", Present: true}},
+		{{Key: "\xff", Present: true}},
+		{{Key: string(make([]byte, 300)), Present: true}},
 	}
 	seen := map[cells.Group]int{cells.Overflow: -1}
 	for i, tuple := range tuples {

@@ -5,7 +5,7 @@ FUZZ    ?= 30s
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test race fuzz bench lint generate build
+.PHONY: help run test race fuzz bench lint generate build page
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,5 +41,8 @@ generate: build ## Write the files that are made from code.
 	$(GO) generate ./...
 	$(BIN) definition schema > docs/definition.schema.json
 
-build:
+build: page ## Build the binary with its page.
 	$(GO) build -trimpath -ldflags '-X main.release=$(VERSION)' -o $(BIN) ./cmd/dashfeed
+
+page: ## Build the page that the binary embeds.
+	./scripts/build-page

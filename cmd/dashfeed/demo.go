@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"sync"
 	"time"
 
@@ -23,6 +22,7 @@ const (
 // demoCommand is run with real data: the flights of New York, 300 times as fast, in a loop.
 type demoCommand struct {
 	serverFlags
+	Open bool `help:"Open the page in a browser, where there is one and stdout is a terminal." default:"true" negatable:"" group:"Server"`
 }
 
 // Run serves, replays and shows until it is stopped.
@@ -52,7 +52,10 @@ func (c *demoCommand) Run(p *program) error {
 	}
 	p.talk("the flights of New York, February 2013, %d times as fast:", demoSpeed)
 	for _, d := range flights.Dashboards {
-		p.talk("  %s/v1/dashboards/%s   ws%s/dashboard/%s", addressOf(s.public), d, strings.TrimPrefix(addressOf(s.public), "http"), d)
+		p.talk("  %s/d/%s", addressOf(s.public), d)
+	}
+	if c.Open && interactive {
+		openPage(addressOf(s.public) + "/")
 	}
 	server, err := client.New(client.Options{Server: addressOf(s.public)})
 	if err != nil {

@@ -15,7 +15,7 @@ type runCommand struct {
 // Run serves until SIGINT or SIGTERM; stopping in good order is exit code 0.
 func (c *runCommand) Run(p *program) error {
 	if c.Demo {
-		return (&demoCommand{c.serverFlags}).Run(p)
+		return (&demoCommand{serverFlags: c.serverFlags, Open: true}).Run(p)
 	}
 	if err := c.validate(); err != nil {
 		return err

@@ -24,6 +24,7 @@ import (
 	"github.com/dashfeed/dashfeed/fold"
 	"github.com/dashfeed/dashfeed/fold/definition"
 	"github.com/dashfeed/dashfeed/gateway"
+	"github.com/dashfeed/dashfeed/gateway/page"
 )
 
 const (
@@ -219,12 +220,16 @@ func (s *server) newGateway(table fold.Table) (*gateway.Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	pages, err := page.New()
+	if err != nil {
+		return nil, err
+	}
 	flush := s.flags.Flush
 	if flush == 0 {
 		flush = -1 // the gateway's word for none
 	}
 	return gateway.New(gateway.Config{
-		Feed: s.host, Events: events, Definitions: definitions,
+		Feed: s.host, Events: events, Definitions: definitions, Page: pages,
 		Flush: flush, Origins: s.flags.Origins, Registerer: s.metrics, Logger: s.logger,
 	})
 }

@@ -1,0 +1,220 @@
+import type { Client, ErrorEvent, Subscription } from "../../../client/js/src/index.js";
+import { Card } from "./card.js";
+import { CountersView } from "./counters.js";
+import { DefinitionView } from "./definition.js";
+import { attribute, h, show, text } from "./dom.js";
+import { freshness, lagWords } from "./freshness.js";
+import { notAllowed, notice } from "./notice.js";
+import { Painter } from "./painter.js";
+import { list } from "./reading.js";
+import { address, replaceRoute, type Route } from "./route.js";
+import { onTheme } from "./theme.js";
+import { clockSeconds, valueWords } from "./words.js";
+
+/** How often words that depend on the clock are set anew. ms */
+const tick = 500;
+const noEpoch = "00000000";
+
+/** One dashboard: how fresh it is, its panels, its counters and its definition. */
+export class DashboardView {
+  readonly element = h("article", { class: "dashboard" });
+  readonly #client: Client;
+  readonly #route: Route & { dashboard: string };
+  readonly #subscription: Subscription;
+  readonly #painter = new Painter();
+  readonly #seen: IntersectionObserver;
+  readonly #byElement = new WeakMap<Element, Card>();
+  readonly #counters: CountersView;
+  readonly #definition: DefinitionView;
+  readonly #timer: ReturnType<typeof setInterval>;
+  readonly #ends: (() => void)[] = [];
+  #cards: Card[] = [];
+  #changed = 0; // unix ms
+  #refused: ErrorEvent | undefined;
+  #closed = false;
+
+  readonly #title = h("h1", { tabindex: "-1" });
+  readonly #state = h("strong", { class: "state" });
+  readonly #sentence = h("span", { class: "sentence" });
+  readonly #said = h("p", { class: "aside", role: "status" }); // what is read aloud: only when the state is another
+  readonly #version = h("dd");
+  readonly #lag = h("dd");
+  readonly #time = h("dd");
+  readonly #notice = h("div", {});
+  readonly #panels = h("div", { class: "panels" });
+  readonly #charts = h("button", { type: "button" }, "Charts");
+  readonly #tables = h("button", { type: "button" }, "Tables");
+
+  constructor(client: Client, route: Route & { dashboard: string }) {
+    this.#client = client;
+    this.#route = route;
+    this.#seen = new IntersectionObserver((seen) => {
+      for (const e of seen) {
+        const card = this.#byElement.get(e.target);
+        if (card) card.visible = e.isIntersecting;
+      }
+    }, { rootMargin: "100px" });
+    this.#subscription = client.subscribe({ dashboard: route.dashboard, tenant: route.tenant });
+    this.#counters = new CountersView(this.#subscription, (r) => {
+      const overflow = new Map(r.schema.map((p) => [p.panel, p.overflow?.groups]));
+      for (const c of this.#cards) c.count(Object.hasOwn(r.counters.panels, c.id) ? r.counters.panels[c.id] : undefined, overflow.get(c.id));
+    });
+    this.#definition = new DefinitionView(route.tenant, route.dashboard);
+    this.#build();
+    this.#listen();
+    this.#timer = setInterval(() => this.#fresh(), tick);
+    this.#ends.push(onTheme(() => this.#cards.forEach((c) => c.redraw())));
+    this.#fresh();
+  }
+
+  /** Where the reader is put by a way to this place. */
+  get focus(): HTMLElement {
+    return this.#title;
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearInterval(this.#timer);
+    this.#subscription.close();
+    this.#counters.close();
+    this.#painter.clear();
+    this.#seen.disconnect();
+    this.#cards.forEach((c) => c.destroy());
+    this.#ends.forEach((end) => end());
+  }
+
+  #build(): void {
+    const { dashboard, tenant } = this.#route;
+    this.#named(dashboard);
+    for (const [button, view] of [[this.#charts, "charts"], [this.#tables, "tables"]] as const) {
+      button.addEventListener("click", () => this.#turn(view));
+      attribute(button, "aria-pressed", String(this.#route.view === view));
+    }
+    const fact = (name: string, value: HTMLElement) => h("div", {}, h("dt", {}, name), value);
+    this.element.append(
+      h("nav", { class: "way", "aria-label": "Way" }, h("a", { href: address({ tenant }) }, "Dashboards"), h("span", { "aria-hidden": "true" }, "/"),
+        h("span", { class: "id" }, tenant === "default" ? dashboard : `${tenant} / ${dashboard}`)),
+      h("div", { class: "head" }, this.#title,
+        h("div", { class: "views", role: "group", "aria-label": "Show panels as" }, this.#charts, this.#tables)),
+      h("div", { class: "fresh" },
+        h("p", { class: "how" }, this.#state, " ", this.#sentence),
+        h("dl", {}, fact("Version", this.#version), fact("Lag", this.#lag), fact("Log time (UTC)", this.#time))),
+      this.#said, this.#notice, this.#panels, this.#counters.element, this.#definition.element);
+  }
+
+  #listen(): void {
+    const s = this.#subscription;
+    s.on("snapshot", () => {
+      this.#change();
+      this.#lay();
+      this.#name();
+      this.#definition.changed();
+    });
+    s.on("update", (e) => {
+      if (e.changed.length || e.removed.length) this.#change();
+      for (const i of e.panels) this.#cards[i]?.changed();
+      this.#facts();
+      this.#counters.soon();
+    });
+    for (const type of ["status", "connection", "gap"] as const) s.on(type, () => this.#fresh());
+    s.on("error", (e) => {
+      if (e.ended) this.#refused = e;
+      this.#fresh();
+    });
+    this.#refused = s.refused;
+  }
+
+  #change(): void {
+    const before = this.#changed;
+    this.#changed = Date.now();
+    if (this.#changed - before > tick) this.#fresh();
+  }
+
+  /** The panels of a snapshot: a card that fits is kept, so that what the reader chose stays. */
+  #lay(): void {
+    const old = new Map(this.#cards.map((c) => [c.id, c]));
+    this.#cards = this.#subscription.panels.map((p) => {
+      const kept = old.get(p.panel);
+      if (kept?.fits(p)) {
+        old.delete(p.panel);
+        kept.describe(p);
+        return kept;
+      }
+      const card = new Card(p, this.#route.view, this.#painter);
+      this.#byElement.set(card.element, card);
+      this.#seen.observe(card.element);
+      return card;
+    });
+    for (const c of old.values()) {
+      this.#seen.unobserve(c.element);
+      c.destroy();
+    }
+    this.#cards.forEach((c, i) => {
+      if (this.#panels.children[i] !== c.element) this.#panels.insertBefore(c.element, this.#panels.children[i] ?? null);
+    });
+    this.#counters.now();
+    this.#fresh();
+  }
+
+  #turn(view: Route["view"]): void {
+    this.#route.view = view;
+    replaceRoute(this.#route);
+    attribute(this.#charts, "aria-pressed", String(view === "charts"));
+    attribute(this.#tables, "aria-pressed", String(view === "tables"));
+    for (const c of this.#cards) c.view = view;
+  }
+
+  /** The title is the definition's; the list tells it. */
+  async #name(): Promise<void> {
+    const { tenant, dashboard } = this.#route;
+    try {
+      const found = (await list(tenant, dashboard, undefined, undefined, 1)).dashboards.find((d) => d.dashboard === dashboard);
+      if (!this.#closed) this.#named(found?.title || dashboard);
+    } catch { /* the name will do */ }
+  }
+
+  #named(title: string): void {
+    text(this.#title, title);
+    document.title = `${title} · Dashfeed`;
+  }
+
+  #facts(): void {
+    const s = this.#subscription;
+    text(this.#version, s.ready ? valueWords(s.version) : "–");
+    attribute(this.element, "data-version", s.ready ? `${s.epoch}:${s.version}` : undefined);
+    text(this.#lag, s.ready ? lagWords(s.status) : "–");
+    text(this.#time, s.time ? clockSeconds(s.time) : "–");
+  }
+
+  #fresh(): void {
+    const s = this.#subscription;
+    const said = freshness({
+      connection: this.#client.connection, status: s.status, ready: s.ready, heard: this.#client.heard,
+      changed: this.#changed, version: s.version, refused: this.#refused?.message, now: Date.now(),
+    });
+    attribute(this.#state, "class", `state ${said.tone}`);
+    text(this.#state, said.label);
+    text(this.#sentence, said.sentence);
+    text(this.#said, said.tone === "good" ? "The numbers are live." : `The numbers are not live: ${said.label}.`);
+    attribute(this.element, "data-state", said.label);
+    attribute(this.#panels, "class", `panels${s.ready && said.tone === "bad" ? " old" : ""}`);
+    this.#facts();
+    this.#tell();
+  }
+
+  /** What stands in the place of panels where there are none. */
+  #tell(): void {
+    const s = this.#subscription;
+    const r = this.#refused;
+    const { dashboard } = this.#route;
+    let words: [string, string, string] | undefined;
+    if (r && notAllowed(r.code)) words = ["denied", "Not allowed", `You may not see this dashboard: ${r.message}.`];
+    else if (r && !s.ready) words = ["error", "This dashboard cannot be shown", `The server says: ${r.message}.`];
+    else if (!s.ready) words = ["loading", "Loading", "Waiting for the first numbers."];
+    else if (s.epoch === noEpoch) {
+      words = ["empty", "No event has come yet", `Its panels appear with the first event: curl ${location.origin}/v1/events -d '${JSON.stringify({ dashboard, metric: "latency", value: 12.5 })}'`];
+    } else if (!s.panels.length) words = ["empty", "No panels", "The definition of this dashboard has no panels."];
+    notice(this.#notice, words);
+    show(this.#panels, words === undefined);
+  }
+}

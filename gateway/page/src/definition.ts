@@ -1,0 +1,39 @@
+import { h, show, text } from "./dom.js";
+import { definition, Refused } from "./reading.js";
+
+/** The definition in force, read-only; it is fetched when somebody opens it. */
+export class DefinitionView {
+  readonly element: HTMLDetailsElement;
+  readonly #from = h("p", { class: "measure" });
+  readonly #text = h("code");
+  readonly #box: HTMLElement;
+  #old = true;
+
+  constructor(private readonly tenant: string, private readonly dashboard: string) {
+    this.#box = h("pre", { tabindex: "0", role: "region", "aria-label": "Definition as YAML" }, this.#text);
+    this.element = h("details", { class: "definition" }, h("summary", {}, "Definition"), this.#from, this.#box);
+    this.element.addEventListener("toggle", () => this.#load());
+    show(this.#box, false);
+  }
+
+  /** It may be another now. */
+  changed(): void {
+    this.#old = true;
+    this.#load();
+  }
+
+  async #load(): Promise<void> {
+    if (!this.#old || !this.element.open) return;
+    this.#old = false;
+    if (this.#box.hidden) text(this.#from, "Loading …");
+    try {
+      const got = await definition(this.tenant, this.dashboard);
+      text(this.#from, got.isDefault ? "It has none of its own; this is the default in force." : "In force. It is changed with dashfeed definition apply, not here.");
+      text(this.#text, got.yaml);
+      show(this.#box, true);
+    } catch (e) {
+      this.#old = true;
+      text(this.#from, `The definition cannot be shown: ${e instanceof Refused ? e.message : String(e)}.`);
+    }
+  }
+}

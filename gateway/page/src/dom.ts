@@ -1,0 +1,38 @@
+type Attributes = Record<string, string | boolean | undefined>;
+type Child = Node | string | null | undefined | false;
+
+/** Makes an element. Strings among the children become text, never markup. */
+export function h<K extends keyof HTMLElementTagNameMap>(tag: K, attributes: Attributes = {}, ...children: Child[]): HTMLElementTagNameMap[K] {
+  const e = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === true) e.setAttribute(name, "");
+    else if (value !== undefined && value !== false) e.setAttribute(name, value);
+  }
+  for (const c of children) if (c || c === "") e.append(c);
+  return e;
+}
+
+/** Sets the text where it is another: an unchanged node costs no layout. */
+export function text(e: Node, to: string): void {
+  if (e.textContent !== to) e.textContent = to;
+}
+
+/** Sets or, for undefined, removes an attribute where it is another. */
+export function attribute(e: Element, name: string, to: string | undefined): void {
+  if (to === undefined) {
+    if (e.hasAttribute(name)) e.removeAttribute(name);
+  } else if (e.getAttribute(name) !== to) e.setAttribute(name, to);
+}
+
+/** Shows or hides. */
+export function show(e: HTMLElement, visible: boolean): void {
+  if (e.hidden === visible) e.hidden = !visible;
+}
+
+/** A number for programs and, rounded, for people. An element shows values of one kind: equal ones have equal words. */
+export function setData(e: HTMLDataElement, value: unknown, words: (v: unknown) => string): void {
+  const exact = value === null || value === undefined ? "" : typeof value === "object" ? JSON.stringify(value) : String(value);
+  if (e.value === exact && e.hasAttribute("value")) return;
+  e.value = exact;
+  text(e, words(value));
+}

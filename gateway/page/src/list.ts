@@ -1,0 +1,138 @@
+import { h, show, text } from "./dom.js";
+import { notAllowed, notice } from "./notice.js";
+import { list, Refused, type Listed, type Listing } from "./reading.js";
+import { address, replaceRoute, type Route } from "./route.js";
+import { ago, count, valueWords } from "./words.js";
+
+/** How often the list is read anew while it is looked at. ms */
+const every = 3_000;
+/** How long typing rests before the server is asked. ms */
+const rest = 150;
+
+interface Item {
+  element: HTMLElement;
+  link: HTMLAnchorElement;
+  name: HTMLElement;
+  facts: HTMLElement[];
+}
+
+/** The dashboards of a tenant, with search. */
+export class ListView {
+  readonly element: HTMLElement;
+  readonly #route: Route;
+  readonly #title = h("h1", { tabindex: "-1" }, "Dashboards");
+  readonly #search = h("input", { type: "search", id: "search", autocomplete: "off", spellcheck: "false" });
+  readonly #sum = h("p", { class: "measure", role: "status" });
+  readonly #notice = h("div", {});
+  readonly #list = h("ul", { class: "dashboards" });
+  readonly #items = new Map<string, Item>();
+  #abort: AbortController | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #listing: Listing | undefined;
+  #closed = false;
+  #whole = false; // the listing is of all dashboards, whatever is searched for
+
+  constructor(route: Route) {
+    this.#route = route;
+    document.title = "Dashboards · Dashfeed";
+    this.#search.value = route.search;
+    const searching = h("form", { class: "search", role: "search" }, h("label", { for: "search" }, "Search"), this.#search);
+    searching.addEventListener("submit", (e) => e.preventDefault());
+    this.element = h("div", { class: "list" }, h("div", { class: "head" }, this.#title, searching), this.#sum, this.#notice, this.#list);
+    this.#search.addEventListener("input", () => {
+      this.#route.search = this.#search.value.trim();
+      replaceRoute(this.#route);
+      if (this.#whole) this.#draw();
+      else this.#later(rest);
+    });
+    notice(this.#notice, ["loading", "Loading", "Asking the server for its dashboards."]);
+    void this.#read();
+  }
+
+  get focus(): HTMLElement {
+    return this.#title;
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#abort?.abort();
+    this.#closed = true;
+  }
+
+  #later(ms: number): void {
+    if (this.#closed) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.#read(), ms);
+  }
+
+  async #read(): Promise<void> {
+    if (document.hidden && this.#listing) return this.#later(every);
+    this.#abort?.abort();
+    const abort = (this.#abort = new AbortController());
+    try {
+      const prefix = this.#whole ? "" : this.#route.search;
+      const got = await list(this.#route.tenant, prefix, undefined, abort.signal);
+      this.#whole = prefix === "" && got.next === null;
+      this.#listing = got;
+      this.#draw();
+    } catch (e) {
+      if (abort.signal.aborted) return;
+      this.#refused(e);
+    }
+    this.#later(every);
+  }
+
+  #refused(e: unknown): void {
+    const r = e instanceof Refused ? e : new Refused(0, 0, String(e));
+    if (notAllowed(r.code) || notAllowed(r.status)) {
+      this.#show([]);
+      text(this.#sum, "");
+      return notice(this.#notice, ["denied", "Not allowed", `You may not see these dashboards: ${r.message}.`]);
+    }
+    notice(this.#notice, ["error", "The list cannot be read", `${capital(r.message)}; trying again every few seconds.${this.#listing ? " What stands below is old." : ""}`]);
+  }
+
+  #draw(): void {
+    const { dashboards, next } = this.#listing!;
+    const words = this.#route.search.toLowerCase();
+    const found = this.#whole && words ? dashboards.filter((d) => `${d.dashboard}\n${d.title}`.toLowerCase().includes(words)) : dashboards;
+    this.#show(found);
+    const more = next === null ? "" : " and more: search for the beginning of a name";
+    text(this.#sum, found.length ? `${count(found.length, "dashboard")}${more}${this.#route.tenant === "default" ? "" : ` of ${this.#route.tenant}`}` : "");
+    if (found.length) notice(this.#notice, undefined);
+    else if (this.#route.search) notice(this.#notice, ["empty", "Nothing found", `No dashboard's ${this.#whole ? "name or title has" : "name begins with"} “${this.#route.search}”.`]);
+    else notice(this.#notice, ["empty", "No dashboards yet", `A dashboard appears with its first event: curl ${location.origin}/v1/events -d '{"dashboard":"checkout","metric":"latency","value":12.5}'`]);
+  }
+
+  #show(found: Listed[]): void {
+    const gone = new Map(this.#items);
+    found.forEach((d, i) => {
+      gone.delete(d.dashboard);
+      const item = this.#items.get(d.dashboard) ?? this.#add(d.dashboard);
+      text(item.link, d.title || d.dashboard);
+      text(item.name, d.dashboard);
+      show(item.name, !!d.title && d.title !== d.dashboard);
+      const at = this.#listing!.at;
+      [count(d.panels, "panel"), d.sessions ? count(d.sessions, "viewer") : "no viewers", d.time ? `last record ${ago(at - d.time)}` : "no record yet", `version ${valueWords(d.version)}`]
+        .forEach((words, j) => text(item.facts[j], words));
+      if (this.#list.children[i] !== item.element) this.#list.insertBefore(item.element, this.#list.children[i] ?? null);
+    });
+    for (const [name, item] of gone) {
+      item.element.remove();
+      this.#items.delete(name);
+    }
+  }
+
+  #add(dashboard: string): Item {
+    const link = h("a", { href: address({ dashboard, tenant: this.#route.tenant }) });
+    const name = h("span", { class: "id" });
+    const facts = [0, 1, 2, 3].map(() => h("span"));
+    const item = { element: h("li", {}, h("div", {}, link, name), h("p", { class: "facts" }, ...facts)), link, name, facts };
+    this.#items.set(dashboard, item);
+    return item;
+  }
+}
+
+function capital(s: string): string {
+  return s.charAt(0).toUpperCase() + s.slice(1);
+}

@@ -1,0 +1,22 @@
+import { attribute, h, text } from "./dom.js";
+
+const denied = [1101, 1102, 4501, 4502, 401, 403];
+
+/** Whether an error or close code says that this person may not. */
+export function notAllowed(code: number): boolean {
+  return denied.includes(code);
+}
+
+/** Fills a place with a notice: its kind, its title and a sentence; undefined empties it. */
+export function notice(place: HTMLElement, words: [kind: string, title: string, sentence: string] | undefined): void {
+  if (!words) {
+    if (place.childElementCount) place.replaceChildren();
+    return;
+  }
+  const [kind, title, sentence] = words;
+  if (!place.childElementCount) place.append(h("div", {}, h("h2", {}), h("p", {})));
+  const box = place.firstElementChild!;
+  attribute(box, "class", `notice ${kind}`);
+  text(box.children[0], title);
+  text(box.children[1], sentence);
+}

@@ -19,7 +19,7 @@ test: build ## Vet and test everything, with a browser; what is missing for that
 	$(GO) test -json -timeout 20m ./... | $(GO) run ./scripts/testsummary
 
 race: ## Test everything with the race detector, without the tests of the built binary.
-	$(GO) test -race -timeout 20m $$($(GO) list ./... | grep -v -e /chaos -e /examples/plain)
+	$(GO) test -race -timeout 20m $$($(GO) list ./... | grep -v -e /chaos -e /examples/plain -e /client/js)
 
 fuzz: ## Run every fuzz target for FUZZ (30s).
 	@$(GO) list -f '{{.Dir}}' ./... | while read -r dir; do \

@@ -265,8 +265,10 @@ export class Client extends Emitter<ClientEvents> {
       s.conn = c;
       s.subscribed(f);
     }
-    if (meant[0]) this.#tune(meant[0]);
-    else if (f.id !== undefined) c.send({ type: "unsubscribe", id: ++this.#ids, view: f.view }); // it was closed before the answer came
+    if (meant[0]) {
+      for (const o of this.#of(c, f.view)) o.asked = meant[0].asked; // the view has one rate, the last that was asked for
+      this.#tune(meant[0]);
+    } else if (f.id !== undefined) c.send({ type: "unsubscribe", id: ++this.#ids, view: f.view }); // it was closed before the answer came
     this.#moved();
   }
 

@@ -243,10 +243,10 @@ export class Subscription extends Emitter<SubscriptionEvents> {
   #later(after: number): void {
     const wait = this.#backoff.attempts === 0 ? after : this.#backoff.next(after);
     this.#backoff.attempts ||= 1;
-    this.#troubled = performance.now();
     this.pending = -1; // no answer has this id: updates wait
     this.asking = this.conn;
     clearTimeout(this.#timer);
+    this.#troubled = performance.now() + wait;
     this.#timer = setTimeout(() => this.#owner.again(this), wait);
   }
 }

@@ -1,0 +1,88 @@
+package js
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/dashfeed/dashfeed/cmd/process"
+)
+
+// report is what vitest writes with its JSON reporter.
+type report struct {
+	TestResults []struct {
+		Name             string // the file
+		Message          string // why the file as a whole failed
+		Status           string
+		AssertionResults []struct {
+			FullName        string
+			Status          string // passed, failed, or why it did not run
+			FailureMessages []string
+		}
+	}
+}
+
+// readSources reads what npm will, so that go test does not take an older result for this one.
+func readSources(t *testing.T) {
+	t.Helper()
+	for _, dir := range []string{"src", "test", "../../messages/wire/testdata"} {
+		files, err := os.ReadDir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			if _, err := os.ReadFile(filepath.Join(dir, f.Name())); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// TestNpm runs `npm test` against the built binary; each of its tests is one here.
+func TestNpm(t *testing.T) {
+	if _, err := os.Stat("node_modules"); err != nil {
+		t.Fatal("client/js has no node_modules: scripts/setup-test installs them")
+	}
+	readSources(t)
+	dir := t.TempDir()
+	binary, err := process.Build(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(dir, "report.json")
+	npm := exec.CommandContext(t.Context(), "npm", "test", "--", "--reporter=json", "--outputFile="+out)
+	npm.Env = append(os.Environ(), "TEST_BINARY="+binary)
+	said, failed := npm.CombinedOutput()
+	b, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatalf("npm test: %v\n%s", failed, said)
+	}
+	var r report
+	if err := json.Unmarshal(b, &r); err != nil {
+		t.Fatalf("%s: %v", out, err)
+	}
+	if len(r.TestResults) == 0 || failed != nil {
+		t.Errorf("npm test: %v\n%s", failed, said)
+	}
+	for _, file := range r.TestResults {
+		t.Run(strings.TrimSuffix(filepath.Base(file.Name), ".test.ts"), func(t *testing.T) {
+			if file.Status != "passed" || len(file.AssertionResults) == 0 {
+				t.Errorf("%s %s", file.Status, file.Message)
+			}
+			for _, one := range file.AssertionResults {
+				t.Run(one.FullName, func(t *testing.T) {
+					switch one.Status {
+					case "passed":
+					case "failed":
+						t.Error(strings.Join(one.FailureMessages, "\n"))
+					default:
+						t.Skip(one.Status)
+					}
+				})
+			}
+		})
+	}
+}

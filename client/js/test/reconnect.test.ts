@@ -1,0 +1,205 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { Backoff } from "../src/backoff.js";
+import { change, epoch, record, Script, settle, subscribed, viewA } from "./script.js";
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+/** Random numbers are all `r`. */
+const dice = (r: number) => void vi.spyOn(Math, "random").mockReturnValue(r);
+
+test("the wait is anything up to 1 s, 2 s, 4 s … 30 s", () => {
+  for (const r of [0, 0.25, 0.999]) {
+    dice(r);
+    const b = new Backoff();
+    expect([...Array(8)].map(() => b.next())).toEqual([1, 2, 4, 8, 16, 30, 30, 30].map((s) => s * 1_000 * r));
+    expect(b.next(40_000)).toBe(40_000);
+  }
+});
+
+describe("reconnecting", () => {
+  test("for ever, ever more slowly, and from the place", async () => {
+    dice(0.5);
+    const script = new Script();
+    const s = script.client().subscribe({ dashboard: "d" });
+    await settle();
+    script.last.serve();
+    script.last.say(change(10, 15));
+    script.opens = false;
+    for (const wait of [500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000, 15_000]) {
+      const n = script.sockets.length;
+      script.last.drop();
+      await vi.advanceTimersByTimeAsync(wait - 1);
+      expect(script.sockets.length, `before ${wait}`).toBe(n);
+      await vi.advanceTimersByTimeAsync(1);
+      expect(script.sockets.length, `after ${wait}`).toBe(n + 1);
+    }
+    script.last.open();
+    await settle();
+    expect(script.last.of("subscribe")).toMatchObject([{ dashboard: "d", since: { epoch, version: 15, view: viewA } }]);
+    script.last.serve(viewA, true);
+    script.last.say(change(12, 20));
+    expect([s.version, s.panels[0].rows()[0].values[0]]).toEqual([20, 20]);
+  });
+
+  test("begins again at 1 s only after a connection that lasted 10 s", async () => {
+    dice(0.5);
+    const script = new Script();
+    const client = script.client();
+    client.connect();
+    for (const [lived, wait] of [[0, 500], [9_000, 1_000], [9_999, 2_000], [10_000, 500], [100, 1_000]]) {
+      await vi.advanceTimersByTimeAsync(lived);
+      script.last.drop();
+      expect(client.connection).toMatchObject({ state: "waiting", wait });
+      await vi.advanceTimersByTimeAsync(wait);
+    }
+  });
+
+  test("gives up after maxAttempts, and says so to everyone", async () => {
+    const script = new Script();
+    script.opens = false;
+    const client = script.client({ maxAttempts: 3 });
+    const s = client.subscribe({ dashboard: "d" });
+    const seen = [...[client, s].map((of) => record(of, "error"))];
+    for (let i = 0; i < 4; i++) {
+      script.last.drop();
+      await vi.advanceTimersByTimeAsync(30_000);
+    }
+    expect(script.sockets.length).toBe(4);
+    expect(client.connection).toMatchObject({ state: "closed", attempt: 3 });
+    for (const e of seen) expect(e).toMatchObject([["error", { ended: true, message: expect.stringContaining("gave up after 3 attempts") }]]);
+    expect(client.subscribe({ dashboard: "late" }).ended).toBe(true);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test.each([[1000, true], [1001, true], [1012, true], [4001, true], [4499, true], [4500, false], [4503, false], [4999, false], [5000, true]])(
+    "a close with %i comes back: %s", async (code, back) => {
+      const script = new Script();
+      const client = script.client();
+      client.connect();
+      await settle();
+      script.last.drop(code);
+      expect(client.connection).toMatchObject({ state: back ? "waiting" : "closed", code });
+      await vi.advanceTimersByTimeAsync(1_000);
+      expect(script.sockets.length).toBe(back ? 2 : 1);
+    });
+
+  test("an attempt that hangs is given up after 10 s", async () => {
+    const script = new Script();
+    script.opens = false;
+    const client = script.client();
+    client.connect();
+    await vi.advanceTimersByTimeAsync(9_999);
+    expect(client.connection.state).toBe("connecting");
+    await vi.advanceTimersByTimeAsync(1);
+    expect(client.connection).toMatchObject({ state: "waiting", reason: "could not connect in time" });
+    expect(script.last.readyState).toBe(3);
+  });
+
+  test("closing leaves nothing behind, and no event follows", async () => {
+    const script = new Script();
+    const client = script.client();
+    const s = client.subscribe({ dashboard: "d" });
+    await settle();
+    script.last.serve();
+    const seen = [...record(client, "connection", "error"), ...record(s, "update", "error", "connection")];
+    client.close();
+    expect([seen, vi.getTimerCount(), script.last.readyState, client.connection.state]).toEqual([[], 0, 3, "closed"]);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(script.sockets.length).toBe(1);
+  });
+});
+
+describe("a drain", () => {
+  test("the new connection is there, in its slot, before the old one goes", async () => {
+    dice(0.5);
+    const script = new Script();
+    const client = script.client();
+    const a = client.subscribe({ dashboard: "d" });
+    await settle();
+    const old = script.last;
+    old.serve();
+    const seen = record(client, "connection");
+    old.say({ type: "drain", after: 3_000, within: 4_000 });
+    await vi.advanceTimersByTimeAsync(4_999);
+    expect(script.sockets.length).toBe(1);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(script.sockets.length).toBe(2);
+    expect(script.last.of("subscribe")).toMatchObject([{ since: { version: 10 } }]);
+    old.say(change(10, 11)); // the old one serves until the new one has answered
+    expect([a.version, old.readyState]).toEqual([11, 1]);
+    script.last.say(subscribed(script.last.of("subscribe")[0].id, viewA, true));
+    expect(old.readyState).toBe(3);
+    script.last.say(change(10, 12));
+    expect(a.version).toBe(12);
+    expect(seen.map(([, e]) => e.state)).not.toContain("waiting");
+  });
+
+  test("its slot wins over the backoff where the old connection ends first", async () => {
+    dice(0.5);
+    const script = new Script();
+    const client = script.client();
+    client.connect();
+    await settle();
+    script.last.say({ type: "drain", after: 6_000, within: 0 });
+    await vi.advanceTimersByTimeAsync(1_000);
+    script.last.drop(1012);
+    expect(client.connection).toMatchObject({ state: "waiting", wait: 5_000, code: 1012 });
+    await vi.advanceTimersByTimeAsync(4_999);
+    expect(script.sockets.length).toBe(1);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(script.sockets.length).toBe(2);
+  });
+
+  test("where the new connection fails the old one goes on", async () => {
+    const script = new Script();
+    const client = script.client();
+    const s = client.subscribe({ dashboard: "d" });
+    await settle();
+    const old = script.last;
+    old.serve();
+    script.opens = false;
+    old.say({ type: "drain", after: 10, within: 0 });
+    await vi.advanceTimersByTimeAsync(10);
+    script.last.drop();
+    old.say(change(10, 11));
+    expect([s.version, client.connection.state, old.readyState]).toEqual([11, "open", 1]);
+  });
+});
+
+describe("a dead socket", () => {
+  test("is asked after 10 s of silence, and lost where nothing comes within 5 s", async () => {
+    const script = new Script();
+    const client = script.client();
+    client.connect();
+    await settle();
+    await vi.advanceTimersByTimeAsync(9_000);
+    script.last.say({ type: "update", view: viewA }); // anything heard counts
+    await vi.advanceTimersByTimeAsync(9_999);
+    expect(script.last.of("ping")).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(script.last.of("ping")).toEqual([{ type: "ping", id: 1 }]);
+    script.last.say({ type: "pong", id: 1 });
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(script.last.of("ping").length).toBe(2);
+    await vi.advanceTimersByTimeAsync(4_999);
+    expect(client.connection.state).toBe("open");
+    await vi.advanceTimersByTimeAsync(1);
+    expect(client.connection).toMatchObject({ state: "waiting", reason: "no answer" });
+  });
+
+  test("costs one small message in 10 s, for ever", async () => {
+    const script = new Script();
+    script.client().connect();
+    await settle();
+    for (let i = 0; i < 360; i++) {
+      await vi.advanceTimersByTimeAsync(10_000);
+      script.last.say({ type: "pong", id: script.last.sent.at(-1)?.id });
+    }
+    expect([script.sockets.length, script.last.of("ping").length]).toEqual([1, 360]);
+    expect(vi.getTimerCount()).toBeLessThan(3);
+  });
+});

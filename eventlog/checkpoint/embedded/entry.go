@@ -55,13 +55,6 @@ func splitKey(key []byte) (k messages.Key, slot int, ok bool) {
 	return messages.Key{Tenant: string(tenant), Dashboard: string(dashboard)}, slot, ok && slot < 2
 }
 
-// otherSlot is the key of the same entry in another slot.
-func otherSlot(key []byte, slot int) []byte {
-	b := bytes.Clone(key)
-	b[len(b)-1] = byte(slot)
-	return b
-}
-
 // seal puts the checksum over key and rest in front of the rest.
 func seal(key, value []byte) []byte {
 	binary.BigEndian.PutUint32(value, checksum(key, value[checksumBytes:]))

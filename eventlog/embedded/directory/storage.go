@@ -92,8 +92,7 @@ func (s Storage) options(fs vfs.FS, lock *pebble.Lock) *pebble.Options {
 }
 
 // sequential makes small files and one level below the first: what is new overlaps only the newest file there, so
-// that a record is written about two and a half times in its life (the log first, with keys by partition: six). No
-// filters, since nothing is looked up that is not there.
+// that little is merged again. No filters, since nothing is looked up that is not there.
 func sequential(o *pebble.Options) {
 	o.L0CompactionThreshold = 8
 	o.LBaseMaxBytes = 1 << 50

@@ -37,21 +37,24 @@ func (d *dashboard) Receive(c actor.Context) {
 	case *asking:
 		d.prepare(m.logTime)
 		d.keep(m)
-		d.answer()
+		d.guard("answer", d.answer)
 		d.acknowledge(&m.turn)
 	case *reading:
 		d.prepare(m.logTime)
-		r := d.read(m)
-		d.answer()
+		r := readingReply{err: errLost}
+		d.guard("read", func() { r = d.read(m) })
+		d.guard("answer", d.answer)
 		d.acknowledge(&m.turn)
 		m.reply <- r // last: whoever has it may rely on what the shard learned
 	case *advancing:
 		d.prepare(m.logTime)
-		d.answer()
+		d.guard("answer", d.answer)
 		d.acknowledge(&m.turn)
 	case *saving:
 		d.prepare(m.logTime)
-		m.reply <- d.save()
+		r := savingReply{key: d.key, lost: true}
+		d.guard("save", func() { r = d.save() })
+		m.reply <- r
 	case *actor.Stopped:
 		d.shard.host.actors.Done()
 	}
@@ -60,7 +63,7 @@ func (d *dashboard) Receive(c actor.Context) {
 // run folds the records and counts the batch down: the last of its dashboards hands it back to the shard.
 func (d *dashboard) run(r *run) {
 	d.foldRun(r)
-	d.answer()
+	d.guard("answer", d.answer)
 	r.report = d.report()
 	b := r.batch
 	if b.left.Add(-1) == 0 {
@@ -74,8 +77,7 @@ func (d *dashboard) prepare(logTime int64) {
 	if d.fold == nil {
 		return
 	}
-	defer d.catch("deadlines")
-	d.fold.Advance(logTime)
+	d.guard("deadlines", func() { d.fold.Advance(logTime) })
 }
 
 func (d *dashboard) acknowledge(t *turn) {

@@ -110,12 +110,16 @@ func (d *dashboard) setAside(it *item, caught any) {
 	}
 }
 
-// catch is for panics that no record is to blame for.
-func (d *dashboard) catch(what string) {
-	if caught := recover(); caught != nil {
-		d.shard.tallies.panics.Add(1)
-		d.lose(fmt.Errorf("%s: panic: %v\n%s", what, caught, debug.Stack()))
-	}
+// guard does what no record is to blame for where it panics, such as writing rows. Whoever waits for the dashboard is
+// answered all the same: a shard that waits for a batch or a save would wait for ever.
+func (d *dashboard) guard(what string, do func()) {
+	defer func() {
+		if caught := recover(); caught != nil {
+			d.shard.tallies.panics.Add(1)
+			d.lose(fmt.Errorf("%s: panic: %v\n%s", what, caught, debug.Stack()))
+		}
+	}()
+	do()
 }
 
 // lose gives the dashboard up until the process starts anew: what the store has of it stays.

@@ -1,9 +1,11 @@
 package actors
 
 import (
+	"errors"
 	"testing"
 	"time"
 
+	"github.com/dashfeed/dashfeed/feed"
 	"github.com/dashfeed/dashfeed/fold"
 )
 
@@ -71,8 +73,27 @@ func TestPanicsAreCounted(t *testing.T) {
 	}
 }
 
-// A dashboard whose fold can't even apply its deadlines is given up, and the shard goes on.
-func TestNilAggregateTableRefusesDefinition(t *testing.T) {
+// A row that can't be written is no record's fault: its dashboard is given up, aloud, and the shard goes on.
+func TestRowThatPanicsCostsItsDashboardOnly(t *testing.T) {
+	n := newNode(t, func(conf *Config) { conf.CheckpointEvery = time.Millisecond })
+	n.append(n.define("d", 1, "panels: [{id: p, window: {count: 100}, aggregates: [dud]}]"), event1("d", "m", 1), event1("other", "m", 1))
+	n.until("the dashboard is given up", func() bool { return n.metric("dashfeed_fold_panics_total", "") > 0 })
+	if r := n.read("other"); r.Counters.Accepted != 1 {
+		t.Errorf("the other dashboard has %d events", r.Counters.Accepted)
+	}
+	if _, err := n.host.Read(t.Context(), key("d"), feed.Query{}); !errors.Is(err, errLost) {
+		t.Errorf("reading it: %v", err)
+	}
+	written := n.metric("dashfeed_checkpoints_total", "written")
+	n.append(event1("d", "m", 2), event1("other", "m", 2))
+	n.until("checkpoints go on", func() bool { return n.metric("dashfeed_checkpoints_total", "written") > written })
+	if r := n.read("other"); r.Counters.Accepted != 2 {
+		t.Errorf("the other dashboard has %d events", r.Counters.Accepted)
+	}
+}
+
+// A definition that names an aggregate this binary does not know is counted as an invalid record.
+func TestUnknownAggregateRefusesDefinition(t *testing.T) {
 	n := newNode(t, nil)
 	entry := n.define("d", 1, boomPanels)
 	n.stop(t.Context())

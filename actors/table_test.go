@@ -15,8 +15,8 @@ const (
 // gate is closed or opened by the one test that uses it.
 var gate = make(chan chan struct{}, 1)
 
-// table is the built-in one, with "boom", which panics at a value of poison, and "stuck", which waits at a value of block
-// for what it finds in gate.
+// table is the built-in one, with "boom", which panics at a value of poison, "dud", which panics when it is read, and
+// "stuck", which waits at a value of block for what it finds in gate.
 func table() fold.Table {
 	count := func(b []byte, v *aggregate.Values) []byte { return cells.AppendNull(b) }
 	base := func(name string, add func(value float64)) func(aggregate.Options) []aggregate.Base {
@@ -34,6 +34,7 @@ func table() fold.Table {
 				panic("boom")
 			}
 		})},
+		aggregate.Aggregate{Word: "dud", Bases: base("dud", func(float64) {}), Append: func([]byte, *aggregate.Values) []byte { panic("dud") }},
 		aggregate.Aggregate{Word: "stuck", Append: count, Bases: base("stuck", func(value float64) {
 			if value == block {
 				<-<-gate

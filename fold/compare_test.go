@@ -153,6 +153,9 @@ func (p *pair) checkCells() {
 		p.Fatalf("record %d: cells\n got %s\nwant %s", p.record, strings.Join(g, "\n     "), strings.Join(w, "\n     "))
 	}
 	for i, c := range got {
+		if i > 0 && c.Panel == got[i-1].Panel && c.Group == got[i-1].Group && c.Start == got[i-1].Start {
+			p.Fatalf("record %d: two cells are %s", p.record, describe(got[i : i+1])[0])
+		}
 		p.checkValues(&c, &want[i])
 		if n, known := p.numbers[want[i].Serial]; known && n != c.Number {
 			p.Fatalf("record %d: the cell %s was number %d and is %d", p.record, describe(got[i : i+1])[0], n, c.Number)

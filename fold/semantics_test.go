@@ -187,6 +187,21 @@ var scenarios = []struct {
 		[6500, 13000) 0: 3
 		p: accepted 4 folded 3 late_dropped 1`,
 }, {
+	rule: "S9 a session that grows back to the start of a purged one takes its place",
+	change: func(d *definition.Definition) {
+		d.Panels[0].Window = definition.Window{Kind: definition.Session, Size: 3 * time.Second}
+		d.Panels[0].GroupBy = []string{"labels.k"}
+		d.Time.Bound, d.Time.Lateness = 0, 0
+	},
+	log: `
+		1000 k=a
+		4000 k=b
+		4000 k=a
+		4000 t=1000 k=a`,
+	want: `
+		[1000, 7000) "a" 0: 2
+		[4000, 7000) "b" 0: 1`,
+}, {
 	rule: "S11 count windows: full is final, the newest of each group stay",
 	change: func(d *definition.Definition) {
 		d.Panels[0].Window, d.Panels[0].Keep = definition.Window{Kind: definition.Count, N: 2}, 2

@@ -151,6 +151,12 @@ func (d *Dashboard) mergeSessions(i int, parts []uint32, a *arrival) uint32 {
 		}
 		d.endSession(i, x, a.version)
 	}
+	for x := p.groups.at(merged.group).next; x != 0; x = s.at(x).next {
+		if s.at(x).start == merged.start { // purged but shown: start and group name a cell, so there can't be two
+			d.endSession(i, x, a.version)
+			break
+		}
+	}
 	x := d.linkSession(i, merged)
 	p.groups.release(merged.group)
 	switch e := s.at(x); {

@@ -50,7 +50,10 @@ func (p *panel) foldSession(a arrival) (entered bool) {
 		g.revision++
 	}
 	merged.groups = []*group{g}
-	p.windows = slices.DeleteFunc(p.windows, func(w *window) bool { return slices.Contains(parts, w) })
+	p.windows = slices.DeleteFunc(p.windows, func(w *window) bool {
+		replaced := w.groups[0].name == name && w.start == merged.start // a purged one: start and group name a cell
+		return replaced || slices.Contains(parts, w)
+	})
 	p.windows = append(p.windows, merged)
 	p.count(merged.final, overflows, !merged.hidden && p.beyondSamples(g))
 	return true

@@ -32,7 +32,7 @@ type Host struct {
 	started   time.Time
 	shards    []*shard
 
-	retired  atomic.Int64  // dashboards put to sleep since tidy
+	turned   atomic.Int64  // dashboards woken and put to sleep since tidy
 	tidiedAt time.Duration // the beat's own
 
 	closed  atomic.Bool
@@ -205,13 +205,14 @@ func (h *Host) beat(ctx context.Context) {
 	}
 }
 
-// tidy gives memory back to the system after many dashboards went to sleep: the runtime alone keeps it for minutes.
+// tidy gives memory back to the system after many dashboards woke or went to sleep: loading leaves garbage beside them, and
+// the runtime alone keeps what it has had for minutes.
 func (h *Host) tidy() {
-	const worthwhile, pause = 10_000, time.Minute
-	if h.retired.Load() < worthwhile || h.tidiedAt != 0 && h.now()-h.tidiedAt < pause {
+	const worthwhile, pause = 10_000, 10 * time.Second
+	if h.turned.Load() < worthwhile || h.now()-h.tidiedAt < pause {
 		return
 	}
-	h.retired.Store(0)
+	h.turned.Store(0)
 	h.tidiedAt = h.now()
 	debug.FreeOSMemory()
 }

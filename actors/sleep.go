@@ -24,6 +24,7 @@ func (s *shard) wake(e *entry) bool {
 	s.host.root.Send(e.pid, load)
 	s.host.system.ProcessRegistry.LocalPIDs.GetBucket(e.pid.Id).Pop(e.pid.Id)
 	s.awake++
+	s.host.turned.Add(1)
 	s.touch(e)
 	return true
 }
@@ -49,7 +50,7 @@ func (s *shard) retire(e *entry) {
 	s.awake--
 	s.idle.remove(e)
 	s.deadlines.place(e)
-	s.host.retired.Add(1)
+	s.host.turned.Add(1)
 	s.tallies.rest.join(&e.busy)
 	if len(e.subs) == 0 {
 		s.drop(e)

@@ -225,6 +225,9 @@ func (s *Set) insert(c Cell) Handle {
 		s.free = s.slots[i].next
 	} else {
 		i = uint32(len(s.slots))
+		if i == uint32(cap(s.slots)) && i < 64 { // most sets are small and there are many: they grow by little
+			s.slots = append(make([]slot, 0, i+max(2, i/4)), s.slots...)
+		}
 		s.slots = append(s.slots, slot{})
 	}
 	for int(c.Panel) >= len(s.panels) {

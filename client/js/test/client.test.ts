@@ -46,6 +46,13 @@ describe("one socket", () => {
     expect(socket.of("unsubscribe")).toMatchObject([{ view: viewA }]);
   });
 
+  test("a second subscription to a view does not slow the first", async () => {
+    const { c, socket } = await served({ maxRate: 5 });
+    c.subscribe({ dashboard: "d", maxRate: 1 });
+    socket.serve(viewA);
+    expect(socket.of("set")).toMatchObject([{ view: viewA, maxRate: 5 }]);
+  });
+
   test("a subscription that is closed before its answer is unsubscribed after it", async () => {
     const { c, socket } = await served();
     const b = c.subscribe({ dashboard: "e" });

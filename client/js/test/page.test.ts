@@ -128,6 +128,7 @@ describe("animation frames", () => {
     expect(seen).toEqual([]);
     page.frame();
     expect(seen).toMatchObject([["snapshot", { version: 11 }]]);
+    expect(vi.getTimerCount()).toBe(1); // the one that asks after silence
     script.last.say(change(11, 12), { ...change(12, 13), cells: [[1, 0, 0, 10_000, ["n"], 0, [7, 7]]] }, change(13, 14));
     expect(s.version).toBe(14);
     page.frame();
@@ -149,7 +150,10 @@ describe("animation frames", () => {
   test("a page that gets none is told by a timer", async () => {
     const s = await subscribe({}, { schedule: undefined });
     const seen = record(s, "snapshot");
-    await vi.advanceTimersByTimeAsync(250);
+    await vi.advanceTimersByTimeAsync(249);
+    expect(seen).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(seen.length).toBe(1);
     page.frame();
     expect(seen.length).toBe(1);
   });

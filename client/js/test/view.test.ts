@@ -76,6 +76,12 @@ describe("what is held", () => {
     expect([v.place, v.panels[0].overflow]).toEqual([{ epoch, version: 10, view: viewA }, { groups: 7 }]);
   });
 
+  test("what was resumed under another view is not taken for the same", () => {
+    const v = at10();
+    v.subscribed(subscribed(2, viewB, true) as any);
+    expect([v.place, v.apply(change(10, 12, viewB) as any)]).toEqual([undefined, "gap"]);
+  });
+
   test("a dashboard without record is held, and is no place to resume from", () => {
     const v = new View();
     v.subscribed(subscribed(1) as any);
@@ -90,4 +96,13 @@ describe("what is held", () => {
     expect(v.panels[0].rows()[0]).toBe(row);
     expect(row).toMatchObject({ end: 12_000, revision: 2, final: true, values: [3, 4] });
   });
+});
+
+test("a day of windows leaves no more than is kept", () => {
+  const v = at10();
+  for (let n = 1; n <= 8_640; n++) {
+    const cell = [n, 0, n * 10_000, (n + 1) * 10_000, ["m"], 0, [n, 0]];
+    v.apply({ ...change(9 + n, 10 + n), cells: [cell], removed: n >= 60 ? [n - 60] : [] } as any);
+  }
+  expect([v.version, v.size, v.panels[0].size, v.panels[0].rows().length]).toEqual([8_650, 60, 60, 60]);
 });

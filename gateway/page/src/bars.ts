@@ -21,12 +21,13 @@ export class Bars {
   readonly element: HTMLElement;
   readonly #window = h("span", { class: "window" });
   readonly #mark = h("span", { class: "mark" });
+  readonly #of = h("p", { class: "of" }, this.#window, this.#mark);
   readonly #list = h("ol", { class: "bars" });
   #bars: Bar[] = [];
   left = 0;
 
   constructor() {
-    this.element = h("div", { class: "chart" }, h("p", { class: "of" }, this.#window, this.#mark), this.#list);
+    this.element = h("div", { class: "chart" }, this.#of, this.#list);
   }
 
   /** Ranks and draws anew. */
@@ -64,8 +65,8 @@ export class Bars {
       if (v && v.group !== null) low = Math.min(low, number(v, column)), high = Math.max(high, number(v, column));
     }
     text(this.#window, latest ? "" : first ? windowWords(p.window, first.start, first.end) : "");
-    show(this.#window, !latest);
-    show(this.#mark, !latest && first !== undefined);
+    show(this.#of, !latest);
+    show(this.#mark, first !== undefined);
     if (first) mark(this.#mark, revision === 0 ? 0 : corrected);
     for (const b of this.#bars) this.#number(b, p, column, rows.get(b.key), low, high, !latest);
   }
@@ -83,8 +84,9 @@ export class Bars {
     setData(b.value, v, (v) => cellWords(p, column, v));
     const n = typeof v === "number" ? Math.max(low, Math.min(high, v)) : 0;
     const span = high - low || 1;
-    // scale and translate: a length set by width would have the page laid out at each change
-    b.fill.style.transform = `translateX(${(100 * (Math.min(0, n) - low)) / span}%) scaleX(${Math.abs(n) / span})`;
+    // cut to its length: one set by width would have the page laid out at each change
+    const from = (100 * (Math.min(0, n) - low)) / span, to = (100 * (Math.max(0, n) - low)) / span;
+    b.fill.style.clipPath = `inset(0 ${(100 - to).toFixed(2)}% 0 ${from.toFixed(2)}%)`;
     attribute(b.fill, "class", `fill${windows && r?.revision === 0 ? " hatched" : ""}${n < 0 ? " negative" : ""}`);
     const more = r && isNewest(p) ? newestWords(r) : "";
     text(b.more, more);

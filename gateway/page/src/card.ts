@@ -56,6 +56,8 @@ export class Card implements Painted {
     this.element = h("section", { class: "card", "aria-labelledby": id },
       h("header", {}, h("div", {}, this.#title, this.#measure), this.#columnLabel),
       this.#empty, this.#body, this.#left, this.#counters);
+    show(this.#empty, false);
+    show(this.#left, false);
     this.describe(panel);
   }
 

@@ -63,6 +63,9 @@ export class DashboardView {
     this.#build();
     this.#listen();
     this.#timer = setInterval(() => this.#fresh(), tick);
+    const print = () => this.#cards.forEach((c) => (c.visible = true));
+    addEventListener("beforeprint", print);
+    this.#ends.push(() => removeEventListener("beforeprint", print));
     this.#ends.push(onTheme(() => this.#cards.forEach((c) => c.redraw())));
     this.#fresh();
   }

@@ -55,7 +55,7 @@ export class Legend {
     }
     text(this.#window, window);
     show(this.#mark, rows.size > 0);
-    if (rows.size) mark(this.#mark, least === 0 ? 0 : most);
+    if (rows.size) mark(this.#mark, least === 0 ? 0 : most, least === 0 && most > 0 ? "some partial" : undefined);
     for (const e of this.#entries) {
       const v = rows.get(e.key)?.values[column];
       setData(e.value, v, (v) => cellWords(p, column, v));
@@ -64,8 +64,8 @@ export class Legend {
 }
 
 /** Makes an element the mark of a window's state: a shape, and the word. */
-export function mark(e: HTMLElement, revision: number): void {
+export function mark(e: HTMLElement, revision: number, words = revisionWords(revision)): void {
   const state = revision === 0 ? "partial" : revision === 1 ? "final" : "corrected";
   attribute(e, "class", `mark ${state}`);
-  text(e, revisionWords(revision));
+  text(e, words);
 }

@@ -8,6 +8,17 @@ import { windowWords } from "./words.js";
 
 const partial = 0, corrected = 2;
 
+/** From one window's start to the next one's; 0: they have no pace. */
+function stepOf(p: Panel): number {
+  const w = p.window;
+  return "tumbling" in w ? w.tumbling : "hopping" in w ? w.every : "count" in w ? 1 : 0;
+}
+
+/** How long a window is. */
+function sizeOf(p: Panel): number {
+  return "hopping" in p.window ? p.window.hopping : stepOf(p);
+}
+
 /** A panel's column over time: a line a group. What is partial is dashed, with hollow points, in a shaded band. */
 export class Lines {
   readonly element = h("div", { class: "chart" });
@@ -48,8 +59,7 @@ export class Lines {
     const start = typeof under === "number" ? this.#starts[under] : headline(p);
     if (start === undefined) return;
     const rows = rowsAt(p, start);
-    const row: Row | undefined = rows.values().next().value;
-    this.#legend.values(p, column, row ? windowWords(p.window, row.start, row.end) : "", rows);
+    this.#legend.values(p, column, windowWords(p.window, start, start + sizeOf(p)), rows);
   }
 
   /** The colours have changed. */
@@ -83,8 +93,14 @@ export class Lines {
     const scores = new Map<string, { score: number; row: Row }>();
     const starts: number[] = [];
     const xs: number[] = [];
+    const step = stepOf(p);
     for (const r of rows) {
-      if (starts[starts.length - 1] !== r.start) {
+      const last = starts[starts.length - 1];
+      if (last !== r.start) {
+        if (step && r.start - last > step) { // no line leads over windows that are not there
+          starts.push(last + step);
+          xs.push(xs[xs.length - 1] + step);
+        }
         starts.push(r.start);
         xs.push("hopping" in p.window ? r.end : r.start);
       }
@@ -166,7 +182,8 @@ export class Lines {
     const { ctx } = u;
     ctx.save();
     ctx.fillStyle = paint("--band");
-    ctx.fillRect(left, u.bbox.top, u.bbox.left + u.bbox.width - left, u.bbox.height);
+    const width = u.bbox.left + u.bbox.width - left;
+    ctx.fillRect(left, u.bbox.top, width, u.bbox.height);
     ctx.restore();
   }
 

@@ -21,7 +21,7 @@ export class ListView {
   readonly element: HTMLElement;
   readonly #route: Route;
   readonly #title = h("h1", { tabindex: "-1" }, "Dashboards");
-  readonly #search = h("input", { type: "search", id: "search", autocomplete: "off", spellcheck: "false" });
+  readonly #search = h("input", { type: "search", id: "search", autocomplete: "off", spellcheck: "false", placeholder: "name or title" });
   readonly #sum = h("p", { class: "measure", role: "status" });
   readonly #notice = h("div", {});
   readonly #list = h("ul", { class: "dashboards" });

@@ -23,7 +23,7 @@ const font = '12px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
 export function frame(size: { width: number; height: number }): Pick<uPlot.Options, "width" | "height" | "padding" | "legend" | "scales"> {
   return {
     ...size,
-    padding: [8, 12, 0, 0],
+    padding: [10, 22, 0, 0],
     legend: { show: false },
     scales: {
       x: { time: false, range: (_u, min, max) => (min === max ? [min - 1, max + 1] : [min, max]) },

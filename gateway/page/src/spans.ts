@@ -4,7 +4,7 @@ import { h } from "./dom.js";
 import { keyOf, newestRows, Shown, type ShownGroup } from "./groups.js";
 import { Legend } from "./legend.js";
 import { colour, frame, markDiamond, paint, timeAxis } from "./plot.js";
-import { groupWords, tickWords, windowWords } from "./words.js";
+import { dayAndClock, groupWords, tickWords } from "./words.js";
 
 /** Sessions: a lane a group, a bar from each session's start to its end, its number beside it. */
 export class Spans {
@@ -50,7 +50,7 @@ export class Spans {
     const rows = newestRows(p);
     let last: Row | undefined;
     for (const r of rows.values()) if (!last || r.end > last.end) last = r;
-    this.#legend.values(p, column, last ? `newest, up to ${windowWords(p.window, last.start, last.end)}` : "", rows);
+    this.#legend.values(p, column, last ? `newest sessions, up to ${dayAndClock(last.end)}` : "", rows);
   }
 
   redraw(): void {
@@ -98,6 +98,7 @@ export class Spans {
     ctx.save();
     ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
     ctx.textBaseline = "middle";
+    ctx.textAlign = "left";
     for (const r of this.#rows) {
       const i = at.get(keyOf(r));
       if (i === undefined) continue;

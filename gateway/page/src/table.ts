@@ -33,7 +33,7 @@ export class Table {
     if (p.groupBy.length === 0 && latest) head.append(h("th", { scope: "col" }, "Group"));
     for (const g of p.groupBy) head.append(h("th", { scope: "col" }, keyWords(g)));
     if (!latest) head.append(h("th", { scope: "col" }, "State"));
-    p.columns.forEach((c, i) => head.append(h("th", { scope: "col", class: "figure" }, isTimeColumn(p, i) ? "time (UTC)" : c)));
+    p.columns.forEach((c, i) => head.append(h("th", { scope: "col", class: figure(c) }, isTimeColumn(p, i) ? "time (UTC)" : c)));
     this.#scroll = h("div", { class: "scroll", tabindex: "0", role: "region", "aria-labelledby": describedBy },
       h("table", {}, h("thead", {}, head), this.#body));
     this.element = h("div", {}, this.#scroll, this.#more);
@@ -47,11 +47,11 @@ export class Table {
 
   draw(p: Panel): void {
     this.#refresh = () => this.draw(p);
-    const rows = p.rows();
+    const rows = this.#order(p.rows());
     const n = this.#all ? rows.length : Math.min(rows.length, first);
     while (this.#lines.length > n) this.#lines.pop()!.element.remove();
     while (this.#lines.length < n) this.#add(p);
-    for (let i = 0; i < n; i++) this.#fill(this.#lines[i], p, rows[rows.length - 1 - i]);
+    for (let i = 0; i < n; i++) this.#fill(this.#lines[i], p, rows[i]);
     this.left = rows.length - n;
     text(this.#more, `Show all ${count(rows.length, "row")}`);
     show(this.#more, this.left > 0);
@@ -64,13 +64,29 @@ export class Table {
   redraw(): void {}
   destroy(): void {}
 
+  /** The newest window first, its groups in order. */
+  #order(rows: readonly Row[]): readonly Row[] {
+    if (rows === this.#of) return this.#ordered;
+    this.#of = rows;
+    this.#ordered = [];
+    for (let to = rows.length; to > 0;) {
+      let from = to - 1;
+      while (from > 0 && rows[from - 1].start === rows[to - 1].start) from--;
+      this.#ordered.push(...rows.slice(from, to));
+      to = from;
+    }
+    return this.#ordered;
+  }
+  #of: readonly Row[] | undefined;
+  #ordered: Row[] = [];
+
   #add(p: Panel): void {
     const latest = "latest" in p.window;
     const head = h("th", { scope: "row" });
     const groups = p.groupBy.map((_, i) => (latest && i === 0 ? head : h("td")));
     const state = latest ? undefined : h("span", { class: "mark" });
     const values = p.columns.map(() => h("data"));
-    const element = h("tr", {}, head, ...groups.filter((g) => g !== head), state && h("td", {}, state), ...values.map((v) => h("td", { class: "figure" }, v)));
+    const element = h("tr", {}, head, ...groups.filter((g) => g !== head), state && h("td", {}, state), ...values.map((v, i) => h("td", { class: figure(p.columns[i]) }, v)));
     this.#body.append(element);
     this.#lines.push({ element, head, groups, state, values, row: undefined, end: NaN });
   }
@@ -91,4 +107,9 @@ export class Table {
     if (l.state) mark(l.state, r.revision);
     l.values.forEach((v, i) => setData(v, r.values[i], (v) => cellWords(p, i, v)));
   }
+}
+
+/** Numbers stand to the right, words to the left. */
+function figure(column: string): string | undefined {
+  return column === "metadata" || column.startsWith("topk") ? undefined : "figure";
 }

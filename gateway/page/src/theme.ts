@@ -37,7 +37,12 @@ export function styleValue(name: string): string {
 /** Takes the stored or the system's theme, and gives the switch. */
 export function themeSwitch(): HTMLElement {
   const button = h("button", { type: "button", class: "quiet" });
-  const label = () => text(button, `Theme: ${theme}`);
+  const name = h("span", {});
+  button.append(h("span", { "aria-hidden": "true" }, "◐ "), h("span", { class: "wide" }, "Theme: "), name);
+  const label = () => {
+    text(name, theme);
+    attribute(button, "aria-label", `Theme: ${theme}`);
+  };
   button.addEventListener("click", () => {
     theme = themes[(themes.indexOf(theme) + 1) % themes.length];
     try {

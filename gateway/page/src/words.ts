@@ -81,6 +81,12 @@ export function duration(ms: number): string {
   return `${ms} ms`;
 }
 
+/** How often: "every hour", "every 30 min". */
+function each(ms: number): string {
+  const names: Record<number, string> = { 1000: "second", 60_000: "minute", 3_600_000: "hour", 86_400_000: "day" };
+  return `every ${names[ms] ?? duration(ms)}`;
+}
+
 /** How long ago, calm: it does not change faster than one can read. */
 export function ago(ms: number): string {
   return ms < 2000 ? "just now" : `${duration(ms)} ago`;
@@ -98,9 +104,9 @@ export function windowWords(w: Window, start: number, end: number, now?: number)
 
 /** What the windows of a panel are. */
 export function windowsWords(w: Window, keep: number): string {
-  const last = `last ${whole.format(keep)}`;
-  if ("tumbling" in w) return `every ${duration(w.tumbling)}, ${last}`;
-  if ("hopping" in w) return `${duration(w.hopping)}, moving by ${duration(w.every)}, ${last}`;
+  const last = `${whole.format(keep)} kept`;
+  if ("tumbling" in w) return `${each(w.tumbling)}, ${last}`;
+  if ("hopping" in w) return `the last ${duration(w.hopping)}, ${each(w.every)}, ${last}`;
   if ("session" in w) return `sessions, over after ${duration(w.session)} of silence`;
   if ("count" in w) return `every ${count(w.count, "event")}, ${last}`;
   if ("latest" in w) return "since the beginning, or the newest";

@@ -1,0 +1,16 @@
+// A line of JSON for each test, for page_test.go. What a test notes comes after its end, so each waits for the next.
+export default async function* (source) {
+  let last;
+  for await (const { type, data } of source) {
+    if (type === "test:diagnostic" && last && data.nesting === last.nesting) last.notes.push(data.message);
+    if (type !== "test:pass" && type !== "test:fail") continue;
+    if (last) yield `${JSON.stringify(last)}\n`;
+    const error = data.details?.error;
+    const cause = error?.cause ?? error;
+    last = {
+      name: data.name, ok: type === "test:pass", skipped: data.skip !== undefined, ms: Math.round(data.details?.duration_ms ?? 0), nesting: data.nesting,
+      error: error ? `${cause?.stack ?? cause?.message ?? cause}` : undefined, notes: [],
+    };
+  }
+  if (last) yield `${JSON.stringify(last)}\n`;
+}

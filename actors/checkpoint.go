@@ -129,6 +129,7 @@ func (s *shard) write(w checkpoint.Writer, job *savingJob, logTime int64) error 
 
 func putReply(w checkpoint.Writer, r savingReply) error {
 	if !r.lost {
+		defer states.Put(r.buffer)
 		return w.Put(r.entry)
 	}
 	if err := w.Again(r.key); err != nil && !errors.Is(err, checkpoint.ErrNone) && !errors.Is(err, checkpoint.ErrCorrupt) {

@@ -128,16 +128,21 @@ func (d *dashboard) lose(err error) {
 	d.shard.logger().Error("the dashboard is lost until the next start", "dashboard", d.key.Label(), "error", err)
 }
 
+// states are buffers that saved states are encoded into; the saver gives them back when they are written.
+var states = sync.Pool{New: func() any { return new([]byte) }}
+
 // save is the dashboard's part of a checkpoint.
 func (d *dashboard) save() savingReply {
 	if d.fold == nil {
 		return savingReply{key: d.key, lost: true}
 	}
 	d.poison, d.mended = nil, false
-	return savingReply{key: d.key, entry: checkpoint.Entry{
+	state := states.Get().(*[]byte)
+	*state = d.fold.Append((*state)[:0])
+	return savingReply{key: d.key, buffer: state, entry: checkpoint.Entry{
 		Key:      d.key,
 		Position: d.fold.Position(),
 		Summary:  appendSummary(nil, summarise(d.key, d.report())),
-		State:    d.fold.Append(nil),
+		State:    *state,
 	}}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"runtime/metrics"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -32,7 +33,6 @@ type Host struct {
 	started   time.Time
 	shards    []*shard
 
-	turned   atomic.Int64  // dashboards woken and put to sleep since tidy
 	tidiedAt time.Duration // the beat's own
 
 	closed  atomic.Bool
@@ -205,16 +205,24 @@ func (h *Host) beat(ctx context.Context) {
 	}
 }
 
-// tidy gives memory back to the system after many dashboards woke or went to sleep: loading leaves garbage beside them, and
-// the runtime alone keeps what it has had for minutes.
+// tidy gives memory back to the system that the collector has freed or could free, where it is much: after many
+// dashboards were loaded or went to sleep the runtime alone would keep it for minutes.
 func (h *Host) tidy() {
-	const worthwhile, pause = 10_000, 10 * time.Second
-	if h.turned.Load() < worthwhile || h.now()-h.tidiedAt < pause {
+	const pause, worthwhile = 5 * time.Second, 64 << 20
+	if h.now()-h.tidiedAt < pause {
 		return
 	}
-	h.turned.Store(0)
 	h.tidiedAt = h.now()
-	debug.FreeOSMemory()
+	m := []metrics.Sample{
+		{Name: "/gc/heap/live:bytes"},
+		{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/heap/unused:bytes"}, {Name: "/memory/classes/heap/free:bytes"},
+	}
+	metrics.Read(m)
+	live := m[0].Value.Uint64()
+	held := m[1].Value.Uint64() + m[2].Value.Uint64() + m[3].Value.Uint64()
+	if held > live+max(worthwhile, live/4) {
+		debug.FreeOSMemory()
+	}
 }
 
 // now is the time since the host was made.

@@ -65,9 +65,10 @@ type (
 		reply   chan<- savingReply
 	}
 	savingReply struct {
-		key   messages.Key
-		entry checkpoint.Entry
-		lost  bool // it could not be brought back: what the store has of it stays
+		key    messages.Key
+		entry  checkpoint.Entry
+		lost   bool    // it could not be brought back: what the store has of it stays
+		buffer *[]byte // holds entry.State; goes back to states when it is written
 	}
 
 	// saved says how the checkpoint under way ended.

@@ -24,7 +24,6 @@ func (s *shard) wake(e *entry) bool {
 	s.host.root.Send(e.pid, load)
 	s.host.system.ProcessRegistry.LocalPIDs.GetBucket(e.pid.Id).Pop(e.pid.Id)
 	s.awake++
-	s.host.turned.Add(1)
 	s.touch(e)
 	return true
 }
@@ -50,7 +49,6 @@ func (s *shard) retire(e *entry) {
 	s.awake--
 	s.idle.remove(e)
 	s.deadlines.place(e)
-	s.host.turned.Add(1)
 	s.tallies.rest.join(&e.busy)
 	if len(e.subs) == 0 {
 		s.drop(e)

@@ -41,7 +41,7 @@ func dashboards(ctx context.Context, b *bench) error {
 
 func (b *bench) fill(ctx context.Context, p *process.Process, phase string, count, events int, target float64) error {
 	// A first round over a few dashboards warms what does not grow with their number.
-	if err := post(p.URL, "warm", 0, 2000, 1); err != nil {
+	if err := post(p.URL, "warm", 0, 200, events); err != nil {
 		return err
 	}
 	before, err := settled(ctx, p)
@@ -49,11 +49,9 @@ func (b *bench) fill(ctx context.Context, p *process.Process, phase string, coun
 		return err
 	}
 	began := time.Now()
-	for round := range events {
-		for first := 0; first < count; first += 1000 {
-			if err := post(p.URL, "d", first, 1000, round); err != nil {
-				return err
-			}
+	for first := 0; first < count; first += 100 {
+		if err := post(p.URL, "d", first, 100, events); err != nil {
+			return err
 		}
 	}
 	sent := time.Since(began)
@@ -68,15 +66,28 @@ func (b *bench) fill(ctx context.Context, p *process.Process, phase string, coun
 	fmt.Fprintf(b.out, "dashboards %s: %d dashboards, %d events in %s; RSS %.0f MiB before, %.0f right after, %.0f settled\n", phase,
 		count, count*events, sent.Round(time.Millisecond), float64(before)/mib, float64(peak)/mib, float64(after)/mib)
 	b.figure("RSS growth "+phase, float64(after-before)/mib, target, "MiB")
+	if phase != "asleep" {
+		return nil
+	}
+	// Asleep from the start: what the dashboards cost that were never awake in this process.
+	if err := errors.Join(p.Stop(), p.Start(ctx)); err != nil {
+		return err
+	}
+	if after, err = settled(ctx, p); err != nil {
+		return err
+	}
+	b.figure("RSS growth asleep, after a restart", float64(after-before)/mib, target, "MiB")
 	return nil
 }
 
-// post sends one event to each of n dashboards as one body.
-func post(url, prefix string, first, n, round int) error {
+// post sends some events of two metrics to each of n dashboards as one body.
+func post(url, prefix string, first, n, events int) error {
 	var body bytes.Buffer
-	for i := range n {
-		fmt.Fprintf(&body, `{"id":"e%d-%d","dashboard":"%s%d","metric":"m%d","value":%d.5,"time":%d}`+"\n",
-			first+i, round, prefix, first+i, round%2, i, time.Now().UnixMilli())
+	for i := first; i < first+n; i++ {
+		for e := range events {
+			fmt.Fprintf(&body, `{"id":"e%d-%d","dashboard":"%s%d","metric":"m%d","value":%d.5,"time":%d}`+"\n",
+				i, e, prefix, i, e%2, i, time.Now().UnixMilli())
+		}
 	}
 	resp, err := http.Post(url+"/v1/events", "application/x-ndjson", &body)
 	if err != nil {
@@ -90,7 +101,7 @@ func post(url, prefix string, first, n, round int) error {
 	return err
 }
 
-// settled waits until the resident memory has stopped falling for 15 s, at most 3 minutes, and returns it.
+// settled waits until the resident memory has stopped falling for 30 s, at most 3 minutes, and returns it.
 func settled(ctx context.Context, p *process.Process) (int64, error) {
 	least, err := p.RSS()
 	if err != nil {
@@ -98,7 +109,7 @@ func settled(ctx context.Context, p *process.Process) (int64, error) {
 	}
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	for quiet, waited := 0, 0; quiet < 15 && waited < 180; waited++ {
+	for quiet, waited := 0, 0; quiet < 30 && waited < 180; waited++ {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -124,7 +135,7 @@ func sessions(ctx context.Context, b *bench) error {
 		return err
 	}
 	defer p.Stop()
-	if err := post(p.URL, "d", 0, dashboards, 0); err != nil {
+	if err := post(p.URL, "d", 0, dashboards, 1); err != nil {
 		return err
 	}
 	warm, err := connect(p.URL, "127.0.0.1", 100, dashboards)

@@ -26,7 +26,7 @@ import (
 // startTimeout bounds how long a process may take until it is ready; stopTimeout how long it may take to end.
 const (
 	startTimeout = 60 * time.Second
-	stopTimeout  = 30 * time.Second
+	stopTimeout  = 60 * time.Second
 )
 
 // Config says what to run.

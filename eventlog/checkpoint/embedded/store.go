@@ -43,7 +43,7 @@ type Config struct {
 func Default(path string) Config {
 	s := directory.DefaultStorage()
 	s.LastToStop = true
-	s.MemTableBytes = 1 << 20 // no caller waits for its flushes
+	s.MemTableBytes = 4 << 20 // smaller ones make Pebble merge what is written over more often
 	return Config{Path: path, Storage: s}
 }
 

@@ -208,7 +208,7 @@ func (h *Host) beat(ctx context.Context) {
 // tidy gives memory back to the system that the collector has freed or could free, where it is much: after many
 // dashboards were loaded or went to sleep the runtime alone would keep it for minutes.
 func (h *Host) tidy() {
-	const pause, worthwhile = 5 * time.Second, 64 << 20
+	const pause, worthwhile = 5 * time.Second, 16 << 20
 	if h.now()-h.tidiedAt < pause {
 		return
 	}

@@ -3,7 +3,9 @@ package chaos_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"os"
 	"os/exec"
@@ -135,11 +137,14 @@ func TestDiskFull(t *testing.T) {
 	p := start(t, data, "--reserve", "32MiB")
 	define(t, p, "full", "dashboard: full\npanels: [{id: total, window: latest, aggregates: [count]}]\n")
 	acknowledged, refused := 0, false
-	pad := strings.Repeat("p", 8<<10)
+	random := rand.NewChaCha8([32]byte{1})
+	pad := make([]byte, 6<<10) // 8 KiB of text that does not compress
 	post := func() answer {
 		var body bytes.Buffer
 		for i := range 50 {
-			fmt.Fprintf(&body, `{"id":"%d-%d","dashboard":"full","metric":"m","value":1,"metadata":"%s"}`+"\n", acknowledged, i, pad)
+			random.Read(pad)
+			fmt.Fprintf(&body, `{"id":"%d-%d","dashboard":"full","metric":"m","value":1,"metadata":"%s"}`+"\n",
+				acknowledged, i, base64.StdEncoding.EncodeToString(pad))
 		}
 		return ask(t, "POST", p.URL+"/v1/events", body.Bytes())
 	}

@@ -3,9 +3,7 @@ package gateway
 import (
 	"context"
 	"net"
-	"os"
 	"runtime"
-	"strconv"
 	"strings"
 	"testing"
 )
@@ -85,52 +83,4 @@ func inUse() int {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return int(m.HeapInuse + m.StackInuse)
-}
-
-// TestIdleSessionsRSS measures the resident memory of a gateway with many idle sessions; it is run by hand:
-//
-//	IDLE_SESSIONS=9000 go test ./gateway -run IdleSessionsRSS -v
-//
-// Both ends are in this process, so the client's end, about 1 KiB, is in the figure.
-func TestIdleSessionsRSS(t *testing.T) {
-	n, _ := strconv.Atoi(os.Getenv("IDLE_SESSIONS"))
-	if n == 0 {
-		t.Skip("IDLE_SESSIONS is not set")
-	}
-	h := newLocalFeed()
-	srv, err := New(Config{Feed: h})
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan error, 1)
-	go func() { done <- srv.Serve(l) }()
-	handshake(t, l.Addr().String())
-	before := rss(t)
-	var clients []net.Conn
-	for range n {
-		clients = append(clients, handshake(t, l.Addr().String()))
-	}
-	t.Logf("%d sessions, %.1f KiB of RSS each", n, float64(rss(t)-before)/float64(n)/1024)
-	for _, c := range clients {
-		_ = c.Close()
-	}
-	_ = srv.Shutdown(context.Background())
-	<-done
-}
-
-func rss(t *testing.T) int {
-	t.Helper()
-	b, err := os.ReadFile("/proc/self/statm")
-	if err != nil {
-		t.Skip(err)
-	}
-	pages, err := strconv.Atoi(strings.Fields(string(b))[1])
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pages * os.Getpagesize()
 }

@@ -1,12 +1,11 @@
 import { gzipSync } from "node:zlib";
 import { defineConfig, type Plugin } from "vite";
 
-/** Beside every file a .gz of it, which the gateway serves as it is. The page is not painted before its script has run. */
+/** Beside every file that is built a .gz of it, which the gateway serves as it is. */
 function served(): Plugin {
   return {
     name: "served",
     enforce: "post",
-    transformIndexHtml: (html) => html.replace('<script type="module"', '<script type="module" blocking="render"'),
     generateBundle: {
       order: "post",
       handler(_, bundle) {

@@ -100,6 +100,10 @@ export class Card implements Painted {
   }
 
   /** Whether it is on the screen: what nobody sees is not drawn. */
+  get visible(): boolean {
+    return this.#visible;
+  }
+
   set visible(v: boolean) {
     this.#visible = v;
     if (v && this.#stale) this.#painter.now(this);

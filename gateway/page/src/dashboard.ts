@@ -13,6 +13,9 @@ import { clockSeconds, valueWords } from "./words.js";
 
 /** How often words that depend on the clock are set anew. ms */
 const tick = 500;
+/** With more panels than this on the screen numbers are set at most once in `pace` ms: each time costs a layout of all. */
+const many = 8;
+const pace = 80;
 const noEpoch = "00000000";
 
 /** One dashboard: how fresh it is, its panels, its counters and its definition. */
@@ -30,6 +33,9 @@ export class DashboardView {
   readonly #ends: (() => void)[] = [];
   #cards: Card[] = [];
   #changed = 0; // unix ms
+  readonly #touched = new Set<number>(); // panels whose numbers are to be set
+  #flushed = 0;
+  #flushing: ReturnType<typeof setTimeout> | undefined;
   #refused: ErrorEvent | undefined;
   #closed = false;
 
@@ -78,6 +84,7 @@ export class DashboardView {
   close(): void {
     this.#closed = true;
     clearInterval(this.#timer);
+    clearTimeout(this.#flushing);
     this.#subscription.close();
     this.#counters.close();
     this.#painter.clear();
@@ -115,8 +122,10 @@ export class DashboardView {
     });
     s.on("update", (e) => {
       if (e.changed.length || e.removed.length) this.#change();
-      for (const i of e.panels) this.#cards[i]?.changed();
-      this.#facts();
+      for (const i of e.panels) this.#touched.add(i);
+      const rest = this.#cards.filter((c) => c.visible).length > many ? this.#flushed + pace - performance.now() : 0;
+      if (rest <= 0) this.#flush();
+      else this.#flushing ??= setTimeout(() => this.#flush(), rest);
       this.#counters.soon();
     });
     for (const type of ["status", "connection", "gap"] as const) s.on(type, () => this.#fresh());
@@ -125,6 +134,17 @@ export class DashboardView {
       this.#fresh();
     });
     this.#refused = s.refused;
+  }
+
+  /** Sets the numbers, and the version that they are of. */
+  #flush(): void {
+    clearTimeout(this.#flushing);
+    this.#flushing = undefined;
+    this.#flushed = performance.now();
+    for (const i of this.#touched) this.#cards[i]?.changed();
+    this.#touched.clear();
+    this.#facts();
+    this.#painter.tick();
   }
 
   #change(): void {
@@ -201,7 +221,7 @@ export class DashboardView {
     text(this.#said, said.tone === "good" ? "The numbers are live." : `The numbers are not live: ${said.label}.`);
     attribute(this.element, "data-state", said.label);
     attribute(this.#panels, "class", `panels${s.ready && said.tone === "bad" ? " old" : ""}`);
-    this.#facts();
+    this.#flush();
     this.#tell();
   }
 

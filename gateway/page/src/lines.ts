@@ -1,6 +1,6 @@
 import uPlot from "uplot";
 import type { Panel, Row } from "../../../client/js/src/index.js";
-import { h } from "./dom.js";
+import { h, show, text } from "./dom.js";
 import { headline, keyOf, rowsAt, Shown, type ShownGroup } from "./groups.js";
 import { Legend } from "./legend.js";
 import { colour, frame, markDiamond, paint, timeAxis, valueAxis } from "./plot.js";
@@ -23,6 +23,7 @@ function sizeOf(p: Panel): number {
 export class Lines {
   readonly element = h("div", { class: "chart" });
   readonly #plot = h("div", { class: "plot" });
+  readonly #key = h("p", { class: "key" });
   readonly #legend = new Legend();
   readonly #shown = new Shown();
   readonly #sizes: ResizeObserver;
@@ -35,7 +36,7 @@ export class Lines {
   #column = 0;
 
   constructor() {
-    this.element.append(this.#legend.element, this.#plot);
+    this.element.append(this.#legend.element, this.#plot, this.#key);
     this.#sizes = new ResizeObserver(() => this.#u?.setSize(this.#size()));
     this.#sizes.observe(this.#plot);
   }
@@ -50,6 +51,9 @@ export class Lines {
     if (this.#u) this.#u.setData(data);
     else if (this.#starts.length) this.#u = new uPlot(this.#options(p), data, this.#plot);
     this.#legend.groups(this.#groups);
+    const corrections = this.#states.some((s) => s.includes(corrected));
+    show(this.#key, this.#partialFrom < this.#starts.length || corrections);
+    text(this.#key, `Dashed and hollow: partial.${corrections ? " ◆ corrected by late events." : ""}`);
     this.numbers(p, column);
   }
 

@@ -70,9 +70,11 @@ export class ListView {
     this.#abort?.abort();
     const abort = (this.#abort = new AbortController());
     try {
-      const prefix = this.#whole ? "" : this.#route.search;
-      const got = await list(this.#route.tenant, prefix, undefined, abort.signal);
-      this.#whole = prefix === "" && got.next === null;
+      // Where all fit into one answer they are searched here, names and titles; else the server searches, beginnings of names.
+      const whole = this.#whole || !this.#listing || !this.#route.search;
+      let got = await list(this.#route.tenant, whole ? "" : this.#route.search, undefined, abort.signal);
+      this.#whole = whole && got.next === null;
+      if (whole && !this.#whole && this.#route.search) got = await list(this.#route.tenant, this.#route.search, undefined, abort.signal);
       this.#listing = got;
       this.#draw();
     } catch (e) {

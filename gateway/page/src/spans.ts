@@ -20,7 +20,7 @@ export class Spans {
   left = 0;
 
   constructor() {
-    this.element.append(this.#legend.element, this.#plot);
+    this.element.append(this.#legend.element, this.#plot, h("p", { class: "key" }, "Dashed outline: partial, may still grow."));
     this.#sizes = new ResizeObserver(() => this.#u?.setSize(this.#size()));
     this.#sizes.observe(this.#plot);
   }

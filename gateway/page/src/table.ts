@@ -34,7 +34,7 @@ export class Table {
     for (const g of p.groupBy) head.append(h("th", { scope: "col" }, keyWords(g)));
     if (!latest) head.append(h("th", { scope: "col" }, "State"));
     p.columns.forEach((c, i) => head.append(h("th", { scope: "col", class: figure(c) }, isTimeColumn(p, i) ? "time (UTC)" : c)));
-    this.#scroll = h("div", { class: "scroll", tabindex: "0", role: "region", "aria-labelledby": describedBy },
+    this.#scroll = h("div", { class: "scroll", tabindex: "0", role: "group", "aria-labelledby": describedBy },
       h("table", {}, h("thead", {}, head), this.#body));
     this.element = h("div", {}, this.#scroll, this.#more);
     this.#more.addEventListener("click", () => {

@@ -1,8 +1,10 @@
 // A line of JSON for each test, for page_test.go. What a test notes comes after its end, so each waits for the next.
+const sums = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) [0-9.]+$/;
+
 export default async function* (source) {
   let last;
   for await (const { type, data } of source) {
-    if (type === "test:diagnostic" && last && data.nesting === last.nesting) last.notes.push(data.message);
+    if (type === "test:diagnostic" && last && !sums.test(data.message)) last.notes.push(data.message);
     if (type !== "test:pass" && type !== "test:fail") continue;
     if (last) yield `${JSON.stringify(last)}\n`;
     const error = data.details?.error;

@@ -1,0 +1,218 @@
+// How quick the page is, and how little it takes. Figures are noted; on a busy machine the best of three counts.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { launch } from "./browser.mjs";
+import { Server, until } from "./server.mjs";
+
+let browser;
+before(async () => { browser = await launch(); });
+after(() => browser.close());
+
+async function open(t, url, options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  t.after(() => context.close());
+  const page = await context.newPage();
+  if (options.init) await page.addInitScript(options.init);
+  if (url) await page.goto(url);
+  return page;
+}
+
+const live = (page) => page.waitForFunction(() => document.querySelector(".dashboard")?.dataset.state === "Live", undefined, { polling: 10 });
+
+/** Runs until one attempt is good enough, three times at most; gives what was measured. */
+async function bestOfThree(measure, good) {
+  const tried = [];
+  for (let i = 0; i < 3; i++) {
+    tried.push(await measure());
+    if (good(tried.at(-1))) break;
+  }
+  return tried;
+}
+
+test("from the start of the binary to the first number: at most 3 s", async (t) => {
+  const tried = await bestOfThree(async () => {
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    const server = await Server.start(t, { command: "demo", ready: false });
+    const listens = until("the page is served", () => fetch(server.url).then((r) => r.ok, () => false), 30_000);
+    await listens;
+    await page.goto(`${server.url}/d/departures`);
+    await page.waitForFunction(() => [...document.querySelectorAll(".panels data")].some((d) => d.value !== ""), undefined, { polling: 10, timeout: 30_000 });
+    const ms = performance.now() - server.startedAt;
+    await context.close();
+    await server.kill();
+    return Math.round(ms);
+  }, (ms) => ms <= 3000);
+  t.diagnostic(`first number after ${tried.join(", ")} ms`);
+  assert.ok(tried.at(-1) <= 3000, `${tried.join(", ")} ms`);
+});
+
+test("first paint at most 300 ms, transfer at most 150 kB, nothing twice", async (t) => {
+  const server = await Server.start(t);
+  await server.post([{ dashboard: "one", metric: "m", value: 1 }]);
+  let transferred = 0;
+  const tried = await bestOfThree(async () => {
+    const page = await open(t);
+    const cdp = await page.context().newCDPSession(page);
+    await cdp.send("Network.enable");
+    transferred = 0;
+    cdp.on("Network.loadingFinished", (e) => { transferred += e.encodedDataLength; });
+    await page.goto(`${server.url}/d/one`);
+    await live(page);
+    return Math.round(await page.evaluate(async () => {
+      const seen = () => performance.getEntriesByName("first-contentful-paint")[0];
+      while (!seen()) await new Promise((r) => requestAnimationFrame(r));
+      return seen().startTime;
+    }));
+  }, (ms) => ms <= 300);
+  t.diagnostic(`first paint after ${tried.join(", ")} ms; ${transferred} bytes`);
+  assert.ok(tried.at(-1) <= 300, `first paint ${tried.join(", ")} ms`);
+  assert.ok(transferred > 1000 && transferred <= 150_000, `${transferred} bytes`);
+  const page = await open(t, `${server.url}/d/one`);
+  await page.reload();
+  const again = await page.evaluate(() => performance.getEntriesByType("resource").filter((e) => e.name.includes("/assets/")).map((e) => e.transferSize));
+  assert.ok(again.length >= 2 && again.every((n) => n === 0), `assets again: ${again}`);
+});
+
+test("a number is on the screen at most 100 ms after its frame", async (t) => {
+  const server = await Server.start(t);
+  await server.define("quick", { panels: [{ id: "sum", window: "latest", aggregates: ["sum"] }, { id: "by", window: { tumbling: "1h" }, keep: 24, group_by: ["labels.g"], aggregates: ["sum"] }] });
+  await server.post([{ dashboard: "quick", metric: "m", value: 1, labels: { g: "a" } }]);
+  const page = await open(t, undefined, { init: () => {
+    const frames = (window.frames_ = []);
+    window.WebSocket = class extends window.WebSocket {
+      constructor(...args) {
+        super(...args);
+        this.addEventListener("message", (e) => frames.push([performance.now(), e.data]));
+      }
+    };
+    // The frame after the one in which the number was set: it has been drawn.
+    window.drawn = (text) => new Promise((done) => {
+      const look = () => {
+        const shown = [...document.querySelectorAll("section[data-panel] data")].filter((d) => d.textContent.replaceAll(",", "") === text);
+        if (shown.length < 2) return requestAnimationFrame(look);
+        requestAnimationFrame(() => done(performance.now() - frames.find(([, f]) => f.includes(`[${text}]`))[0]));
+      };
+      look();
+    });
+  } });
+  await page.goto(`${server.url}/d/quick`);
+  await live(page);
+  let sum = 1;
+  const tried = await bestOfThree(async () => {
+    const took = [];
+    for (let i = 0; i < 20; i++) {
+      const value = 1000 + i;
+      sum += value;
+      const waiting = page.evaluate((text) => window.drawn(text), String(sum));
+      await server.post([{ dashboard: "quick", metric: "m", value, labels: { g: "a" } }]);
+      took.push(await waiting);
+    }
+    took.sort((a, b) => a - b);
+    return { median: Math.round(took[10]), most: Math.round(took[19]) };
+  }, (m) => m.most <= 100);
+  t.diagnostic(`after its frame, ms: ${JSON.stringify(tried)}`);
+  assert.ok(tried.at(-1).median <= 100 && tried.some((m) => m.most <= 100), JSON.stringify(tried));
+});
+
+test("20 updates a second on 20 panels: main thread busy under 30 %, no frame over 50 ms", async (t) => {
+  const server = await Server.start(t);
+  const groups = ["a", "b", "c", "d", "e"];
+  await server.define("busy", {
+    time: { bound: "0s", idle: "none", lateness: "5s" },
+    panels: Array.from({ length: 20 }, (_, i) => i % 4 === 3
+      ? { id: `p${i}`, title: `Panel ${i}`, window: "latest", group_by: ["labels.g"], aggregates: ["count", "avg"] }
+      : { id: `p${i}`, title: `Panel ${i}`, window: { tumbling: "1s" }, keep: 60, group_by: ["labels.g"], aggregates: ["count", "avg", "max"] }),
+  });
+  let n = 0;
+  const batch = (at) => groups.map((g) => ({ id: `b${++n}`, dashboard: "busy", metric: "m", value: Math.random() * 100, time: at, labels: { g } }));
+  for (let s = 60; s > 0; s--) await server.post([...batch(Date.now() - s * 1000), ...batch(Date.now() - s * 1000 + 500)], false);
+
+  for (const [seen, viewport] of [["a screenful", { width: 1280, height: 900 }], ["all 20", { width: 1920, height: 3600 }]]) {
+    const page = await open(t, undefined, { viewport, init: () => {
+      window.long = [];
+      new PerformanceObserver((l) => window.long.push(...l.getEntries().map((e) => Math.round(e.duration)))).observe({ type: "longtask" });
+    } });
+    await page.goto(`${server.url}/d/busy`);
+    await live(page);
+    const cdp = await page.context().newCDPSession(page);
+    await cdp.send("Performance.enable", { timeDomain: "threadTicks" });
+    const metrics = async () => Object.fromEntries((await cdp.send("Performance.getMetrics")).metrics.map((m) => [m.name, m.value]));
+    const measure = async () => {
+      const version = async () => Number((await page.locator(".dashboard").getAttribute("data-version")).split(":")[1]);
+      await page.evaluate(() => { window.long.length = 0; });
+      const [before, began, first] = [await metrics(), performance.now(), await version()];
+      for (let i = 0; i < 160; i++) { // 8 s at its own pace
+        const due = began + i * 50;
+        await server.post(batch(Date.now()), false);
+        await new Promise((r) => setTimeout(r, Math.max(0, due + 50 - performance.now())));
+      }
+      const seconds = (performance.now() - began) / 1000;
+      const after = await metrics();
+      assert.ok((await version()) - first >= 600, "the page has followed");
+      return {
+        busy: Number(((after.TaskDuration - before.TaskDuration) / seconds * 100).toFixed(1)),
+        rate: Number((160 / seconds).toFixed(1)), long: await page.evaluate(() => window.long),
+      };
+    };
+    const tried = await bestOfThree(measure, (m) => m.busy < 30 && !m.long.length);
+    t.diagnostic(`${seen}: ${JSON.stringify(tried)}`);
+    assert.ok(tried.at(-1).rate > 15, `only ${tried.at(-1).rate} updates a second came`);
+    assert.ok(tried.some((m) => m.busy < 30 && m.long.every((ms) => ms <= 50)), `${seen}: ${JSON.stringify(tried)}`);
+    await page.context().close();
+  }
+});
+
+test("24 hours simulated: the heap does not grow", async (t) => {
+  const server = await Server.start(t);
+  await server.define("long", {
+    time: { bound: "0s", idle: "none", lateness: "2m" }, dedupe: { by: "id", horizon: "10m" },
+    panels: [
+      { id: "minutes", window: { tumbling: "1m" }, keep: 60, group_by: ["labels.g"], aggregates: ["count", "avg"] },
+      { id: "hops", window: { hopping: "10m", every: "1m" }, keep: 60, aggregates: ["count"] },
+      { id: "runs", window: { session: "30s" }, keep: 50, group_by: ["labels.g"], aggregates: ["count"] },
+      { id: "day", window: { tumbling: "1h" }, keep: 3, group_by: ["labels.minute"], max_groups: 30, aggregates: ["count"] },
+      { id: "last", window: "latest", group_by: ["labels.g"] },
+    ],
+  });
+  const begin = Math.floor(Date.now() / 60_000) * 60_000 - 25 * 3_600_000;
+  const minutes = (from, to) => {
+    const events = [];
+    for (let m = from; m < to; m++) for (const g of ["a", "b", "c"]) {
+      events.push({ id: `${m}${g}`, dashboard: "long", metric: "m", value: m % 97, time: begin + m * 60_000 + (m % 30) * 1000, labels: { g, minute: String(m % 60) }, metadata: { m } });
+    }
+    return events;
+  };
+  await server.post(minutes(0, 2));
+  const tabs = [];
+  for (const query of ["", "?view=tables"]) {
+    const page = await open(t, `${server.url}/d/long${query}`, { viewport: { width: 1280, height: 3000 } });
+    await live(page);
+    const cdp = await page.context().newCDPSession(page);
+    tabs.push({ page, used: async () => {
+      for (let i = 0; i < 3; i++) await cdp.send("HeapProfiler.collectGarbage");
+      const { usedSize } = await cdp.send("Runtime.getHeapUsage");
+      return { heap: usedSize, nodes: (await cdp.send("Memory.getDOMCounters")).nodes };
+    } });
+  }
+  const follow = async () => {
+    const read = await server.read("long");
+    for (const { page } of tabs) {
+      await page.waitForFunction((v) => document.querySelector(".dashboard").dataset.version === v, `${read.epoch}:${read.version}`, { timeout: 30_000 });
+      await page.evaluate(() => new Promise((r) => setTimeout(r, 600))); // charts that wait their turn
+    }
+  };
+  let at = 2;
+  const to = async (end) => {
+    for (; at < end; at += 4) await server.post(minutes(at, Math.min(end, at + 4)));
+    await follow();
+    return Promise.all(tabs.map((t) => t.used()));
+  };
+  const early = await to(4 * 60);
+  const late = await to(24 * 60);
+  for (const [i, what] of ["charts", "tables"].entries()) {
+    t.diagnostic(`${what}: ${(early[i].heap / 1e6).toFixed(2)} MB and ${early[i].nodes} nodes after 4 h, ${(late[i].heap / 1e6).toFixed(2)} MB and ${late[i].nodes} after 24 h`);
+    assert.ok(late[i].heap < early[i].heap + 750_000, `${what}: the heap grew from ${early[i].heap} to ${late[i].heap}`);
+    assert.ok(late[i].nodes < early[i].nodes * 1.3 + 200, `${what}: nodes grew from ${early[i].nodes} to ${late[i].nodes}`);
+  }
+});

@@ -16,10 +16,11 @@ run: build ## Build, start the demo on real data and show it.
 test: build ## Vet and test everything, with a browser; what is missing for that is installed.
 	./scripts/setup-test
 	$(GO) vet ./...
-	$(GO) test -json -timeout 20m ./... | $(GO) run ./scripts/testsummary
+	{ $(GO) test -json -timeout 20m $$($(GO) list ./... | grep -v /gateway/page); \
+	  $(GO) test -json -timeout 20m ./gateway/page; } | $(GO) run ./scripts/testsummary # the page is measured: nothing else runs beside it
 
 race: ## Test everything with the race detector, without the tests of the built binary.
-	$(GO) test -race -timeout 20m $$($(GO) list ./... | grep -v -e /chaos -e /examples/plain -e /client/js)
+	$(GO) test -race -timeout 20m $$($(GO) list ./... | grep -v -e /chaos -e /examples/plain -e /client/js -e /gateway/page)
 
 fuzz: ## Run every fuzz target for FUZZ (30s).
 	@$(GO) list -f '{{.Dir}}' ./... | while read -r dir; do \

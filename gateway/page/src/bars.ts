@@ -1,5 +1,5 @@
 import type { Panel, Row } from "../../../client/js/src/index.js";
-import { attribute, h, setData, show, text } from "./dom.js";
+import { attribute, h, room, setData, show, text } from "./dom.js";
 import { headline, keyOf, rowsAt } from "./groups.js";
 import { mark } from "./legend.js";
 import { cellWords, clockSeconds, day, groupWords, isNewest, jsonWords, valueWords, windowWords } from "./words.js";
@@ -81,7 +81,7 @@ export class Bars {
 
   #number(b: Bar, p: Panel, column: number, r: Row | undefined, low: number, high: number, windows: boolean): void {
     const v = r?.values[column];
-    setData(b.value, v, (v) => cellWords(p, column, v));
+    if (setData(b.value, v, (v) => cellWords(p, column, v))) room(b.value);
     const n = typeof v === "number" ? Math.max(low, Math.min(high, v)) : 0;
     const span = high - low || 1;
     // cut to its length: one set by width would have the page laid out at each change

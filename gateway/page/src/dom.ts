@@ -29,10 +29,23 @@ export function show(e: HTMLElement, visible: boolean): void {
   if (e.hidden === visible) e.hidden = !visible;
 }
 
-/** A number for programs and, rounded, for people. An element shows values of one kind: equal ones have equal words. */
-export function setData(e: HTMLDataElement, value: unknown, words: (v: unknown) => string): void {
+/**
+ * Gives an element room for its text, and never takes it back. With a size of its own (contain: size in the style
+ * sheet) a number that changes costs the layout of itself alone, and nothing beside it jumps.
+ */
+export function room(e: HTMLElement): void {
+  const need = Math.max(4, Math.ceil((e.textContent ?? "").length / 3) * 3);
+  if (need > (parseInt(e.style.width) || 0)) e.style.width = `${need}ch`;
+}
+
+/**
+ * A number for programs and, rounded, for people. An element shows values of one kind: equal ones have
+ * equal words. True where it is another.
+ */
+export function setData(e: HTMLDataElement, value: unknown, words: (v: unknown) => string): boolean {
   const exact = value === null || value === undefined ? "" : typeof value === "object" ? JSON.stringify(value) : String(value);
-  if (e.value === exact && e.hasAttribute("value")) return;
+  if (e.value === exact && e.hasAttribute("value")) return false;
   e.value = exact;
   text(e, words(value));
+  return true;
 }

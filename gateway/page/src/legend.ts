@@ -1,5 +1,5 @@
 import type { Panel, Row } from "../../../client/js/src/index.js";
-import { attribute, h, setData, show, text } from "./dom.js";
+import { attribute, h, room, setData, show, text } from "./dom.js";
 import type { ShownGroup } from "./groups.js";
 import { cellWords, groupWords, revisionWords } from "./words.js";
 
@@ -58,7 +58,7 @@ export class Legend {
     if (rows.size) mark(this.#mark, least === 0 ? 0 : most, least === 0 && most > 0 ? "some partial" : undefined);
     for (const e of this.#entries) {
       const v = rows.get(e.key)?.values[column];
-      setData(e.value, v, (v) => cellWords(p, column, v));
+      if (setData(e.value, v, (v) => cellWords(p, column, v))) room(e.value);
     }
   }
 }

@@ -43,7 +43,7 @@ func (h *Host) Read(ctx context.Context, k messages.Key, q feed.Query) (feed.Rea
 		return feed.Reading{}, err
 	}
 	if q.After != nil && q.After.Partition != s.number {
-		return feed.Reading{}, fmt.Errorf("read %s after %d:%s: its partition is %d", k, q.After.Partition, q.After.Position, s.number)
+		return feed.Reading{}, fmt.Errorf("%w: %d, of %s it is %d", feed.ErrPartition, q.After.Partition, k, s.number)
 	}
 	m := &reading{key: k, query: q, reply: make(chan readingReply, 1)}
 	s.tell(m)

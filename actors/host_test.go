@@ -121,8 +121,8 @@ func TestReadAfter(t *testing.T) {
 		t.Errorf("read at version %d", v)
 	}
 	next.Partition = 1 - next.Partition
-	if _, err := n.host.Read(t.Context(), key("d"), feed.Query{After: &next}); err == nil {
-		t.Error("a position of another partition is no error")
+	if _, err := n.host.Read(t.Context(), key("d"), feed.Query{After: &next}); !errors.Is(err, feed.ErrPartition) {
+		t.Errorf("a position of another partition: %v", err)
 	}
 }
 

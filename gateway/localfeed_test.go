@@ -197,6 +197,9 @@ func (f *localFeed) Read(ctx context.Context, k messages.Key, q feed.Query) (fee
 		b = f.board(k)
 	}
 	if q.After != nil && !b.pos.After(q.After.Position) && b.pos != q.After.Position {
+		f.mu.Unlock()
+		<-ctx.Done()
+		f.mu.Lock()
 		return feed.Reading{}, feed.ErrNotInTime
 	}
 	r := feed.Reading{Update: b.update(k, q.Epoch, q.Since), Position: b.pos, Counters: fold.Counters{Records: b.set.Version()}}

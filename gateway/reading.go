@@ -41,7 +41,11 @@ func (s *Server) serveReading(w http.ResponseWriter, r *http.Request) {
 		writeError(w, err)
 		return
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), max(q.wait, s.cfg.Mirrors.Load))
+	limit := s.cfg.Mirrors.Load + q.wait
+	if q.after != nil && q.wait > 0 {
+		limit = q.wait
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), limit)
 	defer cancel()
 	stop := context.AfterFunc(s.ctx, cancel) // a gateway that stops does not wait
 	defer stop()
@@ -96,6 +100,8 @@ func (q *readingRequest) holds(got *feed.Reading, p *wire.Projection) bool {
 
 // await waits until the dashboard moves beyond what was read; false where the time ran out.
 func (s *Server) await(ctx context.Context, q *readingRequest, got *feed.Reading) bool {
+	ctx, cancel := context.WithTimeout(ctx, q.wait)
+	defer cancel()
 	m, err := s.mirrors.acquire(ctx, q.key)
 	if err != nil {
 		return false

@@ -110,6 +110,14 @@ func TestLongPoll(t *testing.T) {
 		if d := time.Since(start).Round(time.Second); d != 25*time.Second || status != 304 {
 			t.Fatalf("after %v: %d", d, status)
 		}
+		// A wait shorter than a first look may take holds all the same.
+		for query, want := range map[string]int{"wait=1s&since=9f2c41d0:3": 200, "wait=1s&after=0:99": 504} {
+			start = time.Now()
+			status, _, body := h.get("/v1/dashboards/checkout?" + query)
+			if d := time.Since(start).Round(time.Second); d != time.Second || status != want {
+				t.Errorf("%s: after %v: %d %s", query, d, status, body)
+			}
+		}
 	})
 }
 

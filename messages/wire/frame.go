@@ -229,6 +229,10 @@ func parse(b []byte, known map[string]func() Frame) (Frame, int64, error) {
 		ID   json.RawMessage `json:"id"`
 	}
 	if err := json.Unmarshal(b, &head); err != nil {
+		var wrong *json.UnmarshalTypeError
+		if errors.As(err, &wrong) { // its own words name a Go type
+			return nil, 0, Errorf(CodeBadMessage, "message is not a JSON object with a type: unexpected %s", wrong.Value)
+		}
 		return nil, 0, Errorf(CodeBadMessage, "message is not a JSON object with a type: %v", err)
 	}
 	var id int64

@@ -20,6 +20,8 @@ import (
 //go:embed test
 var tests embed.FS
 
+var _ = tests // only its being embedded counts
+
 // result is what test/reporter.mjs tells of one test.
 type result struct {
 	Name    string

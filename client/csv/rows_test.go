@@ -53,14 +53,17 @@ func TestRows(t *testing.T) {
 		stats Stats
 	}{
 		{
-			"the pages' example", [][]string{delay},
+			"the pages' example",
+			[][]string{delay},
 			[]string{"NA", ""},
 			`{"id":"1","dashboard":"departures","metric":"dep_delay","value":-2,"time":1360231200000,"labels":{"carrier":"US"}}
 {"id":"3","dashboard":"departures","metric":"dep_delay","value":1.5,"time":1360233000000}`,
 			Stats{Rows: 3, Events: 2, Null: 1},
 		},
 		{
-			"what is not null is an error, and an empty label a label", [][]string{delay}, nil,
+			"what is not null is an error, and an empty label a label",
+			[][]string{delay},
+			nil,
 			`{"id":"1","dashboard":"departures","metric":"dep_delay","value":-2,"time":1360231200000,"labels":{"carrier":"US"}}
 f.csv:3: row 2, column "dep_delay": value "NA" is not a number: --null names the texts that stand for no value
 {"id":"3","dashboard":"departures","metric":"dep_delay","value":1.5,"time":1360233000000,"labels":{"carrier":""}}`,

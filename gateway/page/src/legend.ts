@@ -31,6 +31,7 @@ export class Legend {
       e.key = g.key;
       attribute(e.swatch, "class", `swatch s${g.slot}`);
       text(e.label, groupWords(g.row.group));
+      attribute(e.label, "title", groupWords(g.row.group));
       show(e.label, g.row.group?.length !== 0);
     });
   }

@@ -154,7 +154,7 @@ export class Lines {
       series.push({ stroke, width: 2, points: { show: few, size: 5, stroke, fill: stroke } });
       series.push({
         stroke, width: 2, dash: [4, 4],
-        points: { size: 8, width: 2, stroke, fill: () => paint("--surface"), filter: (_u, _i, on) => (on === false ? null : this.#indices(g, partial)) },
+        points: { size: 8, width: 2, stroke, fill: () => paint("--surface"), filter: () => this.#indices(g, partial) }, // however dense
       });
     }
     return {

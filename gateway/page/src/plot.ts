@@ -60,7 +60,7 @@ export function timeAxis(time: boolean): uPlot.Axis {
       if (incr >= 86400e3) return day(s);
       const c = incr >= 60e3 ? clock(s) : clockSeconds(s);
       const newDay = i > 0 && Math.floor(s / 86400e3) !== Math.floor(splits[i - 1] / 86400e3);
-      return newDay ? `${c}\n${day(s)}` : c;
+      return newDay ? `${c}\n${day(s, s)}` /* the year stands above */ : c;
     }),
   };
 }

@@ -273,5 +273,7 @@ test("360 px wide: nothing to scroll sideways", async (t) => {
     if (path.startsWith("/d/c")) await page.getByText("Definition", { exact: true }).click();
     const [wide, inner] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
     assert.ok(wide <= 360 && inner === 360, `${path}: ${wide} px wide in ${inner}`);
+    const cut = await page.evaluate(() => [...document.querySelectorAll("main .card, main .notice, main li")].filter((e) => e.scrollWidth > e.clientWidth + 1).map((e) => e.outerHTML.slice(0, 200)));
+    assert.deepEqual(cut, [], `${path}: what is wider than its place is cut off`);
   }
 });

@@ -69,7 +69,7 @@ func (s *shard) askAgain(e *entry) {
 // tellEmpty answers an ask to a dashboard that has no record: once, and whoever comes with a version of another epoch.
 func (s *shard) tellEmpty(sub *subscription) {
 	a := sub.pending
-	if a.number == 0 || sub.toldEmpty && a.epoch == 0 && a.version == 0 {
+	if a.number == 0 || sub.toldEmpty && a.Epoch == 0 && a.Version == 0 {
 		return
 	}
 	sub.toldEmpty = true

@@ -50,7 +50,7 @@ func BenchmarkAppendToViewer(b *testing.B) {
 	var epoch messages.Epoch
 	var version uint64
 	for b.Loop() {
-		sub.Ask(epoch, version)
+		sub.Ask(feed.Place{Epoch: epoch, Version: version})
 		_, err := h.config.Log.Append(b.Context(), []eventlog.Entry{event1("d", "m", 1)})
 		check(b, err)
 		u := <-got

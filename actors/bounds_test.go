@@ -17,7 +17,7 @@ func TestCreditStopsTheReader(t *testing.T) {
 	opened := make(chan struct{})
 	gate <- opened
 	n.append(event1("d", "m", block))
-	shard := n.host.shards[n.log.PartitionOf(key("d"))]
+	shard := n.host.shards[n.home("d")]
 	n.until("stuck", func() bool { return len(gate) == 0 })
 	for i := range 100 {
 		n.append(event1("d", "m", float64(i)))
@@ -30,7 +30,7 @@ func TestCreditStopsTheReader(t *testing.T) {
 	if folded > batches*records {
 		t.Errorf("%v records were read, the credit allows for %d", folded, batches*records)
 	}
-	if lag := n.host.Lag(key("d")); lag < 0 {
+	if lag := n.host.Status(key("d")).Lag; lag < 0 {
 		t.Errorf("lag %d", lag)
 	}
 	close(opened)
@@ -80,12 +80,12 @@ func TestAbandonedAsksAreForgotten(t *testing.T) {
 	for range 100 {
 		m := n.subscribe("d")
 		m.untilVersion(1)
-		m.sub.Ask(m.epoch, 1)
+		m.sub.Ask(feed.Place{Epoch: m.epoch, Version: 1})
 		m.sub.Close()
 	}
 	m := n.subscribe("d")
 	m.untilVersion(1)
-	shard := n.host.shards[n.log.PartitionOf(key("d"))]
+	shard := n.host.shards[n.home("d")]
 	if got := shard.subscriptions.Load(); got != 1 {
 		t.Errorf("%d subscriptions", got)
 	}
@@ -132,7 +132,7 @@ func TestClosedHostRefuses(t *testing.T) {
 	m := n.subscribe("d")
 	host := n.host
 	n.stop(t.Context())
-	m.sub.Ask(0, 0)
+	m.sub.Ask(feed.Place{})
 	m.sub.Close()
 	if _, err := host.Subscribe(key("d"), m); err != feed.ErrClosed {
 		t.Errorf("subscribe: %v", err)

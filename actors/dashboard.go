@@ -113,11 +113,11 @@ func (d *dashboard) answer() {
 	var last *feed.Update
 	var question ask
 	d.asks = slices.DeleteFunc(d.asks, func(m *asking) bool {
-		if m.ask.epoch == d.fold.Epoch() && m.ask.version >= d.fold.Version() {
+		if d.behind(m.ask.Place) {
 			return false
 		}
-		if last == nil || question.epoch != m.ask.epoch || question.version != m.ask.version {
-			u := d.update(m.ask.epoch, m.ask.version)
+		if last == nil || question.Epoch != m.ask.Epoch || question.Version != m.ask.Version {
+			u := d.update(m.ask.Epoch, m.ask.Version)
 			last, question = &u, m.ask
 		}
 		m.sub.deliver(m.ask, last)
@@ -126,6 +126,15 @@ func (d *dashboard) answer() {
 	if len(d.asks) == 0 {
 		d.asks = nil
 	}
+}
+
+// behind reports whether there is nothing to tell whoever stands at the place: it is as far, or further, which viewers of
+// another owner can be. Of two epochs the one whose last record lies further on is the newer.
+func (d *dashboard) behind(at feed.Place) bool {
+	if at.Epoch == d.fold.Epoch() {
+		return at.Version >= d.fold.Version()
+	}
+	return at.Position.After(d.fold.Position())
 }
 
 // update is what changed since the version of the epoch; from 0 where that can't be told.
@@ -142,6 +151,7 @@ func (d *dashboard) update(epoch messages.Epoch, version uint64) feed.Update {
 	return feed.Update{
 		Update:    u,
 		Key:       d.key,
+		Position:  d.fold.Position(),
 		Time:      d.fold.Time(),
 		Watermark: d.fold.Watermark(),
 		Schema:    d.fold.Schema(),
@@ -160,7 +170,6 @@ func (d *dashboard) read(m *reading) readingReply {
 	q := m.query
 	r := feed.Reading{
 		Update:     d.update(q.Epoch, q.Since),
-		Position:   d.fold.Position(),
 		Counters:   d.fold.Counters(),
 		Definition: inForce(d.fold),
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
 	"github.com/dashfeed/dashfeed/feed"
 	"github.com/dashfeed/dashfeed/messages"
+	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
 var _ feed.Feed = (*Host)(nil)
@@ -141,13 +142,13 @@ func (h *Host) Ready() error {
 	return errors.Join(errs...)
 }
 
-// Lag implements feed.Feed.
-func (h *Host) Lag(k messages.Key) int64 {
+// Status implements feed.Feed.
+func (h *Host) Status(k messages.Key) feed.Status {
 	s, err := h.shardOf(k)
 	if err != nil {
-		return 0
+		return feed.Status{State: wire.StateStale}
 	}
-	return s.lag()
+	return feed.Status{State: wire.StateLive, Lag: s.lag()}
 }
 
 // lag is 0 where the reader waits and everything is folded. Else the newest record's time is not known here; the clock
@@ -177,7 +178,11 @@ func (h *Host) shardOf(k messages.Key) (*shard, error) {
 	if len(h.shards) == 0 {
 		return nil, feed.ErrStarting
 	}
-	return h.shards[h.config.Log.PartitionOf(k)], nil
+	n, err := h.config.Log.PartitionOf(k)
+	if err != nil {
+		return nil, err
+	}
+	return h.shards[n], nil
 }
 
 // live is the key's shard if it can be read. One that stands still can: its viewers are told by Ready.

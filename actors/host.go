@@ -107,7 +107,7 @@ func (h *Host) load(ctx context.Context, n int) (*shard, error) {
 	for range h.config.Batches {
 		s.credit <- &batch{}
 	}
-	if err := s.loadCheckpoint(); err != nil {
+	if err := s.loadCheckpoint(ctx); err != nil {
 		return nil, err
 	}
 	target, err := h.config.Log.Last(ctx, n)
@@ -122,8 +122,8 @@ func (h *Host) load(ctx context.Context, n int) (*shard, error) {
 	return s, nil
 }
 
-func (s *shard) loadCheckpoint() error {
-	m, passedOver, err := s.host.config.Checkpoints.Load(s.number)
+func (s *shard) loadCheckpoint(ctx context.Context) error {
+	m, passedOver, err := s.host.config.Checkpoints.Load(ctx, s.number)
 	if passedOver != nil {
 		s.tallies.corrupt.Add(1)
 		s.logger().Error("the newest checkpoint is not whole, the one before is taken", "error", passedOver)

@@ -23,7 +23,7 @@ func TestViewerSeesWhatIsAppended(t *testing.T) {
 	if u := m.next(); u.From != 0 || u.To != 1 || u.Epoch == 0 {
 		t.Fatalf("first answer from %d to %d, epoch %s", u.From, u.To, u.Epoch)
 	}
-	m.sub.Ask(m.epoch, m.set.Version())
+	m.sub.Ask(feed.Place{Epoch: m.epoch, Version: m.set.Version()})
 	n.append(event1("d", "m", 2))
 	if u := m.take(); u.From != 1 || u.To != 2 {
 		t.Fatalf("second answer from %d to %d", u.From, u.To)
@@ -55,7 +55,7 @@ func TestDashboardWithoutRecord(t *testing.T) {
 	if u := m.next(); u.Epoch != 0 || u.To != 0 || len(u.Cells) != 0 || len(u.Schema) != 2 {
 		t.Fatalf("first answer is %+v", u)
 	}
-	m.sub.Ask(0, 0)
+	m.sub.Ask(feed.Place{})
 	if _, err := n.host.Read(t.Context(), key("d"), feed.Query{MustExist: true}); !errors.Is(err, feed.ErrUnknown) {
 		t.Fatalf("reading gives %v", err)
 	}
@@ -80,7 +80,7 @@ func TestCloseEndsDelivery(t *testing.T) {
 	m := n.subscribe("d")
 	n.append(event1("d", "m", 1))
 	m.untilVersion(1)
-	m.sub.Ask(m.epoch, 1)
+	m.sub.Ask(feed.Place{Epoch: m.epoch, Version: 1})
 	m.sub.Close()
 	n.append(event1("d", "m", 2))
 	n.read("d")
@@ -96,7 +96,7 @@ func TestAskFromAnotherEpochStartsAtZero(t *testing.T) {
 	n.append(event1("d", "m", 1), event1("d", "m", 2))
 	n.read("d")
 	m := n.subscribe("d")
-	m.sub.Ask(12345, 1)
+	m.sub.Ask(feed.Place{Epoch: 12345, Version: 1})
 	if u := m.take(); u.From != 0 || u.To != 2 || u.Reset {
 		t.Errorf("from %d to %d, reset %v", u.From, u.To, u.Reset)
 	}

@@ -146,10 +146,18 @@ func (n *node) append(entries ...eventlog.Entry) []eventlog.Receipt {
 	return receipts
 }
 
+// home is the dashboard's partition.
+func (n *node) home(dashboard string) int {
+	n.Helper()
+	p, err := n.log.PartitionOf(key(dashboard))
+	n.check(err)
+	return p
+}
+
 // read reads the dashboard as it is when all that is in the log is folded.
 func (n *node) read(dashboard string) feed.Reading {
 	n.Helper()
-	p := n.log.PartitionOf(key(dashboard))
+	p := n.home(dashboard)
 	last, err := n.log.Last(n.Context(), p)
 	n.check(err)
 	ctx, cancel := context.WithTimeout(n.Context(), 20*time.Second)
@@ -197,7 +205,7 @@ func (n *node) compare() {
 	programs := newPrograms(table())
 	dashboards := 0
 	for p, shard := range n.recount() {
-		m, _, err := n.store.Load(p) // one that was damaged may still be passed over
+		m, _, err := n.store.Load(n.Context(), p) // one that was damaged may still be passed over
 		if errors.Is(err, checkpoint.ErrNone) && len(shard.Keys()) == 0 {
 			continue
 		}
@@ -254,7 +262,7 @@ func (m *mirror) Deliver(u *feed.Update) {
 // next asks, waits for the answer and applies it.
 func (m *mirror) next() *feed.Update {
 	m.t.Helper()
-	m.sub.Ask(m.epoch, m.set.Version())
+	m.sub.Ask(feed.Place{Epoch: m.epoch, Version: m.set.Version()})
 	return m.take()
 }
 

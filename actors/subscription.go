@@ -25,18 +25,17 @@ type subscription struct {
 	closed   bool
 }
 
-// ask is what a viewer asks: what changed after version of this epoch.
+// ask is what a viewer asks: what changed after the place.
 type ask struct {
-	number  uint64 // from 1; 0: never asked
-	epoch   messages.Epoch
-	version uint64
+	feed.Place
+	number uint64 // from 1; 0: never asked
 }
 
 // Ask implements feed.Subscription.
-func (s *subscription) Ask(epoch messages.Epoch, version uint64) {
+func (s *subscription) Ask(at feed.Place) {
 	s.mu.Lock()
 	s.asked++
-	a := ask{s.asked, epoch, version}
+	a := ask{at, s.asked}
 	closed := s.closed
 	s.mu.Unlock()
 	if !closed {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/dashfeed/dashfeed/eventlog"
+	"github.com/dashfeed/dashfeed/feed"
 	"github.com/dashfeed/dashfeed/messages"
 )
 
@@ -44,7 +45,7 @@ func TestNobodyWatchesNobodyTicks(t *testing.T) {
 	m.sub.Close()
 	n.read("d")
 	before := n.metric("dashfeed_records_total", "tick")
-	shard := n.host.shards[n.log.PartitionOf(key("d"))]
+	shard := n.host.shards[n.home("d")]
 	saved := n.metric("dashfeed_checkpoints_total", "written")
 	n.append(eventNow("d"))
 	n.until("beats", func() bool { return n.metric("dashfeed_checkpoints_total", "written") >= saved+2 })
@@ -58,7 +59,7 @@ func TestDeadlinesFollowTheShardsLogTime(t *testing.T) {
 	n := newNode(t, nil)
 	other := ""
 	for i := 0; other == ""; i++ {
-		if k := fmt.Sprint("o", i); n.log.PartitionOf(key(k)) == n.log.PartitionOf(key("d")) {
+		if k := fmt.Sprint("o", i); n.home(k) == n.home("d") {
 			other = k
 		}
 	}
@@ -67,7 +68,7 @@ func TestDeadlinesFollowTheShardsLogTime(t *testing.T) {
 	m.untilVersion(2)
 	for v := m.set.Version(); m.set.Version() == v; {
 		n.append(event1(other, "m", 1))
-		m.sub.Ask(m.epoch, v)
+		m.sub.Ask(feed.Place{Epoch: m.epoch, Version: v})
 		select {
 		case u := <-m.updates:
 			n.check(m.set.Apply(u.Update))

@@ -19,6 +19,8 @@ var (
 	ErrAhead       = errors.New("position ahead")   // it lies beyond the last record: of another log, or this one lost records
 	ErrCorrupt     = errors.New("record corrupt")   // bytes were found that do not match their checksum
 	ErrClosed      = errors.New("log closed")       //
+
+	ErrUnknownTenant = errors.New("unknown tenant") // the log has no partitions for it
 )
 
 // MaxRecordBytes is the largest payload a log takes.
@@ -28,7 +30,8 @@ const MaxRecordBytes = 1 << 20
 type Entry struct {
 	Kind      messages.Kind
 	Key       messages.Key
-	Partition int // where Key names no dashboard (ticks, tenant defaults); else the key decides
+	Partition int             // where Key names no dashboard (ticks, tenant defaults); else the key decides
+	Origin    messages.Origin // of a forwarded record
 	Payload   []byte
 }
 
@@ -44,10 +47,14 @@ type Appender interface {
 	// reasons of those that were not stored. Entries of one call and one partition are stored together, in order, or
 	// not at all. Payloads are not kept. Any number of goroutines may call.
 	Append(ctx context.Context, entries []Entry) ([]Receipt, error)
-	// Partitions is the number of partitions, fixed when the log is made.
+	// Partitions is the number of partitions of all tenants. A tenant's are fixed when it is made; a log that keeps
+	// tenants apart grows when one is added, and never shrinks.
 	Partitions() int
-	// PartitionOf is the home of a dashboard's key.
-	PartitionOf(k messages.Key) int
+	// Tenant is the range of partitions that hold the tenant's dashboards: n of them, from first on. ErrUnknownTenant
+	// where the log keeps tenants apart and has not got this one.
+	Tenant(name string) (first, n int, err error)
+	// PartitionOf is the home of a dashboard's key. ErrUnknownTenant as above.
+	PartitionOf(k messages.Key) (int, error)
 }
 
 // Reader reads one partition in order. One goroutine calls it.

@@ -6,6 +6,7 @@ package feed
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/dashfeed/dashfeed/fold"
 	"github.com/dashfeed/dashfeed/messages"
@@ -26,8 +27,9 @@ var (
 type Update struct {
 	cells.Update // every panel's cells, also those of the hidden panel Metrics
 	Key          messages.Key
-	Time         int64 // log time at To, ms
-	Watermark    int64 // ms; fold.NoTime where no event was accepted
+	Position     messages.Position // of the last record folded at To
+	Time         int64             // log time at To, ms
+	Watermark    int64             // ms; fold.NoTime where no event was accepted
 	Schema       wire.Schema
 	Metrics      int  // number of the panel of the newest value per metric; Schema ends before it unless a visible panel serves
 	Reset        bool // From is 0 though the viewer asked from a version of this epoch: tombstones were gone
@@ -38,12 +40,23 @@ type Viewer interface {
 	Deliver(u *Update)
 }
 
+// At is the place a copy of Update stands at.
+func (u *Update) At() Place { return Place{u.Epoch, u.To, u.Position} }
+
+// Place is how far a viewer has come.
+type Place struct {
+	Epoch    messages.Epoch
+	Version  uint64
+	Position messages.Position // of the last record in it: tells which of two epochs is the older
+}
+
 // Subscription is one viewer's interest in one dashboard, which keeps it awake.
 type Subscription interface {
-	// Ask asks once for what changed after the version. The answer comes by Deliver, as soon as the dashboard is
-	// beyond it in this epoch, or at once, from 0, where the epoch is another. A second Ask replaces an unanswered one. Not
-	// asking is how a viewer holds back: one answer an Ask.
-	Ask(epoch messages.Epoch, version uint64)
+	// Ask asks once for what changed after the place. The answer comes by Deliver, as soon as the dashboard is beyond it
+	// in this epoch, or, from 0, where the epoch is another and the dashboard has come as far as the position: who asks an
+	// owner that is behind is never taken back. A second Ask replaces an unanswered one. Not asking is how a viewer holds
+	// back: one answer an Ask.
+	Ask(at Place)
 	// Close ends the interest. No Deliver begins after it returns.
 	Close()
 }
@@ -66,7 +79,6 @@ type After struct {
 // Reading is the answer to a Query.
 type Reading struct {
 	Update
-	Position   messages.Position // of the last record folded
 	Counters   fold.Counters
 	Late       []fold.Listed
 	Refused    []fold.Listed
@@ -91,6 +103,13 @@ type Summary struct {
 	Panels  int
 }
 
+// Status is how the numbers of a shard's dashboards stand to the world.
+type Status struct {
+	State string    // wire.StateLive; StateMoving: nobody serves it at the moment, somebody loads it; StateStale: nobody is heard to
+	Lag   int64     // how far, in ms, the fold is behind the newest record of its log
+	Since time.Time // when it was last live; zero where it is
+}
+
 // Feed is what owners offer. Any number of goroutines may call it.
 type Feed interface {
 	// Subscribe opens a subscription; the dashboard need not have a record yet.
@@ -103,6 +122,6 @@ type Feed interface {
 	Default(ctx context.Context, k messages.Key) (DefinitionInForce, error)
 	// Ready is nil when every shard is live; else it says which are not.
 	Ready() error
-	// Lag is how far, in ms, the fold of the key's shard is behind the newest record of its log.
-	Lag(k messages.Key) int64
+	// Status is how the key's shard stands to its log.
+	Status(k messages.Key) Status
 }

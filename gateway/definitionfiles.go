@@ -68,7 +68,11 @@ func (f *DefinitionFiles) apply(ctx context.Context, source string, k messages.K
 	entries := []eventlog.Entry{entry}
 	if k.Dashboard == "" {
 		entries = nil
-		for entry.Partition = range f.Log.Partitions() {
+		first, n, err := f.Log.Tenant(k.Tenant)
+		if err != nil {
+			return false, err
+		}
+		for entry.Partition = first; entry.Partition < first+n; entry.Partition++ {
 			entries = append(entries, entry)
 		}
 	}

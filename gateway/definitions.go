@@ -186,7 +186,10 @@ func (d *Definitions) change(ctx context.Context, ifMatch string, k messages.Key
 	if ifMatch != "" && !names(ifMatch, in.Hash) {
 		return "", false, wire.Errorf(wire.CodeConflict, "If-Match is %.80s, in force is %s", ifMatch, quote(in.Hash))
 	}
-	partition := d.cfg.Log.PartitionOf(k)
+	partition, err := d.cfg.Log.PartitionOf(k)
+	if err != nil {
+		return "", false, logError(err)
+	}
 	if def == nil && in.Default || def != nil && !in.Default && !def.Reset && def.Hash() == in.Hash {
 		return fmt.Sprintf("%d:%s", partition, at), false, nil
 	}

@@ -37,9 +37,10 @@ func newDefinitionLog() *definitionLog {
 	return &definitionLog{inForce: map[messages.Key]feed.DefinitionInForce{}, defaults: map[string]*definition.Definition{}}
 }
 
-func (l *definitionLog) Partitions() int { return definitionPartitions }
-func (l *definitionLog) PartitionOf(k messages.Key) int {
-	return len(k.Dashboard) % definitionPartitions
+func (l *definitionLog) Partitions() int                         { return definitionPartitions }
+func (l *definitionLog) Tenant(string) (first, n int, err error) { return 0, definitionPartitions, nil }
+func (l *definitionLog) PartitionOf(k messages.Key) (int, error) {
+	return len(k.Dashboard) % definitionPartitions, nil
 }
 
 func (l *definitionLog) Append(_ context.Context, entries []eventlog.Entry) ([]eventlog.Receipt, error) {
@@ -58,7 +59,7 @@ func (l *definitionLog) Append(_ context.Context, entries []eventlog.Entry) ([]e
 		l.records, l.keys = append(l.records, r), append(l.keys, e.Key)
 		partition := e.Partition
 		if e.Key.Dashboard != "" {
-			partition = l.PartitionOf(e.Key)
+			partition, _ = l.PartitionOf(e.Key)
 		}
 		receipts = append(receipts, eventlog.Receipt{Partition: partition, Position: messages.Position{Lo: uint64(len(l.records))}})
 		l.fold(e.Key, r)
@@ -94,7 +95,7 @@ func (l *definitionLog) Read(_ context.Context, k messages.Key, _ feed.Query) (f
 	if !ok {
 		return feed.Reading{}, feed.ErrUnknown
 	}
-	return feed.Reading{Definition: in, Position: messages.Position{Lo: uint64(len(l.records))}}, nil
+	return feed.Reading{Update: feed.Update{Position: messages.Position{Lo: uint64(len(l.records))}}, Definition: in}, nil
 }
 
 func (l *definitionLog) Default(_ context.Context, k messages.Key) (feed.DefinitionInForce, error) {

@@ -304,7 +304,7 @@ type failing struct {
 func (f failing) Append(ctx context.Context, entries []eventlog.Entry) ([]eventlog.Receipt, error) {
 	receipts := make([]eventlog.Receipt, len(entries))
 	for i, e := range entries {
-		if receipts[i].Partition = f.PartitionOf(e.Key); receipts[i].Partition == f.partition {
+		if receipts[i].Partition, _ = f.PartitionOf(e.Key); receipts[i].Partition == f.partition {
 			continue
 		}
 		one, err := f.Appender.Append(ctx, entries[i:i+1])

@@ -136,7 +136,7 @@ func (b *board) update(k messages.Key, e messages.Epoch, since uint64) feed.Upda
 		u, _ = b.set.Since(0)
 	}
 	u.Epoch = b.epoch
-	return feed.Update{Update: u, Key: k, Time: b.time, Watermark: b.time - 2_000, Schema: b.schema, Metrics: panelNewest, Reset: reset}
+	return feed.Update{Update: u, Key: k, Position: b.pos, Time: b.time, Watermark: b.time - 2_000, Schema: b.schema, Metrics: panelNewest, Reset: reset}
 }
 
 type localSub struct {
@@ -158,10 +158,10 @@ func (s *localSub) answer() {
 	s.v.Deliver(&u)
 }
 
-func (s *localSub) Ask(e messages.Epoch, version uint64) {
+func (s *localSub) Ask(at feed.Place) {
 	s.f.mu.Lock()
 	defer s.f.mu.Unlock()
-	s.asked, s.epoch, s.since = true, e, version
+	s.asked, s.epoch, s.since = true, at.Epoch, at.Version
 	s.answer()
 }
 
@@ -202,7 +202,7 @@ func (f *localFeed) Read(ctx context.Context, k messages.Key, q feed.Query) (fee
 		f.mu.Lock()
 		return feed.Reading{}, feed.ErrNotInTime
 	}
-	r := feed.Reading{Update: b.update(k, q.Epoch, q.Since), Position: b.pos, Counters: fold.Counters{Records: b.set.Version()}}
+	r := feed.Reading{Update: b.update(k, q.Epoch, q.Since), Counters: fold.Counters{Records: b.set.Version()}}
 	if q.Lists {
 		r.Late = []fold.Listed{{ID: "e-1", Time: 1, Metric: "latency", Reason: "late", Position: "7"}}
 	}
@@ -227,8 +227,8 @@ func (f *localFeed) Default(context.Context, messages.Key) (feed.DefinitionInFor
 
 func (f *localFeed) Ready() error { return nil }
 
-func (f *localFeed) Lag(messages.Key) int64 {
+func (f *localFeed) Status(messages.Key) feed.Status {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.lag
+	return feed.Status{State: wire.StateLive, Lag: f.lag}
 }

@@ -35,20 +35,21 @@ type mirror struct {
 	idle  time.Time // since when refs is 0
 	views int       // subscriptions; guarded by mirrors.mu
 
-	mu      sync.Mutex
-	epoch   messages.Epoch
-	set     cells.Set
-	schema  wire.Schema
-	metrics int   // number of the panel of newest values
-	time    int64 // log time, ms
-	stale   bool
-	lagging bool // the last look found it stale; the next one believes it
-	lag     int64
-	since   int64 // ms of log time since which stale
-	cohorts map[cohortKey]*cohort
-	ahead   []*subscription // wait for a version that the mirror has not reached
-	news    chan struct{}   // closed at the next change; nil: nobody waits
-	changes map[uint64]*cells.Update
+	mu       sync.Mutex
+	epoch    messages.Epoch
+	position messages.Position // of the last record in set
+	set      cells.Set
+	schema   wire.Schema
+	metrics  int   // number of the panel of newest values
+	time     int64 // log time, ms
+	stale    bool
+	lagging  bool // the last look found it stale; the next one believes it
+	lag      int64
+	since    int64 // ms of log time since which stale
+	cohorts  map[cohortKey]*cohort
+	ahead    []*subscription // wait for a version that the mirror has not reached
+	news     chan struct{}   // closed at the next change; nil: nobody waits
+	changes  map[uint64]*cells.Update
 }
 
 func newMirror(k messages.Key, c Config, st *stats) *mirror {
@@ -125,10 +126,10 @@ func (m *mirror) open(ctx context.Context, load time.Duration) (feed.Subscriptio
 }
 
 // place is what to ask from.
-func (m *mirror) place() (messages.Epoch, uint64) {
+func (m *mirror) place() feed.Place {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.epoch, m.set.Version()
+	return feed.Place{Epoch: m.epoch, Version: m.set.Version(), Position: m.position}
 }
 
 // apply takes an answer into the set and tells the cohorts what of it they show. An answer that leaves a gap or is not
@@ -149,7 +150,7 @@ func (m *mirror) apply(u *feed.Update) {
 		return
 	}
 	m.changes = nil
-	m.epoch, m.time, m.metrics = u.Epoch, u.Time, u.Metrics
+	m.epoch, m.position, m.time, m.metrics = u.Epoch, u.Position, u.Time, u.Metrics
 	redefined := broken || !sameOverflow(m.schema, u.Schema)
 	m.schema = u.Schema
 	for _, c := range m.cohorts {
@@ -222,7 +223,7 @@ func (m *mirror) changesSince(v uint64) (*cells.Update, bool) {
 
 // look asks how far behind the shard is, and tells everybody where live and stale change places.
 func (m *mirror) look() {
-	lag := m.feed.Lag(m.key)
+	lag := m.feed.Status(m.key).Lag
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.lag = lag

@@ -124,7 +124,7 @@ func (s *Server) await(ctx context.Context, q *readingRequest, got *feed.Reading
 
 // appendReading appends the body.
 func (s *Server) appendReading(b []byte, q *readingRequest, got *feed.Reading, p *wire.Projection) []byte {
-	lag := s.cfg.Feed.Lag(q.key)
+	lag := s.cfg.Feed.Status(q.key).Lag
 	field := func(name string) { b = append(append(append(b, `,"`...), name...), `":`...) }
 	b = append(b, `{"dashboard":`...)
 	b = wire.AppendString(b, q.key.Dashboard)

@@ -21,7 +21,8 @@
 //	update      cells changed and removed, from one version to another; values are absolute
 //	snapshot    an update from 0
 //	checkpoint  a shard's durable state and the position it stands at
-//	owner       the node that serves a shard
+//	claim       what a node says of a shard every beat: loading, or live at a position
+//	owner       the node that serves a shard; a standby folds it too
 //	mirror      a gateway's copy of one dashboard
 //	session     one client connection; a subscription is its interest in one dashboard
 //	cohort      the sessions that get the same bytes: same dashboard, view, rate class, encoding

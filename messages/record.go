@@ -29,5 +29,13 @@ type Record struct {
 	Append   int64 // append time, ms UTC, by the log's own clock
 	Kind     Kind
 	Key      Key
+	Origin   Origin // of a forwarded record
 	Payload  []byte
+}
+
+// Origin is where a record was read that was found outside its key's home and forwarded. Home folds it only if the
+// position lies beyond that of the last one forwarded from there. The zero Origin: not forwarded.
+type Origin struct {
+	Partition int
+	Position  Position
 }

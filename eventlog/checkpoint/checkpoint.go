@@ -7,6 +7,7 @@
 package checkpoint
 
 import (
+	"context"
 	"errors"
 
 	"github.com/dashfeed/dashfeed/messages"
@@ -41,7 +42,7 @@ type Entry struct {
 type Store interface {
 	// Load picks the shard's newest whole checkpoint, from which Get and List read until the next Commit. ErrNone
 	// where there never was one; ErrCorrupt where there was and none is whole. passedOver tells why a newer one was not taken.
-	Load(shard int) (m Marker, passedOver error, err error)
+	Load(ctx context.Context, shard int) (m Marker, passedOver error, err error)
 	// Get is the dashboard's entry in the newest checkpoint. Where that entry is corrupt, it is the one of the
 	// checkpoint before, with FellBack set and a nil error. ErrNone where the dashboard has no entry; ErrCorrupt where
 	// it has, and none is whole.
@@ -55,6 +56,17 @@ type Store interface {
 	// first to hold, since its caller cannot know.
 	Begin(shard int) (Writer, error)
 	Close() error
+}
+
+// Shared is a Store whose checkpoints other nodes read too: Load fetches the shard's newest one from where all find it
+// into a store of this process, from which Get and List read and sleeping dashboards wake.
+type Shared interface {
+	Store
+	// Lead says whether this process is the shard's one writer from now on. While it is not, Commit keeps the checkpoint
+	// here and answers with the zero Position. Whoever becomes the writer begins behind what others have written.
+	Lead(shard int, lead bool)
+	// Forget drops what this process keeps of the shard.
+	Forget(shard int) error
 }
 
 // Writer writes one checkpoint. What it has written counts only after Commit: if Commit fails or is not called, the

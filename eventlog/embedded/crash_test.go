@@ -35,7 +35,8 @@ func event(dashboard, format string, args ...any) eventlog.Entry {
 func homes(l eventlog.Log) (h [2]string) {
 	for i := 0; h[0] == "" || h[1] == ""; i++ {
 		name := fmt.Sprint("d", i)
-		h[l.PartitionOf(messages.Key{Tenant: messages.DefaultTenant, Dashboard: name})] = name
+		p, _ := l.PartitionOf(messages.Key{Tenant: messages.DefaultTenant, Dashboard: name})
+		h[p] = name
 	}
 	return h
 }

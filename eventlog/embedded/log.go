@@ -108,7 +108,12 @@ func (l *Log) load() error {
 func (l *Log) Partitions() int { return len(l.partitions) }
 
 // PartitionOf is eventlog.PartitionOf over this log's partitions.
-func (l *Log) PartitionOf(k messages.Key) int { return eventlog.PartitionOf(k, len(l.partitions)) }
+func (l *Log) PartitionOf(k messages.Key) (int, error) {
+	return eventlog.PartitionOf(k, len(l.partitions)), nil
+}
+
+// Tenant is all of the log: tenants share it.
+func (l *Log) Tenant(string) (first, n int, err error) { return 0, len(l.partitions), nil }
 
 // Last is the position of the partition's newest record, kept or not.
 func (l *Log) Last(_ context.Context, partition int) (messages.Position, error) {

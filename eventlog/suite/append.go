@@ -15,7 +15,9 @@ import (
 func testHome(t *testing.T, b *bench) {
 	for i := range 100 {
 		k := messages.Key{Tenant: "t", Dashboard: fmt.Sprint("d", i)}
-		if got, want := b.log.PartitionOf(k), eventlog.PartitionOf(k, b.log.Partitions()); got != want {
+		got, err := b.log.PartitionOf(k)
+		b.check(err)
+		if want := eventlog.PartitionOf(k, b.log.Partitions()); got != want {
 			t.Errorf("home of %s: got %d, want %d", k, got, want)
 		}
 	}

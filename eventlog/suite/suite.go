@@ -142,7 +142,9 @@ func (b *bench) homes() []string {
 	homes := make([]string, b.log.Partitions())
 	for missing, i := len(homes), 0; missing > 0; i++ {
 		name := fmt.Sprintf("d%d", i)
-		if p := b.log.PartitionOf(messages.Key{Tenant: messages.DefaultTenant, Dashboard: name}); homes[p] == "" {
+		p, err := b.log.PartitionOf(messages.Key{Tenant: messages.DefaultTenant, Dashboard: name})
+		b.check(err)
+		if homes[p] == "" {
 			homes[p] = name
 			missing--
 		}

@@ -99,7 +99,7 @@ func TestCorruptMarker(t *testing.T) {
 	newest := d.shards[0].current
 	d.flip(markerKey(0, newest))
 	d.reopen()
-	m, passedOver, err := d.Load(0)
+	m, passedOver, err := d.Load(t.Context(), 0)
 	if err != nil || m.Position.Lo != 10 || !errors.Is(passedOver, checkpoint.ErrCorrupt) {
 		t.Fatalf("got marker %s, passed over %v, %v; want 10, ErrCorrupt, nil", m.Position, passedOver, err)
 	}
@@ -108,13 +108,13 @@ func TestCorruptMarker(t *testing.T) {
 		t.Errorf("released %s, want 10", released)
 	}
 	d.reopen()
-	if m, passedOver, err := d.Load(0); err != nil || passedOver != nil || m.Position.Lo != 15 {
+	if m, passedOver, err := d.Load(t.Context(), 0); err != nil || passedOver != nil || m.Position.Lo != 15 {
 		t.Fatalf("got marker %s, passed over %v, %v; want 15", m.Position, passedOver, err)
 	}
 	d.wantA(14, 15, false)
 	d.flip(markerKey(0, 0))
 	d.flip(markerKey(0, 1))
-	if _, _, err := d.Load(0); !errors.Is(err, checkpoint.ErrCorrupt) {
+	if _, _, err := d.Load(t.Context(), 0); !errors.Is(err, checkpoint.ErrCorrupt) {
 		t.Errorf("both markers corrupt: got %v, want ErrCorrupt", err)
 	}
 	if _, err := d.Get(0, dashboardA); !errors.Is(err, checkpoint.ErrCorrupt) {

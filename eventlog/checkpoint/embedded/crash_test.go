@@ -142,7 +142,7 @@ func live(t *testing.T, fs *vfs.MemFS, rng *rand.Rand, committed uint64) (*vfs.M
 // checkWhole loads the shard and replays; it returns the marker's position.
 func checkWhole(t *testing.T, store *embedded.Store, committed uint64) uint64 {
 	t.Helper()
-	m, passedOver, err := store.Load(0)
+	m, passedOver, err := store.Load(t.Context(), 0)
 	if errors.Is(err, checkpoint.ErrNone) && committed == 0 {
 		return 0
 	}

@@ -50,7 +50,7 @@ func TestFull(t *testing.T) {
 	}
 	whole := func(committed uint64) {
 		t.Helper()
-		m, passedOver, err := store.Load(0)
+		m, passedOver, err := store.Load(t.Context(), 0)
 		if err != nil || passedOver != nil || m.Position.Lo != committed {
 			t.Fatalf("got marker %s, passed over %v, %v; want %d", m.Position, passedOver, err, committed)
 		}

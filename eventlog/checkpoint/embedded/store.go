@@ -1,7 +1,7 @@
 // Package embedded keeps checkpoints on one machine, in one Pebble store for all shards.
 //
 //	store, err := embedded.Open(embedded.Default("/var/lib/dashfeed/checkpoints"))
-//	marker, passedOver, err := store.Load(shard)
+//	marker, passedOver, err := store.Load(ctx, shard)
 //	w, err := store.Begin(shard)
 //	err = w.Put(entry)                       // not synced
 //	released, err := w.Commit(marker)        // one sync
@@ -17,6 +17,7 @@ package embedded
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -124,7 +125,7 @@ func (s *Store) enter() error {
 }
 
 // Load reads the shard's markers afresh.
-func (s *Store) Load(number int) (m checkpoint.Marker, passedOver error, err error) {
+func (s *Store) Load(_ context.Context, number int) (m checkpoint.Marker, passedOver error, err error) {
 	if err := s.enter(); err != nil {
 		return checkpoint.Marker{}, nil, err
 	}

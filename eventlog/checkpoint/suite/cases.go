@@ -11,7 +11,7 @@ import (
 )
 
 func testEmpty(t *testing.T, b *bench) {
-	if _, _, err := b.store.Load(0); !errors.Is(err, checkpoint.ErrNone) {
+	if _, _, err := b.store.Load(b.Context(), 0); !errors.Is(err, checkpoint.ErrNone) {
 		t.Errorf("load: got %v, want ErrNone", err)
 	}
 	b.wantNone("a")
@@ -142,7 +142,7 @@ func testShards(t *testing.T, b *bench) {
 }
 
 func testRefusals(t *testing.T, b *bench) {
-	if _, _, err := b.store.Load(-1); err == nil {
+	if _, _, err := b.store.Load(b.Context(), -1); err == nil {
 		t.Error("shard -1 was loaded")
 	}
 	w, err := b.store.Begin(0)
@@ -166,7 +166,7 @@ func testRefusals(t *testing.T, b *bench) {
 
 func (b *bench) wantMarkerAt(position uint64) {
 	b.Helper()
-	if m, _, err := b.store.Load(0); err != nil || m.Position != at(position) {
+	if m, _, err := b.store.Load(b.Context(), 0); err != nil || m.Position != at(position) {
 		b.Fatalf("got marker %s, %v; want %d", m.Position, err, position)
 	}
 }

@@ -114,7 +114,7 @@ func (b *bench) wantNone(name string) {
 
 func (b *bench) wantMarker(position uint64) {
 	b.Helper()
-	m, passedOver, err := b.store.Load(0)
+	m, passedOver, err := b.store.Load(b.Context(), 0)
 	b.check(errors.Join(passedOver, err))
 	if want := fmt.Sprintf("shard at %d", position); m.Position != at(position) || string(m.State) != want {
 		b.Fatalf("got marker %s %q, want %d %q", m.Position, m.State, position, want)

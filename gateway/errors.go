@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/dashfeed/dashfeed/eventlog"
 	"github.com/dashfeed/dashfeed/feed"
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
@@ -37,7 +38,7 @@ func asError(err error) *wire.Error {
 	switch {
 	case errors.As(err, &e):
 		return e
-	case errors.Is(err, feed.ErrUnknown):
+	case errors.Is(err, feed.ErrUnknown), errors.Is(err, eventlog.ErrUnknownTenant):
 		return wire.Errorf(wire.CodeUnknownDashboard, "there is no such dashboard, or it may not be seen")
 	case errors.Is(err, feed.ErrNotInTime), errors.Is(err, context.DeadlineExceeded):
 		return wire.Errorf(wire.CodeNotInTime, "the position was not reached in time")

@@ -68,7 +68,7 @@ func (g *Ingest) serve(w http.ResponseWriter, r *http.Request) (status int) {
 	}
 	g.metrics.bytes.Add(float64(len(b.bytes)))
 
-	batch := newBatch(route)
+	batch := newBatch(route, g.cfg.Log)
 	if err := g.split(r, b, batch); err != nil {
 		return g.answer(w, batch.answer(nil), err)
 	}
@@ -168,6 +168,9 @@ func isMessagePack(r *http.Request) bool {
 
 // logError puts a log's error in the protocol's terms.
 func logError(err error) error {
+	if errors.Is(err, eventlog.ErrUnknownTenant) {
+		return asError(err)
+	}
 	if errors.Is(err, eventlog.ErrFull) {
 		return wire.Errorf(wire.CodeStorageFull, "the log takes no more events: %v", err)
 	}

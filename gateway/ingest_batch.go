@@ -21,7 +21,8 @@ type batch struct {
 	decoder event.Decoder
 	event   event.Event
 
-	entries []eventlog.Entry // payloads alias the body
+	homes   func(messages.Key) (int, error) // the log's
+	entries []eventlog.Entry                // payloads alias the body
 	keys    map[messages.Key]messages.Key
 	last    messages.Key
 
@@ -45,8 +46,10 @@ type ingestRefusal struct {
 	Message string `json:"message"`
 }
 
-func newBatch(r event.Route) *batch {
-	return &batch{route: r, keys: map[messages.Key]messages.Key{}, reasons: map[string]int{}, listed: []ingestRefusal{}}
+func newBatch(r event.Route, log eventlog.Appender) *batch {
+	b := &batch{route: r, homes: log.PartitionOf}
+	b.clear()
+	return b
 }
 
 // add takes the event of that index, or err in its place.
@@ -58,6 +61,9 @@ func (b *batch) add(index int, payload []byte, err error) bool {
 	if err == nil {
 		k, err = b.route.Key(&b.event)
 	}
+	if err == nil {
+		err = b.known(k)
+	}
 	var r *event.Refusal
 	switch {
 	case err == nil:
@@ -68,6 +74,17 @@ func (b *batch) add(index int, payload []byte, err error) bool {
 		b.refuse(index, &event.Refusal{Reason: event.ReasonMalformed, Message: err.Error()})
 	}
 	return true
+}
+
+// known refuses a key that has no home in the log.
+func (b *batch) known(k messages.Key) error {
+	if k == b.last {
+		return nil
+	}
+	if _, err := b.homes(k); err != nil {
+		return &event.Refusal{Reason: event.ReasonUnknownTenant, Message: fmt.Sprintf("tenant %q is not known here", k.Tenant)}
+	}
+	return nil
 }
 
 // owned is k in memory of its own: k's names alias the body, and a log may keep keys.
@@ -93,7 +110,9 @@ func (b *batch) refuse(index int, r *event.Refusal) {
 }
 
 // clear forgets everything: the whole body is refused.
-func (b *batch) clear() { *b = *newBatch(b.route) }
+func (b *batch) clear() {
+	*b = batch{route: b.route, homes: b.homes, keys: map[messages.Key]messages.Key{}, reasons: map[string]int{}, listed: []ingestRefusal{}}
+}
 
 // nothing says why no event was stored.
 func (b *batch) nothing() error {

@@ -316,6 +316,29 @@ func (f failing) Append(ctx context.Context, entries []eventlog.Entry) ([]eventl
 	return receipts, f.err
 }
 
+// apart is a log that keeps tenants apart and knows one.
+type apart struct {
+	eventlog.Appender
+	tenant string
+}
+
+func (a apart) PartitionOf(k messages.Key) (int, error) {
+	if k.Tenant != a.tenant {
+		return 0, fmt.Errorf("tenant %q: %w", k.Tenant, eventlog.ErrUnknownTenant)
+	}
+	return a.Appender.PartitionOf(k)
+}
+
+func TestIngestRefusesUnknownTenants(t *testing.T) {
+	body := `[{"dashboard":"a","metric":"m","tenant":"acme"},{"dashboard":"a","metric":"m","tenant":"other"},{"dashboard":"a","metric":"m"}]`
+	w := post(newIngest(t, IngestConfig{Log: apart{openLog(t, nil), "acme"}}), "/v1/events", "", "", strings.NewReader(body))
+	want := `{"accepted":1,"refused":[{"index":1,"reason":"unknown_tenant","message":"event 1: tenant \"other\" is not known here"},` +
+		`{"index":2,"reason":"unknown_tenant","message":"event 2: tenant \"default\" is not known here"}],"refusedCount":2,`
+	if w.Code != http.StatusAccepted || !strings.HasPrefix(w.Body.String(), want) {
+		t.Errorf("got %d %s\nwant 202 %s…", w.Code, w.Body, want)
+	}
+}
+
 func TestIngestAcknowledgesOnlyWhatIsStored(t *testing.T) {
 	both := `[{"dashboard":"a","metric":"m"},{"dashboard":"b","metric":"m"},{"dashboard":"b"}]`
 	refused := `"refused":[{"index":2,"reason":"missing_metric","message":"event 2: \"metric\" is missing"}],"refusedCount":1`

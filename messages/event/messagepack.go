@@ -54,7 +54,11 @@ type packed struct {
 
 func (p *packed) event(b []byte) (more bool, err error) {
 	p.start = len(p.out)
-	if _, r := p.value(b, MaxNesting); r != nil {
+	_, r := p.value(b, MaxNesting)
+	if r == nil && len(p.out)-p.start > MaxBytes {
+		r = refusedBytes
+	}
+	if r != nil {
 		p.out = p.out[:p.start]
 		more = p.yield(p.index, nil, r)
 	} else {

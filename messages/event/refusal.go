@@ -15,6 +15,7 @@ const (
 	ReasonBadLabel         = "bad_label"         // labels are no object, or a name or value in them is not allowed
 	ReasonAmbiguousField   = "ambiguous_field"   // a field and its other spelling are both given
 	ReasonWrongTenant      = "wrong_tenant"      // another tenant than the request's
+	ReasonUnknownTenant    = "unknown_tenant"    // the log keeps tenants apart and has not got this one
 	ReasonTooLarge         = "too_large"         // over a limit
 )
 
@@ -22,7 +23,7 @@ const (
 func Reasons() []string {
 	return []string{
 		ReasonMalformed, ReasonNotAnObject, ReasonMissingDashboard, ReasonMissingMetric, ReasonBadName,
-		ReasonBadLabel, ReasonAmbiguousField, ReasonWrongTenant, ReasonTooLarge,
+		ReasonBadLabel, ReasonAmbiguousField, ReasonWrongTenant, ReasonUnknownTenant, ReasonTooLarge,
 	}
 }
 

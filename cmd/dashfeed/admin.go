@@ -14,42 +14,17 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// check is one line of /readyz?verbose.
-type check struct {
-	name  string
-	err   func() error
-	minor bool // told, but does not make the server unready: what it does serve is still right
-}
-
-// checks are what readiness is made of, in start order.
-func (s *server) checks() []check {
-	return []check{
-		{"log", func() error { return s.log.Err() }, true},
-		{"checkpoints", func() error { return s.checkpoints.Err() }, true},
-		{"shards", func() error {
-			if s.host == nil {
-				return errors.New("starting")
-			}
-			return s.host.Ready()
-		}, false},
-		{"gateway", func() error {
-			if !s.serving.Load() {
-				return errors.New("starting or stopping")
-			}
-			return nil
-		}, false},
-	}
-}
-
-// admin is the admin listener: health, metrics, profiles. It is not for the public.
+// admin is the admin listener: health, metrics, profiles, and what the role has to say and to be told. It is not for
+// the public.
 type admin struct {
 	http   *http.Server
-	checks []check
+	mux    *http.ServeMux
+	health *health
 }
 
-func newAdmin(metrics *prometheus.Registry, checks []check) *admin {
-	a := &admin{checks: checks}
+func newAdmin(metrics *prometheus.Registry, h *health) *admin {
 	mux := http.NewServeMux()
+	a := &admin{mux: mux, health: h}
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", a.ready)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{Registry: metrics}))
@@ -66,16 +41,16 @@ func newAdmin(metrics *prometheus.Registry, checks []check) *admin {
 func (a *admin) ready(w http.ResponseWriter, r *http.Request) {
 	status, first := http.StatusOK, "ok"
 	var lines strings.Builder
-	for _, c := range a.checks {
+	a.health.look(func(c check, err error) {
 		said := "ok"
-		if err := c.err(); err != nil {
+		if err != nil {
 			said = strings.ReplaceAll(err.Error(), "\n", "; ")
 			if !c.minor && status == http.StatusOK {
 				status, first = http.StatusServiceUnavailable, c.name+": "+said
 			}
 		}
 		fmt.Fprintf(&lines, "%s: %s\n", c.name, said)
-	}
+	})
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)
 	if r.URL.Query().Has("verbose") {

@@ -46,11 +46,16 @@ type configFlag struct {
 	Config string `help:"Configuration file (YAML); its keys are the names of the flags." placeholder:"FILE" group:"Configuration"`
 }
 
-// listenFlags say where the server listens.
-type listenFlags struct {
+// publicFlags say where the public is served.
+type publicFlags struct {
 	Listen  string   `help:"Public address: events, dashboards, WebSockets." default:"127.0.0.1:8080" placeholder:"ADDR" group:"Server"`
-	Admin   string   `help:"Admin address: health, metrics, profiles." default:"127.0.0.1:9090" placeholder:"ADDR" group:"Server"`
 	Origins []string `help:"Further origins that browsers may come from, such as https://example.com." placeholder:"ORIGIN" group:"Server"`
+}
+
+// adminFlags say where and how the operator is served.
+type adminFlags struct {
+	Admin    string `help:"Admin address: health, metrics, profiles, the cluster's commands." default:"127.0.0.1:9090" placeholder:"ADDR" group:"Server"`
+	LogLevel string `help:"Least level logged on stderr: debug, info, warn, error." enum:"debug,info,warn,error" default:"info" group:"Server"`
 }
 
 // storageFlags say where the log lies and how much of it is kept.
@@ -73,29 +78,45 @@ type dashboardFlags struct {
 // serverFlags are the flags of run and demo.
 type serverFlags struct {
 	configFlag
-	listenFlags
+	publicFlags
+	adminFlags
 	storageFlags
 	dashboardFlags
-	LogLevel string `help:"Least level logged on stderr: debug, info, warn, error." enum:"debug,info,warn,error" default:"info" group:"Server"`
 }
 
 // validate checks what kong's types cannot.
 func (f *serverFlags) validate() error {
-	var errs []error
-	if f.Flush < 0 || f.Flush > 100*time.Millisecond {
-		errs = append(errs, fmt.Errorf("flush %s is not allowed: 0 to 100ms", f.Flush))
-	}
+	return refusals(append(f.storageFlags.wrong(), f.dashboardFlags.wrong()...))
+}
+
+func (f *storageFlags) wrong() (errs []error) {
 	if f.Partitions < 0 || f.Partitions > 1024 {
 		errs = append(errs, fmt.Errorf("partitions %d is not allowed: 1 to 1024, or 0 for as many as stored", f.Partitions))
 	}
-	for name, d := range map[string]time.Duration{"checkpoint": f.Checkpoint, "sleep": f.Sleep, "retention-age": f.RetentionAge} {
-		if d <= 0 {
-			errs = append(errs, fmt.Errorf("%s %s is not allowed: it must be above 0", name, d))
-		}
+	if f.RetentionAge <= 0 {
+		errs = append(errs, fmt.Errorf("retention-age %s is not allowed: it must be above 0", f.RetentionAge))
 	}
 	if f.Data == "" {
 		errs = append(errs, errors.New("data is empty: name a directory"))
 	}
+	return errs
+}
+
+func (f *dashboardFlags) wrong() (errs []error) {
+	if f.Flush < 0 || f.Flush > 100*time.Millisecond {
+		errs = append(errs, fmt.Errorf("flush %s is not allowed: 0 to 100ms", f.Flush))
+	}
+	if f.Checkpoint <= 0 {
+		errs = append(errs, fmt.Errorf("checkpoint %s is not allowed: it must be above 0", f.Checkpoint))
+	}
+	if f.Sleep <= 0 {
+		errs = append(errs, fmt.Errorf("sleep %s is not allowed: it must be above 0", f.Sleep))
+	}
+	return errs
+}
+
+// refusals is one error of usage of all that is wrong.
+func refusals(errs []error) error {
 	if len(errs) == 0 {
 		return nil
 	}

@@ -43,12 +43,13 @@ func (c *demoCommand) Run(p *program) error {
 	if interactive {
 		logs = io.Discard // the table has the screen
 	}
-	s := newServer(p, c.serverFlags, logs)
-	if err := s.start(p, sources); err != nil {
-		return s.giveUp(p, err)
+	s := newSingle(p, c.serverFlags, sources, logs)
+	err = s.start(p)
+	if err == nil {
+		err = s.apply(p, demo, "")
 	}
-	if err := s.apply(p, demo, ""); err != nil {
-		return s.giveUp(p, err)
+	if err != nil {
+		return giveUp(p, s, err)
 	}
 	p.talk("the flights of New York, February 2013, %d times as fast:", demoSpeed)
 	for _, d := range flights.Dashboards {
@@ -105,7 +106,7 @@ func demoSources() ([]source, error) {
 
 // replay publishes the flights over and over. When, after weeks, the moved times overtake the clock, it begins with a
 // fresh history.
-func (c *demoCommand) replay(ctx context.Context, p *program, s *server, server *client.Client, demo []source) error {
+func (c *demoCommand) replay(ctx context.Context, p *program, s *single, server *client.Client, demo []source) error {
 	for {
 		err := replayOnce(ctx, p, server)
 		var overtakes *client.OvertakesError

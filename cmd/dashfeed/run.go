@@ -24,19 +24,11 @@ func (c *runCommand) Run(p *program) error {
 	if err != nil {
 		return err
 	}
-	s := newServer(p, c.serverFlags, p.stderr)
-	if err := s.start(p, sources); err != nil {
-		return s.giveUp(p, err)
-	}
-	select {
-	case <-p.Done():
-	case err = <-s.failed:
-	}
-	return errors.Join(err, s.stop())
+	return serveRole(p, newSingle(p, c.serverFlags, sources, p.stderr))
 }
 
 // sources reads the definitions that --definitions names.
-func (f *serverFlags) sources() ([]source, error) {
+func (f *dashboardFlags) sources() ([]source, error) {
 	if f.Definitions == "" {
 		return nil, nil
 	}

@@ -183,19 +183,17 @@ func watched(t *testing.T, server string, version uint64) string {
 
 // TestStopOrder: while sessions are being closed the server says that it is not ready.
 func TestStopOrder(t *testing.T) {
-	s := newServer(&program{Context: t.Context(), stderr: io.Discard}, serverFlags{
-		listenFlags:    listenFlags{Listen: "127.0.0.1:0", Admin: "127.0.0.1:0"},
+	s := newSingle(&program{Context: t.Context(), stderr: io.Discard}, serverFlags{
+		publicFlags: publicFlags{Listen: "127.0.0.1:0"}, adminFlags: adminFlags{Admin: "127.0.0.1:0"},
 		storageFlags:   storageFlags{Data: t.TempDir()},
 		dashboardFlags: dashboardFlags{Checkpoint: time.Second, Sleep: time.Minute},
-	}, io.Discard)
-	if err := s.start(t.Context(), nil); err != nil {
+	}, nil, io.Discard)
+	if err := s.start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	said := func() string {
-		for _, c := range s.checks() {
-			if err := c.err(); err != nil {
-				return c.name + ": " + err.Error()
-			}
+		if name, err := s.health.ready(); err != nil {
+			return name + ": " + err.Error()
 		}
 		return "ok"
 	}

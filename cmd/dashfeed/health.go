@@ -1,0 +1,71 @@
+package main
+
+import (
+	"errors"
+	"sync"
+)
+
+// health is what /readyz tells: a line a part, in start order. Parts appear while the admin listener serves already; until
+// a part is there, it is starting.
+type health struct {
+	mu     sync.Mutex
+	checks []check
+}
+
+// check is one line of /readyz?verbose.
+type check struct {
+	name  string
+	err   func() error
+	minor bool // told, but does not make the server unready: what it does serve is still right
+}
+
+var errStarting = errors.New("starting")
+
+// expect names the parts to come.
+func (h *health) expect(names ...string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, name := range names {
+		h.checks = append(h.checks, check{name: name, err: func() error { return errStarting }})
+	}
+}
+
+// of says how one of the expected parts is asked from now on.
+func (h *health) of(name string, err func() error) { h.set(check{name: name, err: err}) }
+
+// minor is of for a part whose trouble leaves what is served right.
+func (h *health) minor(name string, err func() error) {
+	h.set(check{name: name, err: err, minor: true})
+}
+
+func (h *health) set(c check) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for i := range h.checks {
+		if h.checks[i].name == c.name {
+			h.checks[i] = c
+			return
+		}
+	}
+	panic("no part is called " + c.name)
+}
+
+// look asks every part, without the lock: a check may take its time.
+func (h *health) look(visit func(c check, err error)) {
+	h.mu.Lock()
+	checks := append([]check(nil), h.checks...)
+	h.mu.Unlock()
+	for _, c := range checks {
+		visit(c, c.err())
+	}
+}
+
+// ready is why the server is not ready, or nil.
+func (h *health) ready() (name string, err error) {
+	h.look(func(c check, e error) {
+		if e != nil && err == nil && !c.minor {
+			name, err = c.name, e
+		}
+	})
+	return name, err
+}

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/dashfeed/dashfeed/actors"
+	"github.com/dashfeed/dashfeed/eventlog"
+	"github.com/dashfeed/dashfeed/feed"
+	"github.com/dashfeed/dashfeed/fold"
+	"github.com/dashfeed/dashfeed/fold/definition"
+	"github.com/dashfeed/dashfeed/gateway"
+	"github.com/dashfeed/dashfeed/gateway/page"
+)
+
+// What the roles make in the same way.
+
+// hostConfig is a host's configuration but for its log and checkpoints.
+func (f *dashboardFlags) hostConfig(s *server, table fold.Table) actors.Config {
+	c := actors.Default()
+	c.Region, c.Table = region, table
+	c.CheckpointEvery, c.SleepAfter = f.Checkpoint, f.Sleep
+	c.Logger, c.Metrics = s.logger, s.metrics
+	return c
+}
+
+// newGateway makes the public door of a feed and a log.
+func (s *server) newGateway(from feed.Feed, log eventlog.Appender, d dashboardFlags, p publicFlags, table fold.Table) (*gateway.Server, error) {
+	events, err := gateway.NewIngest(gateway.IngestConfig{Log: log, Registerer: s.metrics})
+	if err != nil {
+		return nil, err
+	}
+	definitions, err := gateway.NewDefinitions(gateway.DefinitionsConfig{Feed: from, Log: log, Aggregates: table.Names(), Region: region})
+	if err != nil {
+		return nil, err
+	}
+	pages, err := page.New()
+	if err != nil {
+		return nil, err
+	}
+	flush := d.Flush
+	if flush == 0 {
+		flush = -1 // the gateway's word for none
+	}
+	return gateway.New(gateway.Config{
+		Feed: from, Events: events, Definitions: definitions, Page: pages,
+		Flush: flush, Origins: p.Origins, Registerer: s.metrics, Logger: s.logger,
+	})
+}
+
+// applyFiles applies definitions, a file at a time; those that were applied before, as the file kept tells, are passed
+// over. kept "" remembers nothing.
+func (s *server) applyFiles(ctx context.Context, files gateway.DefinitionFiles, sources []source, kept string) error {
+	files.Load = func() ([]byte, error) {
+		if kept == "" {
+			return nil, nil
+		}
+		b, err := os.ReadFile(kept)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, nil
+		}
+		return b, err
+	}
+	files.Save = func(b []byte) error {
+		if kept == "" {
+			return nil
+		}
+		return replace(kept, b)
+	}
+	for len(sources) > 0 {
+		file := sources[0].file
+		var definitions []*definition.Definition
+		for len(sources) > 0 && sources[0].file == file {
+			definitions = append(definitions, sources[0].definition)
+			sources = sources[1:]
+		}
+		n, err := files.Apply(ctx, file, definitions)
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			s.logger.Info("definitions applied", "file", file, "changed", n)
+		}
+	}
+	return nil
+}
+
+// replace writes a file so that after a crash either the old or the new one is there.
+func replace(path string, b []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		os.Remove(f.Name())
+	}
+	return err
+}

@@ -1,10 +1,18 @@
-// Package process runs the built binary as a real process, for tests and measurements that use the public doors only.
+// Package process runs the built binary as real processes, for tests and measurements that use the public doors only.
 //
 //	binary, err := process.Build(ctx, dir)
 //	p, err := process.Start(ctx, process.Config{Binary: binary, Data: data, Log: os.Stderr})
 //	http.Get(p.URL + "/v1/dashboards")
 //	err = p.Kill() // kill -9; p.Start again on the same addresses and data
 //	err = p.Stop() // SIGTERM, waits
+//
+// and whole clusters of them, on a Pulsar of their own:
+//
+//	c, err := process.StartCluster(ctx, process.ClusterConfig{Binary: binary, Dir: dir, Nodes: 3, Gateways: 2})
+//	defer c.Stop()
+//	err = c.Nodes[0].Kill()           // or Pause, Resume, Stop; Start again
+//	err = c.Pulsar.Kill(ctx)          // and Start
+//	http.Get(c.Gateways[0].URL + "/v1/dashboards")
 package process
 
 import (
@@ -17,6 +25,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -32,8 +41,12 @@ const (
 // Config says what to run.
 type Config struct {
 	Binary  string
-	Data    string    // data directory
+	Name    string    // in errors; the command where empty
+	Data    string    // data directory; "": none is given
 	Command string    // run where empty
+	Host    string    // address to listen on; 127.0.0.1 where empty
+	Private bool      // no public listener
+	Prefix  []string  // what runs the binary, such as ip netns exec NAME
 	Args    []string  // further arguments
 	Env     []string  // further environment, NAME=value
 	Log     io.Writer // gets the process's stdout and stderr; nil: nowhere
@@ -41,7 +54,8 @@ type Config struct {
 
 // Process is one running server. Its addresses stay the same over restarts. One goroutine uses it.
 type Process struct {
-	URL   string // http://127.0.0.1:PORT, the public listener
+	Name  string
+	URL   string // http://127.0.0.1:PORT, the public listener; "" where there is none
 	Admin string // http://127.0.0.1:PORT, the admin listener
 
 	config Config
@@ -64,16 +78,34 @@ func Build(ctx context.Context, dir string) (binary string, err error) {
 
 // Start runs a new process on free loopback ports and returns when it is ready.
 func Start(ctx context.Context, c Config) (*Process, error) {
-	public, err := freeAddress()
+	p, err := New(c)
 	if err != nil {
 		return nil, err
 	}
-	admin, err := freeAddress()
-	if err != nil {
-		return nil, err
-	}
-	p := &Process{URL: "http://" + public, Admin: "http://" + admin, config: c}
 	return p, p.Start(ctx)
+}
+
+// New chooses the addresses of a process and does not run it yet.
+func New(c Config) (*Process, error) {
+	if c.Command == "" {
+		c.Command = "run"
+	}
+	if c.Name == "" {
+		c.Name = c.Command
+	}
+	if c.Host == "" {
+		c.Host = "127.0.0.1"
+	}
+	p := &Process{Name: c.Name, config: c}
+	ports, err := freePorts(2)
+	if err != nil {
+		return nil, err
+	}
+	p.Admin = fmt.Sprintf("http://%s:%d", c.Host, ports[0])
+	if !c.Private {
+		p.URL = fmt.Sprintf("http://%s:%d", c.Host, ports[1])
+	}
+	return p, nil
 }
 
 // Start runs the process again after it has ended, and returns when it is ready.
@@ -91,24 +123,26 @@ func (p *Process) Start(ctx context.Context) error {
 		select {
 		case <-tick.C:
 		case <-p.ended:
-			return fmt.Errorf("%s ended before it was ready: %w", p.cmd, errors.Join(p.err, errors.New("see its log")))
+			tick.Stop()
+			return fmt.Errorf("%s ended before it was ready: %w", p.Name, errors.Join(p.err, errors.New("see its log")))
 		case <-ctx.Done():
-			return errors.Join(fmt.Errorf("%s is not ready after %s", p.cmd, startTimeout), p.Kill())
+			tick.Stop()
+			return errors.Join(fmt.Errorf("%s is not ready after %s: %s", p.Name, startTimeout, p.Health()), p.Kill())
 		}
 	}
 }
 
 // Launch runs the process and does not wait for it.
 func (p *Process) Launch() error {
-	command := p.config.Command
-	if command == "" {
-		command = "run"
+	args := slices.Concat(p.config.Prefix, []string{p.config.Binary, p.config.Command, "--admin", strings.TrimPrefix(p.Admin, "http://")})
+	if p.URL != "" {
+		args = append(args, "--listen", strings.TrimPrefix(p.URL, "http://"))
 	}
-	args := append([]string{
-		command, "--listen", strings.TrimPrefix(p.URL, "http://"),
-		"--admin", strings.TrimPrefix(p.Admin, "http://"), "--data", p.config.Data,
-	}, p.config.Args...)
-	p.cmd = exec.Command(p.config.Binary, args...)
+	if p.config.Data != "" {
+		args = append(args, "--data", p.config.Data)
+	}
+	args = append(args, p.config.Args...)
+	p.cmd = exec.Command(args[0], args[1:]...)
 	p.cmd.Env = append(os.Environ(), p.config.Env...)
 	p.cmd.Stdout, p.cmd.Stderr = p.config.Log, p.config.Log
 	if err := p.cmd.Start(); err != nil {
@@ -124,14 +158,51 @@ func (p *Process) Launch() error {
 
 // Ready asks the admin listener.
 func (p *Process) Ready() bool {
+	code, _ := p.ask("/readyz")
+	return code == http.StatusOK
+}
+
+// Health is /readyz?verbose: a line a part, or why there is no answer.
+func (p *Process) Health() string {
+	_, said := p.ask("/readyz?verbose")
+	return strings.ReplaceAll(strings.TrimSpace(said), "\n", " | ")
+}
+
+func (p *Process) ask(path string) (code int, body string) {
 	client := http.Client{Timeout: time.Second}
-	resp, err := client.Get(p.Admin + "/readyz")
+	resp, err := client.Get(p.Admin + path)
 	if err != nil {
-		return false
+		return 0, err.Error()
 	}
 	defer resp.Body.Close()
-	return resp.StatusCode == http.StatusOK
+	b, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	if err != nil {
+		return 0, err.Error()
+	}
+	return resp.StatusCode, string(b)
 }
+
+// Running reports whether it has been launched and has not ended.
+func (p *Process) Running() bool {
+	if p.ended == nil {
+		return false
+	}
+	select {
+	case <-p.ended:
+		return false
+	default:
+		return true
+	}
+}
+
+// Pause stops it as SIGSTOP does: it keeps its connections and hears nothing.
+func (p *Process) Pause() error { return p.Signal(syscall.SIGSTOP) }
+
+// Resume lets a paused process go on.
+func (p *Process) Resume() error { return p.Signal(syscall.SIGCONT) }
+
+// PID is its process id.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
 
 // Kill ends the process as kill -9 does.
 func (p *Process) Kill() error {
@@ -160,7 +231,7 @@ func (p *Process) Stop() error {
 	case <-p.ended:
 		return p.err
 	case <-time.After(stopTimeout):
-		return errors.Join(fmt.Errorf("%s has not ended %s after SIGTERM", p.cmd, stopTimeout), p.Kill())
+		return errors.Join(fmt.Errorf("%s has not ended %s after SIGTERM", p.Name, stopTimeout), p.Kill())
 	}
 }
 
@@ -179,11 +250,15 @@ func (p *Process) RSS() (int64, error) {
 	return 0, errors.New("no VmRSS in /proc")
 }
 
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+// freePorts are ports of loopback that nobody listened on a moment ago.
+func freePorts(n int) (ports []int, err error) {
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		defer l.Close() // after the last was chosen: no port comes twice
+		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
 	}
-	defer l.Close()
-	return l.Addr().String(), nil
+	return ports, nil
 }

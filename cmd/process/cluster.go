@@ -1,0 +1,266 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// ClusterConfig says what a cluster is made of. Zero values get the defaults named here.
+type ClusterConfig struct {
+	Binary   string
+	Dir      string  // logs, scratch stores, Pulsar's data; the caller deletes it
+	Nodes    int     // 0: 3
+	Gateways int     // 0: 2
+	Pulsar   *Pulsar // nil: one of its own, which Stop ends
+
+	Tenants     string // 0: default=8
+	Checkpoints string // 0: pulsar
+	Definitions string // applied by the gateways; "": none
+	Replicas    int    // 0: 1
+
+	Args   []string                   // of all processes
+	Of     func(name string) []string // further arguments of one process; nil: none
+	Host   func(name string) string   // where a process listens; nil: 127.0.0.1
+	Prefix func(name string) []string // what runs a process, such as ip netns exec …; nil: nothing
+}
+
+// Cluster is a running cluster: nodes "node-1" …, gateways "gateway-1" …. One goroutine uses it, but for the processes
+// that start and stop at once within Start and Stop.
+type Cluster struct {
+	Pulsar   *Pulsar
+	Nodes    []*Process
+	Gateways []*Process
+
+	config ClusterConfig
+	ours   bool // Pulsar is to be stopped with it
+	logs   []*os.File
+}
+
+// StartCluster starts one and returns when every process is ready.
+func StartCluster(ctx context.Context, config ClusterConfig) (*Cluster, error) {
+	c, err := NewCluster(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.Start(ctx); err != nil {
+		return nil, errors.Join(err, c.Logs(os.Stderr, 30), c.Stop())
+	}
+	return c, nil
+}
+
+// NewCluster starts Pulsar, where none is given, and chooses every address; no process of the cluster runs yet.
+func NewCluster(ctx context.Context, config ClusterConfig) (*Cluster, error) {
+	c := &Cluster{config: config.withDefaults(), Pulsar: config.Pulsar}
+	if c.Pulsar == nil {
+		var err error
+		if c.Pulsar, err = StartPulsar(ctx, filepath.Join(config.Dir, "pulsar"), nil, os.Stderr); err != nil {
+			return nil, err
+		}
+		c.ours = true
+	}
+	if err := c.lay(); err != nil {
+		return nil, errors.Join(err, c.Stop())
+	}
+	return c, nil
+}
+
+func (c ClusterConfig) withDefaults() ClusterConfig {
+	orInt := func(n *int, d int) {
+		if *n == 0 {
+			*n = d
+		}
+	}
+	or := func(s *string, d string) {
+		if *s == "" {
+			*s = d
+		}
+	}
+	orInt(&c.Nodes, 3)
+	orInt(&c.Gateways, 2)
+	orInt(&c.Replicas, 1)
+	or(&c.Tenants, "default=8")
+	or(&c.Checkpoints, "pulsar")
+	return c
+}
+
+// lay chooses names and addresses; everybody joins the first two nodes.
+func (c *Cluster) lay() error {
+	type seat struct{ name, host, gossip, link string }
+	var seats []seat
+	for i := range c.config.Nodes + c.config.Gateways {
+		name := fmt.Sprintf("node-%d", i+1)
+		if i >= c.config.Nodes {
+			name = fmt.Sprintf("gateway-%d", i-c.config.Nodes+1)
+		}
+		host := "127.0.0.1"
+		if c.config.Host != nil {
+			host = c.config.Host(name)
+		}
+		ports, err := freePorts(2)
+		if err != nil {
+			return err
+		}
+		seats = append(seats, seat{name, host, fmt.Sprintf("%s:%d", host, ports[0]), fmt.Sprintf("%s:%d", host, ports[1])})
+	}
+	var join []string
+	for _, s := range seats[:min(2, c.config.Nodes)] {
+		join = append(join, s.gossip)
+	}
+	for i, s := range seats {
+		args := []string{"--node", s.name, "--gossip", s.gossip, "--link", s.link, "--join", strings.Join(join, ",")}
+		if err := c.add(s.name, s.host, i < c.config.Nodes, args); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// add makes one process of the cluster.
+func (c *Cluster) add(name, host string, node bool, args []string) error {
+	log, err := os.OpenFile(c.logPath(name), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	c.logs = append(c.logs, log)
+	args = append(args,
+		"--pulsar", c.Pulsar.URL, "--pulsar-admin", c.Pulsar.Admin, "--cluster", "test", "--gossip-preset", "local",
+		"--tenants", c.config.Tenants)
+	config := Config{Binary: c.config.Binary, Name: name, Command: "gateway", Host: host, Log: log}
+	if node {
+		config.Command, config.Private = "node", true
+		args = append(args, "--checkpoints", c.config.Checkpoints, "--scratch", filepath.Join(c.config.Dir, name),
+			"--replicas", fmt.Sprint(c.config.Replicas))
+	} else if c.config.Definitions != "" {
+		args = append(args, "--definitions", c.config.Definitions)
+	}
+	config.Args = slices.Concat(args, c.config.Args)
+	if c.config.Of != nil {
+		config.Args = append(config.Args, c.config.Of(name)...)
+	}
+	if c.config.Prefix != nil {
+		config.Prefix = c.config.Prefix(name)
+	}
+	p, err := New(config)
+	if err != nil {
+		return err
+	}
+	if node {
+		c.Nodes = append(c.Nodes, p)
+	} else {
+		c.Gateways = append(c.Gateways, p)
+	}
+	return nil
+}
+
+// Start starts every process that does not run, and returns when all are ready.
+func (c *Cluster) Start(ctx context.Context) error {
+	return each(c.All(), func(p *Process) error {
+		if p.Running() {
+			return nil
+		}
+		return p.Start(ctx)
+	})
+}
+
+// All are the nodes, then the gateways.
+func (c *Cluster) All() []*Process { return slices.Concat(c.Nodes, c.Gateways) }
+
+// Process is the one of the name, such as node-2; nil where there is none.
+func (c *Cluster) Process(name string) *Process {
+	for _, p := range c.All() {
+		if p.Name == name {
+			return p
+		}
+	}
+	return nil
+}
+
+// URLs are the public addresses of the gateways.
+func (c *Cluster) URLs() []string {
+	var urls []string
+	for _, p := range c.Gateways {
+		urls = append(urls, p.URL)
+	}
+	return urls
+}
+
+// Ready waits until every process that runs is ready, or says which is not and why.
+func (c *Cluster) Ready(ctx context.Context) error {
+	return each(c.All(), func(p *Process) error {
+		tick := time.NewTicker(20 * time.Millisecond)
+		defer tick.Stop()
+		for p.Running() && !p.Ready() {
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				return fmt.Errorf("%s is not ready: %s", p.Name, p.Health())
+			}
+		}
+		return nil
+	})
+}
+
+// Restart stops one process in good order and starts it again.
+func (c *Cluster) Restart(ctx context.Context, p *Process) error {
+	if err := p.Stop(); err != nil {
+		return fmt.Errorf("restart %s: %w", p.Name, err)
+	}
+	return p.Start(ctx)
+}
+
+// Logs writes the last lines of each process's log, for a test that has failed. The whole ones are Dir/NAME.log.
+func (c *Cluster) Logs(w io.Writer, lines int) error {
+	var errs []error
+	for _, p := range c.All() {
+		b, err := os.ReadFile(c.logPath(p.Name))
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		all := strings.Split(strings.TrimSpace(string(b)), "\n")
+		fmt.Fprintf(w, "--- %s\n%s\n", p.Name, strings.Join(all[max(0, len(all)-lines):], "\n"))
+	}
+	return errors.Join(errs...)
+}
+
+// Stop stops the gateways, then the nodes, then Pulsar where it is its own. Paused processes are let go on first.
+func (c *Cluster) Stop() error {
+	stop := func(p *Process) error {
+		if !p.Running() {
+			return nil
+		}
+		if err := errors.Join(p.Resume(), p.Stop()); err != nil {
+			return fmt.Errorf("stop %s: %w", p.Name, err)
+		}
+		return nil
+	}
+	errs := []error{each(c.Gateways, stop), each(c.Nodes, stop)}
+	if c.ours {
+		errs = append(errs, c.Pulsar.Stop())
+	}
+	for _, log := range c.logs {
+		errs = append(errs, log.Close())
+	}
+	return errors.Join(errs...)
+}
+
+func (c *Cluster) logPath(name string) string { return filepath.Join(c.config.Dir, name+".log") }
+
+// each does it for all at once.
+func each(list []*Process, do func(*Process) error) error {
+	errs := make([]error, len(list))
+	var wg sync.WaitGroup
+	for i, p := range list {
+		wg.Go(func() { errs[i] = do(p) })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}

@@ -1,0 +1,153 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// pulsarName is the name of a test's Pulsar cluster.
+const pulsarName = "pulsar"
+
+// Pulsar is a real Pulsar of a test's own, run by scripts/pulsar. What it stored is deleted when it is stopped, or when
+// the process that started it ends in whatever way. One goroutine uses it.
+type Pulsar struct {
+	URL   string // pulsar://127.0.0.1:PORT
+	Admin string // http://127.0.0.1:PORT
+
+	script string
+	env    []string
+	dir    string
+	hold   *exec.Cmd // holds it as long as its standard input is open
+	open   io.Closer
+}
+
+// StartPulsar starts one in dir and returns when it is healthy. env is further environment for scripts/pulsar, such as
+// PULSAR_CONF=…; log gets what the script says.
+func StartPulsar(ctx context.Context, dir string, env []string, log io.Writer) (*Pulsar, error) {
+	root, err := moduleRoot()
+	if err != nil {
+		return nil, err
+	}
+	port, err := freeRun(4)
+	if err != nil {
+		return nil, err
+	}
+	p := &Pulsar{
+		URL: fmt.Sprintf("pulsar://127.0.0.1:%d", port), Admin: fmt.Sprintf("http://127.0.0.1:%d", port+1),
+		script: filepath.Join(root, "scripts", "pulsar"), env: append([]string{"PULSAR_RUN=" + dir}, env...), dir: dir,
+	}
+	p.hold = p.command(context.Background(), "hold", fmt.Sprintf("%s:%d", pulsarName, port))
+	p.hold.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // the caller's Ctrl-C comes to it by the end of its input
+	p.hold.Stderr = log
+	if p.open, err = p.hold.StdinPipe(); err != nil {
+		return nil, err
+	}
+	said, err := p.hold.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := p.hold.Start(); err != nil {
+		return nil, fmt.Errorf("start Pulsar: %w", err)
+	}
+	stop := context.AfterFunc(ctx, func() { p.open.Close() })
+	defer stop()
+	one := make([]byte, 1)
+	if _, err := said.Read(one); err != nil { // the line with its addresses
+		return nil, errors.Join(fmt.Errorf("start Pulsar by %s: %w", p.script, errors.Join(err, ctx.Err())), p.Stop())
+	}
+	go io.Copy(io.Discard, said) // ends with the holder, which Stop joins
+	return p, nil
+}
+
+func (p *Pulsar) command(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, p.script, args...)
+	cmd.Env = append(os.Environ(), p.env...)
+	return cmd
+}
+
+func (p *Pulsar) run(ctx context.Context, args ...string) error {
+	out, err := p.command(ctx, args...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%s %s: %w\n%s", p.script, strings.Join(args, " "), err, out)
+	}
+	return nil
+}
+
+// Kill ends the broker, its bookie and its metadata as a power cut does.
+func (p *Pulsar) Kill(ctx context.Context) error { return p.run(ctx, "kill", pulsarName) }
+
+// Start starts it again after Kill, on the same port and data, and returns when it is healthy.
+func (p *Pulsar) Start(ctx context.Context) error { return p.run(ctx, "up", pulsarName) }
+
+// Signal sends the broker a signal, such as SIGSTOP and SIGCONT.
+func (p *Pulsar) Signal(s syscall.Signal) error {
+	b, err := os.ReadFile(filepath.Join(p.dir, pulsarName, "pid"))
+	if err != nil {
+		return err
+	}
+	var pid int
+	if _, err := fmt.Sscan(string(b), &pid); err != nil {
+		return fmt.Errorf("read the broker's process id: %w", err)
+	}
+	return syscall.Kill(pid, s)
+}
+
+// AdminCommand runs pulsar-admin on it and gives its output.
+func (p *Pulsar) AdminCommand(ctx context.Context, args ...string) (string, error) {
+	out, err := p.command(ctx, append([]string{"admin", pulsarName}, args...)...).CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("pulsar-admin %s: %w\n%s", strings.Join(args, " "), err, out)
+	}
+	return string(out), nil
+}
+
+// Stop ends it and deletes what it stored.
+func (p *Pulsar) Stop() error {
+	p.open.Close()
+	if err := p.hold.Wait(); err != nil {
+		return fmt.Errorf("stop Pulsar: %w", err)
+	}
+	return nil
+}
+
+// freeRun is the first of n ports in a row of loopback that nobody listened on a moment ago, outside the range from which
+// the system gives ports to others.
+func freeRun(n int) (int, error) {
+	for base := 20_000 + os.Getpid()%1000*10; base < 32_000; base += 10 {
+		free := true
+		for port := base; port < base+n && free; port++ {
+			l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+			if free = err == nil; free {
+				l.Close()
+			}
+		}
+		if free {
+			return base, nil
+		}
+	}
+	return 0, errors.New("no run of free ports on 127.0.0.1 from 20000 to 32000")
+}
+
+// moduleRoot is where go.mod lies, at or above the working directory.
+func moduleRoot() (string, error) {
+	dir, err := os.Getwd()
+	for err == nil {
+		if _, e := os.Stat(filepath.Join(dir, "go.mod")); e == nil {
+			return dir, nil
+		}
+		if parent := filepath.Dir(dir); parent != dir {
+			dir = parent
+			continue
+		}
+		err = errors.New("no go.mod at or above the working directory: run this inside the module")
+	}
+	return "", err
+}

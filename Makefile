@@ -5,7 +5,7 @@ FUZZ    ?= 30s
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test race fuzz bench lint generate build page
+.PHONY: help run test race fuzz bench lint generate build page pulsar
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,3 +47,7 @@ build: page ## Build the binary with its page.
 
 page: ## Build the page that the binary embeds.
 	./scripts/build-page
+
+pulsar: ## Start a real Apache Pulsar on this machine and print its addresses; scripts/pulsar has more.
+	@./scripts/pulsar up
+	@./scripts/pulsar env dashfeed

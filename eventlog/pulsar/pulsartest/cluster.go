@@ -1,0 +1,209 @@
+// Package pulsartest runs real Apache Pulsar clusters for tests and measurements, by scripts/pulsar of this repository.
+//
+//	func TestMain(m *testing.M) { os.Exit(pulsartest.Main(m)) }
+//
+//	func TestLog(t *testing.T) {
+//		c := pulsartest.Shared(t)                                 // one for the test binary, started by the first who asks
+//		own := pulsartest.Start(t, pulsartest.Options{Tokens: true}) // of this test alone, for kills and settings
+//		own.Kill()
+//		own.Up()
+//	}
+//
+// A cluster listens on loopback, on ports found free, and stores in a temporary directory that goes with it. It ends with
+// Close; should the process die before, the script that watches over it ends it all the same. The first call on a machine
+// fetches Pulsar, which takes a minute.
+package pulsartest
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+)
+
+// Options say what a cluster is like. The zero Options: named dashfeed, open to everybody, with the settings that Dashfeed needs.
+type Options struct {
+	Name     string   // of the cluster; "": dashfeed
+	Settings []string // of the broker, key=value; they win over those of scripts/pulsar
+	Stock    bool     // without the settings that Dashfeed needs
+	Tokens   bool     // who comes must have a token: see Cluster.Token
+	TLS      bool     // TLS listeners beside the plain ones, with certificates in Dir/tls
+}
+
+// Cluster is one standalone Pulsar: broker, bookie and metadata store in one process. Its methods are for one goroutine.
+type Cluster struct {
+	Name      string
+	BrokerURL string // pulsar://127.0.0.1:…
+	AdminURL  string // http://127.0.0.1:…
+	Dir       string // what it stores, its log and settings lie here
+
+	BrokerTLS string // with Options.TLS: pulsar+ssl://…
+	AdminTLS  string // likewise: https://…
+	TLS       Certificates
+
+	options Options
+	secret  []byte // signs tokens
+	port    int
+	watch   *exec.Cmd // wipes the cluster when its input ends
+	input   io.Closer
+	once    sync.Once
+	closed  error
+}
+
+// Launch starts a cluster and returns when it is healthy. Close ends it.
+func Launch(o Options) (*Cluster, error) {
+	if o.Name == "" {
+		o.Name = "dashfeed"
+	}
+	dir, err := os.MkdirTemp("", "pulsartest")
+	if err != nil {
+		return nil, err
+	}
+	c := &Cluster{Name: o.Name, Dir: dir, options: o}
+	if err = c.prepare(); err == nil {
+		err = c.hold()
+	}
+	if err != nil {
+		_ = os.RemoveAll(dir)
+		return nil, fmt.Errorf("start Pulsar cluster %s: %w", o.Name, err)
+	}
+	return c, nil
+}
+
+func (c *Cluster) prepare() error {
+	var err error
+	if c.port, err = freePorts(); err != nil {
+		return err
+	}
+	c.BrokerURL = fmt.Sprintf("pulsar://127.0.0.1:%d", c.port)
+	c.AdminURL = fmt.Sprintf("http://127.0.0.1:%d", c.port+1)
+	if c.options.TLS {
+		c.BrokerTLS = fmt.Sprintf("pulsar+ssl://127.0.0.1:%d", c.port+2)
+		c.AdminTLS = fmt.Sprintf("https://127.0.0.1:%d", c.port+3)
+		if c.TLS, err = issue(filepath.Join(c.Dir, "tls")); err != nil {
+			return err
+		}
+	}
+	if c.options.Tokens {
+		return c.authenticate()
+	}
+	return nil
+}
+
+// hold starts the cluster under a script that wipes it when this process lets go of its input.
+func (c *Cluster) hold() error {
+	c.watch = c.command("hold", fmt.Sprintf("%s:%d", c.Name, c.port))
+	c.watch.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // the terminal's Ctrl-C is ours to handle
+	var complaints bytes.Buffer
+	c.watch.Stderr = &complaints
+	var err error
+	if c.input, err = c.watch.StdinPipe(); err != nil {
+		return err
+	}
+	output, err := c.watch.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := c.watch.Start(); err != nil {
+		return err
+	}
+	if _, err := bufio.NewReader(output).ReadString('\n'); err != nil { // the line that says it is up
+		_ = c.input.Close()
+		_ = c.watch.Wait()
+		return errors.New(strings.TrimSpace(complaints.String()))
+	}
+	return nil
+}
+
+// Close ends the cluster and deletes what it stored. Twice is once.
+func (c *Cluster) Close() error {
+	c.once.Do(func() {
+		_ = c.input.Close()
+		c.closed = errors.Join(c.watch.Wait(), os.RemoveAll(c.Dir))
+	})
+	return c.closed
+}
+
+// Kill ends the broker as a power cut would. What it stored stays.
+func (c *Cluster) Kill() error { return c.run("kill", c.Name) }
+
+// Stop ends the broker in order. What it stored stays.
+func (c *Cluster) Stop() error { return c.run("stop", c.Name) }
+
+// Up starts a broker that was killed or stopped, with these settings on top of those it has, and returns when it is healthy.
+func (c *Cluster) Up(settings ...string) error {
+	c.options.Settings = append(c.options.Settings, settings...)
+	return c.run("up", fmt.Sprintf("%s:%d", c.Name, c.port))
+}
+
+// Process is the broker's process id; 0 where it does not run. Pause it with SIGSTOP.
+func (c *Cluster) Process() int {
+	text, err := os.ReadFile(filepath.Join(c.Dir, c.Name, "pid"))
+	if err != nil {
+		return 0
+	}
+	var pid int
+	_, _ = fmt.Sscan(string(text), &pid)
+	return pid
+}
+
+// Know makes two clusters known to each other, for replication.
+func (c *Cluster) Know(other *Cluster) error {
+	for _, pair := range [][2]*Cluster{{c, other}, {other, c}} {
+		body := fmt.Sprintf(`{"serviceUrl":%q,"brokerServiceUrl":%q}`, pair[1].AdminURL, pair[1].BrokerURL)
+		if _, err := pair[0].Admin("PUT", "clusters/"+pair[1].Name, body); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Cluster) run(args ...string) error {
+	if out, err := c.command(args...).CombinedOutput(); err != nil {
+		return fmt.Errorf("%s Pulsar cluster %s: %w: %s", args[0], c.Name, err, bytes.TrimSpace(out))
+	}
+	return nil
+}
+
+func (c *Cluster) command(args ...string) *exec.Cmd {
+	script, err := findScript()
+	cmd := exec.Command(script, args...)
+	if err != nil {
+		cmd.Err = err
+	}
+	cmd.Env = append(os.Environ(), "PULSAR_RUN="+c.Dir, "PULSAR_CONF="+strings.Join(c.options.Settings, "\n"))
+	if c.options.Stock {
+		cmd.Env = append(cmd.Env, "PULSAR_STOCK=1")
+	}
+	if c.options.TLS {
+		cmd.Env = append(cmd.Env, "PULSAR_TLS_DIR="+filepath.Join(c.Dir, "tls"))
+	}
+	if c.options.Tokens {
+		cmd.Env = append(cmd.Env, "PULSAR_TOKEN="+c.Token("admin"))
+	}
+	return cmd
+}
+
+// findScript looks for scripts/pulsar in the repository that the working directory lies in.
+func findScript() (string, error) {
+	begin, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for dir := begin; ; dir = filepath.Dir(dir) {
+		script := filepath.Join(dir, "scripts", "pulsar")
+		if _, err := os.Stat(script); err == nil {
+			return script, nil
+		}
+		if dir == filepath.Dir(dir) {
+			return "", fmt.Errorf("no scripts/pulsar above %s: run inside the repository", begin)
+		}
+	}
+}

@@ -33,6 +33,7 @@ func BenchmarkReplay(b *testing.B) {
 	b.ReportAllocs()
 	b.ResetTimer()
 	check(b, again.Start(b.Context()))
+	again.OwnAll()
 	for again.Ready() != nil || !again.idle() {
 		time.Sleep(time.Millisecond)
 	}
@@ -64,7 +65,7 @@ func (v viewerFunc) Deliver(u *feed.Update) { v <- u }
 
 // idle reports whether all that was read is folded.
 func (h *Host) idle() bool {
-	for _, s := range h.shards {
+	for _, s := range h.held() {
 		if s.lag() > 0 {
 			return false
 		}

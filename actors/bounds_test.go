@@ -17,7 +17,7 @@ func TestCreditStopsTheReader(t *testing.T) {
 	opened := make(chan struct{})
 	gate <- opened
 	n.append(event1("d", "m", block))
-	shard := n.host.shards[n.home("d")]
+	shard := n.shard(n.home("d"))
 	n.until("stuck", func() bool { return len(gate) == 0 })
 	for i := range 100 {
 		n.append(event1("d", "m", float64(i)))
@@ -85,8 +85,8 @@ func TestAbandonedAsksAreForgotten(t *testing.T) {
 	}
 	m := n.subscribe("d")
 	m.untilVersion(1)
-	shard := n.host.shards[n.home("d")]
-	if got := shard.subscriptions.Load(); got != 1 {
+	shard := n.shard(n.home("d"))
+	if got := shard.subscriptions(); got != 1 {
 		t.Errorf("%d subscriptions", got)
 	}
 }

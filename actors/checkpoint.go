@@ -19,6 +19,9 @@ type savingJob struct {
 // beginCheckpoint starts one if anything changed and none is under way. The marker is where the shard stands now: the
 // request for a dashboard's state comes to it behind all records up to there.
 func (s *shard) beginCheckpoint() {
+	if !s.ready {
+		return
+	}
 	base := s.base.Load()
 	changed := base == nil && !s.position.IsZero() || base != nil && s.position != base.Position
 	if s.job != nil || !changed && len(s.dirty) == 0 && len(s.written) == 0 {
@@ -35,7 +38,7 @@ func (s *shard) beginCheckpoint() {
 	}
 	s.dirty, s.job, s.savedAt = nil, job, s.host.now()
 	logTime := s.state.LogTime()
-	s.host.work.Go(func() { s.tell(&saved{job, s.save(job, logTime)}) })
+	s.work.Go(func() { s.tell(&saved{job, s.save(job, logTime)}) })
 }
 
 // endCheckpoint counts what was written, or keeps it for the next one, which comes in time.
@@ -51,10 +54,10 @@ func (s *shard) endCheckpoint(m *saved) {
 		s.mend(k)
 	}
 	if m.err != nil {
-		s.tallies.failedCheckpoints.Add(1)
+		s.host.tallies.failedCheckpoints.Add(1)
 		s.warn("checkpoint", "the checkpoint could not be written, it is tried again", "error", m.err)
 	} else {
-		s.tallies.checkpoints.Add(1)
+		s.host.tallies.checkpoints.Add(1)
 		s.written = nil
 		for _, e := range m.job.put {
 			s.written = append(s.written, e.key)
@@ -71,7 +74,7 @@ func (s *shard) endCheckpoint(m *saved) {
 
 // mend has a dashboard whose entry is corrupt written anew: it is woken, from the entry before and the log.
 func (s *shard) mend(k messages.Key) {
-	s.tallies.corrupt.Add(1)
+	s.host.tallies.corrupt.Add(1)
 	e := s.entry(k)
 	s.wake(e)
 	s.mark(e)
@@ -91,6 +94,9 @@ func (s *shard) save(job *savingJob, logTime int64) (err error) {
 	if err != nil {
 		return fmt.Errorf("commit checkpoint at %s: %w", job.marker.Position, err)
 	}
+	if released.IsZero() || !s.owned.Load() {
+		return nil
+	}
 	if err := s.host.config.Log.Release(s.number, released); err != nil {
 		s.warn("release", "the log was not told what it may drop", "position", released, "error", err)
 	}
@@ -107,8 +113,8 @@ func (s *shard) write(w checkpoint.Writer, job *savingJob, logTime int64) error 
 		var r savingReply
 		select {
 		case r = <-replies:
-		case <-s.host.life.Done():
-			return s.host.life.Err()
+		case <-s.life.Done():
+			return s.life.Err()
 		}
 		if err := putReply(w, r); err != nil {
 			return fmt.Errorf("write %s to the checkpoint: %w", r.key, err)

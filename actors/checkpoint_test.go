@@ -113,7 +113,7 @@ func TestReleaseFollowsTheOlderCheckpoint(t *testing.T) {
 	n := newNode(t, func(c *Config) { c.CheckpointEvery = time.Millisecond })
 	r := n.append(event1("d", "m", 1))[0]
 	n.read("d")
-	shard := n.host.shards[r.Partition]
+	shard := n.shard(r.Partition)
 	n.until("checkpoint", func() bool {
 		base := shard.base.Load()
 		return base != nil && base.Position == r.Position

@@ -56,7 +56,7 @@ func (d *dashboard) Receive(c actor.Context) {
 		d.guard("save", func() { r = d.save() })
 		m.reply <- r
 	case *actor.Stopped:
-		d.shard.host.actors.Done()
+		d.shard.actors.Done()
 	}
 }
 

@@ -45,11 +45,11 @@ func (s *shard) crowded() bool {
 
 // dispatch hands the batch's records to their dashboards, one message each.
 func (s *shard) dispatch(b *batch) {
-	now := s.host.now()
-	s.recordAt, s.light = now, false
+	s.recordAt, s.light = s.host.now(), false
+	var kinds [4]uint64
 	for i := range b.items {
 		it := &b.items[i]
-		s.tallies.records[it.Kind&3].Add(1)
+		kinds[it.Kind&3]++
 		at, err := s.state.Observe(it.Record)
 		it.at = at
 		if err != nil {
@@ -64,7 +64,9 @@ func (s *shard) dispatch(b *batch) {
 		}
 		b.add(e, int32(i))
 	}
+	s.host.tallies.count(kinds)
 	s.position = b.items[len(b.items)-1].Position
+	s.flights = append(s.flights, flight{b, s.position})
 	b.left.Store(int32(len(b.runs)))
 	if len(b.runs) == 0 {
 		s.complete(b)
@@ -99,9 +101,6 @@ func (s *shard) mark(e *entry) {
 
 // arrive does what waits for the shard's position or log time.
 func (s *shard) arrive() {
-	if s.phase.Load() == phaseLoading && !s.target.After(s.position) {
-		s.becomeLive()
-	}
 	s.readWaiters()
 	s.advanceDue()
 }
@@ -110,6 +109,7 @@ func (s *shard) arrive() {
 // they have folded what lies before it in their mailboxes.
 func (s *shard) becomeLive() {
 	s.phase.Store(phaseLive)
+	s.host.tallies.loaded(s.host.now() - s.began)
 	for _, e := range s.entries {
 		s.askAgain(e)
 	}
@@ -130,14 +130,32 @@ func (s *shard) complete(b *batch) {
 		r := &b.runs[i]
 		r.entry.busy.take(r)
 		if r.entry.busy.full() {
-			s.tallies.rest.join(&r.entry.busy)
+			s.rest.join(&r.entry.busy)
 		}
 		s.learn(&r.turn)
 	}
+	s.land(b)
 	s.logTime.Store(s.state.LogTime())
 	s.giveBack(b)
 	s.advanceDue()
 	s.resume()
+}
+
+// land notes that the batch is folded. One that was dispatched later may be folded earlier.
+func (s *shard) land(b *batch) {
+	landed := 0
+	for i := range s.flights {
+		f := &s.flights[i]
+		if f.batch == b {
+			f.batch = nil
+		}
+		if f.batch == nil && landed == i {
+			s.folded = f.last
+			landed++
+		}
+	}
+	s.flights = append(s.flights[:0], s.flights[landed:]...)
+	s.prove()
 }
 
 func (s *shard) giveBack(b *batch) {

@@ -2,9 +2,12 @@
 // dashboard actor round each pure fold.Dashboard that is awake. The Host is a feed.Feed.
 //
 //	h, err := actors.New(config)
-//	err = h.Start(ctx)           // every shard has its checkpoint and replays from there; Ready tells when it is live
-//	defer h.Stop(ctx)            // a last checkpoint, then everything joined
+//	err = h.Start(ctx)           // no shard yet
+//	defer h.Stop(ctx)            // last checkpoints, then everything joined
+//	h.Load(3)                    // fetches shard 3's checkpoint and replays from there; Claims and Ready tell when it is live
+//	h.Own(3, true)               // from now on this host acts for it
 //	reading, err := h.Read(ctx, key, feed.Query{})
+//	h.Drop(3)                    // somebody else has it
 //
 // Promises:
 //
@@ -17,6 +20,10 @@
 //     records that it has already are passed over when the log is replayed.
 //  5. A record that makes a fold panic is set aside (fold.Dashboard.SetAside): the state is loaded from the checkpoint
 //     and replayed up to it. No supervisor restarts a dashboard: one who did would bring an empty one to life.
+//  6. A shard claims to be live while it has folded all that the log had a second ago, by the log's own word. One that lost the
+//     log goes on answering, and claims nothing of that kind.
+//  7. What is done to the world outside (ticks, forwards, checkpoints that others read, what the log may drop) is done for
+//     shards that the host owns. Everything else is done by owner and standby alike.
 //
 // What it is not: it places no shards and speaks to no other node (cluster), and it has no opinion about time, windows
 // or counters (fold).

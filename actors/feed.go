@@ -28,12 +28,10 @@ func (h *Host) Subscribe(k messages.Key, v feed.Viewer) (feed.Subscription, erro
 	if err != nil {
 		return nil, err
 	}
-	if s.subscriptions.Add(1) > maxSubscriptions {
-		s.subscriptions.Add(-1)
-		return nil, fmt.Errorf("subscribe to %s: %w: at most %d a shard", k, ErrLimit, maxSubscriptions)
+	sub := &subscription{key: k, viewer: v, ended: s.gone}
+	if err := s.enter(sub); err != nil {
+		return nil, fmt.Errorf("subscribe to %s: %w: at most %d a shard", k, err, maxSubscriptions)
 	}
-	sub := &subscription{shard: s, key: k, viewer: v}
-	s.tell(&subscribing{sub})
 	return sub, nil
 }
 
@@ -48,7 +46,7 @@ func (h *Host) Read(ctx context.Context, k messages.Key, q feed.Query) (feed.Rea
 	}
 	m := &reading{key: k, query: q, reply: make(chan readingReply, 1)}
 	s.tell(m)
-	r, err := await(ctx, h, m.reply)
+	r, err := await(ctx, s, m.reply)
 	switch {
 	case err == nil:
 		return r.Reading, r.err
@@ -59,9 +57,10 @@ func (h *Host) Read(ctx context.Context, k messages.Key, q feed.Query) (feed.Rea
 	return feed.Reading{}, err
 }
 
-// List implements feed.Feed.
+// List implements feed.Feed. It lists what the shards here have, but for those that load: ErrStarting where all do.
 func (h *Host) List(ctx context.Context, tenant, prefix, after string, limit int) ([]feed.Summary, error) {
-	if err := h.Ready(); err != nil {
+	shards, err := h.listable(tenant)
+	if err != nil {
 		return nil, err
 	}
 	found := map[messages.Key]feed.Summary{}
@@ -70,11 +69,11 @@ func (h *Host) List(ctx context.Context, tenant, prefix, after string, limit int
 			found[s.Key] = s
 		}
 	}
-	for _, s := range h.shards {
+	for _, s := range shards {
 		// The awake ones first: one that falls asleep in between is in the store by then.
 		m := &listing{tenant: tenant, prefix: prefix, after: after, limit: limit, reply: make(chan []feed.Summary, 1)}
 		s.tell(m)
-		awake, err := await(ctx, h, m.reply)
+		awake, err := await(ctx, s, m.reply)
 		if err != nil {
 			return nil, err
 		}
@@ -91,6 +90,32 @@ func (h *Host) List(ctx context.Context, tenant, prefix, after string, limit int
 	}
 	slices.SortFunc(all, bySummaryKey)
 	return all[:min(len(all), limit)], nil
+}
+
+// listable are the tenant's shards that can be listed.
+func (h *Host) listable(tenant string) ([]*shard, error) {
+	if h.closed.Load() {
+		return nil, feed.ErrClosed
+	}
+	first, n, err := h.config.Log.Tenant(tenant)
+	if err != nil {
+		return nil, err
+	}
+	var shards []*shard
+	loading := false
+	for _, s := range h.held() {
+		switch {
+		case s.number < first || s.number >= first+n:
+		case s.phase.Load() == phaseLoading:
+			loading = true
+		default:
+			shards = append(shards, s)
+		}
+	}
+	if len(shards) == 0 && loading {
+		return nil, feed.ErrStarting
+	}
+	return shards, nil
 }
 
 func (s *shard) listStored(tenant, prefix, after string, limit int, add func(feed.Summary)) error {
@@ -122,19 +147,22 @@ func (h *Host) Default(ctx context.Context, k messages.Key) (feed.DefinitionInFo
 	}
 	m := &defaulting{tenant: k.Tenant, reply: make(chan feed.DefinitionInForce, 1)}
 	s.tell(m)
-	return await(ctx, h, m.reply)
+	return await(ctx, s, m.reply)
 }
 
-// Ready implements feed.Feed.
+// Ready implements feed.Feed: it speaks of the shards that are here.
 func (h *Host) Ready() error {
 	if h.closed.Load() {
 		return feed.ErrClosed
 	}
-	if len(h.shards) == 0 {
+	h.mu.RLock()
+	begun := h.begun
+	h.mu.RUnlock()
+	if !begun {
 		return feed.ErrStarting
 	}
 	var errs []error
-	for _, s := range h.shards {
+	for _, s := range h.held() {
 		if err := s.notLive(); err != nil {
 			errs = append(errs, fmt.Errorf("shard %d: %w", s.number, err))
 		}
@@ -145,10 +173,17 @@ func (h *Host) Ready() error {
 // Status implements feed.Feed.
 func (h *Host) Status(k messages.Key) feed.Status {
 	s, err := h.shardOf(k)
-	if err != nil {
+	switch {
+	case errors.Is(err, feed.ErrStarting):
+		return feed.Status{State: wire.StateMoving}
+	case err != nil:
 		return feed.Status{State: wire.StateStale}
+	case s.isLive():
+		return feed.Status{State: wire.StateLive, Lag: s.lag()}
+	case s.phase.Load() == phaseLoading:
+		return feed.Status{State: wire.StateMoving, Lag: s.lag()}
 	}
-	return feed.Status{State: wire.StateLive, Lag: s.lag()}
+	return feed.Status{State: wire.StateStale, Lag: s.lag(), Since: s.liveUntil()}
 }
 
 // lag is 0 where the reader waits and everything is folded. Else the newest record's time is not known here; the clock
@@ -164,25 +199,14 @@ func (s *shard) lag() int64 {
 func (s *shard) notLive() error {
 	switch s.phase.Load() {
 	case phaseLoading:
+		if trouble := s.trouble.Load(); trouble != nil {
+			return fmt.Errorf("%w: %w", feed.ErrStarting, *trouble)
+		}
 		return feed.ErrStarting
 	case phaseFailed:
 		return *s.failure.Load()
 	}
 	return nil
-}
-
-func (h *Host) shardOf(k messages.Key) (*shard, error) {
-	if h.closed.Load() {
-		return nil, feed.ErrClosed
-	}
-	if len(h.shards) == 0 {
-		return nil, feed.ErrStarting
-	}
-	n, err := h.config.Log.PartitionOf(k)
-	if err != nil {
-		return nil, err
-	}
-	return h.shards[n], nil
 }
 
 // live is the key's shard if it can be read. One that stands still can: its viewers are told by Ready.
@@ -194,14 +218,18 @@ func (h *Host) live(k messages.Key) (*shard, error) {
 	return s, err
 }
 
-// await waits for an actor's answer, as long as the caller and the host live.
-func await[T any](ctx context.Context, h *Host, reply <-chan T) (t T, err error) {
+// await waits for an actor's answer, as long as the caller and the shard live.
+func await[T any](ctx context.Context, s *shard, reply <-chan T) (t T, err error) {
 	select {
 	case t = <-reply:
 		return t, nil
 	case <-ctx.Done():
 		return t, ctx.Err()
-	case <-h.done:
+	case <-s.host.done:
 		return t, feed.ErrClosed
+	case <-s.gone:
+		return t, feed.ErrNotHere
+	case <-s.life.Done():
+		return t, feed.ErrStarting
 	}
 }

@@ -103,7 +103,7 @@ func reason(err error) string {
 
 // setAside brings the dashboard back to where it was before the record, and tells it to pass over that.
 func (d *dashboard) setAside(it *item, caught any) {
-	d.shard.tallies.panics.Add(1)
+	d.shard.host.tallies.panics.Add(1)
 	d.poison = append(d.poison, it.Position)
 	if err := d.rebuild(it.Position); err != nil {
 		d.lose(err)
@@ -115,7 +115,7 @@ func (d *dashboard) setAside(it *item, caught any) {
 func (d *dashboard) guard(what string, do func()) {
 	defer func() {
 		if caught := recover(); caught != nil {
-			d.shard.tallies.panics.Add(1)
+			d.shard.host.tallies.panics.Add(1)
 			d.lose(fmt.Errorf("%s: panic: %v\n%s", what, caught, debug.Stack()))
 		}
 	}()

@@ -2,7 +2,6 @@ package actors
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
@@ -13,16 +12,12 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
-
-	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
-	"github.com/dashfeed/dashfeed/fold"
-	"github.com/dashfeed/dashfeed/messages"
 )
 
-// Host is a node's life: the shards of its log and their dashboards. It implements feed.Feed.
+// Host is a node's life: the shards that it was told to load, and their dashboards. It implements feed.Feed.
 //
-// It owns every goroutine under it: the actors' (a shard's while it has mail, at most maxWorkers for all dashboards), one
-// reader a shard, at most one saver and one tick a shard, and the beat. Stop returns when they have ended.
+// It owns every goroutine under it: a keeper for each shard, which owns the shard's own, at most maxWorkers for all
+// dashboards, and the beat. Stop returns when they have ended.
 type Host struct {
 	config    Config
 	system    *actor.ActorSystem
@@ -30,21 +25,23 @@ type Host struct {
 	programs  *programs
 	warnings  warnings
 	collector *collector
+	tallies   tallies // of all shards, also of those that have gone
 	started   time.Time
-	shards    []*shard
 
 	tidiedAt time.Duration // the beat's own
 
-	closed  atomic.Bool
-	done    chan struct{}      // closed when Stop begins
-	life    context.Context    // ends when nothing is waited for any more
-	end     context.CancelFunc //
-	reading context.CancelFunc // ends the readers and the beat
+	closed atomic.Bool
+	done   chan struct{}      // closed when Stop begins
+	life   context.Context    // ends when nothing is waited for any more
+	end    context.CancelFunc //
+
+	mu    sync.RWMutex
+	begun bool
+	seats map[int]*seat
 
 	workers workers // run the dashboards
-	actors  sync.WaitGroup
-	readers sync.WaitGroup
-	work    sync.WaitGroup // savers and ticks
+	keepers sync.WaitGroup
+	beating sync.WaitGroup
 }
 
 // New makes a host that does nothing yet.
@@ -52,7 +49,7 @@ func New(c Config) (*Host, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	h := &Host{config: c, programs: newPrograms(c.Table), started: time.Now(), done: make(chan struct{})}
+	h := &Host{config: c, programs: newPrograms(c.Table), started: time.Now(), done: make(chan struct{}), seats: map[int]*seat{}}
 	h.life, h.end = context.WithCancel(context.Background())
 	h.system = actor.NewActorSystem(
 		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return slog.New(quiet{c.Logger.Handler()}) }),
@@ -65,86 +62,17 @@ func New(c Config) (*Host, error) {
 	return h, nil
 }
 
-// Start loads the checkpoint of every shard and begins to read its log from there. It returns before they have caught
-// up: Ready tells. It may be called once.
-func (h *Host) Start(ctx context.Context) error {
-	for n := range h.config.Log.Partitions() {
-		s, err := h.load(ctx, n)
-		if err != nil {
-			h.end()
-			return fmt.Errorf("load shard %d: %w", n, err)
-		}
-		h.shards = append(h.shards, s)
-	}
-	reading, cancel := context.WithCancel(h.life)
-	h.reading = cancel
-	for _, s := range h.shards {
-		h.actors.Add(1)
-		s.pid = h.root.Spawn(actor.PropsFromProducer(func() actor.Actor { return s }))
-		r := &reader{shard: s, position: s.position}
-		h.readers.Go(func() { r.run(reading) })
-	}
-	h.readers.Go(func() { h.beat(reading) })
+// Start begins, with no shard. It may be called once.
+func (h *Host) Start(context.Context) error {
 	if h.config.Metrics != nil {
 		if err := h.config.Metrics.Register(h.collector); err != nil {
-			return errors.Join(fmt.Errorf("register the metrics of actors: %w", err), h.Stop(ctx))
+			return fmt.Errorf("register the metrics of actors: %w", err)
 		}
 	}
-	return nil
-}
-
-// load makes a shard as its newest checkpoint says.
-func (h *Host) load(ctx context.Context, n int) (*shard, error) {
-	s := &shard{
-		host: h, number: n,
-		credit:  make(chan *batch, h.config.Batches),
-		entries: map[messages.Key]*entry{},
-		state:   fold.NewShardState(h.config.Table),
-		// Shards take turns with their checkpoints.
-		savedAt: h.now() - h.config.CheckpointEvery*time.Duration(n)/time.Duration(h.config.Log.Partitions()),
-	}
-	s.props = actor.PropsFromProducer(s.produce, actor.WithMailbox(func() actor.Mailbox { return &mailbox{workers: &h.workers} }))
-	for range h.config.Batches {
-		s.credit <- &batch{}
-	}
-	if err := s.loadCheckpoint(ctx); err != nil {
-		return nil, err
-	}
-	target, err := h.config.Log.Last(ctx, n)
-	if err != nil {
-		return nil, err
-	}
-	s.target = target
-	s.logTime.Store(s.state.LogTime())
-	if !target.After(s.position) {
-		s.phase.Store(phaseLive)
-	}
-	return s, nil
-}
-
-func (s *shard) loadCheckpoint(ctx context.Context) error {
-	m, passedOver, err := s.host.config.Checkpoints.Load(ctx, s.number)
-	if passedOver != nil {
-		s.tallies.corrupt.Add(1)
-		s.logger().Error("the newest checkpoint is not whole, the one before is taken", "error", passedOver)
-	}
-	if errors.Is(err, checkpoint.ErrNone) {
-		return nil
-	}
-	if err != nil && !errors.Is(err, checkpoint.ErrCorrupt) {
-		return err
-	}
-	var state *fold.ShardState
-	if err == nil {
-		state, err = fold.DecodeShardState(m.State, s.host.config.Table)
-	}
-	if err != nil {
-		s.tallies.corrupt.Add(1)
-		s.logger().Error("no checkpoint is whole: the shard is folded anew from the oldest record kept", "error", err)
-		return nil
-	}
-	s.state, s.position = state, m.Position
-	s.base.Store(&m)
+	h.beating.Go(h.beat)
+	h.mu.Lock()
+	h.begun = true
+	h.mu.Unlock()
 	return nil
 }
 
@@ -155,21 +83,14 @@ func (h *Host) Stop(ctx context.Context) error {
 		return nil
 	}
 	close(h.done)
-	if h.reading != nil {
-		h.reading()
-	}
-	h.readers.Wait()
+	h.beating.Wait()
 	if h.config.Metrics != nil {
 		h.config.Metrics.Unregister(h.collector)
 	}
-	for _, s := range h.shards {
-		if s.pid != nil {
-			s.tell(&stopping{})
-		}
-	}
 	ended := make(chan struct{})
 	go func() {
-		h.actors.Wait()
+		h.keepers.Wait()
+		h.workers.joined.Wait()
 		close(ended)
 	}()
 	select {
@@ -179,24 +100,22 @@ func (h *Host) Stop(ctx context.Context) error {
 		return fmt.Errorf("stop the shards: %w", ctx.Err())
 	}
 	h.end()
-	h.work.Wait()
-	h.workers.joined.Wait()
 	h.system.Shutdown()
 	return nil
 }
 
 // beat wakes the shards a few times a second.
-func (h *Host) beat(ctx context.Context) {
+func (h *Host) beat() {
 	every := max(time.Millisecond, min(250*time.Millisecond, h.config.CheckpointEvery/4, h.config.SleepAfter/4))
 	t := time.NewTicker(every)
 	defer t.Stop()
 	for {
 		select {
 		case <-t.C:
-		case <-ctx.Done():
+		case <-h.done:
 			return
 		}
-		for _, s := range h.shards {
+		for _, s := range h.held() {
 			if !s.beating.Swap(true) {
 				s.tell(&beat{})
 			}

@@ -64,6 +64,7 @@ func newDiskHost(b *testing.B) (*Host, *prometheus.Registry) {
 	h, err := New(c)
 	check(b, err)
 	check(b, h.Start(b.Context()))
+	h.OwnAll()
 	b.Cleanup(func() {
 		check(b, h.Stop(context.Background())) // the benchmark's own has ended by now
 		check(b, store.Close())

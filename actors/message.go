@@ -8,12 +8,19 @@ import (
 )
 
 // To a dashboard: *loading, which is not acknowledged; *run, *asking, *reading, *advancing, each acknowledged to the shard (a run by its batch, the others
-// by their *turn); and *saving from the shard's saver. To a shard: *batch from its reader, *folded and *turn from its
-// dashboards, *subscribing, *asking, *closing, *reading, *gaveUp, *listing, *defaulting from the feed, *scrape from a
-// collector, *beat from the host, *saved and *ticked from its own goroutines, *stopping from the host.
+// by their *turn); and *saving from the shard's saver. To a shard: *loaded, *batch and *naming from its feeders, *folded and
+// *turn from its dashboards, *subscribing, *asking, *closing, *reading, *gaveUp, *listing, *defaulting from the feed, *scrape
+// from a collector, *beat from the host, *saved and *ticked from its own goroutines, *stopping from its keeper.
 type (
 	// loading is the first message to a dashboard.
 	loading struct{}
+
+	// loaded is what the store had of the shard. It comes before the first batch.
+	loaded struct {
+		state  *fold.ShardState
+		marker checkpoint.Marker
+		found  bool
+	}
 
 	// folded says that the last run of the batch is done.
 	folded struct{ batch *batch }
@@ -83,8 +90,8 @@ type (
 	// beat comes from the host a few times a second, for all that is due by the clock.
 	beat struct{}
 
-	// stopping ends the shard: what is in flight is folded, a last checkpoint taken, every actor stopped.
-	stopping struct{}
+	// stopping ends the shard: with last, what is in flight is folded and a last checkpoint taken; every actor is stopped.
+	stopping struct{ last bool }
 )
 
 var load = &loading{}

@@ -44,8 +44,8 @@ func (s *shard) scraped(m *scrape) scraped {
 	if s.job != nil {
 		r.pending += len(s.job.put) + len(s.job.again)
 	}
-	r.rest.add(s.tallies.rest)
-	s.tallies.rest = busyTotal{}
+	r.rest.add(s.rest)
+	s.rest = busyTotal{}
 	var others []*entry
 	for k, e := range s.entries {
 		if e.busy.records() == 0 {
@@ -87,6 +87,9 @@ type collector struct {
 	named map[string]*series
 	rest  busyTotal
 	last  []scraped // by shard
+
+	leaving sync.Mutex
+	left    busyTotal // of shards that ended since the last scrape
 }
 
 // series is one named dashboard's.
@@ -140,12 +143,16 @@ func (c *collector) ask() {
 		named[label] = true
 		s.score /= 2
 	}
+	c.leaving.Lock()
+	c.rest.add(c.left)
+	c.left = busyTotal{}
+	c.leaving.Unlock()
 	var strangers []scrapedDashboard
 	c.last = c.last[:0]
-	for _, s := range c.host.shards {
+	for _, s := range c.host.held() {
 		m := &scrape{named: named, reply: make(chan scraped, 1)}
 		s.tell(m)
-		r, ok := c.wait(m.reply)
+		r, ok := c.wait(s, m.reply)
 		if !ok {
 			continue
 		}
@@ -168,13 +175,24 @@ func (c *collector) ask() {
 	}
 }
 
+// take keeps what the dashboards of a shard that ends did since they were last scraped.
+func (c *collector) take(s *shard) {
+	for _, e := range s.entries {
+		s.rest.join(&e.busy)
+	}
+	c.leaving.Lock()
+	defer c.leaving.Unlock()
+	c.left.add(s.rest)
+}
+
 // wait gives up on a shard that is stopped or stuck: what it counted comes with a later scrape.
-func (c *collector) wait(reply <-chan scraped) (scraped, bool) {
+func (c *collector) wait(s *shard, reply <-chan scraped) (scraped, bool) {
 	t := time.NewTimer(2 * time.Second)
 	defer t.Stop()
 	select {
 	case r := <-reply:
 		return r, true
+	case <-s.stopped:
 	case <-c.host.done:
 	case <-t.C:
 	}
@@ -236,30 +254,20 @@ func (c *collector) sendShards(ch chan<- prometheus.Metric) {
 		awake += r.awake
 		pending += r.pending
 	}
-	var written, failed, panics, corrupt, truncated uint64
-	var kinds [4]uint64
 	subscriptions := 0
-	for _, s := range c.host.shards {
-		t := &s.tallies
-		written += t.checkpoints.Load()
-		failed += t.failedCheckpoints.Load()
-		panics += t.panics.Load()
-		corrupt += t.corrupt.Load()
-		truncated += t.truncated.Load()
-		subscriptions += int(s.subscriptions.Load())
-		for k := range kinds {
-			kinds[k] += t.records[k].Load()
-		}
+	for _, s := range c.host.held() {
+		subscriptions += s.subscriptions()
 	}
+	t := &c.host.tallies
 	gauge(c.awake, float64(awake), "awake")
 	gauge(c.pending, float64(pending))
 	gauge(c.subscriptions, float64(subscriptions))
-	counter(c.checkpoints, written, "written")
-	counter(c.checkpoints, failed, "failed")
-	counter(c.panics, panics)
-	counter(c.corrupt, corrupt)
-	counter(c.truncate, truncated)
+	counter(c.checkpoints, t.checkpoints.Load(), "written")
+	counter(c.checkpoints, t.failedCheckpoints.Load(), "failed")
+	counter(c.panics, t.panics.Load())
+	counter(c.corrupt, t.corrupt.Load())
+	counter(c.truncate, t.truncated.Load())
 	for _, k := range []messages.Kind{messages.KindEvent, messages.KindDefinition, messages.KindTick} {
-		counter(c.records, kinds[k], k.String())
+		counter(c.records, t.records[k].Load(), k.String())
 	}
 }

@@ -82,7 +82,18 @@ func (n *node) run() {
 	n.host, err = New(c)
 	n.check(err)
 	n.check(n.host.Start(n.Context()))
+	n.host.OwnAll()
 	n.until("live", func() bool { return n.host.Ready() == nil })
+}
+
+// shard is the host's of that number.
+func (n *node) shard(number int) *shard {
+	n.Helper()
+	n.host.mu.RLock()
+	defer n.host.mu.RUnlock()
+	s, err := n.host.seats[number].seated()
+	n.check(err)
+	return s
 }
 
 // stop stops everything; a ctx that has ended skips the last checkpoint.
@@ -94,8 +105,7 @@ func (n *node) stop(ctx context.Context) {
 	if err := n.host.Stop(ctx); err != nil && ctx.Err() == nil {
 		n.Error(err)
 	}
-	n.host.actors.Wait()
-	n.host.work.Wait()
+	n.host.keepers.Wait()
 	n.check(n.store.Close())
 	n.check(n.log.Close())
 	n.host = nil

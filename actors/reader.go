@@ -27,7 +27,7 @@ func (r *reader) run(ctx context.Context) {
 			return
 		}
 		if errors.Is(err, eventlog.ErrTrimmed) || errors.Is(err, eventlog.ErrAhead) || errors.Is(err, eventlog.ErrCorrupt) {
-			r.shard.fail(err)
+			r.shard.breaks(r.position, err)
 			return
 		}
 		if progress {
@@ -71,7 +71,7 @@ func (r *reader) read(ctx context.Context) (progress bool, err error) {
 			continue
 		}
 		if r.position.IsZero() && !isFirst(b.items[0].Position) {
-			s.tallies.truncated.Add(1)
+			s.host.tallies.truncated.Add(1)
 			s.logger().Error("there is no checkpoint and the log does not go back to its beginning: the shard is folded from the oldest record kept", "oldest", b.items[0].Position)
 		}
 		progress = true

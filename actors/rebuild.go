@@ -28,12 +28,12 @@ func (d *dashboard) load() {
 	from, err := d.stored(base)
 	switch {
 	case errors.Is(err, checkpoint.ErrCorrupt):
-		s.tallies.corrupt.Add(1)
+		s.host.tallies.corrupt.Add(1)
 		s.logger().Error("the dashboard's checkpoint is corrupt, its history is folded anew from the log", "dashboard", d.key.Label(), "error", err)
 		d.mended = true
 		err = d.rebuild(base.Position)
 	case err == nil && d.fold != nil && base.Position.After(from):
-		s.tallies.corrupt.Add(1)
+		s.host.tallies.corrupt.Add(1)
 		d.mended = true
 		err = d.rebuild(base.Position)
 	}
@@ -68,7 +68,7 @@ func (d *dashboard) stored(base *checkpoint.Marker) (from messages.Position, err
 			return base.Position, nil
 		}
 		s.warn("load", "a dashboard can't be loaded, trying again", "dashboard", d.key.Label(), "error", err)
-		if !pause(s.host.life, wait) {
+		if !pause(s.life, wait) {
 			return from, err
 		}
 	}
@@ -109,12 +109,12 @@ func (d *dashboard) replay(upTo messages.Position) error {
 			return err
 		}
 		if len(records) == 0 {
-			s.tallies.truncated.Add(1)
+			s.host.tallies.truncated.Add(1)
 			s.logger().Error("the log has nothing left of a dashboard's history", "dashboard", d.key.Label(), "after", from)
 			return nil
 		}
 		if first && from.IsZero() && !isFirst(records[0].Position) {
-			s.tallies.truncated.Add(1)
+			s.host.tallies.truncated.Add(1)
 			s.logger().Error("the log does not go back to a dashboard's beginning: it is folded from the oldest record kept",
 				"dashboard", d.key.Label(), "oldest", records[0].Position)
 		}
@@ -168,10 +168,10 @@ func (h *history) observe(r messages.Record) fold.At {
 // next waits a bounded time: what a replay wants is in the log or was dropped from it, and does not come later.
 func (d *dashboard) next(log eventlog.Reader) ([]messages.Record, error) {
 	const patience = 2 * time.Second
-	ctx, cancel := context.WithTimeout(d.shard.host.life, patience)
+	ctx, cancel := context.WithTimeout(d.shard.life, patience)
 	defer cancel()
 	records, err := log.Next(ctx, 512)
-	if err != nil && ctx.Err() != nil && d.shard.host.life.Err() == nil {
+	if err != nil && ctx.Err() != nil && d.shard.life.Err() == nil {
 		return nil, nil
 	}
 	return records, err

@@ -1,8 +1,10 @@
 package actors
 
 import (
+	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -14,30 +16,51 @@ import (
 )
 
 // shard is the actor of one partition: it owns the table of its awake dashboards and is the only one that wakes them and
-// puts them to sleep. It never blocks: reading, writing and appending are done by goroutines (a reader; at most one
-// saver and one tick at a time) that send it what they have.
+// puts them to sleep. It never blocks: loading, reading, probing, writing and appending are done by goroutines (feeders; at
+// most one saver and one tick at a time) that send it what they have. They are the shard's, and its keeper joins them.
 type shard struct {
 	host   *Host
 	number int
 	pid    *actor.PID
-	props  *actor.Props // of its dashboards
-	born   messages.Key // whom props makes next
-	credit chan *batch  // batches that nobody uses
+	props  *actor.Props  // of its dashboards
+	born   messages.Key  // whom props makes next
+	credit chan *batch   // batches that nobody uses
+	gone   chan struct{} // closed when the seat is given up
+	began  time.Duration // when it was made
+
+	life    context.Context // ends when the shard is dropped or has ended
+	end     context.CancelFunc
+	broken  chan error     // the reader's: the shard has to be loaded again
+	stopped chan struct{}  // closed when the actor has ended
+	actors  sync.WaitGroup // its own and its dashboards'
+	feeders sync.WaitGroup // load, reader and probe
+	work    sync.WaitGroup // savers and ticks
 
 	// Read by others.
-	phase         atomic.Int32
-	failure       atomic.Pointer[error] // why it stands still
-	waiting       atomic.Bool           // the reader has all there is
-	inflight      atomic.Int32          // batches
-	logTime       atomic.Int64          // of the last batch folded
-	subscriptions atomic.Int32
-	beating       atomic.Bool                       // a beat is in the mailbox
-	base          atomic.Pointer[checkpoint.Marker] // of the newest checkpoint; nil: none
+	phase    atomic.Int32
+	owned    atomic.Bool
+	failure  atomic.Pointer[error]             // why it stands still
+	trouble  atomic.Pointer[error]             // why it is not loaded yet; nil: nothing is wrong
+	waiting  atomic.Bool                       // the reader has all there is
+	inflight atomic.Int32                      // batches
+	logTime  atomic.Int64                      // of the last batch folded
+	beating  atomic.Bool                       // a beat is in the mailbox
+	base     atomic.Pointer[checkpoint.Marker] // of the newest checkpoint; nil: none
+
+	mu       sync.Mutex
+	standing standing
+
+	viewing sync.Mutex
+	viewers map[*subscription]struct{} // that are not closed; nil: they went to heir
+	heir    *shard
 
 	// The actor's own.
+	ready     bool // the checkpoint is loaded
 	state     *fold.ShardState
 	position  messages.Position // of the last record dispatched
-	target    messages.Position // live from here on: the log's last record at the start
+	folded    messages.Position // everything up to here is folded
+	flights   []flight          // batches dispatched and not folded up to, in order; bounded by the credit
+	named     []naming          // the log's answers that it has not folded up to, in order
 	entries   map[messages.Key]*entry
 	largest   int // the most entries that the map had to hold
 	awake     int
@@ -56,7 +79,13 @@ type shard struct {
 	light    bool          // since then buffers were let go
 	tickAt   time.Duration // when the last tick was appended
 	ticking  bool
-	tallies  tallies
+	rest     busyTotal // what dashboards asleep did since the last scrape
+}
+
+// flight is a batch on its way through the dashboards.
+type flight struct {
+	batch *batch            // nil: it has come back
+	last  messages.Position // of its records
 }
 
 // The phases of a shard.
@@ -78,12 +107,16 @@ func (s *shard) send(e *entry, message any) {
 // Receive implements actor.Actor.
 func (s *shard) Receive(c actor.Context) {
 	switch m := c.Message().(type) {
+	case *loaded:
+		s.begin(m)
 	case *batch:
 		s.take(m)
 	case *folded:
 		s.complete(m.batch)
 	case *turn:
 		s.acknowledge(m)
+	case *naming:
+		s.name(m)
 	case *subscribing:
 		s.subscribe(m.sub)
 	case *asking:
@@ -108,12 +141,10 @@ func (s *shard) Receive(c actor.Context) {
 		s.beating.Store(false)
 		s.beat()
 	case *stopping:
+		s.finished = s.finished || !m.last
 		s.stop()
 	case *actor.Stopped:
-		if !s.stopping {
-			s.fail(errors.New("its actor failed"))
-		}
-		s.host.actors.Done()
+		s.ended()
 	}
 }
 
@@ -131,16 +162,35 @@ func (s *shard) stop() {
 	if s.job != nil {
 		return
 	}
+	s.stopDashboards()
+	s.host.root.Stop(s.pid)
+}
+
+func (s *shard) stopDashboards() {
 	for _, e := range s.entries {
 		if e.pid != nil {
 			s.host.root.Stop(e.pid)
+			e.pid = nil
 		}
 	}
-	s.host.root.Stop(s.pid)
+}
+
+// ended is the actor's last act, wanted or after a fault of this package.
+func (s *shard) ended() {
+	if !s.stopping {
+		s.fail(errors.New("its actor failed"))
+		s.stopDashboards()
+	}
+	s.host.collector.take(s)
+	close(s.stopped)
+	s.actors.Done()
 }
 
 // beat does what is due by the clock.
 func (s *shard) beat() {
+	if !s.ready || s.stopping {
+		return
+	}
 	now := s.host.now()
 	s.sweep(now)
 	s.lighten(now)

@@ -16,7 +16,7 @@ func (s *shard) wake(e *entry) bool {
 		return false
 	}
 	s.born = e.key
-	s.host.actors.Add(1)
+	s.actors.Add(1)
 	e.pid = s.host.root.Spawn(s.props)
 	e.unborn = false
 	// The message makes the PID remember its process; then the name can go from the system's registry, whose maps never
@@ -49,7 +49,7 @@ func (s *shard) retire(e *entry) {
 	s.awake--
 	s.idle.remove(e)
 	s.deadlines.place(e)
-	s.tallies.rest.join(&e.busy)
+	s.rest.join(&e.busy)
 	if len(e.subs) == 0 {
 		s.drop(e)
 		return

@@ -1,8 +1,11 @@
 package actors
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"time"
+)
 
-// tallies are what a shard counts for its metrics.
+// tallies are what a host's shards count for its metrics. They outlive the shards, since no counter may fall.
 type tallies struct {
 	records           [4]atomic.Uint64 // by kind
 	panics            atomic.Uint64
@@ -10,7 +13,23 @@ type tallies struct {
 	truncated         atomic.Uint64
 	checkpoints       atomic.Uint64
 	failedCheckpoints atomic.Uint64
-	rest              busyTotal // the shard's own: of dashboards asleep
+	loads, drops      atomic.Uint64
+	lives             atomic.Uint64 // loads that became live
+	loading           atomic.Int64  // ns that those took
+}
+
+func (t *tallies) count(kinds [4]uint64) {
+	for k, n := range kinds {
+		if n > 0 {
+			t.records[k].Add(n)
+		}
+	}
+}
+
+// loaded counts a shard that has become live for the first time.
+func (t *tallies) loaded(took time.Duration) {
+	t.lives.Add(1)
+	t.loading.Add(int64(took))
 }
 
 // busyBounds are the upper bounds of the buckets of dashboard_processing_seconds, in ns.

@@ -11,7 +11,7 @@ import (
 // must have passed by now: at most one a second, and one for all of the shard's dashboards. The wall clock is only a guess
 // at the log's: what the tick does is decided by the append time that the log gives it.
 func (s *shard) tickIfDue(now time.Duration) {
-	if s.ticking || s.stopping || s.phase.Load() != phaseLive || len(s.deadlines) == 0 {
+	if s.ticking || len(s.deadlines) == 0 || !s.acts() {
 		return
 	}
 	if s.tickAt != 0 && now-s.tickAt < time.Second {
@@ -22,15 +22,15 @@ func (s *shard) tickIfDue(now time.Duration) {
 		return
 	}
 	s.ticking, s.tickAt = true, now
-	s.host.work.Go(func() {
-		_, err := s.host.config.Log.Append(s.host.life, []eventlog.Entry{{Kind: messages.KindTick, Partition: s.number}})
+	s.work.Go(func() {
+		_, err := s.host.config.Log.Append(s.life, []eventlog.Entry{{Kind: messages.KindTick, Partition: s.number}})
 		s.tell(&ticked{err})
 	})
 }
 
 func (s *shard) endTick(err error) {
 	s.ticking = false
-	if err != nil && s.host.life.Err() == nil {
+	if err != nil && s.life.Err() == nil {
 		s.warn("tick", "a tick could not be appended, open windows wait", "error", err)
 	}
 }

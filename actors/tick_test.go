@@ -45,7 +45,7 @@ func TestNobodyWatchesNobodyTicks(t *testing.T) {
 	m.sub.Close()
 	n.read("d")
 	before := n.metric("dashfeed_records_total", "tick")
-	shard := n.host.shards[n.home("d")]
+	shard := n.shard(n.home("d"))
 	saved := n.metric("dashfeed_checkpoints_total", "written")
 	n.append(eventNow("d"))
 	n.until("beats", func() bool { return n.metric("dashfeed_checkpoints_total", "written") >= saved+2 })

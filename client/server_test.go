@@ -35,6 +35,10 @@ func startServer() (url string, stop func()) {
 	host, err := actors.New(config)
 	check(err)
 	check(host.Start(context.Background()))
+	host.OwnAll()
+	for host.Ready() != nil {
+		time.Sleep(time.Millisecond)
+	}
 	ingest, err := gateway.NewIngest(gateway.IngestConfig{Log: events})
 	check(err)
 	definitions, err := gateway.NewDefinitions(gateway.DefinitionsConfig{Feed: host, Log: events, Aggregates: fold.Builtin().Names()})

@@ -19,6 +19,7 @@ var (
 	ErrUnknown   = errors.New("dashboard has no record")
 	ErrNotInTime = errors.New("position not reached in time")
 	ErrStarting  = errors.New("shard is loading")
+	ErrNotHere   = errors.New("shard is not on this node")
 	ErrPartition = errors.New("position is of another partition than the dashboard's") // of a Query's After
 	ErrClosed    = errors.New("feed closed")
 )
@@ -59,6 +60,14 @@ type Subscription interface {
 	Ask(at Place)
 	// Close ends the interest. No Deliver begins after it returns.
 	Close()
+}
+
+// Ending is a Subscription that can end by itself: its owner gave the shard up. Then no answer comes from it any more;
+// whoever still has an interest closes it and subscribes elsewhere, or again.
+type Ending interface {
+	Subscription
+	// Ended is closed when the subscription has ended so; Close does not close it.
+	Ended() <-chan struct{}
 }
 
 // Query is one reading of a dashboard.
@@ -112,7 +121,8 @@ type Status struct {
 
 // Feed is what owners offer. Any number of goroutines may call it.
 type Feed interface {
-	// Subscribe opens a subscription; the dashboard need not have a record yet.
+	// Subscribe opens a subscription; the dashboard need not have a record yet. ErrNotHere where somebody else has its
+	// shard; it may be an Ending.
 	Subscribe(k messages.Key, v Viewer) (Subscription, error)
 	// Read reads once. ErrUnknown where the dashboard has no record; ErrNotInTime where ctx ended before After.
 	Read(ctx context.Context, k messages.Key, q Query) (Reading, error)

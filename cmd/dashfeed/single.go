@@ -66,6 +66,7 @@ func (s *single) start(ctx context.Context) (err error) {
 	if err = s.host.Start(ctx); err != nil {
 		return err
 	}
+	s.host.OwnAll()
 	s.health.of("shards", s.host.Ready)
 	replay, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()

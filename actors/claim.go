@@ -1,0 +1,123 @@
+package actors
+
+import (
+	"context"
+	"time"
+
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+const (
+	probeEvery = 250 * time.Millisecond
+	// proofGood is how long a shard is live after it asked the log for its last record and had folded that: a second, and
+	// the time to the next probe.
+	proofGood = time.Second + probeEvery
+	// mostNamed is how many of the log's answers a shard keeps that it has not come to: older ones are no proof any more.
+	mostNamed = 8
+)
+
+// naming is the log's word for where its last record was, at a time.
+type naming struct {
+	last  messages.Position
+	asked time.Duration // since the host's start
+}
+
+// standing is what a shard says of itself to others.
+type standing struct {
+	folded messages.Position
+	proven time.Duration // when it last asked for a position that it has folded up to
+	once   bool          // it was live once; without it proven means nothing
+}
+
+// probe asks the log for its last record over and over, one ask at a time, until ctx ends. A log that doesn't answer proves
+// nothing: who hears no record and no answer is cut off, not up to date.
+func (s *shard) probe(ctx context.Context) {
+	for {
+		asked := s.host.now()
+		last, err := s.last(ctx)
+		switch {
+		case err == nil:
+			s.tell(&naming{last, asked})
+		case ctx.Err() == nil:
+			s.warn("last", "the log does not say where its last record is, the shard can't be live", "error", err)
+		}
+		if !pause(ctx, probeEvery) {
+			return
+		}
+	}
+}
+
+func (s *shard) last(ctx context.Context) (messages.Position, error) {
+	const patience = 5 * time.Second
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return s.host.config.Log.Last(ctx, s.number)
+}
+
+// name takes the log's answer.
+func (s *shard) name(n *naming) {
+	if len(s.named) == mostNamed {
+		s.named = append(s.named[:0], s.named[1:]...)
+	}
+	s.named = append(s.named, *n)
+	s.prove()
+}
+
+// prove looks which of the log's answers the shard has folded up to, and becomes live with the first that is fresh.
+func (s *shard) prove() {
+	reached := 0
+	for reached < len(s.named) && !s.named[reached].last.After(s.folded) {
+		reached++
+	}
+	s.mu.Lock()
+	s.standing.folded = s.folded
+	if reached > 0 {
+		s.standing.proven, s.standing.once = s.named[reached-1].asked, true
+	}
+	s.mu.Unlock()
+	if reached == 0 {
+		return
+	}
+	s.named = append(s.named[:0], s.named[reached:]...)
+	if s.phase.Load() == phaseLoading && s.proven() {
+		s.becomeLive()
+	}
+}
+
+// proven reports whether the shard has folded all that the log had a second ago.
+func (s *shard) proven() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.standing.once && s.host.now()-s.standing.proven <= proofGood
+}
+
+// isLive is what a claim says.
+func (s *shard) isLive() bool { return s.phase.Load() == phaseLive && s.proven() }
+
+// acts reports whether the shard does what only an owner does.
+func (s *shard) acts() bool { return s.owned.Load() && !s.stopping && s.isLive() }
+
+// claim is what the host says of the shard; ok is false where it stands still.
+func (s *shard) claim() (c messages.Claim, ok bool) {
+	if s.phase.Load() == phaseFailed {
+		return c, false
+	}
+	c = messages.Claim{Shard: s.number, State: messages.Loading}
+	if s.isLive() {
+		c.State = messages.Live
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c.Position = s.standing.folded
+	return c, true
+}
+
+// liveUntil is when the shard's last proof ended, as a time of the wall clock; zero where it is live or never was.
+func (s *shard) liveUntil() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.standing.once || s.host.now()-s.standing.proven <= proofGood {
+		return time.Time{}
+	}
+	return s.host.started.Add(s.standing.proven)
+}

@@ -1,0 +1,144 @@
+package actors
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
+	"github.com/dashfeed/dashfeed/fold"
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// newShard makes a shard that loads, for a seat. Its actor lives from now on, so that viewers can come at once.
+func (h *Host) newShard(p *seat) *shard {
+	// Shards take turns with their checkpoints.
+	const turns = 8
+	s := &shard{
+		host: h, number: p.number, gone: p.gone,
+		credit:  make(chan *batch, h.config.Batches),
+		broken:  make(chan error, 1),
+		stopped: make(chan struct{}),
+		viewers: map[*subscription]struct{}{},
+		entries: map[messages.Key]*entry{},
+		state:   fold.NewShardState(h.config.Table),
+		began:   h.now(),
+		savedAt: h.now() - h.config.CheckpointEvery*time.Duration(p.number%turns)/turns,
+	}
+	s.life, s.end = context.WithCancel(h.life)
+	s.owned.Store(p.owned)
+	s.props = actor.PropsFromProducer(s.produce, actor.WithMailbox(func() actor.Mailbox { return &mailbox{workers: &h.workers} }))
+	for range h.config.Batches {
+		s.credit <- &batch{}
+	}
+	s.actors.Add(1)
+	s.pid = h.root.Spawn(actor.PropsFromProducer(func() actor.Actor { return s }))
+	return s
+}
+
+// run is the shard's life, on its keeper's goroutine: it loads, is fed, and ends. It ends without more ado when it is
+// dropped; with a last checkpoint when the host stops; and to be loaded again when its reader finds that records are lost.
+func (s *shard) run() {
+	reading, cancel := context.WithCancel(s.life)
+	defer s.end()
+	s.feeders.Go(func() { s.load(reading) })
+	last := false
+	select {
+	case <-s.life.Done():
+	case <-s.host.done:
+		last = true
+	case err := <-s.broken:
+		s.logger().Warn("the log has lost records, the shard is loaded again from the newest checkpoint", "error", err)
+		s.end()
+	case <-s.stopped:
+	}
+	cancel()
+	s.feeders.Wait()
+	s.tell(&stopping{last: last})
+	s.actors.Wait()
+	s.work.Wait()
+}
+
+// load fetches the newest checkpoint, which may take seconds where it comes from elsewhere, and begins to feed the shard.
+func (s *shard) load(ctx context.Context) {
+	const least, most = 50 * time.Millisecond, 5 * time.Second
+	for wait := least; ; wait = min(2*wait, most) {
+		l, err := s.loadCheckpoint(ctx)
+		if err == nil {
+			s.tell(l)
+			s.feeders.Go(func() { s.probe(ctx) })
+			r := &reader{shard: s, position: l.marker.Position}
+			r.run(ctx)
+			return
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		s.trouble.Store(&err)
+		s.warn("load", "the checkpoint can't be loaded, trying again", "error", err, "after", wait)
+		if !pause(ctx, wait) {
+			return
+		}
+	}
+}
+
+// loadCheckpoint reads what the store has. Where nothing is whole, the shard begins with the oldest record kept.
+func (s *shard) loadCheckpoint(ctx context.Context) (*loaded, error) {
+	none := &loaded{state: fold.NewShardState(s.host.config.Table)}
+	m, passedOver, err := s.host.config.Checkpoints.Load(ctx, s.number)
+	if passedOver != nil {
+		s.host.tallies.corrupt.Add(1)
+		s.logger().Error("the newest checkpoint is not whole, the one before is taken", "error", passedOver)
+	}
+	if errors.Is(err, checkpoint.ErrNone) {
+		return none, nil
+	}
+	if err != nil && !errors.Is(err, checkpoint.ErrCorrupt) {
+		return nil, err
+	}
+	var state *fold.ShardState
+	if err == nil {
+		state, err = fold.DecodeShardState(m.State, s.host.config.Table)
+	}
+	if err != nil {
+		s.host.tallies.corrupt.Add(1)
+		s.logger().Error("no checkpoint is whole: the shard is folded anew from the oldest record kept", "error", err)
+		return none, nil
+	}
+	return &loaded{state: state, marker: m, found: true}, nil
+}
+
+// begin takes what was loaded.
+func (s *shard) begin(m *loaded) {
+	s.ready = true
+	s.state, s.position, s.folded = m.state, m.marker.Position, m.marker.Position
+	if m.found {
+		s.base.Store(&m.marker)
+	}
+	s.logTime.Store(s.state.LogTime())
+	s.trouble.Store(nil)
+}
+
+// bequeath hands the subscriptions over to the shard that comes after this one on its seat. This one has ended.
+func (s *shard) bequeath(heir *shard) {
+	s.viewing.Lock()
+	defer s.viewing.Unlock()
+	s.heir = heir
+	for sub := range s.viewers {
+		heir.viewers[sub] = struct{}{}
+		sub.move(heir)
+	}
+	s.viewers = nil
+}
+
+// breaks is the reader's: the log has lost records behind the position. The newest checkpoint may lie beyond the hole; where the
+// shard has come no further with it than before, it stands still.
+func (s *shard) breaks(at messages.Position, err error) {
+	if s.host.mayLoadAgain(s, at) {
+		s.broken <- err
+		return
+	}
+	s.fail(err)
+}

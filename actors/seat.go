@@ -1,0 +1,196 @@
+package actors
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
+	"github.com/dashfeed/dashfeed/feed"
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// seat is the place of one shard on this host, from its Load until its keeper has put away what was dropped. A shard that
+// is loaded again, also while its predecessor is still ending, is another *shard on the same seat. Host.mu guards it.
+type seat struct {
+	number int
+	wanted bool          // between Load and Drop
+	owned  bool          // as Own said last; never without wanted
+	shard  *shard        // the one that lives or is ending
+	gone   chan struct{} // closed by Drop: the subscriptions of this stay end
+
+	lost     bool              // it was loaded again since its log had lost records
+	lostAt   messages.Position // how far the reader had come then
+	accepted bool              // an operator said that it shall go on without them
+}
+
+// Load begins to load the shard, and returns at once. It does nothing where the shard is here or loading already. What fails
+// is tried again, with backoff, until it works or Drop says that it needn't.
+func (h *Host) Load(number int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.begun || h.closed.Load() {
+		return
+	}
+	p := h.seats[number]
+	if p == nil {
+		p = &seat{number: number}
+		h.seats[number] = p
+	}
+	if p.wanted {
+		return
+	}
+	p.wanted, p.gone = true, make(chan struct{})
+	h.tallies.loads.Add(1)
+	if p.shard == nil { // else its keeper finds that it is wanted again
+		p.shard = h.newShard(p)
+		s := p.shard
+		h.keepers.Go(func() { h.keep(p, s) })
+	}
+}
+
+// Drop ends the shard, without a last checkpoint, and returns at once: its subscriptions end, its memory is given back, what
+// a shared store keeps of it here is forgotten. It does nothing where the shard isn't here.
+func (h *Host) Drop(number int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	p := h.seats[number]
+	if p == nil || !p.wanted {
+		return
+	}
+	h.tallies.drops.Add(1)
+	p.wanted, p.owned, p.lost, p.accepted = false, false, false, false
+	close(p.gone)
+	p.shard.owned.Store(false)
+	p.shard.end()
+}
+
+// Own says whether this host acts for the shard from now on, as soon as it is live: ticks, forwards, checkpoints for all,
+// what the log may drop. Of a shard that isn't here it says nothing.
+func (h *Host) Own(number int, own bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	p := h.seats[number]
+	if p == nil || !p.wanted || p.owned == own {
+		return
+	}
+	p.owned = own
+	p.shard.owned.Store(own)
+	p.shard.tell(&beat{})
+}
+
+// OwnAll loads and owns every shard that the log has: a single machine does.
+func (h *Host) OwnAll() {
+	for n := range h.config.Log.Partitions() {
+		h.Load(n)
+		h.Own(n, true)
+	}
+}
+
+// Claims are what the host says of the shards it holds, in order of number. One that stands still is not among them.
+func (h *Host) Claims() []messages.Claim {
+	shards := h.held()
+	claims := make([]messages.Claim, 0, len(shards))
+	for _, s := range shards {
+		if c, ok := s.claim(); ok {
+			claims = append(claims, c)
+		}
+	}
+	return claims
+}
+
+// keep sees the shards of a seat through, one after another, until the seat is not wanted any more.
+func (h *Host) keep(p *seat, s *shard) {
+	for s != nil {
+		s.run()
+		select {
+		case <-s.gone:
+			h.forget(p.number)
+		default:
+		}
+		s = h.succeed(p, s)
+	}
+}
+
+// succeed puts the next shard on the seat: one that is loaded again, after it was dropped or had to begin anew. It gives nil
+// where there is none.
+func (h *Host) succeed(p *seat, old *shard) *shard {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !p.wanted || h.closed.Load() {
+		delete(h.seats, p.number)
+		return nil
+	}
+	p.shard = h.newShard(p)
+	if p.gone == old.gone {
+		old.bequeath(p.shard)
+	}
+	return p.shard
+}
+
+// forget has a shared store drop what it keeps here. Without that nothing is wrong, it takes room.
+func (h *Host) forget(number int) {
+	store, shared := h.config.Checkpoints.(checkpoint.Shared)
+	if !shared {
+		return
+	}
+	if err := store.Forget(number); err != nil {
+		h.config.Logger.Warn("what the store keeps here of a dropped shard could not be removed", "shard", number, "error", err)
+	}
+}
+
+// mayLoadAgain reports whether a shard whose log has lost records after the position is loaded again: the first time, and
+// whenever it has come further since.
+func (h *Host) mayLoadAgain(s *shard, at messages.Position) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	p := h.seats[s.number]
+	if p == nil || p.shard != s || p.lost && !at.After(p.lostAt) {
+		return false
+	}
+	p.lost, p.lostAt = true, at
+	return true
+}
+
+// seated is the shard of that number if it is here. A seat that waits for another shard's end has none.
+func (p *seat) seated() (*shard, error) {
+	switch {
+	case p == nil || !p.wanted:
+		return nil, feed.ErrNotHere
+	case p.gone != p.shard.gone:
+		return nil, feed.ErrStarting
+	}
+	return p.shard, nil
+}
+
+// held are the shards that are here, in order of number.
+func (h *Host) held() []*shard {
+	h.mu.RLock()
+	shards := make([]*shard, 0, len(h.seats))
+	for _, p := range h.seats {
+		if s, err := p.seated(); err == nil {
+			shards = append(shards, s)
+		}
+	}
+	h.mu.RUnlock()
+	slices.SortFunc(shards, func(a, b *shard) int { return cmp.Compare(a.number, b.number) })
+	return shards
+}
+
+// shardOf is the shard of the dashboard's home.
+func (h *Host) shardOf(k messages.Key) (*shard, error) {
+	if h.closed.Load() {
+		return nil, feed.ErrClosed
+	}
+	n, err := h.config.Log.PartitionOf(k)
+	if err != nil {
+		return nil, err
+	}
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	s, err := h.seats[n].seated()
+	if err != nil {
+		return nil, fmt.Errorf("shard %d of %s: %w", n, k, err)
+	}
+	return s, nil
+}

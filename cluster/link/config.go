@@ -1,0 +1,86 @@
+package link
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Config is what a Link is made of.
+type Config struct {
+	Node      string // the node's name, the same over restarts; without "~" and "/"
+	Bind      string // host:port to listen at; port 0 takes a free one
+	Advertise string // host:port that others reach it at; empty: what it listens at
+
+	TLS     TLS                   // the zero value: none, for one machine or a network that nobody else is on
+	Logger  *slog.Logger          // nil: slog.Default
+	Metrics prometheus.Registerer // nil: none are kept
+}
+
+// TLS names the files of mutual TLS 1.3: both sides show a certificate that the CA signed, and its name is checked
+// against the host dialed.
+type TLS struct {
+	CA, Cert, Key string // PEM files; all three or none
+}
+
+// Validate tells everything that is wrong, and changes nothing.
+func (c Config) Validate() error {
+	var errs []error
+	refuse := func(bad bool, format string, args ...any) {
+		if bad {
+			errs = append(errs, fmt.Errorf("link: "+format, args...))
+		}
+	}
+	refuse(c.Node == "", "no node name given")
+	refuse(strings.ContainsAny(c.Node, separator+"/"), "node name %q has a %q or a slash: leave them out", c.Node, separator)
+	refuse(len(c.Node) > 100, "node name of %d bytes, at most 100", len(c.Node))
+	_, _, err := net.SplitHostPort(c.Bind)
+	refuse(err != nil, "bind address %q is not host:port: %v", c.Bind, err)
+	if c.Advertise != "" {
+		host, port, err := net.SplitHostPort(c.Advertise)
+		refuse(err != nil, "advertised address %q is not host:port: %v", c.Advertise, err)
+		refuse(err == nil && (host == "" || port == "0"), "advertised address %q lacks a host or a port that others can dial", c.Advertise)
+	}
+	some := c.TLS != TLS{}
+	refuse(some && (c.TLS.CA == "" || c.TLS.Cert == "" || c.TLS.Key == ""), "TLS needs all of CA, certificate and key files, given are %q, %q, %q", c.TLS.CA, c.TLS.Cert, c.TLS.Key)
+	return errors.Join(errs...)
+}
+
+// load reads the files; nil for none.
+func (t TLS) load() (*tls.Config, error) {
+	if t == (TLS{}) {
+		return nil, nil
+	}
+	pem, err := os.ReadFile(t.CA)
+	if err != nil {
+		return nil, fmt.Errorf("read the link's CA: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("read the link's CA: %s holds no certificate in PEM", t.CA)
+	}
+	if _, err := tls.LoadX509KeyPair(t.Cert, t.Key); err != nil {
+		return nil, fmt.Errorf("read the link's certificate %s and key %s: %w", t.Cert, t.Key, err)
+	}
+	// Read again at each handshake: a certificate renewed on disk is shown without a restart.
+	own := func() (*tls.Certificate, error) {
+		c, err := tls.LoadX509KeyPair(t.Cert, t.Key)
+		return &c, err
+	}
+	return &tls.Config{
+		MinVersion: tls.VersionTLS13,
+		ClientAuth: tls.RequireAndVerifyClientCert,
+		ClientCAs:  pool,
+		RootCAs:    pool,
+
+		GetCertificate:       func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return own() },
+		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return own() },
+	}, nil
+}

@@ -19,6 +19,7 @@ var rooms = []string{
 	"messages", "messages/event", "messages/cells", "messages/wire",
 	"fold/definition", "fold/reference", "fold",
 	"eventlog", "eventlog/embedded", "eventlog/checkpoint", "eventlog/checkpoint/embedded",
+	"eventlog/checkpoint/shared", "eventlog/checkpoint/blob", "eventlog/checkpoint/pulsar",
 	"cluster", "feed", "actors", "gateway", "client", "connect",
 	"examples", "cmd", "chaos", "bench",
 }
@@ -35,6 +36,7 @@ var rules = []rule{
 	{nil, []string{"actors", "cluster/link"}, "github.com/asynkron/protoactor-go", "actors are how dashboards live and how nodes talk; whoever else knows them can't be tested without them"},
 	{nil, []string{"eventlog/embedded", "eventlog/checkpoint/embedded"}, "github.com/cockroachdb/pebble", "the log is an interface: one storage engine behind it must be replaceable by a broker"},
 	{nil, []string{"eventlog/pulsar", "eventlog/checkpoint/pulsar"}, "github.com/apache/pulsar-client-go", "the log is an interface: nobody above it knows the broker"},
+	{nil, []string{"eventlog/checkpoint/blob"}, "gocloud.dev", "where checkpoints lie is an interface: nobody else knows of object stores"},
 	{pure, nil, "net", "pure rooms decide, they do not perform: no network"},
 	{pure, nil, "os", "pure rooms decide, they do not perform: no files"},
 	{pure, nil, "sync", "pure rooms have one caller at a time"},

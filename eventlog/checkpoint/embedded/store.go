@@ -38,6 +38,10 @@ const formatVersion = 1
 type Config struct {
 	Path    string // the directory; made where there is none
 	Storage directory.Storage
+
+	// Unsynced leaves it to the operating system when writes reach the disk. A power cut then takes the newest checkpoints,
+	// and never half of one: for a scratch store, whose checkpoints others have as well.
+	Unsynced bool
 }
 
 // Default goes on in half of the free-space reserve at which the log stops: only checkpoints let the log drop records.
@@ -59,7 +63,8 @@ func (c Config) Validate() error {
 
 // Store is the embedded store. It has no goroutine but Pebble's, which end in Close.
 type Store struct {
-	dir *directory.Directory
+	dir     *directory.Directory
+	writing *pebble.WriteOptions // of markers
 
 	using sync.RWMutex // held for reading while Pebble is used; Close waits for it
 
@@ -92,7 +97,11 @@ func Open(c Config) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open checkpoints: %w", err)
 	}
-	return &Store{dir: dir, shards: map[int]*shard{}}, nil
+	s := &Store{dir: dir, writing: pebble.Sync, shards: map[int]*shard{}}
+	if c.Unsynced {
+		s.writing = pebble.NoSync
+	}
+	return s, nil
 }
 
 // Err is eventlog.ErrFull while free space is too low for checkpoints.

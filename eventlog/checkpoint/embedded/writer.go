@@ -179,7 +179,7 @@ func (w *writer) sync(m mark) error {
 	if err := w.batch.Set(key, m.value(key), nil); err != nil {
 		return err
 	}
-	return w.batch.Commit(pebble.Sync)
+	return w.batch.Commit(w.s.writing)
 }
 
 // settle makes the checkpoint the one that is read from.

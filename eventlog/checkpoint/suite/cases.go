@@ -27,7 +27,7 @@ func testSlots(t *testing.T, b *bench) {
 	b.want("a", 9, 10)
 	for n := uint64(2); n < 6; n++ {
 		released := b.write(10*n, []checkpoint.Entry{entry("a", 10*n+3)})
-		if want := at(10 * (n - 1)); released != want {
+		if want := at(10 * (n - 1)); released != want && !b.subject.Standby {
 			t.Errorf("checkpoint at %d: released %s, want %s", 10*n, released, want)
 		}
 		b.want("a", 10*n+3, 10*n+3) // an entry may lie after its marker

@@ -17,6 +17,8 @@ type Subject struct {
 	Open func(t *testing.T) checkpoint.Store
 	// Reopen closes the store and opens what it left.
 	Reopen func(t *testing.T, s checkpoint.Store) checkpoint.Store
+	// Standby says that its checkpoints release nothing.
+	Standby bool
 }
 
 // Run holds the subject against the contract.
@@ -88,6 +90,9 @@ func (b *bench) write(position uint64, put []checkpoint.Entry, again ...string) 
 	}
 	released, err = w.Commit(checkpoint.Marker{Position: at(position), State: fmt.Appendf(nil, "shard at %d", position)})
 	b.check(err)
+	if b.subject.Standby && !released.IsZero() {
+		b.Fatalf("a standby's checkpoint at %d released %s", position, released)
+	}
 	return released
 }
 

@@ -1,0 +1,100 @@
+// Package blob keeps checkpoints that other nodes read in a directory or an object store: one object a checkpoint, named
+// by its position, with all dashboards of the shard in it.
+//
+//	store, err := blob.Open(ctx, blob.Config{
+//		URL:    "s3://bucket?region=eu-central-1",      // or gs://, azblob://, file:///a/directory
+//		Prefix: func(shard int) (string, error) { … }, // acme/3
+//		Shared: shared.Default("/var/lib/dashfeed/scratch"),
+//	})
+//
+// What it promises:
+//
+//  1. An object is seen whole or not at all; one that does not match its CRC-32C is passed over for the one before.
+//  2. The greatest position counts. Only what lies below two whole objects is deleted, so that two processes that both
+//     write, also under the same position, harm nothing.
+//  3. Both ways are streams: an object is never in memory. In a directory it is synced before it counts.
+//
+// A checkpoint writes the whole shard, also where little changed: this suits shards of some tens of MB, or checkpoints that
+// are rare. eventlog/checkpoint/pulsar writes what changed.
+package blob
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+
+	gocloud "gocloud.dev/blob"
+	_ "gocloud.dev/blob/azureblob" // azblob://
+	_ "gocloud.dev/blob/fileblob"  // file://
+	_ "gocloud.dev/blob/gcsblob"   // gs://
+	_ "gocloud.dev/blob/s3blob"    // s3://
+
+	"github.com/dashfeed/dashfeed/eventlog/checkpoint/shared"
+)
+
+// Config says where the objects lie.
+type Config struct {
+	// URL is the bucket: s3://, gs://, azblob:// as gocloud.dev/blob reads them, with credentials from the environment, or
+	// file:///a/directory, which all nodes mount; it is made where there is none.
+	URL string
+	// Prefix is the front of the names of the shard's objects: the same in all processes, another one for every shard.
+	Prefix func(shard int) (string, error)
+	Shared shared.Config
+}
+
+// Validate reports every field that is out of its range.
+func (c Config) Validate() error {
+	err := c.Shared.Validate()
+	if c.URL == "" {
+		err = errors.Join(errors.New("URL of the checkpoints' bucket is not given: file:///…, s3://…, gs://… or azblob://…"), err)
+	}
+	if c.Prefix == nil {
+		err = errors.Join(errors.New("prefix of the shards' checkpoints is not given"), err)
+	}
+	return err
+}
+
+// Open opens the bucket and the scratch store.
+func Open(ctx context.Context, c Config) (*shared.Store, error) {
+	if err := c.Validate(); err != nil {
+		return nil, fmt.Errorf("open checkpoints: %w", err)
+	}
+	address, err := bucketURL(c.URL)
+	if err != nil {
+		return nil, fmt.Errorf("open checkpoints: %w", err)
+	}
+	bucket, err := gocloud.OpenBucket(ctx, address)
+	if err != nil {
+		return nil, fmt.Errorf("open checkpoints in %s: %w", c.URL, err)
+	}
+	return openBucket(c, bucket)
+}
+
+func openBucket(c Config, bucket *gocloud.Bucket) (*shared.Store, error) {
+	store, err := shared.Open(c.Shared, &place{bucket: bucket, prefix: c.Prefix})
+	if err != nil {
+		return nil, errors.Join(err, bucket.Close())
+	}
+	return store, nil
+}
+
+// bucketURL asks the library, for a directory, to make it, to write temporary files inside it, since a rename
+// works within one volume only, and to write no files of attributes.
+func bucketURL(address string) (string, error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "", fmt.Errorf("URL of the checkpoints' bucket: %w", err)
+	}
+	if u.Scheme != "file" {
+		return address, nil
+	}
+	q := u.Query()
+	for name, value := range map[string]string{"create_dir": "true", "no_tmp_dir": "true", "metadata": "skip", "dir_file_mode": "0750"} {
+		if !q.Has(name) {
+			q.Set(name, value)
+		}
+	}
+	u.RawQuery = q.Encode()
+	return u.String(), nil
+}

@@ -1,0 +1,152 @@
+// Package shared is a checkpoint.Shared over any place that all processes reach: it keeps a scratch store here, in
+// Pebble, and a Place keeps what others read. eventlog/checkpoint/blob and eventlog/checkpoint/pulsar are the two places.
+//
+//	store, err := shared.Open(shared.Default("/var/lib/dashfeed/scratch"), place)
+//	marker, passedOver, err := store.Load(ctx, shard)   // the newest of what lies there and here
+//	store.Lead(shard, true)
+//	w, err := store.Begin(shard)
+//	released, err := w.Commit(marker)                   // written here, then there
+//
+// What it promises:
+//
+//  1. Commit fails only where this process's own store does. A checkpoint that could not be published is told by Err
+//     and the log, counts here, and releases nothing; the next one publishes what it lacked.
+//  2. Whoever begins to lead reads first what others wrote, and publishes only beyond the greatest position found there.
+//  3. The scratch is believed where it is whole, lies under the same name and is as new as what the place has; else the place
+//     is. A checkpoint is fetched beside the one that is there, which goes when the new one is whole.
+//  4. Released positions are those of whole checkpoints in the place, never of the scratch.
+package shared
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"math"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/dashfeed/dashfeed/eventlog"
+	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
+	"github.com/dashfeed/dashfeed/eventlog/checkpoint/embedded"
+)
+
+// Config says where the scratch store lies and how long a publish may take.
+type Config struct {
+	Scratch     embedded.Config
+	PublishWait time.Duration // after which one publish is given up, and tried with the next checkpoint
+	Logger      *slog.Logger  // nil: slog.Default()
+}
+
+// Default is for a scratch store in the directory path.
+func Default(path string) Config {
+	c := Config{Scratch: embedded.Default(path), PublishWait: time.Minute}
+	c.Scratch.Unsynced = true
+	return c
+}
+
+// Validate reports every field that is out of its range.
+func (c Config) Validate() error {
+	err := c.Scratch.Validate()
+	if c.PublishWait <= 0 {
+		err = errors.Join(err, fmt.Errorf("publish wait of %s is not allowed: more than 0", c.PublishWait))
+	}
+	return err
+}
+
+// maxShard is the greatest shard number: the scratch store has two shards for each.
+const maxShard = math.MaxInt32 / 2
+
+// Store is a checkpoint.Shared. Its goroutines are those that let go of shards it leads no more; they end in Close.
+type Store struct {
+	config  Config
+	place   Place
+	scratch *embedded.Store
+	life    context.Context
+	end     context.CancelFunc
+	work    sync.WaitGroup
+
+	mu     sync.Mutex
+	closed bool
+	shards map[int]*shard
+}
+
+var _ checkpoint.Shared = (*Store)(nil)
+
+// Open opens the scratch store. The place is the store's from now on, and closed with it.
+func Open(c Config, place Place) (*Store, error) {
+	if err := c.Validate(); err != nil {
+		return nil, fmt.Errorf("open shared checkpoints: %w", err)
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	scratch, err := embedded.Open(c.Scratch)
+	if err != nil {
+		return nil, fmt.Errorf("open scratch of shared checkpoints: %w", err)
+	}
+	s := &Store{config: c, place: place, scratch: scratch, shards: map[int]*shard{}}
+	s.life, s.end = context.WithCancel(context.Background())
+	return s, nil
+}
+
+// Err is why checkpoints can't be written or published at the moment, or nil.
+func (s *Store) Err() error {
+	errs := []error{s.scratch.Err()}
+	for _, sh := range s.all() {
+		errs = append(errs, sh.trouble())
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Store) all() []*shard {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	numbers := slices.Sorted(maps.Keys(s.shards))
+	shards := make([]*shard, len(numbers))
+	for i, n := range numbers {
+		shards[i] = s.shards[n]
+	}
+	return shards
+}
+
+// Close gives up every shard it leads. A publish under way is given up.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	closed := s.closed
+	s.closed = true
+	s.mu.Unlock()
+	if closed {
+		return nil
+	}
+	s.end()
+	s.work.Wait()
+	var errs []error
+	for _, sh := range s.all() {
+		sh.lead(false)
+		sh.io.Lock()
+		errs = append(errs, sh.letGo())
+		sh.io.Unlock()
+	}
+	return errors.Join(append(errs, s.place.Close(), s.scratch.Close())...)
+}
+
+// shard finds the shard; after Close there is none.
+func (s *Store) shard(number int) (*shard, error) {
+	if number < 0 || number > maxShard {
+		return nil, fmt.Errorf("shard %d is not allowed: 0 to %d", number, maxShard)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, fmt.Errorf("checkpoints: %w", eventlog.ErrClosed)
+	}
+	sh := s.shards[number]
+	if sh == nil {
+		sh = &shard{number: number}
+		s.shards[number] = sh
+	}
+	return sh, nil
+}

@@ -37,6 +37,8 @@ type Sessions struct {
 	PingEvery     time.Duration // 0: 25 s
 	PingTimeout   time.Duration // nothing heard for so long closes 4002; 0: 4 x PingEvery
 	WriteTimeout  time.Duration // a socket that takes nothing for so long closes 4001; 0: 75 s
+	DrainNotice   time.Duration // from not ready to the first slot, so that balancers have noticed; 0: 2 s, negative: none
+	DrainRate     float64       // sessions a second that a drain sends away; 0: 200, at least 1
 }
 
 // Mirrors bounds the copies of dashboards.
@@ -57,6 +59,9 @@ func (c Config) withDefaults() Config {
 	set(&c.Sessions.PingEvery, 25*time.Second)
 	set(&c.Sessions.PingTimeout, 4*c.Sessions.PingEvery)
 	set(&c.Sessions.WriteTimeout, 75*time.Second)
+	set(&c.Sessions.DrainNotice, 2*time.Second)
+	c.Sessions.DrainNotice = max(0, c.Sessions.DrainNotice)
+	set(&c.Sessions.DrainRate, 200)
 	set(&c.Mirrors.Max, 100_000)
 	set(&c.Mirrors.Linger, 10*time.Second)
 	set(&c.Mirrors.Load, 5*time.Second)
@@ -75,6 +80,9 @@ func (c Config) validate() error {
 	}
 	if c.Flush > 100*time.Millisecond {
 		errs = append(errs, fmt.Errorf("flush %v is not allowed: 0 to 100ms", c.Flush))
+	}
+	if c.Sessions.DrainRate < 1 {
+		errs = append(errs, fmt.Errorf("drain rate %v is not allowed: at least 1 session a second", c.Sessions.DrainRate))
 	}
 	if c.MaxRate != 0 {
 		if _, err := rateClass(c.MaxRate); err != nil {

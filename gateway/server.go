@@ -27,9 +27,13 @@ type Server struct {
 	stop    context.CancelFunc
 	wg      sync.WaitGroup
 
+	empty chan struct{} // closed when a drain has sent away the last session
+
 	mu       sync.Mutex
 	stopping bool
-	count    int // sessions
+	draining bool // told not ready
+	refusing bool // draining, and the sessions have their slots
+	count    int  // sessions
 	slot     uint8
 	sessions [beats]map[*session]struct{}
 }
@@ -40,7 +44,7 @@ func New(cfg Config) (*Server, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("gateway config: %w", err)
 	}
-	s := &Server{cfg: cfg, stats: newStats()}
+	s := &Server{cfg: cfg, stats: newStats(), empty: make(chan struct{})}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.mirrors = &mirrors{ctx: s.ctx, cfg: cfg, stats: s.stats, wg: &s.wg, byKey: map[messages.Key]*mirror{}}
 	for i := range s.sessions {
@@ -140,6 +144,9 @@ func (s *Server) admit() *wire.Error {
 	if s.stopping {
 		return wire.Errorf(wire.CodeStarting, "the gateway stops")
 	}
+	if s.refusing {
+		return wire.Errorf(wire.CodeStarting, "the gateway drains: another one takes new sessions")
+	}
 	if s.count >= s.cfg.Sessions.Max {
 		return wire.Errorf(wire.CodeLimit, "this gateway has its %d sessions already", s.cfg.Sessions.Max)
 	}
@@ -154,11 +161,14 @@ func (s *Server) start(ses *session) {
 	s.slot = (s.slot + 1) % beats
 	ses.slot = s.slot
 	s.sessions[ses.slot][ses] = struct{}{}
-	stopping := s.stopping
+	stopping, refusing := s.stopping, s.refusing
 	s.mu.Unlock()
 	go ses.read() // counted since admit
-	if stopping { // it came in between
+	switch {      // it came in between
+	case stopping:
 		ses.close(wire.CloseRestart)
+	case refusing:
+		ses.close(wire.CloseDrain)
 	}
 }
 
@@ -169,6 +179,9 @@ func (s *Server) remove(ses *session) {
 		delete(s.sessions[ses.slot], ses)
 	}
 	s.count--
+	if s.refusing && s.count == 0 {
+		close(s.empty) // nobody is admitted any more: this is the last one
+	}
 	s.mu.Unlock()
 	s.wg.Done()
 }

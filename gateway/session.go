@@ -35,15 +35,16 @@ type session struct {
 	writer atomic.Uint32 // writerIdle, writerRuns, writerAgain
 	heard  atomic.Int64  // when the client was last heard, unix ms
 
-	mu      sync.Mutex
-	moved   sync.Cond // on mu: control was taken, or the close was written
-	control [][]byte  // answers, in order
-	pong    []byte    // the newest ping's
-	ping    bool
-	closing wire.CloseCode // 0: open
-	over    bool           // nothing is written any more
-	turn    int            // the subscription that is looked at first
-	subs    []*subscription
+	mu        sync.Mutex
+	moved     sync.Cond // on mu: control was taken, or the close was written
+	control   [][]byte  // answers, in order
+	pong      []byte    // the newest ping's
+	slotFrame []byte    // the drain's
+	ping      bool
+	closing   wire.CloseCode // 0: open
+	over      bool           // nothing is written any more
+	turn      int            // the subscription that is looked at first
+	subs      []*subscription
 }
 
 // states of the writer.
@@ -182,7 +183,7 @@ func (s *session) isClosing() bool {
 // close begins to close the session: what is being written has a last moment, then the close goes out.
 func (s *session) close(code wire.CloseCode) {
 	s.mu.Lock()
-	first := s.closing == 0
+	first := s.closing == 0 && !s.over
 	if first {
 		s.closing = code
 		_ = s.conn.SetWriteDeadline(time.Now().Add(closeGrace))

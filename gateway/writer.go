@@ -77,6 +77,10 @@ func (s *session) pick() (out [][]byte, sub *subscription, closing wire.CloseCod
 	if s.closing != 0 {
 		return out, nil, s.closing
 	}
+	if s.slotFrame != nil {
+		out = append(out, s.slotFrame)
+		s.slotFrame = nil
+	}
 	if s.ping {
 		out = append(out, pingFrame)
 		s.ping = false

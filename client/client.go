@@ -6,22 +6,25 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 	"time"
 )
 
 // Options says which server to talk to, and as whom.
 type Options struct {
-	Server string // base URL; "": http://127.0.0.1:8080
-	Token  string // shown as a bearer token; "": none
-	Tenant string // "": the token's, else default
+	Server string   // base URL; "": http://127.0.0.1:8080
+	Others []string // further base URLs of the same house, tried in turn where one is lost, drains or can't be reached
+	Token  string   // shown as a bearer token; "": none
+	Tenant string   // "": the token's, else default
 
 	// DialContext opens connections, for HTTP and WebSocket alike; nil: net.Dialer's.
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
-// Client talks to one server. Any number of goroutines may use it.
+// Client talks to one server, or to one of several of a house at a time. Any number of goroutines may use it.
 type Client struct {
-	base    *url.URL
+	bases   []*url.URL     // Server first
+	at      *atomic.Uint32 // the one that requests go to; subscriptions each have their own
 	options Options
 	http    *http.Client
 }
@@ -31,9 +34,13 @@ func New(o Options) (*Client, error) {
 	if o.Server == "" {
 		o.Server = "http://127.0.0.1:8080"
 	}
-	base, err := url.Parse(o.Server)
-	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
-		return nil, fmt.Errorf("server %q is not allowed: want http://HOST:PORT or https://HOST:PORT", o.Server)
+	var bases []*url.URL
+	for _, server := range append([]string{o.Server}, o.Others...) {
+		base, err := url.Parse(server)
+		if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
+			return nil, fmt.Errorf("server %q is not allowed: want http://HOST:PORT or https://HOST:PORT", server)
+		}
+		bases = append(bases, base)
 	}
 	if o.DialContext == nil {
 		o.DialContext = (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 15 * time.Second}).DialContext
@@ -45,7 +52,7 @@ func New(o Options) (*Client, error) {
 		IdleConnTimeout:     90 * time.Second,
 		TLSHandshakeTimeout: 10 * time.Second,
 	}
-	return &Client{base: base, options: o, http: &http.Client{Transport: transport}}, nil
+	return &Client{bases: bases, at: new(atomic.Uint32), options: o, http: &http.Client{Transport: transport}}, nil
 }
 
 // Close closes idle connections. Publishers and subscriptions are closed by whoever opened them.
@@ -59,9 +66,19 @@ func (c *Client) address(path string, query url.Values) *url.URL {
 		}
 		query.Set("tenant", c.options.Tenant)
 	}
-	u := c.base.JoinPath(path)
+	u := c.base(c.at.Load()).JoinPath(path)
 	u.RawQuery = query.Encode()
 	return u
+}
+
+// base is the server whose turn it is.
+func (c *Client) base(turn uint32) *url.URL { return c.bases[int(turn)%len(c.bases)] }
+
+// turn has requests go to the next server, unless somebody else has turned away from this one already.
+func (c *Client) turn(from *url.URL) {
+	if at := c.at.Load(); len(c.bases) > 1 && c.base(at).Host == from.Host {
+		c.at.CompareAndSwap(at, at+1)
+	}
 }
 
 // header is what every request carries.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -34,6 +33,7 @@ func (e *ClosedError) Error() string {
 // connection is one WebSocket with the goroutine that reads it.
 type connection struct {
 	ws     *websocket.Conn
+	server string
 	opened time.Time
 	frames chan wire.Frame // closed when nothing more comes
 	quit   chan struct{}
@@ -42,24 +42,24 @@ type connection struct {
 	err    error // why reading ended; good after frames is closed
 }
 
-// connect opens a WebSocket.
-func (c *Client) connect(ctx context.Context) (*connection, error) {
+// connect opens a WebSocket to the server whose turn it is.
+func (c *Client) connect(ctx context.Context, turn uint32) (*connection, error) {
 	d := websocket.Dialer{
 		NetDialContext:    c.options.DialContext,
 		HandshakeTimeout:  handshakeTimeout,
 		Subprotocols:      []string{wire.Protocol},
 		EnableCompression: true,
 	}
-	ws, response, err := d.DialContext(ctx, c.webSocket().String(), c.header())
+	ws, response, err := d.DialContext(ctx, c.webSocket(turn).String(), c.header())
 	if err != nil {
 		if errors.Is(err, websocket.ErrBadHandshake) {
 			body, _ := io.ReadAll(response.Body) // the dialer kept at most 1 KiB
 			return nil, answered(response.StatusCode, response.Header, body)
 		}
-		return nil, &UnreachableError{c.base.String(), err}
+		return nil, &UnreachableError{serverOf(c.base(turn)), err}
 	}
 	ws.SetReadLimit(maxFrameBytes)
-	conn := &connection{ws: ws, opened: time.Now(), frames: make(chan wire.Frame), quit: make(chan struct{})}
+	conn := &connection{ws: ws, server: serverOf(c.base(turn)), opened: time.Now(), frames: make(chan wire.Frame), quit: make(chan struct{})}
 	conn.done.Go(conn.readAll)
 	return conn, nil
 }
@@ -136,13 +136,4 @@ func closing(err error) error {
 		return &ClosedError{e.Code, e.Text}
 	}
 	return fmt.Errorf("connection lost: %w", err)
-}
-
-// slotIn is when, within the slot that a drain gave, to come back.
-func slotIn(f *wire.Drain) time.Duration {
-	slot := time.Duration(f.After) * time.Millisecond
-	if f.Within > 0 {
-		slot += rand.N(time.Duration(f.Within) * time.Millisecond)
-	}
-	return slot
 }

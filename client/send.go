@@ -176,15 +176,23 @@ func (c *Client) do(ctx context.Context, method string, address *url.URL, header
 	request.Header = header
 	response, err := c.http.Do(request)
 	if err != nil {
-		return 0, nil, nil, &UnreachableError{c.base.String(), reason(err)}
+		c.turn(address)
+		return 0, nil, nil, &UnreachableError{serverOf(address), reason(err)}
 	}
 	defer response.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(response.Body, maxAnswerBytes))
 	if err != nil {
-		return 0, nil, nil, &UnreachableError{c.base.String(), err}
+		c.turn(address)
+		return 0, nil, nil, &UnreachableError{serverOf(address), err}
+	}
+	if response.StatusCode == http.StatusServiceUnavailable {
+		c.turn(address)
 	}
 	return response.StatusCode, response.Header, answer, nil
 }
+
+// serverOf is the server of an address, as people know it.
+func serverOf(address *url.URL) string { return address.Scheme + "://" + address.Host }
 
 // reason takes the method and address off an HTTP error: UnreachableError says where.
 func reason(err error) error {

@@ -58,8 +58,8 @@ type Subscription struct {
 	view    wire.View
 
 	conn    *connection // nil: not connected
-	next    *connection // opened in a drain slot; takes over at its first answer
-	slot    *time.Timer // when to open next; nil: no drain
+	next    *handover   // to a server that does not drain; nil: none
+	turn    uint32      // whose turn the next attempt is, among the client's servers
 	retryAt time.Time
 	backoff backoff
 	ended   error
@@ -103,7 +103,7 @@ func (s *Subscription) step(ctx context.Context) (SubscriptionEvent, error) {
 	if s.ended != nil {
 		return nil, s.ended
 	}
-	if s.conn == nil {
+	if s.conn == nil && s.next == nil {
 		if err := pause(ctx, time.Until(s.retryAt)); err != nil {
 			return nil, err
 		}
@@ -114,38 +114,46 @@ func (s *Subscription) step(ctx context.Context) (SubscriptionEvent, error) {
 		s.conn = conn
 	}
 	select {
-	case f, ok := <-s.conn.frames:
+	case f, ok := <-s.conn.read():
 		if !ok {
 			return s.dropped(ctx)
 		}
 		return s.take(ctx, s.conn, f)
 	case f, ok := <-s.next.read():
 		if !ok {
-			s.next.close()
+			s.next.end()
 			s.next = nil // the old connection goes on until the server closes it
 			return nil, nil
 		}
 		return s.takeOver(ctx, f)
-	case <-due(s.slot):
-		s.slot = nil
-		s.next, _ = s.open(ctx) // where that fails the old connection's end brings the backoff
-		return nil, nil
+	case o := <-s.next.opened():
+		return s.opened(ctx, o)
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
 }
 
-// open connects and subscribes from the place of the view.
+// open connects to the server whose turn it is and subscribes from the place of the view.
 func (s *Subscription) open(ctx context.Context) (*connection, error) {
-	conn, err := s.client.connect(ctx)
+	turn := s.turn
+	s.turn++
+	conn, err := s.client.connect(ctx, turn)
+	if err == nil {
+		err = s.ask(conn)
+	}
 	if err != nil {
 		return nil, err
 	}
+	return conn, nil
+}
+
+// ask subscribes from the place of the view; where that fails the connection is closed.
+func (s *Subscription) ask(conn *connection) error {
 	if err := conn.send(s.request()); err != nil {
 		conn.close()
-		return nil, &UnreachableError{s.client.base.String(), err}
+		return &UnreachableError{conn.server, err}
 	}
-	return conn, nil
+	return nil
 }
 
 func (s *Subscription) request() *wire.Subscribe {
@@ -160,18 +168,23 @@ func (s *Subscription) request() *wire.Subscribe {
 	return f
 }
 
-// dropped is told that the connection has ended; the one from a drain slot takes its place.
+// dropped is told that the connection has ended. The one of a handover takes its place, and where that has yet to open,
+// its slot is waited for: it was given by the server.
 func (s *Subscription) dropped(ctx context.Context) (SubscriptionEvent, error) {
 	err := s.conn.close()
 	if s.conn.stable() {
 		s.backoff.reset()
 	}
-	s.conn, s.next = s.next, nil
-	s.slot = nil
-	if s.conn != nil {
+	s.conn = nil
+	switch {
+	case s.next == nil:
+		return s.lost(ctx, err)
+	case s.next.conn != nil:
+		s.conn, s.next = s.next.conn, nil
 		return nil, nil
 	}
-	return s.lost(ctx, err)
+	s.backoff.attempts++
+	return &Disconnected{err, s.backoff.attempts, max(0, time.Until(s.next.slot))}, nil
 }
 
 // lost decides what a lost connection means: another attempt after a wait, or the end.
@@ -211,7 +224,7 @@ func (s *Subscription) take(ctx context.Context, conn *connection, f wire.Frame)
 	case *wire.Status:
 		return &Status{f}, nil
 	case *wire.Drain:
-		s.slot = time.NewTimer(slotIn(f))
+		s.drained(f)
 	case *wire.ErrorFrame:
 		return s.refused(ctx, f)
 	}
@@ -241,44 +254,24 @@ func (s *Subscription) refused(ctx context.Context, f *wire.ErrorFrame) (Subscri
 	return s.lost(ctx, err)
 }
 
-// takeOver is told what the connection from a drain slot said first. The two speak of the same place: what both bring is
-// applied once.
-func (s *Subscription) takeOver(ctx context.Context, f wire.Frame) (SubscriptionEvent, error) {
-	switch f.(type) {
-	case *wire.Subscribed, *wire.Update, *wire.Gap:
-		s.conn.close()
-		s.conn, s.next = s.next, nil
-		return s.take(ctx, s.conn, f)
-	case *wire.ErrorFrame:
-		s.next.close()
-		s.next = nil
-	}
-	return nil, nil
-}
-
 // end closes what is open, once, for the reason.
 func (s *Subscription) end(reason error) {
 	if s.ended == nil {
 		s.ended = reason
 	}
 	s.conn.close()
-	s.next.close()
-	s.conn, s.next, s.slot = nil, nil, nil
-}
-
-// due is the timer's channel, or one that never speaks.
-func due(t *time.Timer) <-chan time.Time {
-	if t == nil {
-		return nil
-	}
-	return t.C
+	s.next.end()
+	s.conn, s.next = nil, nil
 }
 
 // webSocket is the address of the door for subscriptions.
-func (c *Client) webSocket() *url.URL {
-	u := c.address("/v1/ws", nil)
+func (c *Client) webSocket(turn uint32) *url.URL {
+	u := c.base(turn).JoinPath("/v1/ws")
+	if c.options.Tenant != "" {
+		u.RawQuery = url.Values{"tenant": {c.options.Tenant}}.Encode()
+	}
 	u.Scheme = "ws"
-	if c.base.Scheme == "https" {
+	if c.base(turn).Scheme == "https" {
 		u.Scheme = "wss"
 	}
 	return u

@@ -9,8 +9,11 @@ import { Credentials, type TokenSource } from "./credentials.js";
 
 /** What a client may be told. */
 export interface ClientOptions {
-  /** The server's address, as `https://host` or `https://host/base`; absent: the page's own origin. */
-  server?: string;
+  /**
+   * The server's address, as `https://host` or `https://host/base`; absent: the page's own origin. Of several, each
+   * attempt goes to the next one, the first to the first.
+   */
+  server?: string | readonly string[];
   /** Failed attempts in a row until it gives up; absent: never. */
   maxAttempts?: number;
   /** Greatest update rate of every subscription while the page is hidden, updates a second; absent: 0.2; 0: do not lower it. */
@@ -61,13 +64,14 @@ export class Client extends Emitter<ClientEvents> {
   limits: Limits | undefined;
 
   readonly #options: ClientOptions;
-  readonly #url: string;
+  readonly #urls: string[];
   readonly #subscriptions = new Set<Subscription>();
   readonly #batch: Batch;
   readonly #backoff = new Backoff();
   readonly #credentials: Credentials | undefined;
   readonly #deaf: () => void;
   #ids = 0;
+  #turn = 0; // whose turn the next attempt is
   #conn: Connection | undefined; // the newest
   #old: Connection | undefined; // serves until all subscriptions are on the newest (drain)
   #timer: ReturnType<typeof setTimeout> | undefined; // the next attempt
@@ -79,7 +83,7 @@ export class Client extends Emitter<ClientEvents> {
   constructor(options: ClientOptions = {}) {
     super();
     this.#options = options;
-    this.#url = webSocketURL(options.server);
+    this.#urls = webSocketURLs(options.server);
     this.#batch = new Batch(options.schedule ?? nextFrame);
     if (options.token) this.#credentials = new Credentials(options.token, () => ++this.#ids);
     this.#deaf = listen({
@@ -95,7 +99,7 @@ export class Client extends Emitter<ClientEvents> {
     const s = new Subscription(options, {
       id: () => ++this.#ids,
       due: (s) => this.#batch.add(s),
-      again: (s) => this.#request(s, s.conn?.isOpen ? s.conn : this.#conn),
+      again: (s) => this.#request(s, this.#conn?.isOpen ? this.#conn : s.conn),
       ended: (s) => this.#ended(s),
     });
     if (this.connection.state === "closed") {
@@ -153,7 +157,7 @@ export class Client extends Emitter<ClientEvents> {
     } else {
       this.#state("connecting");
     }
-    this.#conn = new Connection(this.#url, socketClass(this.#options.WebSocket), {
+    this.#conn = new Connection(this.#urls[this.#turn++ % this.#urls.length], socketClass(this.#options.WebSocket), {
       opened: (c) => void this.#opened(c),
       frame: (c, f) => this.#frame(c, f),
       ended: (c, why) => this.#lost(c, why),
@@ -183,6 +187,8 @@ export class Client extends Emitter<ClientEvents> {
     if (c === this.#old) {
       this.#old = undefined;
       if (!this.#conn?.isOpen) this.#state("connecting", why);
+      // Whoever the new one has put off was served by the old one until now.
+      for (const s of this.#subscriptions) if (s.conn === c && s.asking !== this.#conn) this.#request(s, this.#conn);
       return;
     }
     if (c !== this.#conn) return;
@@ -190,7 +196,7 @@ export class Client extends Emitter<ClientEvents> {
     this.#conn = this.#old; // where a drain's new connection failed, the old one goes on
     this.#old = undefined;
     if (this.#conn) {
-      for (const s of this.#subscriptions) if (s.conn !== this.#conn) this.#request(s, this.#conn);
+      for (const s of this.#subscriptions) if (s.conn !== this.#conn || s.pending) this.#request(s, this.#conn);
       return;
     }
     if (why.code >= 4500 && why.code <= 4999 && !(why.code === unauthorized && this.#credentials?.again())) {
@@ -376,10 +382,13 @@ function socketClass(given: SocketClass | undefined): SocketClass {
   return made;
 }
 
-function webSocketURL(server?: string): string {
-  const base = server ?? (globalThis as { location?: { origin: string } }).location?.origin;
-  if (!base) throw new Error("server is missing: there is no page whose origin could be meant");
-  const u = new URL("v1/ws", base.endsWith("/") ? base : base + "/");
-  u.protocol = u.protocol.replace(/^http/, "ws");
-  return u.href;
+function webSocketURLs(server?: string | readonly string[]): string[] {
+  const bases = server ?? (globalThis as { location?: { origin: string } }).location?.origin ?? [];
+  const urls = [bases].flat().map((base) => {
+    const u = new URL("v1/ws", base.endsWith("/") ? base : base + "/");
+    u.protocol = u.protocol.replace(/^http/, "ws");
+    return u.href;
+  });
+  if (!urls.length) throw new Error("server is missing: there is no page whose origin could be meant");
+  return urls;
 }

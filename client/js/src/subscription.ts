@@ -211,7 +211,7 @@ export class Subscription extends Emitter<SubscriptionEvents> {
     const e: ErrorEvent = { code: f.code, message: f.message, retry: again, after: f.after, ended: !again };
     if (!again) return this.end(e);
     this.emit("error", e);
-    this.#later(f.after);
+    this.#later(f.after, this.asking);
   }
 
   /** Tells what has happened since the last frame. */
@@ -239,12 +239,15 @@ export class Subscription extends Emitter<SubscriptionEvents> {
     this.#later(0);
   }
 
-  /** Subscribes again: at once the first time, then more and more slowly where that does not help. */
-  #later(after: number): void {
+  /**
+   * Subscribes again: at once the first time, then more and more slowly where that does not help. `at` is the connection
+   * whose word it was: where another one serves, its updates are still taken.
+   */
+  #later(after: number, at = this.conn): void {
     const wait = this.#backoff.attempts === 0 ? after : this.#backoff.next(after);
     this.#backoff.attempts ||= 1;
     this.pending = -1; // no answer has this id: updates wait
-    this.asking = this.conn;
+    this.asking = at;
     clearTimeout(this.#timer);
     this.#troubled = performance.now() + wait;
     this.#timer = setTimeout(() => this.#owner.again(this), wait);

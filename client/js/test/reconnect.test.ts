@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Backoff } from "../src/backoff.js";
-import { change, epoch, record, Script, settle, subscribed, viewA } from "./script.js";
+import { golden } from "./golden.js";
+import { change, epoch, record, Script, settle, snapshot, subscribed, viewA, viewB } from "./script.js";
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => {
@@ -167,6 +168,82 @@ describe("a drain", () => {
     script.last.drop();
     old.say(change(10, 11));
     expect([s.version, client.connection.state, old.readyState]).toEqual([11, "open", 1]);
+  });
+});
+
+describe("several servers", () => {
+  const server = ["http://a.test", "http://b.test/base", "https://c.test"];
+
+  test("take turns at each attempt", async () => {
+    dice(0.5);
+    const script = new Script();
+    script.client({ server }).connect();
+    for (const wait of [500, 1_000, 2_000, 4_000]) {
+      script.last.drop();
+      await vi.advanceTimersByTimeAsync(wait);
+    }
+    expect(script.sockets.map((s) => s.url)).toEqual(
+      ["ws://a.test/v1/ws", "ws://b.test/base/v1/ws", "wss://c.test/v1/ws", "ws://a.test/v1/ws", "ws://b.test/base/v1/ws"]);
+    expect(() => script.client({ server: [] })).toThrow("server is missing");
+  });
+
+  /** A client at a.test with two subscriptions, told to go in 100 ms, and then its connection to b.test. */
+  async function drained() {
+    const script = new Script();
+    const client = script.client({ server });
+    const subscriptions = ["d", "e"].map((dashboard) => client.subscribe({ dashboard }));
+    await settle();
+    const old = script.last;
+    const asked = old.of("subscribe");
+    [viewA, viewB].forEach((view, i) => old.say(subscribed(asked[i].id, view), snapshot(view)));
+    const seen = subscriptions.map((s) => record(s, "snapshot", "update", "gap", "error"));
+    seen.forEach((s) => (s.length = 0));
+    old.say(golden("server.ndjson").find((f) => f.type === "drain"));
+    await vi.advanceTimersByTimeAsync(3_120 + 4_000);
+    return { script, client, subscriptions, old, next: script.last, asked: script.last.of("subscribe"), seen };
+  }
+
+  test("a drain goes to the next: every subscription from its place, nothing lost and nothing twice", async () => {
+    const { client, subscriptions: [d, e], old, next, asked, seen } = await drained();
+    expect([old.host, next.host]).toEqual(["a.test", "b.test"]);
+    expect(asked).toMatchObject([{ dashboard: "d", since: { version: 10 } }, { dashboard: "e", since: { version: 10 } }]);
+    old.say(change(10, 11, viewA), change(10, 11, viewB));
+    next.say(subscribed(asked[0].id, viewA, true), change(10, 12, viewA));
+    old.say(change(11, 13, viewA), change(11, 12, viewB)); // of d it is not heard any more, of e it is
+    expect([d.version, e.version, old.readyState]).toEqual([12, 12, 1]);
+    next.say(subscribed(asked[1].id, viewB, true), change(10, 12, viewB), change(12, 13, viewA), change(12, 14, viewB));
+    expect([d.version, e.version, old.readyState]).toEqual([13, 14, 3]);
+    expect(seen.map((s) => s.map(([type, u]) => [type, u.from, u.to]))).toEqual([
+      [["update", 10, 11], ["update", 11, 12], ["update", 12, 13]],
+      [["update", 10, 11], ["update", 11, 12], ["update", 12, 14]],
+    ]);
+    expect(client.connection.state).toBe("open");
+  });
+
+  test("where the next one puts a subscription off, the old one serves it until it closes", async () => {
+    const { script, subscriptions: [d, e], old, next, asked, seen } = await drained();
+    next.say(subscribed(asked[0].id, viewA, true), { type: "error", id: asked[1].id, code: 1300, message: "loading", retry: true, after: 1_000 });
+    old.say(change(10, 11, viewB));
+    expect([e.version, old.readyState]).toEqual([11, 1]);
+    await vi.advanceTimersByTimeAsync(1_000);
+    const again = next.of("subscribe").at(-1);
+    expect(again).toMatchObject({ dashboard: "e", since: { version: 11 } });
+    old.drop(1012);
+    next.say(subscribed(again.id, viewB, true), change(11, 12, viewB));
+    expect([d.version, e.version, script.sockets.length]).toEqual([10, 12, 2]);
+    expect(seen[1].map(([type]) => type)).toEqual(["error", "update", "update"]);
+  });
+
+  test("where the next one fails half way, all go back to the old one, and what was moved goes on from its place", async () => {
+    const { client, subscriptions: [d, e], old, next, asked } = await drained();
+    next.say(subscribed(asked[0].id, viewA, true), change(10, 12, viewA));
+    next.drop();
+    const back = old.of("subscribe").slice(2);
+    expect(back).toMatchObject([{ dashboard: "d", since: { version: 12 } }, { dashboard: "e", since: { version: 10 } }]);
+    old.say(subscribed(back[0].id, viewA, true), subscribed(back[1].id, viewB, true), change(11, 13, viewA), change(10, 13, viewB));
+    expect([d.version, e.version, client.connection.state]).toEqual([13, 13, "open"]);
+    old.drop(1012);
+    expect(client.connection.state).toBe("waiting");
   });
 });
 

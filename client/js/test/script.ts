@@ -37,6 +37,11 @@ export class ScriptedSocket {
   onmessage: any = null;
   onclose: any = null;
   onerror: any = null;
+  /** The host it was made to. */
+  get host(): string {
+    return new URL(this.url).host;
+  }
+
   /** What the client has sent. */
   readonly sent: any[] = [];
   readonly openedAt = Date.now();

@@ -1,0 +1,135 @@
+package cells
+
+import (
+	"encoding/binary"
+	"errors"
+
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// errCorruptUpdate is what DecodeUpdate says of bytes that AppendUpdate did not write.
+var errCorruptUpdate = errors.New("cells: update is corrupt")
+
+// chunkBytes is how many bytes of groups and rows a decoded update keeps together in one string: enough that a cell
+// costs no allocation of its own, and so few that one cell that lives on does not hold an update's other cells.
+const chunkBytes = 256
+
+// AppendUpdate appends the update's canonical form, as it goes from one holder to another. Cells are in order of number,
+// removals in order of removal, as Since gives them. Numbers are uvarints, those with ± varints:
+//
+//	epoch from to-from floor | n, n cells | n, n removals
+//	cell: number-before-1 revision panel start± (end-start)± len(group) group len(row) row born changed-born
+//	removal: number panel removed-before
+//
+// before is the cell's or removal's before it: for the first cell number itself, for the first removal removed itself.
+func AppendUpdate(b []byte, u *Update) []byte {
+	b = binary.AppendUvarint(b, uint64(u.Epoch))
+	b = binary.AppendUvarint(b, u.From)
+	b = binary.AppendUvarint(b, u.To-u.From)
+	b = binary.AppendUvarint(b, u.Floor)
+	b = binary.AppendUvarint(b, uint64(len(u.Cells)))
+	next := uint32(0)
+	for i := range u.Cells {
+		c := &u.Cells[i]
+		b = binary.AppendUvarint(b, uint64(c.Number-next))
+		next = c.Number + 1
+		b = binary.AppendUvarint(b, uint64(c.Revision))
+		b = binary.AppendUvarint(b, uint64(c.Panel))
+		b = binary.AppendVarint(b, c.Start)
+		b = binary.AppendVarint(b, c.End-c.Start) // may wrap around, and back when it is read
+		b = appendString(b, string(c.Group))
+		b = appendString(b, string(c.Row))
+		b = binary.AppendUvarint(b, c.Born)
+		b = binary.AppendUvarint(b, c.Changed-c.Born)
+	}
+	b = binary.AppendUvarint(b, uint64(len(u.Removed)))
+	before := uint64(0)
+	for i := range u.Removed {
+		t := &u.Removed[i]
+		b = binary.AppendUvarint(b, uint64(t.Number))
+		b = binary.AppendUvarint(b, uint64(t.Panel))
+		b = binary.AppendUvarint(b, t.Removed-before)
+		before = t.Removed
+	}
+	return b
+}
+
+// DecodeUpdate reads an update from the front of b and gives the rest. It takes only what AppendUpdate writes of an
+// update that a set gave: of the bytes it takes, AppendUpdate gives the same again. Nothing of b is kept.
+func DecodeUpdate(b []byte) (Update, []byte, error) {
+	d := texts{decoder: decoder{b: b}}
+	u := Update{Epoch: messages.Epoch(d.uint32()), From: d.uvarint()}
+	u.To = d.sum(u.From)
+	u.Floor = d.uvarint()
+	const leastCellBytes, leastRemovalBytes = 9, 3
+	if n := d.count(leastCellBytes); n > 0 {
+		u.Cells = make([]Cell, n)
+	}
+	next := uint64(0)
+	for i := range u.Cells {
+		c := &u.Cells[i]
+		number := d.sum(next)
+		c.Number, c.Revision, c.Panel = uint32(number), d.uint32(), d.uint16()
+		c.Start = d.varint()
+		c.End = c.Start + d.varint()
+		c.Group, c.Row = Group(d.text()), Row(d.text())
+		c.Born = d.uvarint()
+		c.Changed = d.sum(c.Born)
+		if number >= 1<<32-1 || c.Born == 0 || c.Changed <= u.From || c.Changed > u.To {
+			d.fail()
+		}
+		next = number + 1
+	}
+	if n := d.count(leastRemovalBytes); n > 0 {
+		u.Removed = make([]Tombstone, n)
+	}
+	before := uint64(0)
+	for i := range u.Removed {
+		t := &u.Removed[i]
+		t.Number, t.Panel = d.uint32(), d.uint16()
+		t.Removed = d.sum(before)
+		if t.Removed <= u.From || t.Removed > u.To {
+			d.fail()
+		}
+		before = t.Removed
+	}
+	if d.failed || u.Floor > u.To {
+		return Update{}, nil, errCorruptUpdate
+	}
+	return u, d.b, nil
+}
+
+// texts is a decoder whose strings share memory: neighbours lie in one chunk.
+type texts struct {
+	decoder
+
+	chunk string // of the bytes before the last left of them
+	left  int    // len(b) where chunk begins
+}
+
+// text reads a length and so many bytes.
+func (d *texts) text() string {
+	n := d.uvarint()
+	if n > uint64(len(d.b)) {
+		d.fail()
+		return ""
+	}
+	if n == 0 {
+		return ""
+	}
+	at := d.left - len(d.b)
+	if at < 0 || at+int(n) > len(d.chunk) {
+		d.chunk, d.left, at = string(d.b[:min(len(d.b), max(int(n), chunkBytes))]), len(d.b), 0
+	}
+	d.b = d.b[n:]
+	return d.chunk[at : at+int(n)]
+}
+
+// sum reads what has to be added to n, without running over.
+func (d *decoder) sum(n uint64) uint64 {
+	s := n + d.uvarint()
+	if s < n {
+		d.fail()
+	}
+	return s
+}

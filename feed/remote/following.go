@@ -1,0 +1,95 @@
+package remote
+
+import "time"
+
+// shard is one that a gateway looks at. It is guarded by the client's mu.
+type shard struct {
+	number        int
+	source        *source // nil: nobody serves it
+	lag           int64   // ms, as its source says
+	subscriptions map[*subscription]struct{}
+	requests      map[*request]struct{}
+}
+
+// follow keeps every shard at the source that the directory names.
+func (c *Client) follow() {
+	beat := time.NewTicker(beatEvery)
+	defer beat.Stop()
+	for {
+		select {
+		case <-c.ctx.Done():
+			return
+		case <-c.moved:
+		case <-beat.C:
+		}
+		c.resolve()
+	}
+}
+
+// resolve asks the directory, never with mu held: it may hold a lock of its own while it calls Moved.
+func (c *Client) resolve() {
+	c.mu.Lock()
+	numbers := make([]int, 0, len(c.shards))
+	for n, sh := range c.shards {
+		if len(sh.subscriptions) == 0 && len(sh.requests) == 0 {
+			delete(c.shards, n)
+			continue
+		}
+		numbers = append(numbers, n)
+	}
+	c.mu.Unlock()
+	for _, n := range numbers {
+		peer, ok := c.cfg.Directory.Source(n)
+		c.mu.Lock()
+		if sh := c.shards[n]; sh != nil {
+			c.point(sh, peer, ok)
+		}
+		c.mu.Unlock()
+	}
+}
+
+// shard gives the shard of the number, made where there is none, which then needs a look at the directory.
+func (c *Client) shard(n int) *shard {
+	sh := c.shards[n]
+	if sh == nil {
+		sh = &shard{number: n, subscriptions: map[*subscription]struct{}{}, requests: map[*request]struct{}{}}
+		c.shards[n] = sh
+		c.Moved()
+	}
+	return sh
+}
+
+// point moves a shard to the peer: it is closed at the source it was at and asked for at the new one, at once.
+func (c *Client) point(sh *shard, peer string, ok bool) {
+	var to *source
+	if ok && !c.closed {
+		to = c.source(peer)
+	}
+	if to == sh.source {
+		return
+	}
+	for s := range sh.subscriptions {
+		s.leave()
+	}
+	for r := range sh.requests {
+		r.leave()
+	}
+	sh.source, sh.lag = to, 0
+	for s := range sh.subscriptions {
+		s.join()
+	}
+	for r := range sh.requests {
+		r.join(to)
+	}
+}
+
+// source gives the source of the peer, made and started where there is none.
+func (c *Client) source(peer string) *source {
+	s := c.sources[peer]
+	if s == nil {
+		s = newSource(c, peer)
+		c.sources[peer] = s
+		c.wg.Go(s.run)
+	}
+	return s
+}

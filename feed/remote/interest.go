@@ -1,0 +1,51 @@
+package remote
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/dashfeed/dashfeed/feed"
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// interest is one dashboard that a gateway wants, open at the owner's feed. It is the feed's viewer. All but ask and
+// closed belongs to the gateway's goroutine.
+type interest struct {
+	gateway *gateway
+	id      uint64
+	key     messages.Key
+	shard   int
+	sub     feed.Subscription // nil: the feed has not taken it yet
+	place   feed.Place        // asked from
+	known   uint64            // hash of the schema that the gateway has
+	seen    schemaSeen
+
+	answeredAsk uint64
+	answeredAt  time.Time
+
+	ask    atomic.Uint64 // number of the last ask
+	closed atomic.Bool
+	hungry bool // waits for room; guarded by the outbox
+}
+
+// Deliver implements feed.Viewer.
+func (i *interest) Deliver(u *feed.Update) {
+	i.gateway.out.answer(i, u)
+}
+
+// subscribe opens it at the feed.
+func (i *interest) subscribe() bool {
+	sub, err := i.gateway.server.cfg.Feed.Subscribe(i.key, i)
+	if err != nil {
+		return false // the gateway's status says why, and it goes elsewhere or comes again
+	}
+	i.sub = sub
+	return true
+}
+
+// askFeed passes the last ask on.
+func (i *interest) askFeed() {
+	if i.sub != nil && i.ask.Load() > 0 {
+		i.sub.Ask(i.place)
+	}
+}

@@ -1,0 +1,112 @@
+package remote
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/dashfeed/dashfeed/feed"
+	"github.com/dashfeed/dashfeed/feed/remote/envelope"
+)
+
+// List implements feed.Feed: it asks the sources of all shards of the tenant and merges what they say. A node also lists
+// dashboards of shards that it stands by for; those are left to their source.
+func (c *Client) List(ctx context.Context, tenant, prefix, after string, limit int) ([]feed.Summary, error) {
+	first, n, err := c.cfg.Directory.Tenant(tenant)
+	if err != nil {
+		return nil, fmt.Errorf("list dashboards of %s: %w", tenant, err)
+	}
+	var all []feed.Summary
+	for {
+		more, next, err := c.listOnce(ctx, first, n, &envelope.List{Tenant: tenant, Prefix: prefix, After: after, Limit: uint32(limit)})
+		if err != nil {
+			return nil, fmt.Errorf("list dashboards of %s: %w", tenant, err)
+		}
+		all = append(all, more...)
+		if len(all) >= limit || next == "" {
+			return all[:min(len(all), limit)], nil
+		}
+		after = next
+	}
+}
+
+// listOnce asks every source once. next is the name up to which the answer is whole; "" where that is all there is.
+func (c *Client) listOnce(ctx context.Context, first, n int, l *envelope.List) (all []feed.Summary, next string, err error) {
+	shards, err := c.sourcesOf(ctx, first, n)
+	if err != nil {
+		return nil, "", err
+	}
+	type answer struct {
+		peer  string
+		reply *envelope.Reply
+		err   error
+	}
+	answers := make(chan answer, len(shards))
+	for peer := range shards {
+		go func() { // joined below: every answer is waited for
+			reply, err := c.call(ctx, 0, peer, false, &envelope.Request{What: &envelope.Request_List{List: l}})
+			answers <- answer{peer, reply, err}
+		}()
+	}
+	for range shards {
+		a := <-answers
+		if a.err != nil {
+			err = a.err
+			continue
+		}
+		found := a.reply.GetSummaries()
+		if len(found) >= int(l.GetLimit()) {
+			if last := found[len(found)-1].GetDashboard(); next == "" || last < next {
+				next = last
+			}
+		}
+		for _, e := range found {
+			s := summaryIn(e)
+			if home, err := c.cfg.Directory.PartitionOf(s.Key); err == nil && slices.Contains(shards[a.peer], home) {
+				all = append(all, s)
+			}
+		}
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	slices.SortFunc(all, func(a, b feed.Summary) int { return a.Key.Compare(b.Key) })
+	if next != "" {
+		all = slices.DeleteFunc(all, func(s feed.Summary) bool { return s.Key.Dashboard > next })
+	}
+	return all, next, nil
+}
+
+// sourcesOf is the shards of the range by source. It waits, as long as a call does, until each has one.
+func (c *Client) sourcesOf(ctx context.Context, first, n int) (map[string][]int, error) {
+	by := map[string][]int{}
+	for shard := first; shard < first+n; shard++ {
+		peer, err := c.sourceOf(ctx, shard)
+		if err != nil {
+			return nil, err
+		}
+		by[peer] = append(by[peer], shard)
+	}
+	return by, nil
+}
+
+// sourceOf waits for a source of the shard.
+func (c *Client) sourceOf(ctx context.Context, shard int) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.Wait)
+	defer cancel()
+	look := time.NewTicker(beatEvery / 5)
+	defer look.Stop()
+	for {
+		if peer, ok := c.cfg.Directory.Source(shard); ok {
+			return peer, nil
+		}
+		select {
+		case <-look.C:
+		case <-c.ctx.Done():
+			return "", feed.ErrClosed
+		case <-ctx.Done():
+			return "", fmt.Errorf("%w: no node is heard to serve shard %d", feed.ErrStarting, shard)
+		}
+	}
+}

@@ -1,0 +1,190 @@
+package remote_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/dashfeed/dashfeed/feed"
+	"github.com/dashfeed/dashfeed/feed/remote"
+	"github.com/dashfeed/dashfeed/messages"
+	"github.com/dashfeed/dashfeed/messages/wire"
+)
+
+// directory says what the test says.
+type directory struct {
+	mu      sync.Mutex
+	sources []string // by shard; "": none
+	heard   time.Time
+}
+
+func (d *directory) PartitionOf(k messages.Key) (int, error) {
+	return int(k.Dashboard[len(k.Dashboard)-1]) % len(d.sources), nil
+}
+
+func (d *directory) Tenant(string) (first, n int, err error) { return 0, len(d.sources), nil }
+
+func (d *directory) Source(shard int) (string, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.sources[shard], d.sources[shard] != ""
+}
+
+func (d *directory) Status(shard int) feed.Status {
+	if _, ok := d.Source(shard); ok {
+		return feed.Status{State: wire.StateLive}
+	}
+	return feed.Status{State: wire.StateStale, Since: time.Now()}
+}
+
+func (d *directory) Heard() time.Time { return d.heard }
+
+func (d *directory) move(shard int, peer string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.sources[shard] = peer
+}
+
+// cluster is owners and gateways on one network. Every owner folds the one history.
+type cluster struct {
+	t       *testing.T
+	net     *network
+	history *history
+	dir     *directory
+	owners  map[string]*owner
+	servers map[string]*remote.Server
+	clients map[string]*remote.Client
+}
+
+func newCluster(t *testing.T, seed uint64, shards int) *cluster {
+	return &cluster{
+		t: t, net: newNetwork(seed), history: &history{}, dir: &directory{sources: make([]string, shards)},
+		owners: map[string]*owner{}, servers: map[string]*remote.Server{}, clients: map[string]*remote.Client{},
+	}
+}
+
+func (c *cluster) owner(name string) *owner {
+	c.t.Helper()
+	o := newOwner(c.history)
+	s, err := remote.NewServer(remote.ServerConfig{Feed: o, Send: c.net.send(name)})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.owners[name], c.servers[name] = o, s
+	c.net.join(name, s.Receive)
+	return o
+}
+
+func (c *cluster) gateway(name string) *remote.Client {
+	c.t.Helper()
+	g, err := remote.NewClient(remote.ClientConfig{Directory: c.dir, Send: c.net.send(name)})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.clients[name] = g
+	c.net.join(name, g.Receive)
+	return g
+}
+
+// move points a shard elsewhere.
+func (c *cluster) move(shard int, peer string) {
+	c.dir.move(shard, peer)
+	for _, g := range c.clients {
+		g.Moved()
+	}
+}
+
+func (c *cluster) close() {
+	for _, g := range c.clients {
+		g.Close()
+	}
+	for _, s := range c.servers {
+		s.Close()
+	}
+	time.Sleep(time.Minute) // what is on its way arrives: a bubble ends with all its timers
+}
+
+func key(i int) messages.Key { return messages.Key{Tenant: "default", Dashboard: fmt.Sprintf("board-%02d", i)} }
+
+// Three owners that fold at their own pace, two gateways, a network that does its worst, shards that move, owners that
+// vanish: when all is well again every mirror is what the owners are, and on the way none went back.
+func TestThreeOwnersTwoGateways(t *testing.T) {
+	for seed := range uint64(12) {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { simulate(t, seed) })
+		})
+	}
+}
+
+func simulate(t *testing.T, seed uint64) {
+	const shards, boards = 4, 12
+	rng := rand.New(rand.NewPCG(seed, 3))
+	c := newCluster(t, seed, shards)
+	names := []string{"n1", "n2", "n3"}
+	for _, n := range names {
+		c.owner(n)
+	}
+	var mirrors []*mirror
+	for _, g := range []string{"g1", "g2"} {
+		f := c.gateway(g)
+		for i := range boards {
+			mirrors = append(mirrors, watch(t, f, key(i)))
+		}
+	}
+	for step := range 400 {
+		for range rng.IntN(5) {
+			births := 0
+			if rng.IntN(30) == 0 {
+				births = 2000
+			}
+			c.history.append(record{key: key(rng.IntN(boards)), seed: rng.Uint64(), breaks: rng.IntN(40) == 0, births: births})
+		}
+		for _, n := range names {
+			c.owners[n].fold(rng.IntN(6))
+		}
+		switch rng.IntN(12) {
+		case 0:
+			c.move(rng.IntN(shards), names[rng.IntN(len(names))])
+		case 1:
+			c.move(rng.IntN(shards), "")
+		case 2:
+			c.net.weather(rng.Float64()*0.5, rng.Float64()*0.3, time.Duration(rng.IntN(100))*time.Millisecond)
+		case 3:
+			a, b := names[rng.IntN(3)], []string{"g1", "g2"}[rng.IntN(2)]
+			c.net.sever(a, b, step%2 == 0)
+			if rng.IntN(2) == 0 {
+				c.servers[a].Lost(b)
+				c.clients[b].Lost(a)
+			}
+		}
+		time.Sleep(time.Duration(rng.IntN(200)) * time.Millisecond)
+	}
+
+	c.net.weather(0, 0, time.Millisecond)
+	for _, n := range names {
+		c.net.sever(n, "g1", false)
+		c.net.sever(n, "g2", false)
+		c.owners[n].fold(c.history.len())
+	}
+	for shard := range shards {
+		c.move(shard, names[shard%len(names)])
+	}
+	time.Sleep(3 * time.Second)
+	for _, m := range mirrors {
+		m.equals(c.owners["n1"])
+		m.close()
+	}
+	if _, _, largest := c.net.traffic(); largest > remote.MaxMessageBytes {
+		t.Errorf("a message has %d bytes", largest)
+	}
+	time.Sleep(10 * time.Second)
+	for n, o := range c.owners {
+		if open := o.open(); open != 0 {
+			t.Errorf("%s keeps %d dashboards open that nobody looks at", n, open)
+		}
+	}
+	c.close()
+}

@@ -66,7 +66,7 @@ panels:
 		t.Fatal(err)
 	}
 
-	recount(t, p)
+	countAgain(t, p)
 	viewer.equals(t, p)
 }
 
@@ -99,8 +99,8 @@ func produce(ctx context.Context, url string, producer int, acknowledged *atomic
 	return nil
 }
 
-// recount knows what was acknowledged from the producers' rule alone, and compares.
-func recount(t *testing.T, p *process.Process) {
+// countAgain knows what was acknowledged from the producers' rule alone, and compares.
+func countAgain(t *testing.T, p *process.Process) {
 	t.Helper()
 	counts, sums := map[int]float64{}, map[int]float64{}
 	for range crashProducers {

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/dashfeed/dashfeed/cmd/process"
+	"github.com/dashfeed/dashfeed/messages"
 )
 
 // binary is the program under test, built once.
@@ -133,4 +134,9 @@ func define(t *testing.T, p *process.Process, dashboard, yaml string) {
 	if a := ask(t, "PUT", p.URL+"/v1/dashboards/"+dashboard+"/definition", []byte(yaml)); a.status != http.StatusOK {
 		t.Fatalf("PUT definition of %s: %s", dashboard, a)
 	}
+}
+
+// key is a dashboard of tenant default.
+func key(dashboard string) messages.Key {
+	return messages.Key{Tenant: messages.DefaultTenant, Dashboard: dashboard}
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// viewer is a client that stays through everything, reconnecting by itself, and watches that versions never go back.
-type viewer struct {
+// stayer is a client that stays through everything, reconnecting by itself, and watches that versions never go back.
+type stayer struct {
 	dashboard string
 	client    *client.Client
 	sub       *client.Subscription
@@ -33,14 +33,14 @@ type viewer struct {
 }
 
 // stay starts a viewer that ends with the test.
-func stay(t *testing.T, p *process.Process, dashboard string) *viewer {
+func stay(t *testing.T, p *process.Process, dashboard string) *stayer {
 	t.Helper()
 	c, err := client.New(client.Options{Server: p.URL})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	v := &viewer{dashboard: dashboard, client: c, sub: c.Subscribe(client.SubscribeOptions{Dashboard: dashboard}), moved: make(chan struct{}), stop: stop}
+	v := &stayer{dashboard: dashboard, client: c, sub: c.Subscribe(client.SubscribeOptions{Dashboard: dashboard}), moved: make(chan struct{}), stop: stop}
 	v.joined.Go(func() { v.watch(ctx) })
 	t.Cleanup(func() {
 		stop()
@@ -51,7 +51,7 @@ func stay(t *testing.T, p *process.Process, dashboard string) *viewer {
 	return v
 }
 
-func (v *viewer) watch(ctx context.Context) {
+func (v *stayer) watch(ctx context.Context) {
 	for {
 		e, err := v.sub.Next(ctx)
 		if err != nil {
@@ -76,7 +76,7 @@ func (v *viewer) watch(ctx context.Context) {
 }
 
 // equals waits until the viewer is at the server's version and compares what both hold.
-func (v *viewer) equals(t *testing.T, p *process.Process) {
+func (v *stayer) equals(t *testing.T, p *process.Process) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
@@ -101,7 +101,7 @@ func (v *viewer) equals(t *testing.T, p *process.Process) {
 	}
 }
 
-func (v *viewer) compare(t *testing.T, reading client.Reading, place messages.Place, held map[string]string) {
+func (v *stayer) compare(t *testing.T, reading client.Reading, place messages.Place, held map[string]string) {
 	t.Helper()
 	v.mu.Lock()
 	defer v.mu.Unlock()

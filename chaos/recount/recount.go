@@ -1,0 +1,197 @@
+// Package recount reads a log from its beginning and folds it once more, apart from every server, so that what servers say can
+// be compared with what is true.
+//
+//	r := recount.New("local")
+//	r.Expect("default", v.Seen())      // what viewers saw, version by version
+//	err := r.Read(ctx, log)            // to the end; again later, it goes on
+//	d := r.Dashboard(key)              // the dashboard at the end of the log
+//	problems := r.Problems()           // versions that were seen and never were, or looked otherwise
+package recount
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/dashfeed/dashfeed/chaos/viewer"
+	"github.com/dashfeed/dashfeed/eventlog"
+	"github.com/dashfeed/dashfeed/fold"
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// readLimit is how many records are asked for at a time.
+const readLimit = 4096
+
+// Recount is a log folded again. One goroutine uses it.
+type Recount struct {
+	region   string
+	shards   []*shard
+	homes    map[messages.Key]int
+	expected map[messages.Key]map[messages.Place]uint64 // seen and not yet come upon
+	compared int
+	problems []string
+}
+
+// shard is one partition, folded.
+type shard struct {
+	fold    *fold.Shard
+	after   messages.Position
+	dashes  []*dashboard
+	known   map[messages.Key]bool
+	records int
+}
+
+// dashboard follows one dashboard from version to version.
+type dashboard struct {
+	key     messages.Key
+	place   messages.Place
+	picture viewer.Picture
+}
+
+// New is a recount of nothing; the region is part of every epoch.
+func New(region string) *Recount {
+	return &Recount{region: region, homes: map[messages.Key]int{}, expected: map[messages.Key]map[messages.Place]uint64{}}
+}
+
+// Expect adds what a viewer saw of the whole view of dashboards: fingerprints by place. Before the first Read.
+func (r *Recount) Expect(tenant string, seen map[string]map[messages.Place]uint64) {
+	for name, places := range seen {
+		k := messages.Key{Tenant: tenant, Dashboard: name}
+		if r.expected[k] == nil {
+			r.expected[k] = map[messages.Place]uint64{}
+		}
+		for place, fingerprint := range places {
+			place.View = 0
+			if place.Version == 0 {
+				continue // no record yet
+			}
+			if other, ok := r.expected[k][place]; ok && other != fingerprint {
+				r.problem("%s at %s looked different to two viewers", k, place)
+			}
+			r.expected[k][place] = fingerprint
+		}
+	}
+}
+
+// Read folds what the log has beyond what was folded before, up to its end as of this call.
+func (r *Recount) Read(ctx context.Context, log eventlog.Log) error {
+	for p := range log.Partitions() {
+		if p == len(r.shards) {
+			s := &shard{fold: fold.NewShard(r.region, fold.Builtin()), known: map[messages.Key]bool{}}
+			r.shards = append(r.shards, s)
+		}
+		if err := r.readShard(ctx, log, p); err != nil {
+			return fmt.Errorf("recount of shard %d: %w", p, err)
+		}
+	}
+	return nil
+}
+
+func (r *Recount) readShard(ctx context.Context, log eventlog.Log, p int) error {
+	s := r.shards[p]
+	last, err := log.Last(ctx, p)
+	if err != nil || !last.After(s.after) {
+		return err
+	}
+	reader, err := log.Read(p, s.after)
+	if err != nil {
+		return err
+	}
+	defer reader.Close()
+	for last.After(s.after) {
+		records, err := reader.Next(ctx, readLimit)
+		if err != nil {
+			return err
+		}
+		for _, record := range records {
+			if !record.Position.After(s.after) {
+				return fmt.Errorf("a record at %s follows one at %s", record.Position, s.after)
+			}
+			s.after = record.Position
+			s.records++
+			r.fold(s, p, record)
+		}
+	}
+	return nil
+}
+
+// fold folds one record, and looks at every dashboard whose version has moved by it: deadlines move others than its own.
+func (r *Recount) fold(s *shard, p int, record messages.Record) {
+	s.fold.Fold(record)
+	if k := record.Key; k.Dashboard != "" && !s.known[k] && s.fold.Dashboard(k) != nil {
+		s.known[k] = true
+		r.homes[k] = p
+		s.dashes = append(s.dashes, &dashboard{key: k})
+	}
+	for _, d := range s.dashes {
+		now := s.fold.Dashboard(d.key)
+		if now.Version() == d.place.Version && now.Epoch() == d.place.Epoch {
+			continue
+		}
+		r.moved(d, now)
+	}
+}
+
+func (r *Recount) moved(d *dashboard, now *fold.Dashboard) {
+	from := d.place.Version
+	if now.Epoch() != d.place.Epoch {
+		from = 0
+	}
+	d.place = messages.Place{Epoch: now.Epoch(), Version: now.Version()}
+	expected := r.expected[d.key]
+	if expected == nil {
+		return
+	}
+	u, ok := now.Since(from)
+	if !ok {
+		u, _ = now.Since(0)
+	}
+	fingerprint := d.picture.Move(&u, len(now.Schema()))
+	if want, ok := expected[d.place]; ok {
+		r.compared++
+		delete(expected, d.place)
+		if want != fingerprint {
+			r.problem("%s at %s was seen otherwise than it was", d.key, d.place)
+		}
+	}
+}
+
+// Dashboard is the dashboard at the end of what was read; nil where it has no record.
+func (r *Recount) Dashboard(k messages.Key) *fold.Dashboard {
+	p, ok := r.homes[k]
+	if !ok {
+		return nil
+	}
+	return r.shards[p].fold.Dashboard(k)
+}
+
+// Records is how many records were folded, and Compared how many versions that were seen have been come upon.
+func (r *Recount) Records() (n int) {
+	for _, s := range r.shards {
+		n += s.records
+	}
+	return n
+}
+
+// Compared is how many versions that were seen have been compared.
+func (r *Recount) Compared() int { return r.compared }
+
+// Problems are the differences found, and every version that was seen and not come upon.
+func (r *Recount) Problems() []string {
+	all := append([]string(nil), r.problems...)
+	for k, places := range r.expected {
+		if len(places) == 0 {
+			continue
+		}
+		for place := range places {
+			all = append(all, fmt.Sprintf("%s at %s (one of %d) was seen and never was", k, place, len(places)))
+			break
+		}
+	}
+	return all
+}
+
+func (r *Recount) problem(format string, args ...any) {
+	if len(r.problems) < 20 {
+		r.problems = append(r.problems, fmt.Sprintf(format, args...))
+	}
+}

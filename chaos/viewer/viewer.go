@@ -1,0 +1,179 @@
+// Package viewer watches dashboards as clients do and holds the server to every rule of docs/PROTOCOL.md.
+//
+//	v := viewer.Watch(viewer.Config{Doors: urls, Dashboards: names})
+//	defer v.Close()
+//	v.Begin()                          // pauses are counted from here
+//	pauses := v.Pauses()               // per dashboard, the longest time without an update
+//	problems := v.Problems()           // what broke a rule; none is what is wanted
+//	seen := v.Seen()                   // what every version that was shown looked like
+//
+// One Viewer has one connection, or two while a drained gateway hands it over, whatever the number of dashboards: a load
+// generator shares the machine with what it measures. It reconnects by itself, at the next door, from the places it holds.
+package viewer
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/dashfeed/dashfeed/messages"
+	"github.com/dashfeed/dashfeed/messages/wire"
+)
+
+const (
+	maxProblems = 20
+	maxSeen     = 2_000_000 // versions of all dashboards together
+	reconnect   = 100 * time.Millisecond
+)
+
+// Config says what to watch and where.
+type Config struct {
+	Name       string   // in problems
+	Doors      []string // base URLs of gateways; the first at first, the next after each loss
+	Dashboards []string // at most 100 of tenant default: a connection may have 128 subscriptions
+	Record     bool     // keep what every version looked like: see Seen
+	Updated    func(dashboard string, at time.Time, u *wire.Update)
+}
+
+// Counts tell what a viewer lived through.
+type Counts struct {
+	Updates  int            // that moved a view
+	Losses   int            // connections that ended without a drain
+	Drains   int            // connections that were handed over
+	Resumed  int            // subscriptions that went on from their place
+	Fresh    int            // subscriptions that began anew though a place was held
+	Gaps     map[string]int // gap frames by why
+	Statuses map[string]int // status frames by state
+}
+
+// Viewer is a running viewer. Its methods are for any goroutine.
+type Viewer struct {
+	config Config
+	cancel context.CancelFunc
+	joined sync.WaitGroup
+
+	mu       sync.Mutex
+	door     int
+	watched  map[string]*watched
+	counts   Counts
+	problems []string
+	more     int // problems beyond maxProblems
+	seen     int
+}
+
+// watched is one dashboard of a viewer.
+type watched struct {
+	view    wire.View
+	picture picture
+	last    time.Time     // of the last update
+	pause   time.Duration // the longest since Begin
+	state   string        // what the last status said
+	voidBy  *subscription // it was told that what is held is void
+	seen    map[messages.Place]uint64
+}
+
+// Watch starts a viewer.
+func Watch(c Config) *Viewer {
+	ctx, cancel := context.WithCancel(context.Background())
+	v := &Viewer{config: c, cancel: cancel, watched: map[string]*watched{}}
+	v.counts.Gaps, v.counts.Statuses = map[string]int{}, map[string]int{}
+	for _, d := range c.Dashboards {
+		v.watched[d] = &watched{state: wire.StateLive, last: time.Now(), seen: map[messages.Place]uint64{}}
+	}
+	v.joined.Go(func() { v.stay(ctx) })
+	return v
+}
+
+// Close ends the viewer; what it has learned stays.
+func (v *Viewer) Close() {
+	v.cancel()
+	v.joined.Wait()
+}
+
+// Begin counts pauses from now on.
+func (v *Viewer) Begin() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, w := range v.watched {
+		w.last, w.pause = time.Now(), 0
+	}
+}
+
+// Pauses are, by dashboard, the longest time without an update since Begin; the one that lasts is one too.
+func (v *Viewer) Pauses() map[string]time.Duration {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	now := time.Now()
+	pauses := make(map[string]time.Duration, len(v.watched))
+	for d, w := range v.watched {
+		pauses[d] = max(w.pause, now.Sub(w.last))
+	}
+	return pauses
+}
+
+// Place is where the viewer stands with a dashboard.
+func (v *Viewer) Place(dashboard string) messages.Place {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.watched[dashboard].view.Place()
+}
+
+// State is what the server said last of a dashboard: live, stale or moving.
+func (v *Viewer) State(dashboard string) string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.watched[dashboard].state
+}
+
+// Counts is what it lived through so far.
+func (v *Viewer) Counts() Counts {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	c := v.counts
+	c.Gaps, c.Statuses = copied(c.Gaps), copied(c.Statuses)
+	return c
+}
+
+func copied(m map[string]int) map[string]int {
+	c := make(map[string]int, len(m))
+	for k, n := range m {
+		c[k] = n
+	}
+	return c
+}
+
+// Problems are the rules that were broken: the first 20, and how many more.
+func (v *Viewer) Problems() []string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	all := append([]string(nil), v.problems...)
+	if v.more > 0 {
+		all = append(all, fmt.Sprintf("%s: and %d more", v.config.Name, v.more))
+	}
+	return all
+}
+
+// problem is called with mu held.
+func (v *Viewer) problem(format string, args ...any) {
+	if len(v.problems) == maxProblems {
+		v.more++
+		return
+	}
+	v.problems = append(v.problems, v.config.Name+": "+fmt.Sprintf(format, args...))
+}
+
+// Seen gives, by dashboard and place, the fingerprint of all cells there: see Fingerprint. With Config.Record.
+func (v *Viewer) Seen() map[string]map[messages.Place]uint64 {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	all := make(map[string]map[messages.Place]uint64, len(v.watched))
+	for d, w := range v.watched {
+		places := make(map[messages.Place]uint64, len(w.seen))
+		for p, f := range w.seen {
+			places[p] = f
+		}
+		all[d] = places
+	}
+	return all
+}

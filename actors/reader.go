@@ -70,7 +70,7 @@ func (r *reader) read(ctx context.Context) (progress bool, err error) {
 			}
 			continue
 		}
-		if r.position.IsZero() && !isFirst(b.items[0].Position) {
+		if r.position.IsZero() && !s.host.config.Log.IsFirst(b.items[0].Position) {
 			s.host.tallies.truncated.Add(1)
 			s.logger().Error("there is no checkpoint and the log does not go back to its beginning: the shard is folded from the oldest record kept", "oldest", b.items[0].Position)
 		}

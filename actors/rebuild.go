@@ -113,7 +113,7 @@ func (d *dashboard) replay(upTo messages.Position) error {
 			s.logger().Error("the log has nothing left of a dashboard's history", "dashboard", d.key.Label(), "after", from)
 			return nil
 		}
-		if first && from.IsZero() && !isFirst(records[0].Position) {
+		if first && from.IsZero() && !s.host.config.Log.IsFirst(records[0].Position) {
 			s.host.tallies.truncated.Add(1)
 			s.logger().Error("the log does not go back to a dashboard's beginning: it is folded from the oldest record kept",
 				"dashboard", d.key.Label(), "oldest", records[0].Position)
@@ -206,7 +206,3 @@ func (d *dashboard) replayed(r *messages.Record, at fold.At, h *history) (ok boo
 	d.apply(dec, r, at, fallback)
 	return true
 }
-
-// isFirst reports whether the position is that of the first record a partition ever had. Positions are opaque, so
-// this can be told of the embedded log alone, which counts from 1; of another it is always said that there may be a loss.
-func isFirst(p messages.Position) bool { return p.Hi == 0 && p.Lo <= 1 }

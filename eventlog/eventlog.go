@@ -20,7 +20,8 @@ var (
 	ErrCorrupt     = errors.New("record corrupt")   // bytes were found that do not match their checksum
 	ErrClosed      = errors.New("log closed")       //
 
-	ErrUnknownTenant = errors.New("unknown tenant") // the log has no partitions for it
+	ErrUnstamped     = errors.New("record without the log's own time or number") // the log is not set up to be folded
+	ErrUnknownTenant = errors.New("unknown tenant")                              // the log has no partitions for it
 )
 
 // MaxRecordBytes is the largest payload a log takes.
@@ -72,6 +73,9 @@ type Log interface {
 	// Read opens a reader of what lies after the position; the zero Position reads from the oldest record kept.
 	// ErrAhead where the position lies beyond the last record.
 	Read(partition int, after messages.Position) (Reader, error)
+	// IsFirst reports, of the first record that a reader from the zero Position gave, whether it is the first that the
+	// partition ever had. A log whose readers end with ErrTrimmed where it isn't always says yes.
+	IsFirst(p messages.Position) bool
 	// Last is the position of the partition's newest record; zero where it never had one.
 	Last(ctx context.Context, partition int) (messages.Position, error)
 	// Release says that everything up to the position is in checkpoints: retention may drop it, and nothing after it.

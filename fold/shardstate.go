@@ -42,6 +42,9 @@ func (s *ShardState) LogTime() int64 { return s.logTime }
 // defaults. An error means that such a record could not be read; it changed nothing but log time.
 func (s *ShardState) Observe(r messages.Record) (At, error) {
 	s.logTime = max(s.logTime, r.Append)
+	if r.Append == messages.Unstamped {
+		r.Append = s.logTime
+	}
 	at := At{Position: r.Position, LogTime: s.logTime, Append: r.Append}
 	if r.Kind != messages.KindDefinition || r.Key.Dashboard != "" {
 		return at, nil

@@ -1,5 +1,7 @@
 package messages
 
+import "math"
+
 // Kind tells what a record holds.
 type Kind uint8
 
@@ -23,10 +25,13 @@ func (k Kind) String() string {
 	return "unknown"
 }
 
+// Unstamped stands for the append time of a record that the log gave none: it has the log time in force, and moves it not.
+const Unstamped = math.MinInt64
+
 // Record is one entry of the log, as a reader of its partition sees it.
 type Record struct {
 	Position Position
-	Append   int64 // append time, ms UTC, by the log's own clock
+	Append   int64 // append time, ms UTC, by the log's own clock; or Unstamped
 	Kind     Kind
 	Key      Key
 	Origin   Origin // of a forwarded record

@@ -115,6 +115,9 @@ func (l *Log) PartitionOf(k messages.Key) (int, error) {
 // Tenant is all of the log: tenants share it.
 func (l *Log) Tenant(string) (first, n int, err error) { return 0, len(l.partitions), nil }
 
+// IsFirst reports whether the record is number 1.
+func (l *Log) IsFirst(p messages.Position) bool { return p.Lo <= 1 }
+
 // Last is the position of the partition's newest record, kept or not.
 func (l *Log) Last(_ context.Context, partition int) (messages.Position, error) {
 	p, err := l.partition(partition)

@@ -14,7 +14,7 @@ import (
 // testHome: every log routes a key as Pulsar's clients do.
 func testHome(t *testing.T, b *bench) {
 	for i := range 100 {
-		k := messages.Key{Tenant: "t", Dashboard: fmt.Sprint("d", i)}
+		k := messages.Key{Tenant: messages.DefaultTenant, Dashboard: fmt.Sprint("d", i)}
 		got, err := b.log.PartitionOf(k)
 		b.check(err)
 		if want := eventlog.PartitionOf(k, b.log.Partitions()); got != want {
@@ -93,7 +93,7 @@ func testManyPartitions(t *testing.T, b *bench) {
 func testPartitionGiven(t *testing.T, b *bench) {
 	entries := []eventlog.Entry{
 		{Kind: messages.KindTick, Partition: 1},
-		{Kind: messages.KindDefinition, Key: messages.Key{Tenant: "acme"}, Partition: 1, Payload: []byte(`{}`)},
+		{Kind: messages.KindDefinition, Key: messages.Key{Tenant: messages.DefaultTenant}, Partition: 1, Payload: []byte(`{}`)},
 	}
 	for i, r := range b.append(entries...) {
 		if r.Partition != 1 {

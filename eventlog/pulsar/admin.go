@@ -1,0 +1,157 @@
+package pulsar
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/dashfeed/dashfeed/eventlog"
+)
+
+// admin speaks to the broker's admin API.
+type admin struct {
+	base     string
+	security Security
+	client   *http.Client
+}
+
+// statusError is an answer that is no success.
+type statusError struct {
+	method, path string
+	code         int
+	reason       string
+}
+
+func (e *statusError) Error() string {
+	hint := ""
+	switch e.code {
+	case http.StatusUnauthorized:
+		hint = ": the broker does not accept the token: give it one that is signed with its key, or none where it wants none"
+	case http.StatusForbidden:
+		hint = ": the token's role may not do that: give one of a superuser or of the Pulsar tenant's admin"
+	}
+	return fmt.Sprintf("%s %s: status %d: %s%s", e.method, e.path, e.code, e.reason, hint)
+}
+
+// status is the code of an answer; 0 where err is none.
+func status(err error) int {
+	var s *statusError
+	if errors.As(err, &s) {
+		return s.code
+	}
+	return 0
+}
+
+func newAdmin(c Config) (*admin, error) {
+	config, err := c.Security.tlsConfig()
+	if err != nil {
+		return nil, err
+	}
+	a := &admin{base: strings.TrimSuffix(c.AdminURL, "/") + "/admin/v2/", security: c.Security}
+	a.client = &http.Client{
+		Timeout:       c.Timeout,
+		Transport:     &http.Transport{TLSClientConfig: config, Proxy: http.ProxyFromEnvironment},
+		CheckRedirect: func(r *http.Request, via []*http.Request) error { return a.authorize(r) }, // to the broker that owns the topic
+	}
+	return a, nil
+}
+
+func (a *admin) authorize(r *http.Request) error {
+	token, err := a.security.token()
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	return err
+}
+
+// do sends a request below admin/v2/ and decodes the answer into out, where there is one.
+func (a *admin) do(ctx context.Context, method, path string, in, out any) error {
+	body, err := json.Marshal(in)
+	if err != nil {
+		return err
+	}
+	if in == nil {
+		body = nil
+	}
+	request, err := http.NewRequestWithContext(ctx, method, a.base+path, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Content-Type", "application/json")
+	if err := a.authorize(request); err != nil {
+		return err
+	}
+	response, err := a.client.Do(request)
+	if err != nil {
+		return fmt.Errorf("the admin API does not answer: is the broker up, and is its URL right? %w: %w", eventlog.ErrUnreachable, err)
+	}
+	defer response.Body.Close()
+	const most = 4 << 20
+	answer, err := io.ReadAll(io.LimitReader(response.Body, most))
+	if err != nil {
+		return fmt.Errorf("%s %s: %w: %w", method, path, eventlog.ErrUnreachable, err)
+	}
+	if response.StatusCode >= 300 {
+		return &statusError{method, path, response.StatusCode, reason(answer)}
+	}
+	if out == nil || len(bytes.TrimSpace(answer)) == 0 {
+		return nil
+	}
+	if err := json.Unmarshal(answer, out); err != nil {
+		return fmt.Errorf("%s %s: the answer is not what Pulsar gives: is the admin URL right? %w", method, path, err)
+	}
+	return nil
+}
+
+func (a *admin) get(ctx context.Context, path string, out any) error {
+	return a.do(ctx, http.MethodGet, path, nil, out)
+}
+
+// make creates what may be there already.
+func (a *admin) make(ctx context.Context, path string, in any) error {
+	err := a.do(ctx, http.MethodPut, path, in, nil)
+	if status(err) == http.StatusConflict {
+		return nil
+	}
+	return err
+}
+
+func (a *admin) close() { a.client.CloseIdleConnections() }
+
+func reason(answer []byte) string {
+	var said struct{ Reason string }
+	if json.Unmarshal(answer, &said) == nil && said.Reason != "" {
+		return said.Reason
+	}
+	if bytes.HasPrefix(bytes.TrimSpace(answer), []byte("<")) {
+		return "a page instead of an answer: is the admin URL that of Pulsar's admin API?"
+	}
+	const most = 200
+	return string(answer[:min(len(answer), most)])
+}
+
+// topicPath is a topic below admin/v2/: persistent/tenant/namespace/topic.
+func topicPath(topic string) string {
+	parts := strings.Split(strings.TrimPrefix(topic, "persistent://"), "/")
+	for i := range parts {
+		parts[i] = url.PathEscape(parts[i])
+	}
+	return "persistent/" + strings.Join(parts, "/")
+}
+
+// namespaceOf is a topic's tenant/namespace.
+func namespaceOf(topic string) string {
+	name := strings.TrimPrefix(topic, "persistent://")
+	return name[:strings.LastIndexByte(name, '/')]
+}
+
+func namespacePath(namespace string) string {
+	tenant, name, _ := strings.Cut(namespace, "/")
+	return "namespaces/" + url.PathEscape(tenant) + "/" + url.PathEscape(name)
+}

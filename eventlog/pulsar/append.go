@@ -1,0 +1,291 @@
+package pulsar
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/apache/pulsar-client-go/pulsar"
+
+	"github.com/dashfeed/dashfeed/eventlog"
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// maxMessageBytes is the most that one packed message holds before compression, below what brokers allow by default (5 MiB).
+const maxMessageBytes = 4 << 20
+
+// maxCallBytes is the most that the payloads of one Append may have together.
+const maxCallBytes = 64 << 20
+
+// call is one Append under way. The client's callbacks write to it even after Append gave up.
+type call struct {
+	entries []eventlog.Entry
+	groups  []*group // by partition, in the order of their first entries
+
+	mu       sync.Mutex
+	receipts []eventlog.Receipt
+	errs     []error
+	left     int  // messages without an answer, and one while not all are sent
+	given    bool // up: Append has returned, entries are the caller's again
+
+	done chan struct{}
+}
+
+// group is what a call has for one partition.
+type group struct {
+	partition *partition
+	members   []int // indices of entries
+	refused   error // then nothing of it is stored
+}
+
+// message is some of a group that is stored together.
+type message struct {
+	group   *group
+	members []int
+}
+
+// Append stores the entries of one call and one partition as one message, hence together or not at all, unless they have more than 4 MiB
+// or than the broker allows, when they are cut; or unless some are local to the region (ticks, forwarded records) and some are
+// not. It ends with ErrUnreachable when ctx or the configured timeout ends first: then entries may be stored. Entries
+// of a tenant that is not known are refused, with Partition -1 in their receipt.
+func (l *Log) Append(ctx context.Context, entries []eventlog.Entry) ([]eventlog.Receipt, error) {
+	if l.life.Err() != nil {
+		return nil, eventlog.ErrClosed
+	}
+	c, err := l.route(entries)
+	if err != nil {
+		return nil, err
+	}
+	began := time.Now()
+	ctx, cancel := context.WithTimeoutCause(ctx, l.config.Timeout, errPatience)
+	defer cancel()
+	l.send(ctx, c)
+	receipts, err := c.wait(ctx)
+	l.metrics.appended(receipts, entries, time.Since(began))
+	return receipts, err
+}
+
+var errPatience = errors.New("the broker did not answer in time")
+
+// route finds every entry's partition and what cannot be stored.
+func (l *Log) route(entries []eventlog.Entry) (*call, error) {
+	c := &call{entries: entries, receipts: make([]eventlog.Receipt, len(entries)), done: make(chan struct{})}
+	t := l.table.Load()
+	total := 0
+	for i := range entries {
+		e := &entries[i]
+		total += len(e.Payload)
+		p, err := t.destination(e)
+		if errors.Is(err, eventlog.ErrUnknownTenant) {
+			c.receipts[i].Partition = -1
+			c.errs = append(c.errs, fmt.Errorf("append: entry %d: %w", i, err))
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("append: entry %d: %w", i, err)
+		}
+		c.receipts[i].Partition = p.shard
+		g := c.group(p)
+		g.members = append(g.members, i)
+		if err := check(e); err != nil && g.refused == nil {
+			g.refused = fmt.Errorf("append: partition %d: entry %d: %w", p.shard, i, err)
+			c.errs = append(c.errs, g.refused)
+		}
+	}
+	if total > maxCallBytes {
+		return nil, fmt.Errorf("append: %w: %d bytes in one call, at most %d", eventlog.ErrTooLarge, total, maxCallBytes)
+	}
+	return c, nil
+}
+
+// destination is the entry's partition: its key's home, or where the entry says.
+func (t *table) destination(e *eventlog.Entry) (*partition, error) {
+	if e.Key.Dashboard != "" {
+		x, err := t.tenant(e.Key.Tenant)
+		if err != nil {
+			return nil, err
+		}
+		return t.shards[x.home(e.Key)], nil
+	}
+	p, err := t.shard(e.Partition)
+	if err == nil && e.Key.Tenant != "" && e.Key.Tenant != p.tenant.Name {
+		return nil, fmt.Errorf("partition %d is of tenant %s, not of %q", p.shard, p.tenant.Name, e.Key.Tenant)
+	}
+	return p, err
+}
+
+func check(e *eventlog.Entry) error {
+	switch {
+	case len(e.Payload) > eventlog.MaxRecordBytes:
+		return fmt.Errorf("%w: %d bytes, at most %d", eventlog.ErrTooLarge, len(e.Payload), eventlog.MaxRecordBytes)
+	case len(e.Key.Dashboard) > messages.MaxNameBytes:
+		return fmt.Errorf("%w: a name of more than %d bytes", eventlog.ErrTooLarge, messages.MaxNameBytes)
+	case e.Kind < messages.KindEvent || e.Kind > messages.KindTick:
+		return fmt.Errorf("kind %d is not allowed: event, definition or tick", e.Kind)
+	case len(e.Payload) == 0 && e.Kind != messages.KindTick:
+		return fmt.Errorf("a payload of 0 bytes is not allowed: only ticks have none")
+	}
+	return nil
+}
+
+func (c *call) group(p *partition) *group {
+	for _, g := range c.groups {
+		if g.partition == p {
+			return g
+		}
+	}
+	c.groups = append(c.groups, &group{partition: p})
+	return c.groups[len(c.groups)-1]
+}
+
+// send hands all groups to their producers. Those that are not open yet are opened at the same time.
+func (l *Log) send(ctx context.Context, c *call) {
+	c.left = 1
+	var opening sync.WaitGroup
+	for _, g := range c.groups {
+		if g.refused != nil {
+			continue
+		}
+		if w, open := g.partition.producer.peek(); open {
+			l.sendGroup(ctx, c, g, w)
+			continue
+		}
+		opening.Go(func() {
+			w, err := l.producerOf(ctx, g.partition)
+			if err != nil {
+				c.fail(fmt.Errorf("append: %w", err))
+				return
+			}
+			l.sendGroup(ctx, c, g, w)
+		})
+	}
+	opening.Wait()
+	c.answered()
+}
+
+func (l *Log) sendGroup(ctx context.Context, c *call, g *group, w *producer) {
+	for _, members := range c.cut(g.members, l.config.Packed) {
+		m := &message{g, members}
+		c.mu.Lock()
+		c.left++
+		c.mu.Unlock()
+		l.sendMessage(ctx, c, m, l.encode(c, m), w)
+	}
+}
+
+// cut divides a group's members into messages.
+func (c *call) cut(members []int, packed bool) [][]int {
+	if len(members) == 1 {
+		return [][]int{members}
+	}
+	var all [][]int
+	size := 0
+	for n, i := range members {
+		e := &c.entries[i]
+		size += sizeOf(e)
+		if n == 0 || !packed || size > maxMessageBytes || len(all[len(all)-1]) == maxPacked || local(e) != local(&c.entries[members[n-1]]) {
+			all, size = append(all, nil), sizeOf(e)
+		}
+		all[len(all)-1] = append(all[len(all)-1], i)
+	}
+	return all
+}
+
+// sendMessage copies what it sends: the caller's payloads are not looked at once Append has returned.
+func (l *Log) sendMessage(ctx context.Context, c *call, m *message, encoded *pulsar.ProducerMessage, w *producer) {
+	w.client.SendAsync(ctx, encoded, func(id pulsar.MessageID, _ *pulsar.ProducerMessage, err error) {
+		defer c.answered()
+		if err == nil {
+			err = c.stored(m, id)
+		}
+		if err == nil {
+			return
+		}
+		if errors.Is(err, pulsar.ErrMessageTooLarge) && len(m.members) > 1 && l.halve(ctx, c, m, w) {
+			return
+		}
+		if errors.Is(err, pulsar.ErrProducerClosed) {
+			l.work(func() { m.group.partition.lose(w) })
+		}
+		c.fail(fmt.Errorf("append: partition %d: %w", m.group.partition.shard, classify(err)))
+	})
+}
+
+func (l *Log) encode(c *call, m *message) *pulsar.ProducerMessage {
+	if len(m.members) == 1 {
+		return single(&c.entries[m.members[0]])
+	}
+	entries := make([]*eventlog.Entry, len(m.members))
+	for n, i := range m.members {
+		entries[n] = &c.entries[i]
+	}
+	return l.packer.pack(entries)
+}
+
+// halve sends a message that the broker finds too large as two, unless Append has returned meanwhile. It is called by the client, which must not wait.
+func (l *Log) halve(ctx context.Context, c *call, m *message, w *producer) bool {
+	half := len(m.members) / 2
+	halves := [2]*message{{m.group, m.members[:half]}, {m.group, m.members[half:]}}
+	var encoded [2]*pulsar.ProducerMessage
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.given {
+		return false
+	}
+	for i := range halves {
+		encoded[i] = l.encode(c, halves[i])
+	}
+	started := l.work(func() {
+		for i := range halves {
+			l.sendMessage(ctx, c, halves[i], encoded[i], w)
+		}
+	})
+	if started {
+		c.left += len(halves)
+	}
+	return started
+}
+
+// stored notes the positions of a message's entries.
+func (c *call) stored(m *message, id pulsar.MessageID) error {
+	p, err := placeOf(id)
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for n, i := range m.members {
+		c.receipts[i].Position = p.at(len(m.members) - 1 - n)
+	}
+	return nil
+}
+
+func (c *call) fail(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.errs = append(c.errs, err)
+}
+
+func (c *call) answered() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.left--; c.left == 0 {
+		close(c.done)
+	}
+}
+
+// wait returns what is known when every message is answered, or ctx ends.
+func (c *call) wait(ctx context.Context) ([]eventlog.Receipt, error) {
+	select {
+	case <-c.done:
+		return c.receipts, errors.Join(c.errs...)
+	case <-ctx.Done():
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.given = true
+	receipts := append([]eventlog.Receipt(nil), c.receipts...)
+	return receipts, errors.Join(append(c.errs, fmt.Errorf("append: %w", cause(ctx)))...)
+}

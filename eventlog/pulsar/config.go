@@ -1,0 +1,79 @@
+package pulsar
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// Config says where the broker is and how to use it.
+type Config struct {
+	BrokerURL string // pulsar://host:port[,host:port] or pulsar+ssl://…
+	AdminURL  string // http://host:port or https://…; "": no tenant can be added, and policies are not checked
+	Cluster   string // names this Dashfeed cluster's guard: two that share topics need two names
+	Security  Security
+
+	Timeout       time.Duration // of one append, and of one question to the broker
+	Packed        bool          // entries of one call and one partition go as one message; false: as one each, and not together
+	CompressBytes int           // packed messages of at least so many bytes are compressed; 0: none is
+	CheckEvery    time.Duration // how often policies are checked; 0: at Open only
+
+	Logger  *slog.Logger          // nil: slog.Default
+	Metrics prometheus.Registerer // nil: none
+}
+
+// Security is what the broker wants to see, and what it is believed by.
+type Security struct {
+	Token     string // a bearer token; "": none
+	TokenFile string // a file with one, read again at each connect; not together with Token
+	CA        string // a PEM file of authorities that the broker's certificate is checked against; "": the system's
+	Cert, Key string // PEM files of a client certificate; "": none
+}
+
+// Default is a cluster named dashfeed, with 10 s of patience.
+func Default(brokerURL, adminURL string) Config {
+	return Config{
+		BrokerURL: brokerURL, AdminURL: adminURL, Cluster: "dashfeed",
+		Timeout: 10 * time.Second, Packed: true, CompressBytes: 16 << 10, CheckEvery: time.Minute,
+	}
+}
+
+// Validate reports every field that is out of its range.
+func (c Config) Validate() error {
+	var errs []error
+	refuse := func(bad bool, format string, args ...any) {
+		if bad {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	refuse(!hasScheme(c.BrokerURL, "pulsar", "pulsar+ssl"), "broker URL %q is not allowed: pulsar://host:port or pulsar+ssl://host:port", c.BrokerURL)
+	refuse(c.AdminURL != "" && !hasScheme(c.AdminURL, "http", "https"), "admin URL %q is not allowed: http://host:port or https://host:port", c.AdminURL)
+	refuse(!messages.ValidName(c.Cluster) || strings.Contains(c.Cluster, "~"), "cluster name %q is not allowed: 1-%d bytes of A-Z a-z 0-9 . _ : -, beginning with a letter or digit", c.Cluster, messages.MaxNameBytes)
+	refuse(c.Security.Token != "" && c.Security.TokenFile != "", "a token and a token file are given: give one")
+	refuse((c.Security.Cert == "") != (c.Security.Key == ""), "a client certificate needs its key, and a key its certificate")
+	refuse(c.Timeout < time.Second, "timeout %v is not allowed: 1s or more", c.Timeout)
+	refuse(c.CompressBytes < 0, "compression from %d bytes on is not allowed: 0 (none) or more", c.CompressBytes)
+	refuse(c.CheckEvery < 0, "checks every %v are not allowed: 0 (at start only) or more", c.CheckEvery)
+	return errors.Join(errs...)
+}
+
+func hasScheme(s string, schemes ...string) bool {
+	first, _, _ := strings.Cut(s, ",")
+	u, err := url.Parse(first)
+	if err != nil || u.Host == "" {
+		return false
+	}
+	for _, scheme := range schemes {
+		if u.Scheme == scheme {
+			return true
+		}
+	}
+	return false
+}

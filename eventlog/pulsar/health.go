@@ -1,0 +1,39 @@
+package pulsar
+
+import (
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/dashfeed/dashfeed/eventlog"
+)
+
+// silence is how long the broker may say nothing before the log calls itself unreachable.
+const silence = 4 * time.Second
+
+// health is when the broker was last heard. The client tells nobody that it is cut off, so a question is asked every second.
+type health struct {
+	last atomic.Int64 // ns, wall clock
+}
+
+func (h *health) heard(at time.Time) { h.last.Store(at.UnixNano()) }
+
+func (h *health) err(now time.Time) error {
+	if quiet := time.Duration(now.UnixNano() - h.last.Load()); quiet > silence {
+		return fmt.Errorf("%w: the broker has not answered for %s", eventlog.ErrUnreachable, quiet.Round(time.Second))
+	}
+	return nil
+}
+
+// askHealth asks for the control topic's last record: it takes a connection, a broker that owns topics, and its ledgers.
+func (l *Log) askHealth() {
+	for pause(l.life, time.Second) {
+		r := l.control.reader.Load()
+		if r == nil {
+			continue
+		}
+		if _, err := (*r).GetLastMessageID(); err == nil {
+			l.health.heard(time.Now())
+		}
+	}
+}

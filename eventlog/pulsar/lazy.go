@@ -1,0 +1,71 @@
+package pulsar
+
+import (
+	"context"
+	"sync"
+
+	"github.com/dashfeed/dashfeed/eventlog"
+)
+
+// lazy holds a thing of the broker's that is opened when the first asks, once for all who ask meanwhile. A failure is
+// everybody's who waited and is not remembered.
+type lazy[T any] struct {
+	mu      sync.Mutex
+	value   T
+	open    bool
+	opening *opening[T]
+}
+
+type opening[T any] struct {
+	done  chan struct{}
+	value T
+	err   error
+}
+
+// get opens in a goroutine of the log's, so that a caller's context is heard although the client knows none.
+func (z *lazy[T]) get(ctx context.Context, l *Log, open func() (T, error)) (T, error) {
+	z.mu.Lock()
+	if z.open {
+		defer z.mu.Unlock()
+		return z.value, nil
+	}
+	o := z.opening
+	if o == nil {
+		o = &opening[T]{done: make(chan struct{})}
+		started := l.work(func() {
+			o.value, o.err = open()
+			z.mu.Lock()
+			z.value, z.open, z.opening = o.value, o.err == nil, nil
+			z.mu.Unlock()
+			close(o.done)
+		})
+		if !started {
+			z.mu.Unlock()
+			return o.value, eventlog.ErrClosed
+		}
+		z.opening = o
+	}
+	z.mu.Unlock()
+	select {
+	case <-o.done:
+		return o.value, o.err
+	case <-ctx.Done():
+		return o.value, unreachable(context.Cause(ctx))
+	}
+}
+
+// peek is the value, if it is open.
+func (z *lazy[T]) peek() (T, bool) {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	return z.value, z.open
+}
+
+// drop forgets the value, if it is open, and reports whether it was: whoever dropped it closes it.
+func (z *lazy[T]) drop() (T, bool) {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	was := z.open
+	z.open = false
+	return z.value, was
+}

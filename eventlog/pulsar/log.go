@@ -1,0 +1,216 @@
+// Package pulsar is the log on Apache Pulsar.
+//
+//	log, err := pulsar.Open(ctx, pulsar.Default("pulsar://broker:6650", "http://broker:8080"))
+//	err = log.AddTenant(ctx, pulsar.Tenant{Name: "acme", Partitions: 16})
+//	receipts, err := log.Append(ctx, entries)          // stored by the bookies on return
+//	reader, err := log.Read(3, position)               // shard 3: a partition of some tenant's topic
+//
+// What it promises:
+//
+//  1. What Append acknowledged is read again, in one order, by every process, whatever broker was killed meanwhile.
+//  2. A record's append time is the broker's, never a producer's. A record without it, or without the broker's index, is an
+//     error that names the setting, and nothing after it is returned.
+//  3. Indices are watched: where one is missing a second Reader looks. What it finds is returned; what nobody finds, while the
+//     record before is still there, was the broker's own; else the reader ends with ErrTrimmed.
+//  4. Shards are numbered alike in every process, by the control topic; a tenant added while running makes every Log grow.
+//  5. Any client may produce: a plain message is an event, and its key names the dashboard (see address).
+//
+// A single event is stored as a stranger would: its JSON as payload, tenant/dashboard as key, no property. Several entries
+// of one call and partition are one packed message. Definitions, ticks, forwarded and packed records are told by the
+// property dashfeed.
+package pulsar
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/apache/pulsar-client-go/pulsar"
+
+	"github.com/dashfeed/dashfeed/eventlog"
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// Log is the log of all tenants of one Pulsar cluster. It owns the goroutines that follow the control topic, ask for the
+// broker's health, move guards and check policies, one for each open reader and those of Pulsar's clients; Close joins them.
+type Log struct {
+	config  Config
+	logger  *slog.Logger
+	metrics *metrics
+	said    *lastWords
+	packer  *packer
+
+	producing, reading pulsar.Client
+	admin              *admin // nil: none is configured
+
+	table   atomic.Pointer[table]
+	control control
+	health  health
+	checks  checks
+
+	life context.Context // ends with Close
+	end  context.CancelFunc
+
+	mu     sync.Mutex
+	closed bool
+	group  sync.WaitGroup
+	grown  chan struct{} // closed when the table grows
+}
+
+var _ eventlog.Log = (*Log)(nil)
+
+// Open connects to the broker, reads which tenants there are and looks at their topics' policies. It returns within some
+// multiple of the configured timeout.
+func Open(ctx context.Context, c Config) (*Log, error) {
+	if err := c.Validate(); err != nil {
+		return nil, fmt.Errorf("open log: %w", err)
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	l := &Log{config: c, logger: c.Logger, metrics: newMetrics(c.Metrics), said: newLastWords(c.Logger), packer: newPacker(c.CompressBytes), grown: make(chan struct{})}
+	l.table.Store(&table{})
+	l.life, l.end = context.WithCancel(context.Background())
+	if err := l.open(ctx); err != nil {
+		_ = l.Close()
+		return nil, fmt.Errorf("open log at %s: %w", c.BrokerURL, err)
+	}
+	return l, nil
+}
+
+func (l *Log) open(ctx context.Context) error {
+	if err := l.config.knock(ctx); err != nil {
+		return err
+	}
+	var err error
+	if l.config.AdminURL != "" {
+		if l.admin, err = newAdmin(l.config); err != nil {
+			return err
+		}
+		if err := l.prepareControl(ctx); err != nil {
+			return err
+		}
+	}
+	if l.producing, err = newClient(l.config, l.said); err != nil {
+		return err
+	}
+	if l.reading, err = newClient(l.config, l.said); err != nil {
+		return err
+	}
+	if err := l.startControl(ctx); err != nil {
+		return err
+	}
+	l.health.heard(time.Now())
+	l.work(l.askHealth)
+	l.work(l.moveGuards)
+	l.check(ctx)
+	if l.config.CheckEvery > 0 {
+		l.work(l.checkLoop)
+	}
+	return nil
+}
+
+// work starts a goroutine that Close joins; false after Close.
+func (l *Log) work(f func()) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return false
+	}
+	l.group.Go(f)
+	return true
+}
+
+// Partitions is the number of partitions of all tenants.
+func (l *Log) Partitions() int { return len(l.table.Load().shards) }
+
+// Tenant is the range of the tenant's shards.
+func (l *Log) Tenant(name string) (first, n int, err error) {
+	t, err := l.table.Load().tenant(name)
+	if err != nil {
+		return 0, 0, err
+	}
+	return t.first, t.Partitions, nil
+}
+
+// PartitionOf is the home of the dashboard.
+func (l *Log) PartitionOf(k messages.Key) (int, error) {
+	t, err := l.table.Load().tenant(k.Tenant)
+	if err != nil {
+		return 0, err
+	}
+	return t.home(k), nil
+}
+
+// Tenants are all tenants, in the order of their shards.
+func (l *Log) Tenants() []Tenant {
+	t := l.table.Load()
+	all := make([]Tenant, len(t.tenants))
+	for i, x := range t.tenants {
+		all[i] = x.Tenant
+	}
+	return all
+}
+
+// Grown is closed when Partitions grows beyond what it was when Grown was called. Take it, look at Partitions, then wait.
+func (l *Log) Grown() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.grown
+}
+
+// IsFirst is always true of a record that a reader from the zero position gave first: where older ones are gone, that
+// reader ended with ErrTrimmed.
+func (l *Log) IsFirst(messages.Position) bool { return true }
+
+// Err is ErrUnreachable while the broker has not answered for some seconds, and ErrClosed after Close.
+func (l *Log) Err() error {
+	if l.life.Err() != nil {
+		return eventlog.ErrClosed
+	}
+	return l.health.err(time.Now())
+}
+
+// Close ends readers with ErrClosed and returns when every goroutine has ended. Appends that wait for the broker's answer
+// end with an error; their entries may be stored.
+func (l *Log) Close() error {
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		return nil
+	}
+	l.closed = true
+	l.mu.Unlock()
+	l.end()
+	l.group.Wait()
+	for _, p := range l.table.Load().shards {
+		if g, ok := p.guard.drop(); ok {
+			g.consumer.Close()
+		}
+		if w, ok := p.producer.drop(); ok {
+			w.close()
+		}
+	}
+	for _, c := range []pulsar.Client{l.producing, l.reading} {
+		if c != nil {
+			c.Close()
+		}
+	}
+	if l.admin != nil {
+		l.admin.close()
+	}
+	l.metrics.close()
+	return nil
+}
+
+// unreachable wraps what went wrong with the broker.
+func unreachable(err error) error {
+	if errors.Is(err, eventlog.ErrUnreachable) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", eventlog.ErrUnreachable, err)
+}

@@ -1,0 +1,50 @@
+package pulsar
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// Names in Pulsar are built from the Dashfeed tenant's name alone, so that two tenants never share a topic. A name of ours
+// may have a ~, which Pulsar's may not, and never has a =: ~ is written =7E.
+const (
+	eventsNamespace = "dashfeed"       // of a tenant: what its shards read
+	stateNamespace  = "dashfeed-state" // of a tenant: what its shards keep
+	controlTopic    = "persistent://dashfeed=control/dashfeed/tenants"
+)
+
+// EventsTopic is the tenant's partitioned topic of records.
+func EventsTopic(tenant string) string {
+	return "persistent://" + encodeTenant(tenant) + "/" + eventsNamespace + "/events"
+}
+
+// CheckpointsTopic is the tenant's partitioned topic of checkpoints. It has as many partitions as EventsTopic.
+func CheckpointsTopic(tenant string) string {
+	return "persistent://" + encodeTenant(tenant) + "/" + stateNamespace + "/checkpoints"
+}
+
+// PartitionTopic is one partition of a partitioned topic.
+func PartitionTopic(topic string, partition int) string {
+	return fmt.Sprintf("%s-partition-%d", topic, partition)
+}
+
+// GuardName is the subscription that keeps the records, and the checkpoints, that a Dashfeed cluster still needs.
+func GuardName(cluster string) string { return "dashfeed-guard-" + cluster }
+
+func encodeTenant(tenant string) string { return strings.ReplaceAll(tenant, "~", "=7E") }
+
+// TenantOf is the Dashfeed tenant that a topic built here belongs to; false of any other topic.
+func TenantOf(topic string) (string, bool) {
+	name, ok := strings.CutPrefix(topic, "persistent://")
+	if !ok {
+		return "", false
+	}
+	encoded, _, ok := strings.Cut(name, "/")
+	if !ok {
+		return "", false
+	}
+	tenant := strings.ReplaceAll(encoded, "=7E", "~")
+	return tenant, messages.ValidName(tenant) && encodeTenant(tenant) == encoded
+}

@@ -1,0 +1,191 @@
+package pulsar
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"sync"
+
+	"github.com/dashfeed/dashfeed/eventlog"
+)
+
+// Problem is something about a topic that loses records, or may.
+type Problem struct {
+	Topic   string // or namespace, or setting of the broker
+	What    string // is wrong
+	Command string // mends it
+	Stops   bool   // its shards: what they would show is wrong
+}
+
+func (p Problem) String() string { return p.Topic + ": " + p.What + "; mend it by: " + p.Command }
+
+// leastRetention is what keeps a Reader that is a little behind from losing records, which the guard does not know of.
+const leastRetention = 60 // minutes
+
+// checks are what was found when topics and policies were last looked at.
+type checks struct {
+	mu       sync.Mutex
+	problems []Problem
+}
+
+// Problems are what was found at the last check, at Open or within the configured time, and what readers met since.
+func (l *Log) Problems() []Problem {
+	l.checks.mu.Lock()
+	defer l.checks.mu.Unlock()
+	return slices.Clone(l.checks.problems)
+}
+
+func (l *Log) checkLoop() {
+	for pause(l.life, l.config.CheckEvery) {
+		l.check(l.life)
+	}
+}
+
+// check looks at every tenant's topics. What can't be seen is a problem as well.
+func (l *Log) check(ctx context.Context) {
+	if l.admin == nil {
+		return
+	}
+	t := l.table.Load()
+	var found []Problem
+	for _, x := range t.tenants {
+		ctx, cancel := context.WithTimeoutCause(ctx, l.config.Timeout, errPatience)
+		problems := l.checkTenant(ctx, x)
+		cancel()
+		var stop error
+		for _, p := range problems {
+			if p.Stops && stop == nil {
+				stop = fmt.Errorf("stopped: %s", p)
+			}
+		}
+		for _, p := range t.shards[x.first : x.first+x.Partitions] {
+			p.stop.set(stop)
+		}
+		found = append(found, problems...)
+	}
+	if l.life.Err() == nil {
+		l.report(found)
+	}
+}
+
+// report keeps what was found and logs what is new.
+func (l *Log) report(found []Problem) {
+	l.checks.mu.Lock()
+	defer l.checks.mu.Unlock()
+	for _, p := range found {
+		if !slices.Contains(l.checks.problems, p) {
+			l.logger.Warn("a topic or its policies may lose records", "topic", p.Topic, "problem", p.What, "mend", p.Command, "stops", p.Stops)
+		}
+	}
+	l.checks.problems = found
+	l.metrics.problems.Set(float64(len(found)))
+}
+
+func (l *Log) checkTenant(ctx context.Context, x *tenant) []Problem {
+	topic := EventsTopic(x.Name)
+	if l.control.unstamped.Load() && x.LogTime == BrokerTime {
+		return []Problem{{topic, "the broker gives records no index", neededSettings, true}}
+	}
+	var made struct{ Partitions int }
+	err := l.admin.get(ctx, topicPath(topic)+"/partitions", &made)
+	switch {
+	case status(err) == http.StatusNotFound || err == nil && made.Partitions == 0:
+		return []Problem{{topic, "it is missing", fmt.Sprintf("pulsar-admin topics create-partitioned-topic -p %d %s", x.Partitions, topic), true}}
+	case err != nil:
+		return l.unseen(topic, err)
+	case made.Partitions != x.Partitions:
+		return []Problem{{
+			topic, fmt.Sprintf("it has %d partitions, the tenant was made with %d: what other clients produce to the others is not read", made.Partitions, x.Partitions),
+			fmt.Sprintf("pulsar-admin topics delete-partitioned-topic -f %s && pulsar-admin topics create-partitioned-topic -p %d %s (partitions can't be taken away; this deletes its records)", topic, x.Partitions, topic), true,
+		}}
+	}
+	var all []Problem
+	for _, look := range []func(context.Context, string) ([]Problem, error){l.checkGuards, l.checkTTL, l.checkRetention, l.checkQuota, l.checkExpiry} {
+		problems, err := look(ctx, topic)
+		if err != nil {
+			problems = l.unseen(topic, err)
+		}
+		all = append(all, problems...)
+	}
+	return all
+}
+
+// unseen is what a check says that could not look; an unreachable broker is Err's to tell.
+func (l *Log) unseen(topic string, err error) []Problem {
+	if errors.Is(err, eventlog.ErrUnreachable) {
+		return nil
+	}
+	return []Problem{{topic, "its policies can't be read: " + err.Error(), "give a token whose role may read them", false}}
+}
+
+func (l *Log) checkGuards(ctx context.Context, topic string) ([]Problem, error) {
+	var stats struct {
+		Partitions map[string]struct {
+			Subscriptions map[string]struct{}
+		}
+	}
+	if err := l.admin.get(ctx, topicPath(topic)+"/partitioned-stats?perPartition=true", &stats); err != nil {
+		return nil, err
+	}
+	guard := GuardName(l.config.Cluster)
+	for _, partition := range stats.Partitions {
+		if _, ok := partition.Subscriptions[guard]; !ok {
+			return []Problem{{topic, fmt.Sprintf("the guard %s is missing: records may go before they are in checkpoints", guard), fmt.Sprintf("pulsar-admin topics create-subscription -s %s -m earliest %s", guard, topic), false}}, nil
+		}
+	}
+	return nil, nil
+}
+
+func (l *Log) checkTTL(ctx context.Context, topic string) ([]Problem, error) {
+	var seconds *int
+	if err := l.admin.get(ctx, topicPath(topic)+"/messageTTL?applied=true", &seconds); err != nil || seconds == nil || *seconds == 0 {
+		return nil, err
+	}
+	return []Problem{{topic, fmt.Sprintf("messages live %d s: then the guard is moved past records that are in no checkpoint", *seconds), l.mend(ctx, topic, "messageTTL", "remove-message-ttl", "set-message-ttl -ttl 0"), false}}, nil
+}
+
+func (l *Log) checkRetention(ctx context.Context, topic string) ([]Problem, error) {
+	var r *struct{ RetentionTimeInMinutes, RetentionSizeInMB int }
+	if err := l.admin.get(ctx, topicPath(topic)+"/retention?applied=true", &r); err != nil {
+		return nil, err
+	}
+	if r != nil && (r.RetentionTimeInMinutes < 0 || r.RetentionTimeInMinutes >= leastRetention) && r.RetentionSizeInMB != 0 {
+		return nil, nil
+	}
+	return []Problem{{topic, "acknowledged records are kept for less than an hour, or not at all: a reader that is a little behind may lose some", l.mend(ctx, topic, "retention", "remove-retention", "set-retention -t 24h -s -1"), false}}, nil
+}
+
+func (l *Log) checkQuota(ctx context.Context, topic string) ([]Problem, error) {
+	var quotas map[string]struct{ Policy string }
+	if err := l.admin.get(ctx, topicPath(topic)+"/backlogQuotaMap?applied=true", &quotas); err != nil {
+		return nil, err
+	}
+	for _, kind := range []string{"destination_storage", "message_age"} {
+		if quotas[kind].Policy == "consumer_backlog_eviction" {
+			return []Problem{{topic, "its backlog quota evicts records that are in no checkpoint", l.mend(ctx, topic, "backlogQuotaMap", "remove-backlog-quota -t "+kind, "remove-backlog-quota -t "+kind), false}}, nil
+		}
+	}
+	return nil, nil
+}
+
+func (l *Log) checkExpiry(ctx context.Context, topic string) ([]Problem, error) {
+	namespace := namespaceOf(topic)
+	var minutes *int
+	if err := l.admin.get(ctx, namespacePath(namespace)+"/subscriptionExpirationTime", &minutes); err != nil || minutes == nil || *minutes == 0 {
+		return nil, err
+	}
+	return []Problem{{namespace, fmt.Sprintf("subscriptions expire after %d minutes: the guard too, while no node runs", *minutes), "pulsar-admin namespaces set-subscription-expiration-time -t 0 " + namespace, false}}, nil
+}
+
+// mend is the command for the level that the policy is set at: the topic's own wins over its namespace's.
+func (l *Log) mend(ctx context.Context, topic, policy, onTopic, onNamespace string) string {
+	var own any
+	if err := l.admin.get(ctx, topicPath(topic)+"/"+policy, &own); err == nil && own != nil {
+		if m, ok := own.(map[string]any); !ok || len(m) > 0 {
+			return "pulsar-admin topicPolicies " + onTopic + " " + topic
+		}
+	}
+	return "pulsar-admin namespaces " + onNamespace + " " + namespaceOf(topic)
+}

@@ -1,0 +1,56 @@
+package pulsar
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/apache/pulsar-client-go/pulsar"
+
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// A Position holds the ledger, counted from 1, in Hi, and in Lo
+//
+//	entry << 32 | index in the client's batch << 16 | sub
+//
+// where sub counts the records that one packed message holds, so that the last has lastSub and those before count down from it. A
+// plain message is its own last record. So the position of a partition's last record is known from its last message's
+// id, unread, and no position is zero.
+const lastSub = math.MaxUint16
+
+// maxPacked is how many records one message can hold.
+const maxPacked = lastSub
+
+// place is where a message lies.
+type place struct {
+	ledger, entry int64
+	batch         int32
+}
+
+// placeOf reads a message id. A message that was not sent in a batch has index 0, or -1 where the broker names it.
+func placeOf(id pulsar.MessageID) (place, error) {
+	p := place{id.LedgerID(), id.EntryID(), max(0, id.BatchIdx())}
+	if p.ledger < 0 || p.entry < 0 || p.entry > math.MaxUint32 || p.batch > math.MaxUint16 {
+		return p, fmt.Errorf("message id %s is beyond what a position can hold: entries up to %d, batches up to %d messages", id, uint32(math.MaxUint32), math.MaxUint16+1)
+	}
+	return p, nil
+}
+
+// at is the position of the record that has so many others after it in the message.
+func (p place) at(after int) messages.Position {
+	return messages.Position{Hi: uint64(p.ledger) + 1, Lo: uint64(p.entry)<<32 | uint64(p.batch)<<16 | uint64(lastSub-after)}
+}
+
+// last is the position of the message's last record.
+func (p place) last() messages.Position { return p.at(0) }
+
+// id is the message's id, from which a Reader starts exactly.
+func (p place) id() pulsar.MessageID { return pulsar.NewMessageID(p.ledger, p.entry, p.batch, 0) }
+
+// compare orders messages of one partition.
+func (p place) compare(q place) int { return p.last().Compare(q.last()) }
+
+// placeAt is the message that a position, which is not zero, lies in.
+func placeAt(p messages.Position) place {
+	return place{ledger: int64(p.Hi) - 1, entry: int64(p.Lo >> 32), batch: int32(p.Lo >> 16 & math.MaxUint16)}
+}

@@ -1,0 +1,94 @@
+package pulsar
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/apache/pulsar-client-go/pulsar"
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/dashfeed/dashfeed/eventlog"
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// Properties of messages that are no plain event.
+const (
+	kindProperty   = "dashfeed"
+	originProperty = "dashfeed-origin"
+
+	kindPacked = "packed"
+)
+
+// single is an entry as a message of its own. A tick has a byte of payload, since clients take a message without one for
+// corrupt. Payload and key are copied.
+func single(e *eventlog.Entry) *pulsar.ProducerMessage {
+	m := &pulsar.ProducerMessage{Payload: bytes.Clone(e.Payload), DisableReplication: local(e)}
+	if e.Key.Tenant != "" {
+		m.Key = e.Key.String()
+	}
+	if e.Kind == messages.KindEvent && e.Origin == (messages.Origin{}) {
+		return m
+	}
+	m.Properties = map[string]string{kindProperty: e.Kind.String()}
+	if e.Origin != (messages.Origin{}) {
+		m.Properties[originProperty] = formatOrigin(e.Origin)
+	}
+	if e.Kind == messages.KindTick {
+		m.Key, m.Payload = "", []byte{0}
+	}
+	return m
+}
+
+// local entries make sense in their own region only.
+func local(e *eventlog.Entry) bool {
+	return e.Kind == messages.KindTick || e.Origin != (messages.Origin{})
+}
+
+func formatOrigin(o messages.Origin) string {
+	return strconv.Itoa(o.Partition) + ":" + o.Position.String()
+}
+
+func parseOrigin(s string) (messages.Origin, error) {
+	partition, position, ok := strings.Cut(s, ":")
+	n, err := strconv.ParseUint(partition, 10, 16)
+	if !ok || err != nil {
+		return messages.Origin{}, fmt.Errorf("origin %q is not of the form PARTITION:POSITION", s)
+	}
+	p, err := messages.ParsePosition(position)
+	return messages.Origin{Partition: int(n), Position: p}, err
+}
+
+// packer makes packed messages. Compressing is safe for any number of goroutines.
+type packer struct {
+	compressBytes int
+	zstd          *zstd.Encoder
+}
+
+func newPacker(compressBytes int) *packer {
+	e, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(2))
+	if err != nil {
+		panic(err) // the options are constants
+	}
+	return &packer{compressBytes, e}
+}
+
+// pack is the entries as one message.
+func (k *packer) pack(entries []*eventlog.Entry) *pulsar.ProducerMessage {
+	size := 1
+	for _, e := range entries {
+		size += sizeOf(e)
+	}
+	b := append(make([]byte, 0, size), packedPlain)
+	for _, e := range entries {
+		b = appendPacked(b, e)
+	}
+	if k.compressBytes > 0 && len(b) >= k.compressBytes {
+		b = k.zstd.EncodeAll(b[1:], append(make([]byte, 0, len(b)/4), packedZstd))
+	}
+	return &pulsar.ProducerMessage{Payload: b, Properties: map[string]string{kindProperty: kindPacked}, DisableReplication: local(entries[0])}
+}
+
+// sizeOf is the most that an entry takes in a packed message.
+func sizeOf(e *eventlog.Entry) int { return len(e.Payload) + len(e.Key.Dashboard) + 48 }

@@ -1,0 +1,49 @@
+package pulsar
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/apache/pulsar-client-go/pulsar"
+)
+
+// producer writes to one partition.
+type producer struct {
+	client pulsar.Producer
+}
+
+func (w *producer) close() { w.client.Close() }
+
+// producerOf opens the partition's producer, or waits for whoever opens it.
+func (l *Log) producerOf(ctx context.Context, p *partition) (*producer, error) {
+	w, err := p.producer.get(ctx, l, func() (*producer, error) {
+		c, err := l.producing.CreateProducer(pulsar.ProducerOptions{
+			Topic:                           p.topic,
+			DisableBatching:                 true, // what comes together is packed; what comes alone does not wait
+			SendTimeout:                     l.config.Timeout,
+			MaxPendingMessages:              maxPendingPerTask,
+			BackOffPolicyFunc:               newBackoff,
+			PartitionsAutoDiscoveryInterval: 24 * time.Hour, // it is one partition already
+		})
+		if err != nil {
+			return nil, classify(err)
+		}
+		return &producer{c}, nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("produce to %s: %w", p.topic, err)
+	}
+	return w, nil
+}
+
+// lose forgets a producer that the client has given up, so that the next append opens another.
+func (p *partition) lose(w *producer) {
+	p.producer.mu.Lock()
+	lost := p.producer.open && p.producer.value == w
+	p.producer.open = p.producer.open && !lost
+	p.producer.mu.Unlock()
+	if lost {
+		w.close()
+	}
+}

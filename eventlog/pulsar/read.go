@@ -1,0 +1,223 @@
+package pulsar
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/apache/pulsar-client-go/pulsar"
+
+	"github.com/dashfeed/dashfeed/eventlog"
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+const (
+	maxReadRecords = 8192    // what a reader has ready at most, beyond one message's
+	maxReadBytes   = 4 << 20 // of payloads likewise
+	receiverQueue  = 256     // messages that the client holds for a reader
+)
+
+// reader reads one partition. Its pump, a goroutine of the log's, takes messages from the client and makes records of
+// them while the records before are folded: two buffers, in turn.
+type reader struct {
+	l    *Log
+	p    *partition
+	life context.Context // ends with Close, and with the log
+	end  context.CancelFunc
+	done chan struct{} // the pump has ended
+
+	mu      sync.Mutex
+	filling []messages.Record
+	size    int   // payload bytes in filling
+	err     error // why no more will come
+	waiting bool  // the pump, for room
+
+	ready chan struct{} // something came, or err is set
+	room  chan struct{} // filling was taken
+
+	giving, rest []messages.Record // Next's: a buffer, and what of it was not returned
+}
+
+// Read opens a reader of the partition. It starts at the position's own message, of which it needs the index, and
+// returns what lies after. It asks the broker, for at most the configured timeout.
+func (l *Log) Read(partition int, after messages.Position) (eventlog.Reader, error) {
+	p, err := l.table.Load().shard(partition)
+	if err != nil {
+		return nil, fmt.Errorf("read: %w", err)
+	}
+	r, err := l.read(p, after)
+	if err != nil {
+		return nil, fmt.Errorf("read partition %d: %w", partition, err)
+	}
+	return r, nil
+}
+
+func (l *Log) read(p *partition, after messages.Position) (*reader, error) {
+	if l.life.Err() != nil {
+		return nil, eventlog.ErrClosed
+	}
+	if err := p.stop.err(); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeoutCause(l.life, l.config.Timeout, errPatience)
+	defer cancel()
+	if !after.IsZero() {
+		last, err := l.last(ctx, p)
+		if err != nil {
+			return nil, err
+		}
+		if after.After(last) {
+			return nil, fmt.Errorf("%w: position %s, the last record is at %s", eventlog.ErrAhead, after, last)
+		}
+	}
+	source, err := l.openSource(ctx, p, after)
+	if err != nil {
+		return nil, err
+	}
+	r := &reader{l: l, p: p, done: make(chan struct{}), ready: make(chan struct{}, 1), room: make(chan struct{}, 1)}
+	r.life, r.end = context.WithCancel(l.life)
+	if !l.work(func() { r.pump(source, after) }) {
+		source.Close()
+		r.end()
+		return nil, eventlog.ErrClosed
+	}
+	return r, nil
+}
+
+// openSource opens a Reader of the client's at the position's own message. Right after a broker's start that may fail for
+// some 100 ms: it is tried until ctx ends.
+func (l *Log) openSource(ctx context.Context, p *partition, after messages.Position) (pulsar.Reader, error) {
+	start := pulsar.EarliestMessageID()
+	if !after.IsZero() {
+		start = placeAt(after).id()
+	}
+	for {
+		r, err := l.reading.CreateReader(pulsar.ReaderOptions{
+			Topic: p.topic, Name: "dashfeed-shard", StartMessageID: start, StartMessageIDInclusive: true,
+			ReceiverQueueSize: receiverQueue, BackoffPolicyFunc: newBackoff,
+		})
+		if err == nil {
+			return r, nil
+		}
+		if err = classify(err); !errors.Is(err, eventlog.ErrUnreachable) || !pause(ctx, 2*leastWait) {
+			return nil, l.explain("open "+p.topic, err)
+		}
+	}
+}
+
+// Next returns what is ready, at most limit records.
+func (r *reader) Next(ctx context.Context, limit int) ([]messages.Record, error) {
+	if limit < 1 {
+		return nil, fmt.Errorf("read partition %d: limit %d is not allowed: 1 or more", r.p.shard, limit)
+	}
+	for {
+		if err := r.life.Err(); err != nil {
+			return nil, eventlog.ErrClosed
+		}
+		if err := r.p.stop.err(); err != nil {
+			return nil, fmt.Errorf("read partition %d: %w", r.p.shard, err)
+		}
+		if len(r.rest) == 0 {
+			if err := r.take(); err != nil {
+				return nil, fmt.Errorf("read partition %d: %w", r.p.shard, err)
+			}
+		}
+		if n := min(limit, len(r.rest)); n > 0 {
+			records := r.rest[:n:n]
+			r.rest = r.rest[n:]
+			r.l.metrics.readRecords.Add(float64(n))
+			return records, nil
+		}
+		select {
+		case <-r.ready:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-r.life.Done():
+		}
+	}
+}
+
+// take swaps the buffers. The pump's error comes behind its last record.
+func (r *reader) take() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.filling) == 0 {
+		return r.err
+	}
+	clear(r.giving)
+	r.giving, r.filling = r.filling, r.giving[:0]
+	r.rest = r.giving
+	r.size = 0
+	if r.waiting {
+		r.waiting = false
+		r.room <- struct{}{}
+	}
+	return nil
+}
+
+// Close ends a Next that waits, and returns when the pump has ended.
+func (r *reader) Close() error {
+	r.end()
+	<-r.done
+	return nil
+}
+
+// pump moves records from the client to Next until it errs or the reader is closed.
+func (r *reader) pump(source pulsar.Reader, after messages.Position) {
+	defer close(r.done)
+	defer r.end()
+	c := newChecker(r.l, r.p, source, after)
+	defer c.close()
+	for {
+		m, err := c.next(r.life)
+		if err == nil {
+			err = r.put(c, m)
+		}
+		if r.life.Err() != nil {
+			return
+		}
+		if err != nil {
+			r.fail(err)
+			<-r.life.Done()
+			return
+		}
+	}
+}
+
+func (r *reader) fail(err error) {
+	r.mu.Lock()
+	r.err = err
+	r.mu.Unlock()
+	r.signal()
+}
+
+func (r *reader) signal() {
+	select {
+	case r.ready <- struct{}{}:
+	default:
+	}
+}
+
+// put decodes a message into the buffer, and waits while that is full.
+func (r *reader) put(c *checker, m pulsar.Message) error {
+	r.mu.Lock()
+	begin := len(r.filling)
+	var err error
+	r.filling, err = c.decoder.records(r.filling, m, c.at, c.after)
+	r.size += len(m.Payload())
+	full := len(r.filling) >= maxReadRecords || r.size >= maxReadBytes
+	r.waiting = full
+	r.mu.Unlock()
+	if begin == 0 || err != nil {
+		r.signal()
+	}
+	if err != nil || !full {
+		return err
+	}
+	select {
+	case <-r.room:
+	case <-r.life.Done():
+	}
+	return nil
+}

@@ -1,0 +1,74 @@
+package pulsar
+
+import (
+	"fmt"
+	"maps"
+
+	"github.com/dashfeed/dashfeed/eventlog"
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// maxShards bounds the partitions of all tenants.
+const maxShards = 1 << 16
+
+// table is all tenants at a moment, numbered in the order of the control topic: shards first … first+n-1 are the
+// partitions 0 … n-1 of a tenant's topic. It is never written again; a tenant more makes a new one.
+type table struct {
+	tenants []*tenant
+	byName  map[string]*tenant
+	shards  []*partition
+}
+
+type tenant struct {
+	Tenant
+	first int
+}
+
+// partition is one of a tenant's, and what this process has open to it.
+type partition struct {
+	shard  int
+	tenant *tenant
+	number int    // within the topic
+	topic  string // of this partition
+
+	producer lazy[*producer]
+	guard    lazy[*guard]
+	release  release
+	stop     stopped
+}
+
+// with is the table with one more tenant.
+func (t *table) with(x Tenant) *table {
+	made := &tenant{Tenant: x, first: len(t.shards)}
+	next := &table{
+		tenants: append(t.tenants[:len(t.tenants):len(t.tenants)], made),
+		byName:  maps.Clone(t.byName),
+		shards:  t.shards[:len(t.shards):len(t.shards)],
+	}
+	if next.byName == nil {
+		next.byName = map[string]*tenant{}
+	}
+	next.byName[x.Name] = made
+	topic := EventsTopic(x.Name)
+	for i := range x.Partitions {
+		next.shards = append(next.shards, &partition{shard: made.first + i, tenant: made, number: i, topic: PartitionTopic(topic, i)})
+	}
+	return next
+}
+
+func (t *table) tenant(name string) (*tenant, error) {
+	if x := t.byName[name]; x != nil {
+		return x, nil
+	}
+	return nil, fmt.Errorf("%w: %q is not among the %d that were added", eventlog.ErrUnknownTenant, name, len(t.tenants))
+}
+
+func (t *table) shard(n int) (*partition, error) {
+	if n < 0 || n >= len(t.shards) {
+		return nil, fmt.Errorf("partition %d is not allowed: 0 to %d", n, len(t.shards)-1)
+	}
+	return t.shards[n], nil
+}
+
+// home is where a dashboard's records belong.
+func (t *tenant) home(k messages.Key) int { return t.first + eventlog.PartitionOf(k, t.Partitions) }

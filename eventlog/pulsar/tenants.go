@@ -1,0 +1,282 @@
+package pulsar
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/apache/pulsar-client-go/pulsar"
+
+	"github.com/dashfeed/dashfeed/eventlog"
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// MaxPartitions is the most partitions that one tenant may have.
+const MaxPartitions = 1024
+
+// LogTime says what moves a tenant's log time.
+type LogTime string
+
+// The kinds of log time.
+const (
+	BrokerTime LogTime = "broker" // the time that the broker gave each record
+	TickTime   LogTime = "ticks"  // ticks alone: for brokers that give no time
+)
+
+// Tenant is what the control topic says of one. It never changes.
+type Tenant struct {
+	Name       string
+	Partitions int     // 1 to MaxPartitions
+	LogTime    LogTime // "": BrokerTime
+}
+
+// controlRecord is a tenant as the control topic holds it. Name and partitions mean the same in every version, since
+// they number the shards of all later tenants.
+type controlRecord struct {
+	Version    int     `json:"version"`
+	Tenant     string  `json:"tenant"`
+	Partitions int     `json:"partitions"`
+	LogTime    LogTime `json:"log_time"`
+}
+
+const controlVersion = 1
+
+func (c controlRecord) tenant() Tenant { return Tenant{c.Tenant, c.Partitions, c.LogTime} }
+
+func (t Tenant) validate() error {
+	errs := []error{messages.CheckName("tenant", t.Name)}
+	if t.Partitions < 1 || t.Partitions > MaxPartitions {
+		errs = append(errs, fmt.Errorf("%d partitions are not allowed: 1 to %d", t.Partitions, MaxPartitions))
+	}
+	if t.LogTime != BrokerTime && t.LogTime != TickTime {
+		errs = append(errs, fmt.Errorf("log time %q is not allowed: %s or %s", t.LogTime, BrokerTime, TickTime))
+	}
+	return errors.Join(errs...)
+}
+
+// AddTenant makes the tenant's topics with all that guards them, then says so in the control topic, and returns when
+// this log has grown. A tenant that is there already and is the same is no error; one that differs is, since a tenant never
+// changes. Where several add it at once, the first record counts for all. Half-made tenants are finished by adding
+// them again.
+func (l *Log) AddTenant(ctx context.Context, t Tenant) error {
+	if t.LogTime == "" {
+		t.LogTime = BrokerTime
+	}
+	if err := t.validate(); err != nil {
+		return fmt.Errorf("add tenant: %w", err)
+	}
+	if l.admin == nil {
+		return fmt.Errorf("add tenant %s: no admin URL is configured", t.Name)
+	}
+	if err := l.addTenant(ctx, t); err != nil {
+		return fmt.Errorf("add tenant %s: %w", t.Name, err)
+	}
+	return nil
+}
+
+func (l *Log) addTenant(ctx context.Context, t Tenant) error {
+	if known := l.table.Load().byName[t.Name]; known != nil {
+		return t.same(known.Tenant)
+	}
+	if have := l.Partitions(); have+t.Partitions > maxShards {
+		return fmt.Errorf("%d partitions more than the %d there are is not allowed: a cluster has at most %d", t.Partitions, have, maxShards)
+	}
+	if err := l.makeTopics(ctx, t); err != nil {
+		return err
+	}
+	if err := l.announce(ctx, t); err != nil {
+		return err
+	}
+	for {
+		grown := l.Grown()
+		if known := l.table.Load().byName[t.Name]; known != nil {
+			return t.same(known.Tenant)
+		}
+		if failed := l.control.failed.Load(); failed != nil {
+			return *failed
+		}
+		select {
+		case <-grown:
+		case <-ctx.Done():
+			return unreachable(context.Cause(ctx))
+		case <-l.life.Done():
+			return eventlog.ErrClosed
+		}
+	}
+}
+
+func (t Tenant) same(other Tenant) error {
+	if t == other {
+		return nil
+	}
+	return fmt.Errorf("it is there already with %d partitions and log time %s, which never changes: asked for %d and %s", other.Partitions, other.LogTime, t.Partitions, t.LogTime)
+}
+
+// announce appends the control record.
+func (l *Log) announce(ctx context.Context, t Tenant) error {
+	payload, err := json.Marshal(controlRecord{controlVersion, t.Name, t.Partitions, t.LogTime})
+	if err != nil {
+		return err
+	}
+	p, err := l.producing.CreateProducer(pulsar.ProducerOptions{Topic: controlTopic, DisableBatching: true, SendTimeout: l.config.Timeout, BackOffPolicyFunc: newBackoff})
+	if err != nil {
+		return l.explain("write to the control topic "+controlTopic, err)
+	}
+	defer p.Close()
+	if _, err := p.Send(ctx, &pulsar.ProducerMessage{Key: t.Name, Payload: payload}); err != nil {
+		return l.explain("write to the control topic "+controlTopic, err)
+	}
+	return nil
+}
+
+// makeTopics makes all that must be there before a producer can know the tenant's topic: the guard above all.
+func (l *Log) makeTopics(ctx context.Context, t Tenant) error {
+	if err := l.makePulsarTenant(ctx, encodeTenant(t.Name)); err != nil {
+		return err
+	}
+	for _, topic := range []string{EventsTopic(t.Name), CheckpointsTopic(t.Name)} {
+		if err := l.makeNamespace(ctx, namespaceOf(topic)); err != nil {
+			return err
+		}
+		path := topicPath(topic)
+		if err := l.admin.make(ctx, path+"/partitions", t.Partitions); err != nil {
+			return err
+		}
+		var made struct{ Partitions int }
+		if err := l.admin.get(ctx, path+"/partitions", &made); err != nil {
+			return err
+		}
+		if made.Partitions != t.Partitions {
+			return fmt.Errorf("the topic %s is there already with %d partitions: ask for as many, or delete it", topic, made.Partitions)
+		}
+		if err := l.makeGuard(ctx, topic); err != nil {
+			return err
+		}
+	}
+	if t.LogTime == TickTime {
+		return l.firstTicks(ctx, t)
+	}
+	return nil
+}
+
+// firstTicks gives every partition a log time to begin with.
+func (l *Log) firstTicks(ctx context.Context, t Tenant) error {
+	for i := range t.Partitions {
+		topic := PartitionTopic(EventsTopic(t.Name), i)
+		p, err := l.producing.CreateProducer(pulsar.ProducerOptions{Topic: topic, DisableBatching: true, SendTimeout: l.config.Timeout, BackOffPolicyFunc: newBackoff})
+		if err != nil {
+			return l.explain("write to "+topic, err)
+		}
+		_, err = p.Send(ctx, single(&eventlog.Entry{Kind: messages.KindTick}))
+		p.Close()
+		if err != nil {
+			return l.explain("write to "+topic, err)
+		}
+	}
+	return nil
+}
+
+// makeGuard makes this cluster's subscription on every partition, from the oldest record on.
+func (l *Log) makeGuard(ctx context.Context, topic string) error {
+	earliest := map[string]any{"ledgerId": -1, "entryId": -1, "partitionIndex": -1}
+	return l.admin.make(ctx, topicPath(topic)+"/subscription/"+url.PathEscape(GuardName(l.config.Cluster)), earliest)
+}
+
+// makePulsarTenant makes a tenant that may live on every cluster the broker knows. Without the right to, one that is there will do.
+func (l *Log) makePulsarTenant(ctx context.Context, name string) error {
+	var clusters []string
+	if err := l.admin.get(ctx, "clusters", &clusters); err != nil {
+		return err
+	}
+	clusters = without(clusters, "global")
+	err := l.admin.make(ctx, "tenants/"+url.PathEscape(name), map[string]any{"adminRoles": []string{}, "allowedClusters": clusters})
+	if code := status(err); code == http.StatusForbidden || code == http.StatusUnauthorized {
+		var namespaces []string
+		if l.admin.get(ctx, "namespaces/"+url.PathEscape(name), &namespaces) == nil {
+			return nil
+		}
+		return fmt.Errorf("%w; or make it by hand: pulsar-admin tenants create %s --admin-roles ROLE --allowed-clusters CLUSTER", err, name)
+	}
+	return err
+}
+
+func without(all []string, name string) []string {
+	kept := all[:0]
+	for _, s := range all {
+		if s != name {
+			kept = append(kept, s)
+		}
+	}
+	return kept
+}
+
+// keptFor is how long acknowledged records of a new tenant are kept.
+const keptFor = 24 * time.Hour
+
+// makeNamespace makes a namespace in which nothing is lost: no time to live, no subscription that expires, no quota that
+// evicts, and no topic that appears because somebody mistyped its name.
+func (l *Log) makeNamespace(ctx context.Context, namespace string) error {
+	path := namespacePath(namespace)
+	if err := l.admin.make(ctx, path, nil); err != nil {
+		return err
+	}
+	_, name, _ := strings.Cut(namespace, "/")
+	for _, p := range policiesOf(namespace, name) {
+		if err := l.admin.do(ctx, p.method, path+"/"+p.path, p.value, nil); err != nil {
+			return fmt.Errorf("set %s of %s: %w", p.path, namespace, err)
+		}
+	}
+	return nil
+}
+
+type policy struct {
+	method, path string
+	value        any
+}
+
+func policiesOf(namespace, name string) []policy {
+	all := []policy{
+		{http.MethodPost, "messageTTL", 0},
+		{http.MethodPost, "subscriptionExpirationTime", 0},
+		{http.MethodPost, "autoTopicCreation", map[string]any{"allowAutoTopicCreation": false}},
+	}
+	minutes := int(keptFor / time.Minute)
+	switch {
+	case namespace == namespaceOf(controlTopic):
+		minutes = -1
+	case name == stateNamespace:
+		const compactAt = 64 << 20 // bytes written since the last time
+		return append(all, policy{http.MethodPut, "compactionThreshold", compactAt})
+	}
+	return append(all, policy{http.MethodPost, "retention", map[string]any{"retentionTimeInMinutes": minutes, "retentionSizeInMB": -1}})
+}
+
+// prepareControl makes the control topic, where there is none. Whoever may not make it needs it made by somebody else.
+func (l *Log) prepareControl(ctx context.Context) error {
+	path := topicPath(controlTopic)
+	var stats struct{}
+	err := l.admin.get(ctx, path+"/stats?getPreciseBacklog=false", &stats)
+	if err == nil || status(err) != http.StatusNotFound {
+		return err
+	}
+	namespace := namespaceOf(controlTopic)
+	tenant, _, _ := strings.Cut(namespace, "/")
+	if err := l.makePulsarTenant(ctx, tenant); err != nil {
+		return err
+	}
+	if err := l.makeNamespace(ctx, namespace); err != nil {
+		return err
+	}
+	return l.admin.make(ctx, path, nil)
+}
+
+// String is the tenant as a listing shows it.
+func (t Tenant) String() string {
+	return t.Name + ", " + strconv.Itoa(t.Partitions) + " partitions, log time " + string(t.LogTime)
+}

@@ -1,0 +1,49 @@
+package network_test
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/dashfeed/dashfeed/chaos/network"
+)
+
+// Machines hear each other until they are cut, then nothing, and again when it is healed. Nothing is left behind.
+func TestNetwork(t *testing.T) {
+	n, err := network.New("one", "two", "three")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close()
+	hears := func(from, to string) bool {
+		script := "exec 3<>/dev/tcp/" + n.Addr(to) + "/7"
+		args := append(n.Exec(from)[1:], "timeout", "0.3", "bash", "-c", script)
+		out, _ := exec.Command("ip", args...).CombinedOutput()
+		return strings.Contains(string(out), "refused") // nobody listens there, and says so
+	}
+	expect := func(when string, cut bool) {
+		t.Helper()
+		for _, pair := range [][2]string{{"one", "two"}, {"two", "one"}, {"one", "three"}, {"two", "three"}, {network.Hub, "one"}} {
+			want := !cut || pair[0] == network.Hub || pair[1] == "three"
+			if got := hears(pair[0], pair[1]); got != want {
+				t.Errorf("%s: does %s hear %s: got %v, want %v", when, pair[0], pair[1], got, want)
+			}
+		}
+	}
+	expect("at first", false)
+	if err := n.Cut("one", "two"); err != nil {
+		t.Fatal(err)
+	}
+	expect("cut", true)
+	if err := n.Heal(); err != nil {
+		t.Fatal(err)
+	}
+	expect("healed", false)
+	if err := n.Close(); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command("ip", "netns", "list").Output()
+	if err != nil || strings.Contains(string(out), n.Prefix()) {
+		t.Errorf("left behind: %s, %v", out, err)
+	}
+}

@@ -28,8 +28,8 @@ type ClusterConfig struct {
 
 	Args   []string                   // of all processes
 	Of     func(name string) []string // further arguments of one process; nil: none
-	Host   func(name string) string   // where a process listens; nil: 127.0.0.1
-	Prefix func(name string) []string // what runs a process, such as ip netns exec …; nil: nothing
+	Host   func(name string) string   // where a process, or "pulsar", listens; nil: 127.0.0.1
+	Prefix func(name string) []string // what runs a process, or "pulsar", such as ip netns exec …; nil: nothing
 }
 
 // Cluster is a running cluster: nodes "node-1" …, gateways "gateway-1" …. One goroutine uses it, but for the processes
@@ -61,7 +61,7 @@ func NewCluster(ctx context.Context, config ClusterConfig) (*Cluster, error) {
 	c := &Cluster{config: config.withDefaults(), Pulsar: config.Pulsar}
 	if c.Pulsar == nil {
 		var err error
-		if c.Pulsar, err = StartPulsar(ctx, filepath.Join(config.Dir, "pulsar"), nil, os.Stderr); err != nil {
+		if c.Pulsar, err = StartPulsar(ctx, c.config.pulsar()); err != nil {
 			return nil, err
 		}
 		c.ours = true
@@ -89,6 +89,18 @@ func (c ClusterConfig) withDefaults() ClusterConfig {
 	or(&c.Tenants, "default=8")
 	or(&c.Checkpoints, "pulsar")
 	return c
+}
+
+// pulsar is how the cluster's own Pulsar runs.
+func (c *ClusterConfig) pulsar() PulsarConfig {
+	p := PulsarConfig{Dir: filepath.Join(c.Dir, pulsarName), Log: os.Stderr}
+	if c.Host != nil {
+		p.Host = c.Host(pulsarName)
+	}
+	if c.Prefix != nil {
+		p.Prefix = c.Prefix(pulsarName)
+	}
+	return p
 }
 
 // lay chooses names and addresses; everybody joins the first two nodes.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -22,16 +23,26 @@ type Pulsar struct {
 	URL   string // pulsar://127.0.0.1:PORT
 	Admin string // http://127.0.0.1:PORT
 
+	config PulsarConfig
 	script string
-	env    []string
-	dir    string
 	hold   *exec.Cmd // holds it as long as its standard input is open
 	open   io.Closer
 }
 
-// StartPulsar starts one in dir and returns when it is healthy. env is further environment for scripts/pulsar, such as
-// PULSAR_CONF=…; log gets what the script says.
-func StartPulsar(ctx context.Context, dir string, env []string, log io.Writer) (*Pulsar, error) {
+// PulsarConfig says how to run one.
+type PulsarConfig struct {
+	Dir    string    // what it stores
+	Env    []string  // further environment of scripts/pulsar, such as PULSAR_CONF=…
+	Host   string    // address to listen on; 127.0.0.1 where empty
+	Prefix []string  // what runs the script, such as ip netns exec NAME
+	Log    io.Writer // gets what the script says
+}
+
+// StartPulsar starts one and returns when it is healthy.
+func StartPulsar(ctx context.Context, c PulsarConfig) (*Pulsar, error) {
+	if c.Host == "" {
+		c.Host = "127.0.0.1"
+	}
 	root, err := moduleRoot()
 	if err != nil {
 		return nil, err
@@ -41,12 +52,12 @@ func StartPulsar(ctx context.Context, dir string, env []string, log io.Writer) (
 		return nil, err
 	}
 	p := &Pulsar{
-		URL: fmt.Sprintf("pulsar://127.0.0.1:%d", port), Admin: fmt.Sprintf("http://127.0.0.1:%d", port+1),
-		script: filepath.Join(root, "scripts", "pulsar"), env: append([]string{"PULSAR_RUN=" + dir}, env...), dir: dir,
+		URL: fmt.Sprintf("pulsar://%s:%d", c.Host, port), Admin: fmt.Sprintf("http://%s:%d", c.Host, port+1),
+		script: filepath.Join(root, "scripts", "pulsar"), config: c,
 	}
 	p.hold = p.command(context.Background(), "hold", fmt.Sprintf("%s:%d", pulsarName, port))
 	p.hold.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // the caller's Ctrl-C comes to it by the end of its input
-	p.hold.Stderr = log
+	p.hold.Stderr = c.Log
 	if p.open, err = p.hold.StdinPipe(); err != nil {
 		return nil, err
 	}
@@ -68,8 +79,9 @@ func StartPulsar(ctx context.Context, dir string, env []string, log io.Writer) (
 }
 
 func (p *Pulsar) command(ctx context.Context, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, p.script, args...)
-	cmd.Env = append(os.Environ(), p.env...)
+	line := slices.Concat(p.config.Prefix, []string{p.script}, args)
+	cmd := exec.CommandContext(ctx, line[0], line[1:]...)
+	cmd.Env = slices.Concat(os.Environ(), []string{"PULSAR_RUN=" + p.config.Dir, "PULSAR_HOST=" + p.config.Host}, p.config.Env)
 	return cmd
 }
 
@@ -89,7 +101,7 @@ func (p *Pulsar) Start(ctx context.Context) error { return p.run(ctx, "up", puls
 
 // Signal sends the broker a signal, such as SIGSTOP and SIGCONT.
 func (p *Pulsar) Signal(s syscall.Signal) error {
-	b, err := os.ReadFile(filepath.Join(p.dir, pulsarName, "pid"))
+	b, err := os.ReadFile(filepath.Join(p.config.Dir, pulsarName, "pid"))
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ type Place struct {
 	// Start opens the store of the process of that name. After Close it may be started again, with the scratch that it left;
 	// the test ends after all were closed.
 	Start func(t *testing.T, node string) checkpoint.Shared
-	// Damage makes the shard's newest checkpoint in the place one that is not whole.
+	// Damage makes the shard's newest checkpoint in the place one that is not whole. Nobody leads the shard then.
 	Damage func(t *testing.T, shard int)
 }
 
@@ -286,6 +286,7 @@ func testCorruptNewest(_ *testing.T, m *meeting) {
 	a := m.leading("a")
 	a.published(0, 10, []checkpoint.Entry{entry("x", 9), entry("y", 8)})
 	a.published(10, 20, []checkpoint.Entry{entry("x", 19)}, "y")
+	a.stop()
 	m.place.Damage(m.T, 0)
 	b := m.node("b")
 	marker, passedOver, err := b.shared.Load(m.Context(), 0)
@@ -294,7 +295,6 @@ func testCorruptNewest(_ *testing.T, m *meeting) {
 	}
 	b.want("x", 9, 10)
 	b.want("y", 8, 10)
-	a.stop()
 	a = m.node("a") // its own scratch is whole, and newer than what is whole there
 	marker, _, err = a.shared.Load(m.Context(), 0)
 	if err != nil || marker.Position != at(20) {
@@ -470,6 +470,7 @@ func testSamePosition(_ *testing.T, m *meeting) {
 	b.published(20, 30, nil, "x")
 	b.published(30, 40, nil)
 	b.published(40, 50, nil)
+	b.stop()
 	for position := uint64(50); position >= 40; position -= 10 {
 		c := m.node("c")
 		marker, _, err := c.shared.Load(m.Context(), 0)

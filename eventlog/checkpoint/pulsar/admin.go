@@ -1,0 +1,242 @@
+package pulsar
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/dashfeed/dashfeed/eventlog"
+)
+
+// admin speaks to the broker's admin API.
+type admin struct {
+	base     string
+	security Security
+	client   *http.Client
+}
+
+// statusError is an answer that is no success.
+type statusError struct {
+	method, path string
+	code         int
+	answer       string
+}
+
+func (e *statusError) Error() string {
+	return fmt.Sprintf("%s %s: status %d: %s", e.method, e.path, e.code, e.answer)
+}
+
+func newAdmin(c Config) (*admin, error) {
+	config, err := c.Security.tlsConfig()
+	if err != nil {
+		return nil, err
+	}
+	a := &admin{base: strings.TrimSuffix(c.AdminURL, "/") + "/admin/v2/", security: c.Security}
+	a.client = &http.Client{
+		Timeout:       c.Timeout,
+		Transport:     &http.Transport{TLSClientConfig: config, Proxy: http.ProxyFromEnvironment},
+		CheckRedirect: func(r *http.Request, _ []*http.Request) error { return a.authorize(r) }, // to the broker that owns the topic
+	}
+	return a, nil
+}
+
+func (a *admin) close() { a.client.CloseIdleConnections() }
+
+func (a *admin) authorize(r *http.Request) error {
+	token, err := a.security.token()
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	return err
+}
+
+// do sends a request below admin/v2/ and decodes the answer into out, where that is not nil.
+func (a *admin) do(ctx context.Context, method, path, in string, out any) error {
+	request, err := http.NewRequestWithContext(ctx, method, a.base+path, bytes.NewReader([]byte(in)))
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Content-Type", "application/json")
+	if err := a.authorize(request); err != nil {
+		return err
+	}
+	response, err := a.client.Do(request)
+	if err != nil {
+		return fmt.Errorf("the admin API does not answer: %w: %w", eventlog.ErrUnreachable, err)
+	}
+	defer response.Body.Close()
+	const most = 4 << 20
+	answer, err := io.ReadAll(io.LimitReader(response.Body, most))
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", method, path, err)
+	}
+	if response.StatusCode >= 300 {
+		const shown = 200
+		return &statusError{method, path, response.StatusCode, string(answer[:min(len(answer), shown)])}
+	}
+	if out == nil {
+		return nil
+	}
+	if err := json.Unmarshal(answer, out); err != nil {
+		return fmt.Errorf("%s %s: %w", method, path, err)
+	}
+	return nil
+}
+
+// holder says who has the partition's producer, as well as it can be told.
+func (a *admin) holder(ctx context.Context, topic, cluster string) string {
+	var stats struct {
+		Publishers []struct {
+			ProducerName string            `json:"producerName"`
+			Address      string            `json:"address"`
+			Since        string            `json:"connectedSince"`
+			Metadata     map[string]string `json:"metadata"`
+		} `json:"publishers"`
+	}
+	if err := a.do(ctx, http.MethodGet, topicPath(topic)+"/stats", "", &stats); err != nil {
+		return fmt.Sprintf("%s is held, by whom can't be told: %v", topic, err)
+	}
+	if len(stats.Publishers) == 0 {
+		return topic + " was held until just now"
+	}
+	p := stats.Publishers[0]
+	said := fmt.Sprintf("%s is held by %s at %s since %s", topic, p.ProducerName, p.Address, p.Since)
+	switch other := p.Metadata["cluster"]; other {
+	case cluster:
+		return fmt.Sprintf("%s: node %s of a cluster that is called %s as well: if it is not this one, give one of them another name and topics of its own", said, p.Metadata["node"], cluster)
+	case "":
+		return said + ": no producer of ours: end it"
+	default:
+		return fmt.Sprintf("%s: node %s of the cluster %s, which uses the same topic: give one of them topics of its own", said, p.Metadata["node"], other)
+	}
+}
+
+// internal is what the broker keeps of a partition.
+type internal struct {
+	Entries   int64 `json:"numberOfEntries"`
+	Compacted struct {
+		Ledger  int64 `json:"ledgerId"`
+		Entries int64 `json:"entries"`
+	} `json:"compactedLedger"`
+	Cursors map[string]json.RawMessage `json:"cursors"`
+}
+
+const compactionCursor = "__compaction"
+
+func (i internal) compacted() bool {
+	_, there := i.Cursors[compactionCursor]
+	return there && i.Compacted.Ledger >= 0
+}
+
+func (a *admin) internal(ctx context.Context, topic string) (i internal, err error) {
+	return i, a.do(ctx, http.MethodGet, topicPath(topic)+"/internalStats", "", &i)
+}
+
+// present finds a partition that was deleted and made anew under the leader: a producer that connects again makes one, empty.
+func (l *leader) present(ctx context.Context) error {
+	if !l.published {
+		return nil
+	}
+	i, err := l.place.admin.internal(ctx, l.topic)
+	if err != nil {
+		return fmt.Errorf("look at %s: %w", l.topic, err)
+	}
+	if i.Entries == 0 && i.Compacted.Ledger < 0 {
+		return fmt.Errorf("%s was deleted: its checkpoints are gone, and written anew with the next one; until then each node has its own alone: "+
+			"see that brokerDeleteInactiveTopicsEnabled is false, or that no policy deletes topics of %s", l.topic, namespaceOf(l.topic))
+	}
+	return nil
+}
+
+// settle has the partition compacted, once: until then nothing but retention keeps it, which is 0 on a stock broker. From
+// then on the broker's own cursor does, and the guard's may follow.
+func (l *leader) settle(ctx context.Context) error {
+	if !l.settled {
+		if err := l.compact(ctx); err != nil {
+			return fmt.Errorf("compact %s: %w", l.topic, err)
+		}
+		l.settled = true
+	}
+	const pause = time.Minute
+	if l.place.config.Guard == "" || time.Since(l.movedAt) < pause {
+		return nil
+	}
+	l.movedAt = time.Now()
+	err := l.place.admin.do(ctx, http.MethodPost, topicPath(l.topic)+"/subscription/"+url.PathEscape(l.place.config.Guard)+"/skip_all", "", nil)
+	if s, ok := err.(*statusError); ok && s.code == http.StatusNotFound {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("move the guard %s of %s: %w", l.place.config.Guard, l.topic, err)
+	}
+	return nil
+}
+
+func (l *leader) compact(ctx context.Context) error {
+	a := l.place.admin
+	i, err := a.internal(ctx, l.topic)
+	if err != nil || i.compacted() {
+		return err
+	}
+	if err := a.threshold(ctx, namespaceOf(l.topic), l.place.config.CompactionBytes); err != nil {
+		return err
+	}
+	path := topicPath(l.topic) + "/compaction"
+	if err := a.do(ctx, http.MethodPut, path, "", nil); err != nil {
+		if s, ok := err.(*statusError); !ok || s.code != http.StatusConflict { // it runs already
+			return err
+		}
+	}
+	b := newBackoff()
+	for {
+		var status struct {
+			Status string `json:"status"`
+			Error  string `json:"lastError"`
+		}
+		if err := a.do(ctx, http.MethodGet, path, "", &status); err != nil {
+			return err
+		}
+		switch status.Status {
+		case "SUCCESS":
+			return nil
+		case "ERROR":
+			return fmt.Errorf("the broker says: %s", status.Error)
+		}
+		select {
+		case <-time.After(b.Next()):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// threshold has the broker compact the namespace's topics by itself, where nobody has said when.
+func (a *admin) threshold(ctx context.Context, namespace string, bytes int64) error {
+	path := "namespaces/" + namespace + "/compactionThreshold"
+	var there *int64
+	if err := a.do(ctx, http.MethodGet, path, "", &there); err == nil && there != nil && *there > 0 {
+		return nil
+	}
+	if err := a.do(ctx, http.MethodPut, path, fmt.Sprint(bytes), nil); err != nil {
+		return fmt.Errorf("set the namespace's compaction threshold, as by pulsar-admin namespaces set-compaction-threshold -t %d %s: %w", bytes, namespace, err)
+	}
+	return nil
+}
+
+func topicPath(topic string) string { return strings.Replace(topic, "://", "/", 1) }
+
+func namespaceOf(topic string) string {
+	_, name, _ := strings.Cut(topic, "://")
+	return name[:max(0, strings.LastIndexByte(name, '/'))]
+}
+
+// remake is what makes a topic that is gone.
+func remake(topic string) string {
+	return "make it with: pulsar-admin topics create " + topic
+}

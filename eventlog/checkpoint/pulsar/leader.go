@@ -1,0 +1,266 @@
+package pulsar
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/apache/pulsar-client-go/pulsar"
+	"github.com/zeebo/xxh3"
+
+	"github.com/dashfeed/dashfeed/eventlog"
+	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
+	"github.com/dashfeed/dashfeed/eventlog/checkpoint/shared"
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// Lead takes the partition's Exclusive producer, then reads to the end: from here on nobody else writes.
+func (p *place) Lead(ctx context.Context, shard int) (shared.Leader, error) {
+	topic, err := p.config.Topic(shard)
+	if err != nil {
+		return nil, err
+	}
+	producer, err := p.take(ctx, topic)
+	if err != nil {
+		return nil, err
+	}
+	l := &leader{place: p, topic: topic, producer: producer}
+	if err := l.learn(ctx); err != nil {
+		producer.Close()
+		return nil, err
+	}
+	return l, nil
+}
+
+// take asks for the producer, again and again while one that led before may be letting go. Waiting in the broker's queue
+// (WaitForExclusive) would make a frozen leader the writer again long after, without a word.
+func (p *place) take(ctx context.Context, topic string) (pulsar.Producer, error) {
+	deadline := time.Now().Add(p.config.TakeWait)
+	b := newBackoff()
+	for {
+		producer, err := p.producing.CreateProducer(pulsar.ProducerOptions{
+			Topic: topic, Name: p.config.producerName(), Properties: map[string]string{"cluster": p.config.Cluster, "node": p.config.Node},
+			ProducerAccessMode: pulsar.ProducerAccessModeExclusive,
+			SendTimeout:        p.config.Timeout, MaxPendingMessages: queued,
+			// Not compressed: the broker's compaction (4.0.8) makes room for a batch as small as it is compressed, and fails.
+			BatchingMaxPublishDelay: 5 * time.Millisecond, BatchingMaxSize: pieceBytes, BatchingMaxMessages: 1000,
+			BackOffPolicyFunc: newBackoff,
+		})
+		if err == nil {
+			return producer, nil
+		}
+		if !isTaken(err) {
+			return nil, p.explain("write", topic, err)
+		}
+		if time.Now().After(deadline) {
+			return nil, fmt.Errorf("%w: %s: %w", shared.ErrLost, p.admin.holder(ctx, topic, p.config.Cluster), err)
+		}
+		select {
+		case <-time.After(b.Next()):
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// leader writes one partition. What it knows of the partition is right as long as it holds the producer and every write
+// succeeded: after an error it is given up, and the next one reads again.
+type leader struct {
+	place    *place
+	topic    string
+	producer pulsar.Producer
+
+	entries  map[uint64]*[2]written
+	tallies  [2]tally // of the newest entries, whether they count under a marker or not
+	marks    [2]*mark // nil: not whole
+	sequence uint32
+	greatest messages.Position
+
+	// What the slots lack: entries whose hash differs from that in hashes, which is nil from the slot's first checkpoint
+	// on; then those that changed after the local checkpoint since.
+	hashes [2]map[uint64]uint64
+	since  [2]uint64
+
+	settled   bool // the partition was compacted once
+	movedAt   time.Time
+	published bool // by this leader: so the partition cannot be empty
+}
+
+// learn reads what the partition has.
+func (l *leader) learn(ctx context.Context) error {
+	c := newContents()
+	c.hashing = true
+	if err := l.place.read(ctx, l.topic, c); err != nil {
+		return err
+	}
+	l.entries, l.sequence, l.greatest = c.entries, c.sequence, c.greatest
+	for slot := range 2 {
+		if c.whole(slot) == nil {
+			l.marks[slot] = c.marks[slot]
+		}
+		l.hashes[slot] = c.hashes[slot]
+		if l.hashes[slot] == nil {
+			l.hashes[slot] = map[uint64]uint64{}
+		}
+		for name, w := range l.entries {
+			if w[slot].sequence != 0 {
+				l.tallies[slot].add(name, w[slot].sequence)
+			}
+		}
+	}
+	return nil
+}
+
+func (l *leader) Close() error {
+	l.producer.Close()
+	return nil
+}
+
+// Publish writes into the slot that does not hold the newest whole checkpoint.
+func (l *leader) Publish(ctx context.Context, m checkpoint.Marker, local shared.Local) (older messages.Position, err error) {
+	if !m.Position.After(l.greatest) {
+		return older, shared.ErrBehind
+	}
+	if err := l.present(ctx); err != nil {
+		return older, err
+	}
+	slot := 0
+	if l.marks[1] == nil || l.marks[0] != nil && l.marks[0].sequence > l.marks[1].sequence {
+		slot = 1
+	}
+	if l.sequence++; l.sequence == 0 {
+		return older, fmt.Errorf("publish in %s: sequence numbers are used up: %s", l.topic, remake(l.topic))
+	}
+	l.greatest = m.Position
+	o := &outbox{leader: l, ctx: ctx}
+	err = l.writeEntries(o, slot, local)
+	if failed := o.confirmed(); failed != nil {
+		return older, l.lost(failed)
+	}
+	if err != nil {
+		return older, err
+	}
+	written := &mark{sequence: l.sequence, Marker: m, tally: l.tallies[slot]}
+	o.send(markerBase(slot), 0, appendMark(nil, *written))
+	if err := o.confirmed(); err != nil {
+		return older, l.lost(err)
+	}
+	written.State = nil
+	l.marks[slot], l.hashes[slot], l.since[slot], l.published = written, nil, local.Sequence(), true
+	if err := l.settle(ctx); err != nil {
+		return older, err
+	}
+	if other := l.marks[1-slot]; other != nil {
+		older = other.Position
+	}
+	return older, nil
+}
+
+// writeEntries sends what the slot lacks.
+func (l *leader) writeEntries(o *outbox, slot int, local shared.Local) error {
+	var body []byte
+	hashes := l.hashes[slot]
+	after := l.since[slot]
+	if hashes != nil {
+		after = 0
+	}
+	return local.Each(after, func(e checkpoint.Entry) error {
+		body = appendEntry(body[:0], e)
+		name := nameOf(e.Key)
+		if hashes != nil {
+			if h, there := hashes[name]; there && h == xxh3.Hash(body) {
+				return nil
+			}
+		}
+		o.send(base(e.Key, slot), l.write(name, slot), body)
+		return o.err()
+	})
+}
+
+// write notes a new entry and gives the sequence of the one it replaces that counts under the slot's marker.
+func (l *leader) write(name uint64, slot int) (prior uint32) {
+	pair := l.entries[name]
+	if pair == nil {
+		pair = new([2]written)
+		l.entries[name] = pair
+	}
+	w := &pair[slot]
+	if m := l.marks[slot]; m != nil {
+		prior = w.under(m.sequence)
+	}
+	if w.sequence != 0 {
+		l.tallies[slot].less(name, w.sequence)
+	}
+	*w = written{sequence: l.sequence, prior: prior}
+	l.tallies[slot].add(name, l.sequence)
+	return prior
+}
+
+// lost tells whether another took the partition.
+func (l *leader) lost(err error) error {
+	if isTaken(err) {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		return fmt.Errorf("%w: %s: %w", shared.ErrLost, l.place.admin.holder(ctx, l.topic, l.place.config.Cluster), err)
+	}
+	return fmt.Errorf("write %s: %w: %w", l.topic, eventlog.ErrUnreachable, err)
+}
+
+// outbox sends messages and waits until the broker has confirmed them.
+type outbox struct {
+	leader *leader
+	ctx    context.Context
+
+	pending sync.WaitGroup
+	mu      sync.Mutex
+	failed  error
+}
+
+// send sends a body in pieces; it blocks while too much is under way.
+func (o *outbox) send(base string, prior uint32, body []byte) {
+	of := max(1, (len(body)+pieceBytes-1)/pieceBytes)
+	for n := range of {
+		bytes := body[n*pieceBytes : min(len(body), (n+1)*pieceBytes)]
+		key := pieceKey(base, n)
+		payload := appendPiece(make([]byte, 0, len(bytes)+32), key, piece{o.leader.sequence, prior, n, of, bytes})
+		o.pending.Add(1)
+		o.leader.producer.SendAsync(o.ctx, &pulsar.ProducerMessage{Key: key, Payload: payload}, o.answered)
+	}
+}
+
+func (o *outbox) answered(_ pulsar.MessageID, _ *pulsar.ProducerMessage, err error) {
+	o.fail(err)
+	o.pending.Done()
+}
+
+func (o *outbox) fail(err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.failed == nil {
+		o.failed = err
+	}
+}
+
+func (o *outbox) err() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return errors.Join(o.failed, context.Cause(o.ctx))
+}
+
+// confirmed waits for the answers to all that was sent; every one comes, since sends have a timeout.
+func (o *outbox) confirmed() error {
+	o.fail(o.leader.producer.FlushWithCtx(o.ctx))
+	if o.ctx.Err() != nil {
+		return o.err() // the leader is given up: closing the producer answers them
+	}
+	o.pending.Wait()
+	return o.err()
+}
+
+// isTaken tells that another has the producer. The broker's refusal comes as text.
+func isTaken(err error) bool {
+	return errors.Is(err, pulsar.ErrProducerFenced) || err != nil && (strings.Contains(err.Error(), "ProducerFenced") || strings.Contains(err.Error(), "ProducerBusy"))
+}

@@ -1,0 +1,157 @@
+package pulsar
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/apache/pulsar-client-go/pulsar"
+	"github.com/apache/pulsar-client-go/pulsar/log"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
+	"github.com/dashfeed/dashfeed/eventlog/checkpoint/shared"
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// place is a shared.Place in compacted topics. Producers and readers have a client each: the bound on a client's memory,
+// shared by both, can deadlock.
+type place struct {
+	config    Config
+	admin     *admin
+	producing pulsar.Client
+	reading   pulsar.Client
+}
+
+// Open opens the scratch store. The broker is asked when a shard is loaded.
+func Open(c Config) (*shared.Store, error) {
+	if err := c.Validate(); err != nil {
+		return nil, fmt.Errorf("open checkpoints on Pulsar: %w", err)
+	}
+	c = c.withDefaults()
+	p := &place{config: c}
+	var err error
+	if p.admin, err = newAdmin(c); err == nil {
+		p.producing, err = newClient(c)
+	}
+	if err == nil {
+		p.reading, err = newClient(c)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open checkpoints on Pulsar: %w", err), p.Close())
+	}
+	store, err := shared.Open(c.Shared, p)
+	if err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	return store, nil
+}
+
+// maxBufferedBytes bounds what waits for the broker's answer.
+const maxBufferedBytes = 32 << 20
+
+func newClient(c Config) (pulsar.Client, error) {
+	o := pulsar.ClientOptions{
+		URL:                   c.BrokerURL,
+		ConnectionTimeout:     c.Timeout,
+		OperationTimeout:      c.Timeout,
+		KeepAliveInterval:     keepAlive,
+		MemoryLimitBytes:      maxBufferedBytes,
+		MetricsRegisterer:     prometheus.NewRegistry(),
+		Logger:                log.NewLoggerWithSlog(slog.New(hushed{c.Logger.Handler()})),
+		TLSTrustCertsFilePath: c.Security.CA,
+		TLSCertificateFile:    c.Security.Cert,
+		TLSKeyFilePath:        c.Security.Key,
+		TLSValidateHostname:   true,
+	}
+	switch {
+	case c.Security.Token != "" || c.Security.TokenFile != "":
+		o.Authentication = pulsar.NewAuthenticationTokenFromSupplier(c.Security.token)
+	case c.Security.Cert != "":
+		o.Authentication = pulsar.NewAuthenticationTLS(c.Security.Cert, c.Security.Key)
+	}
+	return pulsar.NewClient(o)
+}
+
+func (p *place) Name(shard int) (string, error) { return p.config.Topic(shard) }
+
+func (p *place) Close() error {
+	if p.producing != nil {
+		p.producing.Close()
+	}
+	if p.reading != nil {
+		p.reading.Close()
+	}
+	if p.admin != nil {
+		p.admin.close()
+	}
+	return nil
+}
+
+// Fetch reads the partition once where the marker at its end is whole: that marker tells the slot whose entries are wanted.
+// Where it is not, or the end is no marker, it reads again, knowing what is there. A leader may write meanwhile: it
+// tries a few times.
+func (p *place) Fetch(ctx context.Context, shard int, have messages.Position, begin func() (checkpoint.Writer, error)) (fetched bool, passedOver, err error) {
+	topic, err := p.config.Topic(shard)
+	if err != nil {
+		return false, nil, err
+	}
+	slot, position, err := p.tail(ctx, topic)
+	if err != nil {
+		return false, nil, err
+	}
+	if slot != none && !position.After(have) {
+		return false, nil, nil
+	}
+	const tries = 4
+	for range tries {
+		c, fetched, err := p.fetch(ctx, topic, slot, have, begin)
+		if err != nil {
+			return false, nil, err
+		}
+		newest, passedOver := c.newest()
+		switch {
+		case fetched && (newest == slot || newest == none): // a leader that began the next one has not harmed it
+			return true, damageOf(passedOver), nil
+		case fetched:
+			return true, nil, nil
+		case newest == none && errors.Is(passedOver, checkpoint.ErrCorrupt):
+			return false, nil, passedOver
+		case newest == none:
+			return false, nil, checkpoint.ErrNone
+		case !c.marks[newest].Position.After(have):
+			return false, damageOf(passedOver), nil
+		}
+		slot = newest
+	}
+	return false, nil, fmt.Errorf("read %s: its checkpoints were written over %d times while they were read", topic, tries)
+}
+
+// damageOf leaves out that there is none.
+func damageOf(err error) error {
+	if errors.Is(err, checkpoint.ErrCorrupt) {
+		return err
+	}
+	return nil
+}
+
+// fetch reads the partition to its end. Where a slot is wanted, its entries go to a writer, which is committed if they
+// turn out to be whole and newer than have.
+func (p *place) fetch(ctx context.Context, topic string, slot int, have messages.Position, begin func() (checkpoint.Writer, error)) (c *contents, fetched bool, err error) {
+	c = newContents()
+	if slot == none {
+		return c, false, p.read(ctx, topic, c)
+	}
+	w, err := begin()
+	if err != nil {
+		return nil, false, err
+	}
+	c.fetching, c.put = slot, w.Put
+	err = p.read(ctx, topic, c)
+	if err == nil && c.whole(slot) == nil && c.marks[slot].Position.After(have) {
+		_, err = w.Commit(c.marks[slot].Marker)
+		fetched = err == nil
+	}
+	return c, fetched, errors.Join(err, w.Abort())
+}

@@ -1,0 +1,120 @@
+package pulsar
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/apache/pulsar-client-go/pulsar"
+
+	"github.com/dashfeed/dashfeed/eventlog"
+	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+const (
+	keepAlive = 5 * time.Second
+	// queued messages of at most pieceBytes wait in a reader.
+	queued = 256
+)
+
+// open opens a reader of the partition. The client knows no context.
+func (p *place) open(ctx context.Context, topic string, from pulsar.MessageID) (pulsar.Reader, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, context.Cause(ctx)
+	}
+	r, err := p.reading.CreateReader(pulsar.ReaderOptions{
+		Topic: topic, Name: p.config.name(), StartMessageID: from, StartMessageIDInclusive: true,
+		ReadCompacted: true, ReceiverQueueSize: queued, BackoffPolicyFunc: newBackoff,
+	})
+	if err != nil {
+		return nil, p.explain("read", topic, err)
+	}
+	return r, nil
+}
+
+// read gives c all that the partition holds up to the end that it has now. Reading less than that is an error: a newer
+// checkpoint may lie there.
+func (p *place) read(ctx context.Context, topic string, c *contents) error {
+	r, err := p.open(ctx, topic, pulsar.EarliestMessageID())
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	last, err := r.GetLastMessageID()
+	if err != nil {
+		return p.explain("find the end of", topic, err)
+	}
+	var at pulsar.MessageID
+	for r.HasNext() {
+		m, err := r.Next(ctx)
+		if err != nil {
+			return p.explain("read", topic, err)
+		}
+		at = m.ID()
+		if err := c.observe(m.Key(), m.Payload()); err != nil {
+			return err
+		}
+	}
+	if isEmpty(last) || at != nil && !before(at, last) {
+		return nil
+	}
+	if _, err := r.GetLastMessageID(); err != nil {
+		return p.explain("read", topic, err)
+	}
+	return fmt.Errorf("read %s: it ended at %v, and its last message is %v: %w", topic, at, last, eventlog.ErrUnreachable)
+}
+
+// tail finds the slot and position of the marker at the partition's end; none where something else is there.
+func (p *place) tail(ctx context.Context, topic string) (slot int, position messages.Position, err error) {
+	r, err := p.open(ctx, topic, pulsar.LatestMessageID())
+	if err != nil {
+		return none, position, err
+	}
+	defer r.Close()
+	last, err := r.GetLastMessageID()
+	if err != nil {
+		return none, position, p.explain("find the end of", topic, err)
+	}
+	if isEmpty(last) || !r.HasNext() {
+		return none, position, nil
+	}
+	c := newContents()
+	for slot = none; r.HasNext(); {
+		m, err := r.Next(ctx)
+		if err != nil {
+			return none, position, p.explain("read", topic, err)
+		}
+		c.marks = [2]*mark{}
+		if err := c.observe(m.Key(), m.Payload()); err != nil {
+			return none, position, err
+		}
+		slot = none
+		for s, m := range c.marks {
+			if m != nil {
+				slot, position = s, m.Position
+			}
+		}
+	}
+	return slot, position, nil
+}
+
+// isEmpty is true of the end of a partition that never had a message.
+func isEmpty(id pulsar.MessageID) bool { return id.EntryID() < 0 || id.LedgerID() < 0 }
+
+func before(a, b pulsar.MessageID) bool {
+	return a.LedgerID() < b.LedgerID() || a.LedgerID() == b.LedgerID() && a.EntryID() < b.EntryID()
+}
+
+// explain says what can be done about an error of the client's.
+func (p *place) explain(what, topic string, err error) error {
+	var e *pulsar.Error
+	switch {
+	case errors.As(err, &e) && e.Result() == pulsar.TopicNotFound, errors.Is(err, pulsar.ErrTopicNotfound):
+		return fmt.Errorf("%s %s: the topic is not there: was it deleted? %s: %w", what, topic, remake(topic), err)
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, checkpoint.ErrCorrupt):
+		return fmt.Errorf("%s %s: %w", what, topic, err)
+	}
+	return fmt.Errorf("%s %s: %w: %w", what, topic, eventlog.ErrUnreachable, err)
+}

@@ -17,7 +17,7 @@ import (
 // admin speaks to the broker's admin API.
 type admin struct {
 	base     string
-	security Security
+	security security
 	client   *http.Client
 }
 
@@ -33,11 +33,11 @@ func (e *statusError) Error() string {
 }
 
 func newAdmin(c Config) (*admin, error) {
-	config, err := c.Security.tlsConfig()
+	config, err := security(c.Security).tlsConfig()
 	if err != nil {
 		return nil, err
 	}
-	a := &admin{base: strings.TrimSuffix(c.AdminURL, "/") + "/admin/v2/", security: c.Security}
+	a := &admin{base: strings.TrimSuffix(c.AdminURL, "/") + "/admin/v2/", security: security(c.Security)}
 	a.client = &http.Client{
 		Timeout:       c.Timeout,
 		Transport:     &http.Transport{TLSClientConfig: config, Proxy: http.ProxyFromEnvironment},

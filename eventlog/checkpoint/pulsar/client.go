@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/apache/pulsar-client-go/pulsar/backoff"
+
+	events "github.com/dashfeed/dashfeed/eventlog/pulsar"
 )
 
 // name is what the broker shows of a reader.
@@ -20,8 +22,10 @@ func (c Config) name() string { return "dashfeed/" + c.Cluster + "/" + c.Node }
 // producerName is one that no other producer has, also of a process that died and is not yet forgotten.
 func (c Config) producerName() string { return fmt.Sprintf("%s/%08x", c.name(), rand.Uint32()) }
 
+type security events.Security
+
 // token is asked for at each connect, so that a file may change.
-func (s Security) token() (string, error) {
+func (s security) token() (string, error) {
 	if s.TokenFile == "" {
 		return s.Token, nil
 	}
@@ -32,7 +36,7 @@ func (s Security) token() (string, error) {
 	return strings.TrimSpace(string(text)), nil
 }
 
-func (s Security) tlsConfig() (*tls.Config, error) {
+func (s security) tlsConfig() (*tls.Config, error) {
 	c := &tls.Config{MinVersion: tls.VersionTLS12}
 	if s.CA != "" {
 		text, err := os.ReadFile(s.CA)
@@ -67,7 +71,8 @@ func (h hushed) Handle(ctx context.Context, r slog.Record) error {
 }
 
 func (h hushed) WithAttrs(attrs []slog.Attr) slog.Handler { return hushed{h.Handler.WithAttrs(attrs)} }
-func (h hushed) WithGroup(name string) slog.Handler       { return hushed{h.Handler.WithGroup(name)} }
+
+func (h hushed) WithGroup(name string) slog.Handler { return hushed{h.Handler.WithGroup(name)} }
 
 // backoffPolicy tries again after 50 ms, and at least once a second: the client's own grows to a minute.
 type backoffPolicy struct{ wait time.Duration }

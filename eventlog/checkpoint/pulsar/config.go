@@ -4,7 +4,8 @@
 //	store, err := pulsar.Open(pulsar.Config{
 //		BrokerURL: "pulsar://broker:6650", AdminURL: "http://broker:8080",
 //		Cluster: "main", Node: "node-3",
-//		Topic:   func(shard int) (string, error) { … }, // persistent://acme/dashfeed-state/checkpoints-partition-3
+//		Guard:   events.GuardName("main"),
+//		Topic:   func(shard int) (string, error) { … }, // events.PartitionTopic(events.CheckpointsTopic("acme"), 3), nil
 //		Shared:  shared.Default("/var/lib/dashfeed/scratch"),
 //	})
 //
@@ -28,13 +29,14 @@ import (
 	"time"
 
 	"github.com/dashfeed/dashfeed/eventlog/checkpoint/shared"
+	events "github.com/dashfeed/dashfeed/eventlog/pulsar"
 )
 
 // Config says where the broker is and where the shards' checkpoints lie.
 type Config struct {
 	BrokerURL string // pulsar://host:port[,host:port] or pulsar+ssl://…
 	AdminURL  string // http://host:port or https://…
-	Security  Security
+	Security  events.Security
 
 	Cluster string // of this Dashfeed, and this node in it: they are in the producer's name, so that others can tell who
 	Node    string // writes
@@ -48,14 +50,6 @@ type Config struct {
 	TakeWait        time.Duration // how long a new leader waits for the one before to let go; 0: 3 s
 	CompactionBytes int64         // the namespace's threshold is set to it where it has none; 0: 64 MiB
 	Logger          *slog.Logger  // nil: slog.Default()
-}
-
-// Security is what the broker wants to see, and what it is believed by.
-type Security struct {
-	Token     string // a bearer token; "": none
-	TokenFile string // a file with one, read again at each connect; not together with Token
-	CA        string // a PEM file of authorities that the broker's certificate is checked against; "": the system's
-	Cert, Key string // PEM files of a client certificate; "": none
 }
 
 // Validate reports every field that is out of its range.

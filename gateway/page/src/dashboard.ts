@@ -16,6 +16,8 @@ const tick = 500;
 /** With more panels than this on the screen numbers are set at most once in `pace` ms: each time costs a layout of all. */
 const many = 8;
 const pace = 80;
+/** How much longer they wait for the next update, whose frame is there anyway. ms */
+const grace = 30;
 const noEpoch = "00000000";
 
 /** One dashboard: how fresh it is, its panels, its counters and its definition. */
@@ -125,7 +127,7 @@ export class DashboardView {
       for (const i of e.panels) this.#touched.add(i);
       const rest = this.#cards.filter((c) => c.visible).length > many ? this.#flushed + pace - performance.now() : 0;
       if (rest <= 0) this.#flush();
-      else this.#flushing ??= setTimeout(() => this.#flush(), rest);
+      else this.#flushing ??= setTimeout(() => this.#flush(), Math.min(pace, rest + grace));
       this.#counters.soon();
     });
     for (const type of ["status", "connection", "gap"] as const) s.on(type, () => this.#fresh());

@@ -12,9 +12,15 @@ export function h<K extends keyof HTMLElementTagNameMap>(tag: K, attributes: Att
   return e;
 }
 
-/** Sets the text where it is another: an unchanged node costs no layout. */
+/**
+ * Sets the text where it is another: an unchanged node costs no layout. The node of the text is kept, since a new one has
+ * the browser make its box anew.
+ */
 export function text(e: Node, to: string): void {
-  if (e.textContent !== to) e.textContent = to;
+  const only = e.firstChild;
+  if (only instanceof Text && !only.nextSibling) {
+    if (only.data !== to) only.data = to;
+  } else if (e.textContent !== to) e.textContent = to;
 }
 
 /** Sets or, for undefined, removes an attribute where it is another. */

@@ -35,6 +35,7 @@ export async function equalsServer(page, server, dashboard) {
     const want = read.cells.filter((c) => c[1] === i);
     const got = new Map(seen.panels[schema.panel].map((r) => [r.number, r]));
     assert.equal(got.size, want.length, `rows of ${schema.panel}`);
+    assert.equal(seen.panels[schema.panel].length, want.length, `rows of ${schema.panel}, some of them twice`);
     for (const [number, , , , , revision, values] of want) {
       const row = got.get(number);
       assert.ok(row, `cell ${number} of ${schema.panel}`);

@@ -156,6 +156,18 @@ test("20 updates a second on 20 panels: main thread busy under 30 %, no frame ov
   }
 });
 
+/** The tables show rows of cells that are, each once, and as many as there are or fit. */
+async function noRowLeft(page, read) {
+  const shown = await page.evaluate(() => Object.fromEntries([...document.querySelectorAll("section[data-panel]")].map((section) =>
+    [section.dataset.panel, [...section.querySelectorAll("tbody tr")].map((tr) => Number(tr.dataset.cell))])));
+  for (const [i, { panel }] of read.schema.entries()) {
+    const cells = read.cells.filter((c) => c[1] === i).map((c) => c[0]);
+    assert.deepEqual(shown[panel].filter((n) => !cells.includes(n)), [], `${panel}: rows of cells that were removed`);
+    assert.equal(new Set(shown[panel]).size, Math.min(60, cells.length), `${panel}: rows, where there are ${cells.length} cells`);
+    assert.equal(shown[panel].length, Math.min(60, cells.length), `${panel}: rows twice`);
+  }
+}
+
 test("24 hours simulated: the heap does not grow", async (t) => {
   const server = await Server.start(t);
   await server.define("long", {
@@ -166,13 +178,14 @@ test("24 hours simulated: the heap does not grow", async (t) => {
       { id: "runs", window: { session: "30s" }, keep: 50, group_by: ["labels.g"], aggregates: ["count"] },
       { id: "day", window: { tumbling: "1h" }, keep: 3, group_by: ["labels.minute"], max_groups: 30, aggregates: ["count"] },
       { id: "last", window: "latest", group_by: ["labels.g"] },
+      { id: "bursts", window: { tumbling: "5m" }, keep: 2, group_by: ["labels.burst"], aggregates: ["count"] }, // grows and shrinks
     ],
   });
   const begin = Math.floor(Date.now() / 60_000) * 60_000 - 25 * 3_600_000;
   const minutes = (from, to) => {
     const events = [];
     for (let m = from; m < to; m++) for (const g of ["a", "b", "c"]) {
-      events.push({ id: `${m}${g}`, dashboard: "long", metric: "m", value: m % 97, time: begin + m * 60_000 + (m % 30) * 1000, labels: { g, minute: String(m % 60) }, metadata: { m } });
+      events.push({ id: `${m}${g}`, dashboard: "long", metric: "m", value: m % 97, time: begin + m * 60_000 + (m % 30) * 1000, labels: { g, minute: String(m % 60), burst: m % 60 < 15 ? `${g}${m % 5}` : g }, metadata: { m } });
     }
     return events;
   };
@@ -194,6 +207,7 @@ test("24 hours simulated: the heap does not grow", async (t) => {
       await page.waitForFunction((v) => document.querySelector(".dashboard").dataset.version === v, `${read.epoch}:${read.version}`, { timeout: 30_000 });
       await page.evaluate(() => new Promise((r) => setTimeout(r, 600))); // charts that wait their turn
     }
+    await noRowLeft(tabs[1].page, read);
   };
   let at = 2;
   const to = async (end) => {
@@ -201,6 +215,8 @@ test("24 hours simulated: the heap does not grow", async (t) => {
     await follow();
     return Promise.all(tabs.map((t) => t.used()));
   };
+  await to(2 * 60 + 15); // many groups
+  await to(3 * 60); // few
   const early = await to(4 * 60);
   const late = await to(24 * 60);
   for (const [i, what] of ["charts", "tables"].entries()) {

@@ -1,5 +1,5 @@
 import type { ConnectionState, StatusEvent } from "../../../client/js/src/index.js";
-import { ago, clockSeconds, count, duration } from "./words.js";
+import { ago, clockSeconds, count, day, duration } from "./words.js";
 
 /** What is known of how fresh the numbers are. Times in unix ms of this machine. */
 export interface Known {
@@ -52,9 +52,11 @@ export function freshness(k: Known): Freshness {
   if (!k.ready) return { tone: "waiting", label: "Loading", sentence: "Connected, waiting for the first numbers." };
   switch (k.status.state) {
     case "stale":
-      return { tone: "bad", label: "Stale", sentence: `The server's copy is ${duration(k.status.lag)} behind its log${k.status.since ? `, since ${local(k.status.since)}` : ""}.` };
+      return { tone: "bad", label: "Stale", sentence: k.status.lag > 0
+        ? `The server's copy is ${duration(k.status.lag)} behind its log${since(k)}.`
+        : `Nothing new is known of this dashboard${since(k)}. The numbers are the last that were; they go on by themselves.` };
     case "moving":
-      return { tone: "waiting", label: "Moving", sentence: "The dashboard moves to another machine; numbers go on in a moment." };
+      return { tone: "waiting", label: "Moving", sentence: `The dashboard is on its way to another machine${since(k)}. The numbers stand still and go on by themselves.` };
     case "live":
       return { tone: "good", label: "Live", sentence: k.changed ? `Last change ${ago(k.now - k.changed)}.` : "No change since the page was opened." };
     default:
@@ -64,7 +66,14 @@ export function freshness(k: Known): Freshness {
 
 /** The log's lag in words. */
 export function lagWords(status: StatusEvent): string {
-  return status.lag > 0 ? duration(status.lag) : "none";
+  return status.lag > 0 ? duration(status.lag) : status.state === "live" ? "none" : "not known";
+}
+
+/** Since when it is so, with the day where it is another. */
+function since(k: Known): string {
+  const at = k.status.since;
+  if (at === null) return "";
+  return `, since ${Math.floor(at / 86_400_000) === Math.floor(k.now / 86_400_000) ? "" : `${day(at, k.now)} `}${local(at)}`;
 }
 
 /** A time of this machine, in UTC like all others on the page. */

@@ -207,6 +207,36 @@ test("a server of a newer format: a snapshot, no error", async (t) => {
   await still(page);
 });
 
+test("stale and moving: said in words, with since when, and live again", async (t) => {
+  const server = await start(t);
+  const proxy = await Proxy.start(t, server.port);
+  let say; // what a server that follows other machines would say after an update
+  proxy.rewrite = {
+    toServer: (text) => text,
+    toClient: (text) => {
+      const f = JSON.parse(text);
+      return say && f.type === "update" ? [text, JSON.stringify({ type: "status", view: f.view, ...say })] : text;
+    },
+  };
+  const page = await open(t, proxy.url);
+  const today = new Date().toISOString().slice(0, 10);
+  for (const [status, label, words, lag] of [
+    [{ state: "moving", lag: 0, since: Date.parse(`${today}T03:04:05Z`) }, "Moving", /on its way to another machine, since 03:04:05 UTC\./, "not known"],
+    [{ state: "stale", lag: 0, since: Date.parse(`${today}T03:04:05Z`) }, "Stale", /Nothing new is known of this dashboard, since 03:04:05 UTC\./, "not known"],
+    [{ state: "stale", lag: 4120, since: Date.parse("2013-02-07T03:04:05Z") }, "Stale", /4 s behind its log, since 7 Feb 2013 03:04:05 UTC\./, "4 s"],
+    [{ state: "live", lag: 0, since: null }, "Live", /Last change/, "none"],
+  ]) {
+    say = status;
+    await server.post(events(10));
+    await state(page, label);
+    await until(`the words of ${label}`, async () => words.test(await page.locator(".how").textContent()));
+    assert.equal(await page.locator(".fresh dd").nth(1).textContent(), lag);
+    assert.match(await page.locator("[role=status].aside").textContent(), label === "Live" ? /are live/ : new RegExp(`not live: ${label}`));
+  }
+  await equalsServer(page, server, "checkout");
+  await still(page);
+});
+
 test("another definition while it is watched", async (t) => {
   const server = await start(t);
   const page = await open(t, server.url);

@@ -14,6 +14,10 @@ type savingJob struct {
 	put    []*entry       // changed since the last one
 	again  []messages.Key // written in the last one and not changed since: each slot needs them
 	mend   []messages.Key // found to be corrupt in the last one
+
+	leading bool          // it was begun by who leads: only such a one may count for others
+	home    chan struct{} // the actor closes it when all that had to be forwarded up to the marker is stored
+	isHome  <-chan struct{}
 }
 
 // beginCheckpoint starts one if anything changed and none is under way. The marker is where the shard stands now: the
@@ -28,6 +32,8 @@ func (s *shard) beginCheckpoint() {
 		return
 	}
 	job := &savingJob{marker: checkpoint.Marker{Position: s.position, State: s.state.Append(nil)}, put: s.dirty}
+	job.leading, job.home = s.leading, make(chan struct{})
+	job.isHome = job.home
 	for _, e := range job.put {
 		e.dirty, e.saving = false, true
 	}
@@ -38,6 +44,7 @@ func (s *shard) beginCheckpoint() {
 	}
 	s.dirty, s.job, s.savedAt = nil, job, s.host.now()
 	logTime := s.state.LogTime()
+	s.letCommit()
 	s.work.Go(func() { s.tell(&saved{job, s.save(job, logTime)}) })
 }
 
@@ -64,7 +71,11 @@ func (s *shard) endCheckpoint(m *saved) {
 		}
 		marker := m.job.marker // a copy: the job holds entries
 		s.base.Store(&marker)
+		if m.job.leading && s.leading {
+			s.counted.Store(&marker.Position)
+		}
 	}
+	s.lead()
 	if s.stopping {
 		s.stop()
 		return
@@ -90,11 +101,16 @@ func (s *shard) save(job *savingJob, logTime int64) (err error) {
 	if err := s.write(w, job, logTime); err != nil {
 		return errors.Join(err, w.Abort())
 	}
+	select {
+	case <-job.isHome:
+	case <-s.life.Done():
+		return errors.Join(s.life.Err(), w.Abort())
+	}
 	released, err := w.Commit(job.marker)
 	if err != nil {
 		return fmt.Errorf("commit checkpoint at %s: %w", job.marker.Position, err)
 	}
-	if released.IsZero() || !s.owned.Load() {
+	if released.IsZero() || !job.leading || !s.owned.Load() {
 		return nil
 	}
 	if err := s.host.config.Log.Release(s.number, released); err != nil {

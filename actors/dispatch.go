@@ -20,7 +20,7 @@ func (s *shard) take(b *batch) {
 
 // resume dispatches the batches held as far as there is room for awake dashboards.
 func (s *shard) resume() {
-	for len(s.held) > 0 && !s.stopping {
+	for len(s.held) > 0 && !s.stopping && !s.congested() {
 		if s.crowded() {
 			s.beginCheckpoint()
 			return
@@ -50,15 +50,25 @@ func (s *shard) dispatch(b *batch) {
 	for i := range b.items {
 		it := &b.items[i]
 		kinds[it.Kind&3]++
+		var e *entry
+		if it.Key.Dashboard != "" {
+			if e = s.entries[it.Key]; e == nil && !s.atHome(it.Key) {
+				s.state.PassBy(it.Record)
+				s.stray(&it.Record)
+				continue
+			}
+		}
 		at, err := s.state.Observe(it.Record)
 		it.at = at
 		if err != nil {
 			s.warn("record", "a record of the log is not what it should be", "position", it.Position, "key", it.Key, "error", err)
 		}
-		if it.Key.Dashboard == "" || it.Kind == messages.KindTick {
+		if it.Key.Dashboard == "" || it.Kind == messages.KindTick || at.Again {
 			continue
 		}
-		e := s.entry(it.Key)
+		if e == nil {
+			e = s.entry(it.Key)
+		}
 		if e.report.version == 0 || it.Kind == messages.KindDefinition {
 			it.program = s.state.Default(it.Key.Tenant)
 		}
@@ -75,6 +85,7 @@ func (s *shard) dispatch(b *batch) {
 			s.dispatchRun(&b.runs[i])
 		}
 	}
+	s.forward()
 	s.arrive()
 }
 
@@ -110,6 +121,7 @@ func (s *shard) arrive() {
 func (s *shard) becomeLive() {
 	s.phase.Store(phaseLive)
 	s.host.tallies.loaded(s.host.now() - s.began)
+	s.lead()
 	for _, e := range s.entries {
 		s.askAgain(e)
 	}

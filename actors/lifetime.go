@@ -113,12 +113,15 @@ func (s *shard) loadCheckpoint(ctx context.Context) (*loaded, error) {
 // begin takes what was loaded.
 func (s *shard) begin(m *loaded) {
 	s.ready = true
-	s.state, s.position, s.folded = m.state, m.marker.Position, m.marker.Position
+	s.state, s.from = m.state, m.marker.Position
+	s.position, s.folded = s.from, s.from
 	if m.found {
 		s.base.Store(&m.marker)
+		s.counted.Store(&m.marker.Position)
 	}
 	s.logTime.Store(s.state.LogTime())
 	s.trouble.Store(nil)
+	s.lead()
 }
 
 // bequeath hands the subscriptions over to the shard that comes after this one on its seat. This one has ended.

@@ -10,7 +10,7 @@ import (
 // To a dashboard: *loading, which is not acknowledged; *run, *asking, *reading, *advancing, each acknowledged to the shard (a run by its batch, the others
 // by their *turn); and *saving from the shard's saver. To a shard: *loaded, *batch and *naming from its feeders, *folded and
 // *turn from its dashboards, *subscribing, *asking, *closing, *reading, *gaveUp, *listing, *defaulting from the feed, *scrape
-// from a collector, *beat from the host, *saved and *ticked from its own goroutines, *stopping from its keeper.
+// from a collector, *beat from the host, *saved, *ticked and *forwarded from its own goroutines, *stopping from its keeper.
 type (
 	// loading is the first message to a dashboard.
 	loading struct{}
@@ -86,6 +86,12 @@ type (
 
 	// ticked says that the append of a tick has ended.
 	ticked struct{ err error }
+
+	// forwarded says that the first count records of what waits are stored at home, or that a new leader has caught up.
+	forwarded struct {
+		count, size int
+		err         error // it was stopped
+	}
 
 	// beat comes from the host a few times a second, for all that is due by the clock.
 	beat struct{}

@@ -17,7 +17,7 @@ import (
 
 // shard is the actor of one partition: it owns the table of its awake dashboards and is the only one that wakes them and
 // puts them to sleep. It never blocks: loading, reading, probing, writing and appending are done by goroutines (feeders; at
-// most one saver and one tick at a time) that send it what they have. They are the shard's, and its keeper joins them.
+// most one saver, one tick and one append of strays at a time) that send it what they have. They are the shard's, and its keeper joins them.
 type shard struct {
 	host   *Host
 	number int
@@ -34,7 +34,7 @@ type shard struct {
 	stopped chan struct{}  // closed when the actor has ended
 	actors  sync.WaitGroup // its own and its dashboards'
 	feeders sync.WaitGroup // load, reader and probe
-	work    sync.WaitGroup // savers and ticks
+	work    sync.WaitGroup // savers, ticks and forwards
 
 	// Read by others.
 	phase    atomic.Int32
@@ -45,7 +45,8 @@ type shard struct {
 	inflight atomic.Int32                      // batches
 	logTime  atomic.Int64                      // of the last batch folded
 	beating  atomic.Bool                       // a beat is in the mailbox
-	base     atomic.Pointer[checkpoint.Marker] // of the newest checkpoint; nil: none
+	base     atomic.Pointer[checkpoint.Marker] // of the newest checkpoint here; nil: none
+	counted  atomic.Pointer[messages.Position] // of the newest one that counts for others, as far as is known here
 
 	mu       sync.Mutex
 	standing standing
@@ -57,6 +58,7 @@ type shard struct {
 	// The actor's own.
 	ready     bool // the checkpoint is loaded
 	state     *fold.ShardState
+	from      messages.Position // of the checkpoint that was loaded
 	position  messages.Position // of the last record dispatched
 	folded    messages.Position // everything up to here is folded
 	flights   []flight          // batches dispatched and not folded up to, in order; bounded by the credit
@@ -69,17 +71,19 @@ type shard struct {
 	held      []*batch // not dispatched: too many dashboards are awake
 	waiters   []*reading
 
-	dirty    []*entry       // what the next checkpoint writes
-	written  []messages.Key // what the last one wrote, and the next one writes again
-	job      *savingJob     // the checkpoint under way
-	savedAt  time.Duration  // when the last one began
-	stopping bool
-	finished bool
-	recordAt time.Duration // when the last record came
-	light    bool          // since then buffers were let go
-	tickAt   time.Duration // when the last tick was appended
-	ticking  bool
-	rest     busyTotal // what dashboards asleep did since the last scrape
+	dirty     []*entry       // what the next checkpoint writes
+	written   []messages.Key // what the last one wrote, and the next one writes again
+	job       *savingJob     // the checkpoint under way
+	leading   bool           // it writes the checkpoints that count, and forwards
+	savedAt   time.Duration  // when the last one began
+	stopping  bool
+	finished  bool
+	recordAt  time.Duration // when the last record came
+	light     bool          // since then buffers were let go
+	tickAt    time.Duration // when the last tick was appended
+	ticking   bool
+	forwarder forwarder
+	rest      busyTotal // what dashboards asleep did since the last scrape
 }
 
 // flight is a batch on its way through the dashboards.
@@ -135,13 +139,19 @@ func (s *shard) Receive(c actor.Context) {
 		m.reply <- s.scraped(m)
 	case *saved:
 		s.endCheckpoint(m)
+	case *forwarded:
+		s.endForward(m)
 	case *ticked:
 		s.endTick(m.err)
 	case *beat:
 		s.beating.Store(false)
+		s.lead()
 		s.beat()
 	case *stopping:
-		s.finished = s.finished || !m.last
+		if !m.last {
+			s.finished = true
+			s.retreat() // what is being written for others is given up
+		}
 		s.stop()
 	case *actor.Stopped:
 		s.ended()
@@ -162,8 +172,15 @@ func (s *shard) stop() {
 	if s.job != nil {
 		return
 	}
+	s.retreat()
 	s.stopDashboards()
 	s.host.root.Stop(s.pid)
+}
+
+// retreat lets another node lead. Whoever asks again later finds this shard gone.
+func (s *shard) retreat() {
+	s.owned.Store(false)
+	s.lead()
 }
 
 func (s *shard) stopDashboards() {
@@ -179,6 +196,7 @@ func (s *shard) stopDashboards() {
 func (s *shard) ended() {
 	if !s.stopping {
 		s.fail(errors.New("its actor failed"))
+		s.retreat()
 		s.stopDashboards()
 	}
 	s.host.collector.take(s)

@@ -13,6 +13,8 @@ type tallies struct {
 	truncated         atomic.Uint64
 	checkpoints       atomic.Uint64
 	failedCheckpoints atomic.Uint64
+	forwarded         atomic.Uint64
+	astray            atomic.Uint64 // records that are at home nowhere
 	loads, drops      atomic.Uint64
 	lives             atomic.Uint64 // loads that became live
 	loading           atomic.Int64  // ns that those took

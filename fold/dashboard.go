@@ -14,6 +14,7 @@ type At struct {
 	Position messages.Position
 	LogTime  int64 // the shard's log time at the record, ms
 	Append   int64 // the record's own append time, ms
+	Again    bool  // it was forwarded and is here already: no dashboard gets it
 }
 
 // Dashboard is the state of one dashboard. There may be a hundred thousand, so what few of them need is kept behind

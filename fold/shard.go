@@ -17,6 +17,7 @@ type Shard struct {
 	table      Table
 	dashboards map[messages.Key]*replayable
 	decoder    event.Decoder
+	home       func(messages.Key) bool // nil: every dashboard is at home
 }
 
 // replayable is a dashboard with what is needed to fold its newest records again, without one that makes it panic.
@@ -43,6 +44,10 @@ func NewShard(region string, t Table) *Shard {
 	return &Shard{state: NewShardState(t), region: region, table: t, dashboards: map[messages.Key]*replayable{}}
 }
 
+// Home says which dashboards are at home in the shard. Records of others, which lie here until they are forwarded, are passed
+// by from now on.
+func (s *Shard) Home(home func(messages.Key) bool) { s.home = home }
+
 // State is the shard's own state.
 func (s *Shard) State() *ShardState { return s.state }
 
@@ -68,8 +73,12 @@ func (s *Shard) Keys() []messages.Key {
 
 // Fold folds one record, in log order. A record that makes the fold panic is set aside.
 func (s *Shard) Fold(r messages.Record) {
+	if s.home != nil && r.Key.Dashboard != "" && !s.home(r.Key) {
+		s.state.PassBy(r)
+		return
+	}
 	at, err := s.state.Observe(r)
-	if err != nil || r.Kind == messages.KindTick || r.Key.Dashboard == "" {
+	if err != nil || at.Again || r.Kind == messages.KindTick || r.Key.Dashboard == "" {
 		return
 	}
 	d := s.dashboards[r.Key]

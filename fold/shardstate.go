@@ -12,12 +12,14 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// ShardState is a shard's own state: log time and the tenants' defaults. What its dashboards hold is theirs.
+// ShardState is a shard's own state: log time, the tenants' defaults, and which forwarded records are here already. What its
+// dashboards hold is theirs.
 type ShardState struct {
 	table    Table
 	logTime  int64
 	defaults map[string]*tenantDefault // by tenant; only tenants that set one
 	builtin  map[string]*Program       // by tenant, compiled from definition.Default; a cache
+	origins  origins
 }
 
 // tenantDefault is the default definition record in force for a tenant. A record that took it away is remembered for its revision.
@@ -32,20 +34,27 @@ const maxBuiltin = 10_000
 
 // NewShardState is the state of a shard without a record.
 func NewShardState(t Table) *ShardState {
-	return &ShardState{table: t, logTime: NoTime, defaults: map[string]*tenantDefault{}, builtin: map[string]*Program{}}
+	return &ShardState{table: t, logTime: NoTime, defaults: map[string]*tenantDefault{}, builtin: map[string]*Program{}, origins: origins{}}
 }
 
 // LogTime is the greatest append time seen, or NoTime.
 func (s *ShardState) LogTime() int64 { return s.logTime }
 
-// Observe takes any record of the shard, in log order: it moves log time, and takes the definition records of tenants'
-// defaults. An error means that such a record could not be read; it changed nothing but log time.
+// Observe takes any record of the shard that is at home there, in log order: it moves log time, takes the definition records of
+// tenants' defaults, and tells which forwarded ones are to be passed over. An error means that a default could not be read or a
+// forwarded record not be taken; it changed nothing but log time.
 func (s *ShardState) Observe(r messages.Record) (At, error) {
 	s.logTime = max(s.logTime, r.Append)
 	if r.Append == messages.Unstamped {
 		r.Append = s.logTime
 	}
 	at := At{Position: r.Position, LogTime: s.logTime, Append: r.Append}
+	if !r.Origin.Position.IsZero() {
+		var err error
+		if at.Again, err = s.origins.pass(r.Origin); err != nil {
+			return at, fmt.Errorf("record at %s: %w", r.Position, err)
+		}
+	}
 	if r.Kind != messages.KindDefinition || r.Key.Dashboard != "" {
 		return at, nil
 	}
@@ -93,7 +102,10 @@ func (s *ShardState) DefaultRevision(tenant string) (revision uint64, region str
 	return 0, ""
 }
 
-// Append appends the canonical state: format, log time, the defaults by tenant.
+// PassBy takes a record that is not at home in the shard: it moves log time and nothing else.
+func (s *ShardState) PassBy(r messages.Record) { s.logTime = max(s.logTime, r.Append) }
+
+// Append appends the canonical state: format, log time, the defaults by tenant; and the origins, where there are any.
 func (s *ShardState) Append(b []byte) []byte {
 	b = binary.AppendVarint(append(b, Format), s.logTime)
 	tenants := make([]string, 0, len(s.defaults))
@@ -112,6 +124,9 @@ func (s *ShardState) Append(b []byte) []byte {
 			canonical = t.program.canonical
 		}
 		b = codec.AppendString(b, canonical)
+	}
+	if len(s.origins) > 0 {
+		b = s.origins.append(b)
 	}
 	return b
 }
@@ -139,6 +154,10 @@ func DecodeShardState(b []byte, t Table) (*ShardState, error) {
 			}
 		}
 		s.defaults[name] = d
+	}
+	if !r.Failed && len(r.B) > 0 {
+		s.origins = readOrigins(r)
+		r.Check(len(s.origins) > 0)
 	}
 	if r.Failed || len(r.B) > 0 {
 		return nil, errCorruptShard

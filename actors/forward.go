@@ -1,0 +1,230 @@
+package actors
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/dashfeed/dashfeed/eventlog"
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// What a forwarder holds at most before its shard stops to dispatch, and appends at once. A batch more may be added to the first.
+const (
+	maxStrays       = 4096
+	maxStrayBytes   = 4 << 20
+	forwardAtOnce   = 512
+	maxForwardBytes = 1 << 20
+)
+
+// forwarder sends home the records that were found in a partition which is not their dashboard's. It is a part of its shard's
+// actor, and works only while the shard leads: one append at a time, so that each home gets them in order. What is on its way
+// counts as here until it is stored, and the shard's checkpoints wait for it: whoever leads next begins at the newest of them.
+type forwarder struct {
+	waiting []eventlog.Entry // in order
+	bytes   int              // payloads of waiting
+	busy    bool             // an append, or the catching up of a new leader, is under way
+	behind  bool             // it is the catching up: records up to the place where it began may be missing
+	last    messages.Position
+	stop    context.CancelFunc // ends what is under way
+}
+
+// atHome reports whether the dashboard belongs in this shard. One of a tenant that the log does not know belongs nowhere.
+func (s *shard) atHome(k messages.Key) bool {
+	home, err := s.host.config.Log.PartitionOf(k)
+	return err == nil && home == s.number
+}
+
+// stray takes a record that is not at home here. One that was forwarded already is not sent on: two nodes that disagree would
+// throw it to and fro.
+func (s *shard) stray(r *messages.Record) {
+	if !r.Origin.Position.IsZero() || r.Kind == messages.KindTick {
+		s.host.tallies.astray.Add(1)
+		s.warn("stray", "a forwarded record is not at home here, it is passed over", "position", r.Position, "key", r.Key)
+		return
+	}
+	f := &s.forwarder
+	f.last = r.Position
+	if s.leading {
+		f.waiting = append(f.waiting, s.homeward(r))
+		f.bytes += len(r.Payload)
+	}
+}
+
+// homeward is the entry that brings a record home.
+func (s *shard) homeward(r *messages.Record) eventlog.Entry {
+	return eventlog.Entry{
+		Kind:    r.Kind,
+		Key:     messages.Key{Tenant: strings.Clone(r.Key.Tenant), Dashboard: strings.Clone(r.Key.Dashboard)},
+		Origin:  messages.Origin{Partition: s.number, Position: r.Position},
+		Payload: bytes.Clone(r.Payload),
+	}
+}
+
+// congested reports whether so much waits to be forwarded that the shard must not read on.
+func (s *shard) congested() bool {
+	return len(s.forwarder.waiting) >= maxStrays || s.forwarder.bytes >= maxStrayBytes
+}
+
+// forward begins to append the first of what waits.
+func (s *shard) forward() {
+	f := &s.forwarder
+	if !s.leading || f.busy || len(f.waiting) == 0 {
+		return
+	}
+	n, size := 0, 0
+	for n < len(f.waiting) && n < forwardAtOnce && (n == 0 || size+len(f.waiting[n].Payload) <= maxForwardBytes) {
+		size += len(f.waiting[n].Payload)
+		n++
+	}
+	entries := f.waiting[:n:n]
+	f.busy = true
+	ctx, stop := context.WithCancel(s.life)
+	f.stop = stop
+	s.work.Go(func() {
+		defer stop()
+		err := s.bringHome(ctx, entries)
+		s.tell(&forwarded{count: n, size: size, err: err})
+	})
+}
+
+// bringHome appends until everything is stored, or ctx ends. What the log will never take is given up, counted and said.
+func (s *shard) bringHome(ctx context.Context, entries []eventlog.Entry) error {
+	const least, most = 50 * time.Millisecond, 5 * time.Second
+	for wait := least; ; wait = min(2*wait, most) {
+		receipts, err := s.host.config.Log.Append(ctx, entries)
+		if err == nil {
+			s.host.tallies.forwarded.Add(uint64(len(entries)))
+			return nil
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		var left []eventlog.Entry
+		for i := range receipts {
+			if receipts[i].Position.IsZero() {
+				left = append(left, entries[i])
+			}
+		}
+		if len(receipts) > 0 {
+			s.host.tallies.forwarded.Add(uint64(len(entries) - len(left)))
+			entries = left
+		}
+		if len(entries) == 1 && (errors.Is(err, eventlog.ErrTooLarge) || errors.Is(err, eventlog.ErrUnknownTenant)) {
+			s.host.tallies.astray.Add(1)
+			s.logger().Error("a record can't be forwarded to its home and is passed over", "position", entries[0].Origin.Position, "key", entries[0].Key, "error", err)
+			return nil
+		}
+		s.warn("forward", "records can't be forwarded to their homes, trying again; checkpoints wait", "error", err, "after", wait)
+		if !pause(ctx, wait) {
+			return ctx.Err()
+		}
+	}
+}
+
+// endForward takes note of what is stored.
+func (s *shard) endForward(m *forwarded) {
+	f := &s.forwarder
+	f.busy, f.behind = false, false
+	if !s.leading || m.err != nil {
+		s.lead() // perhaps it leads again
+		return
+	}
+	clear(f.waiting[:m.count])
+	if f.waiting, f.bytes = f.waiting[m.count:], f.bytes-m.size; len(f.waiting) == 0 {
+		f.waiting = nil
+	}
+	s.forward()
+	s.letCommit()
+	s.resume()
+}
+
+// letCommit lets the checkpoint under way become one that counts: every record up to it that had to be forwarded is stored.
+func (s *shard) letCommit() {
+	j, f := s.job, &s.forwarder
+	if j == nil || j.home == nil {
+		return
+	}
+	if s.leading && (f.behind || len(f.waiting) > 0 && !f.waiting[0].Origin.Position.After(j.marker.Position)) {
+		return
+	}
+	close(j.home)
+	j.home = nil
+}
+
+// catchUp is a new leader's first act: what lies between the newest checkpoint that counts and its own fold's position was not
+// forwarded by itself and perhaps by nobody. It is read again, if there is any.
+func (s *shard) catchUp() {
+	f := &s.forwarder
+	upTo := s.position
+	last := s.from // what was loaded may be newer than what counts for others
+	if f.last.After(last) {
+		last = f.last
+	}
+	f.busy, f.behind = true, true
+	ctx, stop := context.WithCancel(s.life)
+	f.stop = stop
+	s.work.Go(func() {
+		defer stop()
+		const least, most = 50 * time.Millisecond, 5 * time.Second
+		for wait := least; ; wait = min(2*wait, most) {
+			err := s.forwardAgain(ctx, last, upTo)
+			if err == nil || ctx.Err() != nil {
+				s.tell(&forwarded{err: err})
+				return
+			}
+			s.warn("forward", "what the owner before may not have forwarded can't be read, trying again; checkpoints wait", "error", err, "after", wait)
+			pause(ctx, wait)
+		}
+	})
+}
+
+// forwardAgain forwards what lies between the newest checkpoint and upTo; behind last everything is at home. Records that the log
+// has dropped in the meantime can't be forwarded by anybody.
+func (s *shard) forwardAgain(ctx context.Context, last, upTo messages.Position) error {
+	from, err := s.newest(ctx)
+	if err != nil || !last.After(from) {
+		return err
+	}
+	err = s.forwardAfter(ctx, from, last, upTo)
+	if errors.Is(err, eventlog.ErrTrimmed) {
+		s.host.tallies.truncated.Add(1)
+		s.logger().Error("the log has dropped records that perhaps had to be forwarded to their homes", "after", from, "error", err)
+		return s.forwardAfter(ctx, messages.Position{}, last, upTo)
+	}
+	return err
+}
+
+func (s *shard) forwardAfter(ctx context.Context, from, last, upTo messages.Position) error {
+	log, err := s.host.config.Log.Read(s.number, from)
+	if err != nil {
+		return fmt.Errorf("read after %s: %w", from, err)
+	}
+	defer log.Close()
+	for done := false; !done; {
+		records, err := log.Next(ctx, forwardAtOnce)
+		if err != nil {
+			return fmt.Errorf("read after %s: %w", from, err)
+		}
+		var entries []eventlog.Entry
+		for i := range records {
+			r := &records[i]
+			if r.Position.After(upTo) {
+				break
+			}
+			if r.Key.Dashboard != "" && r.Kind != messages.KindTick && r.Origin.Position.IsZero() && !s.atHome(r.Key) {
+				entries = append(entries, s.homeward(r))
+			}
+		}
+		done = !last.After(records[len(records)-1].Position)
+		if len(entries) > 0 {
+			if err := s.bringHome(ctx, entries); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,23 @@
+package blob
+
+import (
+	"context"
+
+	"github.com/dashfeed/dashfeed/eventlog/checkpoint/shared"
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+var _ shared.Pointer = (*place)(nil)
+
+// Newest implements shared.Pointer: the names tell. One that is not whole is newest all the same: it was, once.
+func (p *place) Newest(ctx context.Context, shard int) (messages.Position, error) {
+	prefix, err := p.prefix(shard)
+	if err != nil {
+		return messages.Position{}, err
+	}
+	l, err := p.list(ctx, prefix)
+	if err != nil || len(l.checkpoints) == 0 {
+		return messages.Position{}, err
+	}
+	return l.checkpoints[len(l.checkpoints)-1], nil
+}

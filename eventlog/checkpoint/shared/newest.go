@@ -1,0 +1,52 @@
+package shared
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// Pointer is a Place that can tell where the newest checkpoint stands without reading it. Of another one it is read.
+type Pointer interface {
+	// Newest is its position; zero where there is none.
+	Newest(ctx context.Context, shard int) (messages.Position, error)
+}
+
+// Newest is where the newest checkpoint in the place stands, that is where a process that has none of its own would begin; zero
+// where there is none.
+func (s *Store) Newest(ctx context.Context, number int) (messages.Position, error) {
+	at, err := s.pointTo(ctx, number)
+	if err != nil {
+		return at, fmt.Errorf("newest checkpoint of shard %d: %w", number, err)
+	}
+	return at, nil
+}
+
+func (s *Store) pointTo(ctx context.Context, number int) (messages.Position, error) {
+	if p, ok := s.place.(Pointer); ok {
+		return p.Newest(ctx, number)
+	}
+	var last skipped
+	_, _, err := s.place.Fetch(ctx, number, messages.Position{}, func() (checkpoint.Writer, error) { return &last, nil })
+	if errors.Is(err, checkpoint.ErrNone) || errors.Is(err, checkpoint.ErrCorrupt) {
+		return messages.Position{}, nil
+	}
+	return last.at, err
+}
+
+// skipped is a checkpoint of which only the position is of interest.
+type skipped struct{ at messages.Position }
+
+func (*skipped) Put(checkpoint.Entry) error { return nil }
+
+func (*skipped) Again(messages.Key) error { return nil }
+
+func (s *skipped) Commit(m checkpoint.Marker) (messages.Position, error) {
+	s.at = m.Position
+	return messages.Position{}, nil
+}
+
+func (*skipped) Abort() error { return nil }

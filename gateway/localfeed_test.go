@@ -19,6 +19,8 @@ type localFeed struct {
 	mu     sync.Mutex
 	boards map[messages.Key]*board
 	lag    int64
+	status feed.Status // told where its State is set
+	anew   bool        // answers are snapshots, whatever is asked
 	hold   chan struct{} // readings wait for it where it is set
 }
 
@@ -154,6 +156,9 @@ func (s *localSub) answer() {
 		return
 	}
 	s.asked = false
+	if s.f.anew {
+		s.since = 0
+	}
 	u := b.update(s.k, s.epoch, s.since)
 	s.v.Deliver(&u)
 }
@@ -230,5 +235,8 @@ func (f *localFeed) Ready() error { return nil }
 func (f *localFeed) Status(messages.Key) feed.Status {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.status.State != "" {
+		return f.status
+	}
 	return feed.Status{State: wire.StateLive, Lag: f.lag}
 }

@@ -2,6 +2,8 @@ package gateway
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -11,9 +13,6 @@ import (
 	"github.com/dashfeed/dashfeed/messages/cells"
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
-
-// staleLag is the lag of a shard's fold, in ms, from which its views are told that they are stale.
-const staleLag = 3_000
 
 // heartbeat is how long a view's place may age while versions pass that change nothing in it.
 const heartbeat = 5 * time.Second
@@ -40,12 +39,12 @@ type mirror struct {
 	position messages.Position // of the last record in set
 	set      cells.Set
 	schema   wire.Schema
-	metrics  int   // number of the panel of newest values
-	time     int64 // log time, ms
-	stale    bool
-	lagging  bool // the last look found it stale; the next one believes it
+	metrics  int    // number of the panel of newest values
+	time     int64  // log time, ms
+	state    string // as the last look found it
+	lagging  bool   // the last look found the fold behind; the next one believes it
 	lag      int64
-	since    int64 // ms of log time since which stale
+	since    int64 // ms since when it is not live
 	cohorts  map[cohortKey]*cohort
 	ahead    []*subscription // wait for a version that the mirror has not reached
 	news     chan struct{}   // closed at the next change; nil: nobody waits
@@ -57,7 +56,7 @@ func newMirror(k messages.Key, c Config, st *stats) *mirror {
 		key: k, feed: c.Feed, flush: c.Flush, stats: st,
 		inbox: make(chan *feed.Update, 1), nudge: make(chan struct{}, 1),
 		done: make(chan struct{}), loaded: make(chan struct{}),
-		cohorts: map[cohortKey]*cohort{},
+		cohorts: map[cohortKey]*cohort{}, state: wire.StateLive,
 	}
 }
 
@@ -119,6 +118,9 @@ func (m *mirror) open(ctx context.Context, load time.Duration) (feed.Subscriptio
 	r, err := m.feed.Read(ctx, m.key, feed.Query{})
 	if err != nil {
 		sub.Close()
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) { // nobody who waits has named a position
+			err = fmt.Errorf("%w: no first look within %v", feed.ErrStarting, load)
+		}
 		return nil, err
 	}
 	m.apply(&r.Update)
@@ -219,39 +221,6 @@ func (m *mirror) changesSince(v uint64) (*cells.Update, bool) {
 	}
 	m.changes[v] = &u
 	return &u, true
-}
-
-// look asks how far behind the shard is, and tells everybody where live and stale change places.
-func (m *mirror) look() {
-	lag := m.feed.Status(m.key).Lag
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.lag = lag
-	lagged := m.lagging
-	m.lagging = lag >= staleLag
-	// After quiet, a batch under way looks as old as the log's last record: only what lasts is believed.
-	if stale := m.lagging && (lagged || m.stale); stale != m.stale {
-		m.stale = stale
-		m.since = m.time
-		for _, c := range m.cohorts {
-			c.wakeAll()
-		}
-	}
-	// What was encoded is not kept through quiet: it is as large as the dashboard.
-	m.changes = nil
-	for _, c := range m.cohorts {
-		c.frames = nil
-	}
-}
-
-// status is the state of the view as a frame says it.
-func (m *mirror) status(v messages.View) wire.Status {
-	f := wire.Status{View: v.String(), State: wire.StateLive, Lag: m.lag}
-	if m.stale {
-		since := m.since
-		f.State, f.Since = wire.StateStale, &since
-	}
-	return f
 }
 
 // changed is closed when the mirror moves beyond the place; at once where it already has.

@@ -89,13 +89,21 @@ func (ms *mirrors) count(m *mirror, n int) {
 // sweep ends the mirrors that nobody has held for linger, and has the others look at their lag.
 func (ms *mirrors) sweep(now time.Time) {
 	ms.mu.Lock()
-	var held []*mirror
 	for k, m := range ms.byKey {
 		if m.refs == 0 && now.Sub(m.idle) >= ms.cfg.Mirrors.Linger {
 			delete(ms.byKey, k)
 			close(m.done)
-			continue
 		}
+	}
+	ms.mu.Unlock()
+	ms.look()
+}
+
+// look has every mirror that is held look how it stands.
+func (ms *mirrors) look() {
+	ms.mu.Lock()
+	var held []*mirror
+	for _, m := range ms.byKey {
 		if m.refs > 0 {
 			held = append(held, m)
 		}

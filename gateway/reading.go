@@ -124,7 +124,7 @@ func (s *Server) await(ctx context.Context, q *readingRequest, got *feed.Reading
 
 // appendReading appends the body.
 func (s *Server) appendReading(b []byte, q *readingRequest, got *feed.Reading, p *wire.Projection) []byte {
-	lag := s.cfg.Feed.Status(q.key).Lag
+	state, since, lag := freshness(s.cfg.Feed.Status(q.key), got.Time)
 	field := func(name string) { b = append(append(append(b, `,"`...), name...), `":`...) }
 	b = append(b, `{"dashboard":`...)
 	b = wire.AppendString(b, q.key.Dashboard)
@@ -144,11 +144,13 @@ func (s *Server) appendReading(b []byte, q *readingRequest, got *feed.Reading, p
 	} else {
 		b = strconv.AppendInt(b, got.Watermark, 10)
 	}
-	if lag >= staleLag {
-		b = append(b, `,"state":"stale","since":`...)
-		b = strconv.AppendInt(b, got.Time, 10)
+	field("state")
+	b = wire.AppendString(b, state)
+	field("since")
+	if state == wire.StateLive {
+		b = append(b, "null"...)
 	} else {
-		b = append(b, `,"state":"live","since":null`...)
+		b = strconv.AppendInt(b, since, 10)
 	}
 	field("lag")
 	b = strconv.AppendInt(b, lag, 10)

@@ -27,6 +27,7 @@ type Server struct {
 	stop    context.CancelFunc
 	wg      sync.WaitGroup
 
+	moved chan struct{} // has one in it when every mirror is to look how it stands
 	empty chan struct{} // closed when a drain has sent away the last session
 
 	mu       sync.Mutex
@@ -44,7 +45,7 @@ func New(cfg Config) (*Server, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("gateway config: %w", err)
 	}
-	s := &Server{cfg: cfg, stats: newStats(), empty: make(chan struct{})}
+	s := &Server{cfg: cfg, stats: newStats(), moved: make(chan struct{}, 1), empty: make(chan struct{})}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.mirrors = &mirrors{ctx: s.ctx, cfg: cfg, stats: s.stats, wg: &s.wg, byKey: map[messages.Key]*mirror{}}
 	for i := range s.sessions {
@@ -113,15 +114,19 @@ func (s *Server) Shutdown(ctx context.Context) error {
 func (s *Server) tick() {
 	beat := time.NewTicker(s.cfg.Sessions.PingEvery / beats)
 	defer beat.Stop()
-	for slot := 0; ; slot = (slot + 1) % beats {
+	slot := 0
+	for {
 		select {
 		case <-s.ctx.Done():
 			return
 		case now := <-beat.C:
+			slot = (slot + 1) % beats
 			for _, ses := range s.inSlot(slot) {
 				ses.beat(now)
 			}
 			s.mirrors.sweep(now)
+		case <-s.moved:
+			s.mirrors.look()
 		}
 	}
 }

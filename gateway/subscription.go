@@ -27,7 +27,7 @@ type subscription struct {
 	version  uint64
 	patience time.Time // until when a version beyond the mirror's is waited for
 	gap      string    // a gap to be told before the next update; "": none
-	stale    bool      // what the last status said
+	told     string    // state that the last status said; "": none yet, which is live
 	credit   bool
 	unacked  int
 }
@@ -115,8 +115,8 @@ func (s *subscription) notices(now time.Time) (out [][]byte, wait bool) {
 		out = append(out, textFrame(wire.Encode(wire.Gap{View: view.String(), Why: s.gap})))
 		s.gap = ""
 	}
-	if s.stale != s.m.stale {
-		s.stale = s.m.stale
+	if s.told != s.m.state && (s.told != "" || s.m.state != wire.StateLive) {
+		s.told = s.m.state
 		out = append(out, textFrame(wire.Encode(s.m.status(view))))
 	}
 	return out, s.credit && s.unacked >= maxUnacked && s.held

@@ -107,7 +107,9 @@ func (c *cluster) close() {
 	time.Sleep(time.Minute) // what is on its way arrives: a bubble ends with all its timers
 }
 
-func key(i int) messages.Key { return messages.Key{Tenant: "default", Dashboard: fmt.Sprintf("board-%02d", i)} }
+func key(i int) messages.Key {
+	return messages.Key{Tenant: "default", Dashboard: fmt.Sprintf("board-%02d", i)}
+}
 
 // Three owners that fold at their own pace, two gateways, a network that does its worst, shards that move, owners that
 // vanish: when all is well again every mirror is what the owners are, and on the way none went back.

@@ -1,0 +1,168 @@
+package gateway
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/dashfeed/dashfeed/feed"
+	"github.com/dashfeed/dashfeed/messages/wire"
+)
+
+// stands sets how the shard stands, and has the gateway told.
+func (h *house) stands(state string, since time.Time) {
+	h.feed.mu.Lock()
+	h.feed.status = feed.Status{State: state, Since: since}
+	h.feed.mu.Unlock()
+	h.srv.Moved()
+}
+
+// While a dashboard has no owner its viewers are told so at once, and since when; the copy goes on being served, to those
+// who come as well.
+func TestNoOwner(t *testing.T) {
+	inBubble(t, Config{}, func(t *testing.T, h *house) {
+		h.step(func(b *board, v uint64) { b.time = 7_000; b.put(v, panelRPS, "DE", 0, 1, 1) })
+		c := h.connect()
+		c.subscribe("")
+		want1[*wire.Update](c)
+
+		lost := time.Now()
+		h.feed.mu.Lock()
+		h.feed.hold = make(chan struct{}) // nobody answers readings
+		h.feed.mu.Unlock()
+		h.stands(wire.StateStale, lost)
+		if f := want1[*wire.Status](c); f.State != wire.StateStale || f.Since == nil || *f.Since != lost.UnixMilli() {
+			t.Fatalf("%+v", f)
+		}
+		if waited := time.Since(lost); waited > 10*time.Millisecond {
+			t.Errorf("the viewer was told after %v", waited)
+		}
+		time.Sleep(4 * time.Second)
+		late := h.connect()
+		late.subscribe("")
+		f, u := late.frame(), wire.Frame(nil)
+		if st, ok := f.(*wire.Status); !ok || st.State != wire.StateStale || *st.Since != lost.UnixMilli() || st.Lag < 3_000 {
+			t.Fatalf("who comes late is told %+v first", f)
+		}
+		if u = late.frame(); u.(*wire.Update).To != 1 {
+			t.Fatalf("then %+v", u)
+		}
+
+		h.stands(wire.StateMoving, time.Time{})
+		if f := want1[*wire.Status](c); f.State != wire.StateMoving || *f.Since != lost.UnixMilli() {
+			t.Fatalf("%+v", f)
+		}
+		want1[*wire.Status](late)
+		h.stands(wire.StateLive, time.Time{})
+		if f := want1[*wire.Status](c); f.State != wire.StateLive || f.Since != nil {
+			t.Fatalf("%+v", f)
+		}
+	})
+}
+
+// The gateway notices by itself, too.
+func TestNoOwnerUntold(t *testing.T) {
+	inBubble(t, Config{}, func(t *testing.T, h *house) {
+		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, 1, 1) })
+		c := h.connect()
+		c.subscribe("")
+		want1[*wire.Update](c)
+		began := time.Now()
+		h.feed.mu.Lock()
+		h.feed.status = feed.Status{State: wire.StateMoving, Since: began}
+		h.feed.mu.Unlock()
+		if f := want1[*wire.Status](c); f.State != wire.StateMoving || time.Since(began) > 1_100*time.Millisecond {
+			t.Fatalf("%+v after %v", f, time.Since(began))
+		}
+	})
+}
+
+// Who wants a dashboard that the gateway holds no copy of waits for an owner, for a bounded time.
+func TestNoOwnerAndNoCopy(t *testing.T) {
+	inBubble(t, Config{Sessions: Sessions{PingEvery: time.Hour}}, // a pipe has no room for a pong while the subscribe waits
+		func(t *testing.T, h *house) {
+			h.feed.hold = make(chan struct{})
+			h.stands(wire.StateStale, time.Now())
+			c := h.connect()
+			began := time.Now()
+			c.send(`{"type":"subscribe","id":1,"dashboard":"checkout"}`)
+			f := want1[*wire.ErrorFrame](c)
+			if waited := time.Since(began); f.Code != wire.CodeStarting || !f.Retry || waited < 4*time.Second || waited > 6*time.Second {
+				t.Fatalf("%+v after %v", f, waited)
+			}
+			close(h.feed.hold)
+			h.stands(wire.StateLive, time.Time{})
+			c.subscribe("")
+			want1[*wire.Update](c)
+		})
+}
+
+// A reading says how its shard stands.
+func TestReadingOfAShardThatMoves(t *testing.T) {
+	inBubble(t, Config{}, func(t *testing.T, h *house) {
+		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, 1, 1) })
+		h.stands(wire.StateMoving, time.UnixMilli(time.Now().UnixMilli()-500))
+		_, _, body := h.get("/v1/dashboards/checkout")
+		if want := `"state":"moving","since":946684799500,"lag":500,`; !strings.Contains(body, want) {
+			t.Errorf("%s\nlacks %s", body, want)
+		}
+	})
+}
+
+// A snapshot of the same epoch replaces the copy by difference: its viewers go on where they are and learn what is gone.
+func TestSnapshotByDifference(t *testing.T) {
+	inBubble(t, Config{}, func(t *testing.T, h *house) {
+		h.step(func(b *board, v uint64) {
+			b.put(v, panelRPS, "DE", 0, 1, 1)
+			b.put(v, panelRPS, "FR", 0, 1, 1)
+		})
+		c := h.connect()
+		view := c.subscribe("").View
+		first := want1[*wire.Update](c)
+		h.feed.mu.Lock()
+		h.feed.anew = true
+		h.feed.mu.Unlock()
+		v := h.step(func(b *board, v uint64) {
+			b.remove(v, "a/DE")
+			b.put(v, panelRPS, "FR", 0, 2, 2)
+		})
+		u := want1[*wire.Update](c)
+		if u.From != first.To || u.To != v || len(u.Removed) != 1 || len(u.Cells) != 1 {
+			t.Fatalf("%+v, want one removal and one cell from %d to %d", u, first.To, v)
+		}
+		again := h.connect()
+		if got := again.subscribe(`{"epoch":"9f2c41d0","version":1,"view":"` + view + `"}`); !got.Resumed {
+			t.Fatalf("%+v: the copy's floor did not stay", got)
+		}
+		if u := want1[*wire.Update](again); u.From != 1 || len(u.Removed) != 1 {
+			t.Fatalf("%+v", u)
+		}
+	})
+}
+
+// An owner whose log lost records answers from 0, with an older position and an epoch of its own: that is taken.
+func TestOwnerThatWentBack(t *testing.T) {
+	inBubble(t, Config{}, func(t *testing.T, h *house) {
+		for range 5 {
+			h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", int64(v)*10_000, 1, 1) })
+		}
+		c := h.connect()
+		c.subscribe("")
+		if u := want1[*wire.Update](c); len(u.Cells) != 5 {
+			t.Fatalf("%+v", u)
+		}
+		h.feed.mu.Lock()
+		old := h.feed.boards[checkout]
+		delete(h.feed.boards, checkout)
+		b := h.feed.board(checkout)
+		b.epoch, b.subs = old.epoch+7, old.subs
+		h.feed.mu.Unlock()
+		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "FR", 0, 2, 2) })
+		if g := want1[*wire.Gap](c); g.Why != wire.WhyEpoch {
+			t.Fatalf("%+v", g)
+		}
+		if u := want1[*wire.Update](c); u.From != 0 || u.To != 1 || len(u.Cells) != 1 {
+			t.Fatalf("%+v", u)
+		}
+	})
+}

@@ -19,8 +19,8 @@ type localFeed struct {
 	mu     sync.Mutex
 	boards map[messages.Key]*board
 	lag    int64
-	status feed.Status // told where its State is set
-	anew   bool        // answers are snapshots, whatever is asked
+	status feed.Status   // told where its State is set
+	anew   bool          // answers are snapshots, whatever is asked
 	hold   chan struct{} // readings wait for it where it is set
 }
 

@@ -152,6 +152,8 @@ func (c *Client) gaveUp(r *request, ended error, waits bool) error {
 	switch {
 	case errors.Is(ended, context.Canceled):
 		return ended
+	case r.last != nil && !errors.Is(r.last, feed.ErrStarting):
+		return fmt.Errorf("%w: %w", feed.ErrStarting, r.last)
 	case r.last != nil:
 		return r.last
 	case r.source == nil:

@@ -186,6 +186,11 @@ func (g *gateway) closeAll() {
 
 // beat tells where this end stands, and tries again what failed.
 func (g *gateway) beat(now time.Time) {
+	for id, i := range g.interests {
+		if i.gaveUp() {
+			g.failed[id] = i
+		}
+	}
 	for id, i := range g.failed {
 		if i.subscribe() {
 			delete(g.failed, id)

@@ -1,10 +1,7 @@
 package remote
 
 import (
-	"errors"
 	"time"
-
-	"google.golang.org/protobuf/proto"
 
 	"github.com/dashfeed/dashfeed/feed/remote/envelope"
 )
@@ -101,39 +98,4 @@ func (c *Client) refuse(from string, err error) {
 		c.warned = now
 		c.cfg.Logger.Warn("an owner's message is refused", "owner", from, "error", err)
 	}
-}
-
-// assembly puts a payload together from its parts, in order. A part missing loses it: it is asked for again.
-type assembly struct {
-	number uint64
-	next   uint32
-	bytes  []byte
-}
-
-var errAssembly = errors.New("parts of a payload are larger together than any may be")
-
-// take takes a part in, nil for none, and gives the payload when it was the last one.
-func (a *assembly) take(p *envelope.Part) (*envelope.Payload, error) {
-	switch {
-	case p == nil:
-		return nil, nil
-	case p.GetIndex() == 0 && p.GetNumber() > a.number:
-		*a = assembly{number: p.GetNumber()}
-	case p.GetNumber() != a.number || p.GetIndex() != a.next:
-		return nil, nil
-	}
-	if len(a.bytes)+len(p.GetBytes()) > MaxPayloadBytes {
-		*a = assembly{number: a.number}
-		a.next = ^uint32(0)
-		return nil, errAssembly
-	}
-	a.bytes = append(a.bytes, p.GetBytes()...)
-	a.next++
-	if p.GetMore() {
-		return nil, nil
-	}
-	whole := &envelope.Payload{}
-	err := proto.Unmarshal(a.bytes, whole)
-	*a = assembly{number: a.number, next: ^uint32(0)}
-	return whole, err
 }

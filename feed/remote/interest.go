@@ -16,6 +16,7 @@ type interest struct {
 	key     messages.Key
 	shard   int
 	sub     feed.Subscription // nil: the feed has not taken it yet
+	ended   <-chan struct{}   // closed where the feed gave it up; nil: it never does
 	place   feed.Place        // asked from
 	known   uint64            // hash of the schema that the gateway has
 	seen    schemaSeen
@@ -39,8 +40,26 @@ func (i *interest) subscribe() bool {
 	if err != nil {
 		return false // the gateway's status says why, and it goes elsewhere or comes again
 	}
-	i.sub = sub
+	i.sub, i.ended = sub, nil
+	if e, ok := sub.(feed.Ending); ok {
+		i.ended = e.Ended()
+	}
 	return true
+}
+
+// gaveUp reports whether the feed has ended the subscription; it is then closed here too.
+func (i *interest) gaveUp() bool {
+	if i.sub == nil || i.ended == nil {
+		return false
+	}
+	select {
+	case <-i.ended:
+		i.sub.Close()
+		i.sub, i.ended = nil, nil
+		return true
+	default:
+		return false
+	}
 }
 
 // askFeed passes the last ask on.

@@ -24,6 +24,7 @@ type network struct {
 	bytes   int // sent
 	count   int // messages sent
 	largest int
+	to      map[string]int // bytes by receiver, where it is set
 }
 
 func newNetwork(seed uint64) *network {
@@ -40,12 +41,6 @@ func (n *network) join(peer string, receive ...func(from string, body []byte)) {
 	}
 }
 
-func (n *network) leave(peer string) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	delete(n.peers, peer)
-}
-
 // send is the peer's Send.
 func (n *network) send(from string) func(to string, body []byte) {
 	return func(to string, body []byte) {
@@ -54,6 +49,9 @@ func (n *network) send(from string) func(to string, body []byte) {
 		n.count++
 		n.bytes += len(body)
 		n.largest = max(n.largest, len(body))
+		if n.to != nil {
+			n.to[to] += len(body)
+		}
 		copies := 1
 		if n.rng.Float64() < n.loss {
 			copies = 0

@@ -26,12 +26,13 @@ var codes = []struct {
 	{4, feed.ErrPartition},
 	{5, feed.ErrClosed},
 	{6, eventlog.ErrUnknownTenant},
+	{7, feed.ErrNotHere},
 }
 
 // again reports whether the same request may have another answer soon.
 func again(code uint32) bool {
 	err := errorIn(code, "")
-	return errors.Is(err, feed.ErrStarting) || errors.Is(err, feed.ErrClosed)
+	return errors.Is(err, feed.ErrStarting) || errors.Is(err, feed.ErrClosed) || errors.Is(err, feed.ErrNotHere)
 }
 
 // otherCode is of an error that has only a text.

@@ -65,6 +65,17 @@ func (s *Server) Drain(ctx context.Context) error {
 	}
 }
 
+// Resume takes sessions again after a Drain that has returned: what the gateway was emptied for is over.
+func (s *Server) Resume() {
+	s.mu.Lock()
+	if s.refusing && s.count == 0 {
+		s.empty = make(chan struct{}) // the old one is closed
+	}
+	s.draining, s.refusing = false, false
+	s.mu.Unlock()
+	s.http.SetKeepAlivesEnabled(true)
+}
+
 // giveSlots closes the door, tells every session its slot and gives their ends, in order of time.
 func (s *Server) giveSlots(ctx context.Context) []turn {
 	s.mu.Lock()

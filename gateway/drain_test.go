@@ -233,3 +233,26 @@ func TestDrainEnds(t *testing.T) {
 		}
 	})
 }
+
+// A gateway that was emptied takes sessions again after Resume, and can be emptied again.
+func TestResumeAfterDrain(t *testing.T) {
+	inBubble(t, Config{Sessions: Sessions{DrainNotice: -1}}, func(t *testing.T, h *house) {
+		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, 1, 1) })
+		for round := range 3 {
+			clients := round % 2 // also with nobody there
+			for range clients {
+				h.connect()
+			}
+			if err := <-h.drained(t.Context()); err != nil || h.srv.Sessions() != 0 {
+				t.Fatalf("round %d: drain: %v, %d sessions left", round, err, h.srv.Sessions())
+			}
+			h.srv.Resume()
+			if h.srv.Draining() {
+				t.Fatalf("round %d: still drains", round)
+			}
+		}
+		c := h.connect()
+		c.send(`{"type":"subscribe","id":1,"dashboard":"checkout"}`)
+		want1[*wire.Subscribed](c)
+	})
+}

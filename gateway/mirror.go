@@ -98,6 +98,9 @@ func (m *mirror) run(ctx context.Context, load time.Duration) {
 		case <-m.done:
 			return
 		case u := <-m.inbox:
+			if u.From > 0 { // else it is a first look at what may be old
+				m.stats.ages.Observe(max(0, time.Since(time.UnixMilli(u.Time)).Seconds()))
+			}
 			m.apply(u)
 			asked, askAt = false, time.Now().Add(m.flush)
 		case <-m.nudge:

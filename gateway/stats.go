@@ -12,7 +12,7 @@ import (
 type stats struct {
 	frames, bytes, encodes prometheus.Counter
 	errors, closes         *prometheus.CounterVec
-	writes                 prometheus.Histogram
+	writes, ages           prometheus.Histogram
 }
 
 func newStats() *stats {
@@ -29,6 +29,10 @@ func newStats() *stats {
 			Name: "dashfeed_write_seconds", Help: "Time that one write to a session took.",
 			Buckets: prometheus.ExponentialBuckets(10e-6, 10, 7),
 		}),
+		ages: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "dashfeed_update_age_seconds", Help: "From the append of an update's newest record, by the log's clock, to this gateway's having it, by its own.",
+			Buckets: prometheus.ExponentialBuckets(0.001, 2, 15),
+		}),
 	}
 }
 
@@ -42,7 +46,7 @@ func (s *Server) register(r prometheus.Registerer) error {
 		func() float64 { return float64(s.Sessions()) })
 	mirrors := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "dashfeed_mirrors", Help: "Dashboards this gateway holds a copy of."},
 		func() float64 { return float64(s.mirrors.len()) })
-	for _, c := range []prometheus.Collector{st.frames, st.bytes, st.encodes, st.errors, st.closes, st.writes, sessions, mirrors, &connections{s.mirrors, s.cfg.Mirrors.Named}} {
+	for _, c := range []prometheus.Collector{st.frames, st.bytes, st.encodes, st.errors, st.closes, st.writes, st.ages, sessions, mirrors, &connections{s.mirrors, s.cfg.Mirrors.Named}} {
 		if err := r.Register(c); err != nil {
 			return err
 		}

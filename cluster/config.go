@@ -1,0 +1,116 @@
+package cluster
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+
+	"github.com/hashicorp/memberlist"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/dashfeed/dashfeed/cluster/link"
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// Shards is what a node does with shards. Its methods return soon and are called by one goroutine at a time; each is called
+// again and again while the cluster wants the same.
+type Shards interface {
+	// Claims are of all shards it has: Loading, or Live at a position.
+	Claims() []messages.Claim
+	// Load begins to fold a shard; a load once begun is finished. Nothing if it is there.
+	Load(shard int)
+	// Drop stops folding a shard. Nothing if it isn't there.
+	Drop(shard int)
+	// Own says whether it is the one that acts for a shard: ticks, forwards, shared checkpoints. False until it is called.
+	Own(shard int, own bool)
+}
+
+// Link carries beats; link.Link is one.
+type Link interface {
+	Self() link.Peer
+	Handle(k link.Kind, f func(from link.Peer, body []byte))
+	Lost(f func(link.Peer))
+	Start() error
+	Send(to link.Peer, k link.Kind, body []byte)
+}
+
+// Preset is how nervous gossip is.
+type Preset string
+
+// The presets.
+const (
+	LAN   Preset = "lan"   // a crash is seen by gossip in some 3 s; a pause of 1 s is forgiven
+	Local Preset = "local" // in 1.3 to 1.8 s: for one machine, or a network that never hiccups
+)
+
+// Config is what a Cluster is made of.
+type Config struct {
+	Name      string   // of this node; empty: the link's. Each start makes an incarnation of it
+	Cluster   string   // gossip of a cluster with another name is refused; empty is a name too
+	Bind      string   // host:port of gossip, UDP and TCP; port 0 takes a free one
+	Advertise string   // host:port that others reach it at; empty: what it is bound to
+	Seeds     []string // host:port of gossip of some members; this one's own may be among them
+	Keys      *Keys    // gossip is encrypted with them; nil: plain
+	Preset    Preset   // empty: LAN
+
+	Roles    Roles // 0: both
+	Weight   int   // share of the shards beside others'; 0 counts as 1
+	Replicas int   // how many fold a shard; 0 counts as 1: the owner alone
+
+	Shards     Shards     // nil for a pure gateway
+	Partitions func() int // the number of shards; it may grow
+
+	Link      Link                  // Start starts it: whoever else handles its messages says so before
+	Logger    *slog.Logger          // nil: slog.Default
+	Metrics   prometheus.Registerer // nil: none are kept
+	Transport memberlist.Transport  // nil: sockets at Bind
+}
+
+func (c Config) withDefaults() Config {
+	if c.Roles == 0 {
+		c.Roles = NodeRole | GatewayRole
+	}
+	c.Weight = max(c.Weight, 1)
+	c.Replicas = max(c.Replicas, 1)
+	if c.Preset == "" {
+		c.Preset = LAN
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.Name == "" && c.Link != nil {
+		c.Name = c.Link.Self().Node()
+	}
+	return c
+}
+
+// Validate tells everything that is wrong, and changes nothing.
+func (c Config) Validate() error {
+	var errs []error
+	refuse := func(bad bool, format string, args ...any) {
+		if bad {
+			errs = append(errs, fmt.Errorf("cluster: "+format, args...))
+		}
+	}
+	refuse(c.Link == nil, "no link given")
+	refuse(c.Partitions == nil, "no number of partitions given")
+	refuse(c.Roles&^(NodeRole|GatewayRole) != 0, "roles %d are not allowed: node, gateway or both", c.Roles)
+	refuse(c.Roles.Has(NodeRole) && c.Shards == nil, "a node needs shards to fold; give them, or make it a gateway only")
+	refuse(c.Weight > 1000, "weight %d, at most 1000", c.Weight)
+	refuse(c.Preset != "" && c.Preset != LAN && c.Preset != Local, "preset %q is not allowed: %q or %q", c.Preset, LAN, Local)
+	refuse(len(c.Cluster) > memberlist.LabelMaxSize, "cluster name of %d bytes, at most %d", len(c.Cluster), memberlist.LabelMaxSize)
+	if c.Link != nil {
+		own := c.Link.Self().Node()
+		refuse(c.Name != "" && c.Name != own, "the node's name is %q here and %q at the link: give both the same", c.Name, own)
+	}
+	for what, a := range map[string]string{"bind": c.Bind, "advertised": c.Advertise} {
+		_, _, err := net.SplitHostPort(a)
+		refuse(err != nil && a != "" || a == "" && what == "bind" && c.Transport == nil, "%s address %q of gossip is not host:port", what, a)
+	}
+	for _, s := range c.Seeds {
+		_, _, err := net.SplitHostPort(s)
+		refuse(err != nil, "seed %q is not host:port", s)
+	}
+	return errors.Join(errs...)
+}

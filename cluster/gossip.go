@@ -1,0 +1,214 @@
+package cluster
+
+import (
+	"fmt"
+	"log"
+	"math/rand/v2"
+	"net"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/memberlist"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/dashfeed/dashfeed/cluster/link"
+)
+
+// gossip is memberlist, kept to one question: who is there? Its callbacks run under its lock: they copy what they are given,
+// since it changes its own under everybody's hands, and ring a bell.
+type gossip struct {
+	list *memberlist.Memberlist
+	wake func()
+	meta atomic.Pointer[[]byte]
+	ears *ears
+
+	mu    sync.Mutex
+	self  string              // its own address
+	there map[string]sighting // by incarnation; as many as memberlist has
+	tombs map[string]tomb     // by node
+}
+
+// tomb is the newest start of a node, and when gossip last said that it lives.
+type tomb struct{ start, alive time.Time }
+
+const (
+	maxTombs = 1024 // nodes whose newest starts are remembered
+	// tombFor is how long after its last sign of life a start keeps older ones out. Not for ever: a machine whose clock was
+	// set back would be kept out by its own past.
+	tombFor = time.Minute
+)
+
+func openGossip(c Config, wake func()) (*gossip, error) {
+	g := &gossip{wake: wake, ears: &ears{logger: c.Logger, cluster: c.Cluster}, there: map[string]sighting{}, tombs: map[string]tomb{}}
+	g.tell(c, false)
+	m := c.Preset.memberlist()
+	m.Name = c.Link.Self().Name
+	m.Label = c.Cluster
+	m.Transport = c.Transport
+	m.Logger = log.New(g.ears, "", 0)
+	m.Delegate, m.Events, m.Alive = g, g, g
+	if c.Keys != nil {
+		m.Keyring = c.Keys.ring
+	}
+	var err error
+	if m.BindAddr, m.BindPort, err = ipPort(c.Bind); err != nil && c.Transport == nil {
+		return nil, fmt.Errorf("cluster: bind address of gossip: %w", err)
+	}
+	m.AdvertisePort = m.BindPort
+	if c.Advertise != "" {
+		if m.AdvertiseAddr, m.AdvertisePort, err = ipPort(c.Advertise); err != nil {
+			return nil, fmt.Errorf("cluster: advertised address of gossip: %w", err)
+		}
+	}
+	if g.list, err = memberlist.Create(m); err != nil {
+		return nil, fmt.Errorf("cluster: gossip at %s: %w (is another process there? choose another port)", c.Bind, err)
+	}
+	return g, nil
+}
+
+// memberlist gives the library's settings. Detection takes a probe, its timeout, and SuspicionMult*log10(n+1) probes more.
+func (p Preset) memberlist() *memberlist.Config {
+	m := memberlist.DefaultLANConfig()
+	m.PushPullInterval = 10 * time.Second
+	m.TCPTimeout = 2 * time.Second
+	m.ProbeInterval, m.ProbeTimeout = 500*time.Millisecond, 300*time.Millisecond
+	m.GossipInterval = 100 * time.Millisecond
+	if p == Local {
+		m.PushPullInterval = 5 * time.Second
+		m.TCPTimeout = time.Second
+		m.ProbeInterval, m.ProbeTimeout = 300*time.Millisecond, 150*time.Millisecond
+		m.SuspicionMult = 3
+		m.GossipInterval = 50 * time.Millisecond
+	}
+	return m
+}
+
+// ipPort resolves host:port: memberlist wants numbers.
+func ipPort(address string) (string, int, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return "", 0, err
+	}
+	n, err := strconv.Atoi(port)
+	if err != nil || n < 0 || n > 65535 {
+		return "", 0, fmt.Errorf("port %q of %q is no number from 0 to 65535", port, address)
+	}
+	if host == "" {
+		host = "0.0.0.0"
+	}
+	if net.ParseIP(host) == nil {
+		ips, err := net.LookupIP(host)
+		if err != nil || len(ips) == 0 {
+			return "", 0, fmt.Errorf("host of %q is not known: %w", address, err)
+		}
+		host = ips[0].String()
+	}
+	return host, n, nil
+}
+
+// tell sets what gossip says of this process; update spreads it.
+func (g *gossip) tell(c Config, draining bool) {
+	meta, _ := proto.Marshal(&Meta{Link: c.Link.Self().Address, Roles: uint32(c.Roles), Weight: uint32(c.Weight), Draining: draining})
+	g.meta.Store(&meta)
+}
+
+// members are those that gossip holds for alive, this process among them.
+func (g *gossip) members() []sighting {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	all := make([]sighting, 0, len(g.there))
+	for _, s := range g.there {
+		all = append(all, s)
+	}
+	return all
+}
+
+// note takes over what gossip says of a member. What isn't ours is left out.
+func (g *gossip) note(n *memberlist.Node) {
+	var m Meta
+	if err := proto.Unmarshal(n.Meta, &m); err != nil || m.Link == "" {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.self == "" { // the first that it knows is itself
+		g.self = n.Address()
+	}
+	g.there[n.Name] = sighting{
+		peer: link.Peer{Name: n.Name, Address: m.Link}, gossip: n.Address(),
+		roles: Roles(m.Roles), weight: int(min(m.Weight, 1000)), draining: m.Draining,
+	}
+}
+
+// join asks some of the addresses for their view and gives them ours.
+func (g *gossip) join(addresses []string) error {
+	const most = 8 // they are asked one after the other, and a dead one costs a timeout
+	rand.Shuffle(len(addresses), func(i, j int) { addresses[i], addresses[j] = addresses[j], addresses[i] })
+	_, err := g.list.Join(addresses[:min(len(addresses), most)])
+	return err
+}
+
+func (g *gossip) close() error {
+	if err := g.list.Leave(time.Second); err != nil {
+		g.ears.logger.Debug("nobody heard that this process leaves; they will see", "error", err)
+	}
+	return g.list.Shutdown()
+}
+
+// NotifyAlive implements memberlist.AliveDelegate: of a node's starts only the newest is let in, so that a process that was
+// paused while another took its place doesn't come back. By the names alone: nothing that gossip carries is trusted further.
+func (g *gossip) NotifyAlive(n *memberlist.Node) error {
+	node, start := link.NodeOf(n.Name), link.Started(n.Name)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now := time.Now()
+	newest, known := g.tombs[node]
+	if known && start.Before(newest.start) && now.Sub(newest.alive) < tombFor {
+		return fmt.Errorf("%s is an older start of %s", n.Name, node)
+	}
+	if !known && len(g.tombs) >= maxTombs {
+		for other := range g.tombs { // any: it only delays what newest decides anyway
+			delete(g.tombs, other)
+			break
+		}
+	}
+	g.tombs[node] = tomb{start, now}
+	return nil
+}
+
+// NodeMeta implements memberlist.Delegate.
+func (g *gossip) NodeMeta(int) []byte { return *g.meta.Load() }
+
+// NotifyMsg implements memberlist.Delegate.
+func (g *gossip) NotifyMsg([]byte) {}
+
+// GetBroadcasts implements memberlist.Delegate.
+func (g *gossip) GetBroadcasts(int, int) [][]byte { return nil }
+
+// LocalState implements memberlist.Delegate.
+func (g *gossip) LocalState(bool) []byte { return nil }
+
+// MergeRemoteState implements memberlist.Delegate.
+func (g *gossip) MergeRemoteState([]byte, bool) {}
+
+// NotifyJoin implements memberlist.EventDelegate.
+func (g *gossip) NotifyJoin(n *memberlist.Node) {
+	g.note(n)
+	g.wake()
+}
+
+// NotifyUpdate implements memberlist.EventDelegate.
+func (g *gossip) NotifyUpdate(n *memberlist.Node) {
+	g.note(n)
+	g.wake()
+}
+
+// NotifyLeave implements memberlist.EventDelegate.
+func (g *gossip) NotifyLeave(n *memberlist.Node) {
+	g.mu.Lock()
+	delete(g.there, n.Name)
+	g.mu.Unlock()
+	g.wake()
+}

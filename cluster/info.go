@@ -1,0 +1,131 @@
+package cluster
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// Member is one of the view, for people to see.
+type Member struct {
+	Name     string    `json:"name"` // of the incarnation
+	Node     string    `json:"node"`
+	Link     string    `json:"link"`
+	Gossip   string    `json:"gossip"`
+	Roles    string    `json:"roles"`
+	Weight   int       `json:"weight"`
+	Draining bool      `json:"draining"`
+	Held     bool      `json:"held"` // came a moment ago: ranks behind the others
+	Self     bool      `json:"self"`
+	Heard    bool      `json:"heard"` // its beats arrive
+	Since    time.Time `json:"since"` // it is in the view
+	Shards   int       `json:"shards"`
+	Live     int       `json:"live"` // shards that it is live on
+}
+
+// ShardInfo is how a shard stands, for people to see.
+type ShardInfo struct {
+	Shard   int         `json:"shard"`
+	Serving string      `json:"serving"` // live, loading, unheard
+	Source  string      `json:"source"`  // the node that gateways follow
+	Since   time.Time   `json:"since"`
+	Ranking []string    `json:"ranking"` // nodes, best first
+	Claims  []ClaimInfo `json:"claims"`
+}
+
+// ClaimInfo is what one node claims of a shard.
+type ClaimInfo struct {
+	Node     string            `json:"node"`
+	State    string            `json:"state"`
+	Position messages.Position `json:"position"`
+	Since    time.Time         `json:"since"`
+}
+
+// Members are those in the view, by name.
+func (l *Cluster) Members() []Member {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var all []Member
+	for _, m := range l.view.members {
+		i := Member{
+			Name: m.peer.Name, Node: m.peer.Node(), Link: m.peer.Address, Gossip: m.gossip, Roles: m.roles.String(), Weight: m.weight,
+			Draining: m.leaving(), Held: m.held, Self: m == l.view.self, Heard: m.heard, Since: l.started.Add(m.arrived),
+		}
+		for _, c := range m.claims {
+			if c.state != 0 {
+				i.Shards++
+			}
+			if c.state == messages.Live {
+				i.Live++
+			}
+		}
+		all = append(all, i)
+	}
+	slices.SortFunc(all, func(a, b Member) int { return strings.Compare(a.Name, b.Name) })
+	return all
+}
+
+// Shards is how every shard stands.
+func (l *Cluster) Shards() []ShardInfo {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := make([]ShardInfo, len(l.served))
+	for shard, s := range l.served {
+		i := ShardInfo{Shard: shard, Serving: s.serving.String(), Since: l.started.Add(s.since)}
+		if s.source != nil {
+			i.Source = s.source.peer.Node()
+		}
+		for _, r := range l.view.table.Of(shard) {
+			m := l.view.ranked[r]
+			i.Ranking = append(i.Ranking, m.peer.Node())
+			if c := m.says(shard); c.state != 0 {
+				i.Claims = append(i.Claims, ClaimInfo{m.peer.Node(), c.state.String(), c.position, l.started.Add(c.since)})
+			}
+		}
+		all[shard] = i
+	}
+	return all
+}
+
+// Err is why this process isn't fit to serve: it isn't let into the cluster, another start has taken its place, or, as a
+// gateway, it has heard no node for 10 s. Nil when all is well.
+func (l *Cluster) Err() error {
+	if err := l.seeker.err(); err != nil {
+		return fmt.Errorf("cluster %q: %w", l.config.Cluster, err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	v := l.view
+	switch {
+	case v.newer != nil:
+		return fmt.Errorf("cluster: a later start of node %s, or at its address, is at %s: this process serves nothing any more; stop it, or give each process its own name and address",
+			v.self.peer.Node(), v.newer.peer)
+	case v.joining:
+		return fmt.Errorf("cluster: joining: seeds %v are asked", l.config.Seeds)
+	case !v.self.roles.Has(NodeRole) && !v.hears(l.now(), deaf):
+		return fmt.Errorf("cluster: no node was heard for %v: check that nodes run, and that their link's port can be reached", deaf)
+	}
+	return nil
+}
+
+// deaf is how long a gateway may hear no node.
+const deaf = 10 * time.Second
+
+// Ready reports whether Err is nil.
+func (l *Cluster) Ready() bool { return l.Err() == nil }
+
+// hears reports whether a node was heard within d, or there wasn't the time to.
+func (v *view) hears(now, d time.Duration) bool {
+	if now < d {
+		return true
+	}
+	for _, m := range v.members {
+		if m != v.self && m.roles.Has(NodeRole) && m.heardAt > 0 && now-m.heardAt < d {
+			return true
+		}
+	}
+	return false
+}

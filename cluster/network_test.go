@@ -1,0 +1,352 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/memberlist"
+
+	"github.com/dashfeed/dashfeed/cluster/link"
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// network is all sockets of a bubble: gossip and links in memory. Whom one can't reach hears nothing, as behind a wall.
+type network struct {
+	mu    sync.Mutex
+	ports map[string]*port
+	links map[string]*memLink // by name
+	walls map[string]bool     // nodes behind one
+	next  int
+}
+
+func newNetwork() *network {
+	return &network{ports: map[string]*port{}, links: map[string]*memLink{}, walls: map[string]bool{}}
+}
+
+// wall cuts nodes off from all others; they see each other.
+func (n *network) wall(nodes ...string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	clear(n.walls)
+	for _, node := range nodes {
+		n.walls[node] = true
+	}
+}
+
+func (n *network) reach(a, b string) bool { return n.walls[a] == n.walls[b] }
+
+// port is a node's end of gossip; it is a memberlist.Transport.
+type port struct {
+	network *network
+	node    string
+	addr    *net.TCPAddr
+	packets chan *memberlist.Packet
+	streams chan net.Conn
+}
+
+func (n *network) port(node string) *port {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.next++
+	p := &port{n, node, &net.TCPAddr{IP: net.IPv4(10, 0, 0, byte(n.next)), Port: 7946}, make(chan *memberlist.Packet, 4096), make(chan net.Conn, 64)}
+	n.ports[p.addr.String()] = p
+	return p
+}
+
+func (p *port) FinalAdvertiseAddr(string, int) (net.IP, int, error) {
+	return p.addr.IP, p.addr.Port, nil
+}
+func (p *port) PacketCh() <-chan *memberlist.Packet { return p.packets }
+func (p *port) StreamCh() <-chan net.Conn           { return p.streams }
+
+func (p *port) WriteTo(b []byte, addr string) (time.Time, error) {
+	p.network.mu.Lock()
+	defer p.network.mu.Unlock()
+	if to := p.network.ports[addr]; to != nil && p.network.reach(p.node, to.node) {
+		select {
+		case to.packets <- &memberlist.Packet{Buf: slices.Clone(b), From: p.addr, Timestamp: time.Now()}:
+		default:
+		}
+	}
+	return time.Now(), nil
+}
+
+func (p *port) DialTimeout(addr string, timeout time.Duration) (net.Conn, error) {
+	p.network.mu.Lock()
+	to := p.network.ports[addr]
+	walled := to != nil && !p.network.reach(p.node, to.node)
+	p.network.mu.Unlock()
+	if walled {
+		time.Sleep(timeout)
+		return nil, errors.New("i/o timeout")
+	}
+	if to == nil {
+		return nil, errors.New("connection refused")
+	}
+	ours, theirs := net.Pipe()
+	select {
+	case to.streams <- theirs:
+		return ours, nil
+	default:
+		return nil, errors.New("backlog full")
+	}
+}
+
+func (p *port) Shutdown() error {
+	p.network.mu.Lock()
+	defer p.network.mu.Unlock()
+	delete(p.network.ports, p.addr.String())
+	return nil
+}
+
+// memLink is a Link.
+type memLink struct {
+	network *network
+	self    link.Peer
+	handle  func(link.Peer, []byte)
+	lost    func(link.Peer)
+	inbox   chan memMail
+	done    chan struct{}
+	work    sync.WaitGroup
+}
+
+type memMail struct {
+	from link.Peer
+	body []byte // nil: the connection broke
+}
+
+func (n *network) link(node string) *memLink {
+	l := &memLink{network: n, self: link.Peer{Name: link.Incarnation(node, time.Now()), Address: node + ":7947"}, inbox: make(chan memMail, 4096), done: make(chan struct{})}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.links[l.self.Name] = l
+	return l
+}
+
+func (l *memLink) Self() link.Peer                               { return l.self }
+func (l *memLink) Handle(_ link.Kind, f func(link.Peer, []byte)) { l.handle = f }
+func (l *memLink) Lost(f func(link.Peer))                        { l.lost = f }
+func (l *memLink) Send(to link.Peer, _ link.Kind, body []byte)   { l.put(to.Name, memMail{l.self, body}) }
+
+func (l *memLink) Start() error {
+	l.work.Go(func() {
+		for {
+			select {
+			case m := <-l.inbox:
+				if m.body == nil {
+					l.lost(m.from)
+				} else {
+					l.handle(m.from, m.body)
+				}
+			case <-l.done:
+				return
+			}
+		}
+	})
+	return nil
+}
+
+func (l *memLink) put(name string, m memMail) {
+	l.network.mu.Lock()
+	defer l.network.mu.Unlock()
+	if to := l.network.links[name]; to != nil && l.network.reach(l.self.Node(), to.self.Node()) {
+		select {
+		case to.inbox <- m:
+		default:
+		}
+	}
+}
+
+func (l *memLink) close() {
+	l.network.mu.Lock()
+	delete(l.network.links, l.self.Name)
+	all := make([]string, 0, len(l.network.links))
+	for name := range l.network.links {
+		all = append(all, name)
+	}
+	l.network.mu.Unlock()
+	for _, name := range all {
+		l.put(name, memMail{from: l.self})
+	}
+	close(l.done)
+	l.work.Wait()
+}
+
+// folds is a Shards whose loads take a while and whose folds do nothing.
+type folds struct {
+	mu    sync.Mutex
+	took  time.Duration
+	since map[int]time.Time
+	owns  map[int]bool
+}
+
+func (f *folds) Claims() []messages.Claim {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var c []messages.Claim
+	for shard, since := range f.since {
+		state := messages.Loading
+		if time.Since(since) >= f.took {
+			state = messages.Live
+		}
+		c = append(c, messages.Claim{Shard: shard, State: state, Position: messages.Position{Hi: 1, Lo: uint64(shard)}})
+	}
+	slices.SortFunc(c, func(a, b messages.Claim) int { return a.Shard - b.Shard })
+	return c
+}
+
+func (f *folds) Load(shard int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if _, ok := f.since[shard]; !ok {
+		f.since[shard] = time.Now()
+	}
+}
+
+func (f *folds) Drop(shard int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.since, shard)
+}
+
+func (f *folds) Own(shard int, own bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.owns[shard] = own
+}
+
+func (f *folds) has(shard int) (folds, owns bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	_, folds = f.since[shard]
+	return folds, f.owns[shard]
+}
+
+// house is a cluster in a bubble.
+type house struct {
+	t       *testing.T
+	network *network
+	seeds   []string
+	shards  int
+	nodes   map[string]*tenant
+}
+
+// tenant is one process of the house.
+type tenant struct {
+	*Cluster
+	link  *memLink
+	port  *port
+	folds *folds
+}
+
+func inBubble(t *testing.T, shards int, test func(h *house)) {
+	synctest.Test(t, func(t *testing.T) {
+		h := &house{t: t, network: newNetwork(), shards: shards, nodes: map[string]*tenant{}}
+		test(h)
+		h.network.wall()
+		for _, n := range h.nodes {
+			n.stop()
+		}
+		time.Sleep(time.Minute) // memberlist's last timers
+	})
+}
+
+func (h *house) start(node string, change ...func(*Config)) *tenant {
+	h.t.Helper()
+	n := &tenant{link: h.network.link(node), port: h.network.port(node), folds: &folds{took: 300 * time.Millisecond, since: map[int]time.Time{}, owns: map[int]bool{}}}
+	if len(h.seeds) < 3 {
+		h.seeds = append(h.seeds, n.port.addr.String())
+	}
+	c := Config{
+		Cluster: "house", Seeds: slices.Clone(h.seeds), Preset: Local, Roles: NodeRole, Shards: n.folds, Partitions: func() int { return h.shards },
+		Link: n.link, Transport: n.port, Logger: slog.New(slog.DiscardHandler),
+	}
+	for _, f := range change {
+		f(&c)
+	}
+	var err error
+	if n.Cluster, err = Start(context.Background(), c); err != nil {
+		h.t.Fatal(err)
+	}
+	h.nodes[node] = n
+	return n
+}
+
+func gatewayOnly(c *Config) { c.Roles, c.Shards = GatewayRole, nil }
+
+func replicas(n int) func(*Config) { return func(c *Config) { c.Replicas = n } }
+
+func (n *tenant) stop() {
+	_ = n.Close(context.Background())
+	n.link.close()
+}
+
+// kill ends a process without a goodbye.
+func (h *house) kill(node string) {
+	n := h.nodes[node]
+	delete(h.nodes, node)
+	n.end()
+	n.work.Wait()
+	n.link.close()
+	_ = n.gossip.list.Shutdown()
+}
+
+// wrong tells what isn't as it should be among those that run, in view of each other.
+func (h *house) wrong(replicas int) string {
+	nodes := 0
+	for _, n := range h.nodes {
+		if n.config.Roles.Has(NodeRole) {
+			nodes++
+		}
+	}
+	for name, n := range h.nodes {
+		if got := len(n.Members()); got != len(h.nodes) {
+			return fmt.Sprintf("%s sees %d of %d members", name, got, len(h.nodes))
+		}
+		for _, s := range n.Shards() {
+			if s.Source != s.Ranking[0] {
+				return fmt.Sprintf("%s follows %q for shard %d, ranked are %v", name, s.Source, s.Shard, s.Ranking)
+			}
+		}
+	}
+	for shard := range h.shards {
+		folding, owning := 0, 0
+		for _, n := range h.nodes {
+			f, o := n.folds.has(shard)
+			if f {
+				folding++
+			}
+			if o {
+				owning++
+			}
+		}
+		if folding != min(replicas, nodes) || owning != 1 {
+			return fmt.Sprintf("shard %d: %d fold it, %d own it", shard, folding, owning)
+		}
+	}
+	return ""
+}
+
+// settle waits until all is as it should be, and tells how long that took.
+func (h *house) settle(replicas int, within time.Duration) time.Duration {
+	h.t.Helper()
+	start := time.Now()
+	for {
+		wrong := h.wrong(replicas)
+		if wrong == "" {
+			return time.Since(start)
+		}
+		if time.Since(start) > within {
+			h.t.Fatalf("after %v: %s", within, wrong)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}

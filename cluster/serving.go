@@ -1,0 +1,113 @@
+package cluster
+
+import (
+	"time"
+
+	"github.com/dashfeed/dashfeed/cluster/link"
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// Serving is how a shard stands.
+type Serving uint8
+
+// The ways.
+const (
+	Unheard Serving = iota // nobody is heard that has it
+	Loading                // somebody loads it
+	Live                   // somebody is live on it
+)
+
+// String names how a shard stands.
+func (s Serving) String() string {
+	switch s {
+	case Live:
+		return "live"
+	case Loading:
+		return "loading"
+	}
+	return "unheard"
+}
+
+// Status is what is heard of a shard.
+type Status struct {
+	Serving  Serving
+	Source   link.Peer         // whom to follow, if it is live
+	Position messages.Position // of the source, by its last beat
+	Since    time.Time         // it stands so, with this source
+}
+
+// served is what serve found last.
+type served struct {
+	serving Serving
+	source  *member
+	since   time.Duration
+}
+
+// serve finds whom to follow for every shard, and wakes those who wait for a change.
+func (l *Cluster) serve(now time.Duration, shards int) {
+	changed := false
+	for len(l.served) < shards {
+		l.served = append(l.served, served{since: now})
+	}
+	l.served = l.served[:max(shards, 0)]
+	for shard := range l.served {
+		s := served{since: now, source: l.view.source(shard)}
+		switch {
+		case s.source != nil:
+			s.serving = Live
+		case l.view.loading(shard):
+			s.serving = Loading
+		}
+		if was := l.served[shard]; was.serving != s.serving || was.source != s.source {
+			l.served[shard], changed = s, true
+		}
+	}
+	if changed {
+		close(l.changed)
+		l.changed = make(chan struct{})
+	}
+}
+
+// loading reports whether anybody has the shard.
+func (v *view) loading(shard int) bool {
+	for _, m := range v.ranked {
+		if m != nil && m.says(shard).state != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// Source is whom to follow for a shard: the highest-ranked node that is heard to be live. It may be this process. False
+// while nobody is.
+func (l *Cluster) Source(shard int) (link.Peer, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if shard < 0 || shard >= len(l.served) || l.served[shard].source == nil {
+		return link.Peer{}, false
+	}
+	return l.served[shard].source.peer, true
+}
+
+// Changed is closed when the source or the status of any shard changes; then ask for the next one. Take it before Source, or
+// a change between the two is missed.
+func (l *Cluster) Changed() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.changed
+}
+
+// Status is how a shard stands.
+func (l *Cluster) Status(shard int) Status {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if shard < 0 || shard >= len(l.served) {
+		return Status{Since: l.started}
+	}
+	s := l.served[shard]
+	r := Status{Serving: s.serving, Since: l.started.Add(s.since)}
+	if s.source != nil {
+		r.Source, r.Position = s.source.peer, s.source.says(shard).position
+	}
+	return r
+}

@@ -66,7 +66,7 @@ func Decode(b []byte) (*Set, []byte, error) {
 	for _, c := range byChange(all) {
 		s.insert(c)
 	}
-	return s, d.b, nil
+	return s, d.rest(), nil
 }
 
 // sound reports whether numbers rise and stamps lie where a set's do: from version 1 on.
@@ -89,19 +89,29 @@ func appendString(b []byte, s string) []byte {
 	return append(b, s...)
 }
 
-// decoder reads primitives and remembers that one could not be read.
+// decoder reads primitives and remembers that one could not be read. It moves an index, not the slice: a slice that moves
+// costs a write barrier each time the collector is at work.
 type decoder struct {
 	b      []byte
+	at     int
 	failed bool
 }
 
 func (d *decoder) uvarint() uint64 {
-	n, size := binary.Uvarint(d.b)
-	if size <= 0 || size > 1 && d.b[size-1] == 0 { // the last byte says nothing: not the shortest form
+	if d.at < len(d.b) && d.b[d.at] < 0x80 {
+		d.at++
+		return uint64(d.b[d.at-1])
+	}
+	return d.longUvarint()
+}
+
+func (d *decoder) longUvarint() uint64 {
+	n, size := binary.Uvarint(d.b[d.at:])
+	if size <= 0 || size > 1 && d.b[d.at+size-1] == 0 { // the last byte says nothing: not the shortest form
 		d.fail()
 		return 0
 	}
-	d.b = d.b[size:]
+	d.at += size
 	return n
 }
 
@@ -125,23 +135,26 @@ func (d *decoder) atMost(limit uint64) uint64 {
 
 func (d *decoder) string() string {
 	n := d.uvarint()
-	if n > uint64(len(d.b)) {
+	if n > uint64(d.left()) {
 		d.fail()
 		return ""
 	}
-	s := string(d.b[:n])
-	d.b = d.b[n:]
-	return s
+	d.at += int(n)
+	return string(d.b[d.at-int(n) : d.at])
 }
 
 // count reads how many items follow, and refuses more than the bytes left can hold.
 func (d *decoder) count(leastBytes int) int {
 	n := d.uvarint()
-	if n > uint64(len(d.b)/leastBytes) {
+	if n > uint64(d.left()/leastBytes) {
 		d.fail()
 		return 0
 	}
 	return int(n)
 }
 
-func (d *decoder) fail() { d.failed, d.b = true, nil }
+func (d *decoder) left() int { return len(d.b) - d.at }
+
+func (d *decoder) rest() []byte { return d.b[d.at:] }
+
+func (d *decoder) fail() { d.failed, d.at = true, len(d.b) }

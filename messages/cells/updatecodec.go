@@ -96,33 +96,33 @@ func DecodeUpdate(b []byte) (Update, []byte, error) {
 	if d.failed || u.Floor > u.To {
 		return Update{}, nil, errCorruptUpdate
 	}
-	return u, d.b, nil
+	return u, d.rest(), nil
 }
 
 // texts is a decoder whose strings share memory: neighbours lie in one chunk.
 type texts struct {
 	decoder
 
-	chunk string // of the bytes before the last left of them
-	left  int    // len(b) where chunk begins
+	chunk string // of the bytes from begin on
+	begin int
 }
 
 // text reads a length and so many bytes.
 func (d *texts) text() string {
 	n := d.uvarint()
-	if n > uint64(len(d.b)) {
+	if n > uint64(d.left()) {
 		d.fail()
 		return ""
 	}
 	if n == 0 {
 		return ""
 	}
-	at := d.left - len(d.b)
-	if at < 0 || at+int(n) > len(d.chunk) {
-		d.chunk, d.left, at = string(d.b[:min(len(d.b), max(int(n), chunkBytes))]), len(d.b), 0
+	from, to := d.at, d.at+int(n)
+	if to > d.begin+len(d.chunk) {
+		d.chunk, d.begin = string(d.b[from:max(to, min(len(d.b), from+chunkBytes))]), from
 	}
-	d.b = d.b[n:]
-	return d.chunk[at : at+int(n)]
+	d.at = to
+	return d.chunk[from-d.begin : to-d.begin]
 }
 
 // sum reads what has to be added to n, without running over.

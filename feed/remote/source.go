@@ -20,8 +20,7 @@ type source struct {
 	table     uint64
 	version   uint64     // of the table
 	acked     uint64     // the owner has
-	sent      uint64     // was sent
-	sentAt    [2]uint64  // what had been sent one and two beats ago
+	sent      uint64     // was sent; an owner that lacks some of it says so at the next message
 	order     *list.List // of subscriptions, the one that changed last at the back
 	closings  []closing  // not acked, in order of stamp
 	requests  map[*request]struct{}
@@ -69,7 +68,7 @@ func (s *source) close(id uint64) {
 
 // forgotten says that the owner may know nothing: all is told again.
 func (s *source) forgotten() {
-	s.acked, s.sent, s.sentAt = 0, 0, [2]uint64{}
+	s.acked, s.sent = 0, 0
 	s.assembly = assembly{}
 }
 
@@ -112,10 +111,6 @@ func (s *source) messages(beats bool) (ms []*envelope.ToOwner, over bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if beats {
-		if s.acked < s.sentAt[1] { // two beats ago and not confirmed since
-			s.sent = s.acked
-		}
-		s.sentAt = [2]uint64{s.sent, s.sentAt[0]}
 		if s.order.Len() == 0 && len(s.requests) == 0 {
 			if s.idleBeats++; s.idleBeats > silentBeats {
 				delete(c.sources, s.peer)

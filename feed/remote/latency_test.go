@@ -1,0 +1,126 @@
+package remote_test
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/dashfeed/dashfeed/cluster/link"
+	"github.com/dashfeed/dashfeed/feed"
+	"github.com/dashfeed/dashfeed/feed/remote"
+)
+
+// From a record folded at the owner to the update at the gateway's viewer, over the real link on loopback: 5,000 records a
+// second over 200 dashboards.
+func BenchmarkLatency(b *testing.B) {
+	for _, flush := range []time.Duration{time.Millisecond, 2 * time.Millisecond, 5 * time.Millisecond} {
+		b.Run(fmt.Sprint("flush=", flush), func(b *testing.B) { benchmarkLatency(b, flush) })
+	}
+}
+
+func benchmarkLatency(b *testing.B, flush time.Duration) {
+	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
+	listen := func(name string) *link.Link {
+		l, err := link.Listen(link.Config{Node: name, Bind: "127.0.0.1:0", Logger: quiet})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(func() { _ = l.Close() })
+		return l
+	}
+	node, gate := listen("n"), listen("g")
+	const boards = 200
+	o := newOwner(&history{})
+	server, err := remote.NewServer(remote.ServerConfig{Flush: flush, Feed: o, Send: func(_ string, body []byte) { node.Send(gate.Self(), link.Feed, body) }})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(server.Close)
+	dir := &directory{sources: []string{"n"}}
+	client, err := remote.NewClient(remote.ClientConfig{Flush: flush, Directory: dir, Send: func(_ string, body []byte) { gate.Send(node.Self(), link.Feed, body) }})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(client.Close)
+	node.Handle(link.Feed, func(_ link.Peer, body []byte) { server.Receive("g", body) })
+	gate.Handle(link.Feed, func(_ link.Peer, body []byte) { client.Receive("n", body) })
+	for _, l := range []*link.Link{node, gate} {
+		if err := l.Start(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	folded := make([]time.Time, 1<<22)
+	var views []*clocked
+	for i := range boards {
+		views = append(views, follow(b, client, i, folded))
+	}
+	time.Sleep(time.Second)
+	began := time.Now()
+	n := 0
+	for b.Loop() {
+		o.history.append(record{key: key(n % boards), seed: uint64(n)})
+		n++
+		folded[n] = time.Now() // positions count from 1
+		o.fold(1)
+		time.Sleep(time.Until(began.Add(time.Duration(n) * 200 * time.Microsecond)))
+	}
+	time.Sleep(200 * time.Millisecond)
+	var all []time.Duration
+	for _, v := range views {
+		all = append(all, v.close()...)
+	}
+	slices.Sort(all)
+	if len(all) == 0 {
+		b.Fatal("no update came")
+	}
+	b.ReportMetric(float64(all[len(all)/2].Microseconds()), "p50-us")
+	b.ReportMetric(float64(all[len(all)*99/100].Microseconds()), "p99-us")
+	b.ReportMetric(float64(len(all))/float64(n), "updates/record")
+}
+
+// clocked is a viewer that notes how old the newest record in an update is.
+type clocked struct {
+	inbox chan *feed.Update
+	done  chan struct{}
+	ended chan []time.Duration
+}
+
+func (v *clocked) Deliver(u *feed.Update) { v.inbox <- u }
+
+func (v *clocked) close() []time.Duration {
+	close(v.done)
+	return <-v.ended
+}
+
+func follow(b *testing.B, f feed.Feed, i int, folded []time.Time) *clocked {
+	v := &clocked{inbox: make(chan *feed.Update, 1), done: make(chan struct{}), ended: make(chan []time.Duration, 1)}
+	k := key(0)
+	k.Dashboard = fmt.Sprintf("board-%02d", i)
+	sub, err := f.Subscribe(k, v)
+	if err != nil {
+		b.Fatal(err)
+	}
+	go func() {
+		var late []time.Duration
+		var at feed.Place
+		sub.Ask(at)
+		for {
+			select {
+			case <-v.done:
+				sub.Close()
+				v.ended <- late
+				return
+			case u := <-v.inbox:
+				if at = u.At(); u.Position.Lo > 0 {
+					late = append(late, time.Since(folded[u.Position.Lo]))
+				}
+				time.Sleep(5 * time.Millisecond) // a gateway's flush
+				sub.Ask(at)
+			}
+		}
+	}()
+	return v
+}

@@ -29,6 +29,7 @@ func (s *shard) unsubscribe(sub *subscription) {
 		return
 	}
 	e.subs = nil
+	delete(s.ahead, e)
 	s.deadlines.place(e)
 	if e.pid == nil {
 		s.drop(e)
@@ -49,7 +50,7 @@ func (s *shard) ask(m *asking) {
 	}
 	e := s.entries[sub.key]
 	if e.unborn {
-		s.tellEmpty(sub)
+		s.tellEmpty(e, sub)
 		return
 	}
 	s.wake(e)
@@ -67,9 +68,13 @@ func (s *shard) askAgain(e *entry) {
 }
 
 // tellEmpty answers an ask to a dashboard that has no record: once, and whoever comes with a version of another epoch.
-func (s *shard) tellEmpty(sub *subscription) {
+func (s *shard) tellEmpty(e *entry, sub *subscription) {
 	a := sub.pending
 	if a.number == 0 || sub.toldEmpty && a.Epoch == 0 && a.Version == 0 {
+		return
+	}
+	if a.Position.After(s.position) && !s.forsaken(e) {
+		s.await(e) // its first record is still to come
 		return
 	}
 	sub.toldEmpty = true

@@ -69,6 +69,7 @@ func (s *shard) endCheckpoint(m *saved) {
 		for _, e := range m.job.put {
 			s.written = append(s.written, e.key)
 		}
+		s.committed.Store(int64(s.host.now()))
 		marker := m.job.marker // a copy: the job holds entries
 		s.base.Store(&marker)
 		if m.job.leading && s.leading {

@@ -121,3 +121,23 @@ func (s *shard) liveUntil() time.Time {
 	}
 	return s.host.started.Add(s.standing.proven)
 }
+
+// proofAge is how old the newest word of the log is that the shard has folded up to; once is false where there is none.
+func (s *shard) proofAge() (age time.Duration, once bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.host.now() - s.standing.proven, s.standing.once
+}
+
+// stateName is how the shard stands, as a metric's label.
+func (s *shard) stateName() string {
+	switch {
+	case s.phase.Load() == phaseLoading:
+		return "loading"
+	case s.phase.Load() == phaseFailed:
+		return "failed"
+	case s.isLive():
+		return "live"
+	}
+	return "behind"
+}

@@ -3,6 +3,7 @@ package actors
 import (
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -46,6 +47,10 @@ func (d *dashboard) Receive(c actor.Context) {
 		d.guard("answer", d.answer)
 		d.acknowledge(&m.turn)
 		m.reply <- r // last: whoever has it may rely on what the shard learned
+	case *yielding:
+		d.prepare(m.logTime)
+		d.guard("answer", func() { d.yield(m.before) })
+		d.acknowledge(&m.turn)
 	case *advancing:
 		d.prepare(m.logTime)
 		d.guard("answer", d.answer)
@@ -95,6 +100,7 @@ func (d *dashboard) report() report {
 		r.deadline = at
 	}
 	r.program = d.fold.Program()
+	r.ahead = slices.ContainsFunc(d.asks, func(m *asking) bool { return d.isAhead(m.ask.Place) })
 	r.version, r.epoch, r.time = d.fold.Version(), d.fold.Epoch(), d.fold.Time()
 	return r
 }
@@ -102,6 +108,7 @@ func (d *dashboard) report() report {
 // keep remembers an ask until it can be answered, in the place of the subscription's last one.
 func (d *dashboard) keep(m *asking) {
 	d.asks = slices.DeleteFunc(d.asks, func(o *asking) bool { return o.sub == m.sub || !o.sub.waits(o.ask) })
+	m.kept = d.shard.host.now()
 	d.asks = append(d.asks, m)
 }
 
@@ -135,6 +142,29 @@ func (d *dashboard) behind(at feed.Place) bool {
 		return at.Version >= d.fold.Version()
 	}
 	return at.Position.After(d.fold.Position())
+}
+
+// isAhead reports whether the viewer there has seen what the dashboard has not.
+func (d *dashboard) isAhead(at feed.Place) bool {
+	return d.behind(at) && (at.Epoch != d.fold.Epoch() || at.Version > d.fold.Version())
+}
+
+// yield gives up to wait for what viewers have seen elsewhere and the log has not: who asked before that time gets everything
+// there is.
+func (d *dashboard) yield(before time.Duration) {
+	if d.fold == nil {
+		return
+	}
+	d.asks = slices.DeleteFunc(d.asks, func(m *asking) bool {
+		if m.kept > before || !d.isAhead(m.ask.Place) || !m.sub.waits(m.ask) {
+			return false
+		}
+		d.shard.takeBack(d.key, m.ask.Place, d.fold.Epoch(), d.fold.Version())
+		u := d.update(0, 0)
+		u.Reset = m.ask.Epoch == d.fold.Epoch()
+		m.sub.deliver(m.ask, &u)
+		return true
+	})
 }
 
 // update is what changed since the version of the epoch; from 0 where that can't be told.

@@ -75,6 +75,9 @@ func (s *shard) dispatch(b *batch) {
 		b.add(e, int32(i))
 	}
 	s.host.tallies.count(kinds)
+	if s.phase.Load() == phaseLoading {
+		s.host.tallies.replayed.Add(uint64(len(b.items)))
+	}
 	s.position = b.items[len(b.items)-1].Position
 	s.flights = append(s.flights, flight{b, s.position})
 	b.left.Store(int32(len(b.runs)))
@@ -185,7 +188,7 @@ func (s *shard) acknowledge(t *turn) {
 	s.learn(t)
 	if e.report.version == 0 {
 		for _, sub := range e.subs {
-			s.tellEmpty(sub)
+			s.tellEmpty(e, sub)
 		}
 		if e.inflight == 0 && e.pid != nil && !e.dirty && !e.saving {
 			s.retire(e)
@@ -201,6 +204,9 @@ func (s *shard) learn(t *turn) {
 	e.inflight--
 	if t.report.version >= e.report.version {
 		e.report = t.report
+	}
+	if t.report.ahead {
+		s.await(e)
 	}
 	if t.report.mended && !e.saving {
 		s.mark(e)

@@ -42,6 +42,7 @@ type report struct {
 	deadline int64
 	epoch    messages.Epoch
 	mended   bool // what the store has of it is corrupt
+	ahead    bool // it waits for what a viewer has seen elsewhere
 }
 
 // turn is the part of each message to a dashboard that comes back to the shard, filled, as the acknowledgement.

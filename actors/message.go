@@ -1,13 +1,15 @@
 package actors
 
 import (
+	"time"
+
 	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
 	"github.com/dashfeed/dashfeed/feed"
 	"github.com/dashfeed/dashfeed/fold"
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// To a dashboard: *loading, which is not acknowledged; *run, *asking, *reading, *advancing, each acknowledged to the shard (a run by its batch, the others
+// To a dashboard: *loading, which is not acknowledged; *run, *asking, *reading, *advancing, *yielding, each acknowledged to the shard (a run by its batch, the others
 // by their *turn); and *saving from the shard's saver. To a shard: *loaded, *batch and *naming from its feeders, *folded and
 // *turn from its dashboards, *subscribing, *asking, *closing, *reading, *gaveUp, *listing, *defaulting from the feed, *scrape
 // from a collector, *beat from the host, *saved, *ticked and *forwarded from its own goroutines, *stopping from its keeper.
@@ -28,11 +30,18 @@ type (
 	// advancing applies deadlines of a dashboard that somebody holds open.
 	advancing struct{ turn }
 
+	// yielding answers the asks from before that time of viewers who are ahead of the dashboard.
+	yielding struct {
+		turn
+		before time.Duration
+	}
+
 	// asking is a subscription's ask.
 	asking struct {
 		turn
-		sub *subscription
-		ask ask
+		sub  *subscription
+		ask  ask
+		kept time.Duration // when the dashboard got it
 	}
 
 	subscribing struct{ sub *subscription }

@@ -82,6 +82,8 @@ type collector struct {
 	processed, seconds                              *prometheus.Desc
 	position, lag, awake, pending, subscriptions    *prometheus.Desc
 	checkpoints, panics, records, corrupt, truncate *prometheus.Desc
+	shards, loads, loading, replayed, behind, age   *prometheus.Desc
+	forwarded, astray, takenBack                    *prometheus.Desc
 
 	mu    sync.Mutex
 	named map[string]*series
@@ -116,13 +118,22 @@ func newCollector(h *Host) *collector {
 		panics:        desc("dashfeed_fold_panics_total", "Panics of a fold; the record was set aside."),
 		records:       desc("dashfeed_records_total", "Records read from the log.", "kind"),
 		corrupt:       desc("dashfeed_checkpoints_corrupt_total", "Checkpoints, or entries in them, that were not whole when loaded."),
+		shards:        desc("dashfeed_shards", "Shards here, by how they stand; owned ones are counted once more.", "state"),
+		loads:         desc("dashfeed_shard_loads_total", "Shards told to load, become live, and dropped.", "event"),
+		loading:       desc("dashfeed_shard_load_seconds_total", "How long the loads took that have become live."),
+		replayed:      desc("dashfeed_shard_replayed_total", "Records read while their shards were loading."),
+		behind:        desc("dashfeed_shard_proof_age_seconds", "How old the newest word of the log is that the shard has folded up to.", "shard"),
+		age:           desc("dashfeed_checkpoint_age_seconds", "Time since the shard's last checkpoint.", "shard"),
+		forwarded:     desc("dashfeed_forwarded_total", "Records found outside their dashboard's home and stored there."),
+		astray:        desc("dashfeed_astray_total", "Records that could be brought to no home."),
+		takenBack:     desc("dashfeed_viewers_taken_back_total", "Viewers that had seen what the log has not, and began anew."),
 		truncate:      desc("dashfeed_histories_truncated_total", "Histories folded from a log that does not go back to their beginning."),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.processed, c.seconds, c.position, c.lag, c.awake, c.pending, c.subscriptions, c.checkpoints, c.panics, c.records, c.corrupt, c.truncate} {
+	for _, d := range []*prometheus.Desc{c.shards, c.loads, c.loading, c.replayed, c.behind, c.age, c.forwarded, c.astray, c.takenBack, c.processed, c.seconds, c.position, c.lag, c.awake, c.pending, c.subscriptions, c.checkpoints, c.panics, c.records, c.corrupt, c.truncate} {
 		ch <- d
 	}
 }
@@ -254,11 +265,34 @@ func (c *collector) sendShards(ch chan<- prometheus.Metric) {
 		awake += r.awake
 		pending += r.pending
 	}
+	states := map[string]int{"loading": 0, "live": 0, "behind": 0, "failed": 0, "owned": 0}
 	subscriptions := 0
 	for _, s := range c.host.held() {
 		subscriptions += s.subscriptions()
+		states[s.stateName()]++
+		if s.owned.Load() {
+			states["owned"]++
+		}
+		n := strconv.Itoa(s.number)
+		if age, once := s.proofAge(); once {
+			gauge(c.behind, age.Seconds(), n)
+		}
+		if at := s.committed.Load(); at != 0 {
+			gauge(c.age, (c.host.now() - time.Duration(at)).Seconds(), n)
+		}
 	}
 	t := &c.host.tallies
+	for name, n := range states {
+		gauge(c.shards, float64(n), name)
+	}
+	counter(c.loads, t.loads.Load(), "load")
+	counter(c.loads, t.lives.Load(), "live")
+	counter(c.loads, t.drops.Load(), "drop")
+	ch <- prometheus.MustNewConstMetric(c.loading, prometheus.CounterValue, time.Duration(t.loading.Load()).Seconds())
+	counter(c.replayed, t.replayed.Load())
+	counter(c.forwarded, t.forwarded.Load())
+	counter(c.astray, t.astray.Load())
+	counter(c.takenBack, t.takenBack.Load())
 	gauge(c.awake, float64(awake), "awake")
 	gauge(c.pending, float64(pending))
 	gauge(c.subscriptions, float64(subscriptions))

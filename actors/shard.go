@@ -37,16 +37,17 @@ type shard struct {
 	work    sync.WaitGroup // savers, ticks and forwards
 
 	// Read by others.
-	phase    atomic.Int32
-	owned    atomic.Bool
-	failure  atomic.Pointer[error]             // why it stands still
-	trouble  atomic.Pointer[error]             // why it is not loaded yet; nil: nothing is wrong
-	waiting  atomic.Bool                       // the reader has all there is
-	inflight atomic.Int32                      // batches
-	logTime  atomic.Int64                      // of the last batch folded
-	beating  atomic.Bool                       // a beat is in the mailbox
-	base     atomic.Pointer[checkpoint.Marker] // of the newest checkpoint here; nil: none
-	counted  atomic.Pointer[messages.Position] // of the newest one that counts for others, as far as is known here
+	phase     atomic.Int32
+	owned     atomic.Bool
+	failure   atomic.Pointer[error]             // why it stands still
+	trouble   atomic.Pointer[error]             // why it is not loaded yet; nil: nothing is wrong
+	waiting   atomic.Bool                       // the reader has all there is
+	inflight  atomic.Int32                      // batches
+	logTime   atomic.Int64                      // of the last batch folded
+	committed atomic.Int64                      // when the last checkpoint was, since the host's start; 0: none yet
+	beating   atomic.Bool                       // a beat is in the mailbox
+	base      atomic.Pointer[checkpoint.Marker] // of the newest checkpoint here; nil: none
+	counted   atomic.Pointer[messages.Position] // of the newest one that counts for others, as far as is known here
 
 	mu       sync.Mutex
 	standing standing
@@ -70,6 +71,7 @@ type shard struct {
 	deadlines deadlines
 	held      []*batch // not dispatched: too many dashboards are awake
 	waiters   []*reading
+	ahead     map[*entry]time.Duration // dashboards whose viewers have seen what is not in them, since when; they are held open
 
 	dirty     []*entry       // what the next checkpoint writes
 	written   []messages.Key // what the last one wrote, and the next one writes again
@@ -213,6 +215,7 @@ func (s *shard) beat() {
 	s.sweep(now)
 	s.lighten(now)
 	s.tickIfDue(now)
+	s.yieldIfDue(now)
 	if now-s.savedAt >= s.host.config.CheckpointEvery {
 		s.beginCheckpoint()
 	}

@@ -15,6 +15,8 @@ type tallies struct {
 	failedCheckpoints atomic.Uint64
 	forwarded         atomic.Uint64
 	astray            atomic.Uint64 // records that are at home nowhere
+	replayed          atomic.Uint64 // records of shards that load
+	takenBack         atomic.Uint64 // viewers
 	loads, drops      atomic.Uint64
 	lives             atomic.Uint64 // loads that became live
 	loading           atomic.Int64  // ns that those took

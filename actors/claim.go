@@ -65,6 +65,9 @@ func (s *shard) name(n *naming) {
 
 // prove looks which of the log's answers the shard has folded up to, and becomes live with the first that is fresh.
 func (s *shard) prove() {
+	if !s.opened {
+		return // of a log that was set back everything would be folded
+	}
 	reached := 0
 	for reached < len(s.named) && !s.named[reached].last.After(s.folded) {
 		reached++

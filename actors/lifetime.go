@@ -27,7 +27,9 @@ func (h *Host) newShard(p *seat) *shard {
 		began:   h.now(),
 		savedAt: h.now() - h.config.CheckpointEvery*time.Duration(p.number%turns)/turns,
 	}
+	s.publishHoles()
 	s.life, s.end = context.WithCancel(h.life)
+	s.accept, p.accepted = p.accepted, false
 	s.owned.Store(p.owned)
 	s.props = actor.PropsFromProducer(s.produce, actor.WithMailbox(func() actor.Mailbox { return &mailbox{workers: &h.workers} }))
 	for range h.config.Batches {
@@ -69,7 +71,7 @@ func (s *shard) load(ctx context.Context) {
 		if err == nil {
 			s.tell(l)
 			s.feeders.Go(func() { s.probe(ctx) })
-			r := &reader{shard: s, position: l.marker.Position}
+			r := &reader{shard: s, position: l.marker.Position, holes: l.state.Holes(), accept: s.accept}
 			r.run(ctx)
 			return
 		}
@@ -119,6 +121,7 @@ func (s *shard) begin(m *loaded) {
 		s.base.Store(&m.marker)
 		s.counted.Store(&m.marker.Position)
 	}
+	s.publishHoles()
 	s.logTime.Store(s.state.LogTime())
 	s.trouble.Store(nil)
 	s.lead()
@@ -134,14 +137,4 @@ func (s *shard) bequeath(heir *shard) {
 		sub.move(heir)
 	}
 	s.viewers = nil
-}
-
-// breaks is the reader's: the log has lost records behind the position. The newest checkpoint may lie beyond the hole; where the
-// shard has come no further with it than before, it stands still.
-func (s *shard) breaks(at messages.Position, err error) {
-	if s.host.mayLoadAgain(s, at) {
-		s.broken <- err
-		return
-	}
-	s.fail(err)
 }

@@ -24,6 +24,12 @@ type (
 		found  bool
 	}
 
+	// opened says that the log has what lies behind the loaded position, as far as can be told before a record was read.
+	opened struct{}
+
+	// skipping says that the next batch begins behind a hole that an operator has accepted.
+	skipping struct{ from, to messages.Position }
+
 	// folded says that the last run of the batch is done.
 	folded struct{ batch *batch }
 

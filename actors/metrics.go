@@ -83,7 +83,7 @@ type collector struct {
 	position, lag, awake, pending, subscriptions    *prometheus.Desc
 	checkpoints, panics, records, corrupt, truncate *prometheus.Desc
 	shards, loads, loading, replayed, behind, age   *prometheus.Desc
-	forwarded, astray, takenBack                    *prometheus.Desc
+	forwarded, astray, takenBack, holes             *prometheus.Desc
 
 	mu    sync.Mutex
 	named map[string]*series
@@ -127,13 +127,14 @@ func newCollector(h *Host) *collector {
 		forwarded:     desc("dashfeed_forwarded_total", "Records found outside their dashboard's home and stored there."),
 		astray:        desc("dashfeed_astray_total", "Records that could be brought to no home."),
 		takenBack:     desc("dashfeed_viewers_taken_back_total", "Viewers that had seen what the log has not, and began anew."),
+		holes:         desc("dashfeed_losses_accepted_total", "Holes in logs that were accepted: each began a new epoch of its shard's dashboards."),
 		truncate:      desc("dashfeed_histories_truncated_total", "Histories folded from a log that does not go back to their beginning."),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.shards, c.loads, c.loading, c.replayed, c.behind, c.age, c.forwarded, c.astray, c.takenBack, c.processed, c.seconds, c.position, c.lag, c.awake, c.pending, c.subscriptions, c.checkpoints, c.panics, c.records, c.corrupt, c.truncate} {
+	for _, d := range []*prometheus.Desc{c.shards, c.loads, c.loading, c.replayed, c.behind, c.age, c.forwarded, c.astray, c.takenBack, c.holes, c.processed, c.seconds, c.position, c.lag, c.awake, c.pending, c.subscriptions, c.checkpoints, c.panics, c.records, c.corrupt, c.truncate} {
 		ch <- d
 	}
 }
@@ -293,6 +294,7 @@ func (c *collector) sendShards(ch chan<- prometheus.Metric) {
 	counter(c.forwarded, t.forwarded.Load())
 	counter(c.astray, t.astray.Load())
 	counter(c.takenBack, t.takenBack.Load())
+	counter(c.holes, t.holes.Load())
 	gauge(c.awake, float64(awake), "awake")
 	gauge(c.pending, float64(pending))
 	gauge(c.subscriptions, float64(subscriptions))

@@ -69,6 +69,13 @@ func (n *node) open() {
 
 func (n *node) run() {
 	n.Helper()
+	n.launch()
+	n.until("live", func() bool { return n.host.Ready() == nil })
+}
+
+// launch is run without waiting.
+func (n *node) launch() {
+	n.Helper()
 	c := Default()
 	c.Log, c.Checkpoints, c.Table = n.log, n.store, table()
 	n.metrics = prometheus.NewRegistry()
@@ -83,7 +90,6 @@ func (n *node) run() {
 	n.check(err)
 	n.check(n.host.Start(n.Context()))
 	n.host.OwnAll()
-	n.until("live", func() bool { return n.host.Ready() == nil })
 }
 
 // shard is the host's of that number.

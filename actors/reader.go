@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/dashfeed/dashfeed/eventlog"
+	"github.com/dashfeed/dashfeed/fold"
 	"github.com/dashfeed/dashfeed/messages"
 )
 
@@ -13,6 +14,8 @@ import (
 // or when the log has lost records that were not folded.
 type reader struct {
 	shard    *shard
+	holes    []fold.Hole       // of the state at position
+	accept   bool              // what is lost right behind position is let go of
 	position messages.Position // of the last record sent to the shard
 	payload  int               // running average of a record's payload, bytes
 }
@@ -26,13 +29,14 @@ func (r *reader) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		if errors.Is(err, eventlog.ErrTrimmed) || errors.Is(err, eventlog.ErrAhead) || errors.Is(err, eventlog.ErrCorrupt) {
+		if isLoss(err) {
 			r.shard.breaks(r.position, err)
 			return
 		}
 		if progress {
 			wait = least
 		}
+		r.shard.trouble.Store(&err)
 		r.shard.warn("read", "reading the log stopped, trying again", "error", err, "after", wait)
 		if !pause(ctx, wait) {
 			return
@@ -44,11 +48,15 @@ func (r *reader) run(ctx context.Context) {
 // read opens a log reader behind the position and passes on what it gives until it errs.
 func (r *reader) read(ctx context.Context) (progress bool, err error) {
 	s := r.shard
-	log, err := s.host.config.Log.Read(s.number, r.position)
+	log, err := s.openBehind(r.position, r.holes)
+	if r.accept && errors.Is(err, eventlog.ErrTrimmed) {
+		log, err = s.readRemnant()
+	}
 	if err != nil {
 		return false, err
 	}
-	defer log.Close()
+	defer func() { log.Close() }()
+	s.tell(&opened{})
 	for {
 		var b *batch
 		select {
@@ -59,6 +67,17 @@ func (r *reader) read(ctx context.Context) (progress bool, err error) {
 		s.waiting.Store(true)
 		records, err := log.Next(ctx, r.limit())
 		s.waiting.Store(false)
+		if r.accept && errors.Is(err, eventlog.ErrTrimmed) {
+			log.Close()
+			if log, err = s.readRemnant(); err != nil {
+				s.credit <- b
+				return progress, err
+			}
+			records, err = log.Next(ctx, r.limit())
+		}
+		if err == nil && len(records) > 0 {
+			err = r.checkHole(records[0].Position)
+		}
 		if err == nil && len(records) > 0 {
 			b.fill(records)
 			r.learn(b)
@@ -70,11 +89,12 @@ func (r *reader) read(ctx context.Context) (progress bool, err error) {
 			}
 			continue
 		}
-		if r.position.IsZero() && !s.host.config.Log.IsFirst(b.items[0].Position) {
+		if r.position.IsZero() && len(r.holes) == 0 && !s.host.config.Log.IsFirst(b.items[0].Position) {
 			s.host.tallies.truncated.Add(1)
 			s.logger().Error("there is no checkpoint and the log does not go back to its beginning: the shard is folded from the oldest record kept", "oldest", b.items[0].Position)
 		}
-		progress = true
+		progress, r.accept = true, false
+		s.trouble.Store(nil)
 		r.position = b.items[len(b.items)-1].Position
 		s.inflight.Add(1)
 		s.tell(b)

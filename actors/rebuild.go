@@ -62,6 +62,7 @@ func (d *dashboard) stored(base *checkpoint.Marker) (from messages.Position, err
 			if d.fold, err = fold.Decode(e.State, s.host.programs.compileCanonical); err != nil {
 				return from, fmt.Errorf("%w: decode state of %s: %w", checkpoint.ErrCorrupt, d.key, err)
 			}
+			d.fold.Skip(*s.holes.Load())
 			if e.FellBack && base.Position.After(e.Through) {
 				return e.Through, nil
 			}
@@ -98,7 +99,7 @@ func (d *dashboard) replay(upTo messages.Position) error {
 	if err != nil {
 		return err
 	}
-	log, err := s.host.config.Log.Read(s.number, from)
+	log, err := s.openBehind(from, *s.holes.Load())
 	if err != nil {
 		return err
 	}
@@ -189,6 +190,7 @@ func (d *dashboard) replayed(r *messages.Record, at fold.At, h *history) (ok boo
 	fallback := h.defaults.Default(d.key.Tenant)
 	if d.fold == nil {
 		d.fold = fold.New(d.key, d.shard.host.config.Region, fallback)
+		d.fold.Skip(*d.shard.holes.Load())
 	}
 	if !r.Position.After(d.fold.Position()) {
 		return true

@@ -21,7 +21,7 @@ type seat struct {
 
 	lost     bool              // it was loaded again since its log had lost records
 	lostAt   messages.Position // how far the reader had come then
-	accepted bool              // an operator said that it shall go on without them
+	accepted bool              // an operator has said that the next shard shall go on without them
 }
 
 // Load begins to load the shard, and returns at once. It does nothing where the shard is here or loading already. What fails

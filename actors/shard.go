@@ -27,6 +27,7 @@ type shard struct {
 	credit chan *batch   // batches that nobody uses
 	gone   chan struct{} // closed when the seat is given up
 	began  time.Duration // when it was made
+	accept bool          // what the log has lost right behind the checkpoint is let go of
 
 	life    context.Context // ends when the shard is dropped or has ended
 	end     context.CancelFunc
@@ -47,6 +48,7 @@ type shard struct {
 	committed atomic.Int64                      // when the last checkpoint was, since the host's start; 0: none yet
 	beating   atomic.Bool                       // a beat is in the mailbox
 	base      atomic.Pointer[checkpoint.Marker] // of the newest checkpoint here; nil: none
+	holes     atomic.Pointer[[]fold.Hole]       // that were accepted: each dashboard takes them when it comes up
 	counted   atomic.Pointer[messages.Position] // of the newest one that counts for others, as far as is known here
 
 	mu       sync.Mutex
@@ -58,6 +60,8 @@ type shard struct {
 
 	// The actor's own.
 	ready     bool // the checkpoint is loaded
+	skipped   bool // a hole was accepted that no checkpoint has
+	opened    bool // the log is open behind it
 	state     *fold.ShardState
 	from      messages.Position // of the checkpoint that was loaded
 	position  messages.Position // of the last record dispatched
@@ -121,6 +125,11 @@ func (s *shard) Receive(c actor.Context) {
 		s.complete(m.batch)
 	case *turn:
 		s.acknowledge(m)
+	case *opened:
+		s.opened = true
+		s.prove()
+	case *skipping:
+		s.skip(m)
 	case *naming:
 		s.name(m)
 	case *subscribing:

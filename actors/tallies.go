@@ -15,6 +15,7 @@ type tallies struct {
 	failedCheckpoints atomic.Uint64
 	forwarded         atomic.Uint64
 	astray            atomic.Uint64 // records that are at home nowhere
+	holes             atomic.Uint64 // that were accepted
 	replayed          atomic.Uint64 // records of shards that load
 	takenBack         atomic.Uint64 // viewers
 	loads, drops      atomic.Uint64

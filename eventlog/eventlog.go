@@ -67,6 +67,12 @@ type Reader interface {
 	Close() error
 }
 
+// Remnant is a Log of which what is left can be read where a Reader from the zero Position would end with ErrTrimmed.
+type Remnant interface {
+	// ReadRemnant opens a reader of the partition from the oldest record kept, whatever came before it.
+	ReadRemnant(partition int) (Reader, error)
+}
+
 // Log is an Appender that can be read.
 type Log interface {
 	Appender

@@ -18,7 +18,7 @@ var ErrCorrupt = errors.New("dashboard state is corrupt")
 // is no checksum. The first byte is the format:
 //
 //	format | tenant dashboard region | epoch position | time W L M purged | accepted duplicates
-//	in force | rare | seen | definition's canonical form | cells | panels
+//	in force | rare | seen | definition's canonical form | cells | panels | holes taken, if any
 //
 // Numbers are uvarints, times varints, strings and bytes have a length before them. codec_panel.go has the panels.
 func (d *Dashboard) Append(b []byte) []byte {
@@ -39,7 +39,11 @@ func (d *Dashboard) Append(b []byte) []byte {
 	b = d.seen.append(b)
 	b = codec.AppendString(b, d.program.canonical)
 	b = d.set.Append(b)
-	return d.appendPanels(b)
+	b = d.appendPanels(b)
+	if d.holes > 0 {
+		b = binary.AppendUvarint(b, uint64(d.holes))
+	}
+	return b
 }
 
 // Decode reads what Append wrote. compile gives the program of a definition's canonical form; it may answer from a
@@ -77,6 +81,10 @@ func Decode(b []byte, compile func(canonical []byte) (*Program, error)) (*Dashbo
 	d.program, d.set, r.B = p, *set, rest
 	d.rowsAt = d.set.Version()
 	d.readPanels(r)
+	if !r.Failed && len(r.B) > 0 {
+		d.holes = r.Uint32()
+		r.Check(0 < d.holes && d.holes <= MaxHoles)
+	}
 	if r.Failed || len(r.B) > 0 {
 		return nil, ErrCorrupt
 	}

@@ -28,6 +28,7 @@ type Dashboard struct {
 	panels   []panel // as program.panels
 	position messages.Position
 	epoch    messages.Epoch
+	holes    uint32 // how many of the shard's are taken
 
 	time      int64 // log time at the last step
 	watermark int64 // W

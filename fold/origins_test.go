@@ -70,6 +70,10 @@ func FuzzDecodeShardState(f *testing.F) {
 		_, _ = s.Observe(forwarded(uint64(i+1), "d", i*i, uint64(1<<i)))
 		f.Add(s.Append(nil))
 	}
+	for i := range uint64(3) {
+		_ = s.Skip(messages.Position{Lo: 10 * i}, messages.Position{Hi: i, Lo: 10*i + 5})
+		f.Add(s.Append(nil))
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		s, err := fold.DecodeShardState(b, fold.Builtin())
 		if err != nil {

@@ -12,14 +12,15 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// ShardState is a shard's own state: log time, the tenants' defaults, and which forwarded records are here already. What its
-// dashboards hold is theirs.
+// ShardState is a shard's own state: log time, the tenants' defaults, which forwarded records are here already, and the holes
+// that were accepted. What its dashboards hold is theirs.
 type ShardState struct {
 	table    Table
 	logTime  int64
 	defaults map[string]*tenantDefault // by tenant; only tenants that set one
 	builtin  map[string]*Program       // by tenant, compiled from definition.Default; a cache
 	origins  origins
+	holes    []Hole
 }
 
 // tenantDefault is the default definition record in force for a tenant. A record that took it away is remembered for its revision.
@@ -105,7 +106,8 @@ func (s *ShardState) DefaultRevision(tenant string) (revision uint64, region str
 // PassBy takes a record that is not at home in the shard: it moves log time and nothing else.
 func (s *ShardState) PassBy(r messages.Record) { s.logTime = max(s.logTime, r.Append) }
 
-// Append appends the canonical state: format, log time, the defaults by tenant; and the origins, where there are any.
+// Append appends the canonical state: format, log time, the defaults by tenant; the origins, where there
+// are any or holes follow; the holes, where there are any.
 func (s *ShardState) Append(b []byte) []byte {
 	b = binary.AppendVarint(append(b, Format), s.logTime)
 	tenants := make([]string, 0, len(s.defaults))
@@ -125,8 +127,11 @@ func (s *ShardState) Append(b []byte) []byte {
 		}
 		b = codec.AppendString(b, canonical)
 	}
-	if len(s.origins) > 0 {
+	if len(s.origins) > 0 || len(s.holes) > 0 {
 		b = s.origins.append(b)
+	}
+	if len(s.holes) > 0 {
+		b = appendHoles(b, s.holes)
 	}
 	return b
 }
@@ -157,7 +162,10 @@ func DecodeShardState(b []byte, t Table) (*ShardState, error) {
 	}
 	if !r.Failed && len(r.B) > 0 {
 		s.origins = readOrigins(r)
-		r.Check(len(s.origins) > 0)
+		if len(r.B) > 0 {
+			s.holes = readHoles(r)
+		}
+		r.Check(len(s.origins) > 0 || len(s.holes) > 0)
 	}
 	if r.Failed || len(r.B) > 0 {
 		return nil, errCorruptShard

@@ -1,0 +1,120 @@
+package actors
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/dashfeed/dashfeed/eventlog"
+	"github.com/dashfeed/dashfeed/feed"
+	"github.com/dashfeed/dashfeed/fold"
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// isLoss reports whether a reader's error means that records are gone for good, so that to try again is no use.
+func isLoss(err error) bool {
+	return errors.Is(err, eventlog.ErrTrimmed) || errors.Is(err, eventlog.ErrAhead) || errors.Is(err, eventlog.ErrCorrupt)
+}
+
+// breaks is the reader's: the log has lost records behind the position. The newest checkpoint may lie beyond them, so the shard is
+// loaded again; where it has come no further than before, it stands still, and an operator has to say what next.
+func (s *shard) breaks(at messages.Position, err error) {
+	if s.host.mayLoadAgain(s, at) {
+		s.broken <- err
+		return
+	}
+	advice := "accept the loss to go on with what is left, as a new epoch"
+	switch {
+	case errors.Is(err, eventlog.ErrAhead):
+		advice = "this is another log than the checkpoint's, or one set back: bring the log back, or move the shard's checkpoints away"
+	case errors.Is(err, eventlog.ErrCorrupt):
+		advice = "bring the log back from a copy"
+	}
+	s.fail(fmt.Errorf("stands still at position %s: %w; %s", at, err, advice))
+}
+
+// AcceptLoss has a shard go on that stands still because its log has dropped records that were in no checkpoint: from the newest
+// checkpoint and the oldest record kept, as a new epoch of each of its dashboards. It returns once that has begun; a crash before
+// the shard's next checkpoint takes it back. An error says why there is nothing to accept.
+func (h *Host) AcceptLoss(ctx context.Context, number int) error {
+	h.mu.RLock()
+	s, err := h.seats[number].seated()
+	h.mu.RUnlock()
+	if err != nil {
+		return fmt.Errorf("accept the loss of shard %d: %w", number, err)
+	}
+	failure := s.failure.Load()
+	switch {
+	case s.phase.Load() != phaseFailed || failure == nil:
+		return fmt.Errorf("accept the loss of shard %d: it has lost nothing", number)
+	case !errors.Is(*failure, eventlog.ErrTrimmed):
+		return fmt.Errorf("accept the loss of shard %d: only records that were dropped can be let go of: %w", number, *failure)
+	}
+	// The hole ends at a record: now there is one.
+	if _, err := h.config.Log.Append(ctx, []eventlog.Entry{{Kind: messages.KindTick, Partition: number}}); err != nil {
+		return fmt.Errorf("accept the loss of shard %d: %w", number, err)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	p := h.seats[number]
+	if p == nil || p.shard != s {
+		return fmt.Errorf("accept the loss of shard %d: %w", number, feed.ErrStarting)
+	}
+	p.accepted, p.lost = true, false
+	select {
+	case s.broken <- *failure:
+	default: // somebody else was as quick
+	}
+	return nil
+}
+
+// openBehind opens the log behind a position of the shard; where a hole begins there that was accepted, behind the hole.
+func (s *shard) openBehind(at messages.Position, holes []fold.Hole) (eventlog.Reader, error) {
+	if n := len(holes); n > 0 && holes[n-1].From == at {
+		return s.readRemnant()
+	}
+	return s.host.config.Log.Read(s.number, at)
+}
+
+func (s *shard) readRemnant() (eventlog.Reader, error) {
+	if log, ok := s.host.config.Log.(eventlog.Remnant); ok {
+		return log.ReadRemnant(s.number)
+	}
+	return s.host.config.Log.Read(s.number, messages.Position{})
+}
+
+// checkHole looks at the first record that the log gives behind the position. Where a hole begins there, the record must be the
+// one at its end; another one means that more was lost. Where a loss was accepted, that is the hole.
+func (r *reader) checkHole(first messages.Position) error {
+	n := len(r.holes)
+	known := n > 0 && r.holes[n-1].From == r.position
+	switch {
+	case known && r.holes[n-1].To == first:
+		return nil
+	case !r.accept && !known:
+		return nil
+	case !r.accept:
+		return fmt.Errorf("%w: behind the hole that was accepted the record at %s was kept, now the oldest is at %s", eventlog.ErrTrimmed, r.holes[n-1].To, first)
+	}
+	r.holes = append(r.holes[:n:n], fold.Hole{From: r.position, To: first})
+	r.shard.tell(&skipping{r.position, first})
+	return nil
+}
+
+// skip enters a hole into the state, before the first batch behind it, and has that written soon.
+func (s *shard) skip(m *skipping) {
+	if err := s.state.Skip(m.from, m.to); err != nil {
+		s.fail(err)
+		return
+	}
+	s.publishHoles()
+	s.savedAt = -s.host.config.CheckpointEvery
+	s.skipped = true
+	s.host.tallies.holes.Add(1)
+	s.logger().Error("the shard goes on behind records that are lost, as a new epoch", "after", m.from, "from", m.to)
+}
+
+func (s *shard) publishHoles() {
+	holes := s.state.Holes()
+	s.holes.Store(&holes)
+}

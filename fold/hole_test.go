@@ -1,0 +1,86 @@
+package fold_test
+
+import (
+	"testing"
+
+	"github.com/dashfeed/dashfeed/fold"
+	"github.com/dashfeed/dashfeed/messages"
+	"github.com/dashfeed/dashfeed/messages/event"
+)
+
+// A dashboard that sleeps through holes is the one that was awake, and who went on behind another hole is in another epoch.
+func TestHoles(t *testing.T) {
+	at := func(n uint64) fold.At {
+		return fold.At{Position: messages.Position{Lo: n}, LogTime: int64(1000 * n), Append: int64(1000 * n)}
+	}
+	state := func(holes ...uint64) *fold.ShardState {
+		s := fold.NewShardState(fold.Builtin())
+		for i := 0; i < len(holes); i += 2 {
+			s.PassBy(messages.Record{Append: int64(1000 * holes[i])})
+			if err := s.Skip(at(holes[i]).Position, at(holes[i+1]).Position); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b := s.Append(nil)
+		again, err := fold.DecodeShardState(b, fold.Builtin())
+		if err != nil || string(again.Append(nil)) != string(b) || len(again.Holes()) != len(holes)/2 {
+			t.Fatalf("the state with holes %v is not understood: %v", holes, err)
+		}
+		return again
+	}
+	p, k := fold.NewShardState(fold.Builtin()).Default("default"), messages.Key{Tenant: "default", Dashboard: "d"}
+	put := func(d *fold.Dashboard, n uint64) {
+		d.Event(at(n), &event.Event{Metric: "m", Time: int64(1000 * n), Value: 1})
+	}
+	one, two := state(3, 8), state(3, 8, 20, 30)
+
+	awake := fold.New(k, "local", p)
+	awake.Skip(nil)
+	put(awake, 2)
+	before := awake.Epoch()
+	asleep, err := fold.Decode(awake.Append(nil), compileAs(p))
+	if err != nil {
+		t.Fatal(err)
+	}
+	awake.Skip(one.Holes())
+	if awake.Epoch() == before || awake.Counters().Accepted != 1 {
+		t.Errorf("epoch %s, before %s", awake.Epoch(), before)
+	}
+	if _, ok := awake.Since(1); ok {
+		t.Error("a version of before the hole is answered")
+	}
+	awake, err = fold.Decode(awake.Append(nil), compileAs(p))
+	if err != nil {
+		t.Fatal(err)
+	}
+	awake.Skip(one.Holes())
+	awake.Advance(20_000)
+	awake.Skip(two.Holes())
+	asleep.Skip(two.Holes())
+	if string(awake.Append(nil)) != string(asleep.Append(nil)) {
+		t.Errorf("awake: version %d epoch %s, asleep: %d %s", awake.Version(), awake.Epoch(), asleep.Version(), asleep.Epoch())
+	}
+	other := fold.New(k, "local", p)
+	put(other, 2)
+	other.Skip(state(3, 9).Holes())
+	asleep, _ = fold.Decode(other.Append(nil), compileAs(p))
+	young := fold.New(k, "local", p)
+	young.Skip(two.Holes())
+	put(young, 31)
+	if other.Epoch() == awake.Epoch() || young.Version() != 1 || asleep.Epoch() != other.Epoch() {
+		t.Errorf("other epoch %s, young version %d", other.Epoch(), young.Version())
+	}
+	v := young.Version()
+	if young.Skip(two.Holes()); young.Version() != v {
+		t.Error("one born behind the holes takes them")
+	}
+	if err := two.Skip(messages.Position{Lo: 5}, messages.Position{Lo: 5}); err == nil {
+		t.Error("a hole of no length is taken")
+	}
+	for range fold.MaxHoles {
+		err = two.Skip(messages.Position{Lo: 5}, messages.Position{Lo: 6})
+	}
+	if err == nil {
+		t.Error("holes have no bound")
+	}
+}

@@ -20,6 +20,9 @@ type program struct {
 	config *config
 }
 
+// readStdin is all of standard input, up to 1 MiB.
+func (p *program) readStdin() ([]byte, error) { return io.ReadAll(io.LimitReader(p.stdin, 1<<20)) }
+
 // talk writes a line for people.
 func (p *program) talk(format string, args ...any) {
 	fmt.Fprintf(p.stderr, format+"\n", args...)
@@ -29,6 +32,11 @@ func (p *program) talk(format string, args ...any) {
 type commands struct {
 	Run        runCommand        `cmd:"" help:"Run everything in one process, with the embedded log."`
 	Demo       demoCommand       `cmd:"" help:"Run with the flights of New York in 2013, 300 times as fast, and show them (run --demo)."`
+	Node       nodeCommand       `cmd:"" help:"Run a node of a cluster on Pulsar: it holds shards; with --gateway it serves the public too."`
+	Gateway    gatewayCommand    `cmd:"" help:"Run a gateway of a cluster on Pulsar: it serves the public and holds no shard."`
+	Cluster    clusterCommand    `cmd:"" help:"See the cluster, drain its members, change its keys."`
+	Tenant     tenantCommand     `cmd:"" help:"List and add tenants."`
+	Shard      shardCommand      `cmd:"" help:"What to do with a shard that has stopped."`
 	Publish    publishCommand    `cmd:"" help:"Publish events from a file of NDJSON or CSV."`
 	Watch      watchCommand      `cmd:"" help:"Watch a dashboard live in the terminal."`
 	Fold       foldCommand       `cmd:"" help:"Fold a file of records with the server's engine, without a server."`
@@ -39,7 +47,7 @@ type commands struct {
 }
 
 // later are the commands that a later release brings.
-var later = []string{"node", "gateway", "cluster", "tenant", "chaos", "token", "top"}
+var later = []string{"chaos", "token", "top"}
 
 // configFlag is where the configuration file is given.
 type configFlag struct {
@@ -64,7 +72,12 @@ type storageFlags struct {
 	Partitions     int           `help:"Partitions of a new log, fixed once it is made; 0: as stored, 8 where it is new." default:"0" group:"Storage"`
 	RetentionAge   time.Duration `help:"Records are kept so long, where there is room for them." default:"24h" placeholder:"DURATION" group:"Storage"`
 	RetentionBytes size          `help:"The log keeps at most about so much." default:"1GiB" placeholder:"SIZE" group:"Storage"`
-	Reserve        size          `help:"Free disk space below which events are refused; 0: 256MiB, or 5% of a smaller volume." default:"0" placeholder:"SIZE" group:"Storage"`
+	reserveFlag
+}
+
+// reserveFlag says how much of a disk is left free.
+type reserveFlag struct {
+	Reserve size `help:"Free disk space below which nothing more is written; 0: 256MiB, or 5% of a smaller volume." default:"0" placeholder:"SIZE" group:"Storage"`
 }
 
 // dashboardFlags say how dashboards live.
@@ -115,13 +128,8 @@ func (f *dashboardFlags) wrong() (errs []error) {
 	return errs
 }
 
-// refusals is one error of usage of all that is wrong.
-func refusals(errs []error) error {
-	if len(errs) == 0 {
-		return nil
-	}
-	return &exitError{exitUsage, errors.Join(errs...)}
-}
+// refusals is one error of usage of all that is wrong; nil where none of errs is one.
+func refusals(errs []error) error { return usageOf(errors.Join(errs...)) }
 
 // serverOf are the flags with which client commands find the server.
 type serverOf struct {

@@ -51,7 +51,20 @@ func TestExitCodes(t *testing.T) {
 		{[]string{"run", "--flush", "1s"}, 2, "0 to 100ms"},
 		{[]string{"run", "--reserve", "lots"}, 2, "KiB"},
 		{[]string{"run", "--log-level", "loud"}, 2, "log-level"},
-		{[]string{"node"}, 2, `"node" is not available yet`},
+		{[]string{"node", "--join", "x", "--weight", "0"}, 2, `join "x" is not an address`},
+		{[]string{"node", "--join", "x", "--weight", "0"}, 2, `weight 0 is not allowed: 1 to 1000`},
+		{[]string{"node", "--pulsar", "http://x:1"}, 2, `pulsar "http://x:1" is not allowed: want pulsar://… or pulsar+ssl://…`},
+		{[]string{"node", "--checkpoints", "disk"}, 2, "file://"},
+		{[]string{"node", "--tenants", "a=0"}, 2, "1 to 1024"},
+		{[]string{"gateway", "--tenants", "a/b=4"}, 2, `tenant name "a/b" is not allowed`},
+		{[]string{"gateway", "--link-ca", "/nowhere"}, 2, "all three"},
+		{[]string{"gateway", "--gossip-key", bad}, 2, "bad.yaml line 1"},
+		{[]string{"gateway", "--pulsar-token", "a", "--pulsar-token-file", good}, 2, "give one"},
+		{[]string{"cluster", "members", "--admin-server", "127.0.0.1:1"}, 2, "want http://HOST:PORT"},
+		{[]string{"cluster", "members", "--admin-server", nowhere}, 3, "127.0.0.1:1"},
+		{[]string{"cluster", "owner", "a/b"}, 2, `dashboard name "a/b" is not allowed`},
+		{[]string{"tenant", "add", "a", "--partitions", "0"}, 2, "1 to 1024"},
+		{[]string{"shard", "accept-loss", "3"}, 2, "--yes"},
 		{[]string{"top"}, 2, `"top" is not available yet`},
 		{[]string{"publish", good, "--speed", "-1"}, 2, "speed"},
 		{[]string{"publish", "x.csv", "--server", "ftp://x"}, 2, "ftp://x"},
@@ -95,7 +108,7 @@ func TestHelpKeepsToWhatThereIs(t *testing.T) {
 			t.Errorf("help lists %s", name)
 		}
 	}
-	for _, name := range []string{"run", "demo", "publish", "watch", "fold", "definition check", "definition apply", "definition get", "definition delete", "definition schema", "config show", "version", "completion"} {
+	for _, name := range []string{"run", "demo", "node", "gateway", "cluster members", "cluster shards", "cluster owner", "cluster drain", "cluster keys new", "tenant list", "tenant add", "shard accept-loss", "publish", "watch", "fold", "definition check", "definition apply", "definition get", "definition delete", "definition schema", "config show", "version", "completion"} {
 		if !strings.Contains(help, "\n  "+name+" ") {
 			t.Errorf("help lacks %s", name)
 		}

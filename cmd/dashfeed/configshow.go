@@ -16,7 +16,12 @@ type configCommand struct {
 // configShowCommand takes the flags of every command that has settings, so that it can show what they would be.
 type configShowCommand struct {
 	serverFlags
+	pulsarFlags
+	gossipFlags
+	shardFlags
+	gatewayFlag
 	serverOf
+	adminServerFlag
 	outputFlag
 }
 
@@ -41,7 +46,7 @@ func shownValue(f *kong.Flag, v any) string {
 		return strings.Join(list, ",")
 	}
 	s := fmt.Sprint(v)
-	if f.Name == "token" && s != "" {
+	if (f.Name == "token" || f.Name == "pulsar-token") && s != "" {
 		return "(given)"
 	}
 	return s

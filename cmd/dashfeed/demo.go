@@ -22,7 +22,8 @@ const (
 // demoCommand is run with real data: the flights of New York, 300 times as fast, in a loop.
 type demoCommand struct {
 	serverFlags
-	Open bool `help:"Open the page in a browser, where there is one and stdout is a terminal." default:"true" negatable:"" group:"Server"`
+	Open bool   `help:"Open the page in a browser, where there is one and stdout is a terminal." default:"true" negatable:"" group:"Server"`
+	To   string `help:"Publish to a server that runs already, such as a cluster's gateway, and start none." placeholder:"URL"`
 }
 
 // Run serves, replays and shows until it is stopped.
@@ -34,39 +35,46 @@ func (c *demoCommand) Run(p *program) error {
 	if err != nil {
 		return err
 	}
-	demo, err := demoSources()
-	if err != nil {
-		return err
+	if c.To != "" {
+		return c.perform(p, c.To, nil)
 	}
-	out, interactive := terminal(p.stdout)
 	logs := p.stderr
-	if interactive {
+	if _, interactive := terminal(p.stdout); interactive {
 		logs = io.Discard // the table has the screen
 	}
 	s := newSingle(p, c.serverFlags, sources, logs)
-	err = s.start(p)
-	if err == nil {
-		err = s.apply(p, demo, "")
-	}
-	if err != nil {
+	if err := s.start(p); err != nil {
 		return giveUp(p, s, err)
 	}
-	p.talk("the flights of New York, February 2013, %d times as fast:", demoSpeed)
-	for _, d := range flights.Dashboards {
-		p.talk("  %s/d/%s", addressOf(s.public), d)
-	}
-	if c.Open && interactive {
-		openPage(addressOf(s.public) + "/")
-	}
-	server, err := client.New(client.Options{Server: addressOf(s.public)})
+	return errors.Join(c.perform(p, addressOf(s.public), s.failed), s.stop())
+}
+
+// perform begins a fresh history of the demo's dashboards at a server, replays and shows until the program is stopped.
+func (c *demoCommand) perform(p *program, url string, failed <-chan error) error {
+	server, err := client.New(client.Options{Server: url})
 	if err != nil {
-		return errors.Join(err, s.stop())
+		return usage("%w", err)
 	}
 	defer server.Close()
+	demo, err := demoSources()
+	if err == nil {
+		err = begin(p, server, demo)
+	}
+	if err != nil {
+		return unlessStopped(p, err)
+	}
+	out, interactive := terminal(p.stdout)
+	p.talk("the flights of New York, February 2013, %d times as fast:", demoSpeed)
+	for _, d := range flights.Dashboards {
+		p.talk("  %s/d/%s", url, d)
+	}
+	if c.Open && interactive {
+		openPage(url + "/")
+	}
 	ctx, cancel := context.WithCancel(p)
 	defer cancel()
 	replay := make(chan error, 1)
-	go func() { replay <- c.replay(ctx, p, s, server, demo) }()
+	go func() { replay <- c.replay(ctx, p, server, demo) }()
 	show := func() error { return c.lines(ctx, p, server) }
 	if interactive {
 		var options []client.SubscribeOptions
@@ -80,19 +88,34 @@ func (c *demoCommand) Run(p *program) error {
 	select {
 	case <-p.Done():
 		err = nil
-	case err = <-s.failed:
+	case err = <-failed:
 	case err = <-replay:
 		replay <- nil
 	case err = <-shown:
 		shown <- nil
 	}
-	if p.Err() != nil {
-		err = nil // what failed because everything ends
-	}
 	cancel()
 	<-replay
 	<-shown
-	return errors.Join(err, s.stop())
+	return unlessStopped(p, err)
+}
+
+// unlessStopped is nil where the program was stopped: what then fails does so because everything ends.
+func unlessStopped(p *program, err error) error {
+	if p.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// begin puts the demo's definitions in force.
+func begin(ctx context.Context, server *client.Client, demo []source) error {
+	for _, s := range demo {
+		if _, err := server.Define(ctx, s.definition.Dashboard, s.definition.YAML()); err != nil {
+			return fmt.Errorf("define %s: %w", s.definition.Dashboard, err)
+		}
+	}
+	return nil
 }
 
 // demoSources are the demo's definitions; each begins a fresh history, since the replay starts over.
@@ -106,14 +129,14 @@ func demoSources() ([]source, error) {
 
 // replay publishes the flights over and over. When, after weeks, the moved times overtake the clock, it begins with a
 // fresh history.
-func (c *demoCommand) replay(ctx context.Context, p *program, s *single, server *client.Client, demo []source) error {
+func (c *demoCommand) replay(ctx context.Context, p *program, server *client.Client, demo []source) error {
 	for {
 		err := replayOnce(ctx, p, server)
 		var overtakes *client.OvertakesError
 		if !errors.As(err, &overtakes) || ctx.Err() != nil {
 			return err
 		}
-		if err := s.apply(ctx, demo, ""); err != nil {
+		if err := begin(ctx, server, demo); err != nil {
 			return err
 		}
 	}

@@ -112,4 +112,3 @@ func (s *single) checkpointConfig() checkpoints.Config {
 	c.Storage.Logger = s.logger
 	return c
 }
-

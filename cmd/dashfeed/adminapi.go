@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// operations are what the admin listener of a cluster's process answers and does. Any goroutine may call them.
+type operations struct {
+	members    func() []memberAnswer
+	shards     func() []shardAnswer
+	owner      func(k messages.Key) (ownerAnswer, error)
+	drain      func(member string) error
+	keys       func() ([]keyAnswer, error)
+	changeKey  func(do string, key []byte) error
+	tenants    func() []tenantAnswer
+	addTenant  func(ctx context.Context, t tenantRequest) (tenantAnswer, error)
+	acceptLoss func(shard int) error
+}
+
+// Errors that the admin API gives by themselves.
+var (
+	errNoSuch  = errors.New("no such")      // 404
+	errRefused = errors.New("not possible") // 409
+)
+
+// offer adds the operations to the admin listener.
+func (a *admin) offer(o operations) {
+	a.get("/cluster/members", func(*http.Request) (any, error) { return o.members(), nil })
+	a.get("/cluster/shards", func(*http.Request) (any, error) { return o.shards(), nil })
+	a.get("/cluster/owner", func(r *http.Request) (any, error) {
+		k := messages.Key{Tenant: r.FormValue("tenant"), Dashboard: r.FormValue("dashboard")}
+		if k.Tenant == "" {
+			k.Tenant = messages.DefaultTenant
+		}
+		if err := firstOf(messages.CheckName("tenant", k.Tenant), messages.CheckName("dashboard", k.Dashboard)); err != nil {
+			return nil, badRequest{err}
+		}
+		return o.owner(k)
+	})
+	a.get("/cluster/keys", func(*http.Request) (any, error) { return o.keys() })
+	a.get("/tenants", func(*http.Request) (any, error) { return o.tenants(), nil })
+
+	a.post("/cluster/drain", func(r *http.Request) (any, error) {
+		var d drainRequest
+		if err := decode(r, &d); err != nil {
+			return nil, err
+		}
+		return struct{}{}, o.drain(d.Node)
+	})
+	a.post("/cluster/keys", func(r *http.Request) (any, error) {
+		var k keyRequest
+		if err := decode(r, &k); err != nil {
+			return nil, err
+		}
+		key, err := gossipKey(k.Key)
+		if err != nil {
+			return nil, badRequest{err}
+		}
+		return struct{}{}, o.changeKey(k.Do, key)
+	})
+	a.post("/tenants", func(r *http.Request) (any, error) {
+		var t tenantRequest
+		if err := decode(r, &t); err != nil {
+			return nil, err
+		}
+		if _, err := tenantsOf([]string{fmt.Sprintf("%s=%d:%s", t.Name, t.Partitions, t.LogTime)}); err != nil {
+			return nil, badRequest{err}
+		}
+		return o.addTenant(r.Context(), t)
+	})
+	a.post("/shards/{shard}/accept-loss", func(r *http.Request) (any, error) {
+		n, err := strconv.Atoi(r.PathValue("shard"))
+		if err != nil {
+			return nil, badRequest{fmt.Errorf("shard %.20q is no number", r.PathValue("shard"))}
+		}
+		return struct{}{}, o.acceptLoss(n)
+	})
+}
+
+// badRequest is an error of whoever asked.
+type badRequest struct{ error }
+
+func (b badRequest) Unwrap() error { return b.error }
+
+func (a *admin) get(path string, do func(*http.Request) (any, error)) {
+	a.mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) { answer(w, r, do) })
+}
+
+// post takes JSON only, and nothing from a page in a browser: a site that the operator looks at must not drain his nodes.
+func (a *admin) post(path string, do func(*http.Request) (any, error)) {
+	a.mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
+		answer(w, r, func(r *http.Request) (any, error) {
+			if r.Header.Get("Origin") != "" || !strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
+				return nil, badRequest{errors.New("want Content-Type: application/json, and no browser")}
+			}
+			return do(r)
+		})
+	})
+}
+
+func answer(w http.ResponseWriter, r *http.Request, do func(*http.Request) (any, error)) {
+	v, err := do(r)
+	status := http.StatusOK
+	var bad badRequest
+	switch {
+	case err == nil:
+	case errors.As(err, &bad):
+		status = http.StatusBadRequest
+	case errors.Is(err, errNoSuch):
+		status = http.StatusNotFound
+	case errors.Is(err, errRefused):
+		status = http.StatusConflict
+	default:
+		status = http.StatusInternalServerError
+	}
+	if err != nil {
+		v = adminError{err.Error()}
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	_ = e.Encode(v) // who asked has gone
+}
+
+// decode reads a small body; keys that are not known are refused, since a misspelt one would be ignored.
+func decode(r *http.Request, v any) error {
+	d := json.NewDecoder(http.MaxBytesReader(nil, r.Body, 64<<10))
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil {
+		return badRequest{fmt.Errorf("read the body: %w", err)}
+	}
+	return nil
+}

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// adminTold is an admin listener whose operations answer with fixed words; what they are told is written down.
+func adminTold(t *testing.T) (url string, heard *[]string) {
+	t.Helper()
+	heard = &[]string{}
+	note := func(format string, args ...any) { *heard = append(*heard, fmt.Sprintf(format, args...)) }
+	shard := shardAnswer{Shard: 3, Tenant: "default", Partition: 3, Owner: "node-1", State: "live", Ranked: []string{"node-1", "node-2"},
+		Claims: []claimAnswer{{"node-1", "live", "a"}, {"node-2", "loading", "b"}}}
+	a := newAdmin(prometheus.NewRegistry(), &health{})
+	a.offer(operations{
+		members: func() []memberAnswer {
+			return []memberAnswer{{Name: "node-1", Role: "node", State: "alive", Gossip: "127.0.0.1:1", Link: "127.0.0.1:2", Weight: 1, Live: 4, Since: "2026-01-02T03:04:05Z"}}
+		},
+		shards: func() []shardAnswer { return []shardAnswer{shard, {Shard: 4, Tenant: "acme", State: "nobody"}} },
+		owner:  func(k messages.Key) (ownerAnswer, error) { return ownerAnswer{k.Tenant, k.Dashboard, shard}, nil },
+		drain: func(member string) error {
+			if note("drain %s", member); member != "node-1" {
+				return fmt.Errorf("%w member %q", errNoSuch, member)
+			}
+			return nil
+		},
+		keys:      func() ([]keyAnswer, error) { return []keyAnswer{{"0a0b", true}}, nil },
+		changeKey: func(do string, key []byte) error { note("%s %d bytes", do, len(key)); return nil },
+		tenants:   func() []tenantAnswer { return []tenantAnswer{{"default", 0, 8, "broker"}, {"acme", 8, 2, "ticks"}} },
+		addTenant: func(_ context.Context, r tenantRequest) (tenantAnswer, error) {
+			note("add %s %d %s", r.Name, r.Partitions, r.LogTime)
+			return tenantAnswer{r.Name, 10, r.Partitions, r.LogTime}, nil
+		},
+		acceptLoss: func(shard int) error { note("accept loss of %d", shard); return nil },
+	})
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- a.serve(l) }()
+	t.Cleanup(func() {
+		if err := a.shutdown(context.Background()); err != nil {
+			t.Error(err)
+		}
+		<-done
+	})
+	return addressOf(l), heard
+}
+
+// TestClusterCommands: what the commands print, and what the admin listener hears of them.
+func TestClusterCommands(t *testing.T) {
+	key := write(t, "key", "AAAAAAAAAAAAAAAAAAAAAA==\n")
+	for _, c := range []struct {
+		args  string
+		code  int
+		want  string // on stdout
+		heard string
+	}{
+		{"cluster members", 0, "NAME    ROLE  STATE  LIVE  LOADING  WEIGHT  LINK         GOSSIP       SINCE\n" +
+			"node-1  node  alive  4     0        1       127.0.0.1:2  127.0.0.1:1  2026-01-02T03:04:05Z\n", ""},
+		{"cluster shards", 1, "SHARD  TENANT   PARTITION  STATE  OWNER   CLAIMS                      RANKED\n" +
+			"3      default  3          live   node-1  node-1:live,node-2:loading  node-1,node-2\n" +
+			"4      acme     0          nobody\n", ""},
+		{"cluster owner d -o json", 0, `[
+  {
+    "claims": "node-1:live,node-2:loading",
+    "dashboard": "d",
+    "owner": "node-1",
+    "shard": 3,
+    "state": "live",
+    "tenant": "default"
+  }
+]
+`, ""},
+		{"cluster drain node-1", 0, "", "drain node-1"},
+		{"cluster drain node-9", 1, "", "drain node-9"},
+		{"cluster keys list -o yaml", 0, "- key: 0a0b\n  primary: true\n", ""},
+		{"cluster keys add " + key, 0, "", "add 16 bytes"},
+		{"cluster keys remove " + key, 0, "", "remove 16 bytes"},
+		{"tenant list", 0, "TENANT   PARTITIONS  SHARDS  LOG_TIME\ndefault  8           0-7     broker\nacme     2           8-9     ticks\n", ""},
+		{"tenant add new --partitions 4 -o json", 0, `[
+  {
+    "log_time": "broker",
+    "partitions": 4,
+    "shards": "10-13",
+    "tenant": "new"
+  }
+]
+`, "add new 4 broker"},
+		{"shard accept-loss 3 --yes", 0, "", "accept loss of 3"},
+	} {
+		url, heard := adminTold(t)
+		code, out, stderr := call(t, "", append(strings.Fields(c.args), "--admin-server", url)...)
+		if code != c.code || out != c.want || strings.Join(*heard, ";") != c.heard {
+			t.Errorf("%s: exit %d, heard %q, want %d %q\n%s\nwant\n%s\n%s", c.args, code, *heard, c.code, c.heard, out, c.want, stderr)
+		}
+	}
+}
+
+// TestAdminRefusesBrowsers: a page that the operator looks at cannot drain his nodes, nor can a form.
+func TestAdminRefusesBrowsers(t *testing.T) {
+	url, heard := adminTold(t)
+	for name, header := range map[string]http.Header{
+		"a page": {"Content-Type": {"application/json"}, "Origin": {"http://127.0.0.1:1"}},
+		"a form": {"Content-Type": {"text/plain"}},
+	} {
+		r, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/cluster/drain", strings.NewReader(`{"node":"node-1"}`))
+		r.Header = header
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusBadRequest || len(*heard) > 0 {
+			t.Errorf("%s: %s, heard %v", name, resp.Status, *heard)
+		}
+	}
+}
+
+func TestGossipKeys(t *testing.T) {
+	good := write(t, "keys", "# ours\nAAAAAAAAAAAAAAAAAAAAAA==\n\nAQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n")
+	keys, err := gossipKeys(good)
+	if err != nil || len(keys) != 2 || len(keys[0]) != 16 || len(keys[1]) != 32 {
+		t.Errorf("%v, %v", keys, err)
+	}
+	for text, says := range map[string]string{"": "holds no key", "#\nsecret word\n": "line 2: the key is no base64", "AAAA": "has 3 bytes"} {
+		if _, err := gossipKeys(write(t, "keys", text)); err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "secret word") {
+			t.Errorf("%q: %v, want %q and nothing of the key", text, err, says)
+		}
+	}
+}

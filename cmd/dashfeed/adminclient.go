@@ -1,0 +1,82 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// adminServerFlags are the flags of the commands that talk to an admin listener.
+type adminServerFlags struct {
+	configFlag
+	adminServerFlag
+	outputFlag
+}
+
+// adminServerFlag says which process of the cluster is asked; any of them knows the whole.
+type adminServerFlag struct {
+	AdminServer string `help:"Admin address of any process of the cluster." default:"http://127.0.0.1:9090" placeholder:"URL" group:"Client"`
+}
+
+// adminTimeout bounds one request; a drain is asked for and then looked at, so none takes long.
+const adminTimeout = 30 * time.Second
+
+// ask sends a request to the admin listener: body as JSON where it is given, the answer into answer.
+func (f *adminServerFlag) ask(ctx context.Context, method, path string, body, answer any) error {
+	base, err := url.Parse(f.AdminServer)
+	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
+		return usage("admin-server %q is not allowed: want http://HOST:PORT", f.AdminServer)
+	}
+	var sent io.Reader
+	if body != nil {
+		b, err := json.Marshal(body)
+		if err != nil {
+			return err
+		}
+		sent = bytes.NewReader(b)
+	}
+	ctx, cancel := context.WithTimeout(ctx, adminTimeout)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(f.AdminServer, "/")+path, sent)
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		if ctx.Err() != nil && ctx.Err() != context.DeadlineExceeded {
+			return ctx.Err()
+		}
+		return &exitError{exitUnreachable, fmt.Errorf("ask the admin listener: %w (--admin-server names another)", err)}
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(io.LimitReader(resp.Body, 16<<20))
+	if err != nil {
+		return fmt.Errorf("read the answer of %s: %w", f.AdminServer, err)
+	}
+	return understand(resp, b, answer)
+}
+
+// understand is the answer, or the error that it tells.
+func understand(resp *http.Response, b []byte, answer any) error {
+	if resp.StatusCode >= 300 {
+		var told adminError
+		if json.Unmarshal(b, &told) != nil || told.Error == "" {
+			told.Error = fmt.Sprintf("%s answers %s: is it an admin address?", resp.Request.URL, resp.Status)
+		}
+		return fmt.Errorf("%s", told.Error)
+	}
+	if answer == nil {
+		return nil
+	}
+	if err := json.Unmarshal(b, answer); err != nil {
+		return fmt.Errorf("%s answers what is no JSON of ours (%w): is it an admin address?", resp.Request.URL, err)
+	}
+	return nil
+}

@@ -1,0 +1,187 @@
+package main
+
+import (
+	"context"
+	"os"
+	"sync"
+	"sync/atomic"
+
+	"github.com/dashfeed/dashfeed/actors"
+	"github.com/dashfeed/dashfeed/cluster"
+	"github.com/dashfeed/dashfeed/cluster/link"
+	"github.com/dashfeed/dashfeed/eventlog/pulsar"
+	"github.com/dashfeed/dashfeed/feed/remote"
+	"github.com/dashfeed/dashfeed/fold"
+	"github.com/dashfeed/dashfeed/gateway"
+)
+
+// clusteredFlags are the flags of node and gateway.
+type clusteredFlags struct {
+	publicFlags
+	adminFlags
+	pulsarFlags
+	gossipFlags
+	shardFlags
+	dashboardFlags
+	reserveFlag
+	shards, public bool // what the role does
+}
+
+// validate checks what kong's types cannot: all of it, so that one look mends all.
+func (f *clusteredFlags) validate() error {
+	wrong := f.pulsarFlags.wrong()
+	wrong = append(wrong, f.gossipFlags.wrong()...)
+	wrong = append(wrong, f.dashboardFlags.wrong()...)
+	if f.shards {
+		wrong = append(wrong, f.shardFlags.wrong()...)
+	}
+	return refusals(wrong)
+}
+
+// clustered is a process of a cluster: the role of node and gateway.
+type clustered struct {
+	*server
+	flags   clusteredFlags
+	name    string
+	tenants []tenantFlag
+	sources []source
+
+	log     *pulsar.Log
+	link    *link.Link
+	host    *actors.Host    // of a node
+	owner   *remote.Server  // of a node: its dashboards, for gateways
+	viewer  *remote.Client  // of a gateway: dashboards that live elsewhere
+	door    *gateway.Server // of a gateway
+	keys    *keyring        // nil: the gossip is plain
+	members atomic.Pointer[cluster.Cluster]
+
+	told chan struct{}  // the door is to be emptied
+	work sync.WaitGroup // the watch, the moves, the definitions
+}
+
+// runClustered serves a role of the cluster until the program is told to stop.
+func runClustered(p *program, f clusteredFlags) error {
+	if err := f.validate(); err != nil {
+		return err
+	}
+	c := &clustered{server: newServer(p, f.LogLevel, p.stderr), flags: f, name: f.Node, told: make(chan struct{}, 1)}
+	var err error
+	if c.name == "" {
+		if c.name, err = os.Hostname(); err != nil {
+			return usage("node: the host has no name (%w): give one", err)
+		}
+	}
+	c.tenants, _ = tenantsOf(f.Tenants)
+	if c.sources, err = f.sources(); err != nil {
+		return err
+	}
+	return serveRole(p, c)
+}
+
+// start starts everything in order. Where it fails, stop ends what was started.
+func (c *clustered) start(ctx context.Context) (err error) {
+	// The addresses; nobody but the admin is served yet.
+	public := ""
+	if c.flags.public {
+		public = c.flags.Listen
+	}
+	if err = c.open(public, c.flags.Admin, c.parts()...); err != nil {
+		return err
+	}
+
+	// The link: its address is known from here on, nothing is said yet.
+	if c.link, err = link.Listen(c.linkConfig()); err != nil {
+		return err
+	}
+	c.onStop(c.link.Close)
+
+	// The log, and the tenants that are to be there.
+	if c.log, err = c.openLog(ctx); err != nil {
+		return err
+	}
+	c.onStop(c.log.Close)
+	if err = c.makeTenants(ctx); err != nil {
+		return err
+	}
+	c.health.minor("log", c.logHealth)
+
+	// What holds shards: checkpoints, the host, its dashboards for gateways.
+	table := fold.Builtin()
+	if c.flags.shards {
+		if err = c.startShards(ctx, table); err != nil {
+			return err
+		}
+	}
+
+	// What looks at them from here.
+	if c.flags.public {
+		if c.viewer, err = remote.NewClient(remote.ClientConfig{Directory: &directory{c: c}, Send: c.send, Logger: c.logger, Metrics: c.metrics}); err != nil {
+			return err
+		}
+		c.onStop(func() error { c.viewer.Close(); return nil })
+	}
+
+	// The cluster: from here on this process is a member, and is given shards.
+	c.connect()
+	if err = c.join(ctx); err != nil {
+		return err
+	}
+
+	// The door.
+	if c.flags.public {
+		if err = c.openDoor(table); err != nil {
+			return err
+		}
+	}
+	c.offerOperations(c.members.Load())
+	c.opened()
+	return nil
+}
+
+// parts are the lines of readyz.
+func (c *clustered) parts() []string {
+	parts := []string{"log"}
+	if c.flags.shards {
+		parts = append(parts, "checkpoints", "shards")
+	}
+	parts = append(parts, "cluster")
+	if c.flags.public {
+		parts = append(parts, "gateway")
+		if len(c.sources) > 0 {
+			parts = append(parts, "definitions")
+		}
+	}
+	return parts
+}
+
+// startShards starts what a node has and a gateway has not.
+func (c *clustered) startShards(ctx context.Context, table fold.Table) error {
+	store, err := c.openCheckpoints(ctx)
+	if err != nil {
+		return err
+	}
+	c.onStop(store.Close)
+	c.health.minor("checkpoints", store.Err)
+
+	config := c.flags.hostConfig(c.server, table)
+	config.Log, config.Checkpoints = c.log, store
+	if c.host, err = actors.New(config); err != nil {
+		return err
+	}
+	c.onStop(func() error { return within(lastSave, c.host.Stop) })
+	if err := c.host.Start(ctx); err != nil {
+		return err
+	}
+	c.health.of("shards", c.host.Ready)
+
+	flush := c.flags.Flush
+	if flush == 0 {
+		flush = -1
+	}
+	c.owner, err = remote.NewServer(remote.ServerConfig{Feed: c.host, Send: c.send, Flush: flush, Logger: c.logger, Metrics: c.metrics})
+	if err != nil {
+		return err
+	}
+	c.onStop(func() error { c.owner.Close(); return nil })
+	return nil
+}

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/dashfeed/dashfeed/cluster"
+	"github.com/dashfeed/dashfeed/feed"
+	"github.com/dashfeed/dashfeed/feed/remote"
+	"github.com/dashfeed/dashfeed/messages"
+	"github.com/dashfeed/dashfeed/messages/wire"
+)
+
+// join makes this process a member. It ends by handing its shards over and leaving.
+func (c *clustered) join(ctx context.Context) error {
+	keys, err := gossipKeys(c.flags.GossipKey)
+	if err != nil {
+		return usageOf(err)
+	}
+	config := cluster.Config{
+		Name: c.name, Cluster: c.flags.Cluster,
+		Bind: c.flags.Gossip, Advertise: c.flags.GossipAdvertise, Seeds: c.flags.Join, Preset: cluster.Preset(c.flags.GossipPreset),
+		Weight: c.flags.Weight, Replicas: c.flags.Replicas,
+		Partitions: c.log.Partitions, Link: c.link, Logger: c.logger, Metrics: c.metrics,
+	}
+	if len(keys) > 0 {
+		if c.keys, err = newKeyring(keys); err != nil {
+			return usageOf(err)
+		}
+		config.Keys = c.keys.keys
+	}
+	if c.flags.shards {
+		config.Roles, config.Shards = config.Roles|cluster.NodeRole, c.host
+	}
+	if c.flags.public {
+		config.Roles |= cluster.GatewayRole
+	}
+	members, err := cluster.Start(ctx, config)
+	if err != nil {
+		return err
+	}
+	c.members.Store(members)
+	c.onStop(func() error { return c.leave(members) })
+	c.health.of("cluster", func() error { return c.clusterHealth(members) })
+	return nil
+}
+
+// leave hands over what this process holds, as far as there is time and somebody to take it, and goes.
+func (c *clustered) leave(members *cluster.Cluster) error {
+	if c.flags.shards && c.flags.Drain > 0 && c.others(members) {
+		c.logger.Info("handing over", "within", c.flags.Drain)
+		if err := within(c.flags.Drain, members.Drain); err != nil {
+			c.logger.Warn("not every shard was handed over: the others load the rest as after a crash", "error", err)
+		}
+	}
+	return within(time.Second, members.Close)
+}
+
+// others reports whether there is any node that could take a shard.
+func (c *clustered) others(members *cluster.Cluster) bool {
+	return slices.ContainsFunc(members.Members(), func(m cluster.Member) bool {
+		return !m.Self && m.Heard && !m.Draining && isNode(m)
+	})
+}
+
+func isNode(m cluster.Member) bool { return m.Roles != cluster.GatewayRole.String() }
+
+func (c *clustered) clusterHealth(members *cluster.Cluster) error {
+	if err := members.Err(); err != nil {
+		return err
+	}
+	select {
+	case <-members.Draining():
+		return fmt.Errorf("this node drains: it was told to hand its shards over")
+	default:
+		return nil
+	}
+}
+
+// followMoves tells the viewer when shards are served elsewhere, until ctx ends.
+func (c *clustered) followMoves(ctx context.Context, members *cluster.Cluster) {
+	for {
+		changed := members.Changed()
+		c.viewer.Moved()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// directory is where the viewer looks for dashboards: the log says which shard, the cluster who serves it. It is asked
+// before this process is a member, and nobody is heard then.
+type directory struct {
+	c     *clustered
+	heard atomic.Int64 // unix ns
+}
+
+var _ remote.Directory = (*directory)(nil)
+
+func (d *directory) PartitionOf(k messages.Key) (int, error) { return d.c.log.PartitionOf(k) }
+
+func (d *directory) Tenant(name string) (first, n int, err error) { return d.c.log.Tenant(name) }
+
+func (d *directory) Source(shard int) (peer string, ok bool) {
+	members := d.c.members.Load()
+	if members == nil {
+		return "", false
+	}
+	p, ok := members.Source(shard)
+	return peerText(p), ok
+}
+
+func (d *directory) Status(shard int) feed.Status {
+	members := d.c.members.Load()
+	if members == nil {
+		return feed.Status{State: wire.StateStale}
+	}
+	switch s := members.Status(shard); s.Serving {
+	case cluster.Live:
+		return feed.Status{State: wire.StateLive}
+	case cluster.Loading:
+		return feed.Status{State: wire.StateMoving, Since: s.Since}
+	default:
+		return feed.Status{State: wire.StateStale, Since: s.Since}
+	}
+}
+
+func (d *directory) Heard() time.Time {
+	members := d.c.members.Load()
+	if members == nil {
+		return time.Time{}
+	}
+	if slices.ContainsFunc(members.Members(), func(m cluster.Member) bool { return isNode(m) && (m.Self || m.Heard) }) {
+		now := time.Now()
+		d.heard.Store(now.UnixNano())
+		return now
+	}
+	if ns := d.heard.Load(); ns > 0 {
+		return time.Unix(0, ns)
+	}
+	return time.Time{}
+}

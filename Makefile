@@ -13,6 +13,9 @@ help: ## List the targets.
 run: build ## Build, start the demo on real data and show it.
 	$(BIN) demo
 
+cluster: build ## Build, start Pulsar, three nodes and two gateways with real data, and print the addresses.
+	./scripts/cluster up
+
 test: build ## Vet and test everything, with a browser; what is missing for that is installed.
 	./scripts/setup-test
 	$(GO) vet ./...

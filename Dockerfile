@@ -1,0 +1,25 @@
+# The page, then the binary that embeds it, then an image that holds the binary alone.
+FROM node:24-alpine AS page
+WORKDIR /src
+COPY client/js client/js
+COPY gateway/page gateway/page
+COPY scripts/build-page scripts/build-page
+RUN apk add --no-cache bash findutils && scripts/build-page
+
+FROM golang:1.26-alpine AS build
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN go mod download
+COPY . .
+COPY --from=page /src/gateway/page/dist/built gateway/page/dist/built
+ARG VERSION=unknown
+RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.release=$VERSION" -o /dashfeed ./cmd/dashfeed && mkdir -p /var/lib/dashfeed
+
+# With a directory for --scratch (nodes) and --data (run), which its user owns.
+FROM gcr.io/distroless/static-debian12:nonroot
+COPY --from=build /dashfeed /usr/bin/dashfeed
+COPY --from=build --chown=nonroot:nonroot /var/lib/dashfeed /var/lib/dashfeed
+WORKDIR /var/lib/dashfeed
+EXPOSE 8080 9090 7946/tcp 7946/udp 7947
+ENTRYPOINT ["/usr/bin/dashfeed"]
+CMD ["run", "--listen", ":8080", "--admin", ":9090"]

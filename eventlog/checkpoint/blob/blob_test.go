@@ -44,8 +44,10 @@ func damage(t *testing.T, dir string, shard int) {
 	}
 }
 
-func TestShared(t *testing.T) {
-	suite.RunShared(t, suite.Nodes{Place: func(t *testing.T) suite.Place {
+func TestShared(t *testing.T) { suite.RunShared(t, nodes()) }
+
+func nodes() suite.Nodes {
+	return suite.Nodes{Place: func(t *testing.T) suite.Place {
 		dir, scratch := t.TempDir(), t.TempDir()
 		return suite.Place{
 			Start: func(t *testing.T, node string) checkpoint.Shared {
@@ -53,5 +55,7 @@ func TestShared(t *testing.T) {
 			},
 			Damage: func(t *testing.T, shard int) { damage(t, dir, shard) },
 		}
-	}})
+	}}
 }
+
+func TestRandom(t *testing.T) { suite.RunRandom(t, nodes(), 40) }

@@ -39,8 +39,8 @@ type Config struct {
 	Path    string // the directory; made where there is none
 	Storage directory.Storage
 
-	// Unsynced leaves it to the operating system when writes reach the disk. A power cut then takes the newest checkpoints,
-	// and never half of one: for a scratch store, whose checkpoints others have as well.
+	// Unsynced commits checkpoints to memory; they reach the disk by and by, and in Close. A crash then takes the newest
+	// ones, and never half of one: for a scratch store, whose checkpoints others have as well.
 	Unsynced bool
 }
 
@@ -93,6 +93,7 @@ func Open(c Config) (*Store, error) {
 	if err := c.Validate(); err != nil {
 		return nil, fmt.Errorf("open checkpoints: %w", err)
 	}
+	c.Storage.Unlogged = c.Unsynced
 	dir, err := directory.Open(c.Path, directory.Format{Kind: "checkpoints", Version: formatVersion}, c.Storage)
 	if err != nil {
 		return nil, fmt.Errorf("open checkpoints: %w", err)

@@ -28,7 +28,7 @@ func (s *assembler) add(a address, p piece) ([]byte, error) {
 		s.open, s.at, s.body = true, a, s.body[:0]
 		s.next = piece{sequence: p.sequence, of: p.of}
 	}
-	if !s.follows(a, p) || len(s.body)+len(p.bytes) > maxBodyBytes {
+	if !s.follows(a, p) || len(s.body)+len(p.bytes) > maxPieces*pieceBytes {
 		s.open = s.open && !s.sameBody(a, p)
 		return nil, nil
 	}

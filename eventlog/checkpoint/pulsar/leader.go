@@ -28,7 +28,10 @@ func (p *place) Lead(ctx context.Context, shard int) (shared.Leader, error) {
 		return nil, err
 	}
 	l := &leader{place: p, topic: topic, producer: producer}
-	if err := l.learn(ctx); err != nil {
+	if l.packer, err = newPacker(); err == nil {
+		err = l.learn(ctx)
+	}
+	if err != nil {
 		producer.Close()
 		return nil, err
 	}
@@ -45,8 +48,7 @@ func (p *place) take(ctx context.Context, topic string) (pulsar.Producer, error)
 			Topic: topic, Name: p.config.producerName(), Properties: map[string]string{"cluster": p.config.Cluster, "node": p.config.Node},
 			ProducerAccessMode: pulsar.ProducerAccessModeExclusive,
 			SendTimeout:        p.config.Timeout, MaxPendingMessages: queued,
-			// Not compressed: the broker's compaction (4.0.8) makes room for a batch as small as it is compressed, and fails.
-			BatchingMaxPublishDelay: 5 * time.Millisecond, BatchingMaxSize: pieceBytes, BatchingMaxMessages: 1000,
+			BatchingMaxPublishDelay: 5 * time.Millisecond, BatchingMaxSize: batchBytes, BatchingMaxMessages: 1000,
 			BackOffPolicyFunc: newBackoff,
 		})
 		if err == nil {
@@ -72,6 +74,7 @@ type leader struct {
 	place    *place
 	topic    string
 	producer pulsar.Producer
+	packer   *packer
 
 	entries  map[uint64]*[2]written
 	tallies  [2]tally // of the newest entries, whether they count under a marker or not
@@ -91,7 +94,11 @@ type leader struct {
 
 // learn reads what the partition has.
 func (l *leader) learn(ctx context.Context) error {
-	c := newContents()
+	c, err := newContents()
+	if err != nil {
+		return err
+	}
+	defer c.close()
 	c.hashing = true
 	if err := l.place.read(ctx, l.topic, c); err != nil {
 		return err
@@ -209,6 +216,9 @@ func (l *leader) lost(err error) error {
 	return fmt.Errorf("write %s: %w: %w", l.topic, eventlog.ErrUnreachable, err)
 }
 
+// batchBytes go to the broker in one message: it stores, caches and compacts by these.
+const batchBytes = 256 << 10
+
 // outbox sends messages and waits until the broker has confirmed them.
 type outbox struct {
 	leader *leader
@@ -221,6 +231,7 @@ type outbox struct {
 
 // send sends a body in pieces; it blocks while too much is under way.
 func (o *outbox) send(base string, prior uint32, body []byte) {
+	body = o.leader.packer.pack(body)
 	of := max(1, (len(body)+pieceBytes-1)/pieceBytes)
 	for n := range of {
 		bytes := body[n*pieceBytes : min(len(body), (n+1)*pieceBytes)]

@@ -22,7 +22,7 @@ import (
 //
 // The checksum is CRC-32C over the key and the rest; the four numbers are varints. Sequence numbers the checkpoint that
 // wrote it; prior is that of the entry it replaces, if that one counts under the slot's marker, and 0 if there is none. The
-// pieces of one sequence together are a body:
+// pieces of one sequence together are a packing: 0 and a body, or 1 and a body in zstd.
 //
 //	entry    position (16) | length of summary (varint) | summary | state
 //	marker   position (16) | entries in the slot (varint) | digest of them (u64) | state
@@ -30,9 +30,9 @@ import (
 // An empty payload takes its key away.
 const (
 	formatVersion = 1
-	pieceBytes    = 256 << 10
+	pieceBytes    = 64 << 10
 	maxBodyBytes  = embedded.MaxEntryBytes + 64
-	maxPieces     = maxBodyBytes/pieceBytes + 1
+	maxPieces     = maxBodyBytes/pieceBytes + 2
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)

@@ -22,6 +22,7 @@ type place struct {
 	admin     *admin
 	producing pulsar.Client
 	reading   pulsar.Client
+	readers   chan struct{} // bounds how many partitions are read at once
 }
 
 // Open opens the scratch store. The broker is asked when a shard is loaded.
@@ -30,7 +31,7 @@ func Open(c Config) (*shared.Store, error) {
 		return nil, fmt.Errorf("open checkpoints on Pulsar: %w", err)
 	}
 	c = c.withDefaults()
-	p := &place{config: c}
+	p := &place{config: c, readers: make(chan struct{}, atOnce)}
 	var err error
 	if p.admin, err = newAdmin(c); err == nil {
 		p.producing, err = newClient(c)
@@ -139,7 +140,10 @@ func damageOf(err error) error {
 // fetch reads the partition to its end. Where a slot is wanted, its entries go to a writer, which is committed if they
 // turn out to be whole and newer than have.
 func (p *place) fetch(ctx context.Context, topic string, slot int, have messages.Position, begin func() (checkpoint.Writer, error)) (c *contents, fetched bool, err error) {
-	c = newContents()
+	if c, err = newContents(); err != nil {
+		return nil, false, err
+	}
+	defer c.close()
 	if slot == none {
 		return c, false, p.read(ctx, topic, c)
 	}

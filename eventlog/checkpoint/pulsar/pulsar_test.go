@@ -73,7 +73,7 @@ func (s *site) open(t testing.TB, c Config) *shared.Store {
 func (s *site) place(t testing.TB) *place {
 	t.Helper()
 	c := s.config("looks on").withDefaults()
-	p := &place{config: c}
+	p := &place{config: c, readers: make(chan struct{}, atOnce)}
 	var errs [3]error
 	p.admin, errs[0] = newAdmin(c)
 	p.producing, errs[1] = newClient(c)
@@ -104,7 +104,11 @@ func (s *site) send(t testing.TB, shard int, key string, payload []byte) {
 // contents is what a shard's partition holds.
 func (s *site) contents(t testing.TB, shard int) *contents {
 	t.Helper()
-	c := newContents()
+	c, err := newContents()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.close)
 	topic, _ := s.partition(shard)
 	if err := s.place(t).read(t.Context(), topic, c); err != nil {
 		t.Fatal(err)
@@ -122,12 +126,16 @@ func (s *site) damage(t *testing.T, shard int) {
 	s.send(t, shard, fmt.Sprintf("default/x/%d", slot), []byte("nonsense"))
 }
 
-func TestShared(t *testing.T) {
-	suite.RunShared(t, suite.Nodes{Place: func(t *testing.T) suite.Place {
-		s := newSite(t, pulsartest.Shared(t), 3)
+func TestShared(t *testing.T) { suite.RunShared(t, nodes(pulsartest.Shared(t))) }
+
+func TestRandom(t *testing.T) { suite.RunRandom(t, nodes(pulsartest.Shared(t)), 4) }
+
+func nodes(c *pulsartest.Cluster) suite.Nodes {
+	return suite.Nodes{Place: func(t *testing.T) suite.Place {
+		s := newSite(t, c, 3)
 		return suite.Place{
 			Start:  func(t *testing.T, node string) checkpoint.Shared { return s.open(t, s.config(node)) },
 			Damage: s.damage,
 		}
-	}})
+	}}
 }

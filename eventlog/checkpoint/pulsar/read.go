@@ -16,7 +16,9 @@ import (
 const (
 	keepAlive = 5 * time.Second
 	// queued messages of at most pieceBytes wait in a reader.
-	queued = 256
+	queued = 1000
+	// atOnce is how many partitions are read at a time: each reader has a queue.
+	atOnce = 4
 )
 
 // open opens a reader of the partition. The client knows no context.
@@ -37,6 +39,12 @@ func (p *place) open(ctx context.Context, topic string, from pulsar.MessageID) (
 // read gives c all that the partition holds up to the end that it has now. Reading less than that is an error: a newer
 // checkpoint may lie there.
 func (p *place) read(ctx context.Context, topic string, c *contents) error {
+	select {
+	case p.readers <- struct{}{}:
+		defer func() { <-p.readers }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 	r, err := p.open(ctx, topic, pulsar.EarliestMessageID())
 	if err != nil {
 		return err
@@ -80,7 +88,11 @@ func (p *place) tail(ctx context.Context, topic string) (slot int, position mess
 	if isEmpty(last) || !r.HasNext() {
 		return none, position, nil
 	}
-	c := newContents()
+	c, err := newContents()
+	if err != nil {
+		return none, position, err
+	}
+	defer c.close()
 	for slot = none; r.HasNext(); {
 		m, err := r.Next(ctx)
 		if err != nil {

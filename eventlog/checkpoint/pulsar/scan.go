@@ -35,6 +35,7 @@ type contents struct {
 	hashes   [2]map[uint64]uint64
 
 	assembler assembler
+	unpacker  *unpacker
 	fetching  int // the slot whose entries go to put; none
 	put       func(checkpoint.Entry) error
 	hashing   bool // remember what each entry holds, for the first checkpoints of a new leader
@@ -45,9 +46,12 @@ const (
 	maxDamage = 10
 )
 
-func newContents() *contents {
-	return &contents{entries: map[uint64]*[2]written{}, fetching: none}
+func newContents() (*contents, error) {
+	u, err := newUnpacker()
+	return &contents{entries: map[uint64]*[2]written{}, fetching: none, unpacker: u}, err
 }
+
+func (c *contents) close() { c.unpacker.close() }
 
 func (c *contents) damaged(slot int, err error) {
 	if len(c.damage[slot]) < maxDamage {
@@ -127,12 +131,20 @@ func (c *contents) begin(a address, p piece) {
 	}
 }
 
-func (c *contents) entry(a address, p piece, body []byte) error {
+func (c *contents) entry(a address, p piece, packed []byte) error {
 	w := &c.of(a.key)[a.slot]
 	if p.sequence < w.sequence {
 		return nil
 	}
 	*w = written{sequence: p.sequence, prior: p.prior}
+	if !c.hashing && c.fetching != a.slot {
+		return nil
+	}
+	body, err := c.unpacker.unpack(packed)
+	if err != nil {
+		c.spoil(a, fmt.Errorf("dashboard %s: %w", a.key, err))
+		return nil
+	}
 	if c.hashing {
 		if c.hashes[a.slot] == nil {
 			c.hashes[a.slot] = map[uint64]uint64{}
@@ -150,8 +162,12 @@ func (c *contents) entry(a address, p piece, body []byte) error {
 	return c.put(e)
 }
 
-func (c *contents) mark(slot int, sequence uint32, body []byte) {
-	m, err := decodeMark(sequence, body)
+func (c *contents) mark(slot int, sequence uint32, packed []byte) {
+	body, err := c.unpacker.unpack(packed)
+	var m mark
+	if err == nil {
+		m, err = decodeMark(sequence, body)
+	}
 	if err != nil {
 		c.marks[slot] = nil
 		c.damaged(slot, fmt.Errorf("marker in slot %d: %w", slot, err))

@@ -44,6 +44,7 @@ type Config struct {
 func Default(path string) Config {
 	c := Config{Scratch: embedded.Default(path), PublishWait: time.Minute}
 	c.Scratch.Unsynced = true
+	c.Scratch.Storage.MemTableBytes = 8 << 20 // a node loads all its shards at once
 	return c
 }
 

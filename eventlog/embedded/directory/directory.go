@@ -31,9 +31,10 @@ type Directory struct {
 	Format Format // as stored
 	Logger *slog.Logger
 
-	path  string
-	lock  *pebble.Lock
-	space *space
+	path     string
+	lock     *pebble.Lock
+	space    *space
+	unlogged bool
 }
 
 // Open locks the directory at path, making it where there is none, checks that it holds what want says (the zero
@@ -54,7 +55,7 @@ func Open(path string, want Format, s Storage) (*Directory, error) {
 	if err != nil {
 		return nil, lockError(path, err)
 	}
-	d := &Directory{Logger: s.logger(), path: path, lock: lock}
+	d := &Directory{Logger: s.logger(), path: path, lock: lock, unlogged: s.Unlogged}
 	if err := d.open(inner, want, s); err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
@@ -93,7 +94,7 @@ const closeWait = 5 * time.Second
 func (d *Directory) Close() error {
 	d.space.close()
 	done := make(chan error, 1)
-	go func() { done <- errors.Join(d.DB.Close(), d.lock.Close()) }()
+	go func() { done <- errors.Join(d.flush(), d.DB.Close(), d.lock.Close()) }()
 	limit := time.NewTimer(closeWait)
 	defer limit.Stop()
 	for {
@@ -110,6 +111,14 @@ func (d *Directory) Close() error {
 			limit.Reset(closeWait)
 		}
 	}
+}
+
+// flush writes what no log holds.
+func (d *Directory) flush() error {
+	if !d.unlogged {
+		return nil
+	}
+	return d.DB.Flush()
 }
 
 // makeDirectory makes the directory and its entry in its parent durable.

@@ -16,6 +16,7 @@ type Storage struct {
 	ReserveBytes  int64        // free space left on the volume; 0: 256 MiB, or 5 % of a smaller volume (at least four memtables, at most a quarter)
 	LastToStop    bool         // keep half of that: for what must go on when others are refused
 	Sequential    bool         // keys come almost in order
+	Unlogged      bool         // no write-ahead log: a crash takes the newest writes, some memtables of them, and never one before another
 	MemTableBytes int64        // one memtable; at most four are in memory
 	CacheBytes    int64        // blocks read from disk
 	FS            vfs.FS       // nil: the operating system's
@@ -80,6 +81,9 @@ func (s Storage) options(fs vfs.FS, lock *pebble.Lock) *pebble.Options {
 			DataCorruption: func(i pebble.DataCorruptionInfo) { logger.Error("corrupt block", "path", i.Path, "err", i.Details) },
 		},
 	}
+	if s.Unlogged {
+		unlogged(o)
+	}
 	if s.Sequential {
 		sequential(o)
 		return o
@@ -100,6 +104,13 @@ func sequential(o *pebble.Options) {
 		o.Levels[i].BlockSize = 32 << 10
 		o.TargetFileSizes[i] = 1 << 20
 	}
+}
+
+// unlogged is for stores that are filled at once, at a start: what is flushed is merged later, many files at a time.
+func unlogged(o *pebble.Options) {
+	o.DisableWAL = true
+	o.L0CompactionThreshold = 16
+	o.L0StopWritesThreshold = 64
 }
 
 // flushDelay is how soon a range delete is flushed, so that its files are given back.

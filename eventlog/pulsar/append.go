@@ -120,8 +120,8 @@ func check(e *eventlog.Entry) error {
 	switch {
 	case len(e.Payload) > eventlog.MaxRecordBytes:
 		return fmt.Errorf("%w: %d bytes, at most %d", eventlog.ErrTooLarge, len(e.Payload), eventlog.MaxRecordBytes)
-	case len(e.Key.Dashboard) > messages.MaxNameBytes:
-		return fmt.Errorf("%w: a name of more than %d bytes", eventlog.ErrTooLarge, messages.MaxNameBytes)
+	case e.Key.Dashboard != "" && !messages.ValidName(e.Key.Dashboard):
+		return messages.CheckName("dashboard", e.Key.Dashboard)
 	case e.Kind < messages.KindEvent || e.Kind > messages.KindTick:
 		return fmt.Errorf("kind %d is not allowed: event, definition or tick", e.Kind)
 	case len(e.Payload) == 0 && e.Kind != messages.KindTick:

@@ -85,4 +85,3 @@ func TestSuite(t *testing.T) {
 		},
 	})
 }
-

@@ -112,10 +112,10 @@ func unpack(b []byte, r *messages.Record) (rest []byte, err error) {
 		return nil, errPacked
 	}
 	dashboard, b, ok := cutBytes(b[1:])
-	if !ok || len(dashboard) > messages.MaxNameBytes {
+	r.Key.Dashboard = stringOf(dashboard)
+	if !ok || r.Key.Dashboard != "" && !messages.ValidName(r.Key.Dashboard) {
 		return nil, errPacked
 	}
-	r.Key.Dashboard = stringOf(dashboard)
 	if kind&forwardedBit != 0 {
 		var numbers [3]uint64
 		for i := range numbers {

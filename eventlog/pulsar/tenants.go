@@ -87,7 +87,7 @@ func (l *Log) addTenant(ctx context.Context, t Tenant) error {
 	if have := l.Partitions(); have+t.Partitions > maxShards {
 		return fmt.Errorf("%d partitions more than the %d there are is not allowed: a cluster has at most %d", t.Partitions, have, maxShards)
 	}
-	if err := l.makeTopics(ctx, t); err != nil {
+	if err := l.makeTopicsAgain(ctx, t); err != nil {
 		return err
 	}
 	if err := l.announce(ctx, t); err != nil {
@@ -133,6 +133,22 @@ func (l *Log) announce(ctx context.Context, t Tenant) error {
 		return l.explain("write to the control topic "+controlTopic, err)
 	}
 	return nil
+}
+
+// makeTopicsAgain tries for some seconds where somebody else is making the same at this moment, which Pulsar answers in several ways.
+func (l *Log) makeTopicsAgain(ctx context.Context, t Tenant) error {
+	const tries = 20
+	for i := 1; ; i++ {
+		err := l.makeTopics(ctx, t)
+		switch status(err) {
+		case http.StatusConflict, http.StatusPreconditionFailed, http.StatusInternalServerError, http.StatusServiceUnavailable:
+		default:
+			return err
+		}
+		if i == tries || !pause(ctx, leastWait*time.Duration(i)) {
+			return err
+		}
+	}
 }
 
 // makeTopics makes all that must be there before a producer can know the tenant's topic: the guard above all.

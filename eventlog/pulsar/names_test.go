@@ -1,0 +1,54 @@
+package pulsar
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// pulsarName is what Pulsar allows in a tenant, namespace or topic.
+var pulsarName = regexp.MustCompile(`^[-=:.\w]+$`)
+
+// Every tenant has topics of its own, which Pulsar takes and which name it again.
+func FuzzNames(f *testing.F) {
+	for _, s := range []string{"acme", "a~b", "a=7Eb", "a~7Eb", "a:b.c_d-e", "~", "dashfeed=control", strings.Repeat("a~", 64)} {
+		f.Add(s, 3)
+	}
+	f.Fuzz(func(t *testing.T, name string, partition int) {
+		if !messages.ValidName(name) || partition < 0 {
+			return
+		}
+		for _, topic := range []string{EventsTopic(name), CheckpointsTopic(name)} {
+			if topic = PartitionTopic(topic, partition); topic == controlTopic {
+				t.Fatalf("tenant %q has the control topic", name)
+			}
+			if got, ok := TenantOf(topic); !ok || got != name {
+				t.Fatalf("topic %s of tenant %q is read as %q, %v", topic, name, got, ok)
+			}
+			for _, part := range strings.Split(strings.TrimPrefix(topic, "persistent://"), "/") {
+				if !pulsarName.MatchString(part) {
+					t.Fatalf("Pulsar does not take %q of topic %s", part, topic)
+				}
+			}
+		}
+	})
+}
+
+func TestNamesAreInjective(t *testing.T) {
+	name := rapid.StringMatching(`[a-c7E][a-b~7E:]{0,8}`)
+	rapid.Check(t, func(rt *rapid.T) {
+		a, b := name.Draw(rt, "a"), name.Draw(rt, "b")
+		if (encodeTenant(a) == encodeTenant(b)) != (a == b) {
+			rt.Fatalf("%q and %q are written %q and %q", a, b, encodeTenant(a), encodeTenant(b))
+		}
+	})
+	for _, topic := range []string{controlTopic, "persistent://a=7e/dashfeed/events", "persistent:///x/y", "public/default/x", "persistent://a"} {
+		if got, ok := TenantOf(topic); ok {
+			t.Errorf("topic %s is taken for one of tenant %q", topic, got)
+		}
+	}
+}

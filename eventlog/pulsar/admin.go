@@ -30,13 +30,29 @@ type statusError struct {
 
 func (e *statusError) Error() string {
 	hint := ""
-	switch e.code {
-	case http.StatusUnauthorized:
+	switch {
+	case e.unknown():
 		hint = ": the broker does not accept the token: give it one that is signed with its key, or none where it wants none"
-	case http.StatusForbidden:
+	case e.refused():
 		hint = ": the token's role may not do that: give one of a superuser or of the Pulsar tenant's admin"
 	}
 	return fmt.Sprintf("%s %s: status %d: %s%s", e.method, e.path, e.code, e.reason, hint)
+}
+
+// unknown is who the broker takes us for: nobody.
+func (e *statusError) unknown() bool {
+	return e.code == http.StatusUnauthorized && !strings.Contains(e.reason, "Unauthorized to")
+}
+
+// refused is what the role may not do.
+func (e *statusError) refused() bool {
+	return e.code == http.StatusForbidden || e.code == http.StatusUnauthorized && !e.unknown()
+}
+
+// refused reports an answer to a role that may not do what was asked.
+func refused(err error) bool {
+	var s *statusError
+	return errors.As(err, &s) && s.refused()
 }
 
 // status is the code of an answer; 0 where err is none.
@@ -130,7 +146,7 @@ func reason(answer []byte) string {
 		return said.Reason
 	}
 	if bytes.HasPrefix(bytes.TrimSpace(answer), []byte("<")) {
-		return "a page instead of an answer: is the admin URL that of Pulsar's admin API?"
+		return "a page instead of an answer"
 	}
 	const most = 200
 	return string(answer[:min(len(answer), most)])

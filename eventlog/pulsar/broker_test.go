@@ -132,7 +132,10 @@ func TestBrokerKilled(t *testing.T) {
 	})
 
 	for range 2 {
-		await(t, "appends", func() bool { last, err := l.Last(t.Context(), shard); return err == nil && last.Lo>>32 > 100 || err == nil && last.Hi > 20 })
+		await(t, "appends", func() bool {
+			last, err := l.Last(t.Context(), shard)
+			return err == nil && last.Lo>>32 > 100 || err == nil && last.Hi > 20
+		})
 		if err := c.Kill(); err != nil {
 			t.Fatal(err)
 		}

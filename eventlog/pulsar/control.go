@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -179,7 +180,11 @@ func (l *Log) grow(x Tenant) {
 
 // explain gives a client's error with the newest thing that the client complained of, which often says more.
 func (l *Log) explain(what string, err error) error {
-	return fmt.Errorf("%s: %w; the client's last complaint: %s", what, classify(err), l.said)
+	said := l.said.String()
+	if strings.Contains(said, "uthenticat") {
+		return fmt.Errorf("%s: the broker does not accept the token, or wants one: %s", what, said)
+	}
+	return fmt.Errorf("%s: %w; the client's last complaint: %s", what, classify(err), said)
 }
 
 func pause(ctx context.Context, d time.Duration) bool {

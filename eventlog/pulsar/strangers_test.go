@@ -1,0 +1,148 @@
+package pulsar_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+
+	client "github.com/apache/pulsar-client-go/pulsar"
+	"github.com/apache/pulsar-client-go/pulsar/log"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/dashfeed/dashfeed/eventlog/pulsar"
+	"github.com/dashfeed/dashfeed/eventlog/pulsar/pulsartest"
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// stranger produces with Pulsar's own client to a topic.
+func stranger(t *testing.T, c *pulsartest.Cluster, o client.ProducerOptions) client.Producer {
+	t.Helper()
+	cl, err := client.NewClient(client.ClientOptions{URL: c.BrokerURL, MetricsRegisterer: prometheus.NewRegistry(), Logger: log.NewLoggerWithSlog(slog.New(slog.DiscardHandler))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cl.Close)
+	p, err := cl.CreateProducer(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	return p
+}
+
+// What Pulsar's own client sends with a key, in batches and compressed, lies at home and comes as it was sent, from any record on.
+func TestStrangersInBatches(t *testing.T) {
+	c := pulsartest.Shared(t)
+	l := open(t, c)
+	name, first := tenant(t, l, 2, pulsar.BrokerTime)
+	p := stranger(t, c, client.ProducerOptions{Topic: pulsar.EventsTopic(name), CompressionType: client.ZSTD, BatchingMaxMessages: 7})
+	const n = 60
+	sent := map[string]int{}
+	for i := range n {
+		k := messages.Key{Tenant: name, Dashboard: fmt.Sprint("d", i%5)}
+		p.SendAsync(t.Context(), &client.ProducerMessage{Key: k.String(), Payload: fmt.Appendf(nil, `{"n":%d}`, i), Properties: map[string]string{"theirs": "x"}}, func(_ client.MessageID, _ *client.ProducerMessage, err error) {
+			if err != nil {
+				t.Error(err)
+			}
+		})
+		home, _ := l.PartitionOf(k)
+		sent[fmt.Sprint(home, k.Dashboard, i)] = i
+	}
+	if err := p.FlushWithCtx(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	batched := 0
+	for shard := first; shard < first+2; shard++ {
+		last, err := l.Last(t.Context(), shard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := reader(t, l, shard, messages.Position{})
+		all, err := takeUntil(t.Context(), r, func(all []messages.Record) bool { return len(all) > 0 && all[len(all)-1].Position == last })
+		if err != nil {
+			t.Fatalf("up to %s: after %d records: %v", last, len(all), err)
+		}
+		for i, r := range all {
+			var number int
+			if _, err := fmt.Sscanf(string(r.Payload), `{"n":%d}`, &number); err != nil {
+				t.Fatal(err)
+			}
+			delete(sent, fmt.Sprint(shard, r.Key.Dashboard, number))
+			if r.Position.Lo>>16&0xffff > 0 {
+				batched++
+			}
+			if i+1 < len(all) && i%5 == 0 {
+				if next := take(t, reader(t, l, shard, r.Position), 1)[0]; next.Position != all[i+1].Position || string(next.Payload) != string(all[i+1].Payload) {
+					t.Errorf("after %s comes %s %q, want %s %q", r.Position, next.Position, next.Payload, all[i+1].Position, all[i+1].Payload)
+				}
+			}
+		}
+	}
+	if len(sent) > 0 {
+		t.Errorf("not read at home: %v", sent)
+	}
+	if batched == 0 {
+		t.Error("nothing was sent in batches")
+	}
+}
+
+// Whom a message is for: by its key, else by its payload, else nobody, which is counted.
+func TestStrangersAddresses(t *testing.T) {
+	c := pulsartest.Shared(t)
+	registry := prometheus.NewRegistry()
+	l := open(t, c, func(c *pulsar.Config) { c.Metrics = registry })
+	name, first := tenant(t, l, 2, pulsar.BrokerTime)
+	p := stranger(t, c, client.ProducerOptions{Topic: pulsar.PartitionTopic(pulsar.EventsTopic(name), 0), DisableBatching: true})
+	plain := `{"metric":"m","value":1}`
+	of := func(tenant, dashboard string) string {
+		return fmt.Sprintf(`{"tenant":%q,"dashboard":%q,"metric":"m","value":1}`, tenant, dashboard)
+	}
+	cases := []struct {
+		what, key, payload string
+		properties         map[string]string
+		want               messages.Key
+		kind               messages.Kind
+	}{
+		{"whole key", name + "/sales", plain, nil, messages.Key{Tenant: name, Dashboard: "sales"}, messages.KindEvent},
+		{"bare key", "sales", plain, nil, messages.Key{Tenant: name, Dashboard: "sales"}, messages.KindEvent},
+		{"bare key, payload names another tenant", "sales", of("other", "x"), nil, messages.Key{Tenant: name, Dashboard: "sales"}, messages.KindEvent},
+		{"no key", "", of(name, "sales"), nil, messages.Key{Tenant: name, Dashboard: "sales"}, messages.KindEvent},
+		{"no key, no tenant", "", `{"dashboard":"sales","metric":"m","value":1}`, nil, messages.Key{Tenant: name, Dashboard: "sales"}, messages.KindEvent},
+		{"no key, another tenant", "", of("other", "sales"), nil, messages.Key{Tenant: name}, messages.KindEvent},
+		{"key of another tenant", "other/sales", plain, nil, messages.Key{Tenant: name}, messages.KindEvent},
+		{"a key that is none", "a b", of(name, "sales"), nil, messages.Key{Tenant: name, Dashboard: "sales"}, messages.KindEvent},
+		{"nothing", "", "garbage", nil, messages.Key{Tenant: name}, messages.KindEvent},
+		{"packed garbage", "", "garbage", map[string]string{"dashfeed": "packed"}, messages.Key{Tenant: name}, messages.KindEvent},
+		{"a kind of tomorrow", name + "/sales", plain, map[string]string{"dashfeed": "tomorrow"}, messages.Key{Tenant: name}, messages.KindEvent},
+		{"a definition", name + "/sales", "{}", map[string]string{"dashfeed": "definition"}, messages.Key{Tenant: name, Dashboard: "sales"}, messages.KindDefinition},
+		{"another tenant's default", "other/", "{}", map[string]string{"dashfeed": "definition"}, messages.Key{Tenant: name}, messages.KindEvent},
+		{"a tick", "", "x", map[string]string{"dashfeed": "tick"}, messages.Key{}, messages.KindTick},
+	}
+	for _, x := range cases {
+		if _, err := p.Send(t.Context(), &client.ProducerMessage{Key: x.key, Payload: []byte(x.payload), Properties: x.properties}); err != nil {
+			t.Fatalf("%s: %v", x.what, err)
+		}
+	}
+	for i, r := range take(t, reader(t, l, first, messages.Position{}), len(cases)) {
+		if x := cases[i]; r.Key != x.want || r.Kind != x.kind {
+			t.Errorf("%s: got %s of %+v, want %s of %+v", x.what, r.Kind, r.Key, x.kind, x.want)
+		}
+	}
+	if got, err := testutil.GatherAndCount(registry, "dashfeed_log_unaddressed_records_total"); err != nil || got != 3 {
+		t.Errorf("%d reasons are counted, %v; want no_dashboard, wrong_tenant and unreadable", got, err)
+	}
+	misrouted := 0.0
+	if home, _ := l.PartitionOf(messages.Key{Tenant: name, Dashboard: "sales"}); home != first {
+		misrouted = 7
+	}
+	if err := testutil.GatherAndCompare(registry, strings.NewReader(fmt.Sprintf(`
+# HELP dashfeed_log_misrouted_records_total Records read from a partition that is not their dashboard's home.
+# TYPE dashfeed_log_misrouted_records_total counter
+dashfeed_log_misrouted_records_total %v
+`, misrouted)), "dashfeed_log_misrouted_records_total"); err != nil {
+		t.Error(err)
+	}
+}

@@ -23,6 +23,7 @@ type checker struct {
 	at      place             // of the last message
 	index   uint64            // of the last message
 	started bool              // at and index are known
+	remnant bool              // what came before the oldest record kept is not asked for
 }
 
 func newChecker(l *Log, p *partition, source pulsar.Reader, after messages.Position) *checker {
@@ -94,7 +95,7 @@ var errReread = errors.New("read again")
 func (c *checker) check(ctx context.Context, m pulsar.Message, at place, index uint64) error {
 	switch {
 	case !c.started && c.after.IsZero():
-		if index != 0 {
+		if index != 0 && !c.remnant {
 			return fmt.Errorf("%w: the oldest record kept, at %s, is number %d: those before are gone", eventlog.ErrTrimmed, at.last(), index)
 		}
 		return nil

@@ -61,7 +61,10 @@ type Log struct {
 	grown  chan struct{} // closed when the table grows
 }
 
-var _ eventlog.Log = (*Log)(nil)
+var (
+	_ eventlog.Log     = (*Log)(nil)
+	_ eventlog.Remnant = (*Log)(nil)
+)
 
 // Open connects to the broker, reads which tenants there are and looks at their topics' policies. It returns within some
 // multiple of the configured timeout.

@@ -46,14 +46,27 @@ func (l *Log) Read(partition int, after messages.Position) (eventlog.Reader, err
 	if err != nil {
 		return nil, fmt.Errorf("read: %w", err)
 	}
-	r, err := l.read(p, after)
+	r, err := l.read(p, after, false)
 	if err != nil {
 		return nil, fmt.Errorf("read partition %d: %w", partition, err)
 	}
 	return r, nil
 }
 
-func (l *Log) read(p *partition, after messages.Position) (*reader, error) {
+// ReadRemnant implements eventlog.Remnant.
+func (l *Log) ReadRemnant(partition int) (eventlog.Reader, error) {
+	p, err := l.table.Load().shard(partition)
+	if err != nil {
+		return nil, fmt.Errorf("read the remnant: %w", err)
+	}
+	r, err := l.read(p, messages.Position{}, true)
+	if err != nil {
+		return nil, fmt.Errorf("read the remnant of partition %d: %w", partition, err)
+	}
+	return r, nil
+}
+
+func (l *Log) read(p *partition, after messages.Position, remnant bool) (*reader, error) {
 	if l.life.Err() != nil {
 		return nil, eventlog.ErrClosed
 	}
@@ -77,7 +90,7 @@ func (l *Log) read(p *partition, after messages.Position) (*reader, error) {
 	}
 	r := &reader{l: l, p: p, done: make(chan struct{}), ready: make(chan struct{}, 1), room: make(chan struct{}, 1)}
 	r.life, r.end = context.WithCancel(l.life)
-	if !l.work(func() { r.pump(source, after) }) {
+	if !l.work(func() { r.pump(source, after, remnant) }) {
 		source.Close()
 		r.end()
 		return nil, eventlog.ErrClosed
@@ -164,10 +177,11 @@ func (r *reader) Close() error {
 }
 
 // pump moves records from the client to Next until it errs or the reader is closed.
-func (r *reader) pump(source pulsar.Reader, after messages.Position) {
+func (r *reader) pump(source pulsar.Reader, after messages.Position, remnant bool) {
 	defer close(r.done)
 	defer r.end()
 	c := newChecker(r.l, r.p, source, after)
+	c.remnant = remnant
 	defer c.close()
 	for {
 		m, err := c.next(r.life)

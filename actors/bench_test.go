@@ -72,3 +72,67 @@ func (h *Host) idle() bool {
 	}
 	return true
 }
+
+// BenchmarkLoad is a shard of 50,000 dashboards loaded from a checkpoint in a local store, with a hundred viewers that have asked: until
+// it claims to be live, and until the last of them is answered.
+//
+//	go test ./actors -run '^$' -bench Load$ -benchtime 5x
+func BenchmarkLoad(b *testing.B) {
+	const dashboards, viewers, shard = 50_000, 100, 0
+	h, metrics := newDiskHost(b)
+	var names []string
+	for i := 0; len(names) < dashboards; i++ {
+		name := fmt.Sprint("dashboard-", i)
+		if p, _ := h.config.Log.PartitionOf(key(name)); p == shard {
+			names = append(names, name)
+		}
+	}
+	for begin := 0; begin < dashboards; begin += 1000 {
+		var entries []eventlog.Entry
+		for _, name := range names[begin : begin+1000] {
+			entries = append(entries, event1(name, "m", 1), event1(name, "m", 2))
+		}
+		_, err := h.config.Log.Append(b.Context(), entries)
+		check(b, err)
+	}
+	until(b, "folded", func() bool { return gather(b, metrics, "dashfeed_records_total") == 2*dashboards && h.idle() })
+	until(b, "saved", func() bool { return gather(b, metrics, "dashfeed_checkpoint_pending") == 0 })
+	var live, answered time.Duration
+	for b.Loop() {
+		h.Drop(shard)
+		for h.seatTaken(shard) {
+			time.Sleep(time.Millisecond)
+		}
+		b.StopTimer()
+		_, err := h.config.Log.Append(b.Context(), []eventlog.Entry{event1(names[0], "m", 1)})
+		check(b, err)
+		b.StartTimer()
+		began := time.Now()
+		h.Load(shard)
+		h.Own(shard, true)
+		got := make(viewerFunc, viewers)
+		for i := range viewers {
+			sub, err := h.Subscribe(key(names[i]), got)
+			check(b, err)
+			sub.Ask(feed.Place{})
+			defer sub.Close()
+		}
+		for h.Claims()[0].State != messages.Live {
+			time.Sleep(100 * time.Microsecond)
+		}
+		live += time.Since(began)
+		for range viewers {
+			<-got
+		}
+		answered += time.Since(began)
+	}
+	b.ReportMetric(float64(live.Milliseconds())/float64(b.N), "ms-to-live")
+	b.ReportMetric(float64(answered.Milliseconds())/float64(b.N), "ms-to-answers")
+}
+
+// seatTaken reports whether something of the shard is still here.
+func (h *Host) seatTaken(number int) bool {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.seats[number] != nil
+}

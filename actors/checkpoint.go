@@ -15,7 +15,7 @@ type savingJob struct {
 	again  []messages.Key // written in the last one and not changed since: each slot needs them
 	mend   []messages.Key // found to be corrupt in the last one
 
-	skipped bool          // it has a hole that was accepted
+	due     bool          // it was due whatever had come
 	leading bool          // it was begun by who leads: only such a one may count for others
 	home    chan struct{} // the actor closes it when all that had to be forwarded up to the marker is stored
 	isHome  <-chan struct{}
@@ -29,12 +29,12 @@ func (s *shard) beginCheckpoint() {
 	}
 	base := s.base.Load()
 	changed := base == nil && !s.position.IsZero() || base != nil && s.position != base.Position
-	changed = changed || s.skipped
+	changed = changed || s.due
 	if s.job != nil || !changed && len(s.dirty) == 0 && len(s.written) == 0 {
 		return
 	}
 	job := &savingJob{marker: checkpoint.Marker{Position: s.position, State: s.state.Append(nil)}, put: s.dirty}
-	job.skipped, job.leading, job.home = s.skipped, s.leading, make(chan struct{})
+	job.due, job.leading, job.home = s.due, s.leading, make(chan struct{})
 	job.isHome = job.home
 	for _, e := range job.put {
 		e.dirty, e.saving = false, true
@@ -71,7 +71,7 @@ func (s *shard) endCheckpoint(m *saved) {
 		for _, e := range m.job.put {
 			s.written = append(s.written, e.key)
 		}
-		s.skipped = s.skipped && !m.job.skipped
+		s.due = s.due && !m.job.due
 		s.committed.Store(int64(s.host.now()))
 		marker := m.job.marker // a copy: the job holds entries
 		s.base.Store(&marker)

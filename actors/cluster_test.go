@@ -26,7 +26,8 @@ import (
 // group is several hosts over one log, whose checkpoints lie in one directory.
 type group struct {
 	*testing.T
-	log    *crooked
+	log    *crooked // the hosts'
+	crowd  *crooked // the producers', over the same log
 	dir    string
 	change func(*Config)
 	hosts  []*member
@@ -47,7 +48,7 @@ func newGroup(t *testing.T, hosts, every int, change func(*Config)) *group {
 	log, err := logs.Open(lc)
 	g := &group{
 		T: t, dir: filepath.Join(t.TempDir(), "checkpoints"), change: change,
-		log: &crooked{Log: log, every: every, random: rand.New(rand.NewPCG(1, 2))},
+		log: &crooked{Log: log}, crowd: &crooked{Log: log, every: every, random: rand.New(rand.NewPCG(1, 2))},
 	}
 	g.check(err)
 	for range hosts {
@@ -110,7 +111,7 @@ func (g *group) stop(m *member, ctx context.Context) {
 
 func (g *group) append(entries ...eventlog.Entry) {
 	g.Helper()
-	_, err := g.log.Append(g.Context(), entries)
+	_, err := g.crowd.Append(g.Context(), entries)
 	g.check(err)
 }
 

@@ -53,6 +53,15 @@ func (c *crooked) Append(ctx context.Context, entries []eventlog.Entry) ([]event
 	return c.Log.Append(ctx, wrapped)
 }
 
+// wrap is the payload of a record in an envelope.
+func wrap(k messages.Key, payload []byte) []byte {
+	b, err := json.Marshal(envelope{Key: k, Payload: payload})
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
 func (c *crooked) fail(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

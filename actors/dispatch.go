@@ -50,6 +50,7 @@ func (s *shard) dispatch(b *batch) {
 	for i := range b.items {
 		it := &b.items[i]
 		kinds[it.Kind&3]++
+		s.timeless = s.timeless || it.Append == messages.Unstamped
 		var e *entry
 		if it.Key.Dashboard != "" {
 			if e = s.entries[it.Key]; e == nil && !s.atHome(it.Key) {

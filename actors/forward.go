@@ -133,6 +133,9 @@ func (s *shard) endForward(m *forwarded) {
 		s.lead() // perhaps it leads again
 		return
 	}
+	if m.newest != nil && s.position.After(*m.newest) {
+		s.due = true
+	}
 	clear(f.waiting[:m.count])
 	if f.waiting, f.bytes = f.waiting[m.count:], f.bytes-m.size; len(f.waiting) == 0 {
 		f.waiting = nil
@@ -171,9 +174,12 @@ func (s *shard) catchUp() {
 		defer stop()
 		const least, most = 50 * time.Millisecond, 5 * time.Second
 		for wait := least; ; wait = min(2*wait, most) {
-			err := s.forwardAgain(ctx, last, upTo)
+			newest, err := s.newest(ctx)
+			if err == nil {
+				err = s.forwardAgain(ctx, newest, last, upTo)
+			}
 			if err == nil || ctx.Err() != nil {
-				s.tell(&forwarded{err: err})
+				s.tell(&forwarded{newest: &newest, err: err})
 				return
 			}
 			s.warn("forward", "what the owner before may not have forwarded can't be read, trying again; checkpoints wait", "error", err, "after", wait)
@@ -182,14 +188,13 @@ func (s *shard) catchUp() {
 	})
 }
 
-// forwardAgain forwards what lies between the newest checkpoint and upTo; behind last everything is at home. Records that the log
+// forwardAgain forwards what lies between the newest checkpoint, from, and upTo; behind last everything is at home. Records that the log
 // has dropped in the meantime can't be forwarded by anybody.
-func (s *shard) forwardAgain(ctx context.Context, last, upTo messages.Position) error {
-	from, err := s.newest(ctx)
-	if err != nil || !last.After(from) {
-		return err
+func (s *shard) forwardAgain(ctx context.Context, from, last, upTo messages.Position) error {
+	if !last.After(from) {
+		return nil
 	}
-	err = s.forwardAfter(ctx, from, last, upTo)
+	err := s.forwardAfter(ctx, from, last, upTo)
 	if errors.Is(err, eventlog.ErrTrimmed) {
 		s.host.tallies.truncated.Add(1)
 		s.logger().Error("the log has dropped records that perhaps had to be forwarded to their homes", "after", from, "error", err)

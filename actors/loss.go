@@ -109,7 +109,7 @@ func (s *shard) skip(m *skipping) {
 	}
 	s.publishHoles()
 	s.savedAt = -s.host.config.CheckpointEvery
-	s.skipped = true
+	s.due = true
 	s.host.tallies.holes.Add(1)
 	s.logger().Error("the shard goes on behind records that are lost, as a new epoch", "after", m.from, "from", m.to)
 }

@@ -105,7 +105,8 @@ type (
 	// forwarded says that the first count records of what waits are stored at home, or that a new leader has caught up.
 	forwarded struct {
 		count, size int
-		err         error // it was stopped
+		newest      *messages.Position // of the checkpoints that count: the new leader's
+		err         error              // it was stopped
 	}
 
 	// beat comes from the host a few times a second, for all that is due by the clock.

@@ -29,6 +29,7 @@ type scraped struct {
 	position messages.Position
 	awake    int
 	pending  int
+	strays   int
 	dash     []scrapedDashboard // all who are named, and the busiest of the others
 	rest     busyTotal
 }
@@ -40,7 +41,7 @@ type scrapedDashboard struct {
 
 // scraped hands over the counts of the shard's dashboards.
 func (s *shard) scraped(m *scrape) scraped {
-	r := scraped{shard: s, position: s.position, awake: s.awake, pending: len(s.dirty) + len(s.written)}
+	r := scraped{shard: s, position: s.position, awake: s.awake, strays: len(s.forwarder.waiting), pending: len(s.dirty) + len(s.written)}
 	if s.job != nil {
 		r.pending += len(s.job.put) + len(s.job.again)
 	}
@@ -83,7 +84,7 @@ type collector struct {
 	position, lag, awake, pending, subscriptions    *prometheus.Desc
 	checkpoints, panics, records, corrupt, truncate *prometheus.Desc
 	shards, loads, loading, replayed, behind, age   *prometheus.Desc
-	forwarded, astray, takenBack, holes             *prometheus.Desc
+	waiting, forwarded, astray, takenBack, holes    *prometheus.Desc
 
 	mu    sync.Mutex
 	named map[string]*series
@@ -125,6 +126,7 @@ func newCollector(h *Host) *collector {
 		behind:        desc("dashfeed_shard_proof_age_seconds", "How old the newest word of the log is that the shard has folded up to.", "shard"),
 		age:           desc("dashfeed_checkpoint_age_seconds", "Time since the shard's last checkpoint.", "shard"),
 		forwarded:     desc("dashfeed_forwarded_total", "Records found outside their dashboard's home and stored there."),
+		waiting:       desc("dashfeed_forwards_waiting", "Records that wait to be stored at their home; checkpoints wait for them."),
 		astray:        desc("dashfeed_astray_total", "Records that could be brought to no home."),
 		takenBack:     desc("dashfeed_viewers_taken_back_total", "Viewers that had seen what the log has not, and began anew."),
 		holes:         desc("dashfeed_losses_accepted_total", "Holes in logs that were accepted: each began a new epoch of its shard's dashboards."),
@@ -134,7 +136,7 @@ func newCollector(h *Host) *collector {
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.shards, c.loads, c.loading, c.replayed, c.behind, c.age, c.forwarded, c.astray, c.takenBack, c.holes, c.processed, c.seconds, c.position, c.lag, c.awake, c.pending, c.subscriptions, c.checkpoints, c.panics, c.records, c.corrupt, c.truncate} {
+	for _, d := range []*prometheus.Desc{c.shards, c.loads, c.loading, c.replayed, c.behind, c.age, c.waiting, c.forwarded, c.astray, c.takenBack, c.holes, c.processed, c.seconds, c.position, c.lag, c.awake, c.pending, c.subscriptions, c.checkpoints, c.panics, c.records, c.corrupt, c.truncate} {
 		ch <- d
 	}
 }
@@ -258,13 +260,14 @@ func (c *collector) sendShards(ch chan<- prometheus.Metric) {
 	counter := func(d *prometheus.Desc, v uint64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), labels...)
 	}
-	awake, pending := 0, 0
+	awake, pending, strays := 0, 0, 0
 	for _, r := range c.last {
 		n := strconv.Itoa(r.shard.number)
 		gauge(c.position, float64(r.position.Lo), n)
 		gauge(c.lag, float64(r.shard.lag())/1e3, n)
 		awake += r.awake
 		pending += r.pending
+		strays += r.strays
 	}
 	states := map[string]int{"loading": 0, "live": 0, "behind": 0, "failed": 0, "owned": 0}
 	subscriptions := 0
@@ -291,6 +294,7 @@ func (c *collector) sendShards(ch chan<- prometheus.Metric) {
 	counter(c.loads, t.drops.Load(), "drop")
 	ch <- prometheus.MustNewConstMetric(c.loading, prometheus.CounterValue, time.Duration(t.loading.Load()).Seconds())
 	counter(c.replayed, t.replayed.Load())
+	gauge(c.waiting, float64(strays))
 	counter(c.forwarded, t.forwarded.Load())
 	counter(c.astray, t.astray.Load())
 	counter(c.takenBack, t.takenBack.Load())

@@ -60,7 +60,7 @@ type shard struct {
 
 	// The actor's own.
 	ready     bool // the checkpoint is loaded
-	skipped   bool // a hole was accepted that no checkpoint has
+	due       bool // a checkpoint is, though no record may have come: a hole was accepted, or others have an older one
 	opened    bool // the log is open behind it
 	state     *fold.ShardState
 	from      messages.Position // of the checkpoint that was loaded
@@ -88,6 +88,7 @@ type shard struct {
 	light     bool          // since then buffers were let go
 	tickAt    time.Duration // when the last tick was appended
 	ticking   bool
+	timeless  bool // since the last tick records came that the log gave no time
 	forwarder forwarder
 	rest      busyTotal // what dashboards asleep did since the last scrape
 }

@@ -15,6 +15,9 @@ const (
 // gate is closed or opened by the one test that uses it.
 var gate = make(chan chan struct{}, 1)
 
+// gates is the like of gate for tests that run beside others.
+var gates = make(chan chan struct{}, 1)
+
 // table is the built-in one, with "boom", which panics at a value of poison, "dud", which panics when it is read, and
 // "stuck", which waits at a value of block for what it finds in gate.
 func table() fold.Table {
@@ -38,6 +41,11 @@ func table() fold.Table {
 		aggregate.Aggregate{Word: "stuck", Append: count, Bases: base("stuck", func(value float64) {
 			if value == block {
 				<-<-gate
+			}
+		})},
+		aggregate.Aggregate{Word: "gated", Append: count, Bases: base("gated", func(value float64) {
+			if value == block {
+				<-<-gates
 			}
 		})})
 }

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -74,5 +75,48 @@ func TestDeadlinesFollowTheShardsLogTime(t *testing.T) {
 			n.check(m.set.Apply(u.Update))
 		case <-time.After(5 * time.Millisecond):
 		}
+	}
+}
+
+// timeless is a log that gives no time to records but ticks.
+type timeless struct{ eventlog.Log }
+
+func (l timeless) Read(partition int, after messages.Position) (eventlog.Reader, error) {
+	r, err := l.Log.Read(partition, after)
+	return timelessReader{r}, err
+}
+
+type timelessReader struct{ eventlog.Reader }
+
+func (r timelessReader) Next(ctx context.Context, limit int) ([]messages.Record, error) {
+	records, err := r.Reader.Next(ctx, limit)
+	for i := range records {
+		if records[i].Kind != messages.KindTick {
+			records[i].Append = messages.Unstamped
+		}
+	}
+	return records, err
+}
+
+// Where the log gives no time, ticks move log time: one for the records that came, and none in silence.
+func TestTicksStandForTheLogsTime(t *testing.T) {
+	t.Parallel()
+	n := newNode(t, func(c *Config) { c.Log = timeless{c.Log} })
+	ticks := func() float64 { return n.metric("dashfeed_records_total", "tick") }
+	for want := 1.0; want <= 2; want++ {
+		n.append(event1("d", "m", 1), event1("d", "m", 2))
+		n.until("a tick", func() bool { return ticks() >= want })
+		if got := ticks(); got != want {
+			t.Fatalf("%v ticks, want %v", got, want)
+		}
+	}
+	shard := n.shard(n.home("d"))
+	n.until("log time", func() bool { return shard.logTime.Load() > at })
+	saved := n.metric("dashfeed_checkpoints_total", "written")
+	n.host.Own(n.home("d"), false)
+	n.append(event1("d", "m", 3))
+	n.until("checkpoints", func() bool { return n.metric("dashfeed_checkpoints_total", "written") >= saved+2 })
+	if got := ticks(); got != 2 {
+		t.Errorf("%v ticks of a standby", got-2)
 	}
 }

@@ -1,0 +1,82 @@
+package actors
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/dashfeed/dashfeed/eventlog"
+	"github.com/dashfeed/dashfeed/messages"
+	"github.com/dashfeed/dashfeed/messages/wire"
+)
+
+// mute is a log that can be made not to say where its last record is.
+type mute struct {
+	eventlog.Log
+	on atomic.Bool
+}
+
+var errMute = errors.New("mute")
+
+func (m *mute) Last(ctx context.Context, partition int) (messages.Position, error) {
+	if m.on.Load() {
+		return messages.Position{}, errMute
+	}
+	return m.Log.Last(ctx, partition)
+}
+
+// A shard cut off from its log claims no more that it is live, however silent the log was, and goes on answering.
+func TestSilenceIsNotTakenForHealth(t *testing.T) {
+	t.Parallel()
+	log := &mute{}
+	n := newNode(t, func(c *Config) { log.Log, c.Log = c.Log, log })
+	n.append(event1("d", "m", 1))
+	n.read("d")
+	number := n.home("d")
+	n.until("live", func() bool { return n.claimed(number) == messages.Live })
+	if st := n.host.Status(key("d")); st.State != wire.StateLive || !st.Since.IsZero() {
+		t.Errorf("status %+v", st)
+	}
+	log.on.Store(true)
+	began := time.Now()
+	n.until("not live", func() bool { return n.claimed(number) == messages.Loading })
+	if took := time.Since(began); took > 3*proofGood {
+		t.Errorf("it took %v", took)
+	}
+	if st := n.host.Status(key("d")); st.State != wire.StateStale || st.Since.IsZero() || time.Since(st.Since) > 20*time.Second {
+		t.Errorf("status %+v", st)
+	}
+	if r := n.read("d"); r.To != 1 {
+		t.Errorf("version %d", r.To)
+	}
+	if n.shard(number).acts() {
+		t.Error("it acts")
+	}
+	log.on.Store(false)
+	n.until("live again", func() bool { return n.claimed(number) == messages.Live })
+}
+
+// A shard whose records are read and not yet folded is not live.
+func TestWhatIsNotFoldedIsNotClaimed(t *testing.T) {
+	t.Parallel()
+	n := newNode(t, nil)
+	n.append(n.define("d", 1, "panels: [{id: p, window: {count: 1000}, aggregates: [count, gated]}]"))
+	n.read("d")
+	number := n.home("d")
+	opened := make(chan struct{})
+	gates <- opened
+	n.until("folded", func() bool { return n.host.Claims()[number].Position.Lo == 1 })
+	before := n.host.Claims()[number].Position
+	n.append(event1("d", "m", block))
+	n.until("behind", func() bool { return n.claimed(number) == messages.Loading })
+	if at := n.host.Claims()[number].Position; at != before {
+		t.Errorf("folded up to %s is claimed, it is %s", at, before)
+	}
+	close(opened)
+	n.until("live again", func() bool { return n.claimed(number) == messages.Live })
+	if at := n.host.Claims()[number].Position; !at.After(before) {
+		t.Errorf("folded up to %s", at)
+	}
+}

@@ -4,9 +4,9 @@ import { CountersView } from "./counters.js";
 import { DefinitionView } from "./definition.js";
 import { attribute, h, show, text } from "./dom.js";
 import { freshness, lagWords } from "./freshness.js";
-import { notAllowed, notice } from "./notice.js";
+import { notAllowed, notice, notSeen } from "./notice.js";
 import { Painter } from "./painter.js";
-import { list } from "./reading.js";
+import { list, Refused } from "./reading.js";
 import { address, replaceRoute, type Route } from "./route.js";
 import { onTheme } from "./theme.js";
 import { clockSeconds, valueWords } from "./words.js";
@@ -39,6 +39,7 @@ export class DashboardView {
   #flushed = 0;
   #flushing: ReturnType<typeof setTimeout> | undefined;
   #refused: ErrorEvent | undefined;
+  #denied: string | undefined; // why the handshake was refused
   #closed = false;
 
   readonly #title = h("h1", { tabindex: "-1" });
@@ -131,6 +132,10 @@ export class DashboardView {
       this.#counters.soon();
     });
     for (const type of ["status", "connection", "gap"] as const) s.on(type, () => this.#fresh());
+    s.on("connection", (e) => {
+      if (e.state === "open") this.#denied = undefined;
+      else if (e.state === "waiting") void this.#ask();
+    });
     s.on("error", (e) => {
       if (e.ended) this.#refused = e;
       this.#fresh();
@@ -198,6 +203,18 @@ export class DashboardView {
     } catch { /* the name will do */ }
   }
 
+  /** A browser does not tell why a WebSocket's handshake was refused: the same question by HTTP does. */
+  async #ask(): Promise<void> {
+    const { tenant, dashboard } = this.#route;
+    try {
+      await list(tenant, dashboard, undefined, undefined, 1);
+    } catch (e) {
+      if (!(e instanceof Refused) || !(notAllowed(e.code) || notAllowed(e.status)) || this.#client.connection.state === "open") return;
+      this.#denied = e.message;
+      if (!this.#closed) this.#fresh();
+    }
+  }
+
   #named(title: string): void {
     text(this.#title, title);
     document.title = `${title} · Dashfeed`;
@@ -234,6 +251,8 @@ export class DashboardView {
     const { dashboard } = this.#route;
     let words: [string, string, string] | undefined;
     if (r && notAllowed(r.code)) words = ["denied", "Not allowed", `You may not see this dashboard: ${r.message}.`];
+    else if (r && notSeen(r.code)) words = ["denied", "Not there, or not allowed", "There is no dashboard of this name, or you may not see it."];
+    else if (this.#denied !== undefined) words = ["denied", "Not allowed", `You may not see this dashboard: ${this.#denied}. It is tried again by itself.`];
     else if (r && !s.ready) words = ["error", "This dashboard cannot be shown", `The server says: ${r.message}.`];
     else if (!s.ready) words = ["loading", "Loading", "Waiting for the first numbers."];
     else if (s.epoch === noEpoch) {

@@ -7,6 +7,11 @@ export function notAllowed(code: number): boolean {
   return denied.includes(code);
 }
 
+/** Whether it says that there is nothing, or that this person may not see it: servers do not tell which. */
+export function notSeen(code: number): boolean {
+  return code === 1104;
+}
+
 /** Fills a place with a notice: its kind, its title and a sentence; undefined empties it. */
 export function notice(place: HTMLElement, words: [kind: string, title: string, sentence: string] | undefined): void {
   if (!words) {

@@ -4,6 +4,8 @@ import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
 import { launch } from "./browser.mjs";
+import { Proxy } from "./proxy.mjs";
+import { refusing } from "./refusing.mjs";
 import { Server, until } from "./server.mjs";
 
 const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -57,7 +59,7 @@ async function open(t, path, options = {}) {
   page.on("console", (m) => ["error", "warning"].includes(m.type()) && page.complaints.push(m.text()));
   page.on("request", (r) => page.requests.push(r.url()));
   if (options.prepare) await options.prepare(page);
-  await page.goto(server.url + path);
+  await page.goto(path.startsWith("http") ? path : server.url + path);
   return page;
 }
 
@@ -113,19 +115,37 @@ test("loading, empty, error and not-allowed states", async (t) => {
   await failing.unroute("**/v1/dashboards?*");
   await failing.getByRole("link", { name: "Checkout" }).waitFor();
 
-  const refusal = { code: 1102, message: "the token may not do this", retry: false, after: 0 };
-  const denied = await open(t, "/", { prepare: (page) => page.route("**/v1/dashboards?*", (route) => route.fulfill({ status: 403, json: { error: refusal } })) });
-  await denied.getByRole("heading", { name: "Not allowed" }).waitFor();
-  // The server knows no tokens yet: its refusal is played.
-  const refused = await open(t, "/d/checkout", { prepare: (page) => page.routeWebSocket("**/v1/ws", (ws) => {
-    ws.send(JSON.stringify({ type: "connected", pingEvery: 25_000, limits: {} }));
-    ws.onMessage((m) => {
-      const f = JSON.parse(m);
-      if (f.type === "subscribe") ws.send(JSON.stringify({ type: "error", id: f.id, ...refusal }));
-    });
-  }) });
-  await refused.getByRole("heading", { name: "Not allowed" }).waitFor();
-  assert.equal(await refused.locator(".dashboard").getAttribute("data-state"), "Ended");
+});
+
+test("not allowed: by HTTP, at the handshake, by a close, by an error", async (t) => {
+  const unauthorized = { status: 401, code: 1101, message: "no token" };
+  const forbidden = { status: 403, code: 1102, message: "the token may not do this" };
+  for (const [refuse, close] of [[unauthorized, 0], [forbidden, 0], [unauthorized, 4501], [forbidden, 4502]]) {
+    const base = await refusing(t, server.url, refuse, close);
+    const list = await open(t, base);
+    await list.getByRole("heading", { name: "Not allowed" }).waitFor();
+    await list.getByText(refuse.message).waitFor();
+    const one = await open(t, `${base}/d/checkout`);
+    await one.getByRole("heading", { name: "Not allowed" }).waitFor();
+    await one.getByText(refuse.message).first().waitFor();
+    assert.equal(await one.locator("section[data-panel]").count(), 0);
+    if (close) assert.equal(await one.locator(".dashboard").getAttribute("data-state"), "Ended");
+    await list.context().close();
+    await one.context().close();
+  }
+  // The server knows no tokens yet: its answers to a subscribe are made others on the way.
+  for (const [code, message, title] of [[1102, "the token may not do this", "Not allowed"], [1104, "there is no such dashboard, or it may not be seen", "Not there, or not allowed"]]) {
+    const proxy = await Proxy.start(t, server.port);
+    proxy.rewrite = { toServer: (text) => text, toClient: (text) => {
+      const f = JSON.parse(text);
+      return f.type === "subscribed" ? JSON.stringify({ type: "error", id: f.id, code, message, retry: false, after: 0 }) : f.type === "connected" ? text : [];
+    } };
+    const page = await open(t, `${proxy.url}/d/checkout`);
+    await page.getByRole("heading", { name: title }).waitFor();
+    assert.equal(await page.locator(".dashboard").getAttribute("data-state"), "Ended");
+    assert.equal(await page.locator("section[data-panel]").count(), 0);
+    await page.context().close();
+  }
 });
 
 test("the definition is shown, read-only", async (t) => {

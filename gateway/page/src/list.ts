@@ -8,6 +8,8 @@ import { ago, count, valueWords } from "./words.js";
 const every = 3_000;
 /** How long typing rests before the server is asked. ms */
 const rest = 150;
+/** So many are shown, and so many more each time one asks. */
+const step = 100;
 
 interface Item {
   element: HTMLElement;
@@ -25,6 +27,8 @@ export class ListView {
   readonly #sum = h("p", { class: "measure", role: "status" });
   readonly #notice = h("div", {});
   readonly #list = h("ul", { class: "dashboards" });
+  readonly #more = h("button", { type: "button", class: "more" });
+  #shown = step;
   readonly #items = new Map<string, Item>();
   #abort: AbortController | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -38,10 +42,13 @@ export class ListView {
     this.#search.value = route.search;
     const searching = h("form", { class: "search", role: "search" }, h("label", { for: "search" }, "Search"), this.#search);
     searching.addEventListener("submit", (e) => e.preventDefault());
-    this.element = h("div", { class: "list" }, h("div", { class: "head" }, this.#title, searching), this.#sum, this.#notice, this.#list);
+    this.element = h("div", { class: "list" }, h("div", { class: "head" }, this.#title, searching), this.#sum, this.#notice, this.#list, this.#more);
+    show(this.#more, false);
+    this.#more.addEventListener("click", () => this.#further());
     this.#search.addEventListener("input", () => {
       this.#route.search = this.#search.value.trim();
       replaceRoute(this.#route);
+      this.#shown = step;
       if (this.#whole) this.#draw();
       else this.#later(rest);
     });
@@ -75,6 +82,11 @@ export class ListView {
       let got = await list(this.#route.tenant, whole ? "" : this.#route.search, undefined, abort.signal);
       this.#whole = whole && got.next === null;
       if (whole && !this.#whole && this.#route.search) got = await list(this.#route.tenant, this.#route.search, undefined, abort.signal);
+      const prefix = this.#whole || whole && !this.#route.search ? "" : this.#route.search;
+      while (got.next !== null && got.dashboards.length < this.#shown) {
+        const next = await list(this.#route.tenant, prefix, got.next, abort.signal);
+        got = { ...next, dashboards: [...got.dashboards, ...next.dashboards] };
+      }
       this.#listing = got;
       this.#draw();
     } catch (e) {
@@ -88,6 +100,7 @@ export class ListView {
     const r = e instanceof Refused ? e : new Refused(0, 0, String(e));
     if (notAllowed(r.code) || notAllowed(r.status)) {
       this.#show([]);
+      show(this.#more, false);
       text(this.#sum, "");
       return notice(this.#notice, ["denied", "Not allowed", `You may not see these dashboards: ${r.message}.`]);
     }
@@ -98,12 +111,26 @@ export class ListView {
     const { dashboards, next } = this.#listing!;
     const words = this.#route.search.toLowerCase();
     const found = this.#whole && words ? dashboards.filter((d) => `${d.dashboard}\n${d.title}`.toLowerCase().includes(words)) : dashboards;
-    this.#show(found);
-    const more = next === null ? "" : " and more: search for the beginning of a name";
-    text(this.#sum, found.length ? `${count(found.length, "dashboard")}${more}${this.#route.tenant === "default" ? "" : ` of ${this.#route.tenant}`}` : "");
+    this.#show(found.slice(0, this.#shown));
+    const all = next === null ? count(found.length, "dashboard") : `more than ${count(found.length, "dashboard")}`;
+    const rest = next !== null || found.length > this.#shown;
+    const hint = next === null ? "" : "; the search finds beginnings of names";
+    const of = this.#route.tenant === "default" ? "" : ` of ${this.#route.tenant}`;
+    text(this.#sum, found.length ? `${rest ? `The first ${valueWords(Math.min(found.length, this.#shown))} of ` : ""}${all}${of}${hint}` : "");
+    text(this.#more, `Show ${next === null ? Math.min(step, found.length - this.#shown) : step} more`);
+    show(this.#more, rest);
     if (found.length) notice(this.#notice, undefined);
     else if (this.#route.search) notice(this.#notice, ["empty", "Nothing found", `No dashboard's ${this.#whole ? "name or title has" : "name begins with"} “${this.#route.search}”.`]);
     else notice(this.#notice, ["empty", "No dashboards yet", `A dashboard appears with its first event: curl ${location.origin}/v1/events -d '{"dashboard":"checkout","metric":"latency","value":12.5}'`]);
+  }
+
+  /** Shows more; the reader goes on at the first of them. */
+  async #further(): Promise<void> {
+    const first = this.#shown;
+    this.#shown += step;
+    if (this.#listing && this.#listing.next !== null && this.#listing.dashboards.length < this.#shown) await this.#read();
+    else this.#draw();
+    this.#list.children[first]?.querySelector("a")?.focus();
   }
 
   #show(found: Listed[]): void {

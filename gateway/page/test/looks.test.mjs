@@ -91,6 +91,42 @@ test("the list: search, a way to a dashboard and back, reload", async (t) => {
   assert.deepEqual(page.complaints, []);
 });
 
+test("more dashboards than one answer holds: shown by hundreds, searched by the server", async (t) => {
+  const names = Array.from({ length: 2_250 }, (_, i) => `m${String(i).padStart(4, "0")}`);
+  const many = (list) => server.post(list.map((dashboard) => ({ id: dashboard, tenant: "many", dashboard, metric: "m", value: 1 })), false);
+  await many(names.slice(0, 900));
+  const page = await open(t, "/?tenant=many");
+  const items = page.locator(".dashboards li");
+  const sum = (words) => page.locator(".list .measure", { hasText: words }).waitFor();
+  const more = page.getByRole("button", { name: /^Show \d+ more$/ });
+  await sum("The first 100 of 900 dashboards of many");
+  await more.click();
+  await until("two hundred", async () => (await items.count()) === 200);
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), "m0100", "the reader goes on where the new ones begin");
+  await page.getByLabel("Search").fill("089"); // anywhere in the name: all are here
+  await sum("11 dashboards of many");
+  await page.getByLabel("Search").fill("");
+
+  await many(names.slice(900));
+  await sum("The first 100 of more than 1,000 dashboards of many; the search finds beginnings of names");
+  for (let n = 200; n <= 1_100; n += 100) {
+    await more.click();
+    await until(`${n} are shown`, async () => (await items.count()) === n);
+  }
+  await sum("The first 1,100 of more than 2,000 dashboards");
+  await page.getByLabel("Search").fill("m22");
+  await sum("50 dashboards of many");
+  assert.equal(await items.first().locator("a").textContent(), "m2200");
+  await page.reload();
+  await sum("50 dashboards of many");
+  await page.getByLabel("Search").fill("m1");
+  await sum("The first 100 of 1,000 dashboards of many");
+  await page.getByLabel("Search").fill("x");
+  await page.getByRole("heading", { name: "Nothing found" }).waitFor();
+  assert.equal(await more.isVisible(), false);
+  assert.deepEqual(page.complaints, []);
+});
+
 test("loading, empty, error and not-allowed states", async (t) => {
   const empty = await open(t, "/?tenant=nobody");
   await empty.getByRole("heading", { name: "No dashboards yet" }).waitFor();

@@ -71,6 +71,7 @@ export class Client extends Emitter<ClientEvents> {
   readonly #credentials: Credentials | undefined;
   readonly #deaf: () => void;
   #ids = 0;
+  #heard = 0; // on connections that have ended
   #turn = 0; // whose turn the next attempt is
   #conn: Connection | undefined; // the newest
   #old: Connection | undefined; // serves until all subscriptions are on the newest (drain)
@@ -124,7 +125,7 @@ export class Client extends Emitter<ClientEvents> {
 
   /** When anything was last heard from the server, unix ms; 0: never. */
   get heard(): number {
-    return Math.max(this.#conn?.heard ?? 0, this.#old?.heard ?? 0);
+    return Math.max(this.#heard, this.#conn?.heard ?? 0, this.#old?.heard ?? 0);
   }
 
   /** Ends everything; no event follows. */
@@ -184,6 +185,7 @@ export class Client extends Emitter<ClientEvents> {
 
   /** The connection has ended. */
   #lost(c: Connection, why: Ending): void {
+    this.#heard = Math.max(this.#heard, c.heard);
     if (c === this.#old) {
       this.#old = undefined;
       if (!this.#conn?.isOpen) this.#state("connecting", why);

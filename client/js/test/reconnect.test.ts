@@ -46,6 +46,24 @@ describe("reconnecting", () => {
     expect([s.version, s.panels[0].rows()[0].values[0]]).toEqual([20, 20]);
   });
 
+  test("when the server was last heard stays known over attempts that fail", async () => {
+    dice(0.5);
+    const script = new Script();
+    const client = script.client();
+    client.connect();
+    await settle();
+    script.last.say({ type: "pong", id: 1 });
+    const heard = Date.now();
+    expect(client.heard).toBe(heard);
+    script.opens = false;
+    for (const wait of [500, 1_000, 2_000]) {
+      script.last.drop();
+      expect(client.heard).toBe(heard);
+      await vi.advanceTimersByTimeAsync(wait);
+      expect(client.heard).toBe(heard);
+    }
+  });
+
   test("begins again at 1 s only after a connection that lasted 10 s", async () => {
     dice(0.5);
     const script = new Script();

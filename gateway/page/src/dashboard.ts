@@ -4,7 +4,7 @@ import { CountersView } from "./counters.js";
 import { DefinitionView } from "./definition.js";
 import { attribute, h, show, text } from "./dom.js";
 import { freshness, lagWords } from "./freshness.js";
-import { notAllowed, notice, notSeen } from "./notice.js";
+import { firstEvent, notAllowed, notice, notSeen } from "./notice.js";
 import { Painter } from "./painter.js";
 import { list, Refused } from "./reading.js";
 import { address, replaceRoute, type Route } from "./route.js";
@@ -118,7 +118,7 @@ export class DashboardView {
   #listen(): void {
     const s = this.#subscription;
     s.on("snapshot", () => {
-      this.#change();
+      if (s.epoch !== noEpoch) this.#change();
       this.#lay();
       this.#name();
       this.#definition.changed();
@@ -249,16 +249,18 @@ export class DashboardView {
     const s = this.#subscription;
     const r = this.#refused;
     const { dashboard } = this.#route;
-    let words: [string, string, string] | undefined;
+    let words: Parameters<typeof notice>[1];
     if (r && notAllowed(r.code)) words = ["denied", "Not allowed", `You may not see this dashboard: ${r.message}.`];
     else if (r && notSeen(r.code)) words = ["denied", "Not there, or not allowed", "There is no dashboard of this name, or you may not see it."];
     else if (this.#denied !== undefined) words = ["denied", "Not allowed", `You may not see this dashboard: ${this.#denied}. It is tried again by itself.`];
     else if (r && !s.ready) words = ["error", "This dashboard cannot be shown", `The server says: ${r.message}.`];
     else if (!s.ready) words = ["loading", "Loading", "Waiting for the first numbers."];
     else if (s.epoch === noEpoch) {
-      words = ["empty", "No event has come yet", `Its panels appear with the first event: curl ${location.origin}/v1/events -d '${JSON.stringify({ dashboard, metric: "latency", value: 12.5 })}'`];
-    } else if (!s.panels.length) words = ["empty", "No panels", "The definition of this dashboard has no panels."];
+      words = ["nothing", "No event has come yet", "Its panels appear with the first event:", firstEvent(dashboard)];
+    } else if (!s.panels.length) words = ["nothing", "No panels", "The definition of this dashboard has no panels."];
     notice(this.#notice, words);
     show(this.#panels, words === undefined);
+    show(this.#counters.element, words === undefined);
+    show(this.#definition.element, s.ready && words?.[0] !== "denied");
   }
 }

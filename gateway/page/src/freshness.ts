@@ -54,9 +54,9 @@ export function freshness(k: Known): Freshness {
     case "stale":
       return { tone: "bad", label: "Stale", sentence: k.status.lag > 0
         ? `The server's copy is ${duration(k.status.lag)} behind its log${since(k)}.`
-        : `Nothing new is known of this dashboard${since(k)}. The numbers are the last that were; they go on by themselves.` };
+        : `Nothing newer is known${since(k)}; the numbers go on by themselves.` };
     case "moving":
-      return { tone: "waiting", label: "Moving", sentence: `The dashboard is on its way to another machine${since(k)}. The numbers stand still and go on by themselves.` };
+      return { tone: "waiting", label: "Moving", sentence: `On its way to another machine${since(k)}; the numbers go on by themselves.` };
     case "live":
       return { tone: "good", label: "Live", sentence: k.changed ? `Last change ${ago(k.now - k.changed)}.` : "No change since the page was opened." };
     default:

@@ -1,5 +1,5 @@
 import { h, show, text } from "./dom.js";
-import { notAllowed, notice } from "./notice.js";
+import { firstEvent, notAllowed, notice } from "./notice.js";
 import { list, Refused, type Listed, type Listing } from "./reading.js";
 import { address, replaceRoute, type Route } from "./route.js";
 import { ago, count, valueWords } from "./words.js";
@@ -120,8 +120,8 @@ export class ListView {
     text(this.#more, `Show ${next === null ? Math.min(step, found.length - this.#shown) : step} more`);
     show(this.#more, rest);
     if (found.length) notice(this.#notice, undefined);
-    else if (this.#route.search) notice(this.#notice, ["empty", "Nothing found", `No dashboard's ${this.#whole ? "name or title has" : "name begins with"} “${this.#route.search}”.`]);
-    else notice(this.#notice, ["empty", "No dashboards yet", `A dashboard appears with its first event: curl ${location.origin}/v1/events -d '{"dashboard":"checkout","metric":"latency","value":12.5}'`]);
+    else if (this.#route.search) notice(this.#notice, ["nothing", "Nothing found", `No dashboard's ${this.#whole ? "name or title has" : "name begins with"} “${this.#route.search}”.`]);
+    else notice(this.#notice, ["nothing", "No dashboards yet", "A dashboard appears with its first event:", firstEvent("checkout")]);
   }
 
   /** Shows more; the reader goes on at the first of them. */

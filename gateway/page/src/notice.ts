@@ -1,4 +1,4 @@
-import { attribute, h, text } from "./dom.js";
+import { attribute, h, show, text } from "./dom.js";
 
 const denied = [1101, 1102, 4501, 4502, 401, 403];
 
@@ -12,16 +12,23 @@ export function notSeen(code: number): boolean {
   return code === 1104;
 }
 
-/** Fills a place with a notice: its kind, its title and a sentence; undefined empties it. */
-export function notice(place: HTMLElement, words: [kind: string, title: string, sentence: string] | undefined): void {
+/** A command that sends a dashboard's first event. */
+export function firstEvent(dashboard: string): string {
+  return `curl ${location.origin}/v1/events -d '${JSON.stringify({ dashboard, metric: "latency", value: 12.5 })}'`;
+}
+
+/** Fills a place with a notice: its kind, its title, a sentence and, where there is one, a command; undefined empties it. */
+export function notice(place: HTMLElement, words: [kind: string, title: string, sentence: string, command?: string] | undefined): void {
   if (!words) {
     if (place.childElementCount) place.replaceChildren();
     return;
   }
-  const [kind, title, sentence] = words;
-  if (!place.childElementCount) place.append(h("div", {}, h("h2", {}), h("p", {})));
+  const [kind, title, sentence, command] = words;
+  if (!place.childElementCount) place.append(h("div", {}, h("h2", {}), h("p", {}), h("code", {})));
   const box = place.firstElementChild!;
   attribute(box, "class", `notice ${kind}`);
   text(box.children[0], title);
   text(box.children[1], sentence);
+  text(box.children[2], command ?? "");
+  show(box.children[2] as HTMLElement, command !== undefined);
 }

@@ -37,7 +37,7 @@ export function styleValue(name: string): string {
 /** Takes the stored or the system's theme, and gives the switch. */
 export function themeSwitch(): HTMLElement {
   const button = h("button", { type: "button", class: "quiet" });
-  const name = h("span", {});
+  const name = h("span", { class: "wide" });
   button.append(h("span", { "aria-hidden": "true" }, "◐ "), h("span", { class: "wide" }, "Theme: "), name);
   const label = () => {
     text(name, theme);

@@ -5,7 +5,7 @@ FUZZ    ?= 30s
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test race fuzz bench lint generate build page pulsar
+.PHONY: help run cluster test race fuzz bench lint generate build page pulsar
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,6 +16,9 @@ run: build ## Build, start the demo on real data and show it.
 cluster: build ## Build, start Pulsar, three nodes and two gateways with real data, and print the addresses.
 	./scripts/cluster up
 
+# One set of compiled packages for the binary, the binaries that tests build, and the tests.
+test: export CGO_ENABLED = 0
+test: export GOFLAGS = -trimpath
 test: build ## Vet and test everything, with a browser; what is missing for that is installed.
 	./scripts/setup-test
 	$(GO) vet ./...

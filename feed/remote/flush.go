@@ -83,9 +83,21 @@ func (g *gateway) write(r *ready) *envelope.Payload {
 	if i.closed.Load() {
 		return nil
 	}
-	return &envelope.Payload{What: &envelope.Payload_Answer{Answer: &envelope.Answer{
-		Interest: i.id, Ask: r.ask, Update: updateOut(r.update, &i.seen, i.known),
-	}}}
+	a := &answering{}
+	updateOut(&a.update, &a.position, r.update, &i.seen, i.known)
+	a.answer.Interest, a.answer.Ask, a.answer.Update = i.id, r.ask, &a.update
+	a.what.Answer = &a.answer
+	a.payload.What = &a.what
+	return &a.payload
+}
+
+// answering is an answer with all that it is made of, in one allocation.
+type answering struct {
+	payload  envelope.Payload
+	what     envelope.Payload_Answer
+	answer   envelope.Answer
+	update   envelope.Update
+	position envelope.Position
 }
 
 // sentOut remembers that a payload is on its way.

@@ -93,8 +93,9 @@ func readIn(r *envelope.Read) (messages.Key, feed.Query) {
 func readingOut(r *feed.Reading) (*envelope.Reading, error) {
 	e := &envelope.Reading{
 		Tenant: r.Key.Tenant, Dashboard: r.Key.Dashboard,
-		Update: updateOut(&r.Update, &schemaSeen{}, 0), Definition: definitionOut(r.Definition),
+		Update: &envelope.Update{}, Definition: definitionOut(r.Definition),
 	}
+	updateOut(e.Update, &envelope.Position{}, &r.Update, &schemaSeen{}, 0)
 	var err error
 	if e.CountersJson, err = json.Marshal(r.Counters); err != nil {
 		return nil, fmt.Errorf("counters of %s: %w", r.Key, err)

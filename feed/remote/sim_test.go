@@ -1,6 +1,7 @@
 package remote_test
 
 import (
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -13,6 +14,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
+
+var seeds = flag.Int("seeds", 8, "how many simulations to run")
 
 // directory says what the test says.
 type directory struct {
@@ -114,7 +117,7 @@ func key(i int) messages.Key {
 // Three owners that fold at their own pace, two gateways, a network that does its worst, shards that move, owners that
 // vanish: when all is well again every mirror is what the owners are, and on the way none went back.
 func TestThreeOwnersTwoGateways(t *testing.T) {
-	for seed := range uint64(8) {
+	for seed := range uint64(*seeds) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { simulate(t, seed) })
 		})

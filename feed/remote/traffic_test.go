@@ -198,3 +198,28 @@ func TestMoveToOneWhoIsBehind(t *testing.T) {
 		m.close()
 	})
 }
+
+// A process that is owner and gateway hands messages over itself, in the call of Send.
+func TestBothEndsInOneProcess(t *testing.T) {
+	o, dir := newOwner(&history{}), &directory{sources: []string{"self"}}
+	var client *remote.Client
+	server, err := remote.NewServer(remote.ServerConfig{Feed: o, Send: func(_ string, body []byte) { client.Receive("self", body) }})
+	must(t, err)
+	client, err = remote.NewClient(remote.ClientConfig{Directory: dir, Send: func(_ string, body []byte) { server.Receive("self", body) }})
+	must(t, err)
+	var mirrors []*mirror
+	for i := range 20 {
+		mirrors = append(mirrors, watch(t, client, key(i)))
+	}
+	for n := range 500 {
+		o.history.append(record{key: key(n % 20), seed: uint64(n), births: n % 50})
+		o.fold(1)
+	}
+	for _, m := range mirrors {
+		until(t, "the owner's version", func() bool { return m.place().Version == 25 })
+		m.equals(o)
+		m.close()
+	}
+	client.Close()
+	server.Close()
+}

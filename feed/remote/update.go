@@ -36,18 +36,16 @@ func (s *schemaSeen) see(schema wire.Schema) {
 // hashOf is never 0, which stands for none.
 func hashOf(text []byte) uint64 { return max(1, xxh3.Hash(text)) }
 
-// updateOut writes an update for one who has the schema of the hash known.
-func updateOut(u *feed.Update, seen *schemaSeen, known uint64) *envelope.Update {
+// updateOut writes an update into e, and its position into at, for one who has the schema of the hash known.
+func updateOut(e *envelope.Update, at *envelope.Position, u *feed.Update, seen *schemaSeen, known uint64) {
 	seen.see(u.Schema)
-	e := &envelope.Update{
-		Cells:    cells.AppendUpdate(make([]byte, 0, sizeOf(u)), &u.Update),
-		Position: positionOut(u.Position), Time: u.Time, Watermark: u.Watermark,
-		Metrics: uint32(u.Metrics), Reset_: u.Reset, Schema: seen.hash,
-	}
+	e.Cells = cells.AppendUpdate(make([]byte, 0, sizeOf(u)), &u.Update)
+	at.Hi, at.Lo = u.Position.Hi, u.Position.Lo
+	e.Position, e.Time, e.Watermark = at, u.Time, u.Watermark
+	e.Metrics, e.Reset_, e.Schema = uint32(u.Metrics), u.Reset, seen.hash
 	if seen.hash != known {
 		e.SchemaJson = seen.text
 	}
-	return e
 }
 
 // sizeOf guesses how many bytes an update takes, rather too many.

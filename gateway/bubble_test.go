@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"io"
 	"net"
 	"net/http"
@@ -13,6 +14,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/dashfeed/dashfeed/feed"
+	"github.com/dashfeed/dashfeed/feed/remote"
 	"github.com/dashfeed/dashfeed/messages"
 	"github.com/dashfeed/dashfeed/messages/wire"
 	"github.com/gorilla/websocket"
@@ -55,7 +58,43 @@ type house struct {
 	feed  *localFeed
 	srv   *Server
 	pipes *pipes
+
+	client *remote.Client // where a link is between
+	unlink func()
 }
+
+var overLink = flag.Bool("link", false, "the gateway is apart from its feed: a link is between them")
+
+// link puts a link between the gateway and its feed.
+func (h *house) link() feed.Feed {
+	d := &home{feed: h.feed}
+	server, err := remote.NewServer(remote.ServerConfig{Feed: h.feed, Send: func(_ string, b []byte) { h.client.Receive("owner", b) }})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.client, err = remote.NewClient(remote.ClientConfig{Directory: d, Send: func(_ string, b []byte) { server.Receive("gateway", b) }})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.unlink = func() {
+		h.client.Close()
+		server.Close()
+	}
+	return h.client
+}
+
+// home is a directory of one owner of one shard.
+type home struct{ feed *localFeed }
+
+func (*home) PartitionOf(messages.Key) (int, error) { return 0, nil }
+
+func (*home) Tenant(string) (first, n int, err error) { return 0, 1, nil }
+
+func (*home) Source(int) (string, bool) { return "owner", true }
+
+func (d *home) Status(int) feed.Status { return d.feed.Status(messages.Key{}) }
+
+func (*home) Heard() time.Time { return time.Now() }
 
 // inBubble runs a test against a gateway of its own, in virtual time, and shuts the gateway down after it: a bubble
 // ends only when every goroutine in it has.
@@ -71,6 +110,9 @@ func newHouse(t *testing.T, cfg Config) *house {
 	h := &house{t: t, feed: newLocalFeed(), pipes: &pipes{conns: make(chan net.Conn), done: make(chan struct{})}}
 	cfg.Feed = h.feed
 	var err error
+	if *overLink {
+		cfg.Feed = h.link()
+	}
 	if h.srv, err = New(cfg); err != nil {
 		t.Fatal(err)
 	}
@@ -81,6 +123,9 @@ func newHouse(t *testing.T, cfg Config) *house {
 func (h *house) shutdown() {
 	if err := h.srv.Shutdown(context.Background()); err != nil {
 		h.t.Errorf("shutdown: %v", err)
+	}
+	if h.unlink != nil {
+		h.unlink()
 	}
 	synctest.Wait()
 }

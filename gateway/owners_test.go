@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -165,4 +167,18 @@ func TestOwnerThatWentBack(t *testing.T) {
 			t.Fatalf("%+v", u)
 		}
 	})
+}
+
+// All that this room promises holds as well with a link between the gateway and the owner.
+func TestOverALink(t *testing.T) {
+	if *overLink {
+		return
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.CommandContext(t.Context(), self, "-link", "-test.timeout=5m").CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
 }

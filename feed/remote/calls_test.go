@@ -197,6 +197,17 @@ func TestReadyAndStatus(t *testing.T) {
 		if st := f.Status(key(1)); st.State != wire.StateLive || st.Lag != 1234 {
 			t.Errorf("%+v, want the owner's lag of 1234", st)
 		}
+		cut := time.Now()
+		c.net.sever("g1", "n1", true)
+		time.Sleep(4 * time.Second)
+		if st := f.Status(key(1)); st.State != wire.StateStale || cut.Sub(st.Since) > time.Second {
+			t.Errorf("%+v of a source that is not heard since %v", st, cut)
+		}
+		c.net.sever("g1", "n1", false)
+		time.Sleep(time.Second)
+		if st := f.Status(key(1)); st.State != wire.StateLive {
+			t.Errorf("%+v of a source that is heard again", st)
+		}
 		c.move(0, "")
 		time.Sleep(time.Second)
 		if st := f.Status(key(1)); st.State != wire.StateStale {

@@ -123,7 +123,7 @@ func (c *Client) Lost(peer string) {
 	}
 }
 
-// Status implements feed.Feed.
+// Status implements feed.Feed. A source that says nothing for some beats serves nobody, whatever else is heard of it.
 func (c *Client) Status(k messages.Key) feed.Status {
 	n, err := c.cfg.Directory.PartitionOf(k)
 	if err != nil {
@@ -132,9 +132,14 @@ func (c *Client) Status(k messages.Key) feed.Status {
 	st := c.cfg.Directory.Status(n)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if sh := c.shards[n]; sh != nil && sh.source != nil && st.State == wire.StateLive {
-		st.Lag = max(st.Lag, sh.lag)
+	sh := c.shards[n]
+	if sh == nil || sh.source == nil || st.State != wire.StateLive {
+		return st
 	}
+	if heard := sh.source.heardAt; time.Since(heard) > silentBeats*beatEvery {
+		return feed.Status{State: wire.StateStale, Since: heard}
+	}
+	st.Lag = max(st.Lag, sh.lag)
 	return st
 }
 

@@ -28,6 +28,7 @@ type gateway struct {
 	failed    map[uint64]*interest // the feed took no subscription; tried again every beat
 	heardAt   time.Time
 	told      bool // nothing has to be told before the next beat
+	endings   bool // some subscriptions of a shard may have ended before others began
 
 	sent, got uint64 // bytes: their difference is in flight
 	flushed   time.Time
@@ -42,7 +43,8 @@ type gateway struct {
 // shardUse counts the interests of a shard.
 type shardUse struct {
 	interests int
-	key       messages.Key // of one of them: all of a shard have one status
+	key       messages.Key    // of one of them: all of a shard have one status
+	ended     <-chan struct{} // of the one that was opened last
 }
 
 func newGateway(s *Server, peer string, stream uint64) *gateway {
@@ -157,10 +159,42 @@ func (g *gateway) open(c *envelope.Interest) *interest {
 		g.shards[i.shard] = use
 	}
 	use.interests++
-	if !i.subscribe() {
+	if !g.subscribe(i) {
 		g.failed[i.id] = i
 	}
 	return i
+}
+
+// subscribe opens an interest at the feed.
+func (g *gateway) subscribe(i *interest) bool {
+	if !i.subscribe() {
+		return false
+	}
+	use := g.shards[i.shard]
+	g.endings = g.endings || use.ended != nil && use.ended != i.ended
+	use.ended = i.ended
+	return true
+}
+
+// findEnded finds the interests whose shard the feed gave up. A shard's end together; so they are looked through only where
+// the one opened last has, or differs from those before.
+func (g *gateway) findEnded() {
+	for _, use := range g.shards {
+		select {
+		case <-use.ended: // never, where it is nil
+			g.endings = true
+		default:
+		}
+	}
+	if !g.endings {
+		return
+	}
+	g.endings = false
+	for id, i := range g.interests {
+		if i.gaveUp() {
+			g.failed[id] = i
+		}
+	}
 }
 
 func (g *gateway) close(i *interest) {
@@ -186,13 +220,9 @@ func (g *gateway) closeAll() {
 
 // beat tells where this end stands, and tries again what failed.
 func (g *gateway) beat(now time.Time) {
-	for id, i := range g.interests {
-		if i.gaveUp() {
-			g.failed[id] = i
-		}
-	}
+	g.findEnded()
 	for id, i := range g.failed {
-		if i.subscribe() {
+		if g.subscribe(i) {
 			delete(g.failed, id)
 			i.askFeed()
 		}

@@ -41,6 +41,7 @@ func (c *Client) hear(from string, m *envelope.ToGateway) (*source, *envelope.Pa
 	if s == nil || m.GetStream() < s.stream {
 		return nil, nil, nil
 	}
+	s.heardAt = time.Now()
 	if m.GetStream() > s.stream {
 		s.stream, s.got, s.toldGot = m.GetStream(), 0, 0
 		s.forgotten()

@@ -4,6 +4,8 @@ import (
 	"container/list"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/dashfeed/dashfeed/feed/remote/envelope"
 )
 
@@ -24,6 +26,7 @@ type source struct {
 	order     *list.List // of subscriptions, the one that changed last at the back
 	closings  []closing  // not acked, in order of stamp
 	requests  map[*request]struct{}
+	heardAt   time.Time
 	stream    uint64
 	got       uint64 // bytes
 	toldGot   uint64
@@ -40,7 +43,7 @@ type closing struct {
 func newSource(c *Client, peer string) *source {
 	return &source{
 		client: c, peer: peer, wake: make(chan struct{}, 1), table: c.nextID(),
-		order: list.New(), requests: map[*request]struct{}{},
+		order: list.New(), requests: map[*request]struct{}{}, heardAt: time.Now(),
 	}
 }
 
@@ -121,22 +124,33 @@ func (s *source) messages(beats bool) (ms []*envelope.ToOwner, over bool) {
 		}
 	}
 	ms = s.changes()
-	last := ms[len(ms)-1]
-	for r := range s.requests {
-		if beats || !r.sent {
-			r.sent = true
-			last.Requests = append(last.Requests, r.envelope())
-			if len(last.Requests) >= 500 {
-				last = &envelope.ToOwner{Table: s.table, From: s.version, To: s.version}
-				ms = append(ms, last)
-			}
-		}
+	ms = append(ms, s.asks(beats)...)
+	if len(ms) > 1 && !beats && ms[0].From == ms[0].To { // the first says nothing that the others don't
+		ms = ms[1:]
 	}
 	for _, m := range ms {
 		m.Stream, m.Got = s.stream, s.got
 	}
 	s.toldGot = s.got
 	return ms, false
+}
+
+// asks are messages with the requests to send now.
+func (s *source) asks(beats bool) (ms []*envelope.ToOwner) {
+	size := roomBytes
+	for r := range s.requests {
+		if !beats && r.sent {
+			continue
+		}
+		r.sent = true
+		e := r.envelope()
+		if size += proto.Size(e); size >= roomBytes {
+			ms, size = append(ms, &envelope.ToOwner{Table: s.table, From: s.version, To: s.version}), proto.Size(e)
+		}
+		last := ms[len(ms)-1]
+		last.Requests = append(last.Requests, e)
+	}
+	return ms
 }
 
 // changes are messages, at least one, that lead from what was sent to the table's version.

@@ -91,7 +91,8 @@ func (p *port) DialTimeout(addr string, timeout time.Duration) (net.Conn, error)
 	if to == nil {
 		return nil, errors.New("connection refused")
 	}
-	ours, theirs := net.Pipe()
+	ours, theirs := net.Pipe() // without a socket's buffer: a first write that nobody reads must end too
+	_ = ours.SetDeadline(time.Now().Add(timeout))
 	select {
 	case to.streams <- theirs:
 		return ours, nil

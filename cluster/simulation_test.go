@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-var runs = flag.Int("runs", 100, "how many random runs the simulation makes")
+var runs = flag.Int("runs", 60, "how many random runs the simulation makes")
 
 // TestFaultsEndInOneOwner makes trouble for a minute and then none: whatever happened, every shard ends with as many that
 // fold it as there should be, and one owner, and stays so.

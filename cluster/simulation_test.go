@@ -192,6 +192,7 @@ func TestACrashIsTakenOverAtOnce(t *testing.T) {
 			w, g := steady(t, seed, 4, 12, replicas)
 			w.load = 100 * time.Millisecond
 			w.loads = 0
+			orphans := len(w.up["n1"].folds)
 			w.crash(w.up["n1"])
 			at := w.now
 			w.run(10*time.Second, func() {
@@ -201,8 +202,8 @@ func TestACrashIsTakenOverAtOnce(t *testing.T) {
 					}
 				}
 			})
-			if most := 2 * 12; w.loads > most {
-				t.Errorf("seed %d: a crash led to %d loads, want at most %d", seed, w.loads, most)
+			if w.loads > orphans+2 { // a shard may go on from the heir to the one that ranks first without the dead
+				t.Errorf("seed %d: a crash of a node with %d shards led to %d loads", seed, orphans, w.loads)
 			}
 		}
 	}

@@ -1,0 +1,155 @@
+package cluster
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/dashfeed/dashfeed/cluster/link"
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// pair is this node's view of itself and one other, and a shard for which the other ranks above.
+type pair struct {
+	*view
+	t      *testing.T
+	other  string
+	shard  int
+	number uint64
+}
+
+const start = time.Minute // long after this node joined
+
+func newPair(t *testing.T, arrived time.Duration) *pair {
+	p := &pair{view: newView(sighting{peer: link.Peer{Name: "me~1", Address: "me:1"}, roles: NodeRole, weight: 1}, 1, standardRules()), t: t, other: "other~1"}
+	p.join(0)
+	p.look(start)
+	p.deafUntil = 0
+	p.see(start, []sighting{{peer: link.Peer{Name: p.other, Address: "other:1"}, roles: NodeRole, weight: 1}})
+	p.members[p.other].arrived, p.members[p.other].heldUntil = arrived, 0
+	p.rank(start, 64)
+	for p.ranked[p.table.Of(p.shard)[0]] == p.self {
+		p.shard++
+	}
+	return p
+}
+
+// says makes the other beat; state 0 claims nothing.
+func (p *pair) says(now time.Duration, state messages.ClaimState) {
+	p.number++
+	b := heardBeat{number: p.number}
+	if state != 0 {
+		b.claims = []messages.Claim{{Shard: p.shard, State: state}}
+	}
+	p.hear(now, p.other, b)
+}
+
+// decides what to do with the shard, of which this node claims what is given.
+func (p *pair) decides(now time.Duration, own messages.ClaimState) (load, drop, owns bool) {
+	p.look(now)
+	var mine []messages.Claim
+	if own != 0 {
+		mine = []messages.Claim{{Shard: p.shard, State: own}}
+	}
+	o := p.decide(now, 64, mine)
+	return slices.Contains(o.load, p.shard), slices.Contains(o.drop, p.shard), o.own[p.shard]
+}
+
+func (p *pair) want(what string, now time.Duration, own messages.ClaimState, load, drop, owns bool) {
+	p.t.Helper()
+	l, d, o := p.decides(now, own)
+	if l != load || d != drop || o != owns {
+		p.t.Errorf("%s: load %v, drop %v, own %v; want %v, %v, %v", what, l, d, o, load, drop, owns)
+	}
+}
+
+func TestANewcomerCountsAsClaiming(t *testing.T) {
+	p := newPair(t, start-time.Second)
+	p.want("after a second", start, 0, false, false, false)
+	p.says(start, 0)
+	p.want("heard, and claiming nothing", start, 0, false, false, false)
+	p.lose(p.other)
+	p.want("heard, and lost again", start, 0, true, false, false)
+	p = newPair(t, start-5*time.Second)
+	p.want("after five seconds", start, 0, true, false, false)
+}
+
+func TestOneThatIsHeardGetsTwoBeatsToBegin(t *testing.T) {
+	p := newPair(t, 0)
+	p.says(start, messages.Live)
+	p.want("it serves", start, 0, false, false, false)
+	p.says(start+1, 0)
+	p.want("it lost the shard", start+1, 0, false, false, false)
+	p.says(start+250*ms, 0)
+	p.want("a beat later", start+250*ms, 0, false, false, false)
+	p.says(start+500*ms, 0)
+	p.want("two beats later", start+501*ms, 0, true, false, false)
+	p.says(start+510*ms, messages.Loading)
+	p.want("it loads", start+510*ms, 0, false, false, false)
+	p.lose(p.other)
+	p.want("its connection broke", start+520*ms, 0, true, false, false)
+}
+
+func TestAfterAPauseNothingIsConcludedFromSilence(t *testing.T) {
+	p := newPair(t, 0)
+	p.says(start, messages.Live)
+	p.want("a standby", start, messages.Live, false, false, false)
+	now := start + 10*time.Second
+	p.want("it goes on after 10 s", now, messages.Live, false, false, false)
+	p.want("and has nothing", now+ms, 0, false, false, false)
+	for range 4 {
+		now += 250 * ms
+		p.says(now, messages.Live)
+		p.want("it listens", now, messages.Live, false, false, false)
+	}
+	p.lose(p.other)
+	p.want("the other breaks", now, messages.Live, false, false, true)
+	now += 10 * time.Second
+	p.see(now, nil)
+	p.want("a pause, and nobody else is there", now, messages.Live, false, false, true)
+}
+
+func TestADropComesFiveSecondsAfterAnotherServes(t *testing.T) {
+	p := newPair(t, 0)
+	now := start
+	for range 24 {
+		p.says(now, messages.Live)
+		p.want("a load is finished first", now, messages.Loading, false, false, false)
+		now += 250 * ms
+	}
+	p.says(now, messages.Live)
+	p.want("then dropped", now, messages.Live, false, true, false)
+
+	p = newPair(t, 0)
+	for now = start; now < start+5*time.Second; now += 250 * ms {
+		p.says(now, messages.Live)
+		p.want("not before five seconds", now, messages.Live, false, false, false)
+	}
+	p.says(now, messages.Loading)
+	p.want("a break", now, messages.Live, false, false, true)
+	p.says(now+250*ms, messages.Live)
+	p.want("begins anew", now+250*ms, messages.Live, false, false, false)
+}
+
+func TestThreeSilentBeatsEndAClaim(t *testing.T) {
+	p := newPair(t, 0)
+	p.says(start, messages.Live)
+	for d := time.Duration(0); d <= 850*ms; d += 50 * ms {
+		p.want("not yet", start+d, messages.Live, false, false, false)
+	}
+	p.want("silent", start+900*ms, messages.Live, false, false, true)
+}
+
+func TestShardsThatAreNoMoreAreDropped(t *testing.T) {
+	p := newPair(t, 0)
+	o := p.decide(start, 4, []messages.Claim{{Shard: 9, State: messages.Live}})
+	if !slices.Equal(o.drop, []int{9}) {
+		t.Errorf("drops %v", o.drop)
+	}
+}
+
+func TestTheOlderStartDropsEverything(t *testing.T) {
+	p := newPair(t, 0)
+	p.see(start, []sighting{{peer: link.Peer{Name: "me~2", Address: "elsewhere:1"}, roles: NodeRole}})
+	p.want("a newer start of this node", start, messages.Live, false, true, false)
+}

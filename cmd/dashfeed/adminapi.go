@@ -22,7 +22,7 @@ type operations struct {
 	changeKey  func(do string, key []byte) error
 	tenants    func() []tenantAnswer
 	addTenant  func(ctx context.Context, t tenantRequest) (tenantAnswer, error)
-	acceptLoss func(shard int) error
+	acceptLoss func(ctx context.Context, shard int) error
 }
 
 // Errors that the admin API gives by themselves.
@@ -81,7 +81,7 @@ func (a *admin) offer(o operations) {
 		if err != nil {
 			return nil, badRequest{fmt.Errorf("shard %.20q is no number", r.PathValue("shard"))}
 		}
-		return struct{}{}, o.acceptLoss(n)
+		return struct{}{}, o.acceptLoss(r.Context(), n)
 	})
 }
 

@@ -40,7 +40,7 @@ func adminTold(t *testing.T) (url string, heard *[]string) {
 			note("add %s %d %s", r.Name, r.Partitions, r.LogTime)
 			return tenantAnswer{r.Name, 10, r.Partitions, r.LogTime}, nil
 		},
-		acceptLoss: func(shard int) error { note("accept loss of %d", shard); return nil },
+		acceptLoss: func(_ context.Context, shard int) error { note("accept loss of %d", shard); return nil },
 	})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -41,7 +41,7 @@ func (c *clustered) offerOperations(members *cluster.Cluster) {
 		},
 		tenants:    c.listTenants,
 		addTenant:  c.addTenant,
-		acceptLoss: func(shard int) error { return c.acceptLoss(members, shard) },
+		acceptLoss: c.acceptLoss,
 	})
 }
 
@@ -104,13 +104,16 @@ func (c *clustered) drainMember(members *cluster.Cluster, name string) error {
 	return fmt.Errorf("%w from here: %s is a gateway, ask its own admin address", errRefused, name)
 }
 
-// acceptLoss goes on with a shard of this node that has stopped at a hole in its log.
-func (c *clustered) acceptLoss(members *cluster.Cluster, shard int) error {
+// acceptLoss goes on with a shard of this node that has stopped at a hole in its log. It returns when that has begun.
+func (c *clustered) acceptLoss(ctx context.Context, shard int) error {
 	if _, _, err := c.tenantOf(shard); err != nil {
 		return err
 	}
 	if c.host == nil {
-		return fmt.Errorf("%w from here: a gateway holds no shard, ask the admin address of the node that cluster shards ranks first", errRefused)
+		return fmt.Errorf("%w from here: a gateway holds no shard, ask the admin address of the node whose readyz names it", errRefused)
 	}
-	return fmt.Errorf("%w: shard %d has not stopped at a hole", errRefused, shard)
+	if err := c.host.AcceptLoss(ctx, shard); err != nil {
+		return fmt.Errorf("%w: %w", errRefused, err)
+	}
+	return nil
 }

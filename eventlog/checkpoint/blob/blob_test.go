@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	gocloud "gocloud.dev/blob"
+
 	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
 	"github.com/dashfeed/dashfeed/eventlog/checkpoint/shared"
 	"github.com/dashfeed/dashfeed/eventlog/checkpoint/suite"
@@ -59,3 +61,19 @@ func nodes() suite.Nodes {
 }
 
 func TestRandom(t *testing.T) { suite.RunRandom(t, nodes(), 40) }
+
+// bucketOf is the directory as this package sees it, without a scratch store.
+func bucketOf(t *testing.T, dir string) *place {
+	t.Helper()
+	address, err := bucketURL("file://" + dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bucket, err := gocloud.OpenBucket(t.Context(), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &place{bucket: bucket, prefix: prefix}
+	t.Cleanup(func() { _ = p.Close() })
+	return p
+}

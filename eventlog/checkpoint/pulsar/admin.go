@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -30,6 +31,11 @@ type statusError struct {
 
 func (e *statusError) Error() string {
 	return fmt.Sprintf("%s %s: status %d: %s", e.method, e.path, e.code, e.answer)
+}
+
+func isStatus(err error, code int) bool {
+	var s *statusError
+	return errors.As(err, &s) && s.code == code
 }
 
 func newAdmin(c Config) (*admin, error) {
@@ -144,10 +150,11 @@ func (l *leader) present(ctx context.Context) error {
 		return nil
 	}
 	i, err := l.place.admin.internal(ctx, l.topic)
-	if err != nil {
+	gone := isStatus(err, http.StatusNotFound)
+	if err != nil && !gone {
 		return fmt.Errorf("look at %s: %w", l.topic, err)
 	}
-	if i.Entries == 0 && i.Compacted.Ledger < 0 {
+	if gone || i.Entries == 0 && i.Compacted.Ledger < 0 {
 		return fmt.Errorf("%s was deleted: its checkpoints are gone, and written anew with the next one; until then each node has its own alone: "+
 			"see that brokerDeleteInactiveTopicsEnabled is false, or that no policy deletes topics of %s", l.topic, namespaceOf(l.topic))
 	}
@@ -169,7 +176,7 @@ func (l *leader) settle(ctx context.Context) error {
 	}
 	l.movedAt = time.Now()
 	err := l.place.admin.do(ctx, http.MethodPost, topicPath(l.topic)+"/subscription/"+url.PathEscape(l.place.config.Guard)+"/skip_all", "", nil)
-	if s, ok := err.(*statusError); ok && s.code == http.StatusNotFound {
+	if isStatus(err, http.StatusNotFound) {
 		return nil
 	}
 	if err != nil {
@@ -188,18 +195,22 @@ func (l *leader) compact(ctx context.Context) error {
 		return err
 	}
 	path := topicPath(l.topic) + "/compaction"
-	if err := a.do(ctx, http.MethodPut, path, "", nil); err != nil {
-		if s, ok := err.(*statusError); !ok || s.code != http.StatusConflict { // it runs already
-			return err
-		}
+	if err := a.do(ctx, http.MethodPut, path, "", nil); err != nil && !isStatus(err, http.StatusConflict) { // it runs already
+		return err
 	}
+	return l.await(ctx)
+}
+
+// await waits until the compaction under way has ended.
+func (l *leader) await(ctx context.Context) error {
+	path := topicPath(l.topic) + "/compaction"
 	b := newBackoff()
 	for {
 		var status struct {
 			Status string `json:"status"`
 			Error  string `json:"lastError"`
 		}
-		if err := a.do(ctx, http.MethodGet, path, "", &status); err != nil {
+		if err := l.place.admin.do(ctx, http.MethodGet, path, "", &status); err != nil {
 			return err
 		}
 		switch status.Status {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"sync"
 	"time"
@@ -43,6 +44,7 @@ func (p *place) Lead(ctx context.Context, shard int) (shared.Leader, error) {
 func (p *place) take(ctx context.Context, topic string) (pulsar.Producer, error) {
 	deadline := time.Now().Add(p.config.TakeWait)
 	b := newBackoff()
+	made := false
 	for {
 		producer, err := p.producing.CreateProducer(pulsar.ProducerOptions{
 			Topic: topic, Name: p.config.producerName(), Properties: map[string]string{"cluster": p.config.Cluster, "node": p.config.Node},
@@ -53,6 +55,14 @@ func (p *place) take(ctx context.Context, topic string) (pulsar.Producer, error)
 		})
 		if err == nil {
 			return producer, nil
+		}
+		if isMissing(err) && !made { // deleted: this process has all that was in it
+			if err := p.admin.do(ctx, http.MethodPut, topicPath(topic), "", nil); err != nil {
+				return nil, fmt.Errorf("the topic was deleted, and can't be made anew: %s: %w", remake(topic), err)
+			}
+			p.config.Logger.Warn("a topic of checkpoints was deleted and is made anew", "topic", topic)
+			made = true
+			continue
 		}
 		if !isTaken(err) {
 			return nil, p.explain("write", topic, err)
@@ -206,9 +216,9 @@ func (l *leader) write(name uint64, slot int) (prior uint32) {
 	return prior
 }
 
-// lost tells whether another took the partition.
+// lost tells whether another took the partition. A client that was refused when it connected again has closed the producer.
 func (l *leader) lost(err error) error {
-	if isTaken(err) {
+	if isTaken(err) || errors.Is(err, pulsar.ErrProducerClosed) || strings.Contains(err.Error(), "ProducerClosed") {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		return fmt.Errorf("%w: %s: %w", shared.ErrLost, l.place.admin.holder(ctx, l.topic, l.place.config.Cluster), err)

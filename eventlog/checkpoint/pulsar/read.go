@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/apache/pulsar-client-go/pulsar"
@@ -121,12 +122,16 @@ func before(a, b pulsar.MessageID) bool {
 
 // explain says what can be done about an error of the client's.
 func (p *place) explain(what, topic string, err error) error {
-	var e *pulsar.Error
 	switch {
-	case errors.As(err, &e) && e.Result() == pulsar.TopicNotFound, errors.Is(err, pulsar.ErrTopicNotfound):
+	case isMissing(err):
 		return fmt.Errorf("%s %s: the topic is not there: was it deleted? %s: %w", what, topic, remake(topic), err)
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, checkpoint.ErrCorrupt):
 		return fmt.Errorf("%s %s: %w", what, topic, err)
 	}
 	return fmt.Errorf("%s %s: %w: %w", what, topic, eventlog.ErrUnreachable, err)
+}
+
+// isMissing tells that there is no such topic. The broker's refusal comes as text.
+func isMissing(err error) bool {
+	return errors.Is(err, pulsar.ErrTopicNotfound) || strings.Contains(err.Error(), "TopicNotFound") || strings.Contains(err.Error(), "Topic Not Found")
 }

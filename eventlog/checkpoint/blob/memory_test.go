@@ -1,0 +1,51 @@
+package blob
+
+import (
+	"path/filepath"
+	"testing"
+
+	"gocloud.dev/blob/memblob"
+
+	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
+	"github.com/dashfeed/dashfeed/eventlog/checkpoint/shared"
+	"github.com/dashfeed/dashfeed/eventlog/checkpoint/suite"
+)
+
+// meeting is a bucket that outlives the stores on it.
+type meeting struct{ *place }
+
+func (meeting) Close() error { return nil }
+
+// TestMemory: a bucket that is no directory, as object stores are.
+func TestMemory(t *testing.T) {
+	suite.RunShared(t, suite.Nodes{Place: func(t *testing.T) suite.Place {
+		scratch := t.TempDir()
+		p := &place{bucket: memblob.OpenBucket(nil), prefix: prefix}
+		t.Cleanup(func() { _ = p.Close() })
+		return suite.Place{
+			Start: func(t *testing.T, node string) checkpoint.Shared {
+				s, err := shared.Open(shared.Default(filepath.Join(scratch, node)), meeting{p})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return s
+			},
+			Damage: func(t *testing.T, shard int) {
+				name, _ := prefix(shard)
+				l, err := p.list(t.Context(), name)
+				if err != nil {
+					t.Fatal(err)
+				}
+				name = objectName(name, l.checkpoints[len(l.checkpoints)-1])
+				b, err := p.bucket.ReadAll(t.Context(), name)
+				if err != nil {
+					t.Fatal(err)
+				}
+				b[len(b)/2] ^= 4
+				if err := p.bucket.WriteAll(t.Context(), name, b, nil); err != nil {
+					t.Fatal(err)
+				}
+			},
+		}
+	}})
+}

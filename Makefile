@@ -49,7 +49,7 @@ generate: build ## Write the files that are made from code.
 	$(BIN) definition schema > docs/definition.schema.json
 
 build: page ## Build the binary with its page.
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-X main.release=$(VERSION)' -o $(BIN) ./cmd/dashfeed
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.release=$(VERSION)' -o $(BIN) ./cmd/dashfeed
 
 page: ## Build the page that the binary embeds.
 	./scripts/build-page

@@ -67,7 +67,7 @@ type Process struct {
 // Build compiles cmd/dashfeed of the module that the caller stands in, into dir.
 func Build(ctx context.Context, dir string) (binary string, err error) {
 	binary = filepath.Join(dir, "dashfeed")
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", binary, "github.com/dashfeed/dashfeed/cmd/dashfeed")
+	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, "github.com/dashfeed/dashfeed/cmd/dashfeed")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as make build does
 	out, err := build.CombinedOutput()
 	if err != nil {

@@ -192,7 +192,11 @@ func (s *shard) lag() int64 {
 	if s.waiting.Load() && s.inflight.Load() == 0 {
 		return 0
 	}
-	return max(0, time.Now().UnixMilli()-max(0, s.logTime.Load()))
+	at := s.logTime.Load()
+	if at <= 0 {
+		return 0 // it has no log time yet
+	}
+	return max(0, time.Now().UnixMilli()-at)
 }
 
 // notLive is why the shard can't be read, or nil.
@@ -205,6 +209,9 @@ func (s *shard) notLive() error {
 		return feed.ErrStarting
 	case phaseFailed:
 		return *s.failure.Load()
+	}
+	if trouble := s.trouble.Load(); trouble != nil && !s.isLive() {
+		return fmt.Errorf("not live: %w", *trouble)
 	}
 	return nil
 }

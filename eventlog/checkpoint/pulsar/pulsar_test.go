@@ -34,7 +34,7 @@ func newSite(t testing.TB, c *pulsartest.Cluster, partitions int) *site {
 	t.Helper()
 	s := &site{cluster: c, namespace: fmt.Sprintf("checkpoints/test-%d-%d", os.Getpid(), sites.Add(1)), scratch: t.TempDir()}
 	s.topic = "persistent://" + s.namespace + "/checkpoints"
-	s.admin(t, "PUT", "tenants/checkpoints", `{"allowedClusters":["dashfeed","ckpt"]}`)
+	s.admin(t, "PUT", "tenants/checkpoints", `{"allowedClusters":["`+c.Name+`"]}`)
 	s.admin(t, "PUT", "namespaces/"+s.namespace, `{}`)
 	s.admin(t, "PUT", "persistent/"+s.namespace+"/checkpoints/partitions", fmt.Sprint(partitions))
 	return s

@@ -17,6 +17,7 @@ type checker struct {
 	l       *Log
 	p       *partition
 	source  pulsar.Reader
+	open    func(ctx context.Context, at messages.Position) (pulsar.Reader, error)
 	decoder *decoder
 
 	after   messages.Position // given to the reader: what comes after it is wanted
@@ -27,7 +28,10 @@ type checker struct {
 }
 
 func newChecker(l *Log, p *partition, source pulsar.Reader, after messages.Position) *checker {
-	return &checker{l: l, p: p, source: source, decoder: newDecoder(l, p), after: after}
+	open := func(ctx context.Context, at messages.Position) (pulsar.Reader, error) {
+		return l.openSource(ctx, p, at)
+	}
+	return &checker{l: l, p: p, source: source, open: open, decoder: newDecoder(l, p), after: after}
 }
 
 func (c *checker) close() {
@@ -119,7 +123,7 @@ func (c *checker) trimmed(wanted, got place) error {
 func (c *checker) lookAgain(ctx context.Context, at place, index uint64) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.l.config.Timeout, errPatience)
 	defer cancel()
-	second, err := c.l.openSource(ctx, c.p, c.at.last())
+	second, err := c.open(ctx, c.at.last())
 	if err != nil {
 		return err
 	}
@@ -134,7 +138,7 @@ func (c *checker) lookAgain(ctx context.Context, at place, index uint64) error {
 	case foundLoss:
 		return c.trimmed(c.at, at)
 	case foundRecord:
-		again, err := c.l.openSource(ctx, c.p, c.at.last())
+		again, err := c.open(ctx, c.at.last())
 		if err != nil {
 			return err
 		}
@@ -188,7 +192,7 @@ func (c *checker) reopen(ctx context.Context, why error) error {
 		after = c.at.last()
 	}
 	for {
-		source, err := c.l.openSource(ctx, c.p, after)
+		source, err := c.open(ctx, after)
 		if err == nil {
 			c.source.Close()
 			c.source = source

@@ -272,9 +272,38 @@ func TestConnecting(t *testing.T) {
 		t.Logf("%s: %v: %v", x.what, time.Since(began).Round(time.Millisecond), err)
 	}
 
-	// A token file is read at each connect: a log goes on after the broker's restart with the token that is there then.
-	write(c.Token("admin"))
-	l := open(t, c, func(o *pulsar.Config) { o.Security.TokenFile = tokens })
+	// A token file is read at each connect: a log goes on after the broker's restart with the token that is there then. And a
+	// log whose broker is away can be closed.
+	l := open(t, c, func(o *pulsar.Config) { o.Security.TokenFile, o.Timeout = tokens, 5*time.Second })
 	name, shard := tenant(t, l, 1, pulsar.BrokerTime)
-	put(t, l, event(home(t, l, name, shard), "{}"))
+	e := event(home(t, l, name, shard), "{}")
+	put(t, l, e)
+	r := reader(t, l, shard, messages.Position{})
+	take(t, r, 1)
+	write("no token any more")
+	restart := func() {
+		if err := errors.Join(c.Kill(), c.Up()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	restart()
+	if _, err := l.Append(t.Context(), []eventlog.Entry{e}); !errors.Is(err, eventlog.ErrUnreachable) {
+		t.Errorf("append with a token that is none: %v", err)
+	}
+	write(c.Token("admin"))
+	await(t, "an append with the new token", func() bool { _, err := l.Append(t.Context(), []eventlog.Entry{e}); return err == nil })
+	take(t, r, 1)
+	if err := c.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(began); took > 20*time.Second {
+		t.Errorf("closing took %v", took)
+	}
+	if _, err := r.Next(t.Context(), 1); !errors.Is(err, eventlog.ErrClosed) {
+		t.Errorf("a reader of a closed log: %v", err)
+	}
 }

@@ -1,0 +1,118 @@
+package pulsar
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/apache/pulsar-client-go/pulsar"
+
+	"github.com/dashfeed/dashfeed/eventlog"
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// script stands for Pulsar's Reader: it gives what it is told, then waits.
+type script struct {
+	pulsar.Reader
+	left []pulsar.Message
+}
+
+func (s *script) Next(ctx context.Context) (pulsar.Message, error) {
+	if len(s.left) == 0 {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	m := s.left[0]
+	s.left = s.left[1:]
+	return m, nil
+}
+
+func (s *script) Close() {}
+
+// written is a message in a script: entry:index, or entry:- where the broker gave no index.
+type written struct {
+	pulsar.Message
+	entry int64
+	index *uint64
+}
+
+func (w *written) ID() pulsar.MessageID { return pulsar.NewMessageID(1, w.entry, 0, 0) }
+func (w *written) Index() *uint64       { return w.index }
+
+func read(t *testing.T, text string) *script {
+	t.Helper()
+	s := &script{}
+	for word := range strings.FieldsSeq(text) {
+		w := &written{}
+		var index uint64
+		if _, err := fmt.Sscanf(word, "%d:%d", &w.entry, &index); err == nil {
+			w.index = &index
+		}
+		s.left = append(s.left, w)
+	}
+	return s
+}
+
+// What the checker makes of what a Reader gives, and of what a second Reader finds where a number is missing.
+func TestChecker(t *testing.T) {
+	for _, x := range []struct {
+		what         string
+		after        int64 // entry; -1: the beginning
+		first, again string
+		want         string // entries given, then the error
+		looks        int
+	}{
+		{"in order", -1, "0:0 1:1 2:2", "", "0 1 2", 0},
+		{"twice", -1, "0:0 1:1 0:0 1:1 2:2", "", "0 1 2", 0},
+		{"after a position", 3, "2:2 3:3 4:4", "", "4", 0},
+		{"after a position, the index of which need not be its entry", 3, "3:103 4:104", "", "4", 0},
+		{"oldest is gone", -1, "5:5 6:6", "", "position trimmed", 0},
+		{"the position's own is gone", 3, "5:5", "", "position trimmed", 0},
+		{"a marker", -1, "0:0 2:2 3:3", "0:0 2:2 3:3", "0 2 3", 1},
+		{"a record that turns up", -1, "0:0 2:2 3:3", "0:0 1:1 2:2 3:3", "0 1 2 3", 1},
+		{"ledgers are gone", -1, "0:0 7:7", "7:7 8:8", "0 position trimmed", 1},
+		{"made anew", -1, "0:0 1:1 7:0", "7:0", "0 1 position trimmed", 1},
+		{"no index", -1, "0:-", "", "record without the log's own time or number", 0},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			l := &Log{config: Default("", ""), logger: slog.New(slog.DiscardHandler), metrics: newMetrics(nil)}
+			p := &partition{tenant: &tenant{Tenant: Tenant{LogTime: BrokerTime}}}
+			var after messages.Position
+			if x.after >= 0 {
+				after = place{ledger: 1, entry: x.after}.last()
+			}
+			looks := 0
+			c := &checker{l: l, p: p, source: read(t, x.first), after: after}
+			c.open = func(_ context.Context, at messages.Position) (pulsar.Reader, error) {
+				looks++
+				if at != c.at.last() {
+					t.Errorf("%s: looked again at %s, want %s", x.what, at, c.at.last())
+				}
+				return read(t, x.again), nil
+			}
+			var got []string
+			for {
+				m, err := c.next(ctx)
+				if err != nil {
+					for _, e := range []error{eventlog.ErrTrimmed, eventlog.ErrUnstamped} {
+						if errors.Is(err, e) {
+							got = append(got, e.Error())
+						}
+					}
+					break
+				}
+				got = append(got, fmt.Sprint(m.ID().EntryID()))
+			}
+			if looked := min(looks, 1); strings.Join(got, " ") != x.want || looked != x.looks {
+				t.Errorf("%s: got %q, looked again %d times; want %q, %d", x.what, got, looks, x.want, x.looks)
+			}
+		})
+	}
+}

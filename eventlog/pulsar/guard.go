@@ -66,7 +66,7 @@ func (l *Log) last(ctx context.Context, p *partition) (messages.Position, error)
 		return messages.Position{}, err
 	}
 	id, err := g.asking.do(ctx, l, func() (pulsar.MessageID, error) {
-		ids, err := g.consumer.GetLastMessageIDs()
+		ids, err := question(l, g.consumer.GetLastMessageIDs)
 		if err != nil {
 			return nil, unreachable(err)
 		}
@@ -191,7 +191,9 @@ func (l *Log) acknowledge(ctx context.Context, p *partition, at place) error {
 	if err != nil {
 		return err
 	}
-	err = g.consumer.AckIDCumulative(pulsar.NewMessageID(at.ledger, at.entry-1, -1, 0))
+	_, err = question(l, func() (struct{}, error) {
+		return struct{}{}, g.consumer.AckIDCumulative(pulsar.NewMessageID(at.ledger, at.entry-1, -1, 0))
+	})
 	if err != nil {
 		return unreachable(err)
 	}

@@ -32,8 +32,32 @@ func (l *Log) askHealth() {
 		if r == nil {
 			continue
 		}
-		if _, err := (*r).GetLastMessageID(); err == nil {
+		if _, err := question(l, (*r).GetLastMessageID); err == nil {
 			l.health.heard(time.Now())
 		}
+	}
+}
+
+// question asks the client what it answers within its own timeout, but for one case: where a consumer is closed at that
+// moment, the client loses the question. Then, and when the log is closed, the answer is not waited for.
+func question[T any](l *Log, ask func() (T, error)) (T, error) {
+	type answer struct {
+		value T
+		err   error
+	}
+	answered := make(chan answer, 1)
+	go func() {
+		v, err := ask()
+		answered <- answer{v, err}
+	}()
+	lost := time.NewTimer(2 * l.config.Timeout)
+	defer lost.Stop()
+	select {
+	case a := <-answered:
+		return a.value, a.err
+	case <-lost.C:
+		return *new(T), unreachable(errPatience)
+	case <-l.life.Done():
+		return *new(T), eventlog.ErrClosed
 	}
 }

@@ -271,9 +271,19 @@ func TestConnecting(t *testing.T) {
 		}
 		t.Logf("%s: %v: %v", x.what, time.Since(began).Round(time.Millisecond), err)
 	}
+}
 
-	// A token file is read at each connect: a log goes on after the broker's restart with the token that is there then. And a
-	// log whose broker is away can be closed.
+// A token file is read at each connect: a log goes on after the broker's restart with the token that is there then. And a log
+// whose broker is away can be closed.
+func TestTokenAgainAndClose(t *testing.T) {
+	c := pulsartest.Start(t, pulsartest.Options{Tokens: true})
+	tokens := filepath.Join(t.TempDir(), "token")
+	write := func(token string) {
+		if err := os.WriteFile(tokens, []byte(token+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(c.Token("admin"))
 	l := open(t, c, func(o *pulsar.Config) { o.Security.TokenFile, o.Timeout = tokens, 5*time.Second })
 	name, shard := tenant(t, l, 1, pulsar.BrokerTime)
 	e := event(home(t, l, name, shard), "{}")

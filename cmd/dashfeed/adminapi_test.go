@@ -18,8 +18,10 @@ func adminTold(t *testing.T) (url string, heard *[]string) {
 	t.Helper()
 	heard = &[]string{}
 	note := func(format string, args ...any) { *heard = append(*heard, fmt.Sprintf(format, args...)) }
-	shard := shardAnswer{Shard: 3, Tenant: "default", Partition: 3, Owner: "node-1", State: "live", Ranked: []string{"node-1", "node-2"},
-		Claims: []claimAnswer{{"node-1", "live", "a"}, {"node-2", "loading", "b"}}}
+	shard := shardAnswer{
+		Shard: 3, Tenant: "default", Partition: 3, Owner: "node-1", State: "live", Ranked: []string{"node-1", "node-2"},
+		Claims: []claimAnswer{{"node-1", "live", "a"}, {"node-2", "loading", "b"}},
+	}
 	a := newAdmin(prometheus.NewRegistry(), &health{})
 	a.offer(operations{
 		members: func() []memberAnswer {

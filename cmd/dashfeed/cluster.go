@@ -117,7 +117,7 @@ func (c *clusterDrainCommand) Run(p *program) error {
 	if err := c.ask(p, http.MethodPost, "/cluster/drain", drainRequest{c.Member}, nil); err != nil {
 		return err
 	}
-	p.talk("%s drains: cluster members tells when it holds nothing any more; it stays a member until it is stopped", c.Member)
+	p.talk("%s drains: its /readyz?verbose tells how it goes; it stays a member until it is stopped", c.Member)
 	return nil
 }
 

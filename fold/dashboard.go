@@ -28,7 +28,8 @@ type Dashboard struct {
 	panels   []panel // as program.panels
 	position messages.Position
 	epoch    messages.Epoch
-	holes    uint32 // how many of the shard's are taken
+	holes    uint32         // how many of the shard's are taken
+	behind   messages.Epoch // names the holes taken before the first record; of no use after it
 
 	time      int64 // log time at the last step
 	watermark int64 // W
@@ -120,7 +121,7 @@ func (d *Dashboard) step(at At) uint64 {
 	d.set.Advance(v)
 	if d.epoch == 0 {
 		d.time = at.LogTime
-		d.epoch = epochOf(d.region, d.key, at.Position)
+		d.epoch = epochOf(d.region, d.key, d.behind, at.Position)
 	}
 	d.position = at.Position
 	d.time = max(d.time, at.LogTime)

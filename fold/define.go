@@ -49,7 +49,7 @@ func (d *Dashboard) SetAside(at At, metric string) {
 
 // breakAt begins a new epoch at a record.
 func (d *Dashboard) breakAt(at At) {
-	d.epoch = epochOf(d.region, d.key, at.Position)
+	d.epoch = epochOf(d.region, d.key, d.epoch, at.Position)
 	d.set.Forget()
 }
 

@@ -3,9 +3,6 @@ package fold
 import (
 	"encoding/binary"
 	"fmt"
-	"runtime"
-
-	"github.com/zeebo/xxh3"
 
 	"github.com/dashfeed/dashfeed/fold/codec"
 	"github.com/dashfeed/dashfeed/messages"
@@ -16,7 +13,8 @@ const MaxHoles = 256
 
 // Hole is a part of a shard's log that was lost before it was folded, which an operator has accepted. It is part of the
 // shard's state, not a record of the log: nobody who has folded what lay there is told of it by the log, and nobody has to agree
-// when it was accepted. Who goes on behind it is in another epoch, named by both its ends and by the epoch before.
+// when it was accepted. Who goes on behind it is in another epoch, named by both its ends, by the epoch before, and by the
+// dashboard's last record: a checkpoint may hold some that lie behind its marker, and lie in the hole.
 type Hole struct {
 	From, To messages.Position // the last position folded, and the first record behind the hole
 	LogTime  int64             // at From
@@ -38,30 +36,22 @@ func (s *ShardState) Skip(from, to messages.Position) error {
 func (s *ShardState) Holes() []Hole { return s.holes }
 
 // Skip takes those of the shard's holes that the dashboard has not taken yet. Each is a step and a break. A dashboard without a
-// record takes them without that. It must be called before the first record behind a hole.
+// record takes no step, but the epoch that its first record begins is another: its default may have been lost. It must be called
+// before the first record behind a hole.
 func (d *Dashboard) Skip(holes []Hole) {
 	for int(d.holes) < len(holes) {
 		h := holes[d.holes]
 		d.holes++
 		if d.epoch == 0 {
+			d.behind = epochOf(d.region, d.key, d.behind, h.From, h.To)
 			continue
 		}
 		d.Advance(h.LogTime)
 		d.set.Advance(d.set.Version() + 1)
 		d.time = max(d.time, h.LogTime)
-		d.epoch = h.epoch(d.region, d.key, d.epoch)
+		d.epoch = epochOf(d.region, d.key, d.epoch, d.position, h.From, h.To)
 		d.set.Forget()
 	}
-}
-
-// epoch names the history that goes on behind the hole.
-func (h Hole) epoch(region string, k messages.Key, before messages.Epoch) messages.Epoch {
-	b := codec.AppendString(nil, region)
-	b = codec.AppendString(b, k.Tenant)
-	b = codec.AppendString(b, k.Dashboard)
-	b = codec.AppendString(append(b, Format), runtime.GOARCH)
-	b = binary.AppendUvarint(b, uint64(before))
-	return max(1, messages.Epoch(xxh3.Hash(h.To.Append(h.From.Append(b)))))
 }
 
 func appendHoles(b []byte, holes []Hole) []byte {

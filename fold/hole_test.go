@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/dashfeed/dashfeed/fold"
+	"github.com/dashfeed/dashfeed/fold/definition"
 	"github.com/dashfeed/dashfeed/messages"
 	"github.com/dashfeed/dashfeed/messages/event"
 )
@@ -82,5 +83,54 @@ func TestHoles(t *testing.T) {
 	}
 	if err == nil {
 		t.Error("holes have no bound")
+	}
+}
+
+// Two that lost different records of one log are never in one epoch again, whatever records come behind: a version of the one
+// must never be taken for the other's.
+func TestHistoriesThatPartedStayApart(t *testing.T) {
+	at := func(n uint64) fold.At {
+		return fold.At{Position: messages.Position{Lo: n}, LogTime: int64(1000 * n), Append: int64(1000 * n)}
+	}
+	k := messages.Key{Tenant: "default", Dashboard: "d"}
+	state := fold.NewShardState(fold.Builtin())
+	p := state.Default("default")
+	state.PassBy(messages.Record{Append: 2000})
+	if err := state.Skip(at(2).Position, at(4).Position); err != nil {
+		t.Fatal(err)
+	}
+	after := func(lost bool, records ...uint64) *fold.Dashboard {
+		d := fold.New(k, "local", p)
+		for _, n := range records {
+			d.Event(at(n), &event.Event{Metric: "m", Time: int64(1000 * n), Value: float64(n)})
+		}
+		if lost {
+			d.Skip(state.Holes())
+		}
+		return d
+	}
+	events := map[string]*fold.Dashboard{
+		"lost nothing":                  after(false, 1, 2, 3),
+		"lost 3":                        after(true, 1, 2),
+		"had 3 ahead of its checkpoint": after(true, 1, 2, 3),
+		"born behind":                   after(true),
+		"born before, lost nothing":     after(false, 2, 3),
+		"born later, lost nothing":      after(false),
+	}
+	breaks := map[string]func(*fold.Dashboard){
+		"a hole":             func(*fold.Dashboard) {},
+		"a first record":     func(d *fold.Dashboard) { d.Event(at(4), &event.Event{Metric: "m", Time: 4000, Value: 4}) },
+		"a definition":       func(d *fold.Dashboard) { d.Define(at(5), definition.Record{Revision: 1}, p) },
+		"a record set aside": func(d *fold.Dashboard) { d.SetAside(at(6), "m") },
+	}
+	for _, what := range []string{"a hole", "a first record", "a definition", "a record set aside"} {
+		seen := map[messages.Epoch]string{}
+		for name, d := range events {
+			breaks[what](d)
+			if other, there := seen[d.Epoch()]; there && d.Epoch() != 0 {
+				t.Errorf("behind %s: %q and %q are both in epoch %s", what, name, other, d.Epoch())
+			}
+			seen[d.Epoch()] = name
+		}
 	}
 }

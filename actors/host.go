@@ -77,10 +77,13 @@ func (h *Host) Start(context.Context) error {
 }
 
 // Stop takes a last checkpoint of every shard and ends everything. Where ctx ends first, it gives up what is not done:
-// nothing is lost by that, the next start replays more.
+// nothing is lost by that, the next start replays more. Where it has ended already, no last checkpoint is begun.
 func (h *Host) Stop(ctx context.Context) error {
 	if h.closed.Swap(true) {
 		return nil
+	}
+	if ctx.Err() != nil {
+		h.end()
 	}
 	close(h.done)
 	h.beating.Wait()

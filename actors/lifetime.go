@@ -50,7 +50,7 @@ func (s *shard) run() {
 	select {
 	case <-s.life.Done():
 	case <-s.host.done:
-		last = true
+		last = s.life.Err() == nil
 	case err := <-s.broken:
 		s.logger().Warn("the log has lost records, the shard is loaded again from the newest checkpoint", "error", err)
 		s.end()

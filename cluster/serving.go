@@ -12,8 +12,8 @@ type Serving uint8
 
 // The ways.
 const (
-	Unheard Serving = iota // nobody is heard that has it, or only who was live on it before: what is shown ages
-	Loading                // somebody else loads it
+	Unheard Serving = iota // nobody is heard that has it
+	Loading                // somebody loads it
 	Live                   // somebody is live on it
 )
 
@@ -40,7 +40,6 @@ type Status struct {
 type served struct {
 	serving Serving
 	source  *member
-	last    *member // who was the source last
 	since   time.Duration
 }
 
@@ -52,15 +51,14 @@ func (l *Cluster) serve(now time.Duration, shards int) {
 	}
 	l.served = l.served[:max(shards, 0)]
 	for shard := range l.served {
-		was := l.served[shard]
-		s := served{since: now, source: l.view.source(shard), last: was.last}
+		s := served{since: now, source: l.view.source(shard)}
 		switch {
 		case s.source != nil:
-			s.serving, s.last = Live, s.source
-		case l.view.loading(shard, was.last):
+			s.serving = Live
+		case l.view.loading(shard):
 			s.serving = Loading
 		}
-		if was.serving != s.serving || was.source != s.source {
+		if was := l.served[shard]; was.serving != s.serving || was.source != s.source {
 			l.served[shard], changed = s, true
 		}
 	}
@@ -70,11 +68,10 @@ func (l *Cluster) serve(now time.Duration, shards int) {
 	}
 }
 
-// loading reports whether anybody but the last source has the shard. Who was live and is no more is cut off from the log, or far
-// behind it: nothing moves to another node by that.
-func (v *view) loading(shard int, last *member) bool {
+// loading reports whether anybody has the shard.
+func (v *view) loading(shard int) bool {
 	for _, m := range v.ranked {
-		if m != nil && m != last && m.says(shard).state != 0 {
+		if m != nil && m.says(shard).state != 0 {
 			return true
 		}
 	}

@@ -71,7 +71,6 @@ func (c *connection) subscribed(f *wire.Subscribed) (answered bool) {
 		return false
 	}
 	s.id, c.views[id] = id, s
-	s.state = wire.StateLive // until a status says otherwise
 	switch {
 	case f.Resumed && s.since == nil:
 		v.problem("%s: resumed, though no place was given", s.dashboard)
@@ -146,7 +145,7 @@ func (v *Viewer) apply(s *subscription, u *wire.Update) {
 	}
 	now := time.Now()
 	v.counts.Updates++
-	s.pause, s.last, s.moved = max(s.pause, now.Sub(s.last)), now, true
+	s.pause, s.last = max(s.pause, now.Sub(s.last)), now
 	if v.config.Record {
 		v.record(s, u)
 	}

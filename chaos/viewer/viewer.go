@@ -68,7 +68,6 @@ type watched struct {
 	picture picture
 	last    time.Time     // of the last update
 	pause   time.Duration // the longest since Begin
-	moved   bool          // there was an update since Begin
 	state   string        // what the last status said
 	voidBy  *subscription // it was told that what is held is void
 	seen    map[messages.Place]uint64
@@ -92,25 +91,13 @@ func (v *Viewer) Close() {
 	v.joined.Wait()
 }
 
-// Begin forgets the pauses that have ended: the one that lasts, as every time between two updates, counts from its own beginning.
+// Begin counts pauses from now on.
 func (v *Viewer) Begin() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for _, w := range v.watched {
-		w.pause, w.moved = 0, false
+		w.last, w.pause = time.Now(), 0
 	}
-}
-
-// Waiting are the dashboards that have had no update since Begin.
-func (v *Viewer) Waiting() (names []string) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	for _, d := range v.config.Dashboards {
-		if !v.watched[d].moved {
-			names = append(names, d)
-		}
-	}
-	return names
 }
 
 // Pauses are, by dashboard, the longest time without an update since Begin; the one that lasts is one too.
@@ -125,26 +112,18 @@ func (v *Viewer) Pauses() map[string]time.Duration {
 	return pauses
 }
 
-// Places is where the viewer stands with each dashboard.
-func (v *Viewer) Places() map[string]messages.Place {
+// Place is where the viewer stands with a dashboard.
+func (v *Viewer) Place(dashboard string) messages.Place {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	places := make(map[string]messages.Place, len(v.watched))
-	for d, w := range v.watched {
-		places[d] = w.view.Place()
-	}
-	return places
+	return v.watched[dashboard].view.Place()
 }
 
-// States are what the server said last of each dashboard: live, stale or moving.
-func (v *Viewer) States() map[string]string {
+// State is what the server said last of a dashboard: live, stale or moving.
+func (v *Viewer) State(dashboard string) string {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	states := make(map[string]string, len(v.watched))
-	for d, w := range v.watched {
-		states[d] = w.state
-	}
-	return states
+	return v.watched[dashboard].state
 }
 
 // Counts is what it lived through so far.

@@ -119,8 +119,8 @@ func judge(t *testing.T, r *recount.Recount, viewers []*viewer.Viewer, account *
 			t.Errorf("%s has no record", name)
 			continue
 		}
-		if c, want := d.Counters(), account.Of(name); c.Accepted != want.Count || c.Invalid+c.Future+c.SetAside != 0 {
-			t.Errorf("%s: %d events acknowledged, the log gives %+v", name, want.Count, c)
+		if c, want := d.Counters(), account.Of(name); c.Accepted != want.Count || r.Unique(name) != want.Count || c.Invalid+c.Future+c.SetAside != 0 {
+			t.Errorf("%s: %d events acknowledged, the log has %d and gives %+v", name, want.Count, r.Unique(name), c)
 		}
 	}
 }

@@ -12,8 +12,8 @@ type Serving uint8
 
 // The ways.
 const (
-	Unheard Serving = iota // nobody is heard that has it
-	Loading                // somebody loads it
+	Unheard Serving = iota // nobody is heard that has it, or only who was live on it before: what is shown ages
+	Loading                // somebody else loads it
 	Live                   // somebody is live on it
 )
 
@@ -40,6 +40,7 @@ type Status struct {
 type served struct {
 	serving Serving
 	source  *member
+	last    *member // who was the source last
 	since   time.Duration
 }
 
@@ -51,14 +52,15 @@ func (l *Cluster) serve(now time.Duration, shards int) {
 	}
 	l.served = l.served[:max(shards, 0)]
 	for shard := range l.served {
-		s := served{since: now, source: l.view.source(shard)}
+		was := l.served[shard]
+		s := served{since: now, source: l.view.source(shard), last: was.last}
 		switch {
 		case s.source != nil:
-			s.serving = Live
-		case l.view.loading(shard):
+			s.serving, s.last = Live, s.source
+		case l.view.loading(shard, was.last):
 			s.serving = Loading
 		}
-		if was := l.served[shard]; was.serving != s.serving || was.source != s.source {
+		if was.serving != s.serving || was.source != s.source {
 			l.served[shard], changed = s, true
 		}
 	}
@@ -68,10 +70,11 @@ func (l *Cluster) serve(now time.Duration, shards int) {
 	}
 }
 
-// loading reports whether anybody has the shard.
-func (v *view) loading(shard int) bool {
+// loading reports whether anybody but the last source has the shard. Who was live and is no more is cut off from the log, or far
+// behind it: nothing moves to another node by that.
+func (v *view) loading(shard int, last *member) bool {
 	for _, m := range v.ranked {
-		if m != nil && m.says(shard).state != 0 {
+		if m != nil && m != last && m.says(shard).state != 0 {
 			return true
 		}
 	}

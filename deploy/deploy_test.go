@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/dashfeed/dashfeed/cmd/process"
 )
 
 func read(t *testing.T, path string) string {
@@ -49,7 +51,7 @@ type composed struct {
 	}
 }
 
-// compose asks Debian's docker-compose, which needs no engine for that; without it, it reads the file itself.
+// compose asks Debian's docker-compose, which needs no engine for that.
 func compose(t *testing.T) composed {
 	t.Helper()
 	var c composed
@@ -109,11 +111,15 @@ func TestSettingsAgree(t *testing.T) {
 
 // TestProgramKnowsTheSettings: every variable is a setting of the program, with a value that it takes.
 func TestProgramKnowsTheSettings(t *testing.T) {
+	binary, err := process.Build(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, service := range compose(t).Services {
 		if service.Environment["DASHFEED_NODE"] == "" {
 			continue
 		}
-		cmd := exec.CommandContext(t.Context(), "go", "run", "../cmd/dashfeed", "config", "show", "-o", "json")
+		cmd := exec.CommandContext(t.Context(), binary, "config", "show", "-o", "json")
 		cmd.Env = os.Environ()
 		for key, value := range service.Environment {
 			cmd.Env = append(cmd.Env, key+"="+value)

@@ -37,8 +37,9 @@ func newDefinitionLog() *definitionLog {
 	return &definitionLog{inForce: map[messages.Key]feed.DefinitionInForce{}, defaults: map[string]*definition.Definition{}}
 }
 
-func (l *definitionLog) Partitions() int                         { return definitionPartitions }
+func (l *definitionLog) Partitions() int { return definitionPartitions }
 func (l *definitionLog) Tenant(string) (first, n int, err error) { return 0, definitionPartitions, nil }
+
 func (l *definitionLog) PartitionOf(k messages.Key) (int, error) {
 	return len(k.Dashboard) % definitionPartitions, nil
 }

@@ -14,15 +14,15 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// ErrElsewhere says that a reading is of another version than the recount: one of the two has not come so far.
-type ErrElsewhere struct{ Reading, Recount messages.Place }
+// ElsewhereError says that a reading is of another version than the recount: one of the two has not come so far.
+type ElsewhereError struct{ Reading, Recount messages.Place }
 
-func (e *ErrElsewhere) Error() string {
+func (e *ElsewhereError) Error() string {
 	return fmt.Sprintf("the reading is at %s, the recount at %s", e.Reading, e.Recount)
 }
 
 // Differs compares a server's reading of a dashboard, whole, with the recount: epoch and version, every cell byte by byte, and
-// the counters. *ErrElsewhere where they stand at two versions.
+// the counters. *ElsewhereError where they stand at two versions.
 func (r *Recount) Differs(k messages.Key, reading client.Reading) error {
 	d := r.Dashboard(k)
 	if d == nil {
@@ -34,7 +34,7 @@ func (r *Recount) Differs(k messages.Key, reading client.Reading) error {
 	}
 	here, there := messages.Place{Epoch: d.Epoch(), Version: d.Version()}, messages.Place{Epoch: epoch, Version: reading.Version}
 	if here != there {
-		return &ErrElsewhere{there, here}
+		return &ElsewhereError{there, here}
 	}
 	if reading.From != 0 {
 		return fmt.Errorf("%s: the reading is no snapshot, it begins at %d", k, reading.From)

@@ -10,7 +10,10 @@ package recount
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+
+	"github.com/zeebo/xxh3"
 
 	"github.com/dashfeed/dashfeed/chaos/viewer"
 	"github.com/dashfeed/dashfeed/eventlog"
@@ -27,6 +30,7 @@ type Recount struct {
 	shards   []*shard
 	homes    map[messages.Key]int
 	expected map[messages.Key]map[messages.Place]uint64 // seen and not yet come upon
+	ids      map[string]map[uint64]struct{}             // by dashboard, of events
 	compared int
 	problems []string
 }
@@ -49,7 +53,10 @@ type dashboard struct {
 
 // New is a recount of nothing; the region is part of every epoch.
 func New(region string) *Recount {
-	return &Recount{region: region, homes: map[messages.Key]int{}, expected: map[messages.Key]map[messages.Place]uint64{}}
+	return &Recount{
+		region: region, homes: map[messages.Key]int{}, expected: map[messages.Key]map[messages.Place]uint64{},
+		ids: map[string]map[uint64]struct{}{},
+	}
 }
 
 // Expect adds what a viewer saw of the whole view of dashboards: fingerprints by place. Before the first Read.
@@ -77,6 +84,10 @@ func (r *Recount) Read(ctx context.Context, log eventlog.Log) error {
 	for p := range log.Partitions() {
 		if p == len(r.shards) {
 			s := &shard{fold: fold.NewShard(r.region, fold.Builtin()), known: map[messages.Key]bool{}}
+			s.fold.Home(func(k messages.Key) bool {
+				home, err := log.PartitionOf(k)
+				return err == nil && home == p
+			})
 			r.shards = append(r.shards, s)
 		}
 		if err := r.readShard(ctx, log, p); err != nil {
@@ -114,13 +125,18 @@ func (r *Recount) readShard(ctx context.Context, log eventlog.Log, p int) error 
 	return nil
 }
 
-// fold folds one record, and looks at every dashboard whose version has moved by it: deadlines move others than its own.
+// fold folds one record, and looks at every dashboard whose version has moved by it, where somebody saw some: deadlines move
+// others than its own.
 func (r *Recount) fold(s *shard, p int, record messages.Record) {
 	s.fold.Fold(record)
+	r.count(record)
 	if k := record.Key; k.Dashboard != "" && !s.known[k] && s.fold.Dashboard(k) != nil {
 		s.known[k] = true
 		r.homes[k] = p
 		s.dashes = append(s.dashes, &dashboard{key: k})
+	}
+	if len(r.expected) == 0 {
+		return
 	}
 	for _, d := range s.dashes {
 		now := s.fold.Dashboard(d.key)
@@ -154,6 +170,21 @@ func (r *Recount) moved(d *dashboard, now *fold.Dashboard) {
 		}
 	}
 }
+
+// count remembers an event's id, wherever the event lies and however often: the simplest count there is.
+func (r *Recount) count(record messages.Record) {
+	var e struct{ ID, Dashboard string }
+	if record.Kind != messages.KindEvent || json.Unmarshal(record.Payload, &e) != nil {
+		return
+	}
+	if r.ids[e.Dashboard] == nil {
+		r.ids[e.Dashboard] = map[uint64]struct{}{}
+	}
+	r.ids[e.Dashboard][xxh3.HashString(e.ID)] = struct{}{}
+}
+
+// Unique is how many events with an id of their own the log has for a dashboard.
+func (r *Recount) Unique(dashboard string) uint64 { return uint64(len(r.ids[dashboard])) }
 
 // Dashboard is the dashboard at the end of what was read; nil where it has no record.
 func (r *Recount) Dashboard(k messages.Key) *fold.Dashboard {

@@ -71,6 +71,7 @@ func (c *connection) subscribed(f *wire.Subscribed) (answered bool) {
 		return false
 	}
 	s.id, c.views[id] = id, s
+	s.state = wire.StateLive // until a status says otherwise
 	switch {
 	case f.Resumed && s.since == nil:
 		v.problem("%s: resumed, though no place was given", s.dashboard)
@@ -145,7 +146,7 @@ func (v *Viewer) apply(s *subscription, u *wire.Update) {
 	}
 	now := time.Now()
 	v.counts.Updates++
-	s.pause, s.last = max(s.pause, now.Sub(s.last)), now
+	s.pause, s.last, s.moved = max(s.pause, now.Sub(s.last)), now, true
 	if v.config.Record {
 		v.record(s, u)
 	}

@@ -68,6 +68,7 @@ type watched struct {
 	picture picture
 	last    time.Time     // of the last update
 	pause   time.Duration // the longest since Begin
+	moved   bool          // there was an update since Begin
 	state   string        // what the last status said
 	voidBy  *subscription // it was told that what is held is void
 	seen    map[messages.Place]uint64
@@ -91,13 +92,25 @@ func (v *Viewer) Close() {
 	v.joined.Wait()
 }
 
-// Begin counts pauses from now on.
+// Begin forgets the pauses that have ended: the one that lasts, as every time between two updates, counts from its own beginning.
 func (v *Viewer) Begin() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for _, w := range v.watched {
-		w.last, w.pause = time.Now(), 0
+		w.pause, w.moved = 0, false
 	}
+}
+
+// Waiting are the dashboards that have had no update since Begin.
+func (v *Viewer) Waiting() (names []string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, d := range v.config.Dashboards {
+		if !v.watched[d].moved {
+			names = append(names, d)
+		}
+	}
+	return names
 }
 
 // Pauses are, by dashboard, the longest time without an update since Begin; the one that lasts is one too.
@@ -112,18 +125,26 @@ func (v *Viewer) Pauses() map[string]time.Duration {
 	return pauses
 }
 
-// Place is where the viewer stands with a dashboard.
-func (v *Viewer) Place(dashboard string) messages.Place {
+// Places is where the viewer stands with each dashboard.
+func (v *Viewer) Places() map[string]messages.Place {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return v.watched[dashboard].view.Place()
+	places := make(map[string]messages.Place, len(v.watched))
+	for d, w := range v.watched {
+		places[d] = w.view.Place()
+	}
+	return places
 }
 
-// State is what the server said last of a dashboard: live, stale or moving.
-func (v *Viewer) State(dashboard string) string {
+// States are what the server said last of each dashboard: live, stale or moving.
+func (v *Viewer) States() map[string]string {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return v.watched[dashboard].state
+	states := make(map[string]string, len(v.watched))
+	for d, w := range v.watched {
+		states[d] = w.state
+	}
+	return states
 }
 
 // Counts is what it lived through so far.

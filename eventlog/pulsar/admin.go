@@ -143,13 +143,23 @@ func (a *admin) close() { a.client.CloseIdleConnections() }
 func reason(answer []byte) string {
 	var said struct{ Reason string }
 	if json.Unmarshal(answer, &said) == nil && said.Reason != "" {
-		return said.Reason
+		return firstLine(said.Reason)
 	}
 	if bytes.HasPrefix(bytes.TrimSpace(answer), []byte("<")) {
 		return "a page instead of an answer"
 	}
 	const most = 200
 	return string(answer[:min(len(answer), most)])
+}
+
+// firstLine is what a broker's reason says before its stack trace, if it has one.
+func firstLine(reason string) string {
+	const message, most = "Message: ", 200
+	if _, after, ok := strings.Cut(reason, message); ok {
+		reason = after
+	}
+	reason, _, _ = strings.Cut(strings.TrimSpace(reason), "\n")
+	return reason[:min(len(reason), most)]
 }
 
 // topicPath is a topic below admin/v2/: persistent/tenant/namespace/topic.

@@ -1,0 +1,217 @@
+package chaos_test
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+
+	"github.com/dashfeed/dashfeed/chaos/trial"
+	"github.com/dashfeed/dashfeed/cmd/process"
+)
+
+const (
+	recovers = 60 * time.Second // a loaded machine is slow to find a crash; bench kills measures how fast it is
+	paused   = 10 * time.Second
+)
+
+// TestCluster puts three nodes and two gateways on a real Pulsar under load, by gateways and by strangers who write to other
+// partitions, and then kills an owner, freezes one until it is given up and lets it come back, drains a node and a gateway,
+// and kills the broker. After each, all viewers go on and every shard has one owner. In the end every version that a viewer
+// was shown, every cell and every count is what the log says when it is folded again.
+func TestCluster(t *testing.T) {
+	c := startTrial(t, trial.Config{
+		Cluster:    process.ClusterConfig{Nodes: 3, Gateways: 2, Args: []string{"--checkpoint", "2s"}},
+		Definition: boardDefinition, Dashboards: 60, Rate: 1000, Strangers: 300, Record: true,
+	})
+	for _, step := range []struct {
+		name string
+		run  func(*testing.T, *trial.Trial)
+	}{
+		{"owner killed", killOwner},
+		{"node frozen", freezeNode},
+		{"node drained", drainNode},
+		{"gateway drained", drainGateway},
+		{"broker killed", killBroker},
+	} {
+		if !t.Run(step.name, func(t *testing.T) { step.run(t, c) }) {
+			break
+		}
+	}
+	verdict, err := c.Judge(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Log(verdict)
+	for _, problem := range verdict.Problems {
+		t.Error(problem)
+	}
+	if verdict.Compared < 1000 {
+		t.Errorf("only %d versions were compared: the viewers saw next to nothing", verdict.Compared)
+	}
+}
+
+// startTrial starts a cluster that ends with the test; its logs are shown where the test fails.
+func startTrial(t *testing.T, c trial.Config) *trial.Trial {
+	t.Helper()
+	c.Cluster.Binary, c.Cluster.Dir = binary, t.TempDir()
+	s, err := trial.Start(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			s.Cluster.Logs(os.Stderr, 40)
+		}
+		if err := s.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	settled(t, s)
+	moved(t, s)
+	return s
+}
+
+// moved fails the test where some viewer of some dashboard gets nothing any more.
+func moved(t *testing.T, c *trial.Trial) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), recovers)
+	defer cancel()
+	if err := c.Moved(ctx); err != nil {
+		t.Fatalf("viewers stand still: %v", err)
+	}
+	var longest trial.Pause
+	for _, p := range c.Pauses() {
+		if p.Length > longest.Length {
+			longest = p
+		}
+	}
+	t.Logf("the longest pause: %s of %s", longest.Length.Round(time.Millisecond), longest.Dashboard)
+}
+
+// settled fails the test where not every shard comes to one owner.
+func settled(t *testing.T, c *trial.Trial) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), recovers)
+	defer cancel()
+	began := time.Now()
+	if err := c.Settled(ctx); err != nil {
+		t.Fatalf("not one owner a shard: %v", err)
+	}
+	t.Logf("one owner a shard after %s", time.Since(began).Round(time.Millisecond))
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func owner(t *testing.T, c *trial.Trial) *process.Process {
+	t.Helper()
+	node, shards, err := c.OwnerOf(t.Context())
+	must(t, err)
+	t.Logf("%s serves %d shards", node.Name, len(shards))
+	return node
+}
+
+func killOwner(t *testing.T, c *trial.Trial) {
+	node := owner(t, c)
+	must(t, node.Kill())
+	c.Begin()
+	moved(t, c)
+	settled(t, c) // among the two that are left
+	must(t, node.Start(t.Context()))
+	settled(t, c)
+	c.Begin()
+	moved(t, c)
+}
+
+// freezeNode stops a node as a full swap would: its connections stay. Others take over; then it comes back and believes that
+// nothing has happened.
+func freezeNode(t *testing.T, c *trial.Trial) {
+	node := owner(t, c)
+	must(t, node.Pause())
+	began := time.Now()
+	c.Begin()
+	moved(t, c)
+	time.Sleep(paused - time.Since(began)) // real time: it is a real process
+	must(t, node.Resume())
+	settled(t, c)
+	c.Begin()
+	moved(t, c)
+}
+
+func drainNode(t *testing.T, c *trial.Trial) {
+	node := owner(t, c)
+	c.Begin()
+	drain(t, c, node)
+	moved(t, c)
+	settled(t, c)
+	must(t, node.Start(t.Context()))
+	settled(t, c)
+	c.Begin()
+	moved(t, c)
+}
+
+func drainGateway(t *testing.T, c *trial.Trial) {
+	gateway := c.Cluster.Gateways[0]
+	losses, drains, gaps := lived(c)
+	c.Begin()
+	drain(t, c, gateway)
+	c.Begin()
+	moved(t, c)
+	nowLosses, nowDrains, nowGaps := lived(c)
+	if nowDrains == drains || nowLosses != losses || nowGaps != gaps {
+		t.Errorf("%d connections were handed over, %d were lost, %d gaps: want some and none and none",
+			nowDrains-drains, nowLosses-losses, nowGaps-gaps)
+	}
+	must(t, gateway.Start(t.Context()))
+	settled(t, c)
+}
+
+// lived sums what viewers have lived through.
+func lived(c *trial.Trial) (losses, drains, gaps int) {
+	for _, v := range c.Viewers {
+		n := v.Counts()
+		losses += n.Losses
+		drains += n.Drains
+		for _, g := range n.Gaps {
+			gaps += g
+		}
+	}
+	return losses, drains, gaps
+}
+
+// drain has a member drain by the command, and stops it when it is empty.
+func drain(t *testing.T, c *trial.Trial, member *process.Process) {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), binary, "cluster", "drain", member.Name, "--admin-server", c.Asked(member).Admin).CombinedOutput()
+	if err != nil {
+		t.Fatalf("cluster drain %s: %v: %s", member.Name, err, out)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), recovers)
+	defer cancel()
+	must(t, c.Emptied(ctx, member))
+	must(t, member.Stop())
+}
+
+func killBroker(t *testing.T, c *trial.Trial) {
+	killed := time.Now()
+	must(t, c.Cluster.Pulsar.Kill(t.Context()))
+	c.Begin()
+	ctx, cancel := context.WithTimeout(t.Context(), recovers)
+	defer cancel()
+	if err := c.Stale(ctx); err != nil {
+		t.Errorf("the broker is gone, and viewers are not told that their dashboards are stale: %v", err)
+	}
+	t.Logf("all viewers were told after %s", time.Since(killed).Round(time.Millisecond))
+	must(t, c.Cluster.Pulsar.Start(t.Context()))
+	began := time.Now()
+	c.Begin()
+	moved(t, c)
+	t.Logf("all viewers get updates %s after the broker's start", time.Since(began).Round(time.Millisecond))
+	settled(t, c)
+}

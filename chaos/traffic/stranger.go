@@ -1,0 +1,236 @@
+package traffic
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/apache/pulsar-client-go/pulsar"
+	"github.com/apache/pulsar-client-go/pulsar/log"
+
+	"github.com/dashfeed/dashfeed/eventlog"
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// Ways are how a Stranger addresses its messages. All of them are allowed; all but Home leave work to the shards.
+type Way int
+
+// The ways.
+const (
+	Home    Way = iota // the key tenant/dashboard, in the partition it belongs to
+	Astray             // the same key, one partition further, as clients of another hash have it
+	Bare               // the dashboard alone as key, routed by that
+	Keyless            // no key: the payload names the dashboard
+)
+
+var ways = [...]Way{Home, Astray, Bare, Keyless}
+
+// unsent bounds what a Stranger has sent and not heard of.
+const unsent = 1000
+
+// Stranger writes events to a tenant's topic with the broker's own client, in all ways in turn. The id of each decides how often
+// it counts, so what is not acknowledged is sent again, in the same way.
+type Stranger struct {
+	Name       string
+	Broker     string // pulsar://…
+	Topic      string // the tenant's events
+	Tenant     string
+	Dashboards []string
+	Rate       int // events a second
+	Ways       []Way
+	Account    *Account
+}
+
+// sent is an event with its way.
+type sent struct {
+	event
+	way Way
+}
+
+// Run writes until ctx ends, and then until everything is acknowledged, for 90 s at most.
+func (s *Stranger) Run(ctx context.Context) error {
+	client, err := Connect(s.Broker)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	producer, err := s.open(ctx, client)
+	if err != nil {
+		return err
+	}
+	defer producer.Close()
+	list := s.Ways
+	if list == nil {
+		list = ways[:]
+	}
+	again := make(chan sent, unsent)
+	free := make(chan struct{}, unsent) // bounds what is under way
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	began, n := time.Now(), 0
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return s.rest(producer, again, free)
+		case e := <-again:
+			s.send(producer, e, again, free)
+			continue
+		}
+		for due := int(time.Since(began).Seconds() * float64(s.Rate)); n < due; n++ {
+			select {
+			case free <- struct{}{}:
+			default: // the broker is away
+				due = n
+				continue
+			}
+			s.send(producer, sent{makeEvent(s.Name, n, s.Dashboards), list[n/len(s.Dashboards)%len(list)]}, again, free)
+		}
+	}
+}
+
+// open makes the producer; a broker that has just started may say no for a moment.
+func (s *Stranger) open(ctx context.Context, client pulsar.Client) (pulsar.Producer, error) {
+	for {
+		p, err := client.CreateProducer(pulsar.ProducerOptions{
+			Topic: s.Topic, SendTimeout: 10 * time.Second, MaxPendingMessages: 2 * unsent, BatchingMaxPublishDelay: 5 * time.Millisecond,
+			BatcherBuilderType: pulsar.KeyBasedBatchBuilder, MessageRouter: s.route,
+		})
+		if err == nil {
+			return p, nil
+		}
+		select {
+		case <-time.After(200 * time.Millisecond):
+		case <-ctx.Done():
+			return nil, fmt.Errorf("open a producer of %s: %w", s.Topic, err)
+		}
+	}
+}
+
+// wayProperty tells the router; dashboards don't look at properties they don't know.
+const wayProperty = "way"
+
+func (s *Stranger) route(m *pulsar.ProducerMessage, t pulsar.TopicMetadata) int {
+	n := int(t.NumPartitions())
+	way, _ := strconv.Atoi(m.Properties[wayProperty])
+	switch dashboard := m.Properties["dashboard"]; Way(way) {
+	case Bare:
+		return javaHome(dashboard, n)
+	case Astray, Keyless:
+		return (eventlog.PartitionOf(messages.Key{Tenant: s.Tenant, Dashboard: dashboard}, n) + 1) % n
+	default:
+		return eventlog.PartitionOf(messages.Key{Tenant: s.Tenant, Dashboard: dashboard}, n)
+	}
+}
+
+// javaHome is where Pulsar's own clients route a key of one part.
+func javaHome(key string, n int) int {
+	var h uint32
+	for _, c := range []byte(key) {
+		h = 31*h + uint32(c)
+	}
+	return int(h&0x7fffffff) % n
+}
+
+func (s *Stranger) send(p pulsar.Producer, e sent, again chan<- sent, free <-chan struct{}) {
+	m := &pulsar.ProducerMessage{
+		Payload:    e.append(nil),
+		Properties: map[string]string{wayProperty: strconv.Itoa(int(e.way)), "dashboard": e.dashboard},
+	}
+	switch e.way {
+	case Bare:
+		m.Key = e.dashboard
+	case Home, Astray:
+		m.Key = s.Tenant + "/" + e.dashboard
+	}
+	p.SendAsync(context.Background(), m, func(_ pulsar.MessageID, _ *pulsar.ProducerMessage, err error) {
+		if err != nil {
+			again <- e // never full: one for each under way
+			return
+		}
+		s.Account.add([]event{e.event})
+		<-free
+	})
+}
+
+// rest sees that all that is under way is acknowledged.
+func (s *Stranger) rest(p pulsar.Producer, again chan sent, free chan struct{}) error {
+	late := time.After(patience)
+	for len(free) > 0 {
+		select {
+		case e := <-again:
+			s.send(p, e, again, free)
+		case <-time.After(10 * time.Millisecond):
+		case <-late:
+			return fmt.Errorf("%d events are not acknowledged by %s after %s", len(free), s.Broker, patience)
+		}
+	}
+	return nil
+}
+
+// Listener is a plain consumer of a tenant's topic, beside Dashfeed: what the broker alone takes.
+type Listener struct {
+	client  pulsar.Client
+	reader  pulsar.Consumer
+	cancel  context.CancelFunc
+	joined  sync.WaitGroup
+	failure error
+}
+
+// Listen calls heard with every message that is published from now on, on one goroutine that Close joins.
+func Listen(broker, topic string, heard func(payload []byte, at time.Time)) (*Listener, error) {
+	client, err := Connect(broker)
+	if err != nil {
+		return nil, err
+	}
+	reader, err := client.Subscribe(pulsar.ConsumerOptions{
+		Topic: topic, SubscriptionName: "listener", SubscriptionMode: pulsar.NonDurable, Type: pulsar.Exclusive,
+		SubscriptionInitialPosition: pulsar.SubscriptionPositionLatest,
+	})
+	if err != nil {
+		client.Close()
+		return nil, fmt.Errorf("listen to %s: %w", topic, err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	l := &Listener{client: client, reader: reader, cancel: cancel}
+	l.joined.Go(func() {
+		for {
+			m, err := reader.Receive(ctx)
+			if err != nil {
+				if !errors.Is(err, context.Canceled) {
+					l.failure = err
+				}
+				return
+			}
+			heard(m.Payload(), time.Now())
+			_ = reader.Ack(m) // the subscription goes with the listener
+		}
+	})
+	return l, nil
+}
+
+// Close ends it.
+func (l *Listener) Close() error {
+	l.cancel()
+	l.joined.Wait()
+	l.reader.Close()
+	l.client.Close()
+	return l.failure
+}
+
+// Connect is the broker's client, without its talk.
+func Connect(broker string) (pulsar.Client, error) {
+	c, err := pulsar.NewClient(pulsar.ClientOptions{
+		URL: broker, OperationTimeout: 10 * time.Second, ConnectionTimeout: 5 * time.Second,
+		Logger: log.NewLoggerWithSlog(slog.New(slog.NewTextHandler(io.Discard, nil))),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("connect to %s: %w", broker, err)
+	}
+	return c, nil
+}

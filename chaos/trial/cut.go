@@ -1,0 +1,75 @@
+package trial
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/dashfeed/dashfeed/chaos/network"
+	"github.com/dashfeed/dashfeed/cmd/process"
+)
+
+// On has a cluster's nodes and its Pulsar run on machines of a network, and the gateways in its hub, where the caller must be.
+func On(n *network.Network, c process.ClusterConfig) process.ClusterConfig {
+	c.Host = func(name string) string {
+		if addr := n.Addr(name); addr != "" {
+			return addr
+		}
+		return n.Addr(network.Hub)
+	}
+	c.Prefix = func(name string) []string {
+		if n.Addr(name) == "" {
+			return nil
+		}
+		return n.Exec(name)
+	}
+	return c
+}
+
+// Healing is what a cut did.
+type Healing struct {
+	Healed time.Duration   // from its end until every shard had one owner by everybody's word
+	Moved  time.Duration   // from its end until every viewer had had an update
+	Pauses []time.Duration // the longest of each viewer of each dashboard, from the cut's begin, sorted
+}
+
+// String is the healing in a line.
+func (h Healing) String() string {
+	at := func(q int) time.Duration { return h.Pauses[len(h.Pauses)*q/100].Round(time.Millisecond) }
+	return fmt.Sprintf("one owner a shard %s after its end, all viewers moving after %s; pauses p50 %s, p99 %s, max %s",
+		h.Healed.Round(time.Millisecond), h.Moved.Round(time.Millisecond), at(50), at(99), h.Pauses[len(h.Pauses)-1].Round(time.Millisecond))
+}
+
+// Cut cuts two machines off from each other for some time, and waits at most a minute until all is well again.
+func (t *Trial) Cut(ctx context.Context, n *network.Network, a, b string, length time.Duration) (h Healing, err error) {
+	t.Begin()
+	if err := n.Cut(a, b); err != nil {
+		return h, err
+	}
+	select {
+	case <-time.After(length):
+	case <-ctx.Done():
+	}
+	if err := errors.Join(n.Heal(), ctx.Err()); err != nil {
+		return h, err
+	}
+	healed := time.Now()
+	ctx, cancel := context.WithTimeoutCause(ctx, time.Minute, errors.New("a minute after the cut"))
+	defer cancel()
+	if err := t.Settled(ctx); err != nil {
+		return h, err
+	}
+	h.Healed = time.Since(healed)
+	for _, p := range t.Pauses() {
+		h.Pauses = append(h.Pauses, p.Length)
+	}
+	slices.Sort(h.Pauses)
+	t.Begin()
+	if err := t.Moved(ctx); err != nil {
+		return h, err
+	}
+	h.Moved = time.Since(healed)
+	return h, nil
+}

@@ -82,8 +82,11 @@ func TestALossStopsTheShard(t *testing.T) {
 	m.sub.Ask(feed.Place{})
 	n.check(n.host.AcceptLoss(t.Context(), number))
 	n.until("live", func() bool { return n.claimed(number) == messages.Live })
-	u := m.take() // the subscription went over to the next shard
 	r := n.read("d")
+	u := m.take() // the subscription went over to the next shard, or the one that stood still was as quick
+	if u.To == 3 && u.Epoch != r.Epoch {
+		u = m.next()
+	}
 	if r.Counters.Accepted != 5 || u.Epoch != r.Epoch || r.To != 6 {
 		t.Errorf("accepted %d, epochs %s and %s, version %d", r.Counters.Accepted, u.Epoch, r.Epoch, r.To)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/dashfeed/dashfeed/eventlog"
+	"github.com/dashfeed/dashfeed/feed"
 	"github.com/dashfeed/dashfeed/messages"
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
@@ -78,5 +79,32 @@ func TestWhatIsNotFoldedIsNotClaimed(t *testing.T) {
 	n.until("live again", func() bool { return n.claimed(number) == messages.Live })
 	if at := n.host.Claims()[number].Position; !at.After(before) {
 		t.Errorf("folded up to %s", at)
+	}
+}
+
+// A host is ready when its first shards are live, and stays ready while it loads others.
+func TestShardsThatComeLaterLeaveTheHostReady(t *testing.T) {
+	t.Parallel()
+	log := &mute{}
+	n := newNode(t, func(c *Config) { log.Log, c.Log = c.Log, log })
+	log.on.Store(true) // what is loaded from here on never gets live
+	n.host.Drop(0)
+	n.host.Load(0)
+	n.until("loading", func() bool { return n.claimed(0) == messages.Loading })
+	if err := n.host.Ready(); err != nil {
+		t.Errorf("a shard that loads later: %v", err)
+	}
+	n.stop(context.Background())
+	n.open()
+	n.launch()
+	log.on.Store(true)
+	n.until("there", func() bool { return n.claimed(0) == messages.Loading && n.claimed(1) == messages.Loading })
+	if err := n.host.Ready(); !errors.Is(err, feed.ErrStarting) {
+		t.Errorf("at the start: %v", err)
+	}
+	log.on.Store(false)
+	n.until("ready", func() bool { return n.host.Ready() == nil })
+	if n.claimed(0) != messages.Live || n.claimed(1) != messages.Live {
+		t.Errorf("ready with claims %v", n.host.Claims())
 	}
 }

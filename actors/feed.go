@@ -150,7 +150,7 @@ func (h *Host) Default(ctx context.Context, k messages.Key) (feed.DefinitionInFo
 	return await(ctx, s, m.reply)
 }
 
-// Ready implements feed.Feed: it speaks of the shards that are here.
+// Ready implements feed.Feed: it speaks of the shards that are here. One that loads without trouble counts only at the start.
 func (h *Host) Ready() error {
 	if h.closed.Load() {
 		return feed.ErrClosed
@@ -161,13 +161,30 @@ func (h *Host) Ready() error {
 	if !begun {
 		return feed.ErrStarting
 	}
+	starting := h.starting()
 	var errs []error
 	for _, s := range h.held() {
-		if err := s.notLive(); err != nil {
+		if err := s.notLive(); err != nil && (starting || err != feed.ErrStarting) {
 			errs = append(errs, fmt.Errorf("shard %d: %w", s.number, err))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// starting reports whether the first shards that were loaded here are not all live yet. Later ones come and go while another
+// node serves them: a host that loads one is as ready as before.
+func (h *Host) starting() bool {
+	if h.settled.Load() {
+		return false
+	}
+	shards := h.held()
+	if slices.ContainsFunc(shards, func(s *shard) bool { return s.phase.Load() == phaseLoading }) {
+		return true
+	}
+	if len(shards) > 0 {
+		h.settled.Store(true)
+	}
+	return false
 }
 
 // Status implements feed.Feed.

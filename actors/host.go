@@ -30,10 +30,11 @@ type Host struct {
 
 	tidiedAt time.Duration // the beat's own
 
-	closed atomic.Bool
-	done   chan struct{}      // closed when Stop begins
-	life   context.Context    // ends when nothing is waited for any more
-	end    context.CancelFunc //
+	closed  atomic.Bool
+	settled atomic.Bool        // the first shards were all live once
+	done    chan struct{}      // closed when Stop begins
+	life    context.Context    // ends when nothing is waited for any more
+	end     context.CancelFunc //
 
 	mu    sync.RWMutex
 	begun bool

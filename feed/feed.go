@@ -130,7 +130,7 @@ type Feed interface {
 	List(ctx context.Context, tenant, prefix, after string, limit int) ([]Summary, error)
 	// Default is the definition in force for a tenant's dashboards that have none of their own.
 	Default(ctx context.Context, k messages.Key) (DefinitionInForce, error)
-	// Ready is nil when every shard is live; else it says which are not.
+	// Ready is nil when nothing is wrong with a shard, and at the start when all are live; else it says which are not.
 	Ready() error
 	// Status is how the key's shard stands to its log.
 	Status(k messages.Key) Status

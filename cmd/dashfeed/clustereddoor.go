@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
+	"github.com/dashfeed/dashfeed/feed"
 	"github.com/dashfeed/dashfeed/fold"
 )
 
@@ -70,9 +72,10 @@ func (c *clustered) drainDoor() {
 // watch empties the door when it is told to, or its node drains; and while no node is heard: what it shows ages, and
 // another gateway may hear more.
 func (c *clustered) watch(ctx context.Context, draining <-chan struct{}) {
+	const patience = 10 * time.Second // with a start that has heard nobody yet, as with a silence later
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	cutOff := false
+	began, cutOff := time.Now(), false
 	for {
 		select {
 		case <-tick.C:
@@ -86,6 +89,9 @@ func (c *clustered) watch(ctx context.Context, draining <-chan struct{}) {
 			return
 		}
 		err := c.viewer.Ready()
+		if errors.Is(err, feed.ErrStarting) && time.Since(began) < patience {
+			continue
+		}
 		switch {
 		case err != nil && !cutOff && c.door.Sessions() > 0:
 			cutOff = true

@@ -80,11 +80,12 @@ func (c *clustered) clusterHealth(members *cluster.Cluster) error {
 	}
 }
 
-// followMoves tells the viewer when shards are served elsewhere, until ctx ends.
+// followMoves tells the viewer, and the door's views, when shards are served elsewhere, until ctx ends.
 func (c *clustered) followMoves(ctx context.Context, members *cluster.Cluster) {
 	for {
 		changed := members.Changed()
 		c.viewer.Moved()
+		c.door.Moved()
 		select {
 		case <-changed:
 		case <-ctx.Done():

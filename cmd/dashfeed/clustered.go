@@ -174,11 +174,8 @@ func (c *clustered) startShards(ctx context.Context, table fold.Table) error {
 	}
 	c.health.of("shards", c.host.Ready)
 
-	flush := c.flags.Flush
-	if flush == 0 {
-		flush = -1
-	}
-	c.owner, err = remote.NewServer(remote.ServerConfig{Feed: c.host, Send: c.send, Flush: flush, Logger: c.logger, Metrics: c.metrics})
+	// --flush is how often gateways ask; the messages that answer them have a wait of their own, much shorter.
+	c.owner, err = remote.NewServer(remote.ServerConfig{Feed: c.host, Send: c.send, Logger: c.logger, Metrics: c.metrics})
 	if err != nil {
 		return err
 	}

@@ -17,11 +17,16 @@ import (
 type ServerConfig struct {
 	Feed    feed.Feed                    // what is served
 	Send    func(to string, body []byte) // never blocks, may lose, may keep body
-	Flush   time.Duration                // least time between two messages to a gateway; 0: 5 ms, negative: none
+	Flush   time.Duration                // least time between two messages to a gateway; 0: 1 ms, negative: none
 	Logger  *slog.Logger                 // nil: slog.Default
 	Metrics prometheus.Registerer        // nil: kept and not shown
 	Bounds  Bounds                       //
 }
+
+// ownFlush is short since a gateway asks for each dashboard once in its own 5 ms: to gather answers as long again would double the
+// latency and save little. At 5,000 records/s over 200 dashboards it costs some 14 us of CPU a record at both ends together and brings
+// p50 from 2.8 to 1.3 ms, p99 from 6.4 to 3.1 ms (BenchmarkLatency). It bounds what a gateway costs: 1,000 messages a second.
+const ownFlush = time.Millisecond
 
 // Bounds are what one owner holds for gateways. Zero values get the defaults named here.
 type Bounds struct {
@@ -51,7 +56,7 @@ func NewServer(c ServerConfig) (*Server, error) {
 	if c.Feed == nil || c.Send == nil {
 		return nil, errors.New("feed server: feed and send are needed")
 	}
-	set(&c.Flush, 5*time.Millisecond)
+	set(&c.Flush, ownFlush)
 	c.Flush = max(0, c.Flush)
 	set(&c.Bounds.Gateways, 256)
 	set(&c.Bounds.Interests, 200_000)

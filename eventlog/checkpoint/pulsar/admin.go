@@ -247,7 +247,11 @@ func namespaceOf(topic string) string {
 	return name[:max(0, strings.LastIndexByte(name, '/'))]
 }
 
-// remake is what makes a topic that is gone.
+// remake is what makes a topic that is gone. A partition can be made only where the topic that it is part of is there; where that
+// is so, it appears by itself.
 func remake(topic string) string {
+	if i := strings.LastIndex(topic, "-partition-"); i >= 0 {
+		return "make it with: pulsar-admin topics create-partitioned-topic -p N " + topic[:i] + ", where N is what dashfeed tenant list says of the tenant"
+	}
 	return "make it with: pulsar-admin topics create " + topic
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"strings"
@@ -139,4 +140,23 @@ func define(t *testing.T, p *process.Process, dashboard, yaml string) {
 // key is a dashboard of tenant default.
 func key(dashboard string) messages.Key {
 	return messages.Key{Tenant: messages.DefaultTenant, Dashboard: dashboard}
+}
+
+// get reads JSON.
+func get(t *testing.T, url string, into any) {
+	t.Helper()
+	if a := ask(t, http.MethodGet, url, nil); json.Unmarshal(a.body, into) != nil {
+		t.Fatalf("GET %s: %s", url, a)
+	}
+}
+
+// freeAddress is one that nobody listened on a moment ago.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
 }

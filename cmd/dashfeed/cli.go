@@ -133,9 +133,9 @@ func refusals(errs []error) error { return usageOf(errors.Join(errs...)) }
 
 // serverOf are the flags with which client commands find the server.
 type serverOf struct {
-	Server string `help:"Address of the server." default:"http://127.0.0.1:8080" placeholder:"URL" group:"Client"`
-	Token  string `help:"Token to show." placeholder:"TOKEN" group:"Client"`
-	Tenant string `help:"Tenant; not given: the token's, else default." placeholder:"TENANT" group:"Client"`
+	Server []string `help:"Address of the server; of a cluster's gateways several, tried in turn." default:"http://127.0.0.1:8080" placeholder:"URL" group:"Client"`
+	Token  string   `help:"Token to show." placeholder:"TOKEN" group:"Client"`
+	Tenant string   `help:"Tenant; not given: the token's, else default." placeholder:"TENANT" group:"Client"`
 }
 
 // outputFlag chooses how a table is printed.

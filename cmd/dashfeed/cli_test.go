@@ -70,6 +70,8 @@ func TestExitCodes(t *testing.T) {
 		{[]string{"publish", "x.csv", "--server", "ftp://x"}, 2, "ftp://x"},
 		{[]string{"definition", "get", "x", "--server", nowhere}, 3, "127.0.0.1:1"},
 		{[]string{"watch", "x", "--server", nowhere}, 3, "127.0.0.1:1"},
+		{[]string{"watch", "x", "--server", nowhere + ",ftp://x"}, 2, "ftp://x"},
+		{[]string{"watch", "x", "--server", ""}, 2, "server is empty"},
 		{[]string{"publish", "-", "--server", nowhere}, 3, "127.0.0.1:1"},
 	} {
 		code, _, stderr := call(t, "", c.args...)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"io"
 	"net"
@@ -88,10 +89,48 @@ func testRoles(t *testing.T, on []string) {
 			t.Errorf("after the drain\n%s\nbefore\n%s", after, before)
 		}
 	}
+	testHandOver(t, door, two)
 	for _, s := range []*served{door, two} {
 		if code := s.stop(t); code != 0 {
 			t.Errorf("stop: exit %d: %s", code, s.stderr)
 		}
+	}
+}
+
+// testHandOver: watch, told of two doors, goes from one that drains to the other and misses nothing.
+func testHandOver(t *testing.T, from, to *served) {
+	t.Helper()
+	watch, stop := context.WithCancel(t.Context())
+	lines, stdout := io.Pipe()
+	ended := make(chan int, 1)
+	var stderr lockedBuffer
+	go func() {
+		ended <- run(watch, []string{"watch", "sales", "-o", "json", "--server", from.public + "," + to.public}, strings.NewReader(""), stdout, &stderr)
+		stdout.Close()
+	}()
+	scan := bufio.NewScanner(lines)
+	next := func(want string) {
+		t.Helper()
+		if !scan.Scan() || !strings.Contains(scan.Text(), want) {
+			t.Fatalf("watch: %q, want %s: %s", scan.Text(), want, &stderr)
+		}
+	}
+	next(`"event":"snapshot"`)
+	if code, _, said := call(t, "", "cluster", "drain", "door", "--admin-server", from.admin); code != 0 {
+		t.Fatalf("drain: exit %d: %s", code, said)
+	}
+	until(t, from.admin, "draining: 0 sessions are left")
+	if code, _, said := call(t, `{"id":"after","dashboard":"sales","metric":"price","value":4,"time":1795422004000,"labels":{"shop":"A"}}`, "publish", "-", "--server", to.public); code != 0 {
+		t.Fatalf("publish: exit %d: %s", code, said)
+	}
+	next(`"event":"update"`)
+	stop()
+	go io.Copy(io.Discard, lines)
+	if code := <-ended; code != exitInterrupted {
+		t.Errorf("watch: exit %d", code)
+	}
+	if said := stderr.String(); said != "" {
+		t.Errorf("watch says %s", said)
 	}
 }
 

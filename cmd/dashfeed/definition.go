@@ -180,7 +180,16 @@ func readAll(paths []string) ([]source, error) {
 
 // open makes the client that the flags describe.
 func (c *clientFlags) open() (*client.Client, error) {
-	server, err := client.New(client.Options{Server: c.Server, Token: c.Token, Tenant: c.Tenant})
+	return openServers(c.Server, client.Options{Token: c.Token, Tenant: c.Tenant})
+}
+
+// openServers makes a client of servers of one house: the first is asked first.
+func openServers(servers []string, o client.Options) (*client.Client, error) {
+	if len(servers) == 0 {
+		return nil, usage("server is empty: want http://HOST:PORT, or several with commas between")
+	}
+	o.Server, o.Others = servers[0], servers[1:]
+	server, err := client.New(o)
 	if err != nil {
 		return nil, usage("%w", err)
 	}

@@ -22,8 +22,8 @@ const (
 // demoCommand is run with real data: the flights of New York, 300 times as fast, in a loop.
 type demoCommand struct {
 	serverFlags
-	Open bool   `help:"Open the page in a browser, where there is one and stdout is a terminal." default:"true" negatable:"" group:"Server"`
-	To   string `help:"Publish to a server that runs already, such as a cluster's gateway, and start none." placeholder:"URL"`
+	Open bool     `help:"Open the page in a browser, where there is one and stdout is a terminal." default:"true" negatable:"" group:"Server"`
+	To   []string `help:"Publish to a server that runs already, or to a cluster's gateways in turn, and start none." placeholder:"URL"`
 }
 
 // Run serves, replays and shows until it is stopped.
@@ -35,7 +35,7 @@ func (c *demoCommand) Run(p *program) error {
 	if err != nil {
 		return err
 	}
-	if c.To != "" {
+	if len(c.To) > 0 {
 		return c.perform(p, c.To, nil)
 	}
 	logs := p.stderr
@@ -46,14 +46,14 @@ func (c *demoCommand) Run(p *program) error {
 	if err := s.start(p); err != nil {
 		return giveUp(p, s, err)
 	}
-	return errors.Join(c.perform(p, addressOf(s.public), s.failed), s.stop())
+	return errors.Join(c.perform(p, []string{addressOf(s.public)}, s.failed), s.stop())
 }
 
-// perform begins a fresh history of the demo's dashboards at a server, replays and shows until the program is stopped.
-func (c *demoCommand) perform(p *program, url string, failed <-chan error) error {
-	server, err := client.New(client.Options{Server: url})
+// perform begins a fresh history of the demo's dashboards at a house of servers, replays and shows until the program is stopped.
+func (c *demoCommand) perform(p *program, servers []string, failed <-chan error) error {
+	server, err := openServers(servers, client.Options{})
 	if err != nil {
-		return usage("%w", err)
+		return err
 	}
 	defer server.Close()
 	demo, err := demoSources()
@@ -66,10 +66,10 @@ func (c *demoCommand) perform(p *program, url string, failed <-chan error) error
 	out, interactive := terminal(p.stdout)
 	p.talk("the flights of New York, February 2013, %d times as fast:", demoSpeed)
 	for _, d := range flights.Dashboards {
-		p.talk("  %s/d/%s", url, d)
+		p.talk("  %s/d/%s", servers[0], d)
 	}
 	if c.Open && interactive {
-		openPage(url + "/")
+		openPage(servers[0] + "/")
 	}
 	ctx, cancel := context.WithCancel(p)
 	defer cancel()

@@ -32,12 +32,14 @@ type standing struct {
 // probe asks the log for its last record over and over, one ask at a time, until ctx ends. A log that doesn't answer proves
 // nothing: who hears no record and no answer is cut off, not up to date.
 func (s *shard) probe(ctx context.Context) {
+	s.lagAsked = s.host.now() - lagEvery/2 // most loads are done within a second
 	for {
 		asked := s.host.now()
 		last, err := s.last(ctx)
 		switch {
 		case err == nil:
 			s.tell(&naming{last, asked})
+			s.measureLag(ctx)
 		case ctx.Err() == nil:
 			s.warn("last", "the log does not say where its last record is, the shard can't be live", "error", err)
 		}

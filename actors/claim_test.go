@@ -3,6 +3,7 @@ package actors
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -72,6 +73,7 @@ func TestWhatIsNotFoldedIsNotClaimed(t *testing.T) {
 	before := n.host.Claims()[number].Position
 	n.append(event1("d", "m", block))
 	n.until("behind", func() bool { return n.claimed(number) == messages.Loading })
+	n.until("one record is lacking", func() bool { return n.metric("dashfeed_shard_lag_records", fmt.Sprint(number)) == 1 })
 	if at := n.host.Claims()[number].Position; at != before {
 		t.Errorf("folded up to %s is claimed, it is %s", at, before)
 	}

@@ -27,6 +27,7 @@ func (h *Host) newShard(p *seat) *shard {
 		began:   h.now(),
 		savedAt: h.now() - h.config.CheckpointEvery*time.Duration(p.number%turns)/turns,
 	}
+	s.lacking.Store(-1)
 	s.publishHoles()
 	s.life, s.end = context.WithCancel(h.life)
 	s.accept, p.accepted = p.accepted, false

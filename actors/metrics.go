@@ -83,6 +83,7 @@ type collector struct {
 	position, lag, awake, pending, subscriptions    *prometheus.Desc
 	checkpoints, panics, records, corrupt, truncate *prometheus.Desc
 	shards, loads, loading, replayed, behind, age   *prometheus.Desc
+	lacking                                         *prometheus.Desc
 	waiting, forwarded, astray, takenBack, holes    *prometheus.Desc
 
 	mu    sync.Mutex
@@ -111,6 +112,7 @@ func newCollector(h *Host) *collector {
 		seconds:       desc("dashboard_processing_seconds", "How long folding a record took, by dashboard.", "dashboard_id"),
 		position:      desc("dashfeed_shard_position", "Position of the last record dispatched.", "shard"),
 		lag:           desc("dashfeed_shard_lag_seconds", "How far the fold is behind the log.", "shard"),
+		lacking:       desc("dashfeed_shard_lag_records", "Records that the shard has still to fold, by the log's numbers; 0 while it is live.", "shard"),
 		awake:         desc("dashfeed_dashboards", "Dashboards in memory.", "state"),
 		pending:       desc("dashfeed_checkpoint_pending", "Dashboards that the checkpoint under way or the next one has to write."),
 		subscriptions: desc("dashfeed_subscriptions", "Subscriptions of viewers to dashboards."),
@@ -135,7 +137,7 @@ func newCollector(h *Host) *collector {
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.shards, c.loads, c.loading, c.replayed, c.behind, c.age, c.waiting, c.forwarded, c.astray, c.takenBack, c.holes, c.processed, c.seconds, c.position, c.lag, c.awake, c.pending, c.subscriptions, c.checkpoints, c.panics, c.records, c.corrupt, c.truncate} {
+	for _, d := range []*prometheus.Desc{c.shards, c.loads, c.loading, c.replayed, c.behind, c.age, c.lacking, c.waiting, c.forwarded, c.astray, c.takenBack, c.holes, c.processed, c.seconds, c.position, c.lag, c.awake, c.pending, c.subscriptions, c.checkpoints, c.panics, c.records, c.corrupt, c.truncate} {
 		ch <- d
 	}
 }

@@ -38,6 +38,9 @@ func (c *collector) sendShards(ch chan<- prometheus.Metric) {
 		if age, once := s.proofAge(); once {
 			gauge(c.behind, age.Seconds(), n)
 		}
+		if lacking, known := s.lagRecords(); known {
+			gauge(c.lacking, float64(lacking), n)
+		}
 		if at := s.committed.Load(); at != 0 {
 			gauge(c.age, (c.host.now() - time.Duration(at)).Seconds(), n)
 		}

@@ -46,6 +46,7 @@ type shard struct {
 	inflight  atomic.Int32                      // batches
 	logTime   atomic.Int64                      // of the last batch folded
 	committed atomic.Int64                      // when the last checkpoint was, since the host's start; 0: none yet
+	lacking   atomic.Int64                      // records that it had still to fold when the log was last asked; -1: unknown
 	beating   atomic.Bool                       // a beat is in the mailbox
 	base      atomic.Pointer[checkpoint.Marker] // of the newest checkpoint here; nil: none
 	holes     atomic.Pointer[[]fold.Hole]       // that were accepted: each dashboard takes them when it comes up
@@ -53,6 +54,8 @@ type shard struct {
 
 	mu       sync.Mutex
 	standing standing
+
+	lagAsked time.Duration // the prober's own: when it last asked for lacking, since the host's start
 
 	viewing sync.Mutex
 	viewers map[*subscription]struct{} // that are not closed; nil: they went to heir

@@ -73,6 +73,13 @@ type Remnant interface {
 	ReadRemnant(partition int) (Reader, error)
 }
 
+// Lag is a Log that can count what lies between a position and its end. It may ask far away: not for every record.
+type Lag interface {
+	// Lag is how many records the partition has after the position, by the log's own numbers: 0 at its end. Where some of them
+	// are gone, it is those that are kept, or ErrTrimmed; ErrUnstamped where the log numbers nothing.
+	Lag(ctx context.Context, partition int, after messages.Position) (records uint64, err error)
+}
+
 // Log is an Appender that can be read.
 type Log interface {
 	Appender

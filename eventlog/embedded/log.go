@@ -56,7 +56,10 @@ type Log struct {
 	broken error // a write failed: what is on disk is unknown
 }
 
-var _ eventlog.Log = (*Log)(nil)
+var (
+	_ eventlog.Log = (*Log)(nil)
+	_ eventlog.Lag = (*Log)(nil)
+)
 
 // Open opens the log, or makes it. ErrInUse where another process has it.
 func Open(c Config) (*Log, error) {
@@ -126,6 +129,17 @@ func (l *Log) Last(_ context.Context, partition int) (messages.Position, error) 
 	}
 	_, last, _ := p.bounds()
 	return messages.Position{Lo: last}, nil
+}
+
+// Lag implements eventlog.Lag.
+func (l *Log) Lag(_ context.Context, partition int, after messages.Position) (uint64, error) {
+	p, err := l.partition(partition)
+	if err != nil {
+		return 0, err
+	}
+	floor, last, _ := p.bounds()
+	gone := floor - min(floor, 1)
+	return last - min(last, max(after.Lo, gone)), nil
 }
 
 func (l *Log) partition(n int) (*partition, error) {

@@ -64,6 +64,7 @@ type Log struct {
 var (
 	_ eventlog.Log     = (*Log)(nil)
 	_ eventlog.Remnant = (*Log)(nil)
+	_ eventlog.Lag     = (*Log)(nil)
 )
 
 // Open connects to the broker, reads which tenants there are and looks at their topics' policies. It returns within some

@@ -101,6 +101,11 @@ func (l *Log) read(p *partition, after messages.Position, remnant bool) (*reader
 // openSource opens a Reader of the client's at the position's own message. Right after a broker's start that may fail for
 // some 100 ms: it is tried until ctx ends.
 func (l *Log) openSource(ctx context.Context, p *partition, after messages.Position) (pulsar.Reader, error) {
+	return l.openQueue(ctx, p, after, receiverQueue)
+}
+
+// openQueue is openSource with so many messages that the client fetches ahead.
+func (l *Log) openQueue(ctx context.Context, p *partition, after messages.Position, queue int) (pulsar.Reader, error) {
 	start := pulsar.EarliestMessageID()
 	if !after.IsZero() {
 		start = placeAt(after).id()
@@ -108,7 +113,7 @@ func (l *Log) openSource(ctx context.Context, p *partition, after messages.Posit
 	for {
 		r, err := l.reading.CreateReader(pulsar.ReaderOptions{
 			Topic: p.topic, Name: "dashfeed-shard", StartMessageID: start, StartMessageIDInclusive: true,
-			ReceiverQueueSize: receiverQueue, BackoffPolicyFunc: newBackoff,
+			ReceiverQueueSize: queue, BackoffPolicyFunc: newBackoff,
 		})
 		if err == nil {
 			return r, nil

@@ -135,6 +135,20 @@ func testPositions(t *testing.T, b *bench) {
 	if got := last(1); !got.IsZero() {
 		t.Errorf("last of another partition: got %s, want 0", got)
 	}
+	if log, ok := b.log.(eventlog.Lag); ok {
+		third := b.append(event(b.homes()[0], "c"))[0] // the two before may be one message
+		for after, want := range map[messages.Position]uint64{receipts[1].Position: 1, third.Position: 0} {
+			if got, err := log.Lag(t.Context(), 0, after); err != nil || got != want {
+				t.Errorf("lag after %s: %d, %v; want %d", after, got, err, want)
+			}
+		}
+		for n, want := range []uint64{3, 0} {
+			if got, err := log.Lag(t.Context(), n, messages.Position{}); err != nil || got > want || got < min(want, 2) {
+				t.Errorf("lag of all of partition %d: %d, %v; want %d", n, got, err, want)
+			}
+		}
+		receipts[1] = third
+	}
 	b.reopen()
 	if got := last(0); got != receipts[1].Position {
 		t.Errorf("last after a start: got %s, want %s", got, receipts[1].Position)

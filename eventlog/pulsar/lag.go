@@ -1,0 +1,77 @@
+package pulsar
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/dashfeed/dashfeed/eventlog"
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// Lag implements eventlog.Lag by the broker's indices of two messages, for each of which a Reader is opened: some milliseconds. A
+// packed message counts once, however many records it holds.
+func (l *Log) Lag(ctx context.Context, partition int, after messages.Position) (uint64, error) {
+	p, err := l.table.Load().shard(partition)
+	if err != nil {
+		return 0, fmt.Errorf("lag: %w", err)
+	}
+	if l.life.Err() != nil {
+		return 0, eventlog.ErrClosed
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, l.config.Timeout, errPatience)
+	defer cancel()
+	n, err := l.lag(ctx, p, after)
+	if err != nil {
+		return 0, fmt.Errorf("lag of partition %d after %s: %w", partition, after, err)
+	}
+	return n, nil
+}
+
+func (l *Log) lag(ctx context.Context, p *partition, after messages.Position) (uint64, error) {
+	last, err := l.last(ctx, p)
+	if err != nil || !last.After(after) {
+		return 0, err
+	}
+	newest, err := l.indexAt(ctx, p, last)
+	if err != nil {
+		return 0, err
+	}
+	index, err := l.indexAt(ctx, p, after)
+	if err != nil {
+		return 0, err
+	}
+	if after.IsZero() {
+		return newest - index + 1, nil
+	}
+	return newest - index, nil
+}
+
+// indexAt is the broker's number of the message at the position; of the oldest one kept where that is zero.
+func (l *Log) indexAt(ctx context.Context, p *partition, at messages.Position) (uint64, error) {
+	source, err := l.openQueue(ctx, p, at, 1)
+	if err != nil {
+		return 0, err
+	}
+	defer source.Close()
+	for {
+		m, err := source.Next(ctx)
+		if err != nil {
+			return 0, cause(ctx)
+		}
+		here, err := placeOf(m.ID())
+		if err != nil {
+			return 0, err
+		}
+		if !at.IsZero() && here != placeAt(at) {
+			if here.compare(placeAt(at)) < 0 {
+				continue // before it, in its batch
+			}
+			return 0, fmt.Errorf("%w: the record at %s is gone, the next one kept is at %s", eventlog.ErrTrimmed, at, here.last())
+		}
+		index := m.Index()
+		if index == nil {
+			return 0, fmt.Errorf("%w: the record at %s of %s has no index", eventlog.ErrUnstamped, here.last(), p.topic)
+		}
+		return *index, nil
+	}
+}

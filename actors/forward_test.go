@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"testing"
@@ -105,4 +106,37 @@ func TestAStandbyActsNot(t *testing.T) {
 		g.check(err)
 		return !at.IsZero()
 	})
+}
+
+// What was passed over when it came is passed over in a replay, too: what was forwarded twice, and what is not at home here.
+func TestForwardedTwiceCountsOnceInAReplay(t *testing.T) {
+	g := newGroup(t, 1, 0, func(c *Config) { c.CheckpointEvery = time.Hour })
+	m := g.hosts[0]
+	home, err := g.log.PartitionOf(key("d"))
+	g.check(err)
+	m.host.Load(home)
+	forwarded := func(position uint64, value float64) eventlog.Entry {
+		e := event1("d", "m", value)
+		e.Origin = messages.Origin{Partition: (home + 1) % 4, Position: messages.Position{Lo: position}}
+		return e
+	}
+	g.append((&node{T: t}).define("d", 1, boomPanels), forwarded(1, 1), forwarded(2, 2), forwarded(1, 1))
+	// Of another home, and forwarded all the same: nobody takes it, and it says nothing of what comes behind.
+	stray := event1("s", "m", 1)
+	for i := 0; ; i++ {
+		if p, _ := g.log.PartitionOf(key(fmt.Sprint("s", i))); p != home {
+			stray = event1(fmt.Sprint("s", i), "m", 1)
+			break
+		}
+	}
+	stray.Payload, err = json.Marshal(envelope{stray.Key, messages.Origin{Partition: (home + 1) % 4, Position: messages.Position{Lo: 9}}, stray.Payload})
+	g.check(err)
+	stray.Partition, stray.Key = home, messages.Key{Tenant: "default"}
+	_, err = g.log.Log.Append(t.Context(), []eventlog.Entry{stray})
+	g.check(err)
+	g.append(forwarded(3, 3), event1("d", "m", poison))
+	g.untilFolded(m, home)
+	if g.compare(m, home) != 1 {
+		t.Error("nothing was compared")
+	}
 }

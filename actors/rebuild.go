@@ -124,8 +124,8 @@ func (d *dashboard) replay(upTo messages.Position) error {
 			if r.Position.After(upTo) {
 				return nil
 			}
-			at := h.observe(*r)
-			if r.Key == d.key && r.Kind != messages.KindTick && !d.replayed(r, at, h) {
+			at := h.observe(s, *r)
+			if r.Key == d.key && r.Kind != messages.KindTick && !at.Again && !d.replayed(r, at, h) {
 				return nil
 			}
 			if r.Position == upTo {
@@ -158,7 +158,12 @@ func (s *shard) history(base *checkpoint.Marker, from messages.Position) (*histo
 	return &history{fresh, state}, nil
 }
 
-func (h *history) observe(r messages.Record) fold.At {
+// observe does with a record what the shard did when it dispatched it.
+func (h *history) observe(s *shard, r messages.Record) fold.At {
+	if r.Key.Dashboard != "" && !s.atHome(r.Key) {
+		h.time.PassBy(r)
+		return fold.At{}
+	}
 	at, _ := h.time.Observe(r) // errors were logged when the shard saw it first
 	if h.time != h.defaults {
 		_, _ = h.defaults.Observe(r)

@@ -91,7 +91,8 @@ func (s *shard) forward() {
 	})
 }
 
-// bringHome appends until everything is stored, or ctx ends. What the log will never take is given up, counted and said.
+// bringHome appends until everything is stored, or ctx ends. What the log will never take is given up, counted and said; others
+// that came with it are not held up by it.
 func (s *shard) bringHome(ctx context.Context, entries []eventlog.Entry) error {
 	const least, most = 50 * time.Millisecond, 5 * time.Second
 	for wait := least; ; wait = min(2*wait, most) {
@@ -113,7 +114,16 @@ func (s *shard) bringHome(ctx context.Context, entries []eventlog.Entry) error {
 			s.host.tallies.forwarded.Add(uint64(len(entries) - len(left)))
 			entries = left
 		}
-		if len(entries) == 1 && (errors.Is(err, eventlog.ErrTooLarge) || errors.Is(err, eventlog.ErrUnknownTenant)) {
+		switch {
+		case len(entries) == 0:
+			return nil
+		case neverTaken(err) && len(entries) > 1: // one of them: it is found by halves, which keep the order
+			half := len(entries) / 2
+			if err := s.bringHome(ctx, entries[:half]); err != nil {
+				return err
+			}
+			return s.bringHome(ctx, entries[half:])
+		case neverTaken(err):
 			s.host.tallies.astray.Add(1)
 			s.logger().Error("a record can't be forwarded to its home and is passed over", "position", entries[0].Origin.Position, "key", entries[0].Key, "error", err)
 			return nil
@@ -123,6 +133,11 @@ func (s *shard) bringHome(ctx context.Context, entries []eventlog.Entry) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// neverTaken reports whether the log will refuse a record as often as it is asked.
+func neverTaken(err error) bool {
+	return errors.Is(err, eventlog.ErrTooLarge) || errors.Is(err, eventlog.ErrUnknownTenant) || errors.Is(err, eventlog.ErrRefused)
 }
 
 // endForward takes note of what is stored.

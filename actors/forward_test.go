@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -138,5 +139,51 @@ func TestForwardedTwiceCountsOnceInAReplay(t *testing.T) {
 	g.untilFolded(m, home)
 	if g.compare(m, home) != 1 {
 		t.Error("nothing was compared")
+	}
+}
+
+// A record that no log takes is passed over, and holds up neither those that came with it nor the checkpoints: while the shard
+// leads, and when it begins to.
+func TestForwardsThatAreNeverTaken(t *testing.T) {
+	for _, late := range []bool{false, true} {
+		g := newGroup(t, 1, 0, nil)
+		m := g.hosts[0]
+		for shard := range 4 {
+			m.host.Load(shard)
+			m.host.Own(shard, !late || shard != 0)
+			g.untilFolded(m, shard)
+		}
+		name := ""
+		for i := 0; name == ""; i++ {
+			if p, _ := g.log.PartitionOf(key(fmt.Sprint("s", i))); p != 0 {
+				name = fmt.Sprint("s", i)
+			}
+		}
+		// With an origin in its envelope the large one is longer than what a log takes.
+		bare := func(e eventlog.Entry) []byte {
+			b, err := json.Marshal(struct {
+				Key     messages.Key
+				Payload []byte
+			}{e.Key, e.Payload})
+			g.check(err)
+			return b
+		}
+		small, large := event1(name, "m", 1), event1(name, "m", 1)
+		large.Payload = append(large.Payload, bytes.Repeat([]byte(" "), (eventlog.MaxRecordBytes-len(bare(large)))/4*3)...)
+		var entries []eventlog.Entry
+		for _, e := range []eventlog.Entry{small, large, small, small, large, small} {
+			entries = append(entries, eventlog.Entry{Kind: e.Kind, Payload: bare(e), Key: messages.Key{Tenant: "default"}})
+		}
+		receipts, err := g.log.Log.Append(t.Context(), entries)
+		g.check(err)
+		m.host.Own(0, true)
+		g.untilAllAreHome(4)
+		g.until("a checkpoint that counts", func() bool {
+			at, err := m.store.Newest(t.Context(), 0)
+			return err == nil && !receipts[5].Position.After(at)
+		})
+		if got := g.counts(m, "dashfeed_astray_total"); got != 2 {
+			t.Errorf("late %v: %v are passed over, want 2", late, got)
+		}
 	}
 }

@@ -16,6 +16,7 @@ var (
 	ErrTrimmed     = errors.New("position trimmed") // a reader's next record is no longer kept
 	ErrInUse       = errors.New("directory in use") // another process holds it
 	ErrTooLarge    = errors.New("record too large") // nothing was stored
+	ErrRefused     = errors.New("record refused")   // nothing was stored: no log takes it, however often it is asked
 	ErrAhead       = errors.New("position ahead")   // it lies beyond the last record: of another log, or this one lost records
 	ErrCorrupt     = errors.New("record corrupt")   // bytes were found that do not match their checksum
 	ErrClosed      = errors.New("log closed")       //

@@ -124,7 +124,7 @@ func check(e *eventlog.Entry) error {
 	case len(e.Key.Tenant) > maxNameBytes || len(e.Key.Dashboard) > maxNameBytes:
 		return fmt.Errorf("%w: a name of more than %d bytes", eventlog.ErrTooLarge, maxNameBytes)
 	case e.Kind < messages.KindEvent || e.Kind > messages.KindTick:
-		return fmt.Errorf("kind %d is not allowed: event, definition or tick", e.Kind)
+		return fmt.Errorf("%w: kind %d is not allowed: event, definition or tick", eventlog.ErrRefused, e.Kind)
 	}
 	return nil
 }

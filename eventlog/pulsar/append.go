@@ -121,11 +121,11 @@ func check(e *eventlog.Entry) error {
 	case len(e.Payload) > eventlog.MaxRecordBytes:
 		return fmt.Errorf("%w: %d bytes, at most %d", eventlog.ErrTooLarge, len(e.Payload), eventlog.MaxRecordBytes)
 	case e.Key.Dashboard != "" && !messages.ValidName(e.Key.Dashboard):
-		return messages.CheckName("dashboard", e.Key.Dashboard)
+		return fmt.Errorf("%w: %w", eventlog.ErrRefused, messages.CheckName("dashboard", e.Key.Dashboard))
 	case e.Kind < messages.KindEvent || e.Kind > messages.KindTick:
-		return fmt.Errorf("kind %d is not allowed: event, definition or tick", e.Kind)
+		return fmt.Errorf("%w: kind %d is not allowed: event, definition or tick", eventlog.ErrRefused, e.Kind)
 	case len(e.Payload) == 0 && e.Kind != messages.KindTick:
-		return fmt.Errorf("a payload of 0 bytes is not allowed: only ticks have none")
+		return fmt.Errorf("%w: a payload of 0 bytes is not allowed: only ticks have none", eventlog.ErrRefused)
 	}
 	return nil
 }

@@ -4,7 +4,15 @@
 //	go run ./bench latency      POST to the frame at a WebSocket client
 //	go run ./bench dashboards   memory of 100,000 dashboards, awake and asleep
 //	go run ./bench sessions     memory of 10,000 idle plain sessions
+//	go run ./bench kills        an owner of three killed with -9, twenty times; pauses and recount
+//	go run ./bench rolling      every node and gateway drained and started again
+//	go run ./bench cut          nodes and broker cut off from each other for 5, 20 and 75 s (root)
+//	go run ./bench fold         CPU from Pulsar to folded state, and the rate of a replay
+//	go run ./bench load         50,000 dashboards go to a new owner
+//	go run ./bench pulsar-latency   a producer's send to the frame, through Pulsar and two processes
 //	go run ./bench all
+//
+// With BENCH_PROFILE=DIR, fold and pulsar-latency leave CPU profiles of the processes in DIR.
 package main
 
 import (
@@ -31,6 +39,12 @@ var measurements = []measurement{
 	{"latency", latency},
 	{"dashboards", dashboards},
 	{"sessions", sessions},
+	{"kills", kills},
+	{"rolling", rolling},
+	{"cut", cut},
+	{"fold", folding},
+	{"load", moving},
+	{"pulsar-latency", pulsarLatency},
 }
 
 // bench is what every measurement gets.
@@ -64,6 +78,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	defer os.RemoveAll(dir)
 	b := &bench{dir: dir, out: out}
+	if b.binary = os.Getenv(binaryVariable); b.binary != "" {
+		return cut(ctx, b)
+	}
 	if b.binary, err = process.Build(ctx, dir); err != nil {
 		return err
 	}

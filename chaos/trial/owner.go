@@ -48,7 +48,10 @@ func Shards(ctx context.Context, p *process.Process) (shards []Shard, err error)
 
 // Drain has a member drain, waits until it is empty, and stops it.
 func (t *Trial) Drain(ctx context.Context, member *process.Process) error {
-	if err := Admin(ctx, t.Asked(member), http.MethodPost, "/cluster/drain", map[string]string{"node": member.Name}, nil); err != nil {
+	ask := func() error { // again, where a starved machine has just taken the member for gone
+		return Admin(ctx, t.Asked(member), http.MethodPost, "/cluster/drain", map[string]string{"node": member.Name}, nil)
+	}
+	if err := t.until(ctx, ask); err != nil {
 		return err
 	}
 	if err := t.Emptied(ctx, member); err != nil {

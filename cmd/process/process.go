@@ -28,6 +28,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -272,15 +273,29 @@ func (p *Process) CPU() (time.Duration, error) {
 	return time.Duration(user+system) * clockTick, err
 }
 
+// given are the ports that this program has given to processes: each is given once, though nobody may listen on it yet.
+var given struct {
+	mu    sync.Mutex
+	ports map[int]bool
+}
+
 // freePorts are ports of loopback that nobody listened on a moment ago.
 func freePorts(n int) (ports []int, err error) {
-	for range n {
+	given.mu.Lock()
+	defer given.mu.Unlock()
+	if given.ports == nil {
+		given.ports = map[int]bool{}
+	}
+	for len(ports) < n {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			return nil, err
 		}
 		defer l.Close() // after the last was chosen: no port comes twice
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+		if port := l.Addr().(*net.TCPAddr).Port; !given.ports[port] {
+			given.ports[port] = true
+			ports = append(ports, port)
+		}
 	}
 	return ports, nil
 }

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/dashfeed/dashfeed/cmd/process"
+)
+
+// profileVariable names a directory that gets CPU profiles of the processes measured; they cost a few percent.
+const profileVariable = "BENCH_PROFILE"
+
+// profile takes a CPU profile of a process for some time, where it is asked for; the function returned waits for it.
+func (b *bench) profile(p *process.Process, name string, lasts time.Duration) (wait func()) {
+	dir := os.Getenv(profileVariable)
+	if dir == "" {
+		return func() {}
+	}
+	var taking sync.WaitGroup
+	taking.Go(func() {
+		if err := fetch(fmt.Sprintf("%s/debug/pprof/profile?seconds=%d", p.Admin, int(lasts.Seconds())), filepath.Join(dir, name+"-"+p.Name+".pprof")); err != nil {
+			fmt.Fprintf(b.out, "profile of %s: %v\n", p.Name, err)
+		}
+	})
+	return taking.Wait
+}
+
+func fetch(url, file string) error {
+	resp, err := http.Get(url)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	f, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(f, resp.Body); err != nil {
+		f.Close()
+		return err
+	}
+	return f.Close()
+}

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/dashfeed/dashfeed/chaos/traffic"
+	"github.com/dashfeed/dashfeed/chaos/trial"
+	"github.com/dashfeed/dashfeed/chaos/viewer"
+	"github.com/dashfeed/dashfeed/cmd/process"
+	"github.com/dashfeed/dashfeed/eventlog/pulsar"
+	"github.com/dashfeed/dashfeed/messages"
+	"github.com/dashfeed/dashfeed/messages/wire"
+)
+
+// pulsarLatency measures, at 5,000 events a second on 50 dashboards, the time from a producer's send to the frame at a viewer,
+// through Pulsar, a node and a gateway. A plain consumer of the same topic, in the same process as producer and viewer, tells
+// when the broker delivers the same event; what comes after that is our part. An event that was replaced within a flush ends with
+// the frame that brought the newer one, as a viewer sees it.
+func pulsarLatency(ctx context.Context, b *bench) (err error) {
+	const (
+		dashboards = 50
+		rate       = 5000
+		warm       = 5 * time.Second
+		lasts      = 20 * time.Second
+	)
+	t, err := b.trial(ctx, "pulsar-latency", trial.Config{
+		Cluster:    process.ClusterConfig{Nodes: 1, Gateways: 1, Tenants: fmt.Sprintf("default=%d", clusterPartitions)},
+		Definition: "panels: [{id: newest, window: latest, aggregates: [last]}]\ndedupe: {by: none}\n", Dashboards: dashboards, Unwatched: true,
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, t.Stop()) }()
+	h := newHop(t.Names, rate*60)
+	v := viewer.Watch(viewer.Config{Name: "viewer", Doors: t.Cluster.URLs(), Dashboards: t.Names, Updated: h.shown})
+	defer v.Close()
+	topic := pulsar.EventsTopic(messages.DefaultTenant)
+	listener, err := traffic.Listen(t.Cluster.Pulsar.URL, topic, h.heard)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	for _, p := range t.Cluster.All() {
+		defer b.profile(p, "pulsar-latency", warm+lasts)()
+	}
+	sent, err := traffic.Numbered(ctx, t.Cluster.Pulsar.URL, topic, messages.DefaultTenant, t.Names, rate, warm+lasts, h.sent)
+	if err != nil {
+		return err
+	}
+	if err := wait(ctx, time.Second); err != nil {
+		return err
+	}
+	b.machine()
+	whole, broker, ours, lost := h.samples(int(warm.Seconds()*rate), sent)
+	fmt.Fprintf(b.out, "pulsar-latency: %d events over %s, %d events/s, %d dashboards; %d without a frame\n", len(whole), lasts, rate, dashboards, lost)
+	b.spread("send to frame", whole)
+	b.spread("send to a plain consumer, the broker's share", broker)
+	p50, p99 := b.spread("our part", ours)
+	b.figure("our part p50", float64(p50.Microseconds())/1000, 3, "ms")
+	b.figure("our part p99", float64(p99.Microseconds())/1000, 20, "ms")
+	for _, problem := range v.Problems() {
+		fmt.Fprintf(b.out, "  NOT right: %s\n", problem)
+	}
+	return nil
+}
+
+// hop follows events by their number, which is their value.
+type hop struct {
+	mu                sync.Mutex
+	sentAt, heardAt   []time.Time
+	shownAt           []time.Time
+	waiting           map[string][]int // by dashboard, sent and not shown
+	dashboards, limit int
+}
+
+func newHop(names []string, limit int) *hop {
+	return &hop{
+		sentAt: make([]time.Time, limit), heardAt: make([]time.Time, limit), shownAt: make([]time.Time, limit),
+		waiting: map[string][]int{}, dashboards: len(names), limit: limit,
+	}
+}
+
+func (h *hop) sent(n int, dashboard string, at time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if n < h.limit {
+		h.sentAt[n] = at
+		h.waiting[dashboard] = append(h.waiting[dashboard], n)
+	}
+}
+
+func (h *hop) heard(payload []byte, at time.Time) {
+	n, ok := traffic.NumberOf(payload)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if ok && n < h.limit {
+		h.heardAt[n] = at
+	}
+}
+
+// shown takes a frame, whose one cell has the newest number.
+func (h *hop) shown(dashboard string, at time.Time, u *wire.Update) {
+	if len(u.Cells) == 0 {
+		return
+	}
+	row := wire.AppendRow(nil, u.Cells[len(u.Cells)-1].Row)
+	newest, err := strconv.Atoi(string(row[1 : len(row)-1]))
+	if err != nil {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	rest := h.waiting[dashboard][:0]
+	for _, n := range h.waiting[dashboard] {
+		if n <= newest {
+			h.shownAt[n] = at
+		} else {
+			rest = append(rest, n)
+		}
+	}
+	h.waiting[dashboard] = rest
+}
+
+// samples are the times of the events in [first, end).
+func (h *hop) samples(first, end int) (whole, broker, ours []time.Duration, lost int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for n := first; n < min(end, h.limit); n++ {
+		if h.shownAt[n].IsZero() || h.heardAt[n].IsZero() {
+			lost++
+			continue
+		}
+		whole = append(whole, h.shownAt[n].Sub(h.sentAt[n]))
+		broker = append(broker, h.heardAt[n].Sub(h.sentAt[n]))
+		ours = append(ours, max(0, h.shownAt[n].Sub(h.heardAt[n])))
+	}
+	return whole, broker, ours, lost
+}

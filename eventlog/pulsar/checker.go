@@ -63,19 +63,16 @@ func (c *checker) next(ctx context.Context) (pulsar.Message, error) {
 			continue // before the position's own message
 		}
 		index := m.Index()
-		if index == nil {
-			if err := c.unindexed(at); err != nil {
-				return nil, err
-			}
-			return m, nil
-		}
-		if err := c.check(ctx, m, at, *index); err != nil {
+		if err := c.check(ctx, at, index); err != nil {
 			if errors.Is(err, errReread) {
 				continue
 			}
 			return nil, err
 		}
-		c.at, c.index, c.started = at, *index, true
+		c.at, c.started = at, true
+		if index != nil {
+			c.index = *index
+		}
 		if !c.after.IsZero() && at.last() == c.after {
 			continue // the position's own message, which holds nothing after it
 		}
@@ -83,35 +80,31 @@ func (c *checker) next(ctx context.Context) (pulsar.Message, error) {
 	}
 }
 
-// unindexed takes a message without an index, which only a tenant whose log time is ticks may have.
-func (c *checker) unindexed(at place) error {
-	if c.p.tenant.LogTime != TickTime {
-		return fmt.Errorf("%w: the record at %s of %s has no index: %s", eventlog.ErrUnstamped, at.last(), c.p.topic, neededSettings)
-	}
-	c.at, c.started = at, true
-	return nil
-}
-
 // errReread says that records turned up: they come next.
 var errReread = errors.New("read again")
 
-// check looks at a message's index.
-func (c *checker) check(ctx context.Context, m pulsar.Message, at place, index uint64) error {
+// check looks at a message's place and index. A message without an index may only a tenant have whose log time is ticks: where its
+// reader begins is all that can be checked there.
+func (c *checker) check(ctx context.Context, at place, index *uint64) error {
 	switch {
-	case !c.started && c.after.IsZero():
-		if index != 0 && !c.remnant {
-			return fmt.Errorf("%w: the oldest record kept, at %s, is number %d: those before are gone", eventlog.ErrTrimmed, at.last(), index)
-		}
-		return nil
-	case !c.started:
+	case index == nil && c.p.tenant.LogTime != TickTime:
+		return fmt.Errorf("%w: the record at %s of %s has no index: %s", eventlog.ErrUnstamped, at.last(), c.p.topic, neededSettings)
+	case !c.started && !c.after.IsZero():
 		if at != placeAt(c.after) {
 			return c.trimmed(placeAt(c.after), at)
 		}
 		return nil
-	case index == c.index+1:
+	case index == nil:
+		return nil
+	case !c.started:
+		if *index != 0 && !c.remnant {
+			return fmt.Errorf("%w: the oldest record kept, at %s, is number %d: those before are gone", eventlog.ErrTrimmed, at.last(), *index)
+		}
+		return nil
+	case *index == c.index+1:
 		return nil
 	}
-	return c.lookAgain(ctx, at, index)
+	return c.lookAgain(ctx, at, *index)
 }
 
 func (c *checker) trimmed(wanted, got place) error {

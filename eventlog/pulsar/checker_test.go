@@ -78,12 +78,18 @@ func TestChecker(t *testing.T) {
 		{"ledgers are gone", -1, "0:0 7:7", "7:7 8:8", "0 position trimmed", 1},
 		{"made anew", -1, "0:0 1:1 7:0", "7:0", "0 1 position trimmed", 1},
 		{"no index", -1, "0:-", "", "record without the log's own time or number", 0},
+		{"ticks: no index", -1, "0:- 1:- 0:- 2:-", "", "0 1 2", 0},
+		{"ticks: after a position", 3, "2:- 3:- 4:- 5:-", "", "4 5", 0},
+		{"ticks: the position's own is gone", 3, "5:- 6:-", "", "position trimmed", 0},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
 			l := &Log{config: Default("", ""), logger: slog.New(slog.DiscardHandler), metrics: newMetrics(nil)}
 			p := &partition{tenant: &tenant{Tenant: Tenant{LogTime: BrokerTime}}}
+			if strings.HasPrefix(x.what, "ticks") {
+				p.tenant.LogTime = TickTime
+			}
 			var after messages.Position
 			if x.after >= 0 {
 				after = place{ledger: 1, entry: x.after}.last()

@@ -85,36 +85,49 @@ func (l *Log) last(ctx context.Context, p *partition) (messages.Position, error)
 	return at.last(), err
 }
 
-// lazyCall asks the client once for all who ask meanwhile, in a goroutine of the log's: the client knows no context.
+// lazyCall asks the client once for all who ask meanwhile, in a goroutine of the log's: the client knows no context. An answer is
+// never older than the question: whoever comes while one is under way, which may take long where a broker is in trouble, waits
+// for the next.
 type lazyCall[T any] struct {
-	mu  sync.Mutex
-	now *opening[T]
+	mu   sync.Mutex
+	now  *opening[T] // under way
+	next *opening[T] // begins when that ends; nil: nobody waits for it
 }
 
 func (z *lazyCall[T]) do(ctx context.Context, l *Log, ask func() (T, error)) (T, error) {
 	z.mu.Lock()
-	o := z.now
+	o := z.next
 	if o == nil {
 		o = &opening[T]{done: make(chan struct{})}
-		started := l.work(func() {
-			o.value, o.err = ask()
-			z.mu.Lock()
-			z.now = nil
-			z.mu.Unlock()
-			close(o.done)
-		})
-		if !started {
+		if z.now != nil {
+			z.next = o
+		} else if l.work(func() { z.run(o, ask) }) {
+			z.now = o
+		} else {
 			z.mu.Unlock()
 			return o.value, eventlog.ErrClosed
 		}
-		z.now = o
 	}
 	z.mu.Unlock()
 	select {
 	case <-o.done:
 		return o.value, o.err
 	case <-ctx.Done():
-		return o.value, cause(ctx)
+		var none T
+		return none, cause(ctx)
+	}
+}
+
+// run asks until nobody waits.
+func (z *lazyCall[T]) run(o *opening[T], ask func() (T, error)) {
+	for o != nil {
+		o.value, o.err = ask()
+		z.mu.Lock()
+		next := z.next
+		z.now, z.next = next, nil
+		z.mu.Unlock()
+		close(o.done)
+		o = next
 	}
 }
 

@@ -20,7 +20,12 @@ const (
 // damage flips a byte in what the store has under keys that begin so and that which lets through.
 func (n *node) damage(space byte, which func(key []byte) bool) (damaged int) {
 	n.Helper()
-	db, err := pebble.Open("/checkpoints", &pebble.Options{FS: n.fs, Logger: silent{}})
+	return n.damageIn("/checkpoints", space, which)
+}
+
+func (n *node) damageIn(path string, space byte, which func(key []byte) bool) (damaged int) {
+	n.Helper()
+	db, err := pebble.Open(path, &pebble.Options{FS: n.fs, Logger: silent{}})
 	n.check(err)
 	it, err := db.NewIter(&pebble.IterOptions{LowerBound: []byte{space}, UpperBound: []byte{space + 1}})
 	n.check(err)

@@ -142,6 +142,42 @@ func TestForwardedTwiceCountsOnceInAReplay(t *testing.T) {
 	}
 }
 
+// A dashboard whose newest entry is corrupt is folded again from the checkpoint before: what had come home before that one is known
+// there, too, and a second copy of it counts no more.
+func TestForwardedTwiceCountsOnceBehindACorruptEntry(t *testing.T) {
+	g := newGroup(t, 1, 0, func(c *Config) { c.CheckpointEvery = time.Hour })
+	m := g.hosts[0]
+	home, err := g.log.PartitionOf(key("d"))
+	g.check(err)
+	forwarded := func(position uint64, value float64) eventlog.Entry {
+		e := event1("d", "m", value)
+		e.Origin = messages.Origin{Partition: (home + 1) % 4, Position: messages.Position{Lo: position}}
+		return e
+	}
+	life := func(entries ...eventlog.Entry) { // with a checkpoint at its end
+		g.append(entries...)
+		m.host.Load(home)
+		g.untilFolded(m, home)
+		g.stop(m, t.Context())
+	}
+	life(forwarded(1, 1), forwarded(2, 2))
+	g.start(m)
+	life(forwarded(2, 2), event1("d", "m", 3), forwarded(3, 4))
+	if n := (&node{T: t, fs: m.fs}).damageIn("/scratch", bodies, slot(0)); n != 1 {
+		t.Fatalf("%d entries were damaged", n)
+	}
+	g.start(m)
+	g.append(event1("d", "m", 5))
+	m.host.Load(home)
+	g.untilFolded(m, home)
+	if got := g.counts(m, "dashfeed_checkpoints_corrupt_total"); got == 0 {
+		t.Error("nothing was found corrupt")
+	}
+	if g.compare(m, home) != 1 {
+		t.Error("nothing was compared")
+	}
+}
+
 // A record that no log takes is passed over, and holds up neither those that came with it nor the checkpoints: while the shard
 // leads, and when it begins to.
 func TestForwardsThatAreNeverTaken(t *testing.T) {

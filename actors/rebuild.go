@@ -32,7 +32,7 @@ func (d *dashboard) load() {
 		s.logger().Error("the dashboard's checkpoint is corrupt, its history is folded anew from the log", "dashboard", d.key.Label(), "error", err)
 		d.mended = true
 		err = d.rebuild(base.Position)
-	case err == nil && d.fold != nil && base.Position.After(from):
+	case err == nil && d.fold != nil && base.Position.After(from.Position):
 		s.host.tallies.corrupt.Add(1)
 		d.mended = true
 		err = d.rebuild(base.Position)
@@ -43,9 +43,9 @@ func (d *dashboard) load() {
 }
 
 // stored decodes what the newest checkpoint has of the dashboard into d.fold: nil where it has nothing. All the
-// dashboard's records up to from are in it. ErrCorrupt where no slot is whole; other errors, which are tried again until
+// dashboard's records up to from's position are in it; a replay begins there, with from's state where that is known. ErrCorrupt where no slot is whole; other errors, which are tried again until
 // the host is stopped for good, mean that the store can't be read.
-func (d *dashboard) stored(base *checkpoint.Marker) (from messages.Position, err error) {
+func (d *dashboard) stored(base *checkpoint.Marker) (from checkpoint.Marker, err error) {
 	s := d.shard
 	d.fold = nil
 	if base == nil {
@@ -57,16 +57,19 @@ func (d *dashboard) stored(base *checkpoint.Marker) (from messages.Position, err
 		case errors.Is(err, checkpoint.ErrCorrupt):
 			return from, err
 		case errors.Is(err, checkpoint.ErrNone):
-			return base.Position, nil
+			return *base, nil
 		case err == nil:
 			if d.fold, err = fold.Decode(e.State, s.host.programs.compileCanonical); err != nil {
 				return from, fmt.Errorf("%w: decode state of %s: %w", checkpoint.ErrCorrupt, d.key, err)
 			}
 			d.fold.Skip(*s.holes.Load())
-			if e.FellBack && base.Position.After(e.Through) {
-				return e.Through, nil
+			switch {
+			case !e.FellBack || !base.Position.After(e.Through):
+				return *base, nil
+			case e.Marker.State != nil:
+				return e.Marker, nil
 			}
-			return base.Position, nil
+			return checkpoint.Marker{Position: e.Through}, nil
 		}
 		s.warn("load", "a dashboard can't be loaded, trying again", "dashboard", d.key.Label(), "error", err)
 		if !pause(s.life, wait) {
@@ -99,7 +102,7 @@ func (d *dashboard) replay(upTo messages.Position) error {
 	if err != nil {
 		return err
 	}
-	log, err := s.openBehind(from, *s.holes.Load())
+	log, err := s.openBehind(from.Position, *s.holes.Load())
 	if err != nil {
 		return err
 	}
@@ -111,10 +114,10 @@ func (d *dashboard) replay(upTo messages.Position) error {
 		}
 		if len(records) == 0 {
 			s.host.tallies.truncated.Add(1)
-			s.logger().Error("the log has nothing left of a dashboard's history", "dashboard", d.key.Label(), "after", from)
+			s.logger().Error("the log has nothing left of a dashboard's history", "dashboard", d.key.Label(), "after", from.Position)
 			return nil
 		}
-		if first && from.IsZero() && !s.host.config.Log.IsFirst(records[0].Position) {
+		if first && from.Position.IsZero() && !s.host.config.Log.IsFirst(records[0].Position) {
 			s.host.tallies.truncated.Add(1)
 			s.logger().Error("the log does not go back to a dashboard's beginning: it is folded from the oldest record kept",
 				"dashboard", d.key.Label(), "oldest", records[0].Position)
@@ -141,18 +144,24 @@ type history struct {
 	defaults *fold.ShardState // knows the tenants' defaults
 }
 
-// history begins at the newest checkpoint's marker, whose state is known, at the oldest record, where all is known anew, or
-// between two checkpoints: then append times, which a log never lets fall, tell the log time, and the defaults are the marker's.
-func (s *shard) history(base *checkpoint.Marker, from messages.Position) (*history, error) {
+// history begins with the state of the marker that the replay begins at, which knows the log time, the defaults and which forwarded
+// records have come; or at the oldest record, where all is known anew. Where that marker's state is gone, which takes two corrupt
+// entries and a crash, append times tell the log time, the defaults are the newest marker's, and a copy of a record that was
+// forwarded before is not known as one.
+func (s *shard) history(base *checkpoint.Marker, from checkpoint.Marker) (*history, error) {
 	fresh := fold.NewShardState(s.host.config.Table)
-	if from.IsZero() || base == nil {
+	if from.Position.IsZero() || base == nil {
 		return &history{fresh, fresh}, nil
 	}
-	state, err := fold.DecodeShardState(base.State, s.host.config.Table)
+	known := from.State
+	if known == nil {
+		known = base.State
+	}
+	state, err := fold.DecodeShardState(known, s.host.config.Table)
 	if err != nil {
 		return nil, fmt.Errorf("decode the shard's state: %w", err)
 	}
-	if from == base.Position {
+	if from.State != nil {
 		return &history{state, state}, nil
 	}
 	return &history{fresh, state}, nil

@@ -32,9 +32,10 @@ type Entry struct {
 	Summary  []byte            // what a listing shows, so that it need not decode State
 	State    []byte
 
-	// Get sets these two; Put does not look at them.
+	// Get sets these; Put does not look at them.
 	Through  messages.Position // all the dashboard's records up to here are in State: replay what lies after it
 	FellBack bool              // the newest entry is corrupt and this is the one before: Through may lie before the marker's position
+	Marker   Marker            // where it fell back: the marker at or before Through that was written with it, to replay from; zero: that is gone
 }
 
 // Store keeps the checkpoints of many shards. Calls for different shards may run at once; Get and List of a shard may

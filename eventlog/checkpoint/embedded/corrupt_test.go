@@ -131,6 +131,9 @@ func TestCorruptEntry(t *testing.T) {
 	slot := d.shards[0].current
 	d.flip(entryKey(bodySpace, 0, dashboardA, slot))
 	d.wantA(9, 10, true) // replay A from 10, though the marker stands at 20
+	if e, err := d.Get(0, dashboardA); err != nil || e.Marker.Position.Lo != 10 {
+		t.Errorf("it fell back to the marker at %s, %v; want 10", e.Marker.Position, err)
+	}
 	var listed []string
 	if err := d.List(0, "t", "", "", func(e checkpoint.Entry) bool {
 		listed = append(listed, string(e.Summary))

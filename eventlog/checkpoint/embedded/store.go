@@ -253,6 +253,9 @@ func (s *Store) Get(number int, k messages.Key) (checkpoint.Entry, error) {
 	}
 	s.dir.Logger.Error("checkpoint entry corrupt, the one before is taken", "shard", number, "dashboard", k.String(), "err", err)
 	e.FellBack = true
+	if m, err := s.mark(number, other); err == nil && !m.Position.After(e.Through) {
+		e.Marker = m.Marker
+	}
 	return e, nil
 }
 

@@ -139,7 +139,19 @@ func (s *Store) Get(number int, k messages.Key) (checkpoint.Entry, error) {
 	if err != nil {
 		return checkpoint.Entry{}, err
 	}
-	return s.scratch.Get(scratch, k)
+	e, err := s.scratch.Get(scratch, k)
+	if err != nil || e.Marker.State == nil {
+		return e, err
+	}
+	name, err := s.place.Name(number)
+	if err != nil {
+		return e, fmt.Errorf("shard %d: %w", number, err)
+	}
+	state, ok := cutName(e.Marker.State, name)
+	if e.Marker.State = state; !ok {
+		e.Marker = checkpoint.Marker{} // of what lay here before
+	}
+	return e, nil
 }
 
 // List answers from the scratch.

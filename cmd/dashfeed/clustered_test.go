@@ -20,6 +20,7 @@ func TestCluster(t *testing.T) {
 	on := []string{"--pulsar", broker.BrokerURL, "--pulsar-admin", broker.AdminURL, "--pulsar-token-file", token, "--gossip-preset", "local"}
 	t.Run("roles", func(t *testing.T) { testRoles(t, on) })
 	t.Run("trouble", func(t *testing.T) { testTrouble(t, broker, on) })
+	t.Run("ticks", func(t *testing.T) { testTicks(t, broker, on) })
 }
 
 // free is an address of loopback that nobody listened on a moment ago.

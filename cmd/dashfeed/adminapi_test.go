@@ -75,7 +75,10 @@ func TestClusterCommands(t *testing.T) {
 			"4      acme     0          nobody\n", ""},
 		{"cluster owner d -o json", 0, `[
   {
-    "claims": "node-1:live,node-2:loading",
+    "claims": [
+      "node-1:live",
+      "node-2:loading"
+    ],
     "dashboard": "d",
     "owner": "node-1",
     "shard": 3,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -175,7 +176,7 @@ func (p *program) run(args []string) (err error) {
 		kong.Description("Live dashboards that are right: events in at one end, the same numbers on every screen at the other."),
 		kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true, Summary: true, WrapUpperBound: 110}),
 		kong.Writers(p.stdout, p.stderr), kong.Exit(func(code int) { panic(exitPanic(code)) }),
-		kong.Resolvers(p.config), kong.Bind(p))
+		kong.ValueFormatter(helpOf), kong.Resolvers(p.config), kong.Bind(p))
 	if err != nil {
 		return err
 	}
@@ -187,6 +188,14 @@ func (p *program) run(args []string) (err error) {
 		return parseError(err)
 	}
 	return ctx.Run()
+}
+
+// helpOf is a flag's help with its default, which kong leaves out where there is a placeholder.
+func helpOf(v *kong.Value) string {
+	if v.Flag == nil || v.Flag.PlaceHolder == "" || v.Default == "" || v.Default == "0" || strings.Contains(v.Help, v.Default) {
+		return v.Help
+	}
+	return strings.TrimSuffix(v.Help, ".") + " (default: " + v.Default + ")."
 }
 
 // parseError makes kong's error ours, with the command whose help tells more.

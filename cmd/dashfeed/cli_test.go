@@ -53,6 +53,8 @@ func TestExitCodes(t *testing.T) {
 		{[]string{"run", "--log-level", "loud"}, 2, "log-level"},
 		{[]string{"node", "--join", "x", "--weight", "0"}, 2, `join "x" is not an address`},
 		{[]string{"node", "--join", "x", "--weight", "0"}, 2, `weight 0 is not allowed: 1 to 1000`},
+		{[]string{"node", "--gossip", "127.0.0.1:99999"}, 2, "ports are 1 to 65535"},
+		{[]string{"gateway", "--link", ":7947"}, 2, `link ":7947" is every address of this machine, and none that others can dial: give link-advertise`},
 		{[]string{"node", "--pulsar", "http://x:1"}, 2, `pulsar "http://x:1" is not allowed: want pulsar://… or pulsar+ssl://…`},
 		{[]string{"node", "--checkpoints", "disk"}, 2, "file://"},
 		{[]string{"node", "--tenants", "a=0"}, 2, "1 to 1024"},

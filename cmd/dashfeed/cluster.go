@@ -50,7 +50,7 @@ func (c *clusterShardsCommand) Run(p *program) error {
 		if s.Owner == "" {
 			orphans++
 		}
-		t.add(s.Shard, s.Tenant, s.Partition, s.State, s.Owner, claimed(s.Claims), strings.Join(s.Ranked, ","))
+		t.add(s.Shard, s.Tenant, s.Partition, s.State, s.Owner, claimed(s.Claims), append(list{}, s.Ranked...))
 	}
 	if err := t.print(p.stdout, c.Output); err != nil {
 		return err
@@ -61,13 +61,13 @@ func (c *clusterShardsCommand) Run(p *program) error {
 	return nil
 }
 
-// claimed spells claims for people: node-1:live,node-2:loading.
-func claimed(claims []claimAnswer) string {
-	var parts []string
+// claimed spells claims: node-1:live, node-2:loading.
+func claimed(claims []claimAnswer) list {
+	parts := list{}
 	for _, c := range claims {
 		parts = append(parts, c.Node+":"+c.State)
 	}
-	return strings.Join(parts, ",")
+	return parts
 }
 
 type clusterOwnerCommand struct {
@@ -112,12 +112,12 @@ type clusterDrainCommand struct {
 	Member string `arg:"" name:"node" help:"Name of the node or gateway."`
 }
 
-// Run asks for the drain; cluster members tells how it goes.
+// Run asks for the drain, and says where to look how it goes.
 func (c *clusterDrainCommand) Run(p *program) error {
 	if err := c.ask(p, http.MethodPost, "/cluster/drain", drainRequest{c.Member}, nil); err != nil {
 		return err
 	}
-	p.talk("%s drains: its /readyz?verbose tells how it goes; it stays a member until it is stopped", c.Member)
+	p.talk("%s drains, and stays a member until it is stopped: cluster members tells how many shards a node still has, a gateway's own /readyz?verbose how many sessions", c.Member)
 	return nil
 }
 

@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -74,7 +74,7 @@ func (c *clustered) clusterHealth(members *cluster.Cluster) error {
 	}
 	select {
 	case <-members.Draining():
-		return fmt.Errorf("this node drains: it was told to hand its shards over")
+		return errors.New("this node drains: it was told to hand its shards over")
 	default:
 		return nil
 	}

@@ -76,6 +76,9 @@ func (f *gossipFlags) wrong() (errs []error) {
 	} {
 		errs = append(errs, wrongAddress(a.name, a.address))
 	}
+	if host, _, err := net.SplitHostPort(f.Link); err == nil && f.LinkAdvertise == "" && (host == "" || net.ParseIP(host).IsUnspecified()) {
+		errs = append(errs, fmt.Errorf("link %q is every address of this machine, and none that others can dial: give link-advertise, too", f.Link))
+	}
 	for _, a := range f.Join {
 		errs = append(errs, wrongAddress("join", a))
 	}
@@ -154,8 +157,12 @@ func wrongAddress(flag, address string) error {
 	if address == "" {
 		return nil
 	}
-	if _, port, err := net.SplitHostPort(address); err != nil || port == "" {
+	_, port, err := net.SplitHostPort(address)
+	if err != nil || port == "" {
 		return fmt.Errorf("%s %q is not an address: want HOST:PORT", flag, address)
+	}
+	if n, err := strconv.Atoi(port); err == nil && (n < 0 || n > 65535) {
+		return fmt.Errorf("%s %q is not an address: ports are 1 to 65535, or 0 for a free one", flag, address)
 	}
 	return nil
 }

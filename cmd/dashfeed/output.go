@@ -16,6 +16,11 @@ type table struct {
 	rows    [][]any
 }
 
+// list is a cell of several values: with commas between for people, a list for programs.
+type list []string
+
+func (l list) String() string { return strings.Join(l, ",") }
+
 func (t *table) add(row ...any) { t.rows = append(t.rows, row) }
 
 // print writes the table; as json and yaml it is a list of objects, whose keys are the columns in lower case.

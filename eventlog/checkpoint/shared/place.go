@@ -9,7 +9,7 @@ import (
 )
 
 // ErrBehind says that others have published a checkpoint that this one is not beyond: nothing was published.
-var ErrBehind = errors.New("a checkpoint as new was published by another")
+var ErrBehind = errors.New("another process has published one that is as new or newer: this process publishes once it is beyond that")
 
 // ErrLost says that this process writes the shard's checkpoints no more, or not yet: another one does.
 var ErrLost = errors.New("another process writes the shard's checkpoints")

@@ -109,8 +109,10 @@ func (s *Store) publish(sh *shard, scratch int, m checkpoint.Marker) (older mess
 	older, err := s.publishTo(ctx, sh, scratch, m)
 	if err != nil {
 		older = messages.Position{}
-		if !errors.Is(err, ErrBehind) {
-			err = errors.Join(fmt.Errorf("publish checkpoint of shard %d at %s: %w", sh.number, m.Position, err), sh.letGo())
+		behind := errors.Is(err, ErrBehind)
+		err = fmt.Errorf("publish checkpoint of shard %d at %s: %w", sh.number, m.Position, err)
+		if !behind {
+			err = errors.Join(err, sh.letGo())
 		}
 	}
 	known, told := sh.published(err)

@@ -41,6 +41,34 @@ func readSources(t *testing.T) {
 	}
 }
 
+// TestGateways runs test/gateways.ts against a cluster of real processes.
+func TestGateways(t *testing.T) {
+	readSources(t)
+	dir := t.TempDir()
+	binary, err := process.Build(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cluster, err := process.StartCluster(t.Context(), process.ClusterConfig{Binary: binary, Dir: dir, Nodes: 1, Tenants: "default=1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := cluster.Stop(); err != nil {
+			t.Error(err)
+		}
+	}()
+	var public, admin []string
+	for _, g := range cluster.Gateways {
+		public, admin = append(public, g.URL), append(admin, g.Admin)
+	}
+	npm := exec.CommandContext(t.Context(), "npx", "vitest", "run")
+	npm.Env = append(os.Environ(), "TEST_GATEWAYS="+strings.Join(public, ","), "TEST_ADMINS="+strings.Join(admin, ","))
+	if said, err := npm.CombinedOutput(); err != nil {
+		t.Errorf("npx vitest: %v\n%s", err, said)
+	}
+}
+
 // TestNpm runs `npm test` against the built binary; each of its tests is one here.
 func TestNpm(t *testing.T) {
 	if _, err := os.Stat("node_modules"); err != nil {

@@ -153,3 +153,27 @@ func TestTheOlderStartDropsEverything(t *testing.T) {
 	p.see(start, []sighting{{peer: link.Peer{Name: "me~2", Address: "elsewhere:1"}, roles: NodeRole}})
 	p.want("a newer start of this node", start, messages.Live, false, true, false)
 }
+
+// A node cut off from the log says loading, as one does that has just begun: only the latter is on its way.
+func TestWhoWasLiveDoesNotLoad(t *testing.T) {
+	p := newPair(t, 0)
+	for _, step := range []struct {
+		other, own messages.ClaimState
+		loading    bool
+	}{
+		{messages.Loading, 0, true},
+		{messages.Live, 0, false},
+		{messages.Loading, 0, false},                // both cut off from the log,
+		{messages.Loading, messages.Loading, true},  // and one that begins
+		{messages.Loading, messages.Live, false},    //
+		{messages.Loading, messages.Loading, false}, //
+		{0, messages.Loading, false},                // dropped,
+		{messages.Loading, messages.Loading, true},  // and loaded again
+	} {
+		p.says(start, step.other)
+		p.decides(start, step.own)
+		if got := p.loading(p.shard); got != step.loading {
+			t.Errorf("the other says %s, this one %s: loading is %t", step.other, step.own, got)
+		}
+	}
+}

@@ -62,6 +62,7 @@ type claim struct {
 	state    messages.ClaimState // 0: nothing
 	position messages.Position
 	since    time.Duration // how long it has said so without a break
+	beenLive bool          // since it was last heard to have nothing of the shard
 }
 
 // says is what the member claims of a shard now.
@@ -83,7 +84,10 @@ func (m *member) say(now time.Duration, claims []messages.Claim) (changed bool) 
 		for len(m.claims) <= c.Shard {
 			m.claims = append(m.claims, claim{})
 		}
-		n := claim{c.State, c.Position, now}
+		n := claim{c.State, c.Position, now, c.State == messages.Live}
+		if c.Shard < len(before) {
+			n.beenLive = n.beenLive || before[c.Shard].beenLive
+		}
 		if c.Shard < len(before) && before[c.Shard].state == c.State {
 			n.since = before[c.Shard].since
 		} else {

@@ -40,7 +40,6 @@ type Status struct {
 type served struct {
 	serving Serving
 	source  *member
-	last    *member // who was the source last
 	since   time.Duration
 }
 
@@ -53,11 +52,11 @@ func (l *Cluster) serve(now time.Duration, shards int) {
 	l.served = l.served[:max(shards, 0)]
 	for shard := range l.served {
 		was := l.served[shard]
-		s := served{since: now, source: l.view.source(shard), last: was.last}
+		s := served{since: now, source: l.view.source(shard)}
 		switch {
 		case s.source != nil:
-			s.serving, s.last = Live, s.source
-		case l.view.loading(shard, was.last):
+			s.serving = Live
+		case l.view.loading(shard):
 			s.serving = Loading
 		}
 		if was.serving != s.serving || was.source != s.source {
@@ -70,11 +69,14 @@ func (l *Cluster) serve(now time.Duration, shards int) {
 	}
 }
 
-// loading reports whether anybody but the last source has the shard. Who was live and is no more is cut off from the log, or far
-// behind it: nothing moves to another node by that.
-func (v *view) loading(shard int, last *member) bool {
+// loading reports whether anybody is on the way to be live for the first time. Who was live and is no more is cut off from the
+// log, or far behind it: nothing moves to another node by that.
+func (v *view) loading(shard int) bool {
 	for _, m := range v.ranked {
-		if m != nil && m != last && m.says(shard).state != 0 {
+		if m == nil {
+			continue
+		}
+		if c := m.says(shard); c.state == messages.Loading && !c.beenLive {
 			return true
 		}
 	}

@@ -174,7 +174,7 @@ func watched(t *testing.T, server string, version uint64) string {
 			t.Fatalf("%s: %v", scan.Text(), err)
 		}
 		if e.Version >= version {
-			return scan.Text()
+			return strings.Replace(scan.Text(), `"event":"snapshot"`, `"event":"update"`, 1) // whichever it came by
 		}
 	}
 	t.Fatalf("version %d was not seen", version)

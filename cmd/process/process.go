@@ -20,6 +20,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -281,20 +282,25 @@ var given struct {
 
 // freePorts are ports of loopback that nobody listened on a moment ago.
 func freePorts(n int) (ports []int, err error) {
+	// Below those that the kernel gives to whoever dials: a port chosen among these is sometimes taken before it is used.
+	const first, count = 10_000, 10_000
 	given.mu.Lock()
 	defer given.mu.Unlock()
 	if given.ports == nil {
 		given.ports = map[int]bool{}
 	}
 	for len(ports) < n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
+		if len(given.ports) == count {
+			return nil, fmt.Errorf("no %d free ports from %d to %d", n, first, first+count-1)
 		}
-		defer l.Close() // after the last was chosen: no port comes twice
-		if port := l.Addr().(*net.TCPAddr).Port; !given.ports[port] {
-			given.ports[port] = true
+		port := first + rand.IntN(count)
+		if given.ports[port] {
+			continue
+		}
+		given.ports[port] = true
+		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
 			ports = append(ports, port)
+			_ = l.Close()
 		}
 	}
 	return ports, nil

@@ -57,10 +57,8 @@ func moving(ctx context.Context, b *bench) (err error) {
 	defer stop()
 	go func() { done <- followLoad(watching, t.Cluster.Gateways[0], heir.Name) }()
 	t.Begin()
-	if err := b.drain(ctx, t, old); err != nil {
-		return err
-	}
-	if err := b.settles(ctx, t); err != nil {
+	cpu, err := cpuWhile(heir, func() error { return errors.Join(b.drain(ctx, t, old), b.settles(ctx, t)) })
+	if err != nil {
 		return err
 	}
 	var l loading
@@ -74,6 +72,7 @@ func moving(ctx context.Context, b *bench) (err error) {
 		pauses = append(pauses, p.Length)
 	}
 	fmt.Fprintf(b.out, "load: %d dashboards with %d events each, %d of them watched with %d events/s, go from %s to %s\n", dashboards, 4, watched, rate, old.Name, heir.Name)
+	fmt.Fprintf(b.out, "the new owner took %s of CPU from the order to drain until one owner a shard\n", cpu)
 	b.figure("from loading to live with the last shard", l.last.Sub(l.first).Seconds(), 2, "s")
 	_, p99 := b.spread("viewers' pause in that move", pauses)
 	b.figure("pause p99", p99.Seconds()*1000, 300, "ms")

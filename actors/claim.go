@@ -2,8 +2,10 @@ package actors
 
 import (
 	"context"
+	"errors"
 	"time"
 
+	"github.com/dashfeed/dashfeed/eventlog"
 	"github.com/dashfeed/dashfeed/messages"
 )
 
@@ -12,6 +14,10 @@ const (
 	// proofGood is how long a shard is live after it asked the log for its last record and had folded that: a second, and
 	// the time to the next probe.
 	proofGood = time.Second + probeEvery
+	// cutOff is how long a shard that can't hear its log claims all the same: then others may take its place.
+	cutOff = 5 * time.Second
+	// calm is how long a host that reaches the log again takes no more shards on: those who had them reach it too.
+	calm = 3 * time.Second
 	// mostNamed is how many of the log's answers a shard keeps that it has not come to: older ones are no proof any more.
 	mostNamed = 8
 )
@@ -38,15 +44,38 @@ func (s *shard) probe(ctx context.Context) {
 		last, err := s.last(ctx)
 		switch {
 		case err == nil:
+			s.heard()
 			s.tell(&naming{last, asked})
 			s.measureLag(ctx)
 		case ctx.Err() == nil:
+			s.unheard(asked)
 			s.warn("last", "the log does not say where its last record is, the shard can't be live", "error", err)
 		}
 		if !pause(ctx, probeEvery) {
 			return
 		}
 	}
+}
+
+// unheard notes that the log, or the checkpoint, was asked for at that time and could not be had.
+func (s *shard) unheard(asked time.Duration) { s.silent.CompareAndSwap(0, int64(max(asked, 1))) }
+
+// heard notes that it could.
+func (s *shard) heard() { s.silent.Store(0) }
+
+// cut reports whether the shard has not heard its log for so long that it should not stand in anybody's way.
+func (s *shard) cut() bool {
+	since := s.silent.Load()
+	return since != 0 && s.host.now()-time.Duration(since) > cutOff
+}
+
+// deaf reports whether the host can't reach the log at all, or could not a moment ago. Then it takes no more shards on: where nobody
+// reaches the log, nobody serves a shard better than who had it. It is called with mu held.
+func (h *Host) deaf() bool {
+	if errors.Is(h.config.Log.Err(), eventlog.ErrUnreachable) {
+		h.deafAt = max(h.now(), 1)
+	}
+	return h.deafAt != 0 && h.now()-h.deafAt < calm
 }
 
 func (s *shard) last(ctx context.Context) (messages.Position, error) {
@@ -102,9 +131,10 @@ func (s *shard) isLive() bool { return s.phase.Load() == phaseLive && s.proven()
 // acts reports whether the shard does what only an owner does.
 func (s *shard) acts() bool { return s.owned.Load() && !s.stopping && s.isLive() }
 
-// claim is what the host says of the shard; ok is false where it stands still.
+// claim is what the host says of the shard; ok is false where it stands still or is cut off from its log: who claims holds back
+// those who rank below.
 func (s *shard) claim() (c messages.Claim, ok bool) {
-	if s.phase.Load() == phaseFailed {
+	if s.phase.Load() == phaseFailed || s.cut() {
 		return c, false
 	}
 	c = messages.Claim{Shard: s.number, State: messages.Loading}

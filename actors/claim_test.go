@@ -14,13 +14,21 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// mute is a log that can be made not to say where its last record is.
+// mute is a log that can be made not to say where its last record is, or to be out of reach.
 type mute struct {
 	eventlog.Log
-	on atomic.Bool
+	on   atomic.Bool
+	away atomic.Bool // it can't be reached at all
 }
 
-var errMute = errors.New("mute")
+var errMute = fmt.Errorf("%w: mute", eventlog.ErrUnreachable)
+
+func (m *mute) Err() error {
+	if m.away.Load() {
+		return errMute
+	}
+	return m.Log.Err()
+}
 
 func (m *mute) Last(ctx context.Context, partition int) (messages.Position, error) {
 	if m.on.Load() {
@@ -56,8 +64,37 @@ func TestSilenceIsNotTakenForHealth(t *testing.T) {
 	if n.shard(number).acts() {
 		t.Error("it acts")
 	}
+	n.until("nobody's way is barred", func() bool { return n.claimed(number) == 0 })
+	if took := time.Since(began); took < cutOff || took > cutOff+4*time.Second {
+		t.Errorf("it claims for %v after the log's last word, want %v", took, cutOff)
+	}
+	if r := n.read("d"); r.To != 1 {
+		t.Errorf("version %d", r.To)
+	}
 	log.on.Store(false)
 	n.until("live again", func() bool { return n.claimed(number) == messages.Live })
+}
+
+// A host that can't reach the log takes no more shards on, nor in the first moments after.
+func TestWhoHearsNothingLoadsNothing(t *testing.T) {
+	t.Parallel()
+	log := &mute{}
+	n := newNode(t, func(c *Config) { log.Log, c.Log = c.Log, log })
+	n.until("live", func() bool { return n.claimed(0) == messages.Live && n.claimed(1) == messages.Live })
+	n.host.Drop(0)
+	n.until("dropped", func() bool { return n.claimed(0) == 0 })
+	log.away.Store(true)
+	n.host.Load(0)
+	log.away.Store(false)
+	n.host.Load(0)
+	if n.claimed(0) != 0 {
+		t.Error("it loads")
+	}
+	began := time.Now()
+	n.until("loaded", func() bool { n.host.Load(0); return n.claimed(0) == messages.Live })
+	if took := time.Since(began); took < calm-time.Second {
+		t.Errorf("loaded after %v", took)
+	}
 }
 
 // A shard whose records are read and not yet folded is not live.

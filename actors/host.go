@@ -36,9 +36,10 @@ type Host struct {
 	life    context.Context    // ends when nothing is waited for any more
 	end     context.CancelFunc //
 
-	mu    sync.RWMutex
-	begun bool
-	seats map[int]*seat
+	mu     sync.RWMutex
+	begun  bool
+	seats  map[int]*seat
+	deafAt time.Duration // when the log was found out of reach last, since started; 0: never
 
 	workers workers // run the dashboards
 	keepers sync.WaitGroup

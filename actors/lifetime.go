@@ -68,8 +68,10 @@ func (s *shard) run() {
 func (s *shard) load(ctx context.Context) {
 	const least, most = 50 * time.Millisecond, 5 * time.Second
 	for wait := least; ; wait = min(2*wait, most) {
+		asked := s.host.now()
 		l, err := s.loadCheckpoint(ctx)
 		if err == nil {
+			s.heard()
 			s.tell(l)
 			s.feeders.Go(func() { s.probe(ctx) })
 			r := &reader{shard: s, position: l.marker.Position, holes: l.state.Holes(), accept: s.accept}
@@ -79,6 +81,7 @@ func (s *shard) load(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
+		s.unheard(asked)
 		s.trouble.Store(&err)
 		s.warn("load", "the checkpoint can't be loaded, trying again", "error", err, "after", wait)
 		if !pause(ctx, wait) {

@@ -24,8 +24,9 @@ type seat struct {
 	accepted bool              // an operator has said that the next shard shall go on without them
 }
 
-// Load begins to load the shard, and returns at once. It does nothing where the shard is here or loading already. What fails
-// is tried again, with backoff, until it works or Drop says that it needn't.
+// Load begins to load the shard, and returns at once. It does nothing where the shard is here or loading already, nor while
+// the host itself can't reach the log: it is asked again, as long as nobody claims the shard. What fails is tried again, with
+// backoff, until it works or Drop says that it needn't.
 func (h *Host) Load(number int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -33,6 +34,9 @@ func (h *Host) Load(number int) {
 		return
 	}
 	p := h.seats[number]
+	if (p == nil || !p.wanted) && h.deaf() {
+		return
+	}
 	if p == nil {
 		p = &seat{number: number}
 		h.seats[number] = p
@@ -87,7 +91,8 @@ func (h *Host) OwnAll() {
 	}
 }
 
-// Claims are what the host says of the shards it holds, in order of number. One that stands still is not among them.
+// Claims are what the host says of the shards it holds, in order of number. One that stands still, or is cut off from
+// its log, is not among them.
 func (h *Host) Claims() []messages.Claim {
 	shards := h.held()
 	claims := make([]messages.Claim, 0, len(shards))

@@ -42,6 +42,7 @@ type shard struct {
 	owned     atomic.Bool
 	failure   atomic.Pointer[error]             // why it stands still
 	trouble   atomic.Pointer[error]             // why it is not loaded yet; nil: nothing is wrong
+	silent    atomic.Int64                      // since when the log can't be heard, since the host's start; 0: it can
 	waiting   atomic.Bool                       // the reader has all there is
 	inflight  atomic.Int32                      // batches
 	logTime   atomic.Int64                      // of the last batch folded

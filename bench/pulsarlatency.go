@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -48,6 +51,7 @@ func pulsarLatency(ctx context.Context, b *bench) (err error) {
 	for _, p := range t.Cluster.All() {
 		defer b.profile(p, "pulsar-latency", warm+lasts)()
 	}
+	folded, mirrored := meanOf(t.Cluster.Nodes[0], "dashboard_processing_seconds"), meanOf(t.Cluster.Gateways[0], "dashfeed_update_age_seconds")
 	sent, err := traffic.Numbered(ctx, t.Cluster.Pulsar.URL, topic, messages.DefaultTenant, t.Names, rate, warm+lasts, h.sent)
 	if err != nil {
 		return err
@@ -55,6 +59,7 @@ func pulsarLatency(ctx context.Context, b *bench) (err error) {
 	if err := wait(ctx, time.Second); err != nil {
 		return err
 	}
+	fmt.Fprintf(b.out, "by the processes' own word, on the average: append to folded %s, append to the gateway's copy %s\n", folded(), mirrored())
 	b.machine()
 	whole, broker, ours, lost := h.samples(int(warm.Seconds()*rate), sent)
 	fmt.Fprintf(b.out, "pulsar-latency: %d events over %s, %d events/s, %d dashboards; %d without a frame\n", len(whole), lasts, rate, dashboards, lost)
@@ -140,4 +145,39 @@ func (h *hop) samples(first, end int) (whole, broker, ours []time.Duration, lost
 		ours = append(ours, max(0, h.shownAt[n].Sub(h.heardAt[n])))
 	}
 	return whole, broker, ours, lost
+}
+
+// meanOf follows a histogram of a process; the function returned says what the mean was since.
+func meanOf(p *process.Process, metric string) func() string {
+	sum, count := histogram(p, metric)
+	return func() string {
+		s, c := histogram(p, metric)
+		if c == count {
+			return "unknown"
+		}
+		return fmt.Sprintf("%.1f ms", (s-sum)/(c-count)*1000)
+	}
+}
+
+func histogram(p *process.Process, metric string) (sum, count float64) {
+	resp, err := http.Get(p.Admin + "/metrics")
+	if err != nil {
+		return 0, 0
+	}
+	defer resp.Body.Close()
+	text, _ := io.ReadAll(resp.Body)
+	for line := range strings.Lines(string(text)) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+		v, err := strconv.ParseFloat(value, 64)
+		if err != nil {
+			continue
+		}
+		switch base, _, _ := strings.Cut(name, "{"); base {
+		case metric + "_sum":
+			sum += v
+		case metric + "_count":
+			count += v
+		}
+	}
+	return sum, count
 }

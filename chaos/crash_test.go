@@ -40,7 +40,7 @@ panels:
 	}
 	viewer := stay(t, p, "c7")
 
-	// Killed at random moments; the producers go on until everything is acknowledged.
+	// Killed once in each fifth of the events, at a random moment of it; the producers go on until everything is acknowledged.
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	producers, producing := errgroup.WithContext(ctx)
@@ -49,8 +49,12 @@ panels:
 		producers.Go(func() error { return produce(producing, p.URL, n, &acknowledged) })
 	}
 	random := rand.New(rand.NewPCG(seed, 1))
-	for range crashKills {
-		time.Sleep(time.Duration(100+random.IntN(700)) * time.Millisecond) // real time: this is a real process
+	for kill := range int64(crashKills) {
+		const parts = 100 // of a fifth; its end is left out: the last kill must come before the last event
+		at := crashEvents * (kill*parts + random.Int64N(parts*3/4)) / (crashKills * parts)
+		for acknowledged.Load() < at && producing.Err() == nil {
+			time.Sleep(time.Millisecond) // real time: this is a real process
+		}
 		if err := p.Kill(); err != nil {
 			t.Fatal(err)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -39,6 +40,7 @@ type Cluster struct {
 
 	// The beat's own.
 	owned  []bool
+	loads  []int // what the last decision ordered, ascending
 	number uint64
 }
 
@@ -164,14 +166,20 @@ func (l *Cluster) turn(beat bool) {
 	for shard, own := range o.own {
 		l.own(shard, own)
 	}
+	begun := 0
 	for _, shard := range o.load {
-		l.meter.moves.WithLabelValues("load").Inc()
 		l.config.Shards.Load(shard)
+		// One that can't be claimed, since its log is out of reach, is ordered again every beat: that is no news.
+		if _, again := slices.BinarySearch(l.loads, shard); !again {
+			l.meter.moves.WithLabelValues("load").Inc()
+			begun++
+		}
 	}
-	if len(o.load) > 0 {
-		l.logger.Info("shards are loaded", "shards", len(o.load), "first", o.load[0])
+	l.loads = o.load
+	if begun > 0 {
+		l.logger.Info("shards are loaded", "shards", begun, "first", o.load[0])
 	}
-	if beat || len(o.load)+len(o.drop) > 0 {
+	if beat || begun+len(o.drop) > 0 {
 		l.beat(l.claims())
 	}
 }

@@ -154,7 +154,10 @@ func (l *leader) Publish(ctx context.Context, m checkpoint.Marker, local shared.
 	if err != nil {
 		return older, err
 	}
-	if n := len(there.checkpoints); n > 0 && !m.Position.After(there.checkpoints[n-1]) || m.Position.IsZero() {
+	if n := len(there.checkpoints); n > 0 && !m.Position.After(there.checkpoints[n-1]) {
+		if m.Position == there.checkpoints[n-1] {
+			return older, nil
+		}
 		return older, shared.ErrBehind
 	}
 	if older, err = l.newestWhole(ctx, there); err != nil {

@@ -139,6 +139,9 @@ func (l *leader) Close() error {
 // Publish writes into the slot that does not hold the newest whole checkpoint.
 func (l *leader) Publish(ctx context.Context, m checkpoint.Marker, local shared.Local) (older messages.Position, err error) {
 	if !m.Position.After(l.greatest) {
+		if m.Position == l.greatest {
+			return older, nil
+		}
 		return older, shared.ErrBehind
 	}
 	if err := l.present(ctx); err != nil {

@@ -8,8 +8,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// ErrBehind says that others have published a checkpoint that this one is not beyond: nothing was published.
-var ErrBehind = errors.New("another process has published one that is as new or newer: this process publishes once it is beyond that")
+// ErrBehind says that others have published a checkpoint that lies beyond this one: nothing was published.
+var ErrBehind = errors.New("another process has published a newer one: this process publishes once it is beyond that")
 
 // ErrLost says that this process writes the shard's checkpoints no more, or not yet: another one does.
 var ErrLost = errors.New("another process writes the shard's checkpoints")
@@ -33,7 +33,8 @@ type Place interface {
 // Leader writes one shard's checkpoints where all find them. One goroutine at a time calls it.
 type Leader interface {
 	// Publish writes the checkpoint and returns when it is durable there. older is the position of the whole one
-	// before it that is kept too; zero where there is none. ErrBehind where it is not beyond what was found; ErrLost where
+	// before it that is kept too; zero where there is none. One at the position of the newest there says the same, since a fold is
+	// a function of its log: nothing is written, and older is zero. ErrBehind where a newer one was found; ErrLost where
 	// another process took the shard. After any other error too, nothing that counted before counts less.
 	Publish(ctx context.Context, m checkpoint.Marker, local Local) (older messages.Position, err error)
 	Close() error

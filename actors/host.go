@@ -95,7 +95,7 @@ func (h *Host) Stop(ctx context.Context) error {
 	ended := make(chan struct{})
 	go func() {
 		h.keepers.Wait()
-		h.workers.joined.Wait()
+		h.workers.stop()
 		close(ended)
 	}()
 	select {

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/dashfeed/dashfeed/chaos/traffic"
 	"github.com/dashfeed/dashfeed/chaos/trial"
 	"github.com/dashfeed/dashfeed/cmd/process"
 	"github.com/dashfeed/dashfeed/eventlog"
@@ -25,15 +26,15 @@ const (
 )
 
 // folding measures what one node takes from Pulsar to folded state: its CPU by /proc while it folds events as they come, less what
-// it takes when nothing comes, for events that are a message each and for events packed into messages; and how fast it folds
-// them again after kill -9 without a checkpoint.
+// it takes when nothing comes, for events that are a message each, of an ordinary producer with batching, and for events that our own
+// appender packs into messages; and how fast it folds them again after kill -9 without a checkpoint.
 func folding(ctx context.Context, b *bench) error {
 	for _, c := range []struct {
 		name   string
 		packed bool
 		rate   int
 		target float64
-	}{{"single", false, 10_000, 3}, {"packed", true, 40_000, 0.8}} {
+	}{{"single", false, 20_000, 3}, {"packed", true, 40_000, 0.8}} {
 		if err := b.foldOne(ctx, c.name, c.packed, c.rate, c.target); err != nil {
 			return fmt.Errorf("%s: %w", c.name, err)
 		}
@@ -59,16 +60,29 @@ func (b *bench) foldOne(ctx context.Context, name string, packed bool, rate int,
 		return err
 	}
 	defer func() { err = errors.Join(err, t.Stop()) }()
-	log, err := b.producer(ctx, t, packed)
+	log, err := b.producer(ctx, t)
 	if err != nil {
 		return err
 	}
 	defer log.Close()
 	node := t.Cluster.Nodes[0]
-	if err := b.produce(ctx, log, t.Names, "warm", rate, rate*5); err != nil {
+	produce := func(prefix string, seconds int) error {
+		if packed {
+			return b.produce(ctx, log, t.Names, prefix, rate, rate*seconds)
+		}
+		single := traffic.Numbered{
+			Broker: t.Cluster.Pulsar.URL, Topic: pulsar.EventsTopic(messages.DefaultTenant), Tenant: messages.DefaultTenant, Dashboards: t.Names,
+			Rate: rate, Delay: 10 * time.Millisecond,
+			Payload: func(n int, dashboard string) []byte { return foldEvent(prefix, n, dashboard) },
+		}
+		sent, err := single.Run(ctx, time.Duration(seconds)*time.Second)
+		if less := rate*seconds - sent; err == nil && less > rate*seconds/100 {
+			err = fmt.Errorf("%d of %d events could not be sent in time", less, rate*seconds)
+		}
 		return err
 	}
-	if err := b.caughtUp(ctx, t, log); err != nil {
+	const warm = 5
+	if err := errors.Join(produce("warm", warm), b.caughtUp(ctx, t, log)); err != nil {
 		return err
 	}
 	nothing, err := cpuWhile(node, func() error { return wait(ctx, idle) })
@@ -78,7 +92,7 @@ func (b *bench) foldOne(ctx context.Context, name string, packed bool, rate int,
 	n, began := rate*int(lasts.Seconds()), time.Now()
 	profiled := b.profile(node, name, lasts)
 	busy, err := cpuWhile(node, func() error {
-		return errors.Join(b.produce(ctx, log, t.Names, name, rate, n), b.caughtUp(ctx, t, log))
+		return errors.Join(produce(name, int(lasts.Seconds())), b.caughtUp(ctx, t, log))
 	})
 	if err != nil {
 		return err
@@ -90,7 +104,7 @@ func (b *bench) foldOne(ctx context.Context, name string, packed bool, rate int,
 	fmt.Fprintf(b.out, "fold %s: %d events on %d dashboards in %s; CPU %s, idle %.1f ms a second\n", name, n, foldDashboards,
 		took.Round(time.Millisecond), busy, float64(nothing.Microseconds())/1000/idle.Seconds())
 	b.figure("CPU an event, "+name, float64(own.Nanoseconds())/float64(n)/1000, target, "us")
-	return b.replay(ctx, t, log, node, n+rate*5)
+	return b.replay(ctx, t, log, node, n+rate*warm)
 }
 
 // replay kills the node and has it fold everything again.
@@ -124,9 +138,9 @@ func (b *bench) scratch(t *trial.Trial, node *process.Process) string {
 }
 
 // producer is the log's own appender.
-func (b *bench) producer(ctx context.Context, t *trial.Trial, packed bool) (*pulsar.Log, error) {
+func (b *bench) producer(ctx context.Context, t *trial.Trial) (*pulsar.Log, error) {
 	c := pulsar.Default(t.Cluster.Pulsar.URL, t.Cluster.Pulsar.Admin)
-	c.Cluster, c.CheckEvery, c.Packed = "bench", 0, packed
+	c.Cluster, c.CheckEvery = "bench", 0
 	c.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
 	return pulsar.Open(ctx, c)
 }
@@ -147,8 +161,7 @@ func (b *bench) produce(ctx context.Context, log *pulsar.Log, names []string, pr
 					name := names[(k/8)%len(names)]
 					entries[i] = eventlog.Entry{
 						Kind: messages.KindEvent, Key: messages.Key{Tenant: messages.DefaultTenant, Dashboard: name},
-						Payload: fmt.Appendf(nil, `{"id":"%s-%d","dashboard":"%s","metric":"latency","value":%d,"time":%d,"labels":{"k":"k%d","country":"DE"},"metadata":{"unit":"ms"}}`,
-							prefix, k, name, k%1000, time.Now().UnixMilli(), k%8),
+						Payload: foldEvent(prefix, k, name),
 					}
 				}
 				if _, err := log.Append(ctx, entries); err != nil {
@@ -159,6 +172,12 @@ func (b *bench) produce(ctx context.Context, log *pulsar.Log, names []string, pr
 		})
 	}
 	return group.Wait()
+}
+
+// foldEvent is the n-th event of some, of 180 bytes.
+func foldEvent(prefix string, n int, dashboard string) []byte {
+	return fmt.Appendf(nil, `{"id":"%s-%d","dashboard":"%s","metric":"latency","value":%d,"time":%d,"labels":{"k":"k%d","country":"DE"},"metadata":{"unit":"ms"}}`,
+		prefix, n, dashboard, n%1000, time.Now().UnixMilli(), n%8)
 }
 
 // caughtUp waits until every shard is live at the position that is now the log's last, by the word of the gateway.

@@ -52,7 +52,10 @@ func pulsarLatency(ctx context.Context, b *bench) (err error) {
 		defer b.profile(p, "pulsar-latency", warm+lasts)()
 	}
 	folded, mirrored := meanOf(t.Cluster.Nodes[0], "dashboard_processing_seconds"), meanOf(t.Cluster.Gateways[0], "dashfeed_update_age_seconds")
-	sent, err := traffic.Numbered(ctx, t.Cluster.Pulsar.URL, topic, messages.DefaultTenant, t.Names, rate, warm+lasts, h.sent)
+	producer := traffic.Numbered{
+		Broker: t.Cluster.Pulsar.URL, Topic: topic, Tenant: messages.DefaultTenant, Dashboards: t.Names, Rate: rate, Sent: h.sent,
+	}
+	sent, err := producer.Run(ctx, warm+lasts)
 	if err != nil {
 		return err
 	}

@@ -17,22 +17,36 @@ import (
 // numberMark is what an event's number follows.
 var numberMark = []byte(`"value":`)
 
-// Numbered sends single events to a tenant's topic, at a rate and for some time, whose values are their numbers from 0 on, and
-// calls sent before each. It returns how many were sent.
-func Numbered(ctx context.Context, broker, topic, tenant string, names []string, rate int, lasts time.Duration, sent func(n int, dashboard string, at time.Time)) (n int, err error) {
-	client, err := Connect(broker)
+// Numbered sends events, each a message of its own, to a tenant's topic at a steady rate, as an ordinary producer with batching does.
+// Their values are their numbers, from 0 on.
+type Numbered struct {
+	Broker, Topic, Tenant string
+	Dashboards            []string
+	Rate                  int                                         // events a second
+	Delay                 time.Duration                               // a message waits so long at most for others; 0: 1 ms
+	Payload               func(n int, dashboard string) []byte        // nil: a short event
+	Sent                  func(n int, dashboard string, at time.Time) // called before each; may be nil
+}
+
+// Run sends for some time and returns how many were sent, when all are acknowledged.
+func (s *Numbered) Run(ctx context.Context, lasts time.Duration) (n int, err error) {
+	client, err := Connect(s.Broker)
 	if err != nil {
 		return 0, err
 	}
 	defer client.Close()
+	delay := s.Delay
+	if delay == 0 {
+		delay = time.Millisecond
+	}
 	producer, err := client.CreateProducer(pulsar.ProducerOptions{
-		Topic: topic, MaxPendingMessages: 10_000, BatchingMaxPublishDelay: time.Millisecond,
+		Topic: s.Topic, MaxPendingMessages: 10_000, BatchingMaxPublishDelay: delay,
 		MessageRouter: func(m *pulsar.ProducerMessage, t pulsar.TopicMetadata) int {
-			return eventlog.PartitionOf(messages.Key{Tenant: tenant, Dashboard: m.Key[len(tenant)+1:]}, int(t.NumPartitions()))
+			return eventlog.PartitionOf(messages.Key{Tenant: s.Tenant, Dashboard: m.Key[len(s.Tenant)+1:]}, int(t.NumPartitions()))
 		},
 	})
 	if err != nil {
-		return 0, fmt.Errorf("open a producer of %s: %w", topic, err)
+		return 0, fmt.Errorf("open a producer of %s: %w", s.Topic, err)
 	}
 	defer producer.Close()
 	tick := time.NewTicker(time.Millisecond)
@@ -46,21 +60,40 @@ func Numbered(ctx context.Context, broker, topic, tenant string, names []string,
 		case <-ctx.Done():
 			return n, ctx.Err()
 		}
-		for due := int(time.Since(began).Seconds() * float64(rate)); n < due; n++ {
-			d := names[n%len(names)]
-			payload := fmt.Appendf(nil, `{"id":"n-%d","dashboard":"%s","metric":"m","value":%d,"labels":{"country":"DE"}}`, n, d, n)
-			sent(n, d, time.Now())
-			producer.SendAsync(ctx, &pulsar.ProducerMessage{Key: tenant + "/" + d, Payload: payload}, func(_ pulsar.MessageID, _ *pulsar.ProducerMessage, err error) {
-				if err != nil {
-					select {
-					case failed <- err:
-					default:
-					}
-				}
-			})
+		for due := int(time.Since(began).Seconds() * float64(s.Rate)); n < due; n++ {
+			s.send(ctx, producer, n, failed)
 		}
 	}
-	return n, producer.FlushWithCtx(ctx)
+	if err := producer.FlushWithCtx(ctx); err != nil {
+		return n, err
+	}
+	select {
+	case err := <-failed:
+		return n, err
+	default:
+		return n, nil
+	}
+}
+
+func (s *Numbered) send(ctx context.Context, producer pulsar.Producer, n int, failed chan<- error) {
+	d := s.Dashboards[n%len(s.Dashboards)]
+	var payload []byte
+	if s.Payload != nil {
+		payload = s.Payload(n, d)
+	} else {
+		payload = fmt.Appendf(nil, `{"id":"n-%d","dashboard":"%s","metric":"m","value":%d,"labels":{"country":"DE"}}`, n, d, n)
+	}
+	if s.Sent != nil {
+		s.Sent(n, d, time.Now())
+	}
+	producer.SendAsync(ctx, &pulsar.ProducerMessage{Key: s.Tenant + "/" + d, Payload: payload}, func(_ pulsar.MessageID, _ *pulsar.ProducerMessage, err error) {
+		if err != nil {
+			select {
+			case failed <- err:
+			default:
+			}
+		}
+	})
 }
 
 // NumberOf is the number of an event that Numbered sent.

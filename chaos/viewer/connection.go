@@ -22,9 +22,8 @@ const (
 // stay keeps a connection until ctx ends.
 func (v *Viewer) stay(ctx context.Context) {
 	for ctx.Err() == nil {
-		c, err := v.open(ctx)
-		if err == nil {
-			err = c.read(ctx)
+		if c, err := v.open(ctx); err == nil {
+			_ = c.read(ctx) // what ended it is counted where it is a broken rule
 		}
 		if ctx.Err() != nil {
 			return
@@ -167,17 +166,15 @@ func (c *connection) greet(ctx context.Context) error {
 
 // next reads one frame.
 func (c *connection) next() (wire.Frame, error) {
-	for {
-		_, data, err := c.ws.ReadMessage()
-		if err != nil {
-			return nil, err
-		}
-		f, err := wire.ParseFrame(data)
-		if err == nil {
-			return f, nil
-		}
+	_, data, err := c.ws.ReadMessage()
+	if err != nil {
+		return nil, err
+	}
+	f, err := wire.ParseFrame(data)
+	if err != nil {
 		return nil, c.broken("a frame does not parse: %v: %.200s", err, data)
 	}
+	return f, nil
 }
 
 // broken notes a broken rule that ends the connection.

@@ -65,7 +65,7 @@ func status(err error) int {
 }
 
 func newAdmin(c Config) (*admin, error) {
-	config, err := c.Security.tlsConfig()
+	config, err := c.Security.TLSConfig()
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +79,7 @@ func newAdmin(c Config) (*admin, error) {
 }
 
 func (a *admin) authorize(r *http.Request) error {
-	token, err := a.security.token()
+	token, err := a.security.ReadToken()
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
 	}

@@ -49,15 +49,15 @@ func newClient(c Config, said *lastWords) (pulsar.Client, error) {
 	}
 	switch {
 	case c.Security.Token != "" || c.Security.TokenFile != "":
-		o.Authentication = pulsar.NewAuthenticationTokenFromSupplier(c.Security.token)
+		o.Authentication = pulsar.NewAuthenticationTokenFromSupplier(c.Security.ReadToken)
 	case c.Security.Cert != "":
 		o.Authentication = pulsar.NewAuthenticationTLS(c.Security.Cert, c.Security.Key)
 	}
 	return pulsar.NewClient(o)
 }
 
-// token is asked for at each connect, so that a file may change.
-func (s Security) token() (string, error) {
+// ReadToken is the token, read again where it lies in a file: clients ask at each connect, so that the file may change.
+func (s Security) ReadToken() (string, error) {
 	if s.TokenFile == "" {
 		return s.Token, nil
 	}
@@ -68,7 +68,8 @@ func (s Security) token() (string, error) {
 	return strings.TrimSpace(string(text)), nil
 }
 
-func (s Security) tlsConfig() (*tls.Config, error) {
+// TLSConfig is what to dial with: at least TLS 1.2, the authorities and the certificate of s.
+func (s Security) TLSConfig() (*tls.Config, error) {
 	c := &tls.Config{MinVersion: tls.VersionTLS12}
 	if s.CA != "" {
 		text, err := os.ReadFile(s.CA)
@@ -93,11 +94,11 @@ func (s Security) tlsConfig() (*tls.Config, error) {
 // knock tells whether somebody listens at the broker's address, and over TLS whether it is somebody we believe. The
 // client would try again until its timeout and then say less.
 func (c Config) knock(ctx context.Context) error {
-	config, err := c.Security.tlsConfig()
+	config, err := c.Security.TLSConfig()
 	if err != nil {
 		return err
 	}
-	if _, err := c.Security.token(); err != nil {
+	if _, err := c.Security.ReadToken(); err != nil {
 		return err
 	}
 	scheme, hosts, _ := strings.Cut(c.BrokerURL, "://")

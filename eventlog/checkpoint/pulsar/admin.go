@@ -13,12 +13,13 @@ import (
 	"time"
 
 	"github.com/dashfeed/dashfeed/eventlog"
+	events "github.com/dashfeed/dashfeed/eventlog/pulsar"
 )
 
 // admin speaks to the broker's admin API.
 type admin struct {
 	base     string
-	security security
+	security events.Security
 	client   *http.Client
 }
 
@@ -39,11 +40,11 @@ func isStatus(err error, code int) bool {
 }
 
 func newAdmin(c Config) (*admin, error) {
-	config, err := security(c.Security).tlsConfig()
+	config, err := c.Security.TLSConfig()
 	if err != nil {
 		return nil, err
 	}
-	a := &admin{base: strings.TrimSuffix(c.AdminURL, "/") + "/admin/v2/", security: security(c.Security)}
+	a := &admin{base: strings.TrimSuffix(c.AdminURL, "/") + "/admin/v2/", security: c.Security}
 	a.client = &http.Client{
 		Timeout:       c.Timeout,
 		Transport:     &http.Transport{TLSClientConfig: config, Proxy: http.ProxyFromEnvironment},
@@ -55,7 +56,7 @@ func newAdmin(c Config) (*admin, error) {
 func (a *admin) close() { a.client.CloseIdleConnections() }
 
 func (a *admin) authorize(r *http.Request) error {
-	token, err := a.security.token()
+	token, err := a.security.ReadToken()
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
 	}

@@ -2,18 +2,12 @@ package pulsar
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"os"
-	"strings"
 	"time"
 
 	"github.com/apache/pulsar-client-go/pulsar/backoff"
-
-	events "github.com/dashfeed/dashfeed/eventlog/pulsar"
 )
 
 // name is what the broker shows of a reader.
@@ -21,42 +15,6 @@ func (c Config) name() string { return "dashfeed/" + c.Cluster + "/" + c.Node }
 
 // producerName is one that no other producer has, also of a process that died and is not yet forgotten.
 func (c Config) producerName() string { return fmt.Sprintf("%s/%08x", c.name(), rand.Uint32()) }
-
-type security events.Security
-
-// token is asked for at each connect, so that a file may change.
-func (s security) token() (string, error) {
-	if s.TokenFile == "" {
-		return s.Token, nil
-	}
-	text, err := os.ReadFile(s.TokenFile)
-	if err != nil {
-		return "", fmt.Errorf("read the token: %w", err)
-	}
-	return strings.TrimSpace(string(text)), nil
-}
-
-func (s security) tlsConfig() (*tls.Config, error) {
-	c := &tls.Config{MinVersion: tls.VersionTLS12}
-	if s.CA != "" {
-		text, err := os.ReadFile(s.CA)
-		if err != nil {
-			return nil, fmt.Errorf("read the authorities: %w", err)
-		}
-		c.RootCAs = x509.NewCertPool()
-		if !c.RootCAs.AppendCertsFromPEM(text) {
-			return nil, fmt.Errorf("%s has no certificate in PEM", s.CA)
-		}
-	}
-	if s.Cert != "" {
-		pair, err := tls.LoadX509KeyPair(s.Cert, s.Key)
-		if err != nil {
-			return nil, fmt.Errorf("read the client certificate: %w", err)
-		}
-		c.Certificates = []tls.Certificate{pair}
-	}
-	return c, nil
-}
 
 // hushed says what the client says at debug level: its errors come back to us as well.
 type hushed struct{ slog.Handler }

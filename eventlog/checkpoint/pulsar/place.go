@@ -68,7 +68,7 @@ func newClient(c Config) (pulsar.Client, error) {
 	}
 	switch {
 	case c.Security.Token != "" || c.Security.TokenFile != "":
-		o.Authentication = pulsar.NewAuthenticationTokenFromSupplier(security(c.Security).token)
+		o.Authentication = pulsar.NewAuthenticationTokenFromSupplier(c.Security.ReadToken)
 	case c.Security.Cert != "":
 		o.Authentication = pulsar.NewAuthenticationTLS(c.Security.Cert, c.Security.Key)
 	}

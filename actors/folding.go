@@ -106,9 +106,11 @@ func reason(err error) string {
 func (d *dashboard) setAside(it *item, caught any) {
 	d.shard.host.tallies.panics.Add(1)
 	d.poison = append(d.poison, it.Position)
-	if err := d.rebuild(it.Position); err != nil {
-		d.lose(err)
-	}
+	d.shard.host.workers.stepAside(func() {
+		if err := d.rebuild(it.Position); err != nil {
+			d.lose(err)
+		}
+	})
 }
 
 // guard does what no record is to blame for where it panics, such as writing rows. Whoever waits for the dashboard is

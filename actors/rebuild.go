@@ -23,6 +23,10 @@ func (d *dashboard) load() {
 		return
 	}
 	d.loaded = true
+	d.shard.host.workers.stepAside(d.bringUp)
+}
+
+func (d *dashboard) bringUp() {
 	s := d.shard
 	base := s.base.Load()
 	from, err := d.stored(base)

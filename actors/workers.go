@@ -1,38 +1,55 @@
 package actors
 
-import "sync"
+import (
+	"runtime"
+	"sync"
+)
 
-// workers run the dashboards that have mail. The library starts a goroutine for each; a batch for ten thousand
-// dashboards would take ten thousand stacks, which outweigh the dashboards. A worker may block while its dashboard is
-// loaded or replayed: so there are many more than processors, but not one a dashboard. A few that have nothing to do stay: a new
-// goroutine copies its stack twice until it is as deep as a fold, which took a fifth of a node's CPU where batches are small.
+// workers run the dashboards that have mail: as many at once as there are processors, in the order in which they got it. The library
+// starts a goroutine for each; a batch for ten thousand dashboards would take ten thousand stacks, which outweigh the dashboards, and
+// a batch of one record each would cost more in wake-ups, and in stacks that grow until they are as deep as a fold, than its folds.
+// A dashboard that has to wait for a store or the log steps aside meanwhile, so that another has its place.
 type workers struct {
 	joined sync.WaitGroup
 
 	mu      sync.Mutex
 	waiting []*mailbox // they have mail and no worker; bounded by what is in flight
 	next    int        // in waiting
-	running int
+	running int        // they work on a mailbox and are not aside
+	aside   int
 	idle    int           // they wait for hand
 	hand    chan *mailbox // nil: go
 	stopped bool
 }
 
 const (
-	// maxWorkers is how many dashboards of a host run at once.
-	maxWorkers = 128
+	// maxAside is how many dashboards of a host are brought up at once.
+	maxAside = 128
 	// maxIdle is how many workers stay that have nothing to do.
 	maxIdle = 32
 )
+
+// maxRunning is how many workers fold at once.
+var maxRunning = runtime.GOMAXPROCS(0)
 
 // schedule has the mailbox's mail processed.
 func (w *workers) schedule(m *mailbox) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.running == maxWorkers {
-		w.waiting = append(w.waiting, m)
+	if w.running < maxRunning {
+		w.start(m)
 		return
 	}
+	if len(w.waiting) == cap(w.waiting) && w.next > len(w.waiting)/2 {
+		n := copy(w.waiting, w.waiting[w.next:])
+		clear(w.waiting[n:])
+		w.waiting, w.next = w.waiting[:n], 0
+	}
+	w.waiting = append(w.waiting, m)
+}
+
+// start gives the mailbox to a worker that is idle, or to a new one. It is called with mu held.
+func (w *workers) start(m *mailbox) {
 	w.running++
 	if w.idle > 0 {
 		w.idle--
@@ -40,6 +57,38 @@ func (w *workers) schedule(m *mailbox) {
 		return
 	}
 	w.joined.Go(func() { w.work(m) })
+}
+
+// stepAside does what blocks, in a worker, while another works in its place: as long as not too many are aside.
+func (w *workers) stepAside(do func()) {
+	if !w.leave() {
+		do()
+		return
+	}
+	defer w.comeBack()
+	do()
+}
+
+func (w *workers) leave() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.aside == maxAside {
+		return false
+	}
+	w.aside++
+	w.running--
+	if w.next < len(w.waiting) && w.running < maxRunning {
+		w.start(w.pop())
+	}
+	return true
+}
+
+// comeBack may make one too many run: take mends that.
+func (w *workers) comeBack() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.aside--
+	w.running++
 }
 
 // stop returns when every worker has ended; mail that comes later is processed all the same.
@@ -64,24 +113,36 @@ func (w *workers) work(m *mailbox) {
 	}
 }
 
-// take is the next mailbox that waits; without one the worker stays, or goes.
+// take is the next mailbox that waits; without one, or where too many run, the worker stays, or goes.
 func (w *workers) take() (m *mailbox, stays bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.next == len(w.waiting) {
-		w.waiting, w.next = nil, 0
-		w.running--
-		if w.stopped || w.idle == maxIdle {
-			return nil, false
-		}
-		if w.hand == nil {
-			w.hand = make(chan *mailbox, maxIdle)
-		}
-		w.idle++
-		return nil, true
+	if w.next < len(w.waiting) && w.running <= maxRunning {
+		return w.pop(), false
 	}
-	m = w.waiting[w.next]
-	w.waiting[w.next] = nil
-	w.next++
-	return m, false
+	w.running--
+	if w.stopped || w.idle == maxIdle {
+		return nil, false
+	}
+	if w.hand == nil {
+		w.hand = make(chan *mailbox, maxIdle)
+	}
+	w.idle++
+	return nil, true
 }
+
+// pop takes the first mailbox that waits.
+func (w *workers) pop() *mailbox {
+	m := w.waiting[w.next]
+	w.waiting[w.next] = nil
+	if w.next++; w.next == len(w.waiting) {
+		w.waiting, w.next = w.waiting[:0], 0
+		if cap(w.waiting) > keepWaiting {
+			w.waiting = nil
+		}
+	}
+	return m
+}
+
+// keepWaiting is how much room for mailboxes that wait is kept.
+const keepWaiting = 1024

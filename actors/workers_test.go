@@ -8,57 +8,87 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 )
 
-// blocking is mail that is worked on until it is let go.
+// blocking is mail that is worked on until it is let go, in its worker's place or aside.
 type blocking struct {
 	actor.MessageInvoker
+	workers *workers
+	aside   bool
 	working sync.WaitGroup
 	letGo   chan struct{}
 }
 
 func (b *blocking) InvokeUserMessage(any) {
-	b.working.Done()
-	<-b.letGo
+	block := func() {
+		b.working.Done()
+		<-b.letGo
+	}
+	if b.aside {
+		b.workers.stepAside(block)
+	} else {
+		block()
+	}
 }
 
-// However many mailboxes have mail, so many run at once and no more, and so many workers stay; they are used again, and all
-// end with stop.
+// However many mailboxes have mail, so many run at once and no more, and so many step aside; all end with stop.
 func TestWorkersAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &workers{}
-		counts := func() (running, waiting, idle int) {
+		check := func(when string, running, waiting, aside, idle int) {
+			t.Helper()
+			synctest.Wait()
 			w.mu.Lock()
 			defer w.mu.Unlock()
-			return w.running, len(w.waiting) - w.next, w.idle
+			if w.running != running || len(w.waiting)-w.next != waiting || w.aside != aside || w.idle != idle {
+				t.Errorf("%s: %d run, %d wait, %d are aside, %d idle; want %d, %d, %d, %d", when,
+					w.running, len(w.waiting)-w.next, w.aside, w.idle, running, waiting, aside, idle)
+			}
 		}
-		post := func(n int) *blocking {
-			b := &blocking{letGo: make(chan struct{})}
+		post := func(n int, aside bool) *blocking {
+			b := &blocking{workers: w, aside: aside, letGo: make(chan struct{})}
 			b.working.Add(n)
 			for range n {
 				m := &mailbox{workers: w}
 				m.RegisterHandlers(b, nil)
 				m.PostUserMessage("mail")
 			}
-			synctest.Wait()
 			return b
 		}
-		first := post(3 * maxWorkers)
-		if running, waiting, idle := counts(); running != maxWorkers || waiting != 2*maxWorkers || idle != 0 {
-			t.Errorf("%d run, %d wait, %d are idle", running, waiting, idle)
-		}
+		first := post(3*maxRunning, false)
+		check("working", maxRunning, 2*maxRunning, 0, 0)
 		close(first.letGo)
 		first.working.Wait()
-		synctest.Wait()
-		if running, waiting, idle := counts(); running != 0 || waiting != 0 || idle != maxIdle {
-			t.Errorf("done: %d run, %d wait, %d are idle", running, waiting, idle)
-		}
-		again := post(maxIdle - 2)
-		if running, _, idle := counts(); running != maxIdle-2 || idle != 2 {
-			t.Errorf("again: %d run, %d are idle", running, idle)
-		}
+		check("done", 0, 0, 0, maxRunning)
+
+		aside := post(maxAside+3*maxRunning, true)
+		check("aside", maxRunning, 2*maxRunning, maxAside, 0)
+		close(aside.letGo)
+		aside.working.Wait()
+		check("all back", 0, 0, 0, maxIdle)
+
+		again := post(maxRunning, false)
+		check("again", maxRunning, 0, 0, maxIdle-maxRunning)
+		some := post(1, true)
+		check("behind them", maxRunning, 1, 0, maxIdle-maxRunning)
 		close(again.letGo)
+		some.working.Wait()
+		check("aside alone", 0, 0, 1, maxIdle-1)
+		close(some.letGo)
 		w.stop()
-		if running, _, idle := counts(); running != 0 || idle != 0 {
-			t.Errorf("stopped: %d run, %d are idle", running, idle)
-		}
+		check("stopped", 0, 0, 0, 0)
 	})
+}
+
+// Room for mailboxes that wait does not grow while some always do.
+func TestRoomForMailThatWaits(t *testing.T) {
+	w := &workers{running: maxRunning}
+	for range 64 {
+		w.schedule(&mailbox{})
+	}
+	for range 100_000 {
+		w.schedule(&mailbox{})
+		w.pop()
+	}
+	if waits, room := len(w.waiting)-w.next, cap(w.waiting); waits != 64 || room > 4*64 {
+		t.Errorf("%d wait in room for %d", waits, room)
+	}
 }

@@ -68,8 +68,9 @@ func (m *mirror) Deliver(u *feed.Update) {
 	}
 }
 
-// run fills the mirror until done: it asks, waits for the answer, hands it to the cohorts at once, and asks again a
-// flush interval later. So the first change after quiet goes out at once and under load changes coalesce at the owner.
+// run fills the mirror until done: it asks, waits for the answer, hands it to the cohorts at once, and asks again, but not within a
+// flush interval of the last time. So the first change after quiet goes out at once, and under load changes coalesce at the owner,
+// whose answer to a question asked long ago does not make the next one wait.
 func (m *mirror) run(ctx context.Context, load time.Duration) {
 	sub, err := m.open(ctx, load)
 	if err != nil {
@@ -86,7 +87,7 @@ func (m *mirror) run(ctx context.Context, load time.Duration) {
 	for {
 		now := time.Now()
 		if !asked && !now.Before(askAt) {
-			asked = true
+			asked, askAt = true, now.Add(m.flush)
 			sub.Ask(m.place())
 		}
 		next := m.tick(now)
@@ -102,7 +103,7 @@ func (m *mirror) run(ctx context.Context, load time.Duration) {
 				m.stats.ages.Observe(max(0, time.Since(time.UnixMilli(u.Time)).Seconds()))
 			}
 			m.apply(u)
-			asked, askAt = false, time.Now().Add(m.flush)
+			asked = false
 		case <-m.nudge:
 		case <-timer.C:
 		}
@@ -245,7 +246,7 @@ func (m *mirror) changed(e messages.Epoch, version uint64) <-chan struct{} {
 func (m *mirror) join(k cohortKey, w want) *cohort {
 	c := m.cohorts[k]
 	if c == nil {
-		c = &cohort{m: m, key: k, want: w, subs: map[*subscription]struct{}{}, interval: interval(k.rate)}
+		c = &cohort{m: m, key: k, want: w, subs: map[*subscription]struct{}{}, interval: max(m.flush, interval(k.rate))}
 		c.project()
 		c.to, c.lastTick = m.set.Version(), time.Time{}
 		m.cohorts[k] = c

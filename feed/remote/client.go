@@ -33,7 +33,7 @@ type Directory interface {
 type ClientConfig struct {
 	Directory Directory
 	Send      func(to string, body []byte) // never blocks, may lose, may keep body
-	Flush     time.Duration                // least time between two messages to an owner; 0: 5 ms, negative: none
+	Flush     time.Duration                // least time between two messages to an owner; 0: 1 ms, negative: none
 	Wait      time.Duration                // how long a reading waits for a shard that nobody serves; 0: 5 s
 	Logger    *slog.Logger                 // nil: slog.Default
 	Metrics   prometheus.Registerer        // nil: kept and not shown
@@ -78,7 +78,7 @@ func NewClient(cfg ClientConfig) (*Client, error) {
 	if cfg.Directory == nil || cfg.Send == nil {
 		return nil, errors.New("feed client: directory and send are needed")
 	}
-	set(&cfg.Flush, 5*time.Millisecond)
+	set(&cfg.Flush, leastFlush)
 	cfg.Flush = max(0, cfg.Flush)
 	set(&cfg.Wait, 5*time.Second)
 	set(&cfg.Subscriptions, 200_000)

@@ -129,6 +129,28 @@ func (p *place) Fetch(ctx context.Context, shard int, have messages.Position, be
 	return false, nil, fmt.Errorf("read %s: its checkpoints were written over %d times while they were read", topic, tries)
 }
 
+var _ shared.Pointer = (*place)(nil)
+
+// Newest implements shared.Pointer: by the marker at the partition's end, or where a leader is about to write another, by the newest
+// marker in it. A checkpoint that is not whole is newest all the same: it was, once.
+func (p *place) Newest(ctx context.Context, shard int) (messages.Position, error) {
+	topic, err := p.config.Topic(shard)
+	if err != nil {
+		return messages.Position{}, err
+	}
+	slot, position, err := p.tail(ctx, topic)
+	if err != nil || slot != none {
+		return position, err
+	}
+	c, err := newContents()
+	if err != nil {
+		return messages.Position{}, err
+	}
+	defer c.close()
+	err = p.read(ctx, topic, c)
+	return c.greatest, err
+}
+
 // damageOf leaves out that there is none.
 func damageOf(err error) error {
 	if errors.Is(err, checkpoint.ErrCorrupt) {

@@ -37,6 +37,7 @@ func RunShared(t *testing.T, n Nodes) {
 		"takeover of one slot":      testTakeoverOfChanged,
 		"older never wins":          testOlderNeverWins,
 		"a stale leader":            testStaleLeader,
+		"newest":                    testNewest,
 		"corrupt newest":            testCorruptNewest,
 		"corrupt, then lead":        testCorruptThenLead,
 		"forget":                    testForget,

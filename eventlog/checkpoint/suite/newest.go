@@ -1,0 +1,41 @@
+package suite
+
+import (
+	"context"
+	"testing"
+
+	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// testNewest: any process is told where the newest checkpoint of the place stands, whatever it has itself. One that was spoiled since
+// is newest all the same: it was whole once.
+func testNewest(t *testing.T, m *meeting) {
+	a, b := m.leading("a"), m.node("b")
+	want := func(position uint64) {
+		t.Helper()
+		store, ok := b.shared.(interface {
+			Newest(ctx context.Context, shard int) (messages.Position, error)
+		})
+		if !ok {
+			t.Fatalf("%T does not tell", b.shared)
+		}
+		got, err := store.Newest(t.Context(), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if position == 0 && !got.IsZero() || position != 0 && got != at(position) {
+			t.Fatalf("the newest is at %s, want %d", got, position)
+		}
+	}
+	want(0)
+	a.published(0, 10, []checkpoint.Entry{entry("x", 9), entry("y", 8)})
+	want(10)
+	b.published(0, 14, []checkpoint.Entry{entry("x", 13)}) // its own
+	want(10)
+	a.published(10, 20, []checkpoint.Entry{entry("x", 19)}, "y")
+	want(20)
+	a.stop()
+	m.place.Damage(t, 0)
+	want(20)
+}

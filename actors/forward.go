@@ -91,53 +91,18 @@ func (s *shard) forward() {
 	})
 }
 
-// bringHome appends until everything is stored, or ctx ends. What the log will never take is given up, counted and said; others
-// that came with it are not held up by it.
+// bringHome appends until everything is stored, or ctx ends.
 func (s *shard) bringHome(ctx context.Context, entries []eventlog.Entry) error {
-	const least, most = 50 * time.Millisecond, 5 * time.Second
-	for wait := least; ; wait = min(2*wait, most) {
-		receipts, err := s.host.config.Log.Append(ctx, entries)
-		if err == nil {
-			s.host.tallies.forwarded.Add(uint64(len(entries)))
-			return nil
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		var left []eventlog.Entry
-		for i := range receipts {
-			if receipts[i].Position.IsZero() {
-				left = append(left, entries[i])
-			}
-		}
-		if len(receipts) > 0 {
-			s.host.tallies.forwarded.Add(uint64(len(entries) - len(left)))
-			entries = left
-		}
-		switch {
-		case len(entries) == 0:
-			return nil
-		case neverTaken(err) && len(entries) > 1: // one of them: it is found by halves, which keep the order
-			half := len(entries) / 2
-			if err := s.bringHome(ctx, entries[:half]); err != nil {
-				return err
-			}
-			return s.bringHome(ctx, entries[half:])
-		case neverTaken(err):
+	return eventlog.Insist(ctx, s.host.config.Log, entries, eventlog.Insistence{
+		Stored: func(n int) { s.host.tallies.forwarded.Add(uint64(n)) },
+		Refused: func(e eventlog.Entry, err error) {
 			s.host.tallies.astray.Add(1)
-			s.logger().Error("a record can't be forwarded to its home and is passed over", "position", entries[0].Origin.Position, "key", entries[0].Key, "error", err)
-			return nil
-		}
-		s.warn("forward", "records can't be forwarded to their homes, trying again; checkpoints wait", "error", err, "after", wait)
-		if !pause(ctx, wait) {
-			return ctx.Err()
-		}
-	}
-}
-
-// neverTaken reports whether the log will refuse a record as often as it is asked.
-func neverTaken(err error) bool {
-	return errors.Is(err, eventlog.ErrTooLarge) || errors.Is(err, eventlog.ErrUnknownTenant) || errors.Is(err, eventlog.ErrRefused)
+			s.logger().Error("a record can't be forwarded to its home and is passed over", "position", e.Origin.Position, "key", e.Key, "error", err)
+		},
+		Again: func(err error, wait time.Duration) {
+			s.warn("forward", "records can't be forwarded to their homes, trying again; checkpoints wait", "error", err, "after", wait)
+		},
+	})
 }
 
 // endForward takes note of what is stored.

@@ -10,7 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/dashfeed/dashfeed/chaos/traffic"
 	"github.com/dashfeed/dashfeed/cmd/process"
+	"github.com/dashfeed/dashfeed/eventlog/pulsar"
 	"github.com/dashfeed/dashfeed/eventlog/pulsar/pulsartest"
 )
 
@@ -124,7 +126,8 @@ func (b *badCluster) wrongKeys(t *testing.T) {
 		must(t, os.WriteFile(file, out, 0o600))
 		files = append(files, file)
 	}
-	gossip := freeAddress(t)
+	gossip, err := process.FreeAddress()
+	must(t, err)
 	p := b.node(t, "keys", "one", "--gossip-key", files[0], "--gossip", gossip)
 	expect(t, p, "cluster", "cluster: ok")
 	q := b.node(t, "keys", "other", "--gossip-key", files[1], "--join", gossip)
@@ -139,6 +142,7 @@ func (b *badCluster) wrongTopics(t *testing.T) {
 	ready(t, p)
 	log := b.open(t)
 	b.append(t, log, "fine", 100)
+	b.append(t, log, "grown", 30)
 	b.append(t, log, "trimmed", 50)
 	b.append(t, log, "bare", 70)
 	b.counts(t, p, "fine", 100)
@@ -155,13 +159,20 @@ func (b *badCluster) wrongTopics(t *testing.T) {
 	must(t, p.Launch())
 	expect(t, p, "log",
 		"missing/dashfeed/events", "it is missing", "create-partitioned-topic -p 2",
-		"grown/dashfeed/events", "it has 3 partitions, the tenant was made with 2",
+		"grown/dashfeed/events", "it has 3 partitions, the tenant was made with 2: what is produced to the others is forwarded to its home",
 		"mortal/dashfeed/events", "messages live 60 s", "set-message-ttl -ttl 0 mortal/dashfeed")
 	expect(t, p, "shards", "stands still", "accept the loss",
 		"bare/dashfeed-state/checkpoints-partition-0: the topic is not there", "create-partitioned-topic -p N persistent://bare/dashfeed-state/checkpoints")
 	b.counts(t, p, "fine", 100) // what is whole goes on
 	b.append(t, log, "fine", 20)
 	b.counts(t, p, "fine", 120)
+	b.counts(t, p, "grown", 30)
+	stranger := traffic.Numbered{
+		Broker: b.broker.BrokerURL, Token: b.broker.Token("admin"), Topic: pulsar.PartitionTopic(pulsar.EventsTopic("grown"), 2), Tenant: "grown", Dashboards: []string{"d"}, Rate: 500,
+	}
+	sent, err := stranger.Run(t.Context(), time.Second)
+	must(t, err)
+	b.counts(t, p, "grown", float64(30+sent)) // all of it, from a partition that is nobody's home
 
 	b.admin(t, "PUT", "persistent/bare/dashfeed-state/checkpoints/partitions", "1") // as it says
 	b.counts(t, p, "bare", 70)                                                      // its log is there to be folded again

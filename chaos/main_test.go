@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"strings"
@@ -148,15 +147,4 @@ func get(t *testing.T, url string, into any) {
 	if a := ask(t, http.MethodGet, url, nil); json.Unmarshal(a.body, into) != nil {
 		t.Fatalf("GET %s: %s", url, a)
 	}
-}
-
-// freeAddress is one that nobody listened on a moment ago.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }

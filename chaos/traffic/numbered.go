@@ -21,6 +21,7 @@ var numberMark = []byte(`"value":`)
 // Their values are their numbers, from 0 on.
 type Numbered struct {
 	Broker, Topic, Tenant string
+	Token                 string // "": none
 	Dashboards            []string
 	Rate                  int                                         // events a second
 	Delay                 time.Duration                               // a message waits so long at most for others; 0: 1 ms
@@ -30,7 +31,7 @@ type Numbered struct {
 
 // Run sends for some time and returns how many were sent, when all are acknowledged.
 func (s *Numbered) Run(ctx context.Context, lasts time.Duration) (n int, err error) {
-	client, err := Connect(s.Broker)
+	client, err := Connect(s.Broker, s.Token)
 	if err != nil {
 		return 0, err
 	}

@@ -54,7 +54,7 @@ type sent struct {
 
 // Run writes until ctx ends, and then until everything is acknowledged, for 90 s at most.
 func (s *Stranger) Run(ctx context.Context) error {
-	client, err := Connect(s.Broker)
+	client, err := Connect(s.Broker, "")
 	if err != nil {
 		return err
 	}
@@ -184,7 +184,7 @@ type Listener struct {
 
 // Listen calls heard with every message that is published from now on, on one goroutine that Close joins.
 func Listen(broker, topic string, heard func(payload []byte, at time.Time)) (*Listener, error) {
-	client, err := Connect(broker)
+	client, err := Connect(broker, "")
 	if err != nil {
 		return nil, err
 	}
@@ -223,12 +223,16 @@ func (l *Listener) Close() error {
 	return l.failure
 }
 
-// Connect is the broker's client, without its talk.
-func Connect(broker string) (pulsar.Client, error) {
-	c, err := pulsar.NewClient(pulsar.ClientOptions{
+// Connect is the broker's client, without its talk; the token may be "".
+func Connect(broker, token string) (pulsar.Client, error) {
+	o := pulsar.ClientOptions{
 		URL: broker, OperationTimeout: 10 * time.Second, ConnectionTimeout: 5 * time.Second,
 		Logger: log.NewLoggerWithSlog(slog.New(slog.NewTextHandler(io.Discard, nil))),
-	})
+	}
+	if token != "" {
+		o.Authentication = pulsar.NewAuthenticationToken(token)
+	}
+	c, err := pulsar.NewClient(o)
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", broker, err)
 	}

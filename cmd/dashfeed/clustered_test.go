@@ -4,12 +4,12 @@ import (
 	"bufio"
 	"context"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/dashfeed/dashfeed/cmd/process"
 	"github.com/dashfeed/dashfeed/eventlog/pulsar/pulsartest"
 )
 
@@ -26,12 +26,11 @@ func TestCluster(t *testing.T) {
 // free is an address of loopback that nobody listened on a moment ago.
 func free(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := process.FreeAddress()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	return address
 }
 
 // testRoles goes once through everything: two nodes, a gateway, a tenant added, a node drained, all stopped in good order.

@@ -280,6 +280,15 @@ var given struct {
 	ports map[int]bool
 }
 
+// FreeAddress is an address of loopback that nobody listened on a moment ago and that this program gives nobody else.
+func FreeAddress() (string, error) {
+	ports, err := freePorts(1)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("127.0.0.1:%d", ports[0]), nil
+}
+
 // freePorts are ports of loopback that nobody listened on a moment ago.
 func freePorts(n int) (ports []int, err error) {
 	// Below those that the kernel gives to whoever dials: a port chosen among these is sometimes taken before it is used.

@@ -24,6 +24,7 @@ type Config struct {
 	Packed        bool          // entries of one call and one partition go as one message; false: as one each, and not together
 	CompressBytes int           // packed messages of at least so many bytes are compressed; 0: none is
 	CheckEvery    time.Duration // how often policies are checked; 0: at Open only
+	BringHome     bool          // this process, or another of the cluster, forwards what lies in partitions that were added to topics
 
 	Logger  *slog.Logger          // nil: slog.Default
 	Metrics prometheus.Registerer // nil: none

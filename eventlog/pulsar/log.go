@@ -14,6 +14,7 @@
 //     record before is still there, was the broker's own; else the reader ends with ErrTrimmed.
 //  4. Shards are numbered alike in every process, by the control topic; a tenant added while running makes every Log grow.
 //  5. Any client may produce: a plain message is an event, and its key names the dashboard (see address).
+//  6. What others produce to partitions that were added to a topic after its tenant was made is forwarded home (see added).
 //
 // A single event is stored as a stranger would: its JSON as payload, tenant/dashboard as key, no property. Several entries
 // of one call and partition are one packed message. Definitions, ticks, forwarded and packed records are told by the
@@ -51,6 +52,7 @@ type Log struct {
 	control control
 	health  health
 	checks  checks
+	added   added
 
 	life context.Context // ends with Close
 	end  context.CancelFunc

@@ -20,6 +20,7 @@ type metrics struct {
 
 	holes       *prometheus.CounterVec // by what was found
 	misrouted   prometheus.Counter
+	forwarded   prometheus.Counter
 	unaddressed *prometheus.CounterVec // by reason
 	reopened    *prometheus.CounterVec // by what
 	problems    prometheus.Gauge
@@ -43,6 +44,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	})).(prometheus.Histogram)
 	m.holes = vector("holes_total", "Missing indices, by what a second look found: marker (the broker's own), record (it was there), loss.", "found")
 	m.misrouted = counter("misrouted_records_total", "Records read from a partition that is not their dashboard's home.")
+	m.forwarded = counter("forwarded_records_total", "Records of partitions that were added to topics, stored at their dashboards' homes.")
 	m.unaddressed = vector("unaddressed_records_total", "Records that no dashboard gets, by reason: no_dashboard, wrong_tenant, unreadable.", "reason")
 	m.reopened = vector("reopened_total", "Readers and producers that the client gave up and that were opened again.", "what")
 	m.problems = m.register(prometheus.NewGauge(prometheus.GaugeOpts{Name: "dashfeed_log_problems", Help: "Problems found when topics and their policies were last checked."})).(prometheus.Gauge)

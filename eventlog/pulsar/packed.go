@@ -125,7 +125,7 @@ func unpack(b []byte, r *messages.Record) (rest []byte, err error) {
 			}
 			numbers[i], b = v, b[n:]
 		}
-		if numbers[0] > maxShards {
+		if numbers[0] >= maxOrigin {
 			return nil, errPacked
 		}
 		r.Origin = messages.Origin{Partition: int(numbers[0]), Position: messages.Position{Hi: numbers[1], Lo: numbers[2]}}

@@ -86,7 +86,7 @@ func TestOriginText(t *testing.T) {
 			rt.Fatalf("%+v as text is read as %+v, %v", o, got, err)
 		}
 	})
-	for _, text := range []string{"", "3", ":", "3:", "-1:1.1", "65536:1.1", "3:1.1.1", "3:x"} {
+	for _, text := range []string{"", "3", ":", "3:", "-1:1.1", "66560:1.1", "3:1.1.1", "3:x"} {
 		if o, err := parseOrigin(text); err == nil {
 			t.Errorf("%q is read as %+v", text, o)
 		}

@@ -95,13 +95,13 @@ func (l *Log) checkTenant(ctx context.Context, x *tenant) []Problem {
 		return []Problem{{topic, "it is missing", fmt.Sprintf("pulsar-admin topics create-partitioned-topic -p %d %s", x.Partitions, topic), true}}
 	case err != nil:
 		return l.unseen(topic, err)
-	case made.Partitions != x.Partitions:
+	case made.Partitions < x.Partitions:
 		return []Problem{{
-			topic, fmt.Sprintf("it has %d partitions, the tenant was made with %d: what other clients produce to the others is not read", made.Partitions, x.Partitions),
-			fmt.Sprintf("pulsar-admin topics delete-partitioned-topic -f %s && pulsar-admin topics create-partitioned-topic -p %d %s (partitions can't be taken away; this deletes its records)", topic, x.Partitions, topic), true,
+			topic, fmt.Sprintf("it has %d partitions, the tenant was made with %d: it was made anew by somebody", made.Partitions, x.Partitions),
+			fmt.Sprintf("pulsar-admin topics update-partitioned-topic -p %d %s", x.Partitions, topic), true,
 		}}
 	}
-	var all []Problem
+	all := l.checkAdded(x, topic, made.Partitions)
 	for _, look := range []func(context.Context, string) ([]Problem, error){l.checkGuards, l.checkTTL, l.checkRetention, l.checkQuota, l.checkExpiry} {
 		problems, err := look(ctx, topic)
 		if err != nil {
@@ -110,6 +110,23 @@ func (l *Log) checkTenant(ctx context.Context, x *tenant) []Problem {
 		all = append(all, problems...)
 	}
 	return all
+}
+
+// checkAdded has what lies in partitions that were added forwarded, and says so: nothing is lost, but it costs a second write.
+func (l *Log) checkAdded(x *tenant, topic string, partitions int) []Problem {
+	if partitions == x.Partitions {
+		return nil
+	}
+	what := fmt.Sprintf("it has %d partitions, the tenant was made with %d: what is produced to the others is forwarded to its home, a second write for each record", partitions, x.Partitions)
+	command := fmt.Sprintf("dashfeed tenant add NAME --partitions %d, and producing for that tenant; partitions can't be taken away", partitions)
+	if partitions > MaxPartitions {
+		what += fmt.Sprintf("; that of the partitions from %d on is not", MaxPartitions)
+		command = fmt.Sprintf("dashfeed tenant add NAME --partitions %d, and producing for that tenant", MaxPartitions)
+	}
+	if l.config.BringHome {
+		l.followAdded(x, min(partitions, MaxPartitions))
+	}
+	return []Problem{{topic, what, command, false}}
 }
 
 // unseen is what a check says that could not look; an unreachable broker is Err's to tell.

@@ -52,9 +52,9 @@ func formatOrigin(o messages.Origin) string {
 
 func parseOrigin(s string) (messages.Origin, error) {
 	partition, position, ok := strings.Cut(s, ":")
-	n, err := strconv.ParseUint(partition, 10, 16)
-	if !ok || err != nil {
-		return messages.Origin{}, fmt.Errorf("origin %q is not of the form PARTITION:POSITION", s)
+	n, err := strconv.ParseUint(partition, 10, 32)
+	if !ok || err != nil || n >= maxOrigin {
+		return messages.Origin{}, fmt.Errorf("origin %q is not of the form PARTITION:POSITION, with a partition below %d", s, maxOrigin)
 	}
 	p, err := messages.ParsePosition(position)
 	return messages.Origin{Partition: int(n), Position: p}, err

@@ -21,7 +21,7 @@ func drawEntry(rt *rapid.T) *eventlog.Entry {
 		e.Key, e.Payload = messages.Key{}, nil
 	}
 	if rapid.Bool().Draw(rt, "forwarded") {
-		e.Origin = messages.Origin{Partition: rapid.IntRange(0, maxShards).Draw(rt, "from"), Position: drawPlace(rt, "origin").last()}
+		e.Origin = messages.Origin{Partition: rapid.IntRange(0, maxOrigin-1).Draw(rt, "from"), Position: drawPlace(rt, "origin").last()}
 	}
 	return e
 }
@@ -81,7 +81,7 @@ func FuzzPacked(f *testing.F) {
 
 func TestOriginText(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		o := messages.Origin{Partition: rapid.IntRange(0, maxShards-1).Draw(rt, "partition"), Position: drawPlace(rt, "at").last()}
+		o := messages.Origin{Partition: rapid.IntRange(0, maxOrigin-1).Draw(rt, "partition"), Position: drawPlace(rt, "at").last()}
 		if got, err := parseOrigin(formatOrigin(o)); err != nil || got != o {
 			rt.Fatalf("%+v as text is read as %+v, %v", o, got, err)
 		}

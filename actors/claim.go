@@ -92,6 +92,7 @@ func (s *shard) name(n *naming) {
 	}
 	s.named = append(s.named, *n)
 	s.prove()
+	s.nudgeIfStuck(s.host.now())
 }
 
 // prove looks which of the log's answers the shard has folded up to, and becomes live with the first that is fresh.

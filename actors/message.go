@@ -100,7 +100,10 @@ type (
 	}
 
 	// ticked says that the append of a tick has ended.
-	ticked struct{ err error }
+	ticked struct {
+		nudge messages.Position // where it lies, if it was for a shard that is stuck
+		err   error
+	}
 
 	// forwarded says that the first count records of what waits are stored at home, or that a new leader has caught up.
 	forwarded struct {

@@ -19,6 +19,7 @@ import (
 	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
 	checkpoints "github.com/dashfeed/dashfeed/eventlog/checkpoint/embedded"
 	logs "github.com/dashfeed/dashfeed/eventlog/embedded"
+	"github.com/dashfeed/dashfeed/eventlog/pulsar/pulsartest"
 	"github.com/dashfeed/dashfeed/feed"
 	"github.com/dashfeed/dashfeed/fold"
 	"github.com/dashfeed/dashfeed/fold/definition"
@@ -26,7 +27,16 @@ import (
 	"github.com/dashfeed/dashfeed/messages/cells"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(onPulsar{m},
+		// Pulsar's client lets it run on for up to a send's timeout after its producer was closed.
+		goleak.IgnoreTopFunction("github.com/apache/pulsar-client-go/pulsar.(*partitionProducer).failTimeoutMessages"))
+}
+
+// onPulsar ends the broker of the tests that need a real one.
+type onPulsar struct{ m *testing.M }
+
+func (p onPulsar) Run() int { return pulsartest.Main(p.m) }
 
 // node is a host over a real log and a real store, on a file system in memory that outlives them.
 type node struct {

@@ -92,7 +92,9 @@ type shard struct {
 	light     bool          // since then buffers were let go
 	tickAt    time.Duration // when the last tick was appended
 	ticking   bool
-	timeless  bool // since the last tick records came that the log gave no time
+	nudge     messages.Position // of the last tick that was appended because the shard was stuck
+	nudgedAt  time.Duration     // when that was tried
+	timeless  bool              // since the last tick records came that the log gave no time
 	forwarder forwarder
 	rest      busyTotal // what dashboards asleep did since the last scrape
 }
@@ -158,7 +160,7 @@ func (s *shard) Receive(c actor.Context) {
 	case *forwarded:
 		s.endForward(m)
 	case *ticked:
-		s.endTick(m.err)
+		s.endTick(m)
 	case *beat:
 		s.beating.Store(false)
 		s.lead()

@@ -90,7 +90,8 @@ type Log interface {
 	// IsFirst reports, of the first record that a reader from the zero Position gave, whether it is the first that the
 	// partition ever had. A log whose readers end with ErrTrimmed where it isn't always says yes.
 	IsFirst(p messages.Position) bool
-	// Last is the position of the partition's newest record; zero where it never had one.
+	// Last is the position of the partition's newest record; zero where it never had one. What a stranger stored may be named
+	// and given by no reader: once a record behind it was read, nothing was missed.
 	Last(ctx context.Context, partition int) (messages.Position, error)
 	// Release says that everything up to the position is in checkpoints: retention may drop it, and nothing after it.
 	Release(partition int, upTo messages.Position) error

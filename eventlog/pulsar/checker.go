@@ -97,7 +97,9 @@ func (c *checker) check(ctx context.Context, at place, index *uint64) error {
 	case index == nil:
 		return nil
 	case !c.started:
-		if *index != 0 && !c.remnant {
+		// A ledger goes as a whole, and every entry of one has a number of its own: the first message is number N of all and N of its
+		// ledger where nothing is gone, though the client may give none of those before (they have no payload).
+		if *index != uint64(at.entry)+uint64(at.batch) && !c.remnant {
 			return fmt.Errorf("%w: the oldest record kept, at %s, is number %d: those before are gone", eventlog.ErrTrimmed, at.last(), *index)
 		}
 		return nil

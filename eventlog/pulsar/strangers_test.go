@@ -146,3 +146,41 @@ dashfeed_log_misrouted_records_total %v
 		t.Error(err)
 	}
 }
+
+// The client keeps to itself what has no payload and no property: as a partition's first records, in its middle, and last. The others
+// come, from the beginning and from any of them on; null is a record.
+func TestStrangersWithoutPayload(t *testing.T) {
+	c := pulsartest.Shared(t)
+	l := open(t, c)
+	name, shard := tenant(t, l, 1, pulsar.BrokerTime)
+	p := stranger(t, c, client.ProducerOptions{Topic: pulsar.PartitionTopic(pulsar.EventsTopic(name), 0), DisableBatching: true})
+	send := func(payload []byte) {
+		t.Helper()
+		if _, err := p.Send(t.Context(), &client.ProducerMessage{Key: name + "/d", Payload: payload}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var want []string
+	for _, payload := range [][]byte{{}, {}, []byte("1"), {}, []byte("2"), nil, {}, {}, []byte("3")} {
+		send(payload)
+		if payload == nil || len(payload) > 0 {
+			want = append(want, string(payload))
+		}
+	}
+	all := take(t, reader(t, l, shard, messages.Position{}), len(want))
+	for i, r := range all {
+		if string(r.Payload) != want[i] || r.Key.Dashboard != "d" {
+			t.Errorf("record %d is %q of %s, want %q", i, r.Payload, r.Key, want[i])
+		}
+		if i+1 < len(all) {
+			if next := take(t, reader(t, l, shard, r.Position), 1)[0]; next.Position != all[i+1].Position {
+				t.Errorf("after %s comes %s, want %s", r.Position, next.Position, all[i+1].Position)
+			}
+		}
+	}
+	send([]byte{})
+	last, err := l.Last(t.Context(), shard)
+	if err != nil || !last.After(all[len(all)-1].Position) {
+		t.Errorf("the last record is at %s, %v: want the one that no reader gives, after %s", last, err, all[len(all)-1].Position)
+	}
+}

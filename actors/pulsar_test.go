@@ -1,0 +1,198 @@
+package actors
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	client "github.com/apache/pulsar-client-go/pulsar"
+	clientlog "github.com/apache/pulsar-client-go/pulsar/log"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/dashfeed/dashfeed/eventlog"
+	checkpoints "github.com/dashfeed/dashfeed/eventlog/checkpoint/pulsar"
+	"github.com/dashfeed/dashfeed/eventlog/checkpoint/shared"
+	"github.com/dashfeed/dashfeed/eventlog/pulsar"
+	"github.com/dashfeed/dashfeed/eventlog/pulsar/pulsartest"
+	"github.com/dashfeed/dashfeed/feed"
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// station is a host on a real broker, with connections, a scratch store and a log of its own. Its tenant has one partition.
+type station struct {
+	*testing.T
+	broker  *pulsartest.Cluster
+	name    string
+	tenant  string
+	scratch string
+	shard   int
+	log     *pulsar.Log
+	store   *shared.Store
+	host    *Host
+	metrics *prometheus.Registry
+}
+
+var tenants atomic.Int64
+
+// newStations starts hosts of those names, which hold nothing, with a tenant of the test's own.
+func newStations(t *testing.T, names ...string) []*station {
+	t.Helper()
+	broker := pulsartest.Shared(t)
+	tenant := fmt.Sprintf("a%d~%d", os.Getpid(), tenants.Add(1))
+	var all []*station
+	for _, name := range names {
+		s := &station{T: t, broker: broker, name: name, tenant: tenant, scratch: t.TempDir()}
+		s.start()
+		t.Cleanup(s.stop)
+		all = append(all, s)
+	}
+	return all
+}
+
+func (s *station) start() {
+	s.Helper()
+	quiet := slog.New(slog.DiscardHandler)
+	lc := pulsar.Default(s.broker.BrokerURL, s.broker.AdminURL)
+	lc.Cluster, lc.Logger, lc.CheckEvery = "actors", quiet, 0
+	var err error
+	s.log, err = pulsar.Open(s.Context(), lc)
+	s.check(err)
+	s.check(s.log.AddTenant(s.Context(), pulsar.Tenant{Name: s.tenant, Partitions: 1}))
+	s.shard, _, err = s.log.Tenant(s.tenant)
+	s.check(err)
+	sc := shared.Default(s.scratch)
+	sc.Scratch.Storage.Logger, sc.Logger = quiet, quiet
+	s.store, err = checkpoints.Open(checkpoints.Config{
+		BrokerURL: s.broker.BrokerURL, AdminURL: s.broker.AdminURL, Cluster: "actors", Node: s.name, Guard: pulsar.GuardName("actors"),
+		Topic:  func(int) (string, error) { return pulsar.PartitionTopic(pulsar.CheckpointsTopic(s.tenant), 0), nil },
+		Shared: sc, Logger: quiet,
+	})
+	s.check(err)
+	c := Default()
+	c.Log, c.Checkpoints, c.Table, c.Logger = s.log, s.store, table(), quiet
+	s.metrics = prometheus.NewRegistry()
+	c.Metrics = s.metrics
+	c.CheckpointEvery = 200 * time.Millisecond
+	s.host, err = New(c)
+	s.check(err)
+	s.check(s.host.Start(s.Context()))
+}
+
+// stop ends the host with a last checkpoint.
+func (s *station) stop() {
+	s.Helper()
+	if s.host == nil {
+		return
+	}
+	if err := s.host.Stop(context.Background()); err != nil {
+		s.Error(err)
+	}
+	if err := s.store.Close(); err != nil {
+		s.Error(err)
+	}
+	if err := s.log.Close(); err != nil {
+		s.Error(err)
+	}
+	s.host = nil
+}
+
+func (s *station) check(err error) {
+	s.Helper()
+	if err != nil {
+		s.Fatal(s.name, ": ", err)
+	}
+}
+
+func (s *station) until(what string, done func() bool) {
+	s.Helper()
+	(&node{T: s.T}).until(s.name+": "+what, done)
+}
+
+// state is what the host claims of the shard; 0: nothing.
+func (s *station) state() messages.ClaimState {
+	for _, c := range s.host.Claims() {
+		if c.Shard == s.shard {
+			return c.State
+		}
+	}
+	return 0
+}
+
+func (s *station) untilLive() {
+	s.Helper()
+	s.until("live", func() bool { return s.state() == messages.Live })
+}
+
+func (s *station) key() messages.Key { return messages.Key{Tenant: s.tenant, Dashboard: "d"} }
+
+// append stores n events on dashboard d, each in a message of its own.
+func (s *station) append(n int) eventlog.Receipt {
+	s.Helper()
+	var last eventlog.Receipt
+	for i := range n {
+		receipts, err := s.log.Append(s.Context(), []eventlog.Entry{{
+			Kind: messages.KindEvent, Key: s.key(), Payload: fmt.Appendf(nil, `{"metric":"m","value":%d,"time":%d}`, i, at),
+		}})
+		s.check(err)
+		last = receipts[0]
+	}
+	return last
+}
+
+// read reads d as it is when all is folded that the log has up to the receipt.
+func (s *station) read(after eventlog.Receipt) feed.Reading {
+	s.Helper()
+	ctx, cancel := context.WithTimeout(s.Context(), 20*time.Second)
+	defer cancel()
+	r, err := s.host.Read(ctx, s.key(), feed.Query{After: &feed.After{Partition: after.Partition, Position: after.Position}})
+	s.check(err)
+	return r
+}
+
+// A stranger's message without payload is the last that the log names, and no reader gives it: whoever folds the shard becomes live
+// all the same, and stays so, also while such messages are all that comes.
+func TestTheLastRecordIsNotGiven(t *testing.T) {
+	all := newStations(t, "one", "two")
+	one, two := all[0], all[1]
+	cl, err := client.NewClient(client.ClientOptions{
+		URL: one.broker.BrokerURL, MetricsRegisterer: prometheus.NewRegistry(), Logger: clientlog.NewLoggerWithSlog(slog.New(slog.DiscardHandler)),
+	})
+	one.check(err)
+	defer cl.Close()
+	stranger, err := cl.CreateProducer(client.ProducerOptions{Topic: pulsar.PartitionTopic(pulsar.EventsTopic(one.tenant), 0), DisableBatching: true})
+	one.check(err)
+	defer stranger.Close()
+	send := func() {
+		_, err := stranger.Send(t.Context(), &client.ProducerMessage{Key: one.key().String(), Payload: []byte{}})
+		one.check(err)
+	}
+	send() // the partition has nothing else
+	one.host.Load(one.shard)
+	one.untilLive()
+	one.host.Own(one.shard, true)
+	one.append(3)
+	send()
+	two.host.Load(two.shard)
+	two.untilLive()
+	one.untilLive()
+	for range 30 {
+		send()
+		for began := time.Now(); time.Since(began) < 100*time.Millisecond; time.Sleep(10 * time.Millisecond) { // real time: a real broker
+			if one.state() != messages.Live {
+				t.Fatal("it is not live while messages without payload come")
+			}
+		}
+	}
+	receipt := one.append(1)
+	if r := two.read(receipt); r.Counters.Accepted != 4 {
+		t.Errorf("%d events are counted, want 4", r.Counters.Accepted)
+	}
+	n := &node{T: t, metrics: one.metrics}
+	if ticks := n.metric("dashfeed_records_total", "tick"); ticks == 0 || ticks > 20 {
+		t.Errorf("%v ticks were appended by two hosts in some 4 s", ticks)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/dashfeed/dashfeed/eventlog"
 	"github.com/dashfeed/dashfeed/feed"
@@ -17,8 +18,8 @@ func isLoss(err error) bool {
 }
 
 // breaks is the reader's: the log has lost records behind the position. The newest checkpoint may lie beyond them, so the shard is
-// loaded again; where it has come no further than before, it stands still, and an operator has to say what next.
-func (s *shard) breaks(at messages.Position, err error) {
+// loaded again; where it has come no further than before, it stands still, and an operator has to say what next, here or on another host.
+func (s *shard) breaks(ctx context.Context, at messages.Position, err error) {
 	if s.host.mayLoadAgain(s, at) {
 		s.broken <- err
 		return
@@ -31,6 +32,29 @@ func (s *shard) breaks(at messages.Position, err error) {
 		advice = "bring the log back from a copy"
 	}
 	s.fail(fmt.Errorf("stands still at position %s: %w; %s", at, err, advice))
+	s.awaitNewer(ctx, at, err)
+}
+
+// newerEvery is how often a shard that stands still looks whether others have gone on.
+const newerEvery = 5 * time.Second
+
+// awaitNewer has the shard loaded again once another host has published a checkpoint beyond the position: the log may have been kept
+// there, or the loss accepted. So to accept it on one host is enough.
+func (s *shard) awaitNewer(ctx context.Context, at messages.Position, err error) {
+	store, ok := s.host.config.Checkpoints.(pointer)
+	for ok && pause(ctx, newerEvery) {
+		newest, unknown := store.Newest(ctx, s.number)
+		switch {
+		case unknown != nil && ctx.Err() == nil:
+			s.warn("newer", "the shard stands still, and whether others have gone on can't be told", "error", unknown)
+		case newest.After(at):
+			select {
+			case s.broken <- err:
+			default: // it is loaded again already
+			}
+			return
+		}
+	}
 }
 
 // AcceptLoss has a shard go on that stands still because its log has dropped records that were in no checkpoint: from the newest
@@ -84,14 +108,15 @@ func (s *shard) readRemnant() (eventlog.Reader, error) {
 }
 
 // checkHole looks at the first record that the log gives behind the position. Where a hole begins there, the record must be the
-// one at its end; another one means that more was lost. Where a loss was accepted, that is the hole.
+// one at its end; another one means that more was lost. Where a loss was accepted, and there is one, that is the hole: another host
+// may have published a checkpoint behind it meanwhile.
 func (r *reader) checkHole(first messages.Position) error {
 	n := len(r.holes)
 	known := n > 0 && r.holes[n-1].From == r.position
 	switch {
 	case known && r.holes[n-1].To == first:
 		return nil
-	case !r.accept && !known:
+	case !r.lost && !known:
 		return nil
 	case !r.accept:
 		return fmt.Errorf("%w: behind the hole that was accepted the record at %s was kept, now the oldest is at %s", eventlog.ErrTrimmed, r.holes[n-1].To, first)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -36,7 +37,10 @@ type station struct {
 	metrics *prometheus.Registry
 }
 
-var tenants atomic.Int64
+var (
+	tenants  atomic.Int64
+	starting sync.Mutex // Pulsar refuses who makes what another is making at the moment
+)
 
 // newStations starts hosts of those names, which hold nothing, with a tenant of the test's own.
 func newStations(t *testing.T, names ...string) []*station {
@@ -46,11 +50,18 @@ func newStations(t *testing.T, names ...string) []*station {
 	var all []*station
 	for _, name := range names {
 		s := &station{T: t, broker: broker, name: name, tenant: tenant, scratch: t.TempDir()}
-		s.start()
+		s.startFirst()
 		t.Cleanup(s.stop)
 		all = append(all, s)
 	}
 	return all
+}
+
+func (s *station) startFirst() {
+	s.Helper()
+	starting.Lock()
+	defer starting.Unlock()
+	s.start()
 }
 
 func (s *station) start() {

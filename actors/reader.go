@@ -16,6 +16,7 @@ type reader struct {
 	shard    *shard
 	holes    []fold.Hole       // of the state at position
 	accept   bool              // what is lost right behind position is let go of
+	lost     bool              // something is, as the log has said, and it was
 	position messages.Position // of the last record sent to the shard
 	payload  int               // running average of a record's payload, bytes
 }
@@ -30,7 +31,7 @@ func (r *reader) run(ctx context.Context) {
 			return
 		}
 		if isLoss(err) {
-			r.shard.breaks(r.position, err)
+			r.shard.breaks(ctx, r.position, err)
 			return
 		}
 		if progress {
@@ -48,8 +49,10 @@ func (r *reader) run(ctx context.Context) {
 // read opens a log reader behind the position and passes on what it gives until it errs.
 func (r *reader) read(ctx context.Context) (progress bool, err error) {
 	s := r.shard
+	r.lost = false
 	log, err := s.openBehind(r.position, r.holes)
 	if r.accept && errors.Is(err, eventlog.ErrTrimmed) {
+		r.lost = true
 		log, err = s.readRemnant()
 	}
 	if err != nil {
@@ -68,6 +71,7 @@ func (r *reader) read(ctx context.Context) (progress bool, err error) {
 		records, err := log.Next(ctx, r.limit())
 		s.waiting.Store(false)
 		if r.accept && errors.Is(err, eventlog.ErrTrimmed) {
+			r.lost = true
 			log.Close()
 			if log, err = s.readRemnant(); err != nil {
 				s.credit <- b
@@ -93,7 +97,7 @@ func (r *reader) read(ctx context.Context) (progress bool, err error) {
 			s.host.tallies.truncated.Add(1)
 			s.logger().Error("there is no checkpoint and the log does not go back to its beginning: the shard is folded from the oldest record kept", "oldest", b.items[0].Position)
 		}
-		progress, r.accept = true, false
+		progress, r.accept, r.lost = true, false, false
 		s.trouble.Store(nil)
 		r.position = b.items[len(b.items)-1].Position
 		s.inflight.Add(1)

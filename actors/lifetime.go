@@ -31,6 +31,7 @@ func (h *Host) newShard(p *seat) *shard {
 	s.publishHoles()
 	s.life, s.end = context.WithCancel(h.life)
 	s.accept, p.accepted = p.accepted, false
+	s.setBack, p.setBack = p.setBack, false
 	s.owned.Store(p.owned)
 	s.props = actor.PropsFromProducer(s.produce, actor.WithMailbox(func() actor.Mailbox { return &mailbox{workers: &h.workers} }))
 	for range h.config.Batches {
@@ -74,7 +75,7 @@ func (s *shard) load(ctx context.Context) {
 			s.heard()
 			s.tell(l)
 			s.feeders.Go(func() { s.probe(ctx) })
-			r := &reader{shard: s, position: l.marker.Position, holes: l.state.Holes(), accept: s.accept}
+			r := &reader{shard: s, position: l.marker.Position, holes: l.state.Holes(), accept: s.accept, setBack: s.setBack}
 			r.run(ctx)
 			return
 		}
@@ -93,6 +94,11 @@ func (s *shard) load(ctx context.Context) {
 // loadCheckpoint reads what the store has. Where nothing is whole, the shard begins with the oldest record kept.
 func (s *shard) loadCheckpoint(ctx context.Context) (*loaded, error) {
 	none := &loaded{state: fold.NewShardState(s.host.config.Table)}
+	if store, shared := s.host.config.Checkpoints.(checkpoint.Shared); shared && s.setBack {
+		if err := store.Forget(s.number); err != nil {
+			return nil, err
+		}
+	}
 	m, passedOver, err := s.host.config.Checkpoints.Load(ctx, s.number)
 	if passedOver != nil {
 		s.host.tallies.corrupt.Add(1)

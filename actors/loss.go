@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/dashfeed/dashfeed/eventlog"
+	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
 	"github.com/dashfeed/dashfeed/feed"
 	"github.com/dashfeed/dashfeed/fold"
 	"github.com/dashfeed/dashfeed/messages"
@@ -26,6 +27,8 @@ func (s *shard) breaks(ctx context.Context, at messages.Position, err error) {
 	}
 	advice := "accept the loss to go on with what is left, as a new epoch"
 	switch {
+	case s.aheadOf(err):
+		advice = "this is another log than the checkpoint's, or one set back: bring the log back, or accept the loss to go on from the newest checkpoint of all hosts, as a new epoch"
 	case errors.Is(err, eventlog.ErrAhead):
 		advice = "this is another log than the checkpoint's, or one set back: bring the log back, or move the shard's checkpoints away"
 	case errors.Is(err, eventlog.ErrCorrupt):
@@ -57,8 +60,15 @@ func (s *shard) awaitNewer(ctx context.Context, at messages.Position, err error)
 	}
 }
 
+// aheadOf reports, by a reader's error, whether the log ends before the checkpoint that the shard has loaded, and an older one may lie where all hosts read.
+func (s *shard) aheadOf(err error) bool {
+	_, shared := s.host.config.Checkpoints.(checkpoint.Shared)
+	return shared && errors.Is(err, eventlog.ErrAhead)
+}
+
 // AcceptLoss has a shard go on that stands still because its log has dropped records that were in no checkpoint: from the newest
-// checkpoint and the oldest record kept, as a new epoch of each of its dashboards. It returns once that has begun; a crash before
+// checkpoint and the oldest record kept, as a new epoch of each of its dashboards. Where the log was set back it goes on from
+// the newest checkpoint of all hosts; what this one has of its own is dropped. It returns once that has begun; a crash before
 // the shard's next checkpoint takes it back. An error says why there is nothing to accept.
 func (h *Host) AcceptLoss(ctx context.Context, number int) error {
 	h.mu.RLock()
@@ -71,7 +81,7 @@ func (h *Host) AcceptLoss(ctx context.Context, number int) error {
 	switch {
 	case s.phase.Load() != phaseFailed || failure == nil:
 		return fmt.Errorf("accept the loss of shard %d: it has lost nothing", number)
-	case !errors.Is(*failure, eventlog.ErrTrimmed):
+	case !errors.Is(*failure, eventlog.ErrTrimmed) && !s.aheadOf(*failure):
 		return fmt.Errorf("accept the loss of shard %d: only records that were dropped can be let go of: %w", number, *failure)
 	}
 	// The hole ends at a record: now there is one.
@@ -84,7 +94,7 @@ func (h *Host) AcceptLoss(ctx context.Context, number int) error {
 	if p == nil || p.shard != s {
 		return fmt.Errorf("accept the loss of shard %d: %w", number, feed.ErrStarting)
 	}
-	p.accepted, p.lost = true, false
+	p.accepted, p.setBack, p.lost = true, s.aheadOf(*failure), false
 	select {
 	case s.broken <- *failure:
 	default: // somebody else was as quick
@@ -109,12 +119,12 @@ func (s *shard) readRemnant() (eventlog.Reader, error) {
 
 // checkHole looks at the first record that the log gives behind the position. Where a hole begins there, the record must be the
 // one at its end; another one means that more was lost. Where a loss was accepted, and there is one, that is the hole: another host
-// may have published a checkpoint behind it meanwhile.
+// may have published a checkpoint behind it meanwhile. Where the log was set back the hole may be one that held nothing: it begins the epoch.
 func (r *reader) checkHole(first messages.Position) error {
 	n := len(r.holes)
 	known := n > 0 && r.holes[n-1].From == r.position
 	switch {
-	case known && r.holes[n-1].To == first:
+	case known && r.holes[n-1].To == first && !r.setBack:
 		return nil
 	case !r.lost && !known:
 		return nil

@@ -16,6 +16,7 @@ type reader struct {
 	shard    *shard
 	holes    []fold.Hole       // of the state at position
 	accept   bool              // what is lost right behind position is let go of
+	setBack  bool              // the log was set back: what came behind position is not known
 	lost     bool              // something is, as the log has said, and it was
 	position messages.Position // of the last record sent to the shard
 	payload  int               // running average of a record's payload, bytes
@@ -49,7 +50,7 @@ func (r *reader) run(ctx context.Context) {
 // read opens a log reader behind the position and passes on what it gives until it errs.
 func (r *reader) read(ctx context.Context) (progress bool, err error) {
 	s := r.shard
-	r.lost = false
+	r.lost = r.setBack
 	log, err := s.openBehind(r.position, r.holes)
 	if r.accept && errors.Is(err, eventlog.ErrTrimmed) {
 		r.lost = true
@@ -97,7 +98,7 @@ func (r *reader) read(ctx context.Context) (progress bool, err error) {
 			s.host.tallies.truncated.Add(1)
 			s.logger().Error("there is no checkpoint and the log does not go back to its beginning: the shard is folded from the oldest record kept", "oldest", b.items[0].Position)
 		}
-		progress, r.accept, r.lost = true, false, false
+		progress, r.accept, r.lost, r.setBack = true, false, false, false
 		s.trouble.Store(nil)
 		r.position = b.items[len(b.items)-1].Position
 		s.inflight.Add(1)

@@ -22,6 +22,7 @@ type seat struct {
 	lost     bool              // it was loaded again since its log had lost records
 	lostAt   messages.Position // how far the reader had come then
 	accepted bool              // an operator has said that the next shard shall go on without them
+	setBack  bool              // likewise, and that what this host alone has lies beyond the log
 }
 
 // Load begins to load the shard, and returns at once. It does nothing where the shard is here or loading already, nor while
@@ -63,7 +64,7 @@ func (h *Host) Drop(number int) {
 		return
 	}
 	h.tallies.drops.Add(1)
-	p.wanted, p.owned, p.lost, p.accepted = false, false, false, false
+	p.wanted, p.owned, p.lost, p.accepted, p.setBack = false, false, false, false, false
 	close(p.gone)
 	p.shard.owned.Store(false)
 	p.shard.end()

@@ -29,6 +29,8 @@ type shard struct {
 	began  time.Duration // when it was made
 	accept bool          // what the log has lost right behind the checkpoint is let go of
 
+	setBack bool // the log was, and that is accepted: what this host alone has of the shard is dropped
+
 	life    context.Context // ends when the shard is dropped or has ended
 	end     context.CancelFunc
 	broken  chan error     // the reader's: the shard has to be loaded again

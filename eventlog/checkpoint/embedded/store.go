@@ -7,9 +7,9 @@
 //	released, err := w.Commit(marker)        // one sync
 //
 // Every dashboard has up to two entries, in slot 0 and 1; checkpoint n goes to slot n mod 2 and writes over the one
-// before the last. Until its marker is there, what it has written belongs to no checkpoint, yet harms none: an entry
-// is a whole state at its own position, and one later than the marker of its slot only means that replay passes over
-// more. The marker is written last and synced; all before it lie before it in the same write-ahead log.
+// before the last. Until its marker is there, what it has written belongs to no checkpoint, and the next writer takes it
+// back. An entry is a whole state at its own position; one later than the marker of its slot only means that replay passes
+// over more. The marker is written last and synced; all before it lie before it in the same write-ahead log.
 //
 // An entry lies under two keys: a head (summary, for listings) and a body (summary and state). Each value begins with
 // its CRC-32C over key and rest, then the sequence number of the checkpoint that first held it and its position.

@@ -1,7 +1,6 @@
 package embedded
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 
@@ -38,15 +37,17 @@ func (s *Store) Begin(number int) (checkpoint.Writer, error) {
 	if err := s.dir.Room(); err != nil {
 		return nil, fmt.Errorf("begin checkpoint of shard %d: %w", number, err)
 	}
-	if _, _, err := s.reading(number); err != nil && !errors.Is(err, checkpoint.ErrNone) && !errors.Is(err, checkpoint.ErrCorrupt) {
+	_, _, err := s.reading(number)
+	if err != nil && !errors.Is(err, checkpoint.ErrNone) && !errors.Is(err, checkpoint.ErrCorrupt) {
 		return nil, err
 	}
+	first := errors.Is(err, checkpoint.ErrNone)
 	sh, err := s.shard(number)
 	if err != nil {
 		return nil, err
 	}
 	w, carry, err := sh.begin(s)
-	if err != nil || !carry {
+	if err != nil || !carry || w.from == none && !first {
 		return w, err
 	}
 	if err := w.carryOver(); err != nil {
@@ -67,7 +68,7 @@ func (sh *shard) begin(s *Store) (w *writer, carry bool, err error) {
 		w.slot = 1 - sh.current
 		w.sequence = sh.marks[sh.current].sequence + 1
 	}
-	return w, sh.carry && sh.current != none, nil
+	return w, sh.carry, nil
 }
 
 // Put writes the entry's head and body, unsynced.
@@ -196,7 +197,7 @@ func (w *writer) settle(m *mark) (released messages.Position) {
 	return released
 }
 
-// Abort leaves what was handed to Pebble where it is: it belongs to no checkpoint and the next writes over it.
+// Abort leaves what was handed to Pebble where it is: it belongs to no checkpoint, and the next one takes it back.
 func (w *writer) Abort() error {
 	if w.ended {
 		return nil
@@ -206,64 +207,4 @@ func (w *writer) Abort() error {
 	w.sh.writing, w.sh.carry = false, true
 	w.sh.mu.Unlock()
 	return w.batch.Close()
-}
-
-// carryOver copies what the newest checkpoint was the first to hold, and so has in its slot alone.
-func (w *writer) carryOver() error {
-	it, err := w.s.dir.DB.NewIter(&pebble.IterOptions{
-		LowerBound: shardKey(headSpace, w.sh.number),
-		UpperBound: shardKey(headSpace, w.sh.number+1),
-	})
-	if err != nil {
-		return err
-	}
-	for ok := it.First(); ok; ok = it.Next() {
-		k, slot, ok := splitKey(it.Key())
-		if !ok || slot != w.from {
-			continue
-		}
-		value, err := it.ValueAndErr()
-		if err != nil {
-			return errors.Join(corruptOr(err), it.Close())
-		}
-		st, _, err := decodeHead(it.Key(), value)
-		if err == nil && st.sequence < w.sequence-1 {
-			continue
-		}
-		if err := w.carryOne(k); err != nil {
-			return errors.Join(err, it.Close())
-		}
-	}
-	return errors.Join(it.Error(), it.Close())
-}
-
-// carryOne is again; where the entry is corrupt, the one of the checkpoint before the last stays in its place, and
-// says from now on how far it goes.
-func (w *writer) carryOne(k messages.Key) error {
-	err := w.again(k)
-	if !errors.Is(err, checkpoint.ErrCorrupt) {
-		return err
-	}
-	w.s.dir.Logger.Error("checkpoint entry corrupt, the one before stays", "shard", w.sh.number, "dashboard", k.String(), "err", err)
-	e, older := w.s.get(w.sh.number, k, w.slot, w.olderMarker())
-	if older != nil {
-		return w.putCorrupt(k)
-	}
-	return w.put(k, stamp{sequence: w.sequence, position: e.Position, through: e.Through}, e.Summary, e.State)
-}
-
-func (w *writer) olderMarker() (p messages.Position) {
-	w.sh.mu.Lock()
-	defer w.sh.mu.Unlock()
-	if m := w.sh.marks[w.slot]; m != nil {
-		p = m.Position
-	}
-	return p
-}
-
-// putCorrupt keeps a dashboard known whose state is lost in both slots: Get answers ErrCorrupt, not ErrNone.
-func (w *writer) putCorrupt(k messages.Key) error {
-	return errors.Join(
-		w.batch.Set(bytes.Clone(entryKey(headSpace, w.sh.number, k, w.slot)), nil, nil),
-		w.batch.Set(entryKey(bodySpace, w.sh.number, k, w.slot), nil, nil))
 }

@@ -29,6 +29,7 @@ func Run(t *testing.T, s Subject) {
 		"uncommitted":       testUncommitted,
 		"again":             testAgain,
 		"carry over":        testCarryOver,
+		"aborted":           testAborted,
 		"list":              testList,
 		"shards are apart":  testShards,
 		"refusals":          testRefusals,
@@ -103,7 +104,7 @@ func (b *bench) want(name string, position, through uint64) {
 	b.check(err)
 	w := entry(name, position)
 	if e.Position != w.Position || !bytes.Equal(e.Summary, w.Summary) || !bytes.Equal(e.State, w.State) || e.Key != w.Key {
-		b.Fatalf("got entry %+v (state %q), want %+v (state %q)", e, e.State, w, w.State)
+		b.Fatalf("got entry of %s at %s (summary %q, state %.80q), want %s at %s (state %q)", e.Key, e.Position, e.Summary, e.State, w.Key, w.Position, w.State)
 	}
 	if e.Through != at(through) || e.FellBack {
 		b.Fatalf("%s: got through %s, fell back %v; want %d, false", name, e.Through, e.FellBack, through)
@@ -113,7 +114,7 @@ func (b *bench) want(name string, position, through uint64) {
 func (b *bench) wantNone(name string) {
 	b.Helper()
 	if e, err := b.store.Get(0, dashboard(name)); !errors.Is(err, checkpoint.ErrNone) {
-		b.Fatalf("get %s: got %+v, %v; want ErrNone", name, e, err)
+		b.Fatalf("get %s: got the one at %s, %v; want ErrNone", name, e.Position, err)
 	}
 }
 

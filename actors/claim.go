@@ -63,8 +63,12 @@ func (s *shard) unheard(asked time.Duration) { s.silent.CompareAndSwap(0, int64(
 // heard notes that it could.
 func (s *shard) heard() { s.silent.Store(0) }
 
-// cut reports whether the shard has not heard its log for so long that it should not stand in anybody's way.
+// cut reports whether the shard has not heard its log for so long that it should not stand in anybody's way. One that loads, and asks
+// for more than the log's last word, goes by the log's own.
 func (s *shard) cut() bool {
+	if s.phase.Load() == phaseLoading && errors.Is(s.host.config.Log.Err(), eventlog.ErrUnreachable) {
+		return true
+	}
 	since := s.silent.Load()
 	return since != 0 && s.host.now()-time.Duration(since) > cutOff
 }

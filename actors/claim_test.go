@@ -75,6 +75,27 @@ func TestSilenceIsNotTakenForHealth(t *testing.T) {
 	n.until("live again", func() bool { return n.claimed(number) == messages.Live })
 }
 
+// A shard that loads while the log can't be reached claims nothing: viewers are not told that they wait for a move.
+func TestWhoCannotLoadClaimsNothing(t *testing.T) {
+	t.Parallel()
+	log := &mute{}
+	n := newNode(t, func(c *Config) { log.Log, c.Log = c.Log, log })
+	log.on.Store(true)
+	n.host.Drop(0)
+	n.host.Load(0)
+	n.until("loading", func() bool { return n.claimed(0) == messages.Loading })
+	log.away.Store(true)
+	if n.claimed(0) != 0 {
+		t.Error("it claims to load")
+	}
+	if n.claimed(1) == 0 {
+		t.Error("one that was live claims nothing at once")
+	}
+	log.away.Store(false)
+	log.on.Store(false)
+	n.until("live", func() bool { return n.claimed(0) == messages.Live })
+}
+
 // A host that can't reach the log takes no more shards on, nor in the first moments after.
 func TestWhoHearsNothingLoadsNothing(t *testing.T) {
 	t.Parallel()

@@ -2,6 +2,7 @@ package chaos_test
 
 import (
 	"context"
+	"net/http"
 	"os"
 	"os/exec"
 	"testing"
@@ -208,6 +209,13 @@ func killBroker(t *testing.T, c *trial.Trial) {
 		t.Errorf("the broker is gone, and viewers are not told that their dashboards are stale: %v", err)
 	}
 	t.Logf("all viewers were told after %s", time.Since(killed).Round(time.Millisecond))
+	time.Sleep(8*time.Second - time.Since(killed)) // until no node claims anything; real time: they are real processes
+	for _, url := range c.Cluster.URLs() {
+		a, err := try(t.Context(), http.MethodGet, url+"/v1/dashboards/"+c.Names[0], nil)
+		if err != nil || a.status != http.StatusOK || a.field("state") != "stale" {
+			t.Errorf("without a broker %s should show what it knows, and that it is stale: %v, %s", url, err, a)
+		}
+	}
 	must(t, c.Cluster.Pulsar.Start(t.Context()))
 	began := time.Now()
 	c.Begin()

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/dashfeed/dashfeed/cluster/link"
 )
 
 func TestNodesFindEachOtherAndShareTheShards(t *testing.T) {
@@ -58,7 +60,7 @@ func TestAKilledNodeIsReplaced(t *testing.T) {
 			for time.Since(start) < 5*time.Second {
 				changed := g.Changed()
 				for shard := range h.shards {
-					if _, ok := g.Source(shard); !ok {
+					if g.Status(shard).Serving != Live {
 						worst = time.Since(start)
 					}
 				}
@@ -100,6 +102,49 @@ func TestACutHeals(t *testing.T) {
 	}
 }
 
+// Nodes that their log can't reach claim nothing any more; a gateway goes on with them, says since when, and knows better who serves again.
+func TestNobodyIsLiveAndTheLastIsFollowed(t *testing.T) {
+	inBubble(t, 8, func(h *house) {
+		for i := range 3 {
+			h.start(fmt.Sprintf("n%d", i))
+		}
+		g := h.start("g", gatewayOnly)
+		h.settle(1, 30*time.Second)
+		sources := map[int]link.Peer{}
+		for shard := range h.shards {
+			sources[shard], _ = g.Source(shard)
+		}
+		mute := func(on bool) {
+			for _, node := range h.nodes {
+				node.folds.mu.Lock()
+				node.folds.mute = on
+				node.folds.took = time.Hour // nobody else gets there either
+				node.folds.mu.Unlock()
+			}
+			time.Sleep(10 * time.Second)
+		}
+		mute(true)
+		for shard, source := range sources {
+			if p, ok := g.Source(shard); !ok || p != source {
+				t.Errorf("the gateway follows %v for shard %d, it was %v", p, shard, source)
+			}
+			if s := g.Status(shard); s.Serving == Live || time.Since(s.Since) < 9*time.Second {
+				t.Errorf("status of shard %d is %+v", shard, s)
+			}
+			if i := g.Shards()[shard]; i.Source != "" {
+				t.Errorf("shard %d is said to be served by %s", shard, i.Source)
+			}
+		}
+		h.kill("n1")
+		time.Sleep(time.Second)
+		for shard, source := range sources {
+			if p, ok := g.Source(shard); ok == (source.Node() == "n1") {
+				t.Errorf("the gateway follows %v for shard %d, n1 is dead and %v was followed", p, shard, source)
+			}
+		}
+	})
+}
+
 func TestADrainHandsOverFirst(t *testing.T) {
 	inBubble(t, 16, func(h *house) {
 		for i := range 3 {
@@ -112,7 +157,7 @@ func TestADrainHandsOverFirst(t *testing.T) {
 			bad := 0
 			for {
 				for shard := range h.shards {
-					if _, ok := g.Source(shard); !ok {
+					if g.Status(shard).Serving != Live {
 						bad++
 					}
 				}

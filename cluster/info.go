@@ -75,7 +75,7 @@ func (l *Cluster) Shards() []ShardInfo {
 	all := make([]ShardInfo, len(l.served))
 	for shard, s := range l.served {
 		i := ShardInfo{Shard: shard, Serving: s.serving.String(), Since: l.started.Add(s.since)}
-		if s.source != nil {
+		if s.serving == Live {
 			i.Source = s.source.peer.Node()
 		}
 		for _, r := range l.view.table.Of(shard) {

@@ -187,12 +187,16 @@ type folds struct {
 	took  time.Duration
 	since map[int]time.Time
 	owns  map[int]bool
+	mute  bool // claims nothing, as one that its log can't reach
 }
 
 func (f *folds) Claims() []messages.Claim {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var c []messages.Claim
+	if f.mute {
+		return nil
+	}
 	for shard, since := range f.since {
 		state := messages.Loading
 		if time.Since(since) >= f.took {

@@ -31,7 +31,7 @@ func (s Serving) String() string {
 // Status is what is heard of a shard.
 type Status struct {
 	Serving  Serving
-	Source   link.Peer         // whom to follow, if it is live
+	Source   link.Peer         // whom to follow, where it is live
 	Position messages.Position // of the source, by its last beat
 	Since    time.Time         // it stands so, with this source
 }
@@ -59,6 +59,9 @@ func (l *Cluster) serve(now time.Duration, shards int) {
 		case l.view.loading(shard):
 			s.serving = Loading
 		}
+		if s.source == nil && l.view.answers(was.source) {
+			s.source = was.source
+		}
 		if was.serving != s.serving || was.source != s.source {
 			l.served[shard], changed = s, true
 		}
@@ -67,6 +70,11 @@ func (l *Cluster) serve(now time.Duration, shards int) {
 		close(l.changed)
 		l.changed = make(chan struct{})
 	}
+}
+
+// answers reports whether the member is there and heard, whatever it claims.
+func (v *view) answers(m *member) bool {
+	return m != nil && m.heard && v.members[m.peer.Name] == m
 }
 
 // loading reports whether anybody is on the way to be live for the first time. Who was live and is no more is cut off from the
@@ -83,8 +91,9 @@ func (v *view) loading(shard int) bool {
 	return false
 }
 
-// Source is whom to follow for a shard: the highest-ranked node that is heard to be live. It may be this process. False
-// while nobody is.
+// Source is whom to follow for a shard: the highest-ranked node that is heard to be live. While nobody is, it is who was last, as
+// long as it is heard: a node that its log can't reach still knows what it knew, and Status says that it ages. It may be this process.
+// False while there is nobody.
 func (l *Cluster) Source(shard int) (link.Peer, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -111,7 +120,7 @@ func (l *Cluster) Status(shard int) Status {
 	}
 	s := l.served[shard]
 	r := Status{Serving: s.serving, Since: l.started.Add(s.since)}
-	if s.source != nil {
+	if s.serving == Live {
 		r.Source, r.Position = s.source.peer, s.source.says(shard).position
 	}
 	return r

@@ -203,8 +203,8 @@ func (p *process) beat(now time.Duration) {
 	p.number++
 	p.next = w.now + p.rules.beat
 	b := &heardBeat{number: p.number, draining: p.drain, claims: p.claims(), held: p.holding(now)}
-	for o, k := range p.knows {
-		if !k || w.lossy && w.r.IntN(50) == 0 { // one in fifty is lost
+	for _, o := range w.all { // in order, so that a seed is a history
+		if !p.knows[o] || w.lossy && w.r.IntN(50) == 0 { // one in fifty is lost
 			continue
 		}
 		delay := w.between(1*ms, 30*ms)

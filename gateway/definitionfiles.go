@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/dashfeed/dashfeed/eventlog"
@@ -18,7 +19,8 @@ type DefinitionFiles struct {
 	Log    eventlog.Appender
 	Region string // "": local
 
-	// Load and Save keep what was last applied, as JSON, between runs. Load gives nil where nothing was saved yet.
+	// Load and Save keep what was last applied, as JSON, between runs. Load gives nil where nothing was saved yet. What one
+	// process saves between another's Load and Save is lost: several that apply files take turns.
 	Load func() ([]byte, error)
 	Save func([]byte) error
 }
@@ -27,7 +29,8 @@ type DefinitionFiles struct {
 type applied map[string]map[string]string
 
 // Apply applies the definitions of one file, source being its name; one without dashboard is its tenant's default and
-// goes to every partition. The feed must be ready. It returns how many were appended, also with an error.
+// goes to every partition. The feed must be ready. It returns how many were appended, also with an error; what was applied
+// before the error is remembered.
 func (f *DefinitionFiles) Apply(ctx context.Context, source string, defs []*definition.Definition) (changed int, err error) {
 	state, err := f.load()
 	if err != nil {
@@ -37,20 +40,24 @@ func (f *DefinitionFiles) Apply(ctx context.Context, source string, defs []*defi
 	now := map[string]string{} // what the file no longer holds is forgotten: put back, it counts as changed
 	for _, def := range defs {
 		k := messages.Key{Tenant: def.Tenant, Dashboard: def.Dashboard}
-		now[k.String()] = def.Hash()
-		if last[k.String()] == def.Hash() {
-			continue
-		}
-		did, err := f.apply(ctx, source, k, def)
-		if err != nil { // the next start begins again here; what was appended is then found in force
-			return changed, fmt.Errorf("apply %s of %s: %w", k, source, err)
+		name, hash := k.String(), def.Hash()
+		did := false
+		if err == nil && last[name] != hash {
+			if did, err = f.apply(ctx, source, k, def); err != nil {
+				err = fmt.Errorf("apply %s of %s: %w", k, source, err)
+			}
 		}
 		if did {
 			changed++
 		}
+		if err == nil {
+			now[name] = hash
+		} else if h, ok := last[name]; ok { // its turn comes at the next start
+			now[name] = h
+		}
 	}
 	state[source] = now
-	return changed, f.save(state)
+	return changed, errors.Join(err, f.save(state))
 }
 
 func (f *DefinitionFiles) apply(ctx context.Context, source string, k messages.Key, def *definition.Definition) (changed bool, err error) {

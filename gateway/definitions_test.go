@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -28,6 +29,7 @@ type definitionLog struct {
 	inForce  map[messages.Key]feed.DefinitionInForce
 	defaults map[string]*definition.Definition
 	err      error
+	fails    messages.Key  // for whom err is; none: for all
 	takes    time.Duration // how long an Append takes
 }
 
@@ -37,7 +39,7 @@ func newDefinitionLog() *definitionLog {
 	return &definitionLog{inForce: map[messages.Key]feed.DefinitionInForce{}, defaults: map[string]*definition.Definition{}}
 }
 
-func (l *definitionLog) Partitions() int { return definitionPartitions }
+func (l *definitionLog) Partitions() int                         { return definitionPartitions }
 func (l *definitionLog) Tenant(string) (first, n int, err error) { return 0, definitionPartitions, nil }
 
 func (l *definitionLog) PartitionOf(k messages.Key) (int, error) {
@@ -50,7 +52,7 @@ func (l *definitionLog) Append(_ context.Context, entries []eventlog.Entry) ([]e
 	defer l.mu.Unlock()
 	var receipts []eventlog.Receipt
 	for _, e := range entries {
-		if l.err != nil {
+		if l.err != nil && (l.fails == messages.Key{} || l.fails == e.Key) {
 			return make([]eventlog.Receipt, len(entries)), l.err
 		}
 		r, err := definition.ParseRecord(e.Payload)
@@ -330,4 +332,18 @@ func TestDefinitionFiles(t *testing.T) {
 	}
 	l.err = nil
 	apply("c.yaml", parse("dashboard: c\n"+rps, messages.Key{}), 1, 5+definitionPartitions)
+
+	// What the same file had before it is not appended again: a PUT meanwhile stays.
+	records := len(l.records)
+	two = parse("title: again\ndashboard: checkout\ntenant: acme\n"+rps+"---\ntitle: again\ndashboard: till\n"+rps, messages.Key{})
+	l.err, l.fails = eventlog.ErrFull, messages.Key{Tenant: "default", Dashboard: "till"}
+	if n, err := files.Apply(t.Context(), "a.yaml", two); n != 1 || !errors.Is(err, eventlog.ErrFull) {
+		t.Errorf("%d applied, %v; want 1 and a full log", n, err)
+	}
+	ask(door(t, l), "PUT", definitionPath, "title: meanwhile\n"+rps)
+	l.err = nil
+	apply("a.yaml", two, 1, records+3)
+	if got := string(l.inForce[checkout].Canonical); !strings.Contains(got, "meanwhile") {
+		t.Errorf("in force is %s, want what was put", got)
+	}
 }

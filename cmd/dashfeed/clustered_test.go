@@ -19,6 +19,7 @@ func TestCluster(t *testing.T) {
 	token := write(t, "token", broker.Token("admin")+"\n")
 	on := []string{"--pulsar", broker.BrokerURL, "--pulsar-admin", broker.AdminURL, "--pulsar-token-file", token, "--gossip-preset", "local"}
 	t.Run("roles", func(t *testing.T) { testRoles(t, on) })
+	t.Run("definitions", func(t *testing.T) { testDefinitions(t, on) })
 	t.Run("trouble", func(t *testing.T) { testTrouble(t, broker, on) })
 	t.Run("ticks", func(t *testing.T) { testTicks(t, broker, on) })
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"sync/atomic"
 	"time"
@@ -8,14 +9,16 @@ import (
 	"github.com/dashfeed/dashfeed/gateway"
 )
 
-// define applies the definitions of --definitions, as soon as the shards that they belong to are served. What is in force
-// already is passed over: any number of gateways may be given the same files. It ends when all are applied.
+// define applies the definitions of --definitions, as soon as the shards that they belong to are served. What was applied
+// from the same file before is passed over, whichever gateway did it: the log remembers for all. It ends when all
+// are applied.
 func (c *clustered) define(ctx context.Context) {
 	var trouble atomic.Pointer[error]
 	trouble.Store(&errStarting)
 	c.health.minor("definitions", func() error { return *trouble.Load() })
+	var last attempt
 	for {
-		err := c.defineOnce(ctx)
+		err := c.defineOnce(ctx, &last)
 		if err == nil {
 			c.health.minor("definitions", func() error { return nil })
 			return
@@ -29,9 +32,31 @@ func (c *clustered) define(ctx context.Context) {
 	}
 }
 
-func (c *clustered) defineOnce(ctx context.Context) error {
-	const patience = 30 * time.Second
-	ctx, cancel := context.WithTimeout(ctx, patience)
+// attempt is what one try to apply made of what was remembered. Where that could not be kept, the next try goes on from it:
+// else it would append definitions again that were replaced meanwhile, or that reset their dashboard.
+type attempt struct{ before, after []byte }
+
+func (a *attempt) over(kept []byte) []byte {
+	if len(a.after) > 0 && bytes.Equal(kept, a.before) {
+		return a.after
+	}
+	return kept
+}
+
+func (c *clustered) defineOnce(ctx context.Context, last *attempt) error {
+	const patience = 30 * time.Second // with another gateway's turn, and with the shards
+	turn, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	return c.applyFiles(ctx, gateway.DefinitionFiles{Feed: c.viewer, Log: c.log, Region: region}, c.sources, "")
+	return c.log.UpdateApplied(turn, func(kept []byte) ([]byte, error) {
+		ctx, cancel := context.WithTimeout(ctx, patience)
+		defer cancel()
+		now := last.over(kept)
+		err := c.applyFiles(ctx, gateway.DefinitionFiles{
+			Feed: c.viewer, Log: c.log, Region: region,
+			Load: func() ([]byte, error) { return now, nil },
+			Save: func(b []byte) error { now = b; return nil },
+		}, c.sources)
+		*last = attempt{kept, now}
+		return now, err
+	})
 }

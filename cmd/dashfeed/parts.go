@@ -51,25 +51,20 @@ func (s *server) newGateway(from feed.Feed, log eventlog.Appender, d dashboardFl
 	})
 }
 
-// applyFiles applies definitions, a file at a time; those that were applied before, as the file kept tells, are passed
-// over. kept "" remembers nothing.
-func (s *server) applyFiles(ctx context.Context, files gateway.DefinitionFiles, sources []source, kept string) error {
-	files.Load = func() ([]byte, error) {
-		if kept == "" {
-			return nil, nil
-		}
-		b, err := os.ReadFile(kept)
+// keptIn is where a single process keeps what was last applied from which file of definitions.
+func keptIn(file string) (load func() ([]byte, error), save func([]byte) error) {
+	load = func() ([]byte, error) {
+		b, err := os.ReadFile(file)
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, nil
 		}
 		return b, err
 	}
-	files.Save = func(b []byte) error {
-		if kept == "" {
-			return nil
-		}
-		return replace(kept, b)
-	}
+	return load, func(b []byte) error { return replace(file, b) }
+}
+
+// applyFiles applies definitions, a file at a time; those that were applied before from the same file are passed over.
+func (s *server) applyFiles(ctx context.Context, files gateway.DefinitionFiles, sources []source) error {
 	for len(sources) > 0 {
 		file := sources[0].file
 		var definitions []*definition.Definition

@@ -75,7 +75,7 @@ func (s *single) start(ctx context.Context) (err error) {
 	}
 
 	// Definitions from files.
-	if err = s.apply(ctx, s.sources, filepath.Join(s.flags.Data, "definitions.json")); err != nil {
+	if err = s.apply(ctx); err != nil {
 		return err
 	}
 
@@ -91,9 +91,11 @@ func (s *single) start(ctx context.Context) (err error) {
 	return nil
 }
 
-// apply applies definitions; kept "" remembers nothing.
-func (s *single) apply(ctx context.Context, sources []source, kept string) error {
-	return s.applyFiles(ctx, gateway.DefinitionFiles{Feed: s.host, Log: s.log, Region: region}, sources, kept)
+// apply applies the definitions of files, and remembers them in the data directory.
+func (s *single) apply(ctx context.Context) error {
+	files := gateway.DefinitionFiles{Feed: s.host, Log: s.log, Region: region}
+	files.Load, files.Save = keptIn(filepath.Join(s.flags.Data, "definitions.json"))
+	return s.applyFiles(ctx, files, s.sources)
 }
 
 func (s *single) logConfig() eventlog.Config {

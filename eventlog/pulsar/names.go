@@ -33,6 +33,12 @@ func PartitionTopic(topic string, partition int) string {
 // GuardName is the subscription that keeps the records, and the checkpoints, that a Dashfeed cluster still needs.
 func GuardName(cluster string) string { return "dashfeed-guard-" + cluster }
 
+// appliedTopic is what a cluster remembers of definitions from files. A cluster's name, which has no =, may be one that
+// clients would take for a partition's.
+func appliedTopic(cluster string) string {
+	return "persistent://" + namespaceOf(controlTopic) + "/definitions=" + strings.ReplaceAll(cluster, "-partition-", "=partition=")
+}
+
 func encodeTenant(tenant string) string { return strings.ReplaceAll(tenant, "~", "=7E") }
 
 // TenantOf is the Dashfeed tenant that a topic built here belongs to; false of any other topic.

@@ -46,6 +46,13 @@ func TestNamesAreInjective(t *testing.T) {
 			rt.Fatalf("%q and %q are written %q and %q", a, b, encodeTenant(a), encodeTenant(b))
 		}
 	})
+	cluster := rapid.StringMatching(`x(-partition|-0|-|:){0,5}`)
+	rapid.Check(t, func(rt *rapid.T) {
+		a, b := cluster.Draw(rt, "a"), cluster.Draw(rt, "b")
+		if (appliedTopic(a) == appliedTopic(b)) != (a == b) || strings.Contains(appliedTopic(a), "-partition-") || appliedTopic(a) == controlTopic {
+			rt.Fatalf("clusters %q and %q have %q and %q", a, b, appliedTopic(a), appliedTopic(b))
+		}
+	})
 	for _, topic := range []string{controlTopic, "persistent://a=7e/dashfeed/events", "persistent:///x/y", "public/default/x", "persistent://a"} {
 		if got, ok := TenantOf(topic); ok {
 			t.Errorf("topic %s is taken for one of tenant %q", topic, got)

@@ -1,0 +1,149 @@
+package pulsar
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/apache/pulsar-client-go/pulsar"
+
+	"github.com/dashfeed/dashfeed/eventlog"
+)
+
+// MaxAppliedBytes bounds what UpdateApplied keeps. A broker that takes smaller messages only bounds it further.
+const MaxAppliedBytes = 4 << 20
+
+var errTaken = errors.New("another process has its turn")
+
+// UpdateApplied changes what the cluster remembers of definitions that were applied from files: bytes of the caller's, at
+// most MaxAppliedBytes, nil where there are none yet. They lie beside the control topic, in a topic of this cluster's name
+// that is never trimmed; it is made where it is missing and an admin URL is configured.
+//
+// One process of the cluster has its turn at a time; f runs in it. Whoever comes meanwhile waits until ctx ends, so that of
+// several processes with the same files one applies them, and none forgets what another has remembered. What f returns is
+// kept, also beside an error of its own, and also where ctx has ended; bytes that did not change are not written. A process
+// that was cut off from the broker, and whose turn another took meanwhile, keeps nothing: an error.
+//
+// Errors: of f; ErrTooLarge; ErrUnreachable, after which the new bytes may be kept or the old ones. ctx is heard between
+// questions to the broker, each of which takes at most the configured timeout.
+func (l *Log) UpdateApplied(ctx context.Context, f func(old []byte) ([]byte, error)) error {
+	topic := appliedTopic(l.config.Cluster)
+	turn, err := l.takeTurn(ctx, topic)
+	if err != nil {
+		return fmt.Errorf("remember definitions in %s: %w", topic, err)
+	}
+	defer turn.Close()
+	old, err := l.newest(ctx, topic)
+	if err != nil {
+		return fmt.Errorf("recall definitions from %s: %w", topic, err)
+	}
+	changed, err := f(bytes.Clone(old))
+	if bytes.Equal(changed, old) {
+		return err
+	}
+	if kept := l.keep(context.WithoutCancel(ctx), turn, changed); kept != nil {
+		err = errors.Join(err, fmt.Errorf("remember definitions in %s: %w", topic, kept))
+	}
+	return err
+}
+
+// takeTurn takes the topic's Exclusive producer. It is asked for again and again: in the broker's queue (WaitForExclusive)
+// a process that nobody waits for any more would take its turn all the same.
+func (l *Log) takeTurn(ctx context.Context, topic string) (pulsar.Producer, error) {
+	wait, made := newBackoff(), false
+	for {
+		if l.life.Err() != nil {
+			return nil, eventlog.ErrClosed
+		}
+		p, err := l.producing.CreateProducer(pulsar.ProducerOptions{
+			Topic: topic, ProducerAccessMode: pulsar.ProducerAccessModeExclusive, DisableBatching: true,
+			CompressionType: pulsar.ZSTD, SendTimeout: l.config.Timeout, BackOffPolicyFunc: newBackoff,
+		})
+		if err == nil {
+			return p, nil
+		}
+		err = l.explain("write", err)
+		switch {
+		case isTaken(err):
+			if err = errTaken; !pause(ctx, wait.Next()) {
+				return nil, fmt.Errorf("%w: %w", err, cause(ctx))
+			}
+		case errors.Is(err, errMissing) && !made:
+			if err := l.makeApplied(ctx, topic); err != nil {
+				return nil, err
+			}
+			made = true
+		default:
+			return nil, err
+		}
+	}
+}
+
+// isTaken tells that another has the Exclusive producer. The broker's refusal comes as text.
+func isTaken(err error) bool {
+	text := err.Error()
+	return errors.Is(err, pulsar.ErrProducerFenced) || strings.Contains(text, "ProducerFenced") || strings.Contains(text, "ProducerBusy")
+}
+
+// makeApplied makes the topic in the control topic's namespace, whose retention keeps it however long nobody looks at it.
+func (l *Log) makeApplied(ctx context.Context, topic string) error {
+	byHand := "make it by: pulsar-admin topics create " + topic
+	if l.admin == nil {
+		return fmt.Errorf("%w, and no admin URL is configured: %s", errMissing, byHand)
+	}
+	err := l.admin.make(ctx, topicPath(topic), nil)
+	if refused(err) {
+		return fmt.Errorf("%w; or %s", err, byHand)
+	}
+	return err
+}
+
+// newest is the payload of the topic's last message; nil where it never had one.
+func (l *Log) newest(ctx context.Context, topic string) ([]byte, error) {
+	r, err := l.reading.CreateReader(pulsar.ReaderOptions{
+		Topic: topic, Name: "dashfeed-applied", StartMessageID: pulsar.LatestMessageID(), StartMessageIDInclusive: true,
+		ReceiverQueueSize: 1, BackoffPolicyFunc: newBackoff,
+	})
+	if err != nil {
+		return nil, l.explain("read", err)
+	}
+	defer r.Close()
+	last, err := question(l, r.GetLastMessageID)
+	if err != nil {
+		return nil, l.explain("read", err)
+	}
+	if last.EntryID() < 0 {
+		return nil, nil
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, l.config.Timeout, errPatience)
+	defer cancel()
+	for {
+		m, err := r.Next(ctx)
+		if err != nil {
+			return nil, cause(ctx)
+		}
+		if !before(m.ID(), last) {
+			return m.Payload(), nil
+		}
+	}
+}
+
+func (l *Log) keep(ctx context.Context, turn pulsar.Producer, b []byte) error {
+	if len(b) > MaxAppliedBytes {
+		return fmt.Errorf("%w: %d bytes are more than the %d allowed: give fewer definitions by files, or delete the topic to forget files that are no longer given; what is given counts as new then", eventlog.ErrTooLarge, len(b), MaxAppliedBytes)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, l.config.Timeout, errPatience)
+	defer cancel()
+	_, err := turn.Send(ctx, &pulsar.ProducerMessage{Payload: b})
+	switch {
+	case err == nil:
+		return nil
+	case isTaken(err):
+		return fmt.Errorf("%w: this one was cut off from the broker: %w", errTaken, err)
+	case ctx.Err() != nil:
+		return cause(ctx)
+	}
+	return l.explain("write", err)
+}

@@ -78,6 +78,8 @@ type Writer interface {
 	// Again copies the dashboard's entry of the checkpoint before into this one; it did not change since. ErrCorrupt
 	// where that entry is corrupt: then Put it.
 	Again(k messages.Key) error
+	// Remove takes back what this Writer was given of the dashboard.
+	Remove(k messages.Key) error
 	// Commit returns when the checkpoint is durable. Released is the position of the older of the two kept: nothing
 	// up to it is needed any more. Zero where only one is kept.
 	Commit(m Marker) (released messages.Position, err error)

@@ -55,9 +55,7 @@ func (w *writer) takeBack(k messages.Key) error {
 	case !errors.Is(err, checkpoint.ErrNone):
 		return err
 	}
-	return errors.Join(
-		w.batch.Delete(entryKey(headSpace, w.sh.number, k, w.slot), nil),
-		w.batch.Delete(entryKey(bodySpace, w.sh.number, k, w.slot), nil))
+	return w.remove(k)
 }
 
 // carryOne is again; where the entry is corrupt, the one of the checkpoint before the last stays in its place, and

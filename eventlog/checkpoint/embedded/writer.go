@@ -151,6 +151,20 @@ func (w *writer) again(k messages.Key) error {
 	return w.put(k, st, summary, state)
 }
 
+// Remove deletes what the slot has of the dashboard.
+func (w *writer) Remove(k messages.Key) error {
+	if w.ended {
+		return fmt.Errorf("remove %s: the checkpoint is ended", k)
+	}
+	return w.remove(k)
+}
+
+func (w *writer) remove(k messages.Key) error {
+	return errors.Join(
+		w.batch.Delete(entryKey(headSpace, w.sh.number, k, w.slot), nil),
+		w.batch.Delete(entryKey(bodySpace, w.sh.number, k, w.slot), nil))
+}
+
 // Commit writes the marker, synced, and with it makes all that was put durable.
 func (w *writer) Commit(m checkpoint.Marker) (released messages.Position, err error) {
 	if w.ended {

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/apache/pulsar-client-go/pulsar"
 
@@ -79,12 +81,15 @@ func board(d int, position uint64) checkpoint.Entry {
 	return e
 }
 
-func (s *scratch) write(position uint64) checkpoint.Marker {
+func (s *scratch) write(position uint64, more ...checkpoint.Entry) checkpoint.Marker {
 	s.t.Helper()
 	m := checkpoint.Marker{Position: messages.Position{Lo: position}, State: fmt.Append(nil, position)}
 	w, err := s.store.Begin(0)
 	for d := 0; d < boards && err == nil; d++ {
 		err = w.Put(board(d, position))
+	}
+	for i := 0; i < len(more) && err == nil; i++ {
+		err = w.Put(more[i])
 	}
 	if err == nil {
 		_, err = w.Commit(m)
@@ -133,8 +138,81 @@ func TestCrashInPublish(t *testing.T) {
 	}
 }
 
-// wantWhole loads with an empty scratch.
-func (s *site) wantWhole(t *testing.T, when string, position uint64) {
+// TestCrashLeavesNoDashboard: a leader dies after it has sent all but the marker, or less. Dashboards that are new in it, and that the
+// next leader does not have since their records are lost, are in none of the checkpoints after it, before and after the topic is
+// compacted.
+func TestCrashLeavesNoDashboard(t *testing.T) {
+	s := newSite(t, pulsartest.Shared(t), 1)
+	p := s.place(t)
+	position := uint64(0)
+	publish := func(local *scratch, left int, more ...checkpoint.Entry) error {
+		t.Helper()
+		taken, err := p.Lead(t.Context(), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer taken.Close()
+		l := taken.(*leader)
+		l.producer = &dying{l.producer, left}
+		position += 10
+		_, err = l.Publish(t.Context(), local.write(position, more...), local)
+		return err
+	}
+	const all = 100
+	born := func(name string, large int) checkpoint.Entry {
+		e := board(large, position)
+		e.Key.Dashboard = name
+		return e
+	}
+	for left := range 12 {
+		local, lost := newScratch(t), newScratch(t)
+		for range 2 {
+			if err := publish(local, all); err != nil {
+				t.Fatal(err)
+			}
+		}
+		fresh := []checkpoint.Entry{born("a", 0), born("b", boards-1), born("e", 1)}
+		if err := publish(lost, left, fresh...); !errors.Is(err, errDied) {
+			t.Fatalf("after %d messages: %v", left, err)
+		}
+		s.wantWhole(t, fmt.Sprintf("dead after %d messages", left), position-10, fresh...)
+		if left%4 == 3 {
+			s.compact(t)
+		}
+		for range 3 {
+			if err := publish(local, all); err != nil {
+				t.Fatal(err)
+			}
+			s.wantWhole(t, fmt.Sprintf("some time after one was dead after %d messages", left), position, fresh...)
+		}
+	}
+	if err := publish(newScratch(t), all, born("a", 0)); err != nil { // one of that name that is real
+		t.Fatal(err)
+	}
+	s.wantWhole(t, "with one more", position)
+	c := s.contents(t, 0)
+	if _, err := c.newest(); err != nil {
+		t.Error(err)
+	}
+}
+
+// compact has the broker compact the shard's partition.
+func (s *site) compact(t *testing.T) {
+	t.Helper()
+	topic, _ := s.partition(0)
+	path := topicPath(topic) + "/compaction"
+	s.admin(t, "PUT", path, "")
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) { // real time: a real broker
+		if said := s.admin(t, "GET", path, ""); strings.Contains(said, "SUCCESS") {
+			return
+		} else if time.Now().After(deadline) {
+			t.Fatalf("not compacted: %s", said)
+		}
+	}
+}
+
+// wantWhole loads with an empty scratch. It wants nothing of the dashboards that never were.
+func (s *site) wantWhole(t *testing.T, when string, position uint64, never ...checkpoint.Entry) {
 	t.Helper()
 	c := s.config("reads")
 	c.Shared = shared.Default(filepath.Join(t.TempDir(), "scratch"))
@@ -148,6 +226,11 @@ func (s *site) wantWhole(t *testing.T, when string, position uint64) {
 		want := board(d, position)
 		if e, err := store.Get(0, want.Key); err != nil || e.Position != want.Position || !bytes.Equal(e.State, want.State) {
 			t.Fatalf("%s: dashboard %d: got the one at %s, %v; want %s", when, d, e.Position, err, want.Position)
+		}
+	}
+	for _, e := range never {
+		if e, err := store.Get(0, e.Key); !errors.Is(err, checkpoint.ErrNone) {
+			t.Errorf("%s: dashboard %s: got one at %s, %v; want none", when, e.Key, e.Position, err)
 		}
 	}
 }

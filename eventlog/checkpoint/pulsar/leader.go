@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/apache/pulsar-client-go/pulsar"
@@ -96,6 +95,7 @@ type leader struct {
 	// on; then those that changed after the local checkpoint since.
 	hashes [2]map[uint64]uint64
 	since  [2]uint64
+	loose  [2]map[uint64]loose // what a leader that died has left: it goes where this one does not have it
 
 	settled   bool // the partition was compacted once
 	movedAt   time.Time
@@ -113,7 +113,7 @@ func (l *leader) learn(ctx context.Context) error {
 	if err := l.place.read(ctx, l.topic, c); err != nil {
 		return err
 	}
-	l.entries, l.sequence, l.greatest = c.entries, c.sequence, c.greatest
+	l.entries, l.sequence, l.greatest, l.loose = c.entries, c.sequence, c.greatest, c.loose
 	for slot := range 2 {
 		if c.whole(slot) == nil {
 			l.marks[slot] = c.marks[slot]
@@ -187,9 +187,10 @@ func (l *leader) writeEntries(o *outbox, slot int, local shared.Local) error {
 	if hashes != nil {
 		after = 0
 	}
-	return local.Each(after, func(e checkpoint.Entry) error {
+	err := local.Each(after, func(e checkpoint.Entry) error {
 		body = appendEntry(body[:0], e)
 		name := nameOf(e.Key)
+		delete(l.loose[slot], name)
 		if hashes != nil {
 			if h, there := hashes[name]; there && h == xxh3.Hash(body) {
 				return nil
@@ -198,6 +199,11 @@ func (l *leader) writeEntries(o *outbox, slot int, local shared.Local) error {
 		o.send(base(e.Key, slot), l.write(name, slot), body)
 		return o.err()
 	})
+	if err != nil {
+		return err
+	}
+	l.takeBack(o, slot)
+	return o.err()
 }
 
 // write notes a new entry and gives the sequence of the one it replaces that counts under the slot's marker.
@@ -227,61 +233,6 @@ func (l *leader) lost(err error) error {
 		return fmt.Errorf("%w: %s: %w", shared.ErrLost, l.place.admin.holder(ctx, l.topic, l.place.config.Cluster), err)
 	}
 	return fmt.Errorf("write %s: %w: %w", l.topic, eventlog.ErrUnreachable, err)
-}
-
-// batchBytes go to the broker in one message: it stores, caches and compacts by these.
-const batchBytes = 256 << 10
-
-// outbox sends messages and waits until the broker has confirmed them.
-type outbox struct {
-	leader *leader
-	ctx    context.Context
-
-	pending sync.WaitGroup
-	mu      sync.Mutex
-	failed  error
-}
-
-// send sends a body in pieces; it blocks while too much is under way.
-func (o *outbox) send(base string, prior uint32, body []byte) {
-	body = o.leader.packer.pack(body)
-	of := max(1, (len(body)+pieceBytes-1)/pieceBytes)
-	for n := range of {
-		bytes := body[n*pieceBytes : min(len(body), (n+1)*pieceBytes)]
-		key := pieceKey(base, n)
-		payload := appendPiece(make([]byte, 0, len(bytes)+32), key, piece{o.leader.sequence, prior, n, of, bytes})
-		o.pending.Add(1)
-		o.leader.producer.SendAsync(o.ctx, &pulsar.ProducerMessage{Key: key, Payload: payload}, o.answered)
-	}
-}
-
-func (o *outbox) answered(_ pulsar.MessageID, _ *pulsar.ProducerMessage, err error) {
-	o.fail(err)
-	o.pending.Done()
-}
-
-func (o *outbox) fail(err error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.failed == nil {
-		o.failed = err
-	}
-}
-
-func (o *outbox) err() error {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return errors.Join(o.failed, context.Cause(o.ctx))
-}
-
-// confirmed waits for the answers to all that was sent; every one comes, since sends have a timeout.
-func (o *outbox) confirmed() error {
-	o.fail(o.leader.producer.FlushWithCtx(o.ctx))
-	if o.ctx.Err() != nil {
-		return o.err() // the leader is given up: closing the producer answers them
-	}
-	o.pending.Wait()
-	return o.err()
 }
 
 // isTaken tells that another has the producer. The broker's refusal comes as text.

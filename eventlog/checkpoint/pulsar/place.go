@@ -173,7 +173,7 @@ func (p *place) fetch(ctx context.Context, topic string, slot int, have messages
 	if err != nil {
 		return nil, false, err
 	}
-	c.fetching, c.put = slot, w.Put
+	c.fetching, c.put, c.take = slot, w.Put, w.Remove
 	err = p.read(ctx, topic, c)
 	if err == nil && c.whole(slot) == nil && c.marks[slot].Position.After(have) {
 		_, err = w.Commit(c.marks[slot].Marker)

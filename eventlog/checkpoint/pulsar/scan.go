@@ -38,7 +38,11 @@ type contents struct {
 	unpacker  *unpacker
 	fetching  int // the slot whose entries go to put; none
 	put       func(checkpoint.Entry) error
+	take      func(messages.Key) error
 	hashing   bool // remember what each entry holds, for the first checkpoints of a new leader
+
+	// While hashing: dashboards of a slot that came behind its last marker, and have none under it. Their leader died.
+	loose [2]map[uint64]loose
 }
 
 const (
@@ -66,8 +70,7 @@ func (c *contents) observe(key string, payload []byte) error {
 		return nil // a ghost that compaction left, or nothing of ours
 	}
 	if len(payload) == 0 {
-		c.remove(a)
-		return nil
+		return c.remove(a)
 	}
 	p, err := decodePiece(key, payload)
 	if err != nil {
@@ -100,14 +103,21 @@ func (c *contents) of(k messages.Key) *[2]written {
 	return w
 }
 
-func (c *contents) remove(a address) {
+func (c *contents) remove(a address) error {
 	switch {
 	case a.piece > 0:
 	case a.marker:
 		c.marks[a.slot] = nil
 	default:
+		name := nameOf(a.key)
 		c.of(a.key)[a.slot] = written{}
+		delete(c.hashes[a.slot], name)
+		delete(c.loose[a.slot], name)
+		if c.fetching == a.slot {
+			return c.take(a.key)
+		}
 	}
+	return nil
 }
 
 // spoil notes that what lies under the key is not whole. A later message of the key mends it.
@@ -128,6 +138,7 @@ func (c *contents) begin(a address, p piece) {
 	if p.sequence > w.sequence {
 		*w = written{sequence: p.sequence, prior: p.prior, torn: true}
 		delete(c.hashes[a.slot], nameOf(a.key))
+		c.lies(a, p)
 	}
 }
 
@@ -137,6 +148,7 @@ func (c *contents) entry(a address, p piece, packed []byte) error {
 		return nil
 	}
 	*w = written{sequence: p.sequence, prior: p.prior}
+	c.lies(a, p)
 	if !c.hashing && c.fetching != a.slot {
 		return nil
 	}
@@ -173,7 +185,7 @@ func (c *contents) mark(slot int, sequence uint32, packed []byte) {
 		c.damaged(slot, fmt.Errorf("marker in slot %d: %w", slot, err))
 		return
 	}
-	c.marks[slot] = &m
+	c.marks[slot], c.loose[slot] = &m, nil
 	if m.Position.After(c.greatest) {
 		c.greatest = m.Position
 	}

@@ -44,6 +44,8 @@ func (*skipped) Put(checkpoint.Entry) error { return nil }
 
 func (*skipped) Again(messages.Key) error { return nil }
 
+func (*skipped) Remove(messages.Key) error { return nil }
+
 func (s *skipped) Commit(m checkpoint.Marker) (messages.Position, error) {
 	s.at = m.Position
 	return messages.Position{}, nil

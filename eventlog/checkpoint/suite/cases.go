@@ -131,6 +131,31 @@ func testAborted(_ *testing.T, b *bench) {
 	b.wantNone("new")
 }
 
+func testRemove(_ *testing.T, b *bench) {
+	w, err := b.store.Begin(0)
+	b.check(err)
+	for _, e := range []checkpoint.Entry{entry("a", 9), entry("b", 8), entry("c", 7)} {
+		b.check(w.Put(e))
+	}
+	b.check(w.Remove(dashboard("a")))
+	b.check(w.Remove(dashboard("b")))
+	b.check(w.Remove(dashboard("never")))
+	b.check(w.Put(entry("b", 9)))
+	_, err = w.Commit(checkpoint.Marker{Position: at(10), State: []byte("shard at 10")})
+	b.check(err)
+	if err := w.Remove(dashboard("c")); err == nil {
+		b.Error("something is removed from a checkpoint that is ended")
+	}
+	b.reopen()
+	b.wantMarker(10)
+	b.wantNone("a")
+	b.want("b", 9, 10)
+	b.want("c", 7, 10)
+	if names := b.list(messages.DefaultTenant, "", "", 10); len(names) != 2 {
+		b.Errorf("list: got %v, want b and c", names)
+	}
+}
+
 func testList(t *testing.T, b *bench) {
 	other := entry("a", 1)
 	other.Key.Tenant = "other"

@@ -30,6 +30,7 @@ func Run(t *testing.T, s Subject) {
 		"again":             testAgain,
 		"carry over":        testCarryOver,
 		"aborted":           testAborted,
+		"remove":            testRemove,
 		"list":              testList,
 		"shards are apart":  testShards,
 		"refusals":          testRefusals,

@@ -205,6 +205,39 @@ func TestADrainHandsOverFirst(t *testing.T) {
 	})
 }
 
+// A gateway that sends its sessions away is listed so, by itself and by the others, until it says the opposite; a node is not.
+func TestAGatewaySaysThatItEmpties(t *testing.T) {
+	inBubble(t, 8, func(h *house) {
+		h.start("n0")
+		h.start("n1", func(c *Config) { c.Roles |= GatewayRole })
+		h.start("g", gatewayOnly)
+		h.settle(1, 30*time.Second)
+		drains := func(node string) (said string) {
+			time.Sleep(2 * standardRules().beat)
+			for _, at := range []string{"n0", "n1", "g"} {
+				for _, m := range h.nodes[at].Members() {
+					if m.Node == node && m.Draining {
+						said += at + " "
+					}
+				}
+			}
+			return said
+		}
+		h.nodes["g"].Emptying(true)
+		if said := drains("g"); said != "n0 n1 g " {
+			t.Errorf("that g drains is said by %q", said)
+		}
+		h.nodes["n1"].Emptying(true)
+		if said := drains("n1"); said != "" {
+			t.Errorf("that n1 drains is said by %q", said)
+		}
+		h.nodes["g"].Emptying(false)
+		if said := drains("g"); said != "" {
+			t.Errorf("that g drains is said by %q after its end", said)
+		}
+	})
+}
+
 func TestOfTwoStartsTheNewestStays(t *testing.T) {
 	inBubble(t, 8, func(h *house) {
 		for i := range 3 {

@@ -49,6 +49,16 @@ func (l *Cluster) drainLocked() {
 // Draining is closed when this node begins to drain, whoever asked for it.
 func (l *Cluster) Draining() <-chan struct{} { return l.draining }
 
+// Emptying says whether this process, as a gateway, sends its sessions away: others list it as draining within a beat. It may say the
+// opposite later. Nothing is decided by it: a node, whose draining has it rank last, says what Drain made it say.
+func (l *Cluster) Emptying(on bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.view.self.roles.Has(NodeRole) {
+		l.view.self.draining = on
+	}
+}
+
 // waiting are the shards that not enough others are live on, or not long enough for all to have heard it.
 func (v *view) waiting(now time.Duration) []int {
 	others := 0

@@ -3,8 +3,10 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -121,6 +123,9 @@ func testHandOver(t *testing.T, from, to *served) {
 		t.Fatalf("drain: exit %d: %s", code, said)
 	}
 	until(t, from.admin, "draining: 0 sessions are left")
+	for _, at := range []*served{from, to} {
+		untilMember(t, at, "door", "draining")
+	}
 	if code, _, said := call(t, `{"id":"after","dashboard":"sales","metric":"price","value":4,"time":1795422004000,"labels":{"shop":"A"}}`, "publish", "-", "--server", to.public); code != 0 {
 		t.Fatalf("publish: exit %d: %s", code, said)
 	}
@@ -133,6 +138,23 @@ func testHandOver(t *testing.T, from, to *served) {
 	if said := stderr.String(); said != "" {
 		t.Errorf("watch says %s", said)
 	}
+}
+
+// untilMember waits until a process lists a member in a state.
+func untilMember(t *testing.T, at *served, name, state string) {
+	t.Helper()
+	said := ""
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) { // real time: a real cluster
+		said = get(t, at.admin+"/cluster/members")
+		var all []memberAnswer
+		if err := json.Unmarshal([]byte(said), &all); err != nil {
+			t.Fatalf("%v: %s", err, said)
+		}
+		if slices.ContainsFunc(all, func(m memberAnswer) bool { return m.Name == name && m.State == state }) {
+			return
+		}
+	}
+	t.Fatalf("%s is not %s: %s", name, state, said)
 }
 
 // until waits until a process says something in readyz?verbose.

@@ -10,6 +10,7 @@ import (
 	"github.com/apache/pulsar-client-go/pulsar"
 
 	"github.com/dashfeed/dashfeed/eventlog"
+	"github.com/dashfeed/dashfeed/eventlog/pulsar/broker"
 	"github.com/dashfeed/dashfeed/messages"
 )
 
@@ -77,7 +78,7 @@ func isBusy(err error) bool {
 func (l *Log) forward(p *partition) error {
 	c, err := l.reading.Subscribe(pulsar.ConsumerOptions{
 		Topic: p.topic, SubscriptionName: GuardName(l.config.Cluster), Type: pulsar.Exclusive,
-		SubscriptionInitialPosition: pulsar.SubscriptionPositionEarliest, ReceiverQueueSize: addedQueue, BackOffPolicyFunc: newBackoff,
+		SubscriptionInitialPosition: pulsar.SubscriptionPositionEarliest, ReceiverQueueSize: addedQueue, BackOffPolicyFunc: broker.NewBackoff,
 	})
 	if err != nil {
 		return classify(err)

@@ -10,6 +10,7 @@ import (
 	"github.com/apache/pulsar-client-go/pulsar"
 
 	"github.com/dashfeed/dashfeed/eventlog"
+	"github.com/dashfeed/dashfeed/eventlog/pulsar/broker"
 )
 
 // MaxAppliedBytes bounds what UpdateApplied keeps. A broker that takes smaller messages only bounds it further.
@@ -52,14 +53,14 @@ func (l *Log) UpdateApplied(ctx context.Context, f func(old []byte) ([]byte, err
 // takeTurn takes the topic's Exclusive producer. It is asked for again and again: in the broker's queue (WaitForExclusive)
 // a process that nobody waits for any more would take its turn all the same.
 func (l *Log) takeTurn(ctx context.Context, topic string) (pulsar.Producer, error) {
-	wait, made := newBackoff(), false
+	wait, made := broker.NewBackoff(), false
 	for {
 		if l.life.Err() != nil {
 			return nil, eventlog.ErrClosed
 		}
 		p, err := l.producing.CreateProducer(pulsar.ProducerOptions{
 			Topic: topic, ProducerAccessMode: pulsar.ProducerAccessModeExclusive, DisableBatching: true,
-			CompressionType: pulsar.ZSTD, SendTimeout: l.config.Timeout, BackOffPolicyFunc: newBackoff,
+			CompressionType: pulsar.ZSTD, SendTimeout: l.config.Timeout, BackOffPolicyFunc: broker.NewBackoff,
 		})
 		if err == nil {
 			return p, nil
@@ -93,8 +94,8 @@ func (l *Log) makeApplied(ctx context.Context, topic string) error {
 	if l.admin == nil {
 		return fmt.Errorf("%w, and no admin URL is configured: %s", errMissing, byHand)
 	}
-	err := l.admin.make(ctx, topicPath(topic), nil)
-	if refused(err) {
+	err := l.admin.Make(ctx, broker.TopicPath(topic), nil)
+	if broker.Refused(err) {
 		return fmt.Errorf("%w; or %s", err, byHand)
 	}
 	return err
@@ -104,7 +105,7 @@ func (l *Log) makeApplied(ctx context.Context, topic string) error {
 func (l *Log) newest(ctx context.Context, topic string) ([]byte, error) {
 	r, err := l.reading.CreateReader(pulsar.ReaderOptions{
 		Topic: topic, Name: "dashfeed-applied", StartMessageID: pulsar.LatestMessageID(), StartMessageIDInclusive: true,
-		ReceiverQueueSize: 1, BackoffPolicyFunc: newBackoff,
+		ReceiverQueueSize: 1, BackoffPolicyFunc: broker.NewBackoff,
 	})
 	if err != nil {
 		return nil, l.explain("read", err)

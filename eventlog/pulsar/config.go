@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/dashfeed/dashfeed/eventlog/pulsar/broker"
 	"github.com/dashfeed/dashfeed/messages"
 )
 
@@ -31,12 +32,7 @@ type Config struct {
 }
 
 // Security is what the broker wants to see, and what it is believed by.
-type Security struct {
-	Token     string // a bearer token; "": none
-	TokenFile string // a file with one, read again at each connect; not together with Token
-	CA        string // a PEM file of authorities that the broker's certificate is checked against; "": the system's
-	Cert, Key string // PEM files of a client certificate; "": none
-}
+type Security = broker.Security
 
 // Default is a cluster named dashfeed, with 10 s of patience.
 func Default(brokerURL, adminURL string) Config {

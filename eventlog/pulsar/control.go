@@ -12,6 +12,7 @@ import (
 	"github.com/apache/pulsar-client-go/pulsar"
 
 	"github.com/dashfeed/dashfeed/eventlog"
+	"github.com/dashfeed/dashfeed/eventlog/pulsar/broker"
 )
 
 // control follows the topic that says which tenants there are. Its records are kept for ever; the first of a tenant
@@ -44,7 +45,7 @@ func (l *Log) startControl(ctx context.Context) error {
 func (l *Log) openControl() (pulsar.Reader, error) {
 	r, err := l.reading.CreateReader(pulsar.ReaderOptions{
 		Topic: controlTopic, Name: "dashfeed-control", StartMessageID: pulsar.EarliestMessageID(), StartMessageIDInclusive: true,
-		ReceiverQueueSize: 100, BackoffPolicyFunc: newBackoff,
+		ReceiverQueueSize: 100, BackoffPolicyFunc: broker.NewBackoff,
 	})
 	if err != nil {
 		return nil, l.explain("read the control topic "+controlTopic, err)
@@ -111,7 +112,7 @@ func (l *Log) reopenControl(err error) pulsar.Reader {
 	if l.life.Err() == nil {
 		l.logger.Warn("reading the control topic stopped, trying again", "error", err)
 	}
-	for pause(l.life, mostWait) {
+	for pause(l.life, broker.MostWait) {
 		if r, err := l.openControl(); err == nil {
 			return r
 		}

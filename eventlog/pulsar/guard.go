@@ -10,6 +10,7 @@ import (
 	"github.com/apache/pulsar-client-go/pulsar"
 
 	"github.com/dashfeed/dashfeed/eventlog"
+	"github.com/dashfeed/dashfeed/eventlog/pulsar/broker"
 	"github.com/dashfeed/dashfeed/messages"
 )
 
@@ -29,7 +30,7 @@ func (l *Log) guardOf(ctx context.Context, p *partition) (*guard, error) {
 			SubscriptionInitialPosition: pulsar.SubscriptionPositionEarliest,
 			EnableZeroQueueConsumer:     true, // nothing is sent to us until we ask, which we don't
 			AckWithResponse:             true,
-			BackOffPolicyFunc:           newBackoff,
+			BackOffPolicyFunc:           broker.NewBackoff,
 		})
 		if err != nil {
 			return nil, classify(err)

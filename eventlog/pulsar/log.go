@@ -33,6 +33,7 @@ import (
 	"github.com/apache/pulsar-client-go/pulsar"
 
 	"github.com/dashfeed/dashfeed/eventlog"
+	"github.com/dashfeed/dashfeed/eventlog/pulsar/broker"
 	"github.com/dashfeed/dashfeed/messages"
 )
 
@@ -42,11 +43,11 @@ type Log struct {
 	config  Config
 	logger  *slog.Logger
 	metrics *metrics
-	said    *lastWords
+	said    *broker.Words
 	packer  *packer
 
 	producing, reading pulsar.Client
-	admin              *admin // nil: none is configured
+	admin              *broker.Admin // nil: none is configured
 
 	table   atomic.Pointer[table]
 	control control
@@ -78,7 +79,7 @@ func Open(ctx context.Context, c Config) (*Log, error) {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
-	l := &Log{config: c, logger: c.Logger, metrics: newMetrics(c.Metrics), said: newLastWords(c.Logger), packer: newPacker(c.CompressBytes), grown: make(chan struct{})}
+	l := &Log{config: c, logger: c.Logger, metrics: newMetrics(c.Metrics), said: broker.NewWords(c.Logger), packer: newPacker(c.CompressBytes), grown: make(chan struct{})}
 	l.table.Store(&table{})
 	l.life, l.end = context.WithCancel(context.Background())
 	if err := l.open(ctx); err != nil {
@@ -94,7 +95,7 @@ func (l *Log) open(ctx context.Context) error {
 	}
 	var err error
 	if l.config.AdminURL != "" {
-		if l.admin, err = newAdmin(l.config); err != nil {
+		if l.admin, err = broker.NewAdmin(l.config.AdminURL, l.config.Security, l.config.Timeout); err != nil {
 			return err
 		}
 		if err := l.prepareControl(ctx); err != nil {
@@ -207,7 +208,7 @@ func (l *Log) Close() error {
 		}
 	}
 	if l.admin != nil {
-		l.admin.close()
+		l.admin.Close()
 	}
 	l.metrics.close()
 	return nil

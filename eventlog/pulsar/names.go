@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/dashfeed/dashfeed/eventlog/pulsar/broker"
 	"github.com/dashfeed/dashfeed/messages"
 )
 
@@ -36,7 +37,7 @@ func GuardName(cluster string) string { return "dashfeed-guard-" + cluster }
 // appliedTopic is what a cluster remembers of definitions from files. A cluster's name, which has no =, may be one that
 // clients would take for a partition's.
 func appliedTopic(cluster string) string {
-	return "persistent://" + namespaceOf(controlTopic) + "/definitions=" + strings.ReplaceAll(cluster, "-partition-", "=partition=")
+	return "persistent://" + broker.NamespaceOf(controlTopic) + "/definitions=" + strings.ReplaceAll(cluster, "-partition-", "=partition=")
 }
 
 func encodeTenant(tenant string) string { return strings.ReplaceAll(tenant, "~", "=7E") }

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/dashfeed/dashfeed/eventlog"
+	"github.com/dashfeed/dashfeed/eventlog/pulsar/broker"
 )
 
 // Problem is something about a topic that loses records, or may.
@@ -89,9 +90,9 @@ func (l *Log) checkTenant(ctx context.Context, x *tenant) []Problem {
 		return []Problem{{topic, "the broker gives records no index", neededSettings, true}}
 	}
 	var made struct{ Partitions int }
-	err := l.admin.get(ctx, topicPath(topic)+"/partitions", &made)
+	err := l.admin.Get(ctx, broker.TopicPath(topic)+"/partitions", &made)
 	switch {
-	case status(err) == http.StatusNotFound || err == nil && made.Partitions == 0:
+	case broker.Status(err) == http.StatusNotFound || err == nil && made.Partitions == 0:
 		return []Problem{{topic, "it is missing", fmt.Sprintf("pulsar-admin topics create-partitioned-topic -p %d %s", x.Partitions, topic), true}}
 	case err != nil:
 		return l.unseen(topic, err)
@@ -143,7 +144,7 @@ func (l *Log) checkGuards(ctx context.Context, topic string) ([]Problem, error) 
 			Subscriptions map[string]struct{}
 		}
 	}
-	if err := l.admin.get(ctx, topicPath(topic)+"/partitioned-stats?perPartition=true", &stats); err != nil {
+	if err := l.admin.Get(ctx, broker.TopicPath(topic)+"/partitioned-stats?perPartition=true", &stats); err != nil {
 		return nil, err
 	}
 	guard := GuardName(l.config.Cluster)
@@ -157,7 +158,7 @@ func (l *Log) checkGuards(ctx context.Context, topic string) ([]Problem, error) 
 
 func (l *Log) checkTTL(ctx context.Context, topic string) ([]Problem, error) {
 	var seconds *int
-	if err := l.admin.get(ctx, topicPath(topic)+"/messageTTL?applied=true", &seconds); err != nil || seconds == nil || *seconds == 0 {
+	if err := l.admin.Get(ctx, broker.TopicPath(topic)+"/messageTTL?applied=true", &seconds); err != nil || seconds == nil || *seconds == 0 {
 		return nil, err
 	}
 	return []Problem{{topic, fmt.Sprintf("messages live %d s: then the guard is moved past records that are in no checkpoint", *seconds), l.mend(ctx, topic, "messageTTL", "remove-message-ttl", "set-message-ttl -ttl 0"), false}}, nil
@@ -165,7 +166,7 @@ func (l *Log) checkTTL(ctx context.Context, topic string) ([]Problem, error) {
 
 func (l *Log) checkRetention(ctx context.Context, topic string) ([]Problem, error) {
 	var r *struct{ RetentionTimeInMinutes, RetentionSizeInMB int }
-	if err := l.admin.get(ctx, topicPath(topic)+"/retention?applied=true", &r); err != nil {
+	if err := l.admin.Get(ctx, broker.TopicPath(topic)+"/retention?applied=true", &r); err != nil {
 		return nil, err
 	}
 	if r != nil && (r.RetentionTimeInMinutes < 0 || r.RetentionTimeInMinutes >= leastRetention) && r.RetentionSizeInMB != 0 {
@@ -176,7 +177,7 @@ func (l *Log) checkRetention(ctx context.Context, topic string) ([]Problem, erro
 
 func (l *Log) checkQuota(ctx context.Context, topic string) ([]Problem, error) {
 	var quotas map[string]struct{ Policy string }
-	if err := l.admin.get(ctx, topicPath(topic)+"/backlogQuotaMap?applied=true", &quotas); err != nil {
+	if err := l.admin.Get(ctx, broker.TopicPath(topic)+"/backlogQuotaMap?applied=true", &quotas); err != nil {
 		return nil, err
 	}
 	for _, kind := range []string{"destination_storage", "message_age"} {
@@ -188,9 +189,9 @@ func (l *Log) checkQuota(ctx context.Context, topic string) ([]Problem, error) {
 }
 
 func (l *Log) checkExpiry(ctx context.Context, topic string) ([]Problem, error) {
-	namespace := namespaceOf(topic)
+	namespace := broker.NamespaceOf(topic)
 	var minutes *int
-	if err := l.admin.get(ctx, namespacePath(namespace)+"/subscriptionExpirationTime", &minutes); err != nil || minutes == nil || *minutes == 0 {
+	if err := l.admin.Get(ctx, broker.NamespacePath(namespace)+"/subscriptionExpirationTime", &minutes); err != nil || minutes == nil || *minutes == 0 {
 		return nil, err
 	}
 	return []Problem{{namespace, fmt.Sprintf("subscriptions expire after %d minutes: the guard too, while no node runs", *minutes), "pulsar-admin namespaces set-subscription-expiration-time -t 0 " + namespace, false}}, nil
@@ -199,10 +200,10 @@ func (l *Log) checkExpiry(ctx context.Context, topic string) ([]Problem, error) 
 // mend is the command for the level that the policy is set at: the topic's own wins over its namespace's.
 func (l *Log) mend(ctx context.Context, topic, policy, onTopic, onNamespace string) string {
 	var own any
-	if err := l.admin.get(ctx, topicPath(topic)+"/"+policy, &own); err == nil && own != nil {
+	if err := l.admin.Get(ctx, broker.TopicPath(topic)+"/"+policy, &own); err == nil && own != nil {
 		if m, ok := own.(map[string]any); !ok || len(m) > 0 {
 			return "pulsar-admin topicPolicies " + onTopic + " " + topic
 		}
 	}
-	return "pulsar-admin namespaces " + onNamespace + " " + namespaceOf(topic)
+	return "pulsar-admin namespaces " + onNamespace + " " + broker.NamespaceOf(topic)
 }

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/apache/pulsar-client-go/pulsar"
+
+	"github.com/dashfeed/dashfeed/eventlog/pulsar/broker"
 )
 
 // producer writes to one partition.
@@ -23,7 +25,7 @@ func (l *Log) producerOf(ctx context.Context, p *partition) (*producer, error) {
 			DisableBatching:                 true, // what comes together is packed; what comes alone does not wait
 			SendTimeout:                     l.config.Timeout,
 			MaxPendingMessages:              maxPendingPerTask,
-			BackOffPolicyFunc:               newBackoff,
+			BackOffPolicyFunc:               broker.NewBackoff,
 			PartitionsAutoDiscoveryInterval: 24 * time.Hour, // it is one partition already
 		})
 		if err != nil {

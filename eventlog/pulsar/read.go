@@ -9,6 +9,7 @@ import (
 	"github.com/apache/pulsar-client-go/pulsar"
 
 	"github.com/dashfeed/dashfeed/eventlog"
+	"github.com/dashfeed/dashfeed/eventlog/pulsar/broker"
 	"github.com/dashfeed/dashfeed/messages"
 )
 
@@ -113,12 +114,12 @@ func (l *Log) openQueue(ctx context.Context, p *partition, after messages.Positi
 	for {
 		r, err := l.reading.CreateReader(pulsar.ReaderOptions{
 			Topic: p.topic, Name: "dashfeed-shard", StartMessageID: start, StartMessageIDInclusive: true,
-			ReceiverQueueSize: queue, BackoffPolicyFunc: newBackoff,
+			ReceiverQueueSize: queue, BackoffPolicyFunc: broker.NewBackoff,
 		})
 		if err == nil {
 			return r, nil
 		}
-		if err = classify(err); !errors.Is(err, eventlog.ErrUnreachable) || !pause(ctx, 2*leastWait) {
+		if err = classify(err); !errors.Is(err, eventlog.ErrUnreachable) || !pause(ctx, 2*broker.LeastWait) {
 			return nil, l.explain("open "+p.topic, err)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/apache/pulsar-client-go/pulsar"
 
 	"github.com/dashfeed/dashfeed/eventlog"
+	"github.com/dashfeed/dashfeed/eventlog/pulsar/broker"
 	"github.com/dashfeed/dashfeed/messages"
 )
 
@@ -124,7 +125,7 @@ func (l *Log) announce(ctx context.Context, t Tenant) error {
 	if err != nil {
 		return err
 	}
-	p, err := l.producing.CreateProducer(pulsar.ProducerOptions{Topic: controlTopic, DisableBatching: true, SendTimeout: l.config.Timeout, BackOffPolicyFunc: newBackoff})
+	p, err := l.producing.CreateProducer(pulsar.ProducerOptions{Topic: controlTopic, DisableBatching: true, SendTimeout: l.config.Timeout, BackOffPolicyFunc: broker.NewBackoff})
 	if err != nil {
 		return l.explain("write to the control topic "+controlTopic, err)
 	}
@@ -140,12 +141,12 @@ func (l *Log) makeTopicsAgain(ctx context.Context, t Tenant) error {
 	const tries = 20
 	for i := 1; ; i++ {
 		err := l.makeTopics(ctx, t)
-		switch status(err) {
+		switch broker.Status(err) {
 		case http.StatusConflict, http.StatusPreconditionFailed, http.StatusInternalServerError, http.StatusServiceUnavailable:
 		default:
 			return err
 		}
-		if i == tries || !pause(ctx, leastWait*time.Duration(i)) {
+		if i == tries || !pause(ctx, broker.LeastWait*time.Duration(i)) {
 			return err
 		}
 	}
@@ -157,15 +158,15 @@ func (l *Log) makeTopics(ctx context.Context, t Tenant) error {
 		return err
 	}
 	for _, topic := range []string{EventsTopic(t.Name), CheckpointsTopic(t.Name)} {
-		if err := l.makeNamespace(ctx, namespaceOf(topic)); err != nil {
+		if err := l.makeNamespace(ctx, broker.NamespaceOf(topic)); err != nil {
 			return err
 		}
-		path := topicPath(topic)
-		if err := l.admin.make(ctx, path+"/partitions", t.Partitions); err != nil {
+		path := broker.TopicPath(topic)
+		if err := l.admin.Make(ctx, path+"/partitions", t.Partitions); err != nil {
 			return err
 		}
 		var made struct{ Partitions int }
-		if err := l.admin.get(ctx, path+"/partitions", &made); err != nil {
+		if err := l.admin.Get(ctx, path+"/partitions", &made); err != nil {
 			return err
 		}
 		if made.Partitions != t.Partitions {
@@ -185,7 +186,7 @@ func (l *Log) makeTopics(ctx context.Context, t Tenant) error {
 func (l *Log) firstTicks(ctx context.Context, t Tenant) error {
 	for i := range t.Partitions {
 		topic := PartitionTopic(EventsTopic(t.Name), i)
-		p, err := l.producing.CreateProducer(pulsar.ProducerOptions{Topic: topic, DisableBatching: true, SendTimeout: l.config.Timeout, BackOffPolicyFunc: newBackoff})
+		p, err := l.producing.CreateProducer(pulsar.ProducerOptions{Topic: topic, DisableBatching: true, SendTimeout: l.config.Timeout, BackOffPolicyFunc: broker.NewBackoff})
 		if err != nil {
 			return l.explain("write to "+topic, err)
 		}
@@ -201,20 +202,20 @@ func (l *Log) firstTicks(ctx context.Context, t Tenant) error {
 // makeGuard makes this cluster's subscription on every partition, from the oldest record on.
 func (l *Log) makeGuard(ctx context.Context, topic string) error {
 	earliest := map[string]any{"ledgerId": -1, "entryId": -1, "partitionIndex": -1}
-	return l.admin.make(ctx, topicPath(topic)+"/subscription/"+url.PathEscape(GuardName(l.config.Cluster)), earliest)
+	return l.admin.Make(ctx, broker.TopicPath(topic)+"/subscription/"+url.PathEscape(GuardName(l.config.Cluster)), earliest)
 }
 
 // makePulsarTenant makes a tenant that may live on every cluster the broker knows. Without the right to, one that is there will do.
 func (l *Log) makePulsarTenant(ctx context.Context, name string) error {
 	var clusters []string
-	if err := l.admin.get(ctx, "clusters", &clusters); err != nil {
+	if err := l.admin.Get(ctx, "clusters", &clusters); err != nil {
 		return err
 	}
 	clusters = without(clusters, "global")
-	err := l.admin.make(ctx, "tenants/"+url.PathEscape(name), map[string]any{"adminRoles": []string{}, "allowedClusters": clusters})
-	if refused(err) {
+	err := l.admin.Make(ctx, "tenants/"+url.PathEscape(name), map[string]any{"adminRoles": []string{}, "allowedClusters": clusters})
+	if broker.Refused(err) {
 		var namespaces []string
-		if l.admin.get(ctx, "namespaces/"+url.PathEscape(name), &namespaces) == nil {
+		if l.admin.Get(ctx, "namespaces/"+url.PathEscape(name), &namespaces) == nil {
 			return nil
 		}
 		return fmt.Errorf("%w; or make it by hand: pulsar-admin tenants create %s --admin-roles ROLE --allowed-clusters CLUSTER", err, name)
@@ -238,13 +239,13 @@ const keptFor = 24 * time.Hour
 // makeNamespace makes a namespace in which nothing is lost: no time to live, no subscription that expires, no quota that
 // evicts, and no topic that appears because somebody mistyped its name.
 func (l *Log) makeNamespace(ctx context.Context, namespace string) error {
-	path := namespacePath(namespace)
-	if err := l.admin.make(ctx, path, nil); err != nil {
+	path := broker.NamespacePath(namespace)
+	if err := l.admin.Make(ctx, path, nil); err != nil {
 		return err
 	}
 	_, name, _ := strings.Cut(namespace, "/")
 	for _, p := range policiesOf(namespace, name) {
-		if err := l.admin.do(ctx, p.method, path+"/"+p.path, p.value, nil); err != nil {
+		if err := l.admin.Do(ctx, p.method, path+"/"+p.path, p.value, nil); err != nil {
 			return fmt.Errorf("set %s of %s: %w", p.path, namespace, err)
 		}
 	}
@@ -264,7 +265,7 @@ func policiesOf(namespace, name string) []policy {
 	}
 	minutes := int(keptFor / time.Minute)
 	switch {
-	case namespace == namespaceOf(controlTopic):
+	case namespace == broker.NamespaceOf(controlTopic):
 		minutes = -1
 	case name == stateNamespace:
 		const compactAt = 64 << 20 // bytes written since the last time
@@ -276,16 +277,16 @@ func policiesOf(namespace, name string) []policy {
 // prepareControl makes the control topic, where there is none. A role that may not look leaves it to others: reading it
 // tells whether they did.
 func (l *Log) prepareControl(ctx context.Context) error {
-	path := topicPath(controlTopic)
+	path := broker.TopicPath(controlTopic)
 	var stats struct{}
-	err := l.admin.get(ctx, path+"/stats?getPreciseBacklog=false", &stats)
-	if refused(err) {
+	err := l.admin.Get(ctx, path+"/stats?getPreciseBacklog=false", &stats)
+	if broker.Refused(err) {
 		return nil
 	}
-	if status(err) != http.StatusNotFound {
+	if broker.Status(err) != http.StatusNotFound {
 		return err
 	}
-	namespace := namespaceOf(controlTopic)
+	namespace := broker.NamespaceOf(controlTopic)
 	tenant, _, _ := strings.Cut(namespace, "/")
 	if err := l.makePulsarTenant(ctx, tenant); err != nil {
 		return err
@@ -293,7 +294,7 @@ func (l *Log) prepareControl(ctx context.Context) error {
 	if err := l.makeNamespace(ctx, namespace); err != nil {
 		return err
 	}
-	return l.admin.make(ctx, path, nil)
+	return l.admin.Make(ctx, path, nil)
 }
 
 // String is the tenant as a listing shows it.

@@ -154,9 +154,17 @@ func TestPolicies(t *testing.T) {
 	r := reader(t, l, shard, messages.Position{})
 	take(t, r, 1)
 	admin(t, c, "POST", topicPath(topic)+"/partitions", "3")
-	await(t, "more partitions stop the shard", func() bool { return problem("3 partitions").Stops })
-	if _, err := r.Next(t.Context(), 1); err == nil || !strings.Contains(err.Error(), "3 partitions") {
-		t.Errorf("a reader of a topic with another number of partitions: %v", err)
+	await(t, "more partitions are told", func() bool { return problem("3 partitions") != pulsar.Problem{} && !problem("3 partitions").Stops })
+	put(t, l, event(k, "{}"))
+	take(t, r, 1)
+	admin(t, c, "DELETE", topicPath(topic)+"/partitions?force=true", "")
+	admin(t, c, "PUT", topicPath(topic)+"/partitions", "1")
+	await(t, "fewer partitions stop the shard", func() bool { return problem("1 partitions").Stops })
+	if command := problem("1 partitions").Command; command != "pulsar-admin topics update-partitioned-topic -p 2 "+topic {
+		t.Errorf("fewer partitions are mended by %q", command)
+	}
+	if _, err := l.Read(shard, messages.Position{}); err == nil || !strings.Contains(err.Error(), "1 partitions") {
+		t.Errorf("a reader of a topic with fewer partitions: %v", err)
 	}
 	admin(t, c, "DELETE", topicPath(topic)+"/partitions?force=true", "")
 	await(t, "a missing topic stops the shard", func() bool { return problem("missing").Stops })

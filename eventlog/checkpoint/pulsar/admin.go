@@ -1,103 +1,22 @@
 package pulsar
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
-	"github.com/dashfeed/dashfeed/eventlog"
-	events "github.com/dashfeed/dashfeed/eventlog/pulsar"
+	"github.com/dashfeed/dashfeed/eventlog/pulsar/broker"
 )
 
-// admin speaks to the broker's admin API.
-type admin struct {
-	base     string
-	security events.Security
-	client   *http.Client
-}
-
-// statusError is an answer that is no success.
-type statusError struct {
-	method, path string
-	code         int
-	answer       string
-}
-
-func (e *statusError) Error() string {
-	return fmt.Sprintf("%s %s: status %d: %s", e.method, e.path, e.code, e.answer)
-}
-
-func isStatus(err error, code int) bool {
-	var s *statusError
-	return errors.As(err, &s) && s.code == code
-}
-
-func newAdmin(c Config) (*admin, error) {
-	config, err := c.Security.TLSConfig()
-	if err != nil {
-		return nil, err
-	}
-	a := &admin{base: strings.TrimSuffix(c.AdminURL, "/") + "/admin/v2/", security: c.Security}
-	a.client = &http.Client{
-		Timeout:       c.Timeout,
-		Transport:     &http.Transport{TLSClientConfig: config, Proxy: http.ProxyFromEnvironment},
-		CheckRedirect: func(r *http.Request, _ []*http.Request) error { return a.authorize(r) }, // to the broker that owns the topic
-	}
-	return a, nil
-}
-
-func (a *admin) close() { a.client.CloseIdleConnections() }
-
-func (a *admin) authorize(r *http.Request) error {
-	token, err := a.security.ReadToken()
-	if token != "" {
-		r.Header.Set("Authorization", "Bearer "+token)
-	}
-	return err
-}
-
-// do sends a request below admin/v2/ and decodes the answer into out, where that is not nil.
-func (a *admin) do(ctx context.Context, method, path, in string, out any) error {
-	request, err := http.NewRequestWithContext(ctx, method, a.base+path, bytes.NewReader([]byte(in)))
-	if err != nil {
-		return err
-	}
-	request.Header.Set("Content-Type", "application/json")
-	if err := a.authorize(request); err != nil {
-		return err
-	}
-	response, err := a.client.Do(request)
-	if err != nil {
-		return fmt.Errorf("the admin API does not answer: %w: %w", eventlog.ErrUnreachable, err)
-	}
-	defer response.Body.Close()
-	const most = 4 << 20
-	answer, err := io.ReadAll(io.LimitReader(response.Body, most))
-	if err != nil {
-		return fmt.Errorf("%s %s: %w", method, path, err)
-	}
-	if response.StatusCode >= 300 {
-		const shown = 200
-		return &statusError{method, path, response.StatusCode, string(answer[:min(len(answer), shown)])}
-	}
-	if out == nil {
-		return nil
-	}
-	if err := json.Unmarshal(answer, out); err != nil {
-		return fmt.Errorf("%s %s: %w", method, path, err)
-	}
-	return nil
-}
+// admin asks the broker's admin API.
+type admin struct{ *broker.Admin }
 
 // holder says who has the partition's producer, as well as it can be told.
-func (a *admin) holder(ctx context.Context, topic, cluster string) string {
+func (a admin) holder(ctx context.Context, topic, cluster string) string {
 	var stats struct {
 		Publishers []struct {
 			ProducerName string            `json:"producerName"`
@@ -106,7 +25,7 @@ func (a *admin) holder(ctx context.Context, topic, cluster string) string {
 			Metadata     map[string]string `json:"metadata"`
 		} `json:"publishers"`
 	}
-	if err := a.do(ctx, http.MethodGet, topicPath(topic)+"/stats", "", &stats); err != nil {
+	if err := a.Get(ctx, broker.TopicPath(topic)+"/stats", &stats); err != nil {
 		return fmt.Sprintf("%s is held, by whom can't be told: %v", topic, err)
 	}
 	if len(stats.Publishers) == 0 {
@@ -141,8 +60,8 @@ func (i internal) compacted() bool {
 	return there && i.Compacted.Ledger >= 0
 }
 
-func (a *admin) internal(ctx context.Context, topic string) (i internal, err error) {
-	return i, a.do(ctx, http.MethodGet, topicPath(topic)+"/internalStats", "", &i)
+func (a admin) internal(ctx context.Context, topic string) (i internal, err error) {
+	return i, a.Get(ctx, broker.TopicPath(topic)+"/internalStats", &i)
 }
 
 // present finds a partition that was deleted and made anew under the leader: a producer that connects again makes one, empty.
@@ -151,13 +70,13 @@ func (l *leader) present(ctx context.Context) error {
 		return nil
 	}
 	i, err := l.place.admin.internal(ctx, l.topic)
-	gone := isStatus(err, http.StatusNotFound)
+	gone := broker.Status(err) == http.StatusNotFound
 	if err != nil && !gone {
 		return fmt.Errorf("look at %s: %w", l.topic, err)
 	}
 	if gone || i.Entries == 0 && i.Compacted.Ledger < 0 {
 		return fmt.Errorf("%s was deleted: its checkpoints are gone, and written anew with the next one; until then each node has its own alone: "+
-			"see that brokerDeleteInactiveTopicsEnabled is false, or that no policy deletes topics of %s", l.topic, namespaceOf(l.topic))
+			"see that brokerDeleteInactiveTopicsEnabled is false, or that no policy deletes topics of %s", l.topic, broker.NamespaceOf(l.topic))
 	}
 	return nil
 }
@@ -176,8 +95,8 @@ func (l *leader) settle(ctx context.Context) error {
 		return nil
 	}
 	l.movedAt = time.Now()
-	err := l.place.admin.do(ctx, http.MethodPost, topicPath(l.topic)+"/subscription/"+url.PathEscape(l.place.config.Guard)+"/skip_all", "", nil)
-	if isStatus(err, http.StatusNotFound) {
+	err := l.place.admin.Do(ctx, http.MethodPost, broker.TopicPath(l.topic)+"/subscription/"+url.PathEscape(l.place.config.Guard)+"/skip_all", nil, nil)
+	if broker.Status(err) == http.StatusNotFound {
 		return nil
 	}
 	if err != nil {
@@ -192,11 +111,11 @@ func (l *leader) compact(ctx context.Context) error {
 	if err != nil || i.compacted() {
 		return err
 	}
-	if err := a.threshold(ctx, namespaceOf(l.topic), l.place.config.CompactionBytes); err != nil {
+	if err := a.threshold(ctx, broker.NamespaceOf(l.topic), l.place.config.CompactionBytes); err != nil {
 		return err
 	}
-	path := topicPath(l.topic) + "/compaction"
-	if err := a.do(ctx, http.MethodPut, path, "", nil); err != nil && !isStatus(err, http.StatusConflict) { // it runs already
+	path := broker.TopicPath(l.topic) + "/compaction"
+	if err := a.Do(ctx, http.MethodPut, path, nil, nil); err != nil && broker.Status(err) != http.StatusConflict { // it runs already
 		return err
 	}
 	return l.await(ctx)
@@ -204,14 +123,14 @@ func (l *leader) compact(ctx context.Context) error {
 
 // await waits until the compaction under way has ended.
 func (l *leader) await(ctx context.Context) error {
-	path := topicPath(l.topic) + "/compaction"
-	b := newBackoff()
+	path := broker.TopicPath(l.topic) + "/compaction"
+	b := broker.NewBackoff()
 	for {
 		var status struct {
 			Status string `json:"status"`
 			Error  string `json:"lastError"`
 		}
-		if err := l.place.admin.do(ctx, http.MethodGet, path, "", &status); err != nil {
+		if err := l.place.admin.Get(ctx, path, &status); err != nil {
 			return err
 		}
 		switch status.Status {
@@ -229,23 +148,16 @@ func (l *leader) await(ctx context.Context) error {
 }
 
 // threshold has the broker compact the namespace's topics by itself, where nobody has said when.
-func (a *admin) threshold(ctx context.Context, namespace string, bytes int64) error {
-	path := "namespaces/" + namespace + "/compactionThreshold"
+func (a admin) threshold(ctx context.Context, namespace string, bytes int64) error {
+	path := broker.NamespacePath(namespace) + "/compactionThreshold"
 	var there *int64
-	if err := a.do(ctx, http.MethodGet, path, "", &there); err == nil && there != nil && *there > 0 {
+	if err := a.Get(ctx, path, &there); err == nil && there != nil && *there > 0 {
 		return nil
 	}
-	if err := a.do(ctx, http.MethodPut, path, fmt.Sprint(bytes), nil); err != nil {
+	if err := a.Do(ctx, http.MethodPut, path, bytes, nil); err != nil {
 		return fmt.Errorf("set the namespace's compaction threshold, as by pulsar-admin namespaces set-compaction-threshold -t %d %s: %w", bytes, namespace, err)
 	}
 	return nil
-}
-
-func topicPath(topic string) string { return strings.Replace(topic, "://", "/", 1) }
-
-func namespaceOf(topic string) string {
-	_, name, _ := strings.Cut(topic, "://")
-	return name[:max(0, strings.LastIndexByte(name, '/'))]
 }
 
 // remake is what makes a topic that is gone. A partition can be made only where the topic that it is part of is there; where that

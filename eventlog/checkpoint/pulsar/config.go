@@ -29,14 +29,14 @@ import (
 	"time"
 
 	"github.com/dashfeed/dashfeed/eventlog/checkpoint/shared"
-	events "github.com/dashfeed/dashfeed/eventlog/pulsar"
+	"github.com/dashfeed/dashfeed/eventlog/pulsar/broker"
 )
 
 // Config says where the broker is and where the shards' checkpoints lie.
 type Config struct {
 	BrokerURL string // pulsar://host:port[,host:port] or pulsar+ssl://…
 	AdminURL  string // http://host:port or https://…
-	Security  events.Security
+	Security  broker.Security
 
 	Cluster string // of this Dashfeed, and this node in it: they are in the producer's name, so that others can tell who
 	Node    string // writes

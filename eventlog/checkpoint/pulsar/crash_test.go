@@ -15,6 +15,7 @@ import (
 	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
 	"github.com/dashfeed/dashfeed/eventlog/checkpoint/embedded"
 	"github.com/dashfeed/dashfeed/eventlog/checkpoint/shared"
+	"github.com/dashfeed/dashfeed/eventlog/pulsar/broker"
 	"github.com/dashfeed/dashfeed/eventlog/pulsar/pulsartest"
 	"github.com/dashfeed/dashfeed/messages"
 )
@@ -200,7 +201,7 @@ func TestCrashLeavesNoDashboard(t *testing.T) {
 func (s *site) compact(t *testing.T) {
 	t.Helper()
 	topic, _ := s.partition(0)
-	path := topicPath(topic) + "/compaction"
+	path := broker.TopicPath(topic) + "/compaction"
 	s.admin(t, "PUT", path, "")
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) { // real time: a real broker
 		if said := s.admin(t, "GET", path, ""); strings.Contains(said, "SUCCESS") {

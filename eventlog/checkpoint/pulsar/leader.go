@@ -14,6 +14,7 @@ import (
 	"github.com/dashfeed/dashfeed/eventlog"
 	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
 	"github.com/dashfeed/dashfeed/eventlog/checkpoint/shared"
+	"github.com/dashfeed/dashfeed/eventlog/pulsar/broker"
 	"github.com/dashfeed/dashfeed/messages"
 )
 
@@ -42,7 +43,7 @@ func (p *place) Lead(ctx context.Context, shard int) (shared.Leader, error) {
 // (WaitForExclusive) would make a frozen leader the writer again long after, without a word.
 func (p *place) take(ctx context.Context, topic string) (pulsar.Producer, error) {
 	deadline := time.Now().Add(p.config.TakeWait)
-	b := newBackoff()
+	b := broker.NewBackoff()
 	made := false
 	for {
 		producer, err := p.producing.CreateProducer(pulsar.ProducerOptions{
@@ -50,13 +51,13 @@ func (p *place) take(ctx context.Context, topic string) (pulsar.Producer, error)
 			ProducerAccessMode: pulsar.ProducerAccessModeExclusive,
 			SendTimeout:        p.config.Timeout, MaxPendingMessages: queued,
 			BatchingMaxPublishDelay: 5 * time.Millisecond, BatchingMaxSize: batchBytes, BatchingMaxMessages: 1000,
-			BackOffPolicyFunc: newBackoff,
+			BackOffPolicyFunc: broker.NewBackoff,
 		})
 		if err == nil {
 			return producer, nil
 		}
 		if isMissing(err) && !made { // deleted: this process has all that was in it
-			if err := p.admin.do(ctx, http.MethodPut, topicPath(topic), "", nil); err != nil {
+			if err := p.admin.Do(ctx, http.MethodPut, broker.TopicPath(topic), nil, nil); err != nil {
 				return nil, fmt.Errorf("the topic was deleted, and can't be made anew: %s: %w", remake(topic), err)
 			}
 			p.config.Logger.Warn("a topic of checkpoints was deleted and is made anew", "topic", topic)

@@ -4,14 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 
 	"github.com/apache/pulsar-client-go/pulsar"
-	"github.com/apache/pulsar-client-go/pulsar/log"
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
 	"github.com/dashfeed/dashfeed/eventlog/checkpoint/shared"
+	"github.com/dashfeed/dashfeed/eventlog/pulsar/broker"
 	"github.com/dashfeed/dashfeed/messages"
 )
 
@@ -19,7 +17,7 @@ import (
 // shared by both, can deadlock.
 type place struct {
 	config    Config
-	admin     *admin
+	admin     admin
 	producing pulsar.Client
 	reading   pulsar.Client
 	readers   chan struct{} // bounds how many partitions are read at once
@@ -33,7 +31,7 @@ func Open(c Config) (*shared.Store, error) {
 	c = c.withDefaults()
 	p := &place{config: c, readers: make(chan struct{}, atOnce)}
 	var err error
-	if p.admin, err = newAdmin(c); err == nil {
+	if p.admin.Admin, err = broker.NewAdmin(c.AdminURL, c.Security, c.Timeout); err == nil {
 		p.producing, err = newClient(c)
 	}
 	if err == nil {
@@ -53,26 +51,9 @@ func Open(c Config) (*shared.Store, error) {
 const maxBufferedBytes = 32 << 20
 
 func newClient(c Config) (pulsar.Client, error) {
-	o := pulsar.ClientOptions{
-		URL:                   c.BrokerURL,
-		ConnectionTimeout:     c.Timeout,
-		OperationTimeout:      c.Timeout,
-		KeepAliveInterval:     keepAlive,
-		MemoryLimitBytes:      maxBufferedBytes,
-		MetricsRegisterer:     prometheus.NewRegistry(),
-		Logger:                log.NewLoggerWithSlog(slog.New(hushed{c.Logger.Handler()})),
-		TLSTrustCertsFilePath: c.Security.CA,
-		TLSCertificateFile:    c.Security.Cert,
-		TLSKeyFilePath:        c.Security.Key,
-		TLSValidateHostname:   true,
-	}
-	switch {
-	case c.Security.Token != "" || c.Security.TokenFile != "":
-		o.Authentication = pulsar.NewAuthenticationTokenFromSupplier(c.Security.ReadToken)
-	case c.Security.Cert != "":
-		o.Authentication = pulsar.NewAuthenticationTLS(c.Security.Cert, c.Security.Key)
-	}
-	return pulsar.NewClient(o)
+	return broker.NewClient(broker.Options{
+		URL: c.BrokerURL, Security: c.Security, Connect: c.Timeout, Answer: c.Timeout, Memory: maxBufferedBytes, Words: broker.NewWords(c.Logger),
+	})
 }
 
 func (p *place) Name(shard int) (string, error) { return p.config.Topic(shard) }
@@ -84,8 +65,8 @@ func (p *place) Close() error {
 	if p.reading != nil {
 		p.reading.Close()
 	}
-	if p.admin != nil {
-		p.admin.close()
+	if p.admin.Admin != nil {
+		p.admin.Close()
 	}
 	return nil
 }

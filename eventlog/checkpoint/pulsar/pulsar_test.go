@@ -14,6 +14,7 @@ import (
 	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
 	"github.com/dashfeed/dashfeed/eventlog/checkpoint/shared"
 	"github.com/dashfeed/dashfeed/eventlog/checkpoint/suite"
+	"github.com/dashfeed/dashfeed/eventlog/pulsar/broker"
 	"github.com/dashfeed/dashfeed/eventlog/pulsar/pulsartest"
 )
 
@@ -75,7 +76,7 @@ func (s *site) place(t testing.TB) *place {
 	c := s.config("looks on").withDefaults()
 	p := &place{config: c, readers: make(chan struct{}, atOnce)}
 	var errs [3]error
-	p.admin, errs[0] = newAdmin(c)
+	p.admin.Admin, errs[0] = broker.NewAdmin(c.AdminURL, c.Security, c.Timeout)
 	p.producing, errs[1] = newClient(c)
 	p.reading, errs[2] = newClient(c)
 	for _, err := range errs {

@@ -5,17 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/apache/pulsar-client-go/pulsar"
 
 	"github.com/dashfeed/dashfeed/eventlog"
 	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
+	"github.com/dashfeed/dashfeed/eventlog/pulsar/broker"
 	"github.com/dashfeed/dashfeed/messages"
 )
 
 const (
-	keepAlive = 5 * time.Second
 	// queued messages of at most pieceBytes wait in a reader.
 	queued = 1000
 	// atOnce is how many partitions are read at a time: each reader has a queue.
@@ -29,7 +28,7 @@ func (p *place) open(ctx context.Context, topic string, from pulsar.MessageID) (
 	}
 	r, err := p.reading.CreateReader(pulsar.ReaderOptions{
 		Topic: topic, Name: p.config.name(), StartMessageID: from, StartMessageIDInclusive: true,
-		ReadCompacted: true, ReceiverQueueSize: queued, BackoffPolicyFunc: newBackoff,
+		ReadCompacted: true, ReceiverQueueSize: queued, BackoffPolicyFunc: broker.NewBackoff,
 	})
 	if err != nil {
 		return nil, p.explain("read", topic, err)

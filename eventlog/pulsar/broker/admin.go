@@ -1,4 +1,4 @@
-package pulsar
+package broker
 
 import (
 	"bytes"
@@ -10,25 +10,26 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/dashfeed/dashfeed/eventlog"
 )
 
-// admin speaks to the broker's admin API.
-type admin struct {
+// Admin speaks to the broker's admin API.
+type Admin struct {
 	base     string
 	security Security
 	client   *http.Client
 }
 
-// statusError is an answer that is no success.
-type statusError struct {
+// StatusError is an answer that is no success.
+type StatusError struct {
 	method, path string
 	code         int
 	reason       string
 }
 
-func (e *statusError) Error() string {
+func (e *StatusError) Error() string {
 	hint := ""
 	switch {
 	case e.unknown():
@@ -40,45 +41,46 @@ func (e *statusError) Error() string {
 }
 
 // unknown is who the broker takes us for: nobody.
-func (e *statusError) unknown() bool {
+func (e *StatusError) unknown() bool {
 	return e.code == http.StatusUnauthorized && !strings.Contains(e.reason, "Unauthorized to")
 }
 
 // refused is what the role may not do.
-func (e *statusError) refused() bool {
+func (e *StatusError) refused() bool {
 	return e.code == http.StatusForbidden || e.code == http.StatusUnauthorized && !e.unknown()
 }
 
-// refused reports an answer to a role that may not do what was asked.
-func refused(err error) bool {
-	var s *statusError
+// Refused reports an answer to a role that may not do what was asked.
+func Refused(err error) bool {
+	var s *StatusError
 	return errors.As(err, &s) && s.refused()
 }
 
-// status is the code of an answer; 0 where err is none.
-func status(err error) int {
-	var s *statusError
+// Status is the code of an answer; 0 where err is none.
+func Status(err error) int {
+	var s *StatusError
 	if errors.As(err, &s) {
 		return s.code
 	}
 	return 0
 }
 
-func newAdmin(c Config) (*admin, error) {
-	config, err := c.Security.TLSConfig()
+// NewAdmin asks nothing yet; timeout is of one request.
+func NewAdmin(u string, s Security, timeout time.Duration) (*Admin, error) {
+	config, err := s.TLSConfig()
 	if err != nil {
 		return nil, err
 	}
-	a := &admin{base: strings.TrimSuffix(c.AdminURL, "/") + "/admin/v2/", security: c.Security}
+	a := &Admin{base: strings.TrimSuffix(u, "/") + "/admin/v2/", security: s}
 	a.client = &http.Client{
-		Timeout:       c.Timeout,
+		Timeout:       timeout,
 		Transport:     &http.Transport{TLSClientConfig: config, Proxy: http.ProxyFromEnvironment},
 		CheckRedirect: func(r *http.Request, via []*http.Request) error { return a.authorize(r) }, // to the broker that owns the topic
 	}
 	return a, nil
 }
 
-func (a *admin) authorize(r *http.Request) error {
+func (a *Admin) authorize(r *http.Request) error {
 	token, err := a.security.ReadToken()
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
@@ -86,8 +88,8 @@ func (a *admin) authorize(r *http.Request) error {
 	return err
 }
 
-// do sends a request below admin/v2/ and decodes the answer into out, where there is one.
-func (a *admin) do(ctx context.Context, method, path string, in, out any) error {
+// Do sends a request below admin/v2/ and decodes the answer into out, where there is one.
+func (a *Admin) Do(ctx context.Context, method, path string, in, out any) error {
 	body, err := json.Marshal(in)
 	if err != nil {
 		return err
@@ -114,7 +116,7 @@ func (a *admin) do(ctx context.Context, method, path string, in, out any) error 
 		return fmt.Errorf("%s %s: %w: %w", method, path, eventlog.ErrUnreachable, err)
 	}
 	if response.StatusCode >= 300 {
-		return &statusError{method, path, response.StatusCode, reason(answer)}
+		return &StatusError{method, path, response.StatusCode, reason(answer)}
 	}
 	if out == nil || len(bytes.TrimSpace(answer)) == 0 {
 		return nil
@@ -125,20 +127,22 @@ func (a *admin) do(ctx context.Context, method, path string, in, out any) error 
 	return nil
 }
 
-func (a *admin) get(ctx context.Context, path string, out any) error {
-	return a.do(ctx, http.MethodGet, path, nil, out)
+// Get asks.
+func (a *Admin) Get(ctx context.Context, path string, out any) error {
+	return a.Do(ctx, http.MethodGet, path, nil, out)
 }
 
-// make creates what may be there already.
-func (a *admin) make(ctx context.Context, path string, in any) error {
-	err := a.do(ctx, http.MethodPut, path, in, nil)
-	if status(err) == http.StatusConflict {
+// Make creates what may be there already.
+func (a *Admin) Make(ctx context.Context, path string, in any) error {
+	err := a.Do(ctx, http.MethodPut, path, in, nil)
+	if Status(err) == http.StatusConflict {
 		return nil
 	}
 	return err
 }
 
-func (a *admin) close() { a.client.CloseIdleConnections() }
+// Close lets go of idle connections.
+func (a *Admin) Close() { a.client.CloseIdleConnections() }
 
 func reason(answer []byte) string {
 	var said struct{ Reason string }
@@ -162,8 +166,8 @@ func firstLine(reason string) string {
 	return reason[:min(len(reason), most)]
 }
 
-// topicPath is a topic below admin/v2/: persistent/tenant/namespace/topic.
-func topicPath(topic string) string {
+// TopicPath is a topic below admin/v2/: persistent/tenant/namespace/topic.
+func TopicPath(topic string) string {
 	parts := strings.Split(strings.TrimPrefix(topic, "persistent://"), "/")
 	for i := range parts {
 		parts[i] = url.PathEscape(parts[i])
@@ -171,13 +175,14 @@ func topicPath(topic string) string {
 	return "persistent/" + strings.Join(parts, "/")
 }
 
-// namespaceOf is a topic's tenant/namespace.
-func namespaceOf(topic string) string {
+// NamespaceOf is a topic's tenant/namespace.
+func NamespaceOf(topic string) string {
 	name := strings.TrimPrefix(topic, "persistent://")
 	return name[:strings.LastIndexByte(name, '/')]
 }
 
-func namespacePath(namespace string) string {
+// NamespacePath is a tenant/namespace below admin/v2/.
+func NamespacePath(namespace string) string {
 	tenant, name, _ := strings.Cut(namespace, "/")
 	return "namespaces/" + url.PathEscape(tenant) + "/" + url.PathEscape(name)
 }

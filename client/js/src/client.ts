@@ -1,6 +1,6 @@
 import { Backoff, maxBackoff } from "./backoff.js";
 import { Batch, nextFrame } from "./batch.js";
-import { Connection, type Ending, type SocketClass } from "./connection.js";
+import { Connection, type ConnectionState, type Ending, type SocketClass } from "./connection.js";
 import { Emitter } from "./emitter.js";
 import type { ErrorFrame, Limits, ServerFrame, Subscribed } from "./frames.js";
 import { type ErrorEvent, type SubscribeOptions, Subscription } from "./subscription.js";
@@ -24,22 +24,6 @@ export interface ClientOptions {
   WebSocket?: SocketClass;
   /** When batched events are told; absent: at the next animation frame, or in a timer where there are none. */
   schedule?: (run: () => void) => void;
-}
-
-/** How the connection is. */
-export interface ConnectionState {
-  /** `waiting`: for the next attempt; `offline`: the platform says there is no network; `closed`: for good. */
-  state: "connecting" | "open" | "waiting" | "offline" | "closed";
-  /** Since when, unix ms. */
-  since: number;
-  /** Failed attempts in a row. */
-  attempt: number;
-  /** ms from `since` to the next attempt; 0: none is waited for. */
-  wait: number;
-  /** Why the last connection ended, in words; "" while there was none. */
-  reason: string;
-  /** The close code, 0 where there was none. */
-  code: number;
 }
 
 export interface ClientEvents {

@@ -20,6 +20,22 @@ export interface Ending {
   reason: string;
 }
 
+/** How a client stands with its server, over all its connections. */
+export interface ConnectionState {
+  /** `waiting`: for the next attempt; `offline`: the platform says there is no network; `closed`: for good. */
+  state: "connecting" | "open" | "waiting" | "offline" | "closed";
+  /** Since when, unix ms. */
+  since: number;
+  /** Failed attempts in a row. */
+  attempt: number;
+  /** ms from `since` to the next attempt; 0: none is waited for. */
+  wait: number;
+  /** Why the last connection ended, in words; "" while there was none. */
+  reason: string;
+  /** The close code, 0 where there was none. */
+  code: number;
+}
+
 /** A connection that lived so long was stable. ms */
 const stableAfter = 10_000;
 /** How long an attempt may take. ms */

@@ -9,7 +9,7 @@
  * Promises: what a subscription holds is what the server had at its version; it resumes from its place after any
  * disconnect; it is heard at most once an animation frame, however much comes.
  */
-export { Client, type ClientEvents, type ClientOptions, type ConnectionState } from "./client.js";
+export { Client, type ClientEvents, type ClientOptions } from "./client.js";
 export {
   Subscription, type ErrorEvent, type GapEvent, type SnapshotEvent, type StatusEvent, type SubscribeOptions,
   type SubscriptionEvents, type UpdateEvent,
@@ -19,4 +19,4 @@ export { View, type Change, type Refusal } from "./view.js";
 export type { Token, TokenSource } from "./credentials.js";
 export { parseFrame } from "./frames.js";
 export type { Group, GapWhy, Limits, PanelSchema, Place, Value, ViewState, Window } from "./frames.js";
-export type { Socket, SocketClass } from "./connection.js";
+export type { ConnectionState, Socket, SocketClass } from "./connection.js";

@@ -1,10 +1,9 @@
 import { Backoff } from "./backoff.js";
-import type { Connection } from "./connection.js";
+import type { Connection, ConnectionState } from "./connection.js";
 import { Emitter } from "./emitter.js";
 import type { ClientFrame, ErrorFrame, GapWhy, Place, Subscribed, Update, ViewState } from "./frames.js";
 import type { Panel, Row } from "./panel.js";
 import { View, type Refusal } from "./view.js";
-import type { ConnectionState } from "./client.js";
 
 /** What to subscribe to. */
 export interface SubscribeOptions {

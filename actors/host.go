@@ -178,6 +178,9 @@ type warnings struct {
 	last map[warning]time.Duration // one a shard and kind
 }
 
+// everyShard is the shard of a warning for all.
+const everyShard = -1
+
 type warning struct {
 	shard int
 	kind  string

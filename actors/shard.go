@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"github.com/dashfeed/dashfeed/eventlog"
 	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
 	"github.com/dashfeed/dashfeed/fold"
 	"github.com/dashfeed/dashfeed/messages"
@@ -248,9 +250,25 @@ func (s *shard) fail(err error) {
 
 func (s *shard) logger() *slog.Logger { return s.host.config.Logger.With("shard", s.number) }
 
-// warn logs what happens over and over at most once a minute for each kind.
+// warn logs what happens over and over at most once a minute for each kind; that the broker can't be reached, which every shard
+// meets at once and in many ways, once for the whole host.
 func (s *shard) warn(kind, message string, args ...any) {
-	if s.host.warnings.allow(s.number, kind, s.host.now()) {
-		s.logger().Warn(message, args...)
+	own := s.host.warnings.allow(s.number, kind, s.host.now())
+	switch {
+	case !isUnreachable(args):
+		if own {
+			s.logger().Warn(message, args...)
+		}
+	case s.host.warnings.allow(everyShard, "unreachable", s.host.now()):
+		s.logger().Warn("the log or its checkpoints can't be reached: this shard has found it first, readyz names others", append([]any{"what", message}, args...)...)
+	case own:
+		s.logger().Debug(message, args...)
 	}
+}
+
+func isUnreachable(args []any) bool {
+	return slices.ContainsFunc(args, func(a any) bool {
+		err, ok := a.(error)
+		return ok && errors.Is(err, eventlog.ErrUnreachable)
+	})
 }

@@ -44,7 +44,7 @@ func (a *admin) ready(w http.ResponseWriter, r *http.Request) {
 	a.health.look(func(c check, err error) {
 		said := "ok"
 		if err != nil {
-			said = strings.ReplaceAll(err.Error(), "\n", "; ")
+			said = toldOf(err)
 			if !c.minor && status == http.StatusOK {
 				status, first = http.StatusServiceUnavailable, c.name+": "+said
 			}

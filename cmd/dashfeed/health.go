@@ -2,6 +2,8 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 	"sync"
 )
 
@@ -17,6 +19,18 @@ type check struct {
 	name  string
 	err   func() error
 	minor bool // told, but does not make the server unready: what it does serve is still right
+}
+
+// mostTold is how many of a part's troubles are told at once: a node may have one with each of a thousand shards.
+const mostTold = 8
+
+// toldOf is a part's trouble in one line: of joined errors the first ones, and how many more there are.
+func toldOf(err error) string {
+	lines := strings.Split(err.Error(), "\n")
+	if more := len(lines) - mostTold; more > 0 {
+		lines = append(lines[:mostTold], fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(lines, "; ")
 }
 
 var errStarting = errors.New("starting")

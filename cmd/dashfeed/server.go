@@ -178,7 +178,7 @@ func (s *server) until(ctx context.Context, doing string, ready func() error) er
 		}
 		if time.Since(told) > 5*time.Second {
 			told = time.Now()
-			s.talk("%s: %v", doing, err)
+			s.talk("%s: %s", doing, toldOf(err))
 		}
 		select {
 		case <-tick.C:

@@ -2,7 +2,8 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"path"
+	"strconv"
 
 	"github.com/dashfeed/dashfeed/eventlog/checkpoint/blob"
 	checkpoints "github.com/dashfeed/dashfeed/eventlog/checkpoint/pulsar"
@@ -39,15 +40,16 @@ func (c *clustered) checkpointConfig(config shared.Config) checkpoints.Config {
 			tenant, partition, err := c.tenantOf(shard)
 			return pulsar.PartitionTopic(pulsar.CheckpointsTopic(tenant.Name), partition), err
 		},
-		Shared: config, Logger: c.logger,
+		Name: c.checkpointPrefix, Shared: config, Logger: c.logger,
 	}
 }
 
-// checkpointPrefix is the front of the names of a shard's checkpoints in a directory or a bucket: cluster/tenant/partition.
+// checkpointPrefix is what a shard's checkpoints lie under in the scratch, and the front of their names in a directory or a bucket:
+// cluster/tenant/partition, with the name of the tenant's making before the partition where it has one.
 func (c *clustered) checkpointPrefix(shard int) (string, error) {
 	tenant, partition, err := c.tenantOf(shard)
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%s/%s/%d", c.flags.Cluster, tenant.Name, partition), nil
+	return path.Join(c.flags.Cluster, tenant.Name, tenant.Made, strconv.Itoa(partition)), nil
 }

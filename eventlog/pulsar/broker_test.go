@@ -251,6 +251,13 @@ func TestTenants(t *testing.T) {
 	if !slices.Equal(a.Tenants(), fresh.Tenants()) {
 		t.Errorf("tenants: %v, after a start %v", a.Tenants(), fresh.Tenants())
 	}
+	made := map[string]bool{}
+	for _, x := range fresh.Tenants() {
+		made[x.Made] = true
+	}
+	if len(made) != len(fresh.Tenants()) || made[""] {
+		t.Errorf("tenants were made under the names %v", made)
+	}
 	for _, p := range fresh.Problems() {
 		if p.Topic == pulsar.EventsTopic(name) {
 			t.Errorf("a new tenant has a problem: %s", p)

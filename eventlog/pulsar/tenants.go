@@ -2,6 +2,7 @@ package pulsar
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -35,6 +36,11 @@ type Tenant struct {
 	Name       string
 	Partitions int     // 1 to MaxPartitions
 	LogTime    LogTime // "": BrokerTime
+
+	// Made is the name of this making of it: another one where Pulsar has lost all it had and the tenant is made again, so that
+	// positions of then, which may be given again, can be told from those of now. AddTenant draws it, whatever is given; "" of
+	// a tenant that was made before there was such a name.
+	Made string
 }
 
 // controlRecord is a tenant as the control topic holds it. Name and partitions mean the same in every version, since
@@ -44,11 +50,12 @@ type controlRecord struct {
 	Tenant     string  `json:"tenant"`
 	Partitions int     `json:"partitions"`
 	LogTime    LogTime `json:"log_time"`
+	Made       string  `json:"made,omitempty"`
 }
 
 const controlVersion = 1
 
-func (c controlRecord) tenant() Tenant { return Tenant{c.Tenant, c.Partitions, c.LogTime} }
+func (c controlRecord) tenant() Tenant { return Tenant{c.Tenant, c.Partitions, c.LogTime, c.Made} }
 
 func (t Tenant) validate() error {
 	errs := []error{messages.CheckName("tenant", t.Name)}
@@ -57,6 +64,9 @@ func (t Tenant) validate() error {
 	}
 	if t.LogTime != BrokerTime && t.LogTime != TickTime {
 		errs = append(errs, fmt.Errorf("log time %q is not allowed: %s or %s", t.LogTime, BrokerTime, TickTime))
+	}
+	if t.Made != "" {
+		errs = append(errs, messages.CheckName("made", t.Made))
 	}
 	return errors.Join(errs...)
 }
@@ -69,6 +79,7 @@ func (l *Log) AddTenant(ctx context.Context, t Tenant) error {
 	if t.LogTime == "" {
 		t.LogTime = BrokerTime
 	}
+	t.Made = rand.Text()
 	if err := t.validate(); err != nil {
 		return fmt.Errorf("add tenant: %w", err)
 	}
@@ -113,7 +124,7 @@ func (l *Log) addTenant(ctx context.Context, t Tenant) error {
 }
 
 func (t Tenant) same(other Tenant) error {
-	if t == other {
+	if t.Made = other.Made; t == other {
 		return nil
 	}
 	return fmt.Errorf("it is there already with %d partitions and log time %s, which never changes: asked for %d and %s", other.Partitions, other.LogTime, t.Partitions, t.LogTime)
@@ -121,7 +132,7 @@ func (t Tenant) same(other Tenant) error {
 
 // announce appends the control record.
 func (l *Log) announce(ctx context.Context, t Tenant) error {
-	payload, err := json.Marshal(controlRecord{controlVersion, t.Name, t.Partitions, t.LogTime})
+	payload, err := json.Marshal(controlRecord{controlVersion, t.Name, t.Partitions, t.LogTime, t.Made})
 	if err != nil {
 		return err
 	}

@@ -43,7 +43,10 @@ type Config struct {
 	Guard   string // the subscription that holds the topic until it was compacted; "": there is none
 
 	// Topic is the partition of the shard's checkpoints, the same in all processes, another one for every shard.
-	Topic  func(shard int) (string, error)
+	Topic func(shard int) (string, error)
+	// Name is what the scratch keeps the shard's checkpoints under: the same in all processes, another one for every shard, and
+	// for one whose log was made anew under the same topics. nil: Topic.
+	Name   func(shard int) (string, error)
 	Shared shared.Config
 
 	Timeout         time.Duration // of one question to the broker; 0: 10 s
@@ -73,6 +76,9 @@ func (c Config) Validate() error {
 }
 
 func (c Config) withDefaults() Config {
+	if c.Name == nil {
+		c.Name = c.Topic
+	}
 	if c.Timeout == 0 {
 		c.Timeout = 10 * time.Second
 	}

@@ -56,7 +56,7 @@ func newClient(c Config) (pulsar.Client, error) {
 	})
 }
 
-func (p *place) Name(shard int) (string, error) { return p.config.Topic(shard) }
+func (p *place) Name(shard int) (string, error) { return p.config.Name(shard) }
 
 func (p *place) Close() error {
 	if p.producing != nil {

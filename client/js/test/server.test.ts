@@ -116,8 +116,9 @@ describe("against the server", () => {
     const { epoch } = s;
     const snapshots: unknown[] = [];
     s.on("snapshot", (e) => snapshots.push(e));
+    const open = event(s, "connection", (e) => e.state === "open");
     await server.start();
-    await event(s, "connection", (e) => e.state === "open");
+    await open;
     await expectEqual(s, await server.post("kill", ...events(12)));
     expect([s.epoch, snapshots]).toEqual([epoch, []]);
   });

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/apache/pulsar-client-go/pulsar"
 
@@ -67,7 +66,7 @@ func (l *Log) takeTurn(ctx context.Context, topic string) (pulsar.Producer, erro
 		}
 		err = l.explain("write", err)
 		switch {
-		case isTaken(err):
+		case broker.IsTaken(err):
 			if err = errTaken; !pause(ctx, wait.Next()) {
 				return nil, fmt.Errorf("%w: %w", err, cause(ctx))
 			}
@@ -80,12 +79,6 @@ func (l *Log) takeTurn(ctx context.Context, topic string) (pulsar.Producer, erro
 			return nil, err
 		}
 	}
-}
-
-// isTaken tells that another has the Exclusive producer. The broker's refusal comes as text.
-func isTaken(err error) bool {
-	text := err.Error()
-	return errors.Is(err, pulsar.ErrProducerFenced) || strings.Contains(text, "ProducerFenced") || strings.Contains(text, "ProducerBusy")
 }
 
 // makeApplied makes the topic in the control topic's namespace, whose retention keeps it however long nobody looks at it.
@@ -141,7 +134,7 @@ func (l *Log) keep(ctx context.Context, turn pulsar.Producer, b []byte) error {
 	switch {
 	case err == nil:
 		return nil
-	case isTaken(err):
+	case broker.IsLost(err):
 		return fmt.Errorf("%w: this one was cut off from the broker: %w", errTaken, err)
 	case ctx.Err() != nil:
 		return cause(ctx)

@@ -2,10 +2,8 @@ package pulsar
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/apache/pulsar-client-go/pulsar"
@@ -64,7 +62,7 @@ func (p *place) take(ctx context.Context, topic string) (pulsar.Producer, error)
 			made = true
 			continue
 		}
-		if !isTaken(err) {
+		if !broker.IsTaken(err) {
 			return nil, p.explain("write", topic, err)
 		}
 		if time.Now().After(deadline) {
@@ -226,17 +224,12 @@ func (l *leader) write(name uint64, slot int) (prior uint32) {
 	return prior
 }
 
-// lost tells whether another took the partition. A client that was refused when it connected again has closed the producer.
+// lost tells whether another took the partition.
 func (l *leader) lost(err error) error {
-	if isTaken(err) || errors.Is(err, pulsar.ErrProducerClosed) || strings.Contains(err.Error(), "ProducerClosed") {
+	if broker.IsLost(err) {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		return fmt.Errorf("%w: %s: %w", shared.ErrLost, l.place.admin.holder(ctx, l.topic, l.place.config.Cluster), err)
 	}
 	return fmt.Errorf("write %s: %w: %w", l.topic, eventlog.ErrUnreachable, err)
-}
-
-// isTaken tells that another has the producer. The broker's refusal comes as text.
-func isTaken(err error) bool {
-	return errors.Is(err, pulsar.ErrProducerFenced) || err != nil && (strings.Contains(err.Error(), "ProducerFenced") || strings.Contains(err.Error(), "ProducerBusy"))
 }

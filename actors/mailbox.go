@@ -68,15 +68,20 @@ func (m *mailbox) startAndUnlock() {
 	}
 }
 
-// run processes messages until there are none.
-func (m *mailbox) run() {
-	for {
+// turnMessages is how many messages a mailbox has processed before others that wait come.
+const turnMessages = 4
+
+// run processes messages until there are none, or the mailbox has had its turn: then more is true, and it has to run again. A
+// dashboard whose records come as fast as it folds them always has some.
+func (m *mailbox) run() (more bool) {
+	for range turnMessages {
 		message, system := m.pop()
 		if message == nil {
-			return
+			return false
 		}
 		m.process(message, system)
 	}
+	return true
 }
 
 // pop takes the next message; nil says that there is none.

@@ -5,7 +5,8 @@ import (
 	"sync"
 )
 
-// workers run the dashboards that have mail: as many at once as there are processors, in the order in which they got it. The library
+// workers run the dashboards that have mail: as many at once as there are processors, in the order in which they got it, and some
+// messages of one before the next has its turn. The library
 // starts a goroutine for each; a batch for ten thousand dashboards would take ten thousand stacks, which outweigh the dashboards, and
 // a batch of one record each would cost more in wake-ups, and in stacks that grow until they are as deep as a fold, than its folds.
 // A dashboard that has to wait for a store or the log steps aside meanwhile, so that another has its place.
@@ -40,6 +41,11 @@ func (w *workers) schedule(m *mailbox) {
 		w.start(m)
 		return
 	}
+	w.push(m)
+}
+
+// push has the mailbox wait behind the others. It is called with mu held.
+func (w *workers) push(m *mailbox) {
 	if len(w.waiting) == cap(w.waiting) && w.next > len(w.waiting)/2 {
 		n := copy(w.waiting, w.waiting[w.next:])
 		clear(w.waiting[n:])
@@ -105,18 +111,21 @@ func (w *workers) stop() {
 // work runs mailboxes until none waits and others are idle already.
 func (w *workers) work(m *mailbox) {
 	for m != nil {
-		m.run()
-		stays := false
-		if m, stays = w.take(); stays {
+		more, stays := m.run(), false
+		if m, stays = w.take(m, more); stays {
 			m = <-w.hand
 		}
 	}
 }
 
-// take is the next mailbox that waits; without one, or where too many run, the worker stays, or goes.
-func (w *workers) take() (m *mailbox, stays bool) {
+// take is the next mailbox that waits, after the last one, which waits again if it has more; without one, or where too many run,
+// the worker stays, or goes.
+func (w *workers) take(last *mailbox, more bool) (m *mailbox, stays bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if more {
+		w.push(last)
+	}
 	if w.next < len(w.waiting) && w.running <= maxRunning {
 		return w.pop(), false
 	}

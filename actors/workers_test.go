@@ -2,6 +2,7 @@ package actors
 
 import (
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -90,5 +91,44 @@ func TestRoomForMailThatWaits(t *testing.T) {
 	}
 	if waits, room := len(w.waiting)-w.next, cap(w.waiting); waits != 64 || room > 4*64 {
 		t.Errorf("%d wait in room for %d", waits, room)
+	}
+}
+
+// endless is mail that brings more of itself until it is enough.
+type endless struct {
+	actor.MessageInvoker
+	box    *mailbox
+	enough func() bool
+}
+
+func (e *endless) InvokeUserMessage(any) {
+	if !e.enough() {
+		e.box.PostUserMessage("more")
+	}
+}
+
+// Dashboards that always have mail do not keep the others from their turns, however many of them there are.
+func TestMailThatNeverEndsLetsOthersHaveTheirTurn(t *testing.T) {
+	const most = 10_000
+	w := &workers{}
+	var messages, before atomic.Int32
+	post := func(e *endless) {
+		e.box = &mailbox{workers: w}
+		e.box.RegisterHandlers(e, nil)
+		e.box.PostUserMessage("first")
+	}
+	for range maxRunning + 1 {
+		post(&endless{enough: func() bool { return before.Load() > 0 || messages.Add(1) >= most }})
+	}
+	post(&endless{enough: func() bool {
+		before.Store(messages.Load() + 1)
+		return true
+	}})
+	w.stop()
+	if n := before.Load(); n == 0 || n >= most {
+		t.Errorf("its turn came behind %d messages of others", n)
+	}
+	if len(w.waiting) > w.next || w.running != 0 || w.idle != 0 {
+		t.Errorf("at the end %d wait, %d run, %d are idle", len(w.waiting)-w.next, w.running, w.idle)
 	}
 }

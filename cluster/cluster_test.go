@@ -141,6 +141,9 @@ func TestNobodyIsLiveAndTheLastIsFollowed(t *testing.T) {
 			if p, ok := g.Source(shard); ok == (source.Node() == "n1") {
 				t.Errorf("the gateway follows %v for shard %d, n1 is dead and %v was followed", p, shard, source)
 			}
+			if s := g.Status(shard); time.Since(s.Since) < 10*time.Second {
+				t.Errorf("shard %d is said to age since %v, of %v", shard, time.Since(s.Since), source)
+			}
 		}
 	})
 }

@@ -33,7 +33,7 @@ type Status struct {
 	Serving  Serving
 	Source   link.Peer         // whom to follow, where it is live
 	Position messages.Position // of the source, by its last beat
-	Since    time.Time         // it stands so, with this source
+	Since    time.Time         // it stands so; where it is live, with this source
 }
 
 // served is what serve found last.
@@ -61,6 +61,9 @@ func (l *Cluster) serve(now time.Duration, shards int) {
 		}
 		if s.source == nil && l.view.answers(was.source) {
 			s.source = was.source
+		}
+		if s.serving != Live && s.serving == was.serving {
+			s.since = was.since // whoever was followed meanwhile, nothing is newer than then
 		}
 		if was.serving != s.serving || was.source != s.source {
 			l.served[shard], changed = s, true

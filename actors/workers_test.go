@@ -112,18 +112,23 @@ func TestMailThatNeverEndsLetsOthersHaveTheirTurn(t *testing.T) {
 	const most = 10_000
 	w := &workers{}
 	var messages, before atomic.Int32
+	begin := make(chan struct{})
 	post := func(e *endless) {
 		e.box = &mailbox{workers: w}
 		e.box.RegisterHandlers(e, nil)
 		e.box.PostUserMessage("first")
 	}
 	for range maxRunning + 1 {
-		post(&endless{enough: func() bool { return before.Load() > 0 || messages.Add(1) >= most }})
+		post(&endless{enough: func() bool {
+			<-begin
+			return before.Load() > 0 || messages.Add(1) >= most
+		}})
 	}
 	post(&endless{enough: func() bool {
 		before.Store(messages.Load() + 1)
 		return true
 	}})
+	close(begin)
 	w.stop()
 	if n := before.Load(); n == 0 || n >= most {
 		t.Errorf("its turn came behind %d messages of others", n)

@@ -53,11 +53,15 @@ func (l *Log) followAdded(x *tenant, partitions int) {
 
 // followOne forwards what the partition holds; while another process does, it waits for its turn.
 func (l *Log) followOne(p *partition) {
+	numbers := &sequence{}
 	for {
-		err := l.forward(p)
+		err := l.forward(p, numbers)
 		switch {
 		case l.life.Err() != nil:
 			return
+		case errors.Is(err, errDoubted):
+			l.logger.Warn("numbers of records in a partition that was added are not in sequence, they are read again", "topic", p.topic, "came", numbers.doubted)
+			continue
 		case isBusy(err):
 			l.logger.Debug("another process forwards the records of a partition that was added", "topic", p.topic)
 		default:
@@ -75,16 +79,17 @@ func isBusy(err error) bool {
 }
 
 // forward holds the partition's guard and forwards until the log is closed or something is wrong.
-func (l *Log) forward(p *partition) error {
+func (l *Log) forward(p *partition, numbers *sequence) error {
 	c, err := l.reading.Subscribe(pulsar.ConsumerOptions{
 		Topic: p.topic, SubscriptionName: GuardName(l.config.Cluster), Type: pulsar.Exclusive,
 		SubscriptionInitialPosition: pulsar.SubscriptionPositionEarliest, ReceiverQueueSize: addedQueue, BackOffPolicyFunc: broker.NewBackoff,
+		AckGroupingOptions: &pulsar.AckGroupingOptions{MaxSize: 1}, // at once, or whoever comes next forwards more of it again
 	})
 	if err != nil {
 		return classify(err)
 	}
 	defer c.Close()
-	f := &forwarder{l: l, p: p, decoder: newDecoder(l, p)}
+	f := &forwarder{l: l, p: p, decoder: newDecoder(l, p), numbers: numbers}
 	defer f.decoder.close()
 	for {
 		last, err := f.gather(c)
@@ -105,6 +110,7 @@ type forwarder struct {
 	l       *Log
 	p       *partition
 	decoder *decoder
+	numbers *sequence
 	records []messages.Record // of one message
 	entries []eventlog.Entry  // to be appended
 	bytes   int               // payloads of entries
@@ -142,6 +148,9 @@ func (f *forwarder) take(m pulsar.Message) error {
 	if err != nil {
 		return err
 	}
+	if !f.numbers.follows(m.Index()) {
+		return errDoubted
+	}
 	if f.records, err = f.decoder.records(f.records[:0], m, at, messages.Position{}); err != nil {
 		return err
 	}
@@ -157,6 +166,30 @@ func (f *forwarder) take(m pulsar.Message) error {
 		})
 	}
 	return nil
+}
+
+var errDoubted = errors.New("a message does not follow the one before")
+
+// sequence watches the broker's numbers of messages: what came home before those in front of it would keep them out for good. The
+// client, when it connects again, may give what it had from the old connection before it gives again what it threw away.
+type sequence struct {
+	next    uint64 // that the next message has; a lower one was there before and comes again
+	known   bool
+	doubted uint64 // the one that did not follow
+}
+
+// follows reports whether the message may be taken. Where it did not follow once, and comes so again from a consumer that
+// began anew, nothing lies between: a number was the broker's own, or another process has forwarded what had it.
+func (s *sequence) follows(index *uint64) bool {
+	if index == nil { // of a tenant of ticks: it can't be told
+		return true
+	}
+	if s.known && *index > s.next && *index != s.doubted {
+		s.doubted = *index
+		return false
+	}
+	s.next, s.known = *index+1, true
+	return true
 }
 
 // send appends the entries until they are stored, or the log is closed.

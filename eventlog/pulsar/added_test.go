@@ -56,7 +56,13 @@ func TestPartitionsThatWereAdded(t *testing.T) {
 	})
 
 	p := stranger(t, c, client.ProducerOptions{Topic: topic, BatchingMaxPublishDelay: 5 * time.Millisecond})
+	empty := stranger(t, c, client.ProducerOptions{Topic: pulsar.PartitionTopic(topic, made), DisableBatching: true})
 	for i := range n {
+		if i%(n/10) == n/20 { // the client keeps it to itself: a number is missing, and nothing else
+			if _, err := empty.Send(t.Context(), &client.ProducerMessage{Payload: []byte{}}); err != nil {
+				t.Fatal(err)
+			}
+		}
 		if i == n/3 || i == 2*n/3 { // another takes over, in the middle
 			next := open(t, c, watches)
 			if err := l.Close(); err != nil {

@@ -14,7 +14,7 @@ import (
 
 // newShard makes a shard that loads, for a seat. Its actor lives from now on, so that viewers can come at once.
 func (h *Host) newShard(p *seat) *shard {
-	// Shards take turns with their checkpoints.
+	// Shards take turns with their checkpoints; the first ones leave the processors to the shards that are loaded at the same time.
 	const turns = 8
 	s := &shard{
 		host: h, number: p.number, gone: p.gone,
@@ -25,7 +25,7 @@ func (h *Host) newShard(p *seat) *shard {
 		entries: map[messages.Key]*entry{},
 		state:   fold.NewShardState(h.config.Table),
 		began:   h.now(),
-		savedAt: h.now() - h.config.CheckpointEvery*time.Duration(p.number%turns)/turns,
+		savedAt: h.now() - h.config.CheckpointEvery*time.Duration(p.number%turns)/(2*turns),
 	}
 	s.lacking.Store(-1)
 	s.publishHoles()

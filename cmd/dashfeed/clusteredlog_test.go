@@ -78,8 +78,10 @@ func untilRead(t *testing.T, door, tenant string, wanted func(r reading) bool) (
 // alone: neither the broker's clock nor one that an event names moves them.
 func testTicks(t *testing.T, broker *pulsartest.Cluster, on []string) {
 	file := write(t, "d.yaml", "tenant: slow\ndashboard: d\npanels: [{id: p, window: {tumbling: 1s}, aggregates: [count]}]\n")
-	node := start(t, io.Discard, append([]string{"node", "--gateway", "--node", "one", "--cluster", "ticks", "--gossip", free(t), "--link", "127.0.0.1:0",
-		"--scratch", t.TempDir(), "--tenants", "slow=1:ticks", "--definitions", file}, on...)...)
+	node := start(t, io.Discard, append([]string{
+		"node", "--gateway", "--node", "one", "--cluster", "ticks", "--gossip", free(t), "--link", "127.0.0.1:0",
+		"--scratch", t.TempDir(), "--tenants", "slow=1:ticks", "--definitions", file,
+	}, on...)...)
 	until(t, node.admin, "definitions: ok\n")
 	log := producer(t, broker)
 	shard, _, err := log.Tenant("slow")

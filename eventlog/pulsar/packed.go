@@ -49,8 +49,7 @@ func appendPacked(b []byte, e *eventlog.Entry) []byte {
 
 // unpacker reads packed messages. What it returned is good until its next call.
 type unpacker struct {
-	zstd  *zstd.Decoder
-	plain []byte
+	zstd *zstd.Decoder
 }
 
 func newUnpacker() *unpacker {

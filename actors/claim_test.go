@@ -142,6 +142,27 @@ func TestWhatIsNotFoldedIsNotClaimed(t *testing.T) {
 	}
 }
 
+// A host whose first shards are ordered one by one is not ready when those ordered so far are live.
+func TestNotReadyBeforeAllAreOrdered(t *testing.T) {
+	t.Parallel()
+	n := newNode(t, nil)
+	n.stop(t.Context())
+	n.open()
+	n.unordered = true
+	n.launch()
+	n.host.ordering.Store(true) // as in OwnAll, between two shards
+	n.host.Load(0)
+	n.until("live", func() bool { return n.claimed(0) == messages.Live })
+	if err := n.host.Ready(); !errors.Is(err, feed.ErrStarting) {
+		t.Errorf("with one of %d shards: %v", n.log.Partitions(), err)
+	}
+	n.host.OwnAll()
+	n.until("ready", func() bool { return n.host.Ready() == nil })
+	if n.claimed(1) != messages.Live {
+		t.Errorf("ready with claims %v", n.host.Claims())
+	}
+}
+
 // A host is ready when its first shards are live, and stays ready while it loads others.
 func TestShardsThatComeLaterLeaveTheHostReady(t *testing.T) {
 	t.Parallel()

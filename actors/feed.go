@@ -158,7 +158,7 @@ func (h *Host) Ready() error {
 	h.mu.RLock()
 	begun := h.begun
 	h.mu.RUnlock()
-	if !begun {
+	if !begun || h.ordering.Load() {
 		return feed.ErrStarting
 	}
 	starting := h.starting()
@@ -176,6 +176,9 @@ func (h *Host) Ready() error {
 func (h *Host) starting() bool {
 	if h.settled.Load() {
 		return false
+	}
+	if h.ordering.Load() {
+		return true
 	}
 	shards := h.held()
 	if slices.ContainsFunc(shards, func(s *shard) bool { return s.phase.Load() == phaseLoading }) {

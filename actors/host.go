@@ -30,11 +30,12 @@ type Host struct {
 
 	tidiedAt time.Duration // the beat's own
 
-	closed  atomic.Bool
-	settled atomic.Bool        // the first shards were all live once
-	done    chan struct{}      // closed when Stop begins
-	life    context.Context    // ends when nothing is waited for any more
-	end     context.CancelFunc //
+	closed   atomic.Bool
+	settled  atomic.Bool        // the first shards were all live once
+	ordering atomic.Bool        // the first shards are not all ordered yet
+	done     chan struct{}      // closed when Stop begins
+	life     context.Context    // ends when nothing is waited for any more
+	end      context.CancelFunc //
 
 	mu     sync.RWMutex
 	begun  bool

@@ -41,12 +41,13 @@ func (p onPulsar) Run() int { return pulsartest.Main(p.m) }
 // node is a host over a real log and a real store, on a file system in memory that outlives them.
 type node struct {
 	*testing.T
-	fs      vfs.FS
-	change  func(*Config)
-	log     *logs.Log
-	store   *checkpoints.Store
-	host    *Host
-	metrics *prometheus.Registry
+	fs        vfs.FS
+	change    func(*Config)
+	log       *logs.Log
+	store     *checkpoints.Store
+	host      *Host
+	metrics   *prometheus.Registry
+	unordered bool // launch loads no shard
 }
 
 // newNode starts a host with two partitions, fast checkpoints and no sleep, but for what change says.
@@ -99,7 +100,9 @@ func (n *node) launch() {
 	n.host, err = New(c)
 	n.check(err)
 	n.check(n.host.Start(n.Context()))
-	n.host.OwnAll()
+	if !n.unordered {
+		n.host.OwnAll()
+	}
 }
 
 // shard is the host's of that number.

@@ -84,8 +84,11 @@ func (h *Host) Own(number int, own bool) {
 	p.shard.tell(&beat{})
 }
 
-// OwnAll loads and owns every shard that the log has: a single machine does.
+// OwnAll loads and owns every shard that the log has: a single machine does. Until all are ordered the host is not ready, though those
+// that were ordered first may be live already.
 func (h *Host) OwnAll() {
+	h.ordering.Store(true)
+	defer h.ordering.Store(false)
 	for n := range h.config.Log.Partitions() {
 		h.Load(n)
 		h.Own(n, true)

@@ -51,7 +51,7 @@ func (s *shard) probe(ctx context.Context) {
 			s.unheard(asked)
 			s.warn("last", "the log does not say where its last record is, the shard can't be live", "error", err)
 		}
-		if !pause(ctx, probeEvery) {
+		if !eventlog.Pause(ctx, probeEvery) {
 			return
 		}
 	}

@@ -163,7 +163,7 @@ func (s *shard) catchUp() {
 				return
 			}
 			s.warn("forward", "what the owner before may not have forwarded can't be read, trying again; checkpoints wait", "error", err, "after", wait)
-			pause(ctx, wait)
+			eventlog.Pause(ctx, wait)
 		}
 	})
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"github.com/dashfeed/dashfeed/eventlog"
 	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
 	"github.com/dashfeed/dashfeed/fold"
 	"github.com/dashfeed/dashfeed/messages"
@@ -85,7 +86,7 @@ func (s *shard) load(ctx context.Context) {
 		s.unheard(asked)
 		s.trouble.Store(&err)
 		s.warn("load", "the checkpoint can't be loaded, trying again", "error", err, "after", wait)
-		if !pause(ctx, wait) {
+		if !eventlog.Pause(ctx, wait) {
 			return
 		}
 	}

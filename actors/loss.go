@@ -45,7 +45,7 @@ const newerEvery = 5 * time.Second
 // there, or the loss accepted. So to accept it on one host is enough.
 func (s *shard) awaitNewer(ctx context.Context, at messages.Position, err error) {
 	store, ok := s.host.config.Checkpoints.(pointer)
-	for ok && pause(ctx, newerEvery) {
+	for ok && eventlog.Pause(ctx, newerEvery) {
 		newest, unknown := store.Newest(ctx, s.number)
 		switch {
 		case unknown != nil && ctx.Err() == nil:

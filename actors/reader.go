@@ -40,7 +40,7 @@ func (r *reader) run(ctx context.Context) {
 		}
 		r.shard.trouble.Store(&err)
 		r.shard.warn("read", "reading the log stopped, trying again", "error", err, "after", wait)
-		if !pause(ctx, wait) {
+		if !eventlog.Pause(ctx, wait) {
 			return
 		}
 		wait = min(2*wait, most)
@@ -118,16 +118,4 @@ func (r *reader) limit() int {
 func (r *reader) learn(b *batch) {
 	mean := len(b.arena) / len(b.items)
 	r.payload = max(mean, (3*r.payload+mean)/4)
-}
-
-// pause waits, or reports that ctx has ended.
-func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

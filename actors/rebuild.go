@@ -76,7 +76,7 @@ func (d *dashboard) stored(base *checkpoint.Marker) (from checkpoint.Marker, err
 			return checkpoint.Marker{Position: e.Through}, nil
 		}
 		s.warn("load", "a dashboard can't be loaded, trying again", "dashboard", d.key.Label(), "error", err)
-		if !pause(s.life, wait) {
+		if !eventlog.Pause(s.life, wait) {
 			return from, err
 		}
 	}

@@ -6,10 +6,9 @@ import (
 )
 
 // workers run the dashboards that have mail: as many at once as there are processors, in the order in which they got it, and some
-// messages of one before the next has its turn. The library
-// starts a goroutine for each; a batch for ten thousand dashboards would take ten thousand stacks, which outweigh the dashboards, and
-// a batch of one record each would cost more in wake-ups, and in stacks that grow until they are as deep as a fold, than its folds.
-// A dashboard that has to wait for a store or the log steps aside meanwhile, so that another has its place.
+// messages of one before the next has its turn. The library starts a goroutine for each; a batch for ten thousand dashboards would
+// take ten thousand stacks, which outweigh the dashboards, and a batch of one record each would cost more in wake-ups, and in stacks
+// that grow until they are as deep as a fold, than its folds. A dashboard that has to wait for a store or the log steps aside meanwhile, so that another has its place.
 type workers struct {
 	joined sync.WaitGroup
 

@@ -51,13 +51,21 @@ func Insist(ctx context.Context, log Appender, entries []Entry, tell Insistence)
 			return nil
 		}
 		tell.Again(err, wait)
-		t := time.NewTimer(wait)
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			t.Stop()
+		if !Pause(ctx, wait) {
 			return ctx.Err()
 		}
+	}
+}
+
+// Pause waits before something is tried again; false where ctx has ended first.
+func Pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 

@@ -67,7 +67,7 @@ func (l *Log) followOne(p *partition) {
 		default:
 			l.logger.Warn("records of a partition that was added can't be forwarded to their homes, trying again", "topic", p.topic, "error", err, "after", forwardAgain)
 		}
-		if !pause(l.life, forwardAgain) {
+		if !eventlog.Pause(l.life, forwardAgain) {
 			return
 		}
 	}

@@ -67,7 +67,7 @@ func (l *Log) takeTurn(ctx context.Context, topic string) (pulsar.Producer, erro
 		err = l.explain("write", err)
 		switch {
 		case broker.IsTaken(err):
-			if err = errTaken; !pause(ctx, wait.Next()) {
+			if err = errTaken; !eventlog.Pause(ctx, wait.Next()) {
 				return nil, fmt.Errorf("%w: %w", err, cause(ctx))
 			}
 		case errors.Is(err, errMissing) && !made:

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strings"
 	"sync/atomic"
-	"time"
 
 	"github.com/apache/pulsar-client-go/pulsar"
 
@@ -112,7 +111,7 @@ func (l *Log) reopenControl(err error) pulsar.Reader {
 	if l.life.Err() == nil {
 		l.logger.Warn("reading the control topic stopped, trying again", "error", err)
 	}
-	for pause(l.life, broker.MostWait) {
+	for eventlog.Pause(l.life, broker.MostWait) {
 		if r, err := l.openControl(); err == nil {
 			return r
 		}
@@ -186,15 +185,4 @@ func (l *Log) explain(what string, err error) error {
 		return fmt.Errorf("%s: the broker does not accept the token, or wants one: %s", what, said)
 	}
 	return fmt.Errorf("%s: %w; the client's last complaint: %s", what, classify(err), said)
-}
-
-func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

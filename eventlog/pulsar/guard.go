@@ -168,7 +168,7 @@ func (l *Log) Release(partition int, upTo messages.Position) error {
 
 // moveGuards tells the broker once a second what may go.
 func (l *Log) moveGuards() {
-	for pause(l.life, time.Second) {
+	for eventlog.Pause(l.life, time.Second) {
 		for _, p := range l.table.Load().shards {
 			if p.release.stale.Load() && l.life.Err() == nil {
 				l.moveGuard(p)

@@ -27,7 +27,7 @@ func (h *health) err(now time.Time) error {
 
 // askHealth asks for the control topic's last record: it takes a connection, a broker that owns topics, and its ledgers.
 func (l *Log) askHealth() {
-	for pause(l.life, time.Second) {
+	for eventlog.Pause(l.life, time.Second) {
 		r := l.control.reader.Load()
 		if r == nil {
 			continue

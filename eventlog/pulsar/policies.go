@@ -39,7 +39,7 @@ func (l *Log) Problems() []Problem {
 }
 
 func (l *Log) checkLoop() {
-	for pause(l.life, l.config.CheckEvery) {
+	for eventlog.Pause(l.life, l.config.CheckEvery) {
 		l.check(l.life)
 	}
 }

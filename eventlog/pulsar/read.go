@@ -119,7 +119,7 @@ func (l *Log) openQueue(ctx context.Context, p *partition, after messages.Positi
 		if err == nil {
 			return r, nil
 		}
-		if err = classify(err); !errors.Is(err, eventlog.ErrUnreachable) || !pause(ctx, 2*broker.LeastWait) {
+		if err = classify(err); !errors.Is(err, eventlog.ErrUnreachable) || !eventlog.Pause(ctx, 2*broker.LeastWait) {
 			return nil, l.explain("open "+p.topic, err)
 		}
 	}

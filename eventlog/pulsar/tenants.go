@@ -157,7 +157,7 @@ func (l *Log) makeTopicsAgain(ctx context.Context, t Tenant) error {
 		default:
 			return err
 		}
-		if i == tries || !pause(ctx, broker.LeastWait*time.Duration(i)) {
+		if i == tries || !eventlog.Pause(ctx, broker.LeastWait*time.Duration(i)) {
 			return err
 		}
 	}

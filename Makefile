@@ -5,7 +5,7 @@ FUZZ    ?= 30s
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
 .DEFAULT_GOAL := help
-.PHONY: help run cluster test race fuzz bench lint generate build page pulsar
+.PHONY: help run cluster test race mutants fuzz bench lint generate build page pulsar
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,11 @@ test: build ## Vet and test everything, with a browser; what is missing for that
 
 race: ## Test everything with the race detector, without the tests of the built binary.
 	$(GO) test -race -timeout 20m $$($(GO) list ./... | grep -v -e /chaos -e /examples/plain -e /client/js -e /gateway/page)
+
+mutants: export CGO_ENABLED = 0
+mutants: export GOFLAGS = -trimpath
+mutants: ## Break the code in every listed way, one line at a time: a test must fail each time.
+	$(GO) run ./scripts/mutants
 
 fuzz: ## Run every fuzz target for FUZZ (30s).
 	@$(GO) list -f '{{.Dir}}' ./... | while read -r dir; do \

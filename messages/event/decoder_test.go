@@ -346,7 +346,7 @@ func TestAppendJSON(t *testing.T) {
 			ID: "e\"\\\t", Tenant: "t", Dashboard: "d", Metric: "ä😀", Value: 0.1, Time: -5, Labels: []Label{{"a", "\u2028<\n>"}, {"b", ""}},
 			Metadata: []byte(`{"x":[1]}`), Producer: "p", Sequence: math.MaxUint64, HasSequence: true,
 		},
-		{Metric: "m", Value: 1 << 52, Time: MaxTime},
+		{Metric: "m", Value: 1 << 52, Time: MaxTime, TimeHint: InMicroseconds},
 		{Metric: "m", Value: 1e300},
 		{Metric: "m", Value: -5e-324},
 	} {

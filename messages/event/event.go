@@ -13,6 +13,7 @@ type Event struct {
 	ValueStatus Status
 	Time        int64 // ms UTC
 	TimeStatus  Status
+	TimeHint    TimeHint // of a time that is likely not what its sender meant
 
 	Labels   []Label // in order of name, each name once
 	Metadata []byte  // JSON text, nil where the event has none

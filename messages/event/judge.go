@@ -35,7 +35,7 @@ func (d *Decoder) judge(b []byte, e *Event) *Refusal {
 		return r
 	}
 	e.Value, e.ValueStatus = d.value(b)
-	e.Time, e.TimeStatus = d.time(b)
+	e.Time, e.TimeStatus, e.TimeHint = d.time(b)
 	if raw := d.raw(b, fieldMetadata, 1<<fieldMetadata); raw != nil {
 		e.Metadata = d.oneLine(raw)
 		if len(e.Metadata) > MaxMetadataBytes {
@@ -169,18 +169,20 @@ func (d *Decoder) value(b []byte) (float64, Status) {
 	return 0, Type
 }
 
-func (d *Decoder) time(b []byte) (int64, Status) {
+func (d *Decoder) time(b []byte) (t int64, s Status, h TimeHint) {
 	raw := d.raw(b, fieldTime, spellingsTime)
 	switch {
 	case raw == nil:
-		return 0, Missing
+		return 0, Missing, NoHint
 	case numeric(raw[0]):
 		negative, n, status := parseWhole(raw)
-		return signedTime(negative, n, status)
+		t, s = signedTime(negative, n, status)
 	case raw[0] == '"':
-		return ParseTime(d.text(raw[1:len(raw)-1], d.fields[fieldTime].plain))
+		t, s = ParseTime(d.text(raw[1:len(raw)-1], d.fields[fieldTime].plain))
+	default:
+		s = Type
 	}
-	return 0, Type
+	return t, s, d.hint(raw, t, s)
 }
 
 // ParseTime reads a time in RFC 3339 as ms UTC.

@@ -52,14 +52,7 @@ func CompileFilter(src string) (*Filter, error) {
 		return nil, fmt.Errorf("%d bytes, at most %d are allowed", len(src), MaxFilterBytes)
 	}
 	guard := &filterGuard{}
-	options := []expr.Option{
-		expr.Env(filterNames), expr.AsBool(), expr.DisableAllBuiltins(), expr.DisableIfOperator(),
-		expr.MaxNodes(maxFilterNodes), expr.Patch(guard),
-	}
-	for _, name := range FilterFunctions {
-		options = append(options, expr.EnableBuiltin(name))
-	}
-	program, err := expr.Compile(src, options...)
+	program, err := expr.Compile(src, append(filterOptions(filterNames), expr.Patch(guard))...)
 	switch {
 	case guard.refused != "": // the compiler's own words would be about what follows from it
 		return nil, errors.New(guard.refused)
@@ -73,6 +66,15 @@ func CompileFilter(src string) (*Filter, error) {
 		return s
 	}
 	return f, nil
+}
+
+// filterOptions are how an expression over names is compiled.
+func filterOptions(names types.Map) []expr.Option {
+	options := []expr.Option{expr.Env(names), expr.AsBool(), expr.DisableAllBuiltins(), expr.DisableIfOperator(), expr.MaxNodes(maxFilterNodes)}
+	for _, name := range FilterFunctions {
+		options = append(options, expr.EnableBuiltin(name))
+	}
+	return options
 }
 
 // Match reports whether the event passes. One on which the expression fails (it compares a label that is missing by

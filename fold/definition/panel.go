@@ -134,7 +134,11 @@ func (r *reader) filter(at place) string {
 	if !ok || s == "" || r.canonical {
 		return s
 	}
-	if _, err := CompileFilter(s); err != nil {
+	_, err := CompileFilter(s)
+	if err == nil {
+		err = checkLabels(s)
+	}
+	if err != nil {
 		r.problem(at.node, at.path, err.Error())
 	}
 	return s

@@ -68,6 +68,10 @@ func (d *dashboard) foldFrom(r *run, dec *decoding, i *int32) (next int32, caugh
 
 // apply folds one record. fallback is the tenant's default at it, for a definition record that takes the own one away.
 func (d *dashboard) apply(dec *decoding, r *messages.Record, at fold.At, fallback *fold.Program) {
+	if r.Refused != "" {
+		d.fold.Malformed(at, r.Refused)
+		return
+	}
 	switch r.Kind {
 	case messages.KindEvent:
 		if err := dec.decoder.Decode(r.Payload, &dec.event); err != nil {

@@ -39,8 +39,11 @@ func (s *shard) atHome(k messages.Key) bool {
 }
 
 // stray takes a record that is not at home here. One that was forwarded already is not sent on: two nodes that disagree would
-// throw it to and fro.
+// throw it to and fro. One that is refused was counted here.
 func (s *shard) stray(r *messages.Record) {
+	if r.Refused != "" {
+		return
+	}
 	if !r.Origin.Position.IsZero() || r.Kind == messages.KindTick {
 		s.host.tallies.astray.Add(1)
 		s.warn("stray", "a forwarded record is not at home here, it is passed over", "position", r.Position, "key", r.Key)
@@ -61,6 +64,8 @@ func (s *shard) homeward(r *messages.Record) eventlog.Entry {
 		Key:     messages.Key{Tenant: strings.Clone(r.Key.Tenant), Dashboard: strings.Clone(r.Key.Dashboard)},
 		Origin:  messages.Origin{Partition: s.number, Position: r.Position},
 		Payload: bytes.Clone(r.Payload),
+
+		EventTime: r.EventTime,
 	}
 }
 
@@ -200,7 +205,7 @@ func (s *shard) forwardAfter(ctx context.Context, from, last, upTo messages.Posi
 			if r.Position.After(upTo) {
 				break
 			}
-			if r.Key.Dashboard != "" && r.Kind != messages.KindTick && r.Origin.Position.IsZero() && !s.atHome(r.Key) {
+			if r.Key.Dashboard != "" && r.Refused == "" && r.Kind != messages.KindTick && r.Origin.Position.IsZero() && !s.atHome(r.Key) {
 				entries = append(entries, s.homeward(r))
 			}
 		}

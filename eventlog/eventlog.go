@@ -34,6 +34,7 @@ type Entry struct {
 	Key       messages.Key
 	Partition int             // where Key names no dashboard (ticks, tenant defaults); else the key decides
 	Origin    messages.Origin // of a forwarded record
+	EventTime int64           // of a forwarded record: as its producer gave it
 	Payload   []byte
 }
 

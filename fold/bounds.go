@@ -8,7 +8,7 @@ import (
 
 // Format is the number of the fold: two binaries of different formats never share an epoch. Raise it with every
 // change after which the same log gives other bytes.
-const Format = 1
+const Format = 2
 
 // NoTime stands where no event was accepted yet.
 const NoTime = math.MinInt64

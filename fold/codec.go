@@ -122,10 +122,7 @@ func (x *rare) append(b []byte) []byte {
 	for _, n := range []uint64{x.invalid, x.future, x.horizon, x.metricsDropped, x.setAside} {
 		b = binary.AppendUvarint(b, n)
 	}
-	b = binary.AppendUvarint(b, uint64(len(x.reasons)))
-	for _, c := range x.reasons {
-		b = binary.AppendUvarint(codec.AppendString(b, c.reason), c.n)
-	}
+	b = x.reasons.append(b)
 	b = x.late.append(b)
 	return x.refused.append(b)
 }
@@ -138,13 +135,7 @@ func readRare(r *codec.Reader) *rare {
 	for _, n := range []*uint64{&x.invalid, &x.future, &x.horizon, &x.metricsDropped, &x.setAside} {
 		*n = r.Uvarint()
 	}
-	n := r.Count(2)
-	r.Check(n <= MaxReasons)
-	for i := 0; i < n && !r.Failed; i++ {
-		c := reasonCount{r.String(), r.Uvarint()}
-		r.Check(i == 0 || x.reasons[i-1].reason < c.reason)
-		x.reasons = append(x.reasons, c)
-	}
+	x.reasons = readReasons(r)
 	x.late, x.refused = readListed(r), readListed(r)
 	return x
 }

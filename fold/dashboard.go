@@ -14,6 +14,7 @@ type At struct {
 	Position messages.Position
 	LogTime  int64 // the shard's log time at the record, ms
 	Append   int64 // the record's own append time, ms
+	Event    int64 // the time that its producer gave it beside the payload, ms; 0: none
 	Again    bool  // it was forwarded and is here already: no dashboard gets it
 }
 
@@ -85,7 +86,7 @@ func (p *panel) getRare() *panelRare {
 type rare struct {
 	invalid, future, horizon, metricsDropped, setAside uint64
 
-	reasons       []reasonCount // by reason
+	reasons       reasons
 	late, refused listed
 }
 

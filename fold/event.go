@@ -69,6 +69,9 @@ func judge(at At, e *event.Event) (t int64, reason string) {
 		t = e.Time
 	case event.Missing:
 		t = at.Append
+		if at.Event != 0 {
+			t = at.Event
+		}
 	default:
 		reason = "time"
 	}

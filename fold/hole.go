@@ -65,7 +65,7 @@ func appendHoles(b []byte, holes []Hole) []byte {
 
 func readHoles(r *codec.Reader) []Hole {
 	n := r.Count(2*messages.PositionBytes + 1)
-	r.Check(0 < n && n <= MaxHoles)
+	r.Check(n <= MaxHoles)
 	var holes []Hole
 	for i := 0; i < n && !r.Failed; i++ {
 		h := Hole{

@@ -1,7 +1,6 @@
 package fold
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 
@@ -16,11 +15,6 @@ func (l *listed) add(e Listed) {
 		*l = append((*l)[:0], (*l)[1:]...)
 	}
 	*l = append(*l, e)
-}
-
-type reasonCount struct {
-	reason string
-	n      uint64
 }
 
 func listedOf(at At, e *event.Event, t int64, reason string) Listed {
@@ -42,20 +36,8 @@ func (d *Dashboard) late(at At, e *event.Event, t int64, reason string) {
 func (d *Dashboard) invalid(reason string) {
 	r := d.getRare()
 	r.invalid++
-	at, found := slices.BinarySearchFunc(r.reasons, reason, func(c reasonCount, s string) int { return cmp.Compare(c.reason, s) })
-	if !found && len(r.reasons) >= MaxReasons-1 && reason != otherReason {
-		r.invalid--
-		d.invalid(otherReason)
-		return
-	}
-	if !found {
-		r.reasons = slices.Insert(r.reasons, at, reasonCount{strings.Clone(reason), 0})
-	}
-	r.reasons[at].n++
+	r.reasons.count(reason)
 }
-
-// otherReason counts what has a reason beyond MaxReasons.
-const otherReason = "other"
 
 // Late is a copy of the late list, oldest first.
 func (d *Dashboard) Late() []Listed {

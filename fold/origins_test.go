@@ -42,7 +42,7 @@ func TestForwardedRecordsCountOnce(t *testing.T) {
 	}
 	b := s.State().Append(nil)
 	for cut := range b {
-		if _, err := fold.DecodeShardState(b[:cut], fold.Builtin()); err == nil && cut > 0 && len(b)-cut != 2*17+1 {
+		if _, err := fold.DecodeShardState(b[:cut], fold.Builtin()); err == nil {
 			t.Errorf("cut at %d of %d: understood", cut, len(b))
 		}
 	}

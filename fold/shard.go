@@ -109,6 +109,10 @@ func (s *Shard) panics(d *Dashboard, o observed) (panicked bool) {
 }
 
 func (s *Shard) apply(d *Dashboard, o observed) {
+	if o.Refused != "" {
+		d.Malformed(o.at, o.Refused)
+		return
+	}
 	if o.Kind == messages.KindDefinition {
 		if o.program == nil {
 			d.Malformed(o.at, "definition")
@@ -128,7 +132,7 @@ func (s *Shard) apply(d *Dashboard, o observed) {
 // read reads and compiles a definition record, once: a replay must not find another default than there was.
 func (s *Shard) read(r messages.Record, at At) observed {
 	o := observed{Record: r, at: at}
-	if r.Kind != messages.KindDefinition {
+	if r.Kind != messages.KindDefinition || r.Refused != "" {
 		return o
 	}
 	var err error
@@ -175,7 +179,7 @@ func (s *Shard) compile(canonical []byte) (*Program, error) {
 
 func (s *Shard) metric(r messages.Record) string {
 	var e event.Event
-	if r.Kind != messages.KindEvent || s.decoder.Decode(r.Payload, &e) != nil {
+	if r.Kind != messages.KindEvent || r.Refused != "" || s.decoder.Decode(r.Payload, &e) != nil {
 		return ""
 	}
 	return e.Metric

@@ -12,8 +12,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// ShardState is a shard's own state: log time, the tenants' defaults, which forwarded records are here already, and the holes
-// that were accepted. What its dashboards hold is theirs.
+// ShardState is a shard's own state: log time, the tenants' defaults, which forwarded records are here already, the holes
+// that were accepted, and the records that no dashboard got. What its dashboards hold is theirs.
 type ShardState struct {
 	table    Table
 	logTime  int64
@@ -21,6 +21,7 @@ type ShardState struct {
 	builtin  map[string]*Program       // by tenant, compiled from definition.Default; a cache
 	origins  origins
 	holes    []Hole
+	refusals refusals
 }
 
 // tenantDefault is the default definition record in force for a tenant. A record that took it away is remembered for its revision.
@@ -42,14 +43,16 @@ func NewShardState(t Table) *ShardState {
 func (s *ShardState) LogTime() int64 { return s.logTime }
 
 // Observe takes any record of the shard that is at home there, in log order: it moves log time, takes the definition records of
-// tenants' defaults, and tells which forwarded ones are to be passed over. An error means that a default could not be read or a
-// forwarded record not be taken; it changed nothing but log time.
+// tenants' defaults, counts what is refused and no dashboard's, and tells which forwarded ones are to be passed over. An error means
+// that a default could not be read or a forwarded record not be taken; it changed nothing but log time.
 func (s *ShardState) Observe(r messages.Record) (At, error) {
-	s.logTime = max(s.logTime, r.Append)
-	if r.Append == messages.Unstamped {
-		r.Append = s.logTime
+	at := s.stamp(&r)
+	if r.Refused != "" {
+		if r.Key.Dashboard == "" {
+			s.refusals.add(&r, at.Append)
+		}
+		return at, nil
 	}
-	at := At{Position: r.Position, LogTime: s.logTime, Append: r.Append}
 	if !r.Origin.Position.IsZero() {
 		var err error
 		if at.Again, err = s.origins.pass(r.Origin); err != nil {
@@ -103,11 +106,26 @@ func (s *ShardState) DefaultRevision(tenant string) (revision uint64, region str
 	return 0, ""
 }
 
-// PassBy takes a record that is not at home in the shard: it moves log time and nothing else.
-func (s *ShardState) PassBy(r messages.Record) { s.logTime = max(s.logTime, r.Append) }
+// PassBy takes a record that is not at home in the shard: it moves log time and nothing else. One that is refused is counted, since
+// nobody brings it home.
+func (s *ShardState) PassBy(r messages.Record) {
+	at := s.stamp(&r)
+	if r.Refused != "" {
+		s.refusals.add(&r, at.Append)
+	}
+}
 
-// Append appends the canonical state: format, log time, the defaults by tenant; the origins, where there
-// are any or holes follow; the holes, where there are any.
+// stamp moves log time by the record and tells where it stands.
+func (s *ShardState) stamp(r *messages.Record) At {
+	s.logTime = max(s.logTime, r.Append)
+	at := At{Position: r.Position, LogTime: s.logTime, Append: r.Append, Event: r.EventTime}
+	if r.Append == messages.Unstamped {
+		at.Append = s.logTime
+	}
+	return at
+}
+
+// Append appends the canonical state: format, log time, the defaults by tenant, the origins, the holes, the refusals.
 func (s *ShardState) Append(b []byte) []byte {
 	b = binary.AppendVarint(append(b, Format), s.logTime)
 	tenants := make([]string, 0, len(s.defaults))
@@ -127,13 +145,9 @@ func (s *ShardState) Append(b []byte) []byte {
 		}
 		b = codec.AppendString(b, canonical)
 	}
-	if len(s.origins) > 0 || len(s.holes) > 0 {
-		b = s.origins.append(b)
-	}
-	if len(s.holes) > 0 {
-		b = appendHoles(b, s.holes)
-	}
-	return b
+	b = s.origins.append(b)
+	b = appendHoles(b, s.holes)
+	return s.refusals.append(b)
 }
 
 // DecodeShardState reads what Append wrote.
@@ -160,13 +174,9 @@ func DecodeShardState(b []byte, t Table) (*ShardState, error) {
 		}
 		s.defaults[name] = d
 	}
-	if !r.Failed && len(r.B) > 0 {
-		s.origins = readOrigins(r)
-		if len(r.B) > 0 {
-			s.holes = readHoles(r)
-		}
-		r.Check(len(s.origins) > 0 || len(s.holes) > 0)
-	}
+	s.origins = readOrigins(r)
+	s.holes = readHoles(r)
+	s.refusals = readRefusals(r)
 	if r.Failed || len(r.B) > 0 {
 		return nil, errCorruptShard
 	}

@@ -36,6 +36,16 @@ type Record struct {
 	Key      Key
 	Origin   Origin // of a forwarded record
 	Payload  []byte
+
+	// EventTime is the time that the record's producer gave it beside the payload, ms; 0: none. An event without a time of
+	// its own has it.
+	EventTime int64
+
+	// Refused is a word for why the log does not take the record for what it says it is; "": it does. A refused record is of
+	// KindEvent, without Payload and Origin. It steers nothing and nobody forwards it: it is counted where it lies, by the
+	// dashboard that its Key names if that is at home there, else by the shard.
+	Refused  string
+	Producer string // of a refused record: who wrote it, where the log knows
 }
 
 // Origin is where a record was read that was found outside its key's home and forwarded. Home folds it only if the

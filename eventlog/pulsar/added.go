@@ -156,13 +156,14 @@ func (f *forwarder) take(m pulsar.Message) error {
 	}
 	for i := range f.records {
 		r := &f.records[i]
-		if r.Key.Dashboard == "" || r.Kind == messages.KindTick || !r.Origin.Position.IsZero() {
+		if r.Key.Dashboard == "" || r.Refused != "" || r.Kind == messages.KindTick || !r.Origin.Position.IsZero() {
 			continue
 		}
 		f.bytes += len(r.Payload)
 		f.entries = append(f.entries, eventlog.Entry{
 			Kind: r.Kind, Key: messages.Key{Tenant: r.Key.Tenant, Dashboard: strings.Clone(r.Key.Dashboard)},
 			Origin: messages.Origin{Partition: f.p.shard, Position: r.Position}, Payload: bytes.Clone(r.Payload),
+			EventTime: r.EventTime,
 		})
 	}
 	return nil

@@ -40,20 +40,28 @@ func (d *decoder) records(all []messages.Record, m pulsar.Message, at place, aft
 		return d.packed(all, m, at, appended, after), nil
 	}
 	r := messages.Record{Position: at.last(), Append: appended, Kind: messages.KindEvent, Payload: m.Payload()}
+	if t := m.EventTime().UnixMilli(); t > 0 {
+		r.EventTime = t
+	}
+	why := ""
 	switch kind {
 	case "", messages.KindEvent.String():
-		r.Key = d.address(m)
-		r.Origin = d.origin(m)
+		if r.Key, why = d.address(m); why == "" {
+			r.Origin = d.origin(m)
+		}
 	case messages.KindDefinition.String():
 		if k, ok := d.defined(m); ok {
 			r.Kind, r.Key, r.Origin = messages.KindDefinition, k, d.origin(m)
 		} else {
-			r.Key = d.nobody(wrongTenant, m)
+			why = wrongTenant
 		}
 	case messages.KindTick.String():
 		r.Kind, r.Payload = messages.KindTick, nil
 	default:
-		r.Key = d.nobody(unreadable, m)
+		why = unreadable
+	}
+	if why != "" {
+		return append(all, d.refused(m, at, appended, messages.Key{}, why)), nil
 	}
 	d.route(&r)
 	d.l.metrics.readBytes.Add(float64(len(r.Payload)))
@@ -81,7 +89,7 @@ func (d *decoder) packed(all []messages.Record, m pulsar.Message, at place, appe
 	begin := len(all)
 	all, err := d.unpacker.records(all, m.Payload(), d.p.tenant.Name, at, appended)
 	if err != nil {
-		return append(all, messages.Record{Position: at.last(), Append: appended, Kind: messages.KindEvent, Key: d.nobody(unreadable, m), Payload: m.Payload()})
+		return append(all, d.refused(m, at, appended, messages.Key{}, unreadable))
 	}
 	skip := begin
 	for !after.IsZero() && skip < len(all) && !all[skip].Position.After(after) {
@@ -112,26 +120,26 @@ func (d *decoder) route(r *messages.Record) {
 
 // address is the dashboard of an event, by its message's key: tenant/dashboard, or a dashboard alone; without a key that
 // can be read, by its payload's field. The tenant is always the topic's: a message that names another has no dashboard.
-func (d *decoder) address(m pulsar.Message) messages.Key {
+func (d *decoder) address(m pulsar.Message) (k messages.Key, why string) {
 	key, own := m.Key(), d.p.tenant.Name
 	if key != "" {
 		tenant, dashboard, both := strings.Cut(key, "/")
 		switch {
 		case both && tenant == own && messages.ValidName(dashboard):
-			return messages.Key{Tenant: own, Dashboard: dashboard}
+			return messages.Key{Tenant: own, Dashboard: dashboard}, ""
 		case both && messages.ValidName(tenant) && tenant != own:
-			return d.nobody(wrongTenant, m)
+			return k, wrongTenant
 		case !both && messages.ValidName(key):
-			return messages.Key{Tenant: own, Dashboard: key}
+			return messages.Key{Tenant: own, Dashboard: key}, ""
 		}
 	}
 	if err := d.events.Decode(m.Payload(), &d.event); err != nil || d.event.Dashboard == "" {
-		return d.nobody(noDashboard, m)
+		return k, noDashboard
 	}
 	if d.event.Tenant != "" && d.event.Tenant != own {
-		return d.nobody(wrongTenant, m)
+		return k, wrongTenant
 	}
-	return messages.Key{Tenant: own, Dashboard: strings.Clone(d.event.Dashboard)}
+	return messages.Key{Tenant: own, Dashboard: strings.Clone(d.event.Dashboard)}, ""
 }
 
 // defined is what a definition is of: a dashboard, or the tenant's default.
@@ -141,18 +149,20 @@ func (d *decoder) defined(m pulsar.Message) (k messages.Key, ok bool) {
 	return messages.Key{Tenant: d.p.tenant.Name, Dashboard: dashboard}, ok
 }
 
-// Why a record has no dashboard.
+// Why a record is refused.
 const (
 	noDashboard = "no_dashboard"
 	wrongTenant = "wrong_tenant"
 	unreadable  = "unreadable"
 )
 
-// nobody is the key of an event that no dashboard gets: a tenant without a dashboard. It is counted, and keeps its place in the log: its shard passes over it.
-func (d *decoder) nobody(reason string, m pulsar.Message) messages.Key {
-	d.l.metrics.unaddressed.WithLabelValues(reason).Inc()
-	d.l.logger.Debug("a record has no dashboard", "reason", reason, "topic", d.p.topic, "id", m.ID(), "key", m.Key())
-	return messages.Key{Tenant: d.p.tenant.Name}
+// refused is the record of a message that is not taken for what it says it is. The key is that of the dashboard whose it is; the
+// zero Key: nobody knows.
+func (d *decoder) refused(m pulsar.Message, at place, appended int64, k messages.Key, why string) messages.Record {
+	d.l.metrics.unaddressed.WithLabelValues(why).Inc()
+	d.l.logger.Debug("a record is refused", "reason", why, "topic", d.p.topic, "id", m.ID(), "key", m.Key())
+	k.Tenant = d.p.tenant.Name
+	return messages.Record{Position: at.last(), Append: appended, Kind: messages.KindEvent, Key: k, Refused: why, Producer: m.ProducerName()}
 }
 
 // origin is where a forwarded record was found; one that can't be read is none.

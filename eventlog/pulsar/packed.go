@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"unsafe"
 
 	"github.com/klauspost/compress/zstd"
@@ -15,7 +16,7 @@ import (
 // A packed message holds several records of one partition, which are stored together or not at all. Its payload is
 //
 //	version   1 byte: 1 plain, 2 the rest is one zstd frame
-//	records   kind 1 byte (bit 7: forwarded), dashboard, [origin: partition, Hi, Lo], payload
+//	records   kind 1 byte (bit 7: forwarded, bit 6: with an event time), dashboard, [origin: partition, Hi, Lo], [event time], payload
 //
 // with strings and payloads behind their length, and all numbers as varints. The tenant is the topic's.
 const (
@@ -23,6 +24,7 @@ const (
 	packedZstd  = 2
 
 	forwardedBit = 0x80
+	eventTimeBit = 0x40
 
 	maxUnpackedBytes = 64 << 20 // of records in one message, once they are decompressed
 )
@@ -35,6 +37,9 @@ func appendPacked(b []byte, e *eventlog.Entry) []byte {
 	if e.Origin != (messages.Origin{}) {
 		kind |= forwardedBit
 	}
+	if e.EventTime > 0 {
+		kind |= eventTimeBit
+	}
 	b = append(b, kind)
 	b = binary.AppendUvarint(b, uint64(len(e.Key.Dashboard)))
 	b = append(b, e.Key.Dashboard...)
@@ -42,6 +47,9 @@ func appendPacked(b []byte, e *eventlog.Entry) []byte {
 		b = binary.AppendUvarint(b, uint64(e.Origin.Partition))
 		b = binary.AppendUvarint(b, e.Origin.Position.Hi)
 		b = binary.AppendUvarint(b, e.Origin.Position.Lo)
+	}
+	if kind&eventTimeBit != 0 {
+		b = binary.AppendUvarint(b, uint64(e.EventTime))
 	}
 	b = binary.AppendUvarint(b, uint64(len(e.Payload)))
 	return append(b, e.Payload...)
@@ -106,7 +114,7 @@ func unpack(b []byte, r *messages.Record) (rest []byte, err error) {
 		return nil, errPacked
 	}
 	kind := b[0]
-	r.Kind = messages.Kind(kind &^ forwardedBit)
+	r.Kind = messages.Kind(kind &^ (forwardedBit | eventTimeBit))
 	if r.Kind < messages.KindEvent || r.Kind > messages.KindTick {
 		return nil, errPacked
 	}
@@ -128,6 +136,13 @@ func unpack(b []byte, r *messages.Record) (rest []byte, err error) {
 			return nil, errPacked
 		}
 		r.Origin = messages.Origin{Partition: int(numbers[0]), Position: messages.Position{Hi: numbers[1], Lo: numbers[2]}}
+	}
+	if kind&eventTimeBit != 0 {
+		v, n := binary.Uvarint(b)
+		if n <= 0 || v > math.MaxInt64 {
+			return nil, errPacked
+		}
+		r.EventTime, b = int64(v), b[n:]
 	}
 	if r.Payload, b, ok = cutBytes(b); !ok {
 		return nil, errPacked

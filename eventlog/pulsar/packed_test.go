@@ -2,6 +2,7 @@ package pulsar
 
 import (
 	"bytes"
+	"math"
 	"reflect"
 	"testing"
 
@@ -23,6 +24,9 @@ func drawEntry(rt *rapid.T) *eventlog.Entry {
 	if rapid.Bool().Draw(rt, "forwarded") {
 		e.Origin = messages.Origin{Partition: rapid.IntRange(0, maxOrigin-1).Draw(rt, "from"), Position: drawPlace(rt, "origin").last()}
 	}
+	if rapid.Bool().Draw(rt, "timed") {
+		e.EventTime = rapid.Int64Range(1, math.MaxInt64).Draw(rt, "event time")
+	}
 	return e
 }
 
@@ -42,7 +46,7 @@ func TestPacked(t *testing.T) {
 		}
 		for i, e := range entries {
 			r := got[1+i]
-			want := messages.Record{Position: at.at(len(entries) - 1 - i), Append: 42, Kind: e.Kind, Key: e.Key, Origin: e.Origin, Payload: e.Payload}
+			want := messages.Record{Position: at.at(len(entries) - 1 - i), Append: 42, Kind: e.Kind, Key: e.Key, Origin: e.Origin, EventTime: e.EventTime, Payload: e.Payload}
 			if !bytes.Equal(r.Payload, want.Payload) {
 				rt.Fatalf("record %d has payload %q, want %q", i, r.Payload, want.Payload)
 			}

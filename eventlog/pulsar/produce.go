@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/apache/pulsar-client-go/pulsar"
 	"github.com/klauspost/compress/zstd"
@@ -25,6 +26,9 @@ const (
 // corrupt. Payload and key are copied.
 func single(e *eventlog.Entry) *pulsar.ProducerMessage {
 	m := &pulsar.ProducerMessage{Payload: bytes.Clone(e.Payload), DisableReplication: local(e)}
+	if e.EventTime > 0 {
+		m.EventTime = time.UnixMilli(e.EventTime)
+	}
 	if e.Key.Tenant != "" {
 		m.Key = e.Key.String()
 	}

@@ -153,6 +153,9 @@ func timeOf(at At, e *Event) (t int64, reason string) {
 	case Good:
 		return e.Time, ""
 	case Missing:
+		if at.Event != 0 {
+			return at.Event, ""
+		}
 		return at.Append, ""
 	}
 	return 0, "time"

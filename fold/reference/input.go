@@ -37,6 +37,7 @@ type At struct {
 	Position string
 	LogTime  int64 // greatest append time of the shard up to this record, ms
 	Append   int64 // this record's append time, ms
+	Event    int64 // the time that its producer gave it beside the payload, ms; 0: none
 }
 
 // Definition is a dashboard's definition. Durations are in ms.

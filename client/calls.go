@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/dashfeed/dashfeed/messages"
@@ -85,8 +86,8 @@ func (c *Client) Read(ctx context.Context, dashboard string, o ReadOptions) (Rea
 	if o.Since.Version != 0 {
 		q.Set("since", o.Since.String())
 	}
-	for _, p := range o.Panels {
-		q.Add("panels", p)
+	if len(o.Panels) > 0 {
+		q.Set("panels", strings.Join(o.Panels, ","))
 	}
 	if o.After != "" {
 		q.Set("after", o.After)

@@ -59,6 +59,10 @@ const localRegion = "local"
 // ServeHTTP serves the routes of which a pattern without {id} is the schema's.
 func (d *Definitions) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.PathValue("id") == "" {
+		if _, err := queryOf(r); err != nil {
+			writeError(w, err)
+			return
+		}
 		w.Header().Set("Content-Type", "application/schema+json")
 		_, _ = w.Write(definition.Schema()) // the client may have gone
 		return
@@ -69,7 +73,11 @@ func (d *Definitions) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (d *Definitions) serve(w http.ResponseWriter, r *http.Request) error {
-	k, err := keyOf(r)
+	q, err := queryOf(r, "tenant")
+	if err != nil {
+		return err
+	}
+	k, err := keyOf(r, q)
 	if err != nil {
 		return err
 	}
@@ -117,7 +125,7 @@ func (d *Definitions) get(ctx context.Context, w http.ResponseWriter, r *http.Re
 	if in.Default {
 		w.Header().Set("X-Dashfeed-Default", "true")
 	}
-	if given := r.Header.Get("If-None-Match"); given != "" && names(given, in.Hash) {
+	if tagsOf(r.Header.Values("If-None-Match")).name(in.Hash) {
 		w.WriteHeader(http.StatusNotModified)
 		return nil
 	}
@@ -151,7 +159,7 @@ func (d *Definitions) put(ctx context.Context, w http.ResponseWriter, r *http.Re
 		Position  string `json:"position"`
 		Changed   bool   `json:"changed"`
 	}{Dashboard: k.Dashboard, Hash: def.Hash()}
-	answer.Position, answer.Changed, err = d.change(ctx, r.Header.Get("If-Match"), k, def)
+	answer.Position, answer.Changed, err = d.change(ctx, r.Header.Values("If-Match"), k, def)
 	if err != nil {
 		return err
 	}
@@ -162,7 +170,7 @@ func (d *Definitions) put(ctx context.Context, w http.ResponseWriter, r *http.Re
 
 // delete appends that the default applies again, unless it does already.
 func (d *Definitions) delete(ctx context.Context, w http.ResponseWriter, r *http.Request, k messages.Key) error {
-	if _, _, err := d.change(ctx, r.Header.Get("If-Match"), k, nil); err != nil {
+	if _, _, err := d.change(ctx, r.Header.Values("If-Match"), k, nil); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)
@@ -171,7 +179,7 @@ func (d *Definitions) delete(ctx context.Context, w http.ResponseWriter, r *http
 
 // change appends a record with def (nil: the default applies) if ifMatch is empty or names what is in force, and if it
 // changes anything; `reset: true` always does. position is the record's, or the one up to which nothing had changed.
-func (d *Definitions) change(ctx context.Context, ifMatch string, k messages.Key, def *definition.Definition) (position string, changed bool, err error) {
+func (d *Definitions) change(ctx context.Context, ifMatch []string, k messages.Key, def *definition.Definition) (position string, changed bool, err error) {
 	turn := d.turns[maphash.Comparable(d.seed, k)%uint64(len(d.turns))]
 	select {
 	case turn <- struct{}{}:
@@ -183,8 +191,8 @@ func (d *Definitions) change(ctx context.Context, ifMatch string, k messages.Key
 	if err != nil {
 		return "", false, err
 	}
-	if ifMatch != "" && !names(ifMatch, in.Hash) {
-		return "", false, wire.Errorf(wire.CodeConflict, "If-Match is %.80s, in force is %s", ifMatch, quote(in.Hash))
+	if len(ifMatch) > 0 && !tagsOf(ifMatch).name(in.Hash) {
+		return "", false, wire.Errorf(wire.CodeConflict, "If-Match is %.80s, in force is %s", strings.Join(ifMatch, ", "), quote(in.Hash))
 	}
 	partition, err := d.cfg.Log.PartitionOf(k)
 	if err != nil {
@@ -220,17 +228,6 @@ func inForce(ctx context.Context, f feed.Feed, k messages.Key) (feed.DefinitionI
 }
 
 func quote(hash string) string { return `"` + hash + `"` }
-
-// names reports whether a header like If-Match names the hash: "HASH", a list of them, or *.
-func names(header, hash string) bool {
-	for tag := range strings.SplitSeq(header, ",") {
-		tag = strings.TrimPrefix(strings.TrimSpace(tag), "W/")
-		if tag == "*" || strings.Trim(tag, `"`) == hash {
-			return true
-		}
-	}
-	return false
-}
 
 // wantsJSON reports whether JSON comes before YAML in an Accept header.
 func wantsJSON(accept string) bool {

@@ -145,12 +145,13 @@ func (g *Ingest) answer(w http.ResponseWriter, a ingestAnswer, err error) (statu
 
 // routeOf reads ?tenant= and ?dashboard=.
 func routeOf(r *http.Request) (event.Route, error) {
-	q := r.URL.Query()
-	route := event.Route{Tenant: q.Get("tenant"), Dashboard: q.Get("dashboard")}
-	if route.Tenant != "" {
-		if err := messages.CheckName("tenant", route.Tenant); err != nil {
-			return route, wire.Errorf(wire.CodeBadField, "%v", err)
-		}
+	q, err := queryOf(r, "tenant", "dashboard")
+	if err != nil {
+		return event.Route{}, err
+	}
+	route := event.Route{Dashboard: q["dashboard"]}
+	if route.Tenant, err = q.binding(); err != nil {
+		return route, err
 	}
 	if route.Dashboard != "" {
 		if err := messages.CheckName("dashboard", route.Dashboard); err != nil {

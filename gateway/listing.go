@@ -29,26 +29,30 @@ type listEntry struct {
 // serveList serves GET /v1/dashboards: a tenant's dashboards by name, a page at a time. The cursor is the last name of
 // the page before.
 func (s *Server) serveList(w http.ResponseWriter, r *http.Request) {
-	tenant, err := tenantOf(r)
+	q, err := queryOf(r, "tenant", "prefix", "limit", "cursor")
 	if err != nil {
 		writeError(w, err)
 		return
 	}
-	v := r.URL.Query()
+	tenant, err := q.tenant()
+	if err != nil {
+		writeError(w, err)
+		return
+	}
 	limit := pageSize
-	if t := v.Get("limit"); t != "" {
+	if t, ok := q["limit"]; ok {
 		if limit, err = strconv.Atoi(t); err != nil || limit < 1 || limit > maxPageSize {
 			writeError(w, wire.Errorf(wire.CodeBadOption, "limit %.40q is not allowed: 1 to %d", t, maxPageSize))
 			return
 		}
 	}
-	cursor := v.Get("cursor")
+	cursor := q["cursor"]
 	if cursor != "" && !messages.ValidName(cursor) {
 		writeError(w, wire.Errorf(wire.CodeBadOption, "cursor %.40q is none that a listing gave", cursor))
 		return
 	}
 	// One more than asked tells whether there is another page.
-	found, err := s.cfg.Feed.List(r.Context(), tenant, v.Get("prefix"), cursor, limit+1)
+	found, err := s.cfg.Feed.List(r.Context(), tenant, q["prefix"], cursor, limit+1)
 	if err != nil {
 		writeError(w, err)
 		return

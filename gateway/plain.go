@@ -12,7 +12,12 @@ import (
 
 // servePlain serves /dashboard/{id}.
 func (s *Server) servePlain(w http.ResponseWriter, r *http.Request) {
-	k, err := keyOf(r)
+	q, err := queryOf(r, "tenant")
+	if err != nil {
+		writeError(w, err)
+		return
+	}
+	k, err := keyOf(r, q)
 	if err != nil {
 		writeError(w, err)
 		return

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,9 +22,9 @@ const maxWait = time.Minute
 // readingRequest is what GET /v1/dashboards/{id} asks for.
 type readingRequest struct {
 	key     messages.Key
-	since   messages.Place // Version 0: from the beginning
-	known   messages.Place // If-None-Match
-	matches bool           // If-None-Match was given and is a place
+	since   messages.Place   // Version 0: from the beginning
+	known   []messages.Place // If-None-Match's; what is no place matches nothing
+	any     bool             // If-None-Match is *
 	after   *feed.After
 	wait    time.Duration
 	panels  []string
@@ -41,7 +41,7 @@ func (s *Server) serveReading(w http.ResponseWriter, r *http.Request) {
 		writeError(w, err)
 		return
 	}
-	limit := s.cfg.Mirrors.Load + q.wait
+	limit := s.cfg.Mirrors.Load + patience + q.wait
 	if q.after != nil && q.wait > 0 {
 		limit = q.wait
 	}
@@ -49,7 +49,7 @@ func (s *Server) serveReading(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	stop := context.AfterFunc(s.ctx, cancel) // a gateway that stops does not wait
 	defer stop()
-	got, p, err := s.look(ctx, q)
+	got, p, err := s.lookFrom(ctx, q)
 	if err == nil && q.wait > 0 && q.after == nil && q.holds(got, p) {
 		if s.await(ctx, q, got) {
 			got, p, err = s.look(ctx, q)
@@ -62,12 +62,48 @@ func (s *Server) serveReading(w http.ResponseWriter, r *http.Request) {
 	at := messages.Place{Epoch: got.Epoch, Version: got.To, View: p.View}
 	w.Header().Set("ETag", `"`+at.String()+`"`)
 	w.Header().Set("Cache-Control", "no-cache")
-	if q.matches && q.known.Epoch == at.Epoch && q.known.View == at.View && q.known.Version >= at.Version {
+	if q.any || slices.Contains(q.known, at) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = w.Write(s.appendReading(nil, q, got, p)) // the client may have gone
+}
+
+// lookFrom is look for a caller whose place may lie ahead of what is served: it was got from somebody who had come further.
+// It is waited for as long as over a WebSocket; then the answer is from 0.
+func (s *Server) lookFrom(ctx context.Context, q *readingRequest) (*feed.Reading, *wire.Projection, error) {
+	got, p, err := s.look(ctx, q)
+	if err != nil || !q.ahead(got, p) {
+		return got, p, err
+	}
+	wait, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	m, err := s.mirrors.acquire(wait, q.key)
+	if err != nil {
+		return got, p, nil
+	}
+	defer s.mirrors.release(m)
+	at := got.At()
+	for wait.Err() == nil && q.ahead(got, p) {
+		select {
+		case <-wait.Done():
+		case <-m.changed(at.Epoch, at.Version):
+		}
+		at = m.place() // what is read may be behind the mirror: another look is worth it after more news only
+		if got, p, err = s.look(ctx, q); err != nil {
+			return nil, nil, err
+		}
+	}
+	return got, p, nil
+}
+
+// ahead reports whether a place that the caller holds lies beyond what was read, in the same history.
+func (q *readingRequest) ahead(got *feed.Reading, p *wire.Projection) bool {
+	beyond := func(at messages.Place) bool {
+		return at.Epoch == got.Epoch && (at.View == 0 || at.View == p.View) && at.Version > got.To
+	}
+	return beyond(q.since) || slices.ContainsFunc(q.known, beyond)
 }
 
 // look reads and projects.
@@ -92,7 +128,7 @@ func (s *Server) look(ctx context.Context, q *readingRequest) (*feed.Reading, *w
 
 // holds reports whether the caller has already what was read, so that it is worth waiting for more.
 func (q *readingRequest) holds(got *feed.Reading, p *wire.Projection) bool {
-	if q.matches && q.known.Epoch == got.Epoch && q.known.View == p.View && q.known.Version >= got.To {
+	if q.any || slices.Contains(q.known, messages.Place{Epoch: got.Epoch, Version: got.To, View: p.View}) {
 		return true
 	}
 	return q.since.Version != 0 && q.since.Epoch == got.Epoch && got.From == q.since.Version && !p.Touched(&got.Update.Update)
@@ -197,26 +233,31 @@ func appendJSON(b []byte, v any) []byte {
 }
 
 func parseReading(r *http.Request) (*readingRequest, error) {
-	k, err := keyOf(r)
+	v, err := queryOf(r, "tenant", "since", "wait", "after", "panels", "groups", "include")
+	if err != nil {
+		return nil, err
+	}
+	k, err := keyOf(r, v)
 	if err != nil {
 		return nil, err
 	}
 	q := &readingRequest{key: k}
-	v := r.URL.Query()
-	if t := v.Get("since"); t != "" {
+	if t, ok := v["since"]; ok {
 		if q.since, err = messages.ParsePlace(t); err != nil {
 			return nil, wire.Errorf(wire.CodeBadOption, "since: %v", err)
 		}
 	}
-	if t := strings.Trim(strings.TrimPrefix(r.Header.Get("If-None-Match"), "W/"), `"`); t != "" {
-		if p, err := messages.ParsePlace(t); err == nil && p.View != 0 {
-			q.known, q.matches = p, true
+	match := tagsOf(r.Header.Values("If-None-Match"))
+	q.any = match.any
+	for _, tag := range match.list {
+		if p, err := messages.ParsePlace(tag); err == nil && p.View != 0 {
+			q.known = append(q.known, p)
 		}
 	}
-	if q.after, err = parseAfter(v.Get("after")); err != nil {
+	if q.after, err = parseAfter(v["after"]); err != nil {
 		return nil, err
 	}
-	if t := v.Get("wait"); t != "" {
+	if t, ok := v["wait"]; ok {
 		if q.wait, err = time.ParseDuration(t); err != nil || q.wait < 0 || q.wait > maxWait {
 			return nil, wire.Errorf(wire.CodeBadOption, "wait %.40q is not allowed: a duration of 0s to %v", t, maxWait)
 		}
@@ -224,7 +265,7 @@ func parseReading(r *http.Request) (*readingRequest, error) {
 	if err := q.parseProjection(v); err != nil {
 		return nil, err
 	}
-	for _, name := range split(v.Get("include")) {
+	for _, name := range split(v["include"]) {
 		switch name {
 		case "late":
 			q.late = true
@@ -237,16 +278,12 @@ func parseReading(r *http.Request) (*readingRequest, error) {
 	return q, nil
 }
 
-func (q *readingRequest) parseProjection(v url.Values) error {
-	if v.Has("panels") {
-		if q.panels = split(v.Get("panels")); len(q.panels) == 0 {
-			return wire.Errorf(wire.CodeBadOption, "panels is empty: leave it out for all of them")
-		}
-	}
-	if v.Has("groups") {
-		err := json.Unmarshal([]byte(v.Get("groups")), &q.groups)
-		if err != nil || q.groups == nil {
-			return wire.Errorf(wire.CodeBadOption, `groups is not a JSON array of tuples, as in [["DE"],[null]]`)
+func (q *readingRequest) parseProjection(v query) error {
+	q.panels = split(v["panels"])
+	if t, ok := v["groups"]; ok {
+		err := json.Unmarshal([]byte(t), &q.groups)
+		if err != nil || len(q.groups) == 0 {
+			return wire.Errorf(wire.CodeBadOption, `groups %.40q is not a JSON array of groups, as in [["DE"],[null]]`, t)
 		}
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -46,18 +47,23 @@ func TestReadingSince(t *testing.T) {
 		status       int
 		from, cells  int
 	}{
-		"from the beginning": {"", "", 200, 0, 2},
-		"since":              {"?since=9f2c41d0:1", "", 200, 1, 1},
-		"since newest":       {"?since=9f2c41d0:3", "", 200, 3, 0},
-		"since ahead":        {"?since=9f2c41d0:9", "", 200, 0, 2},
-		"another epoch":      {"?since=00000001:1", "", 200, 0, 2},
-		"another view":       {"?since=9f2c41d0:1:0000000000000001", "", 200, 0, 2},
-		"match":              {"", `"9f2c41d0:3:VIEW"`, 304, 0, 0},
-		"weak match":         {"", `W/"9f2c41d0:3:VIEW"`, 304, 0, 0},
-		"match ahead":        {"", `"9f2c41d0:4:VIEW"`, 304, 0, 0},
-		"match behind":       {"", `"9f2c41d0:2:VIEW"`, 200, 0, 2},
-		"match another view": {"", `"9f2c41d0:3:0000000000000001"`, 200, 0, 2},
-		"match nonsense":     {"", `"abc"`, 200, 0, 2},
+		"from the beginning":        {"", "", 200, 0, 2},
+		"since":                     {"?since=9f2c41d0:1", "", 200, 1, 1},
+		"since newest":              {"?since=9f2c41d0:3", "", 200, 3, 0},
+		"since ahead":               {"?since=9f2c41d0:9", "", 200, 0, 2},
+		"another epoch":             {"?since=00000001:1", "", 200, 0, 2},
+		"another view":              {"?since=9f2c41d0:1:0000000000000001", "", 200, 0, 2},
+		"match":                     {"", `"9f2c41d0:3:VIEW"`, 304, 0, 0},
+		"weak match":                {"", `W/"9f2c41d0:3:VIEW"`, 304, 0, 0},
+		"match ahead":               {"", `"9f2c41d0:4:VIEW"`, 200, 0, 2},
+		"match any":                 {"", `*`, 304, 0, 0},
+		"match in a list":           {"", `"a,b", "9f2c41d0:2:VIEW" ,W/"9f2c41d0:3:VIEW"`, 304, 0, 0},
+		"match none of many":        {"", `"a", "9f2c41d0:2:VIEW", "*"`, 200, 0, 2},
+		"match and since":           {"?since=9f2c41d0:1", `"9f2c41d0:3:VIEW"`, 304, 0, 0},
+		"match another epoch ahead": {"", `"9f2c41d1:9:VIEW"`, 200, 0, 2},
+		"match behind":              {"", `"9f2c41d0:2:VIEW"`, 200, 0, 2},
+		"match another view":        {"", `"9f2c41d0:3:0000000000000001"`, 200, 0, 2},
+		"match nonsense":            {"", `"abc"`, 200, 0, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, Config{}, func(t *testing.T, h *house) {
@@ -83,6 +89,62 @@ func TestReadingSince(t *testing.T) {
 				}
 				if got.From != c.from || got.To != 3 || len(got.Cells) != c.cells {
 					t.Errorf("from %d to %d, %d cells; want from %d to 3, %d cells", got.From, got.To, len(got.Cells), c.from, c.cells)
+				}
+			})
+		})
+	}
+}
+
+// A place ahead of what is served is waited for, whichever way it is given, and then answered as any other; where it does
+// not come within 5 s the answer is from 0. It is the rule of a subscribe with since.
+func TestReadingAhead(t *testing.T) {
+	const here, beyond = `"9f2c41d0:3:VIEW"`, `"9f2c41d0:5:VIEW"`
+	for name, c := range map[string]struct {
+		query, match string
+		comes        bool // the version 5, 2 s later
+		status       int
+		from, to     int
+		after        time.Duration
+	}{
+		"since, comes":           {"?since=9f2c41d0:5", "", true, 200, 5, 5, 2 * time.Second},
+		"since, partly":          {"?since=9f2c41d0:4", "", true, 200, 4, 4, 1 * time.Second},
+		"since, does not":        {"?since=9f2c41d0:5", "", false, 200, 0, 3, patience},
+		"since and wait":         {"?since=9f2c41d0:5&wait=2s", "", true, 200, 5, 5, 4 * time.Second},
+		"since of another view":  {"?since=9f2c41d0:5:0000000000000001", "", true, 200, 0, 3, 0},
+		"since of another epoch": {"?since=00000001:5", "", true, 200, 0, 3, 0},
+		"match, comes":           {"", beyond, true, 304, 0, 0, 2 * time.Second},
+		"match, does not":        {"", beyond, false, 200, 0, 3, patience},
+		"one of the list ahead":  {"", `"x", ` + beyond, false, 200, 0, 3, patience},
+		"one of the list here":   {"", here + ", " + beyond, false, 304, 0, 0, patience},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, Config{}, func(t *testing.T, h *house) {
+				for i := range 3 {
+					h.step(func(b *board, v uint64) { b.put(v, panelRPS, fmt.Sprint(i), 0, 1, 1) })
+				}
+				_, head, _ := h.get("/v1/dashboards/checkout")
+				view := strings.Trim(head.Get("ETag"), `"`)[len("9f2c41d0:3:"):]
+				var steps sync.WaitGroup
+				defer steps.Wait()
+				if c.comes {
+					steps.Go(func() {
+						for range 2 {
+							time.Sleep(time.Second)
+							h.step(func(b *board, v uint64) {})
+						}
+					})
+				}
+				began := time.Now()
+				status, _, body := h.get("/v1/dashboards/checkout"+c.query, "If-None-Match", strings.ReplaceAll(c.match, "VIEW", view))
+				took := time.Since(began).Round(100 * time.Millisecond)
+				var got struct{ From, To int }
+				if status == http.StatusOK {
+					if err := json.Unmarshal([]byte(body), &got); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if status != c.status || got.From != c.from || got.To != c.to || took != c.after {
+					t.Errorf("%d from %d to %d after %v, want %d from %d to %d after %v", status, got.From, got.To, took, c.status, c.from, c.to, c.after)
 				}
 			})
 		})

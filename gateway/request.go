@@ -2,16 +2,55 @@ package gateway
 
 import (
 	"net/http"
+	"net/url"
+	"slices"
+	"strings"
 
 	"github.com/dashfeed/dashfeed/messages"
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// tenantOf is the tenant of a request, by ?tenant=; not given: the default one.
-func tenantOf(r *http.Request) (string, error) {
-	t := r.URL.Query().Get("tenant")
-	if t == "" {
-		return messages.DefaultTenant, nil
+// query is the parameters of a request, each at most once and none that its path does not know: a misspelt one would
+// else be a wish that nobody heard, and a tenant given twice one of which a proxy checks the first and the gateway obeys
+// the last.
+type query map[string]string
+
+// mayBeEmpty are the parameters that mean the same empty as left out.
+var mayBeEmpty = []string{"prefix", "cursor"}
+
+// queryOf reads the parameters of a request whose path takes those that are allowed.
+func queryOf(r *http.Request, allowed ...string) (query, error) {
+	values, err := url.ParseQuery(r.URL.RawQuery) // r.URL.Query drops what it can't read
+	if err != nil {
+		return nil, wire.Errorf(wire.CodeBadMessage, "the query %.100q cannot be read: %v", r.URL.RawQuery, err)
+	}
+	q := make(query, len(values))
+	for name, given := range values {
+		switch {
+		case !slices.Contains(allowed, name):
+			return nil, wire.Errorf(wire.CodeBadMessage, "query parameter %.40q is not known: %s takes %s", name, r.URL.Path, listOf(allowed))
+		case len(given) > 1:
+			return nil, wire.Errorf(wire.CodeBadOption, "query parameter %q is given %d times", name, len(given))
+		case given[0] == "" && !slices.Contains(mayBeEmpty, name):
+			return nil, wire.Errorf(wire.CodeBadOption, "%s is empty: leave it out where it is not meant", name)
+		}
+		q[name] = given[0]
+	}
+	return q, nil
+}
+
+func listOf(names []string) string {
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(names, ", ")
+}
+
+// binding is the tenant that a request's address names: everything it asks for is that tenant's. "": it names none.
+func (q query) binding() (string, error) {
+	t, ok := q["tenant"]
+	if !ok {
+		return "", nil
 	}
 	if err := messages.CheckName("tenant", t); err != nil {
 		return "", wire.Errorf(wire.CodeBadField, "%v", err)
@@ -19,9 +58,18 @@ func tenantOf(r *http.Request) (string, error) {
 	return t, nil
 }
 
+// tenant is the one that the address names, else the default one.
+func (q query) tenant() (string, error) {
+	t, err := q.binding()
+	if t == "" {
+		t = messages.DefaultTenant
+	}
+	return t, err
+}
+
 // keyOf is the dashboard that a request with {id} in its pattern names. A name that is not allowed is 1103.
-func keyOf(r *http.Request) (messages.Key, error) {
-	t, err := tenantOf(r)
+func keyOf(r *http.Request, q query) (messages.Key, error) {
+	t, err := q.tenant()
 	if err != nil {
 		return messages.Key{}, err
 	}

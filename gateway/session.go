@@ -25,12 +25,13 @@ const closeGrace = time.Second
 // something to send and none runs, and ends when there is nothing. Both count in the server's WaitGroup. It has no
 // queue: what is to be sent is asked of the subscriptions when the socket takes it.
 type session struct {
-	srv   *Server
-	ws    *websocket.Conn // reads
-	conn  net.Conn        // is written to
-	plain bool
-	slot  uint8 // which beat of the ticker pings it
-	bad   uint8 // bad messages in a row; the reader's
+	srv    *Server
+	ws     *websocket.Conn // reads
+	conn   net.Conn        // is written to
+	plain  bool
+	tenant string // that the address binds it to; "": none
+	slot   uint8  // which beat of the ticker pings it
+	bad    uint8  // bad messages in a row; the reader's
 
 	writer atomic.Uint32 // writerIdle, writerRuns, writerAgain
 	heard  atomic.Int64  // when the client was last heard, unix ms

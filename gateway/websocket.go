@@ -13,7 +13,13 @@ import (
 
 // serveWebSocket serves /v1/ws. The handler returns when the session has begun: its goroutine's stack is not kept.
 func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request) {
-	if _, err := tenantOf(r); err != nil {
+	q, err := queryOf(r, "tenant")
+	if err != nil {
+		writeError(w, err)
+		return
+	}
+	tenant, err := q.binding()
+	if err != nil {
 		writeError(w, err)
 		return
 	}
@@ -24,6 +30,7 @@ func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 	if ses == nil {
 		return
 	}
+	ses.tenant = tenant
 	c := s.cfg
 	ses.control = [][]byte{textFrame(wire.Encode(wire.Connected{
 		PingEvery: c.Sessions.PingEvery.Milliseconds(),

@@ -37,7 +37,7 @@ type CodeEntry struct {
 
 // Codes is the one table of error codes, in order.
 var Codes = []CodeEntry{
-	{CodeBadMessage, "bad_message", 400, false, 0, "not JSON, not an object, an unknown type of message, an unknown path or method"},
+	{CodeBadMessage, "bad_message", 400, false, 0, "not JSON, not an object, an unknown type of message, an unknown path, method or query parameter"},
 	{CodeUnauthorized, "unauthorized", 401, false, 0, "no token, or one that is not valid"},
 	{CodeForbidden, "forbidden", 403, false, 0, "the token, or the page's origin, may not do this"},
 	{CodeBadField, "bad_field", 400, false, 0, "a field or a name in the path is missing, of the wrong type, or not allowed"},

@@ -7,6 +7,7 @@ type Decoder struct {
 	guess  [fieldCount]field // what the n-th field of the event before was: producers keep to one order
 	labels []rawLabel
 	many   bool // more than MaxLabels names
+	odd    bool // not all of its text is known to be ASCII without escapes
 
 	scratch []byte // texts that are not in the payload as such
 }
@@ -82,7 +83,7 @@ func (d *Decoder) Decode(payload []byte, e *Event) error {
 	if len(payload) > MaxBytes {
 		return refusedBytes
 	}
-	d.seen, d.scratch = 0, d.scratch[:0]
+	d.seen, d.odd, d.scratch = 0, false, d.scratch[:0]
 	i := skipSpace(payload, 0)
 	if i == len(payload) {
 		return refusedEmpty
@@ -91,7 +92,7 @@ func (d *Decoder) Decode(payload []byte, e *Event) error {
 	if object {
 		i = d.scanFields(payload, i)
 	} else {
-		i = skipValue(payload, i, MaxNesting)
+		i, d.odd = skipValue(payload, i, MaxNesting), true
 	}
 	if i >= 0 {
 		if i = skipSpace(payload, i); i < len(payload) {
@@ -103,7 +104,13 @@ func (d *Decoder) Decode(payload []byte, e *Event) error {
 		return refusedNesting
 	case i < 0:
 		return refuse(ReasonMalformed, "%s", syntax(payload, i))
-	case !object:
+	}
+	if d.odd {
+		if at := notText(payload); at >= 0 {
+			return refuseNotText(payload, at)
+		}
+	}
+	if !object {
 		return refusedNoObject
 	}
 	if r := d.judge(payload, e); r != nil {
@@ -146,6 +153,7 @@ func (d *Decoder) scanFieldName(b []byte, i, n int) (f field, value int) {
 		return fieldCount, value
 	}
 	if !plain {
+		d.odd = true
 		name = []byte(d.text(name, false)) // nobody writes field names with escapes
 	}
 	f = fieldOf(name)
@@ -162,14 +170,26 @@ func (d *Decoder) scanField(b []byte, i int, f field) (end int) {
 	switch {
 	case i < len(b) && b[i] == '"':
 		end, plain = scanString(b, i)
+		if !plain {
+			d.odd = true
+		}
 	case i < len(b) && b[i] == '{' && (f == fieldLabels || f == fieldDims):
 		end = d.scanLabels(b, i, room-1)
 	default:
-		end = skipValue(b, i, room)
+		end = d.skip(b, i, room)
 	}
 	if end >= 0 && f != fieldCount {
 		d.seen |= 1 << f
 		d.fields[first[f]] = span{start: int32(i), end: int32(end), plain: plain}
+	}
+	return end
+}
+
+// skip passes over a value that is no string and notes whether there is odd text in it.
+func (d *Decoder) skip(b []byte, i, room int) (end int) {
+	end = skipValue(b, i, room)
+	if end >= 0 && (b[i] == '{' || b[i] == '[') {
+		d.odd = d.odd || skipPlain(b[:end], i) < end
 	}
 	return end
 }

@@ -54,8 +54,8 @@ func TestDecode(t *testing.T) {
 		// text
 		{`{"metric":"a\u00e4\n\ud83d\ude00","dashboard":"d"}`, `bad_name`},
 		{`{"metric":"\u00e4ä😀\ud83d\ude00\"\\\/"}`, `/ ää😀😀"\/ value=0(missing) time=0(missing)`},
-		{"{\"metric\":\"\x80\xff\xc3x\\ud800\\ud800\\u0041\"}", `/ ���x��A value=0(missing) time=0(missing)`},
-		{"{\"metric\":\"m\",\"metadata\":\n {\"a\":\t[1,\r\n\"\xff\\n\"]}}", `/ m value=0(missing) time=0(missing) metadata={"a": [1,  "�\n"]}`},
+		{`{"metric":"\ufffd","id":"�"}`, `/ � value=0(missing) time=0(missing) id="�"`},
+		{"{\"metric\":\"m\",\"metadata\":\n {\"a\":\t[1,\r\n\"ä\\n\"]}}", `/ m value=0(missing) time=0(missing) metadata={"a": [1,  "ä\n"]}`},
 		{`{"metric":"m","metadata":0}`, `/ m value=0(missing) time=0(missing) metadata=0`},
 		// id and producer by their text
 		{`{"metric":"m","id":17.0,"producer":3,"sequence":18446744073709551615}`, `/ m value=0(missing) time=0(missing) id="17.0" producer="3"/18446744073709551615(true)`},

@@ -3,7 +3,6 @@ package event
 import (
 	"math"
 	"strconv"
-	"unicode/utf8"
 )
 
 // AppendJSON appends e as JSON in the protocol's own spellings; what e lacks is left out. A value or time that is not
@@ -80,25 +79,19 @@ func appendName(b []byte, name string) []byte {
 	return append(AppendString(b, name), ':')
 }
 
-// AppendString appends s as a JSON string; what is not UTF-8 is replaced.
+// AppendString appends s as a JSON string. What is not UTF-8 stays as it is, for the reader to refuse: replaced, two texts
+// would become one.
 func AppendString(b []byte, s string) []byte {
 	const digits = "0123456789abcdef"
 	b = append(b, '"')
-	for i := 0; i < len(s); {
+	for i := range len(s) {
 		switch c := s[i]; {
 		case c == '"' || c == '\\':
 			b = append(b, '\\', c)
-			i++
 		case c < ' ':
 			b = append(b, '\\', 'u', '0', '0', digits[c>>4], digits[c&15])
-			i++
-		case c < utf8.RuneSelf:
-			b = append(b, c)
-			i++
 		default:
-			r, size := utf8.DecodeRuneInString(s[i:])
-			b = utf8.AppendRune(b, r)
-			i += size
+			b = append(b, c)
 		}
 	}
 	return append(b, '"')

@@ -19,12 +19,18 @@ func (d *Decoder) scanLabels(b []byte, i, room int) int {
 			return start
 		}
 		l := rawLabel{name: d.text(raw, plain)}
+		if !plain {
+			d.odd = true
+		}
 		var end int
 		if start < len(b) && b[start] == '"' {
 			if end, plain = scanString(b, start); end >= 0 {
 				l.value = d.text(b[start+1:end-1], plain)
 			}
-		} else if end = skipValue(b, start, room); end >= 0 {
+			if !plain {
+				d.odd = true
+			}
+		} else if end = d.skip(b, start, room); end >= 0 {
 			l.value = alias(b[start:end])
 		}
 		if end < 0 {

@@ -3,6 +3,7 @@ package event
 import (
 	"math"
 	"strconv"
+	"strings"
 
 	"github.com/tinylib/msgp/msgp"
 )
@@ -50,11 +51,19 @@ type packed struct {
 	limit int
 	index int
 	yield func(int, []byte, error) bool
+
+	size  int    // of the event in work
+	bad   int    // where a text of it is not UTF-8
+	field string // and the path to the member that has it
 }
 
 func (p *packed) event(b []byte) (more bool, err error) {
 	p.start = len(p.out)
+	p.size, p.field = len(b), ""
 	_, r := p.value(b, MaxNesting)
+	if r == refusedText {
+		r = refuseText(notUTF8Byte(b[p.bad]), p.bad, p.field)
+	}
 	if r == nil && len(p.out)-p.start > MaxBytes {
 		r = refusedBytes
 	}
@@ -138,6 +147,10 @@ func (p *packed) text(b []byte) ([]byte, *Refusal) {
 	if len(v) > MaxBytes {
 		return nil, refusedBytes
 	}
+	if at := notUTF8(v); at >= 0 {
+		p.bad = p.size - len(b) - len(v) + at
+		return nil, refusedText
+	}
 	p.out = AppendString(p.out, alias(v))
 	return b, broken(err)
 }
@@ -177,13 +190,26 @@ func (p *packed) object(b []byte, room int) ([]byte, *Refusal) {
 		if i > 0 {
 			p.out = append(p.out, ',')
 		}
+		key := len(p.out)
 		if b, r = p.key(b); r == nil {
 			p.out = append(p.out, ':')
-			b, r = p.value(b, room)
+			name := p.out[key : len(p.out)-1]
+			if b, r = p.value(b, room); r == refusedText {
+				p.within(name)
+			}
 		}
 	}
 	p.out = append(p.out, '}')
 	return b, r
+}
+
+// within puts a member's name, as JSON, before the path.
+func (p *packed) within(name []byte) {
+	path := shown(strings.Trim(string(name), `"`))
+	if p.field != "" {
+		path += "." + p.field
+	}
+	p.field = path
 }
 
 func (p *packed) key(b []byte) ([]byte, *Refusal) {

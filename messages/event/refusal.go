@@ -71,6 +71,7 @@ var (
 	refusedMetric    = refuse(ReasonMissingMetric, `"metric" is missing`)
 	refusedNoObject  = refuse(ReasonNotAnObject, "an event is a JSON object, this is another JSON value")
 	refusedEmpty     = refuse(ReasonMalformed, "no JSON value")
+	refusedText      = refuse(ReasonMalformed, "a text is not UTF-8") // never shown: it gets its place
 	refusedBytes     = refuse(ReasonTooLarge, "an event is at most %d bytes", MaxBytes)
 	refusedNesting   = refuse(ReasonTooLarge, "nested more than %d levels deep", MaxNesting)
 	refusedLabels    = refuse(ReasonTooLarge, "more than %d labels", MaxLabels)

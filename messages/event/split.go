@@ -1,6 +1,10 @@
 package event
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/tinylib/msgp/msgp"
+)
 
 // Split cuts a request's body into events by its first byte that is no space: `[` is an array of events, anything else
 // one object or NDJSON. It yields each array element or non-empty line, in order, counted from 0, until yield says
@@ -9,7 +13,10 @@ import "bytes"
 //
 // A syntax error in an array refuses the whole body: Split returns a *BodyError, and nothing that was yielded before it
 // counts. In NDJSON it is only its own line's, found by Decode.
+//
+// A byte order mark before all is passed over.
 func Split(body []byte, yield func(index int, payload []byte, err error) bool) error {
+	body = bytes.TrimPrefix(body, byteOrderMark)
 	i := skipSpace(body, 0)
 	if i == len(body) {
 		return nil
@@ -26,6 +33,17 @@ func Split(body []byte, yield func(index int, payload []byte, err error) bool) e
 	}
 	splitLines(body, yield)
 	return nil
+}
+
+var byteOrderMark = []byte("\ufeff")
+
+// SplitUntyped is Split or FromMessagePack, for bytes whose type nobody names: MessagePack's maps and arrays begin with a byte that
+// no JSON text begins with.
+func SplitUntyped(body []byte, limit int, yield func(index int, payload []byte, err error) bool) error {
+	if len(body) > 0 && (msgp.NextType(body) == msgp.MapType || msgp.NextType(body) == msgp.ArrayType) {
+		return FromMessagePack(body, limit, yield)
+	}
+	return Split(body, yield)
 }
 
 func splitArray(body []byte, i int, yield func(int, []byte, error) bool) error {

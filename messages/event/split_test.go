@@ -40,6 +40,10 @@ func TestSplit(t *testing.T) {
 		{"{\"a\":1\n{\"b\":2}", "0 {\"a\":1\n1 {\"b\":2}\n"},
 		{"oops\n{\"b\":2}", "0 oops\n1 {\"b\":2}\n"},
 		{`{"a":1}{"b":2}`, "0 {\"a\":1}{\"b\":2}\n"},
+		{"\ufeff{\"a\":1}\n{\"b\":2}", "0 {\"a\":1}\n1 {\"b\":2}\n"},
+		{"\ufeff[1]", "0 1\n"},
+		{"\ufeff", ""},
+		{"{}\n\ufeff{}", "0 {}\n1 \ufeff{}\n"},
 		{` [ ] `, ``},
 		{`[{"a":[1,{}]} , 7,"]",null,[]]`, "0 {\"a\":[1,{}]}\n1 7\n2 \"]\"\n3 null\n4 []\n"},
 		{`[` + deep + `,1]`, "0 " + deep + "\n1 1\n"},
@@ -56,6 +60,27 @@ func TestSplit(t *testing.T) {
 	} {
 		if got := pieces(func(y func(int, []byte, error) bool) error { return Split([]byte(c.body), y) }); got != c.want {
 			t.Errorf("%.60q\n got %.200q\nwant %.200q", c.body, got, c.want)
+		}
+	}
+}
+
+func TestSplitUntyped(t *testing.T) {
+	for _, c := range []struct{ body, want string }{
+		{``, ``},
+		{` [1,2]`, "0 1\n1 2\n"},
+		{"\ufeff{\"a\":1}", "0 {\"a\":1}\n"},
+		{"{}\n{}", "0 {}\n1 {}\n"},
+		{"\x81\xa1a\x01", "0 {\"a\":1}\n"},
+		{"\x92\x80\x81\xa1a\x01", "0 {}\n1 {\"a\":1}\n"},
+		{"\xdc\x00\x01\x80\xde\x00\x00", "0 {}\n1 {}\n"},
+		{"\xdd\x00\x00\x00\x01\x80", "0 {}\n"},
+		{"\xdf\x00\x00\x00\x00", "0 {}\n"},
+		{"\x07", "0 \x07\n"},
+		{"\xff\xfe{\x00}\x00", "0 \xff\xfe{\x00}\x00\n"},
+	} {
+		got := pieces(func(y func(int, []byte, error) bool) error { return SplitUntyped([]byte(c.body), 1<<20, y) })
+		if got != c.want {
+			t.Errorf("%q\n got %q\nwant %q", c.body, got, c.want)
 		}
 	}
 }
@@ -93,7 +118,7 @@ func TestFromMessagePack(t *testing.T) {
 		{"nothing", "", ""},
 		{"a map", pack(map[string]any{"a": 1}), "0 {\"a\":1}\n"},
 		{"maps one after another", pack(map[string]any{"a": 1}) + pack(map[string]any{}), "0 {\"a\":1}\n1 {}\n"},
-		{"an array", pack([]any{map[string]any{"a": "x\n\xff"}, 7, []any{}, nil}), "0 {\"a\":\"x\\u000a�\"}\n1 7\n2 []\n3 null\n"},
+		{"an array", pack([]any{map[string]any{"a": "x\nä"}, 7, []any{}, nil}), "0 {\"a\":\"x\\u000aä\"}\n1 7\n2 []\n3 null\n"},
 		{"an array, then a map", pack([]any{1}) + pack(map[string]any{}), "0 1\n1 {}\n"},
 		{"numbers", pack([]any{uint64(math.MaxUint64), int64(math.MinInt64), 1.5, float32(0.1), 1e300, true}), "0 18446744073709551615\n1 -9223372036854775808\n2 1.5\n3 0.1\n4 1e+300\n5 true\n"},
 		{"not finite", pack([]any{math.NaN(), math.Inf(1), float32(math.Inf(-1))}), "0 1e999\n1 1e999\n2 -1e999\n"},

@@ -9,9 +9,8 @@ import (
 // alias is b as a string that shares its memory.
 func alias(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
-// text is what the text between a string's quotes stands for. It aliases raw, or the scratch where something had to
-// be replaced: an escape, or (by the Unicode replacement character, as encoding/json does) a byte that is not UTF-8 or
-// half a surrogate pair.
+// text is what the text between a string's quotes stands for. It aliases raw, or the scratch where there is an escape. What is
+// not Unicode is replaced, as encoding/json does: Decode refuses it.
 func (d *Decoder) text(raw []byte, plain bool) string {
 	if plain {
 		return alias(raw)
@@ -74,24 +73,19 @@ func hex4(raw []byte, i int) rune {
 	return unhex(raw[i])<<12 | unhex(raw[i+1])<<8 | unhex(raw[i+2])<<4 | unhex(raw[i+3])
 }
 
-// oneLine is the JSON text raw as valid UTF-8 without line breaks: what one frame can carry and one line can print.
-// Line breaks and tabs in raw lie between its tokens, bytes that are not UTF-8 inside its strings.
+// oneLine is the JSON text raw without line breaks: what one frame can carry and one line can print. Line breaks and tabs in raw
+// lie between its tokens.
 func (d *Decoder) oneLine(raw []byte) []byte {
 	clean := true
 	for _, c := range raw {
-		clean = clean && c-' ' < utf8.RuneSelf-' '
+		clean = clean && c >= ' '
 	}
 	if clean {
 		return raw
 	}
 	start := len(d.scratch)
-	for i := 0; i < len(raw); {
-		r, size := utf8.DecodeRune(raw[i:])
-		if r < ' ' {
-			r = ' '
-		}
-		d.scratch = utf8.AppendRune(d.scratch, r)
-		i += size
+	for _, c := range raw {
+		d.scratch = append(d.scratch, max(c, ' '))
 	}
 	return d.scratch[start:]
 }

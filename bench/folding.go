@@ -71,7 +71,7 @@ func (b *bench) foldOne(ctx context.Context, name string, packed bool, rate int,
 			return b.produce(ctx, log, t.Names, prefix, rate, rate*seconds)
 		}
 		single := traffic.Numbered{
-			Broker: t.Cluster.Pulsar.URL, Topic: pulsar.EventsTopic(messages.DefaultTenant), Tenant: messages.DefaultTenant, Dashboards: t.Names,
+			Broker: t.Cluster.Pulsar.URL, Topic: pulsar.EventsTopic(messages.DefaultTenant), Dashboards: t.Names,
 			Rate: rate, Delay: 10 * time.Millisecond,
 			Payload: func(n int, dashboard string) []byte { return foldEvent(prefix, n, dashboard) },
 		}

@@ -9,7 +9,6 @@ import (
 	"github.com/dashfeed/dashfeed/chaos/trial"
 	"github.com/dashfeed/dashfeed/cmd/process"
 	"github.com/dashfeed/dashfeed/eventlog"
-	"github.com/dashfeed/dashfeed/messages"
 )
 
 // kills kills one of three nodes with -9 twenty times in a row, under 5,000 events a second on 200 dashboards, without and with
@@ -52,7 +51,7 @@ func (b *bench) killsWith(ctx context.Context, replicas int) (err error) {
 			return err
 		}
 		for _, p := range t.Pauses() {
-			home := eventlog.PartitionOf(messages.Key{Tenant: messages.DefaultTenant, Dashboard: p.Dashboard}, clusterPartitions)
+			home := eventlog.PartitionOf(p.Dashboard, clusterPartitions)
 			if served[home] {
 				hit = append(hit, p.Length)
 			} else {

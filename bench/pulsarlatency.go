@@ -63,7 +63,7 @@ func (b *bench) hops(ctx context.Context, t *trial.Trial, delay time.Duration) e
 	}
 	mirrored := meanOf(t.Cluster.Gateways[0], "dashfeed_update_age_seconds")
 	producer := traffic.Numbered{
-		Broker: t.Cluster.Pulsar.URL, Topic: topic, Tenant: messages.DefaultTenant, Dashboards: t.Names, Rate: rate, Delay: delay, Sent: h.sent,
+		Broker: t.Cluster.Pulsar.URL, Topic: topic, Dashboards: t.Names, Rate: rate, Delay: delay, Sent: h.sent,
 	}
 	sent, err := producer.Run(ctx, warm+lasts)
 	if err != nil {

@@ -168,7 +168,7 @@ func (b *badCluster) wrongTopics(t *testing.T) {
 	b.counts(t, p, "fine", 120)
 	b.counts(t, p, "grown", 30)
 	stranger := traffic.Numbered{
-		Broker: b.broker.BrokerURL, Token: b.broker.Token("admin"), Topic: pulsar.PartitionTopic(pulsar.EventsTopic("grown"), 2), Tenant: "grown", Dashboards: []string{"d"}, Rate: 500,
+		Broker: b.broker.BrokerURL, Token: b.broker.Token("admin"), Topic: pulsar.PartitionTopic(pulsar.EventsTopic("grown"), 2), Dashboards: []string{"d"}, Rate: 500,
 	}
 	sent, err := stranger.Run(t.Context(), time.Second)
 	must(t, err)

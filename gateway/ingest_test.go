@@ -131,10 +131,10 @@ func TestIngest(t *testing.T) {
 		},
 		{
 			"an array: refused ones are named, the good ones stored", "/v1/events", "", "",
-			`[{"dashboard":"a","metric":"m"}, {"dashboard":"a"}, 7, {"tenant":"t","dashboard":"a","metric":"m"},{"dashboard":"a","metric":"n","value":"x","time":{}}]`, 202,
+			`[{"dashboard":"a","metric":"m"}, {"dashboard":"a"}, 7, {"tenant":"t","dashboard":"b","metric":"m"},{"dashboard":"a","metric":"n","value":"x","time":{}}]`, 202,
 			`{"accepted":3,"refused":[{"index":1,"reason":"missing_metric","message":"event 1: \"metric\" is missing"},` +
 				`{"index":2,"reason":"not_an_object","message":"event 2: an event is a JSON object, this is another JSON value"}],"refusedCount":2,"positions":{"0":"1","1":"2"}}`,
-			"t/a {\"tenant\":\"t\",\"dashboard\":\"a\",\"metric\":\"m\"}\ndefault/a {\"dashboard\":\"a\",\"metric\":\"m\"}\ndefault/a {\"dashboard\":\"a\",\"metric\":\"n\",\"value\":\"x\",\"time\":{}}",
+			"t/b {\"tenant\":\"t\",\"dashboard\":\"b\",\"metric\":\"m\"}\ndefault/a {\"dashboard\":\"a\",\"metric\":\"m\"}\ndefault/a {\"dashboard\":\"a\",\"metric\":\"n\",\"value\":\"x\",\"time\":{}}",
 		},
 		{
 			"a syntax error refuses a whole array", "/v1/events", "application/json", "", `[{"dashboard":"a","metric":"m"},{"dashboard":"a","metric":"m","value":NaN}]`, 400,
@@ -148,7 +148,7 @@ func TestIngest(t *testing.T) {
 		{
 			"the query names what events do not", "/v1/events?dashboard=a&tenant=t", "", "", `[{"metric":"m"},{"dashboard":"b","tenant":"t","metric":"m"},{"metric":"m","tenant":"u"}]`, 202,
 			`{"accepted":2,"refused":[{"index":2,"reason":"wrong_tenant","message":"event 2: the event names tenant \"u\", the request is for \"t\""}],"refusedCount":1,"positions":{"0":"1","1":"1"}}`,
-			"t/a {\"metric\":\"m\"}\nt/b {\"dashboard\":\"b\",\"tenant\":\"t\",\"metric\":\"m\"}",
+			"t/b {\"dashboard\":\"b\",\"tenant\":\"t\",\"metric\":\"m\"}\nt/a {\"metric\":\"m\"}",
 		},
 		{
 			"nothing to store", "/v1/events", "", "", `{"metric":"m"}`, 400,

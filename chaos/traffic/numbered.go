@@ -9,9 +9,6 @@ import (
 	"time"
 
 	"github.com/apache/pulsar-client-go/pulsar"
-
-	"github.com/dashfeed/dashfeed/eventlog"
-	"github.com/dashfeed/dashfeed/messages"
 )
 
 // numberMark is what an event's number follows.
@@ -20,13 +17,13 @@ var numberMark = []byte(`"value":`)
 // Numbered sends events, each a message of its own, to a tenant's topic at a steady rate, as an ordinary producer with batching does.
 // Their values are their numbers, from 0 on.
 type Numbered struct {
-	Broker, Topic, Tenant string
-	Token                 string // "": none
-	Dashboards            []string
-	Rate                  int                                         // events a second
-	Delay                 time.Duration                               // a message waits so long at most for others; 0: 1 ms
-	Payload               func(n int, dashboard string) []byte        // nil: a short event
-	Sent                  func(n int, dashboard string, at time.Time) // called before each; may be nil
+	Broker, Topic string
+	Token         string // "": none
+	Dashboards    []string
+	Rate          int                                         // events a second
+	Delay         time.Duration                               // a message waits so long at most for others; 0: 1 ms
+	Payload       func(n int, dashboard string) []byte        // nil: a short event
+	Sent          func(n int, dashboard string, at time.Time) // called before each; may be nil
 }
 
 // Run sends for some time and returns how many were sent, when all are acknowledged.
@@ -42,9 +39,6 @@ func (s *Numbered) Run(ctx context.Context, lasts time.Duration) (n int, err err
 	}
 	producer, err := client.CreateProducer(pulsar.ProducerOptions{
 		Topic: s.Topic, MaxPendingMessages: 10_000, BatchingMaxPublishDelay: delay,
-		MessageRouter: func(m *pulsar.ProducerMessage, t pulsar.TopicMetadata) int {
-			return eventlog.PartitionOf(messages.Key{Tenant: s.Tenant, Dashboard: m.Key[len(s.Tenant)+1:]}, int(t.NumPartitions()))
-		},
 	})
 	if err != nil {
 		return 0, fmt.Errorf("open a producer of %s: %w", s.Topic, err)
@@ -87,7 +81,7 @@ func (s *Numbered) send(ctx context.Context, producer pulsar.Producer, n int, fa
 	if s.Sent != nil {
 		s.Sent(n, d, time.Now())
 	}
-	producer.SendAsync(ctx, &pulsar.ProducerMessage{Key: s.Tenant + "/" + d, Payload: payload}, func(_ pulsar.MessageID, _ *pulsar.ProducerMessage, err error) {
+	producer.SendAsync(ctx, &pulsar.ProducerMessage{Key: d, Payload: payload}, func(_ pulsar.MessageID, _ *pulsar.ProducerMessage, err error) {
 		if err != nil {
 			select {
 			case failed <- err:

@@ -14,7 +14,6 @@ import (
 	"github.com/apache/pulsar-client-go/pulsar/log"
 
 	"github.com/dashfeed/dashfeed/eventlog"
-	"github.com/dashfeed/dashfeed/messages"
 )
 
 // Ways are how a Stranger addresses its messages. All of them are allowed; all but Home leave work to the shards.
@@ -22,13 +21,13 @@ type Way int
 
 // The ways.
 const (
-	Home    Way = iota // the key tenant/dashboard, in the partition it belongs to
+	Home    Way = iota // the dashboard as key, in the partition that clients choose by that
 	Astray             // the same key, one partition further, as clients of another hash have it
-	Bare               // the dashboard alone as key, routed by that
+	Full               // tenant/dashboard as key, in the partition that clients choose by that
 	Keyless            // no key: the payload names the dashboard
 )
 
-var ways = [...]Way{Home, Astray, Bare, Keyless}
+var ways = [...]Way{Home, Astray, Full, Keyless}
 
 // unsent bounds what a Stranger has sent and not heard of.
 const unsent = 1000
@@ -119,22 +118,13 @@ func (s *Stranger) route(m *pulsar.ProducerMessage, t pulsar.TopicMetadata) int 
 	n := int(t.NumPartitions())
 	way, _ := strconv.Atoi(m.Properties[wayProperty])
 	switch dashboard := m.Properties["dashboard"]; Way(way) {
-	case Bare:
-		return javaHome(dashboard, n)
+	case Full:
+		return eventlog.PartitionOf(m.Key, n)
 	case Astray, Keyless:
-		return (eventlog.PartitionOf(messages.Key{Tenant: s.Tenant, Dashboard: dashboard}, n) + 1) % n
+		return (eventlog.PartitionOf(dashboard, n) + 1) % n
 	default:
-		return eventlog.PartitionOf(messages.Key{Tenant: s.Tenant, Dashboard: dashboard}, n)
+		return eventlog.PartitionOf(dashboard, n)
 	}
-}
-
-// javaHome is where Pulsar's own clients route a key of one part.
-func javaHome(key string, n int) int {
-	var h uint32
-	for _, c := range []byte(key) {
-		h = 31*h + uint32(c)
-	}
-	return int(h&0x7fffffff) % n
 }
 
 func (s *Stranger) send(p pulsar.Producer, e sent, again chan<- sent, free <-chan struct{}) {
@@ -143,9 +133,9 @@ func (s *Stranger) send(p pulsar.Producer, e sent, again chan<- sent, free <-cha
 		Properties: map[string]string{wayProperty: strconv.Itoa(int(e.way)), "dashboard": e.dashboard},
 	}
 	switch e.way {
-	case Bare:
-		m.Key = e.dashboard
 	case Home, Astray:
+		m.Key = e.dashboard
+	case Full:
 		m.Key = s.Tenant + "/" + e.dashboard
 	}
 	p.SendAsync(context.Background(), m, func(_ pulsar.MessageID, _ *pulsar.ProducerMessage, err error) {

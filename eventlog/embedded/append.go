@@ -99,7 +99,7 @@ func (l *Log) route(entries []eventlog.Entry) (*call, error) {
 		e := &entries[i]
 		p := e.Partition
 		if e.Key.Dashboard != "" {
-			p = eventlog.PartitionOf(e.Key, len(l.partitions))
+			p = eventlog.PartitionOf(e.Key.Dashboard, len(l.partitions))
 		}
 		if p < 0 || p >= len(l.partitions) {
 			return nil, fmt.Errorf("append: entry %d: partition %d is not allowed: 0 to %d", i, p, len(l.partitions)-1)

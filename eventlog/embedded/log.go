@@ -30,8 +30,9 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// formatVersion is that of the keys and values described above.
-const formatVersion = 1
+// formatVersion is that of the keys and values described above. In version 1 a dashboard's home was the hash of its tenant's and
+// its own name.
+const formatVersion = 2
 
 // Log is the embedded log. It owns two goroutines, the committer and retention; Close joins both.
 type Log struct {
@@ -88,6 +89,9 @@ func Open(c Config) (*Log, error) {
 }
 
 func (l *Log) load() error {
+	if v := l.dir.Format.Version; v != formatVersion {
+		return fmt.Errorf("its records have format %d, of an older version, in which dashboards lay in other partitions; this one reads format %d: give another directory by --data and publish the events again, or start the older version", v, formatVersion)
+	}
 	stored := l.dir.Format.Partitions
 	if l.config.Partitions != 0 && l.config.Partitions != stored {
 		return fmt.Errorf("%d partitions are asked for, but it was made with %d, which is fixed: leave the number out or give %d", l.config.Partitions, stored, stored)
@@ -112,7 +116,7 @@ func (l *Log) Partitions() int { return len(l.partitions) }
 
 // PartitionOf is eventlog.PartitionOf over this log's partitions.
 func (l *Log) PartitionOf(k messages.Key) (int, error) {
-	return eventlog.PartitionOf(k, len(l.partitions)), nil
+	return eventlog.PartitionOf(k.Dashboard, len(l.partitions)), nil
 }
 
 // Tenant is all of the log: tenants share it.

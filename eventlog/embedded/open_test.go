@@ -56,11 +56,12 @@ func TestFormat(t *testing.T) {
 		format string
 		want   []string
 	}{
-		"newer":      {`{"kind":"log","version":2,"partitions":8}`, []string{"format 2, newer than 1", "newer binary"}},
+		"newer":      {`{"kind":"log","version":3,"partitions":8}`, []string{"format 3, newer than 2", "newer binary"}},
+		"older":      {`{"kind":"log","version":1,"partitions":8}`, []string{"format 1", "format 2", "--data", "older version"}},
 		"other kind": {`{"kind":"checkpoints","version":1}`, []string{`holds "checkpoints", want "log"`}},
 		"broken":     {`{"kind":`, []string{"FORMAT.json"}},
 		"no version": {`{"kind":"log"}`, []string{"format 0"}},
-		"no number":  {`{"kind":"log","version":1}`, []string{"0 partitions"}},
+		"no number":  {`{"kind":"log","version":2}`, []string{"0 partitions"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()

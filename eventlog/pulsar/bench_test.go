@@ -94,7 +94,7 @@ func fillWith(b *testing.B, c *pulsartest.Cluster, l *pulsar.Log, shape string, 
 			b.Fatal(err)
 		}
 		for i := range n {
-			p.SendAsync(b.Context(), &client.ProducerMessage{Key: k.String(), Payload: payload(i)}, func(client.MessageID, *client.ProducerMessage, error) {})
+			p.SendAsync(b.Context(), &client.ProducerMessage{Key: k.Dashboard, Payload: payload(i)}, func(client.MessageID, *client.ProducerMessage, error) {})
 		}
 		if err := p.FlushWithCtx(b.Context()); err != nil {
 			b.Fatal(err)

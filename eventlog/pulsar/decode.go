@@ -111,14 +111,19 @@ func (d *decoder) packed(all []messages.Record, m pulsar.Message, at place, appe
 	return all
 }
 
-// route counts records that lie elsewhere than at home. They are given as any other: the shard forwards them.
+// route counts records by where their producers put them. Those that lie elsewhere than at home are given as any other: the shard
+// forwards them.
 func (d *decoder) route(r *messages.Record) {
-	if r.Key.Dashboard != "" && d.p.tenant.home(r.Key) != d.p.shard {
+	if r.Key.Dashboard == "" || !r.Origin.Position.IsZero() {
+		return
+	}
+	d.l.metrics.addressed.Inc()
+	if d.p.tenant.home(r.Key) != d.p.shard {
 		d.l.metrics.misrouted.Inc()
 	}
 }
 
-// address is the dashboard of an event, by its message's key: tenant/dashboard, or a dashboard alone; without a key that
+// address is the dashboard of an event, by its message's key: a dashboard's name, or tenant/dashboard; without a key that
 // can be read, by its payload's field. The tenant is always the topic's: a message that names another has no dashboard.
 func (d *decoder) address(m pulsar.Message) (k messages.Key, why string) {
 	key, own := m.Key(), d.p.tenant.Name
@@ -144,9 +149,14 @@ func (d *decoder) address(m pulsar.Message) (k messages.Key, why string) {
 
 // defined is what a definition is of: a dashboard, or the tenant's default.
 func (d *decoder) defined(m pulsar.Message) (k messages.Key, ok bool) {
-	tenant, dashboard, both := strings.Cut(m.Key(), "/")
-	ok = both && tenant == d.p.tenant.Name && (dashboard == "" || messages.ValidName(dashboard))
-	return messages.Key{Tenant: d.p.tenant.Name, Dashboard: dashboard}, ok
+	own, key := d.p.tenant.Name, m.Key()
+	if tenant, dashboard, both := strings.Cut(key, "/"); both {
+		if tenant != own {
+			return messages.Key{}, false
+		}
+		key = dashboard
+	}
+	return messages.Key{Tenant: own, Dashboard: key}, key == "" || messages.ValidName(key)
 }
 
 // Why a record is refused.

@@ -16,7 +16,7 @@
 //  5. Any client may produce: a plain message is an event, and its key names the dashboard (see address).
 //  6. What others produce to partitions that were added to a topic after its tenant was made is forwarded home (see added).
 //
-// A single event is stored as a stranger would: its JSON as payload, tenant/dashboard as key, no property. Several entries
+// A single event is stored as any other producer's: its JSON as payload, its dashboard as key, no property. Several entries
 // of one call and partition are one packed message. Definitions, ticks, forwarded and packed records are told by the
 // property dashfeed.
 package pulsar

@@ -19,6 +19,7 @@ type metrics struct {
 	appendSeconds                  prometheus.Histogram
 
 	holes       *prometheus.CounterVec // by what was found
+	addressed   prometheus.Counter
 	misrouted   prometheus.Counter
 	forwarded   prometheus.Counter
 	unaddressed *prometheus.CounterVec // by reason
@@ -43,7 +44,8 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		Buckets: prometheus.ExponentialBuckets(0.0005, 2, 16),
 	})).(prometheus.Histogram)
 	m.holes = vector("holes_total", "Missing indices, by what a second look found: marker (the broker's own), record (it was there), loss.", "found")
-	m.misrouted = counter("misrouted_records_total", "Records read from a partition that is not their dashboard's home.")
+	m.addressed = counter("addressed_records_total", "Records of dashboards read where their producers put them: all but ticks, tenants' defaults and what was forwarded.")
+	m.misrouted = counter("misrouted_records_total", "Those of them that lay in a partition which is not their dashboard's home, so that they are forwarded and written twice.")
 	m.forwarded = counter("forwarded_records_total", "Records of partitions that were added to topics, stored at their dashboards' homes.")
 	m.unaddressed = vector("unaddressed_records_total", "Records that no dashboard gets, by reason: no_dashboard, wrong_tenant, unreadable.", "reason")
 	m.reopened = vector("reopened_total", "Readers and producers that the client gave up and that were opened again.", "what")

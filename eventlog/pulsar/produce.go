@@ -25,12 +25,9 @@ const (
 // single is an entry as a message of its own. A tick has a byte of payload, since clients take a message without one for
 // corrupt. Payload and key are copied.
 func single(e *eventlog.Entry) *pulsar.ProducerMessage {
-	m := &pulsar.ProducerMessage{Payload: bytes.Clone(e.Payload), DisableReplication: local(e)}
+	m := &pulsar.ProducerMessage{Key: strings.Clone(e.Key.Dashboard), Payload: bytes.Clone(e.Payload), DisableReplication: local(e)}
 	if e.EventTime > 0 {
 		m.EventTime = time.UnixMilli(e.EventTime)
-	}
-	if e.Key.Tenant != "" {
-		m.Key = e.Key.String()
 	}
 	if e.Kind == messages.KindEvent && e.Origin == (messages.Origin{}) {
 		return m

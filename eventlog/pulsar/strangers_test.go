@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"strings"
 	"testing"
 
 	client "github.com/apache/pulsar-client-go/pulsar"
@@ -12,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/dashfeed/dashfeed/eventlog"
 	"github.com/dashfeed/dashfeed/eventlog/pulsar"
 	"github.com/dashfeed/dashfeed/eventlog/pulsar/pulsartest"
 	"github.com/dashfeed/dashfeed/messages"
@@ -33,17 +33,19 @@ func stranger(t *testing.T, c *pulsartest.Cluster, o client.ProducerOptions) cli
 	return p
 }
 
-// What Pulsar's own client sends with a key, in batches and compressed, lies at home and comes as it was sent, from any record on.
+// What Pulsar's own client sends with the dashboard as key, in batches and compressed, lies at home by the client's default hash, and
+// comes as it was sent, from any record on. Only the old form of the key, which names the tenant too, lies elsewhere.
 func TestStrangersInBatches(t *testing.T) {
 	c := pulsartest.Shared(t)
-	l := open(t, c)
-	name, first := tenant(t, l, 2, pulsar.BrokerTime)
+	registry := prometheus.NewRegistry()
+	l := open(t, c, func(c *pulsar.Config) { c.Metrics = registry })
+	name, first := tenant(t, l, 3, pulsar.BrokerTime)
 	p := stranger(t, c, client.ProducerOptions{Topic: pulsar.EventsTopic(name), CompressionType: client.ZSTD, BatchingMaxMessages: 7})
 	const n = 60
 	sent := map[string]int{}
 	for i := range n {
 		k := messages.Key{Tenant: name, Dashboard: fmt.Sprint("d", i%5)}
-		p.SendAsync(t.Context(), &client.ProducerMessage{Key: k.String(), Payload: fmt.Appendf(nil, `{"n":%d}`, i), Properties: map[string]string{"theirs": "x"}}, func(_ client.MessageID, _ *client.ProducerMessage, err error) {
+		p.SendAsync(t.Context(), &client.ProducerMessage{Key: k.Dashboard, Payload: fmt.Appendf(nil, `{"n":%d}`, i), Properties: map[string]string{"theirs": "x"}}, func(_ client.MessageID, _ *client.ProducerMessage, err error) {
 			if err != nil {
 				t.Error(err)
 			}
@@ -55,7 +57,7 @@ func TestStrangersInBatches(t *testing.T) {
 		t.Fatal(err)
 	}
 	batched := 0
-	for shard := first; shard < first+2; shard++ {
+	for shard := first; shard < first+3; shard++ {
 		last, err := l.Last(t.Context(), shard)
 		if err != nil {
 			t.Fatal(err)
@@ -87,6 +89,47 @@ func TestStrangersInBatches(t *testing.T) {
 	if batched == 0 {
 		t.Error("nothing was sent in batches")
 	}
+	if got := counted(t, registry, "dashfeed_log_addressed_records_total"); got < n {
+		t.Errorf("%v records were read where their producer put them, want %d and those that were read again", got, n)
+	}
+	if got := counted(t, registry, "dashfeed_log_misrouted_records_total"); got != 0 {
+		t.Errorf("%v records do not lie at home", got)
+	}
+	old := ""
+	for i := 0; old == ""; i++ {
+		if d := fmt.Sprint("e", i); eventlog.PartitionOf(name+"/"+d, 3) != eventlog.PartitionOf(d, 3) {
+			old = name + "/" + d
+		}
+	}
+	if _, err := p.Send(t.Context(), &client.ProducerMessage{Key: old, Payload: []byte("{}")}); err != nil {
+		t.Fatal(err)
+	}
+	shard := first + eventlog.PartitionOf(old, 3)
+	_, err := takeUntil(t.Context(), reader(t, l, shard, messages.Position{}), func(all []messages.Record) bool {
+		return len(all) > 0 && all[len(all)-1].Key.String() == old
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := counted(t, registry, "dashfeed_log_misrouted_records_total"); got == 0 {
+		t.Error("the record with the old form of the key is not counted as one that does not lie at home")
+	}
+}
+
+// counted is the value of a metric without labels.
+func counted(t *testing.T, registry *prometheus.Registry, name string) float64 {
+	t.Helper()
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == name {
+			return f.GetMetric()[0].GetCounter().GetValue()
+		}
+	}
+	t.Fatalf("there is no metric %s", name)
+	return 0
 }
 
 // Whom a message is for: by its key, else by its payload, else nobody, which is counted.
@@ -138,12 +181,11 @@ func TestStrangersAddresses(t *testing.T) {
 	if home, _ := l.PartitionOf(messages.Key{Tenant: name, Dashboard: "sales"}); home != first {
 		misrouted = 7
 	}
-	if err := testutil.GatherAndCompare(registry, strings.NewReader(fmt.Sprintf(`
-# HELP dashfeed_log_misrouted_records_total Records read from a partition that is not their dashboard's home.
-# TYPE dashfeed_log_misrouted_records_total counter
-dashfeed_log_misrouted_records_total %v
-`, misrouted)), "dashfeed_log_misrouted_records_total"); err != nil {
-		t.Error(err)
+	if got := counted(t, registry, "dashfeed_log_misrouted_records_total"); got != misrouted {
+		t.Errorf("%v records do not lie at home, want %v", got, misrouted)
+	}
+	if got := counted(t, registry, "dashfeed_log_addressed_records_total"); got != 7 {
+		t.Errorf("%v records name a dashboard, want 7", got)
 	}
 }
 
@@ -156,7 +198,7 @@ func TestStrangersWithoutPayload(t *testing.T) {
 	p := stranger(t, c, client.ProducerOptions{Topic: pulsar.PartitionTopic(pulsar.EventsTopic(name), 0), DisableBatching: true})
 	send := func(payload []byte) {
 		t.Helper()
-		if _, err := p.Send(t.Context(), &client.ProducerMessage{Key: name + "/d", Payload: payload}); err != nil {
+		if _, err := p.Send(t.Context(), &client.ProducerMessage{Key: "d", Payload: payload}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -71,4 +71,6 @@ func (t *table) shard(n int) (*partition, error) {
 }
 
 // home is where a dashboard's records belong.
-func (t *tenant) home(k messages.Key) int { return t.first + eventlog.PartitionOf(k, t.Partitions) }
+func (t *tenant) home(k messages.Key) int {
+	return t.first + eventlog.PartitionOf(k.Dashboard, t.Partitions)
+}

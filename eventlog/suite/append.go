@@ -17,7 +17,7 @@ func testHome(t *testing.T, b *bench) {
 		k := messages.Key{Tenant: messages.DefaultTenant, Dashboard: fmt.Sprint("d", i)}
 		got, err := b.log.PartitionOf(k)
 		b.check(err)
-		if want := eventlog.PartitionOf(k, b.log.Partitions()); got != want {
+		if want := eventlog.PartitionOf(k.Dashboard, b.log.Partitions()); got != want {
 			t.Errorf("home of %s: got %d, want %d", k, got, want)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 
 // The panels' part of the state, for each panel:
 //
-//	accepted filtered late_dropped late_accepted overflowed unsampled | overflowed keys
+//	accepted filtered late_dropped late_accepted overflowed unsampled too_dear | overflowed keys
 //	n, n windows by start: start flags
 //	of each of its cells, by number: how it stands, accumulator
 //	n, n panes by (start, group): start group accumulator
@@ -49,7 +49,7 @@ func (d *Dashboard) appendPanels(b []byte) []byte {
 		if r == nil {
 			r = &panelRare{}
 		}
-		for _, n := range []uint64{p.accepted, r.filtered, r.lateDropped, r.lateAccepted, r.overflowed, r.unsampled} {
+		for _, n := range []uint64{p.accepted, r.filtered, r.lateDropped, r.lateAccepted, r.overflowed, r.unsampled, r.tooDear} {
 			b = binary.AppendUvarint(b, n)
 		}
 		b = appendBool(b, r.keys != nil)
@@ -174,7 +174,7 @@ func (d *Dashboard) readPanels(r *codec.Reader) {
 		p.open = math.MaxInt64
 		numbered += len(d.byNumber(i))
 		var x panelRare
-		for _, n := range []*uint64{&p.accepted, &x.filtered, &x.lateDropped, &x.lateAccepted, &x.overflowed, &x.unsampled} {
+		for _, n := range []*uint64{&p.accepted, &x.filtered, &x.lateDropped, &x.lateAccepted, &x.overflowed, &x.unsampled, &x.tooDear} {
 			*n = r.Uvarint()
 		}
 		if r.Byte() != 0 {

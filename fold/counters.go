@@ -19,8 +19,12 @@ type Counters struct {
 
 // PanelCounter counts what one panel did with the accepted events.
 type PanelCounter struct {
-	Accepted     uint64 `json:"accepted"`
-	Filtered     uint64 `json:"filtered"`
+	Accepted uint64 `json:"accepted"`
+	Filtered uint64 `json:"filtered"`
+
+	// FilteredReasons are of Filtered those that no filter decided: cost.
+	FilteredReasons map[string]uint64 `json:"filtered_reasons,omitempty"`
+
 	LateDropped  uint64 `json:"late_dropped"`
 	Folded       uint64 `json:"folded"`
 	LateAccepted uint64 `json:"late_accepted"`

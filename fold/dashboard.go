@@ -70,6 +70,8 @@ type panel struct {
 type panelRare struct {
 	filtered, lateDropped, lateAccepted, overflowed, unsampled uint64
 
+	tooDear uint64 // of filtered: the filter would have cost too much
+
 	keys     *overflowKeys // distinct keys that overflowed
 	panes    *panes        // hopping
 	sessions *sessions     // session

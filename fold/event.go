@@ -96,11 +96,11 @@ type outcome struct {
 
 // toPanels hands the event to every panel; late tells that one dropped it as late.
 func (d *Dashboard) toPanels(a *arrival) (late bool) {
+	spent := int64(0)
 	for i := range d.panels {
 		p, pp := &d.panels[i], &d.program.panels[i]
 		p.accepted++
-		if pp.filter != nil && !pp.filter.Match(a.event) {
-			p.getRare().filtered++
+		if pp.filter != nil && !p.lets(pp.filter, a.event, &spent) {
 			continue
 		}
 		var o outcome
@@ -125,6 +125,25 @@ func (d *Dashboard) toPanels(a *arrival) (late bool) {
 		}
 	}
 	return late
+}
+
+// lets reports whether the filter lets the event through. One that would cost too much, by itself or with those before
+// it, doesn't: the event is counted as filtered, and why.
+func (p *panel) lets(f *definition.Filter, e *event.Event, spent *int64) bool {
+	price := f.Price(e)
+	tooDear := price > definition.MaxFilterPrice || *spent+price > definition.MaxEventPrice
+	if !tooDear {
+		*spent += price
+		if f.Match(e) {
+			return true
+		}
+	}
+	r := p.getRare()
+	r.filtered++
+	if tooDear {
+		r.tooDear++
+	}
+	return false
 }
 
 func (p *panel) note(o outcome) {

@@ -59,7 +59,11 @@ func Compile(def *definition.Definition, t Table) (*Program, error) {
 		maxFuture: milliseconds(def.Time.MaxFuture), lateness: milliseconds(def.Time.Lateness),
 		dedupe: def.Dedupe.By, horizon: milliseconds(def.Dedupe.Horizon),
 	}
+	panes := int64(0)
 	for i := range def.Panels {
+		if panes += def.Panels[i].Window.Panes(); panes > definition.MaxPanes {
+			return nil, fmt.Errorf("panel %q: %d panes of hopping windows up to it, at most %d are allowed", def.Panels[i].ID, panes, definition.MaxPanes)
+		}
 		pp, err := compilePanel(def, &def.Panels[i], t)
 		if err != nil {
 			return nil, fmt.Errorf("panel %q: %w", def.Panels[i].ID, err)

@@ -80,3 +80,16 @@ type Window struct {
 	Every time.Duration // Hopping: distance of starts; Size is a multiple of gcd(Size, Every)
 	N     int           // Count: events in a window
 }
+
+// Panes is how many pieces a hopping window is put together of: as long as the greatest common divisor of Size and
+// Every. It bounds in how many windows an event falls. 0 for other windows.
+func (w Window) Panes() int64 {
+	if w.Kind != Hopping || w.Every <= 0 {
+		return 0
+	}
+	a, b := w.Size, w.Every
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return int64(w.Size / a)
+}

@@ -36,6 +36,7 @@ var filterNames = types.Map{
 type Filter struct {
 	program *vm.Program
 	uses    filterUses
+	price   *tariff   // nil: it costs little, whatever the event
 	states  sync.Pool // of *filterState
 }
 
@@ -51,7 +52,7 @@ func CompileFilter(src string) (*Filter, error) {
 	if len(src) > MaxFilterBytes {
 		return nil, fmt.Errorf("%d bytes, at most %d are allowed", len(src), MaxFilterBytes)
 	}
-	guard := &filterGuard{}
+	guard := &filterGuard{prices: newPricer()}
 	program, err := expr.Compile(src, append(filterOptions(filterNames), expr.Patch(guard))...)
 	switch {
 	case guard.refused != "": // the compiler's own words would be about what follows from it
@@ -59,7 +60,10 @@ func CompileFilter(src string) (*Filter, error) {
 	case err != nil:
 		return nil, errors.New(firstLine(err))
 	}
-	f := &Filter{program: program, uses: guard.uses()}
+	f := &Filter{program: program, uses: guard.uses(), price: guard.price().tariff()}
+	if least := guard.prices.total.fixed; least > MaxFilterPrice {
+		return nil, fmt.Errorf("it costs %d units for every event, at most %d are allowed", least, MaxFilterPrice)
+	}
 	f.states.New = func() any {
 		s := &filterState{env: map[string]any{}, labels: map[string]any{}}
 		s.env["labels"] = s.labels
@@ -75,6 +79,14 @@ func filterOptions(names types.Map) []expr.Option {
 		options = append(options, expr.EnableBuiltin(name))
 	}
 	return options
+}
+
+// Price is at most what Match costs for the event, in the units of MaxFilterPrice; 0 where that is not worth counting.
+func (f *Filter) Price(e *event.Event) int64 {
+	if f.price == nil {
+		return 0
+	}
+	return f.price.of(e)
 }
 
 // Match reports whether the event passes. One on which the expression fails (it compares a label that is missing by

@@ -2,6 +2,7 @@ package definition
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -16,10 +17,12 @@ type filterGuard struct {
 	refused string
 	names   []string // identifiers, each as often as it stands there
 	labels  []string // of labels.NAME and labels["NAME"]
+	prices  *pricer
 }
 
-// Visit looks at one node.
+// Visit looks at one node, after those below it.
 func (g *filterGuard) Visit(node *ast.Node) {
+	g.prices.visit(*node)
 	switch n := (*node).(type) {
 	case *ast.IdentifierNode:
 		g.names = append(g.names, n.Value)
@@ -46,8 +49,13 @@ func (g *filterGuard) binary(n *ast.BinaryNode) {
 	case "..":
 		g.refuse("ranges (..) are not available")
 	case "matches": // else every event would compile it
-		if _, ok := n.Right.(*ast.StringNode); !ok {
+		pattern, ok := n.Right.(*ast.StringNode)
+		if !ok {
 			g.refuse("the pattern of matches must be written out")
+			return
+		}
+		if size := instructions(pattern.Value); size > maxPattern {
+			g.refuse(fmt.Sprintf("the pattern of matches compiles to %d instructions, at most %d are allowed", size, maxPattern))
 		}
 	}
 }
@@ -128,4 +136,12 @@ func decodeMetadata(text []byte) any {
 		return nil
 	}
 	return v
+}
+
+// price adds to what the nodes cost that all labels are copied where the expression doesn't name those it needs.
+func (g *filterGuard) price() price {
+	if g.uses().allLabels {
+		return g.prices.total.plus(priceOf(sizeOfLabels).times(4)) // a text and an entry for each
+	}
+	return g.prices.total
 }

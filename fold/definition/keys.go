@@ -21,6 +21,7 @@ const (
 	MaxMaxGroups  = 100_000
 	MaxCount      = 1_000_000 // events of a count window
 	MaxOverlap    = 1_000     // windows of a hopping panel that an event falls in
+	MaxPanes      = 5_000     // panes of all hopping panels, see Window.Panes
 
 	maxText          = 1_000 // characters of a title
 	maxLabelName     = 64

@@ -68,8 +68,14 @@ func (r *reader) panels(at place) []Panel {
 		r.problem(at.node, at.path, fmt.Sprintf("no panel, want 1 to %d", MaxPanels))
 	}
 	var panels []Panel
+	panes := int64(0)
 	for _, item := range items {
 		p := r.panel(item)
+		before := panes
+		if panes += p.Window.Panes(); panes > MaxPanes && before > 0 && before <= MaxPanes {
+			r.problem(item.node, item.key("window").path, fmt.Sprintf("the hopping windows so far have %d panes together (a window is made of panes as long as its "+
+				"length and every have in common), at most %d are allowed in a dashboard", panes, MaxPanes))
+		}
 		if j := slices.IndexFunc(panels, func(o Panel) bool { return o.ID == p.ID }); j >= 0 && p.ID != "" {
 			r.problem(item.node, item.key("id").path, fmt.Sprintf("%q is the id of panels[%d] too", shorten(p.ID), j))
 		}

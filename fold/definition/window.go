@@ -121,22 +121,16 @@ func (r *reader) windowWord(at place, word string) Window {
 	return Window{}
 }
 
-// hops bounds in how many windows an event falls, and of how many pieces (the greatest that both the length and the
-// distance are made of) a window is put together.
+// hops bounds in how many windows an event falls.
 func (r *reader) hops(every place, w Window) {
-	const maxPieces = 10_000
-	a, b := w.Size, w.Every
-	for b != 0 {
-		a, b = b, a%b
-	}
 	switch {
 	case w.Every > w.Size:
 		r.problem(every.node, every.path, fmt.Sprintf("%s is longer than the window of %s: events between would be lost", durationText(w.Every), durationText(w.Size)))
 	case w.Size/w.Every > MaxOverlap:
 		r.problem(every.node, every.path, fmt.Sprintf("%s is less than the %dth part of %s", durationText(w.Every), MaxOverlap, durationText(w.Size)))
-	case w.Size/a > maxPieces:
+	case w.Panes() > MaxPanes:
 		r.problem(every.node, every.path, fmt.Sprintf("%s and %s have only %s in common, less than the %dth part of the window; choose rounder ones",
-			durationText(w.Size), durationText(w.Every), durationText(a), maxPieces))
+			durationText(w.Size), durationText(w.Every), durationText(w.Size/time.Duration(w.Panes())), MaxPanes))
 	}
 }
 

@@ -174,6 +174,7 @@ export class Card implements Painted {
     const said: [string, boolean][] = c ? [
       [`${count(c.late_accepted, "late event")} counted in`, c.late_accepted > 0],
       [`${count(c.late_dropped, "event")} too late`, c.late_dropped > 0],
+      [`${count(c.filtered_reasons?.cost ?? 0, "event")} left out: too large for the filter`, (c.filtered_reasons?.cost ?? 0) > 0],
       [`${count(c.overflowed, "event")} of ${keys ? `about ${count(keys, "key")}` : "keys"} beyond the limit, counted together`, c.overflowed > 0],
       [`${count(c.unsampled, "event")} beyond the samples`, c.unsampled > 0],
     ] : [];

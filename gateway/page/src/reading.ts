@@ -20,6 +20,7 @@ export interface Listing {
 
 export interface PanelCounters {
   late_dropped: number;
+  filtered_reasons?: { cost?: number };
   late_accepted: number;
   overflowed: number;
   unsampled: number;

@@ -120,7 +120,10 @@ func (p *pair) checkCounters() {
 		if c.Accepted != c.Filtered+c.LateDropped+c.Folded {
 			p.Fatalf("record %d: S18 does not hold in panel %s: %+v", p.record, id, c)
 		}
-		translated.Panels[id] = reference.PanelCounter(c)
+		translated.Panels[id] = reference.PanelCounter{
+			Accepted: c.Accepted, Filtered: c.Filtered, LateDropped: c.LateDropped, Folded: c.Folded,
+			LateAccepted: c.LateAccepted, Overflowed: c.Overflowed, Unsampled: c.Unsampled,
+		}
 	}
 	if g, w := fmt.Sprintf("%+v", translated), fmt.Sprintf("%+v", want); g != w {
 		p.Fatalf("record %d: counters\n got %s\nwant %s", p.record, g, w)

@@ -22,14 +22,18 @@ type PanelCounter struct {
 	Accepted uint64 `json:"accepted"`
 	Filtered uint64 `json:"filtered"`
 
-	// FilteredReasons are of Filtered those that no filter decided: cost.
-	FilteredReasons map[string]uint64 `json:"filtered_reasons,omitempty"`
+	FilteredReasons FilteredReasons `json:"filtered_reasons,omitzero"` // of Filtered: what no filter decided
 
 	LateDropped  uint64 `json:"late_dropped"`
 	Folded       uint64 `json:"folded"`
 	LateAccepted uint64 `json:"late_accepted"`
 	Overflowed   uint64 `json:"overflowed"` // events folded into the overflow group
 	Unsampled    uint64 `json:"unsampled"`  // events beyond the 1,024 samples that increase and delta keep a group
+}
+
+// FilteredReasons are why events were filtered without being tried.
+type FilteredReasons struct {
+	Cost uint64 `json:"cost"` // the filter would have cost too much
 }
 
 // Listed is one entry of the bounded lists of late and refused events.

@@ -79,9 +79,7 @@ func (p *panel) counter() PanelCounter {
 	if r := p.rare; r != nil {
 		c.Filtered, c.LateDropped, c.LateAccepted = r.filtered, r.lateDropped, r.lateAccepted
 		c.Overflowed, c.Unsampled = r.overflowed, r.unsampled
-	}
-	if r := p.rare; r != nil && r.tooDear > 0 {
-		c.FilteredReasons = map[string]uint64{"cost": r.tooDear}
+		c.FilteredReasons.Cost = r.tooDear
 	}
 	c.Folded = c.Accepted - c.Filtered - c.LateDropped
 	return c

@@ -91,8 +91,10 @@ wrong in a text is told at once, each with file, line, column and what is allowe
 	table(&b, "dedupe", dedupeKeys)
 	table(&b, "A panel", panelKeys)
 	table(&b, "window", windowKeys)
-	fmt.Fprintf(&b, "Exactly one of %s, with `every` for hopping; or the word `latest`.\nNot available yet: %s.\n\n",
-		quoted(windowKinds), quoted(laterNames(windowKeys)))
+	fmt.Fprintf(&b, "Exactly one of %s, with `every` for hopping; or the word `latest`.\n"+
+		"A hopping window is put together of panes, as long as its length and `every` have in common: all hopping panels of a dashboard have at most %d.\n"+
+		"Not available yet: %s.\n\n",
+		quoted(windowKinds), MaxPanes, quoted(laterNames(windowKeys)))
 	fmt.Fprintf(&b, "## aggregates\n\n%s.\n`pN` is a percentile, 0 < N < 100: `p50`, `p99.9`. At most %d, none twice. Not available yet: %s.\n\n",
 		quoted(Aggregates), MaxAggregates, quoted(laterAggregates))
 	fmt.Fprintf(&b, `## filter
@@ -106,7 +108,12 @@ An [expr](https://expr-lang.org/docs/language-definition) expression of at most 
 Labels are text, also where they look like numbers: `+"`labels.n > 5` is refused, `int(labels.n) > 5` and `labels.n == \"5\"`"+` compare them.
 An event on which it fails (it compares a missing label by size) does not pass. Functions: %s. There are no others, no
 variables, ranges or predicates, and the pattern of `+"`matches`"+` must be written out: a filter depends on nothing but the event, and its cost is bounded.
-`, MaxFilterBytes>>10, quoted(FilterFunctions))
+
+A filter has a price for each event: roughly a unit for each byte that an instruction of a pattern looks at, and one or two for
+each byte of text that is compared, joined or written. It follows from the filter and the sizes of the fields that it reads. An event that is dearer than
+%d units for one filter, or %d for all filters of the dashboard together, is not tried: it is `+"`filtered`, and counted in `filtered_reasons` as `cost`"+`.
+Labels are too short for that; what costs is a long pattern over long metadata. The pattern of `+"`matches`"+` may compile to %d instructions: `+"`(abc){99}`"+` has 300.
+`, MaxFilterBytes>>10, quoted(FilterFunctions), MaxFilterPrice, MaxEventPrice, maxPattern)
 	return b.String()
 }
 

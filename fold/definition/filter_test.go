@@ -94,6 +94,7 @@ func TestFilterRefused(t *testing.T) {
 		`true; false`:                                    "variables (let, ;) are not available",
 		`$env["metric"] == "a"`:                          "$env is not available",
 		`metric matches labels.pattern`:                  "the pattern of matches must be written out",
+		`trim(metric, id) == ""`:                         "the characters that trim takes away must be written out",
 		`metric matches "("`:                             "missing closing )",
 		`if value > 1 { true } else { false }`:           "unexpected token",
 		strings.Repeat("1+", 600) + "1 > 0":              "exceeds maximum allowed nodes",

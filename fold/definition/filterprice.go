@@ -20,7 +20,7 @@ const (
 	MaxEventPrice  = 400_000 // of all filters of a dashboard for one event
 
 	// cheapPrice is not worth adding up: a filter that can't cost more, whatever the event, is free.
-	cheapPrice = MaxEventPrice / (4 * MaxPanels)
+	cheapPrice = MaxEventPrice / (2 * MaxPanels)
 	// maxPattern is the most instructions that a pattern of matches compiles to.
 	maxPattern = 1_000
 )
@@ -29,7 +29,7 @@ const (
 const (
 	perDecodedByte  = 2  // JSON made into values, a value compared deeply or written as text
 	perSplitByte    = 2  // a text for each of them
-	perUpperBytes   = 3  // a byte can become three
+	perCasedByte    = 2  // of lower and upper: two bytes can become three
 	numberBytes     = 32 // of a number as text
 	mostLabelsBytes = event.MaxLabels * (event.MaxLabelNameBytes + event.MaxLabelValueBytes)
 )
@@ -278,16 +278,16 @@ func (p *pricer) call(name string, arguments []ast.Node) price {
 	}
 	switch name {
 	case "upper", "lower":
-		all = all.times(perUpperBytes)
+		all = all.times(perCasedByte)
 		p.spend(all)
 	case "split":
 		p.spend(all.times(perSplitByte))
 	case "string":
 		p.spend(all.times(perDecodedByte))
 		all = all.times(2).plus(fixedPrice(numberBytes)) // quotes go, what names a kind comes
-	case "trim": // every character is looked for in the set
+	case "trim": // every character is looked for in the set, which is written out
 		if len(arguments) > 1 {
-			p.spend(p.sizes[arguments[0]].times(1 + p.sizes[arguments[1]].most()))
+			p.spend(p.sizes[arguments[0]].times(p.sizes[arguments[1]].fixed))
 		}
 		p.spend(all)
 	case "len", "indexOf", "lastIndexOf", "hasPrefix", "hasSuffix", "int", "float":

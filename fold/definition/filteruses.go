@@ -37,6 +37,12 @@ func (g *filterGuard) Visit(node *ast.Node) {
 		}
 	case *ast.BinaryNode:
 		g.binary(n)
+	case *ast.BuiltinNode:
+		g.trim(n.Name, n.Arguments)
+	case *ast.CallNode:
+		if f, ok := n.Callee.(*ast.IdentifierNode); ok {
+			g.trim(f.Value, n.Arguments)
+		}
 	case *ast.VariableDeclaratorNode, *ast.SequenceNode: // x + x, and that again, a hundred times over
 		g.refuse("variables (let, ;) are not available")
 	case *ast.PredicateNode, *ast.PointerNode:
@@ -57,6 +63,16 @@ func (g *filterGuard) binary(n *ast.BinaryNode) {
 		if size := instructions(pattern.Value); size > maxPattern {
 			g.refuse(fmt.Sprintf("the pattern of matches compiles to %d instructions, at most %d are allowed", size, maxPattern))
 		}
+	}
+}
+
+// trim refuses a set of characters out of an event: its length times that of the text would be the cost.
+func (g *filterGuard) trim(name string, arguments []ast.Node) {
+	if name != "trim" || len(arguments) < 2 {
+		return
+	}
+	if _, ok := arguments[1].(*ast.StringNode); !ok {
+		g.refuse("the characters that trim takes away must be written out")
 	}
 }
 

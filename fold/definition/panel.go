@@ -72,7 +72,10 @@ func (r *reader) panels(at place) []Panel {
 	for _, item := range items {
 		p := r.panel(item)
 		before := panes
-		if panes += p.Window.Panes(); panes > MaxPanes && before > 0 && before <= MaxPanes {
+		if own := p.Window.Panes(); own <= MaxPanes { // else that is a problem of its own
+			panes += own
+		}
+		if panes > MaxPanes && before <= MaxPanes {
 			r.problem(item.node, item.key("window").path, fmt.Sprintf("the hopping windows so far have %d panes together (a window is made of panes as long as its "+
 				"length and every have in common), at most %d are allowed in a dashboard", panes, MaxPanes))
 		}

@@ -22,4 +22,6 @@ COPY --from=build --chown=nonroot:nonroot /var/lib/dashfeed /var/lib/dashfeed
 WORKDIR /var/lib/dashfeed
 EXPOSE 8080 9090 7946/tcp 7946/udp 7947
 ENTRYPOINT ["/usr/bin/dashfeed"]
-CMD ["run", "--listen", ":8080", "--admin", ":9090"]
+# A container is reached by what is published of it: publish on loopback (-p 127.0.0.1:8080:8080), or behind what asks who comes.
+# Where it is asked by a name, give it too: run --listen :8080 --admin :9090 --insecure --hosts dash.example.com
+CMD ["run", "--listen", ":8080", "--admin", ":9090", "--insecure"]

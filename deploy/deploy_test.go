@@ -88,7 +88,7 @@ func TestSettingsAgree(t *testing.T) {
 				t.Errorf("%s: %s is %q, deploy/cluster.env has %q", name, key, service.Environment[key], value)
 			}
 		}
-		want := map[string]bool{"DASHFEED_GOSSIP_ADVERTISE": true, "DASHFEED_LINK_ADVERTISE": true}
+		want := map[string]bool{"DASHFEED_GOSSIP_ADVERTISE": true, "DASHFEED_LINK_ADVERTISE": true, "DASHFEED_INSECURE": true, "DASHFEED_HOSTS": true}
 		for _, m := range ours.FindAllStringSubmatch(script, -1) {
 			own := map[string]string{"DASHFEED_SCRATCH": "node", "DASHFEED_LISTEN": "gateway"}[m[1]]
 			want[m[1]] = own == "" || own == role
@@ -102,6 +102,9 @@ func TestSettingsAgree(t *testing.T) {
 			if _, there := service.Environment[key]; wanted && !there {
 				t.Errorf("%s: %s is set by scripts/cluster and not in docker-compose.yml", name, key)
 			}
+		}
+		if !slices.Contains(strings.Split(service.Environment["DASHFEED_HOSTS"], ","), name) {
+			t.Errorf("%s: Prometheus and the demo ask it by its name, which is not in DASHFEED_HOSTS", name)
 		}
 		if service.Environment["DASHFEED_NODE"] != name {
 			t.Errorf("%s calls itself %q", name, service.Environment["DASHFEED_NODE"])
@@ -125,6 +128,12 @@ func TestProgramKnowsTheSettings(t *testing.T) {
 			cmd.Env = append(cmd.Env, key+"="+value)
 		}
 		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s", name, err, out)
+		}
+		// What the role itself refuses, it says beside the wrong name of the cluster, which keeps it from starting.
+		role := exec.CommandContext(t.Context(), binary, service.Command[0], "--cluster=")
+		role.Env = cmd.Env
+		if out, err := role.CombinedOutput(); err == nil || strings.Count(string(out), "\n") != 1 || !strings.Contains(string(out), "cluster name") {
 			t.Errorf("%s: %v\n%s", name, err, out)
 		}
 	}

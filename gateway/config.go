@@ -19,7 +19,8 @@ type Config struct {
 	Page        http.Handler // what no other path takes; nil: 404
 
 	Flush   time.Duration // least time between two looks at a dashboard; 0: 5 ms, negative: none; at most 100 ms
-	Origins []string      // exact origins let in besides none, the same host and loopback; "*" for any
+	Origins []string      // origins let in besides none, the same host, and loopback where the listener is; see ParseOrigins
+	Hosts   []string      // names it may be asked by besides IP addresses, localhost and those of Origins; see ParseHosts
 	MaxRate float64       // greatest update rate a subscription gets, frames/s; 0: no cap
 
 	Sessions Sessions
@@ -89,7 +90,10 @@ func (c Config) validate() error {
 			errs = append(errs, fmt.Errorf("max rate: %w", err))
 		}
 	}
-	return errors.Join(errs...)
+	origins, err := ParseOrigins(c.Origins)
+	errs = append(errs, err)
+	_, err = ParseHosts(c.Hosts, origins)
+	return errors.Join(append(errs, err)...)
 }
 
 func set[T comparable](field *T, def T) {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/dashfeed/dashfeed/messages"
@@ -21,11 +22,15 @@ const beats = 25
 type Server struct {
 	cfg     Config
 	http    *http.Server
+	origins Origins
+	hosts   Hosts
 	stats   *stats
 	mirrors *mirrors
 	ctx     context.Context // ends when Shutdown begins
 	stop    context.CancelFunc
 	wg      sync.WaitGroup
+
+	loopback atomic.Bool // the listener is reached from this machine only
 
 	moved chan struct{} // has one in it when every mirror is to look how it stands
 	empty chan struct{} // closed when a drain has sent away the last session
@@ -46,6 +51,8 @@ func New(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("gateway config: %w", err)
 	}
 	s := &Server{cfg: cfg, stats: newStats(), moved: make(chan struct{}, 1), empty: make(chan struct{})}
+	s.origins, _ = ParseOrigins(cfg.Origins) // validate has looked
+	s.hosts, _ = ParseHosts(cfg.Hosts, s.origins)
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.mirrors = &mirrors{ctx: s.ctx, cfg: cfg, stats: s.stats, wg: &s.wg, byKey: map[messages.Key]*mirror{}}
 	for i := range s.sessions {
@@ -56,7 +63,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("gateway metrics: %w", err)
 	}
 	s.http = &http.Server{
-		Handler:           s.withOrigin(s.mux()),
+		Handler:           s.withHost(s.withOrigin(s.mux())),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       60 * time.Second,
 		WriteTimeout:      2 * time.Minute, // more than the longest wait of a reading
@@ -79,6 +86,7 @@ func (s *Server) Sessions() int {
 
 // Serve takes connections until Shutdown; it then returns nil.
 func (s *Server) Serve(l net.Listener) error {
+	s.loopback.Store(loopbackOnly(l.Addr()))
 	if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve %s: %w", l.Addr(), err)
 	}

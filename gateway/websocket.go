@@ -1,10 +1,7 @@
 package gateway
 
 import (
-	"net"
 	"net/http"
-	"net/url"
-	"slices"
 	"sync"
 
 	"github.com/dashfeed/dashfeed/messages/wire"
@@ -78,45 +75,4 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, plain bool) *se
 		return nil
 	}
 	return newSession(s, ws, plain)
-}
-
-// withOrigin refuses pages of origins that are not let in: none, the same host, loopback and the configured are.
-func (s *Server) withOrigin(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		origin := r.Header.Get("Origin")
-		if origin == "" {
-			next.ServeHTTP(w, r)
-			return
-		}
-		if !s.letIn(origin, r.Host) {
-			writeError(w, wire.Errorf(wire.CodeForbidden, "origin %.200q is not let in; --origins adds it", origin))
-			return
-		}
-		h := w.Header()
-		h.Set("Access-Control-Allow-Origin", origin)
-		h.Add("Vary", "Origin")
-		h.Set("Access-Control-Expose-Headers", "ETag, Retry-After")
-		if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
-			h.Set("Access-Control-Allow-Methods", "GET, POST, PUT, DELETE")
-			h.Set("Access-Control-Allow-Headers", "Content-Type, Content-Encoding, If-Match, If-None-Match, Authorization")
-			w.WriteHeader(http.StatusNoContent)
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
-}
-
-func (s *Server) letIn(origin, host string) bool {
-	if slices.Contains(s.cfg.Origins, origin) || slices.Contains(s.cfg.Origins, "*") {
-		return true
-	}
-	u, err := url.Parse(origin)
-	if err != nil || u.Host == "" {
-		return false
-	}
-	if u.Host == host || u.Hostname() == "localhost" {
-		return true
-	}
-	ip := net.ParseIP(u.Hostname())
-	return ip != nil && ip.IsLoopback()
 }

@@ -12,6 +12,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/dashfeed/dashfeed/gateway"
 )
 
 // admin is the admin listener: health, metrics, profiles, and what the role has to say and to be told. It is not for
@@ -22,7 +24,7 @@ type admin struct {
 	health *health
 }
 
-func newAdmin(metrics *prometheus.Registry, h *health) *admin {
+func newAdmin(metrics *prometheus.Registry, h *health, hosts gateway.Hosts) *admin {
 	mux := http.NewServeMux()
 	a := &admin{mux: mux, health: h}
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
@@ -33,8 +35,20 @@ func newAdmin(metrics *prometheus.Registry, h *health) *admin {
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
-	a.http = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	a.http = &http.Server{Handler: a.withHost(hosts), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute}
 	return a
+}
+
+// withHost is the mux for who asks for one of the hosts: a site that the operator looks at must not read his profiles
+// under a name of its own.
+func (a *admin) withHost(hosts gateway.Hosts) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := hosts.Check(r); err != nil {
+			answerError(w, http.StatusMisdirectedRequest, err)
+			return
+		}
+		a.mux.ServeHTTP(w, r)
+	})
 }
 
 // ready answers 200 or 503; with ?verbose a line for each part.

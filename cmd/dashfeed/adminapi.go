@@ -98,7 +98,7 @@ func (a *admin) get(path string, do func(*http.Request) (any, error)) {
 func (a *admin) post(path string, do func(*http.Request) (any, error)) {
 	a.mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
 		answer(w, r, func(r *http.Request) (any, error) {
-			if r.Header.Get("Origin") != "" || !strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
+			if len(r.Header.Values("Origin")) > 0 || !strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
 				return nil, badRequest{errors.New("want Content-Type: application/json, and no browser")}
 			}
 			return do(r)
@@ -122,8 +122,17 @@ func answer(w http.ResponseWriter, r *http.Request, do func(*http.Request) (any,
 		status = http.StatusInternalServerError
 	}
 	if err != nil {
-		v = adminError{err.Error()}
+		answerError(w, status, err)
+		return
 	}
+	answerJSON(w, status, v)
+}
+
+func answerError(w http.ResponseWriter, status int, err error) {
+	answerJSON(w, status, adminError{err.Error()})
+}
+
+func answerJSON(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	e := json.NewEncoder(w)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/dashfeed/dashfeed/gateway"
 	"github.com/dashfeed/dashfeed/messages"
 )
 
@@ -22,7 +24,7 @@ func adminTold(t *testing.T) (url string, heard *[]string) {
 		Shard: 3, Tenant: "default", Partition: 3, Owner: "node-1", State: "live", Ranked: []string{"node-1", "node-2"},
 		Claims: []claimAnswer{{"node-1", "live", "a"}, {"node-2", "loading", "b"}},
 	}
-	a := newAdmin(prometheus.NewRegistry(), &health{})
+	a := newAdmin(prometheus.NewRegistry(), &health{}, gateway.Hosts{"node-1": true})
 	a.offer(operations{
 		members: func() []memberAnswer {
 			return []memberAnswer{{Name: "node-1", Role: "node", State: "alive", Gossip: "127.0.0.1:1", Link: "127.0.0.1:2", Weight: 1, Live: 4, Since: "2026-01-02T03:04:05Z"}}
@@ -116,8 +118,9 @@ func TestClusterCommands(t *testing.T) {
 func TestAdminRefusesBrowsers(t *testing.T) {
 	url, heard := adminTold(t)
 	for name, header := range map[string]http.Header{
-		"a page": {"Content-Type": {"application/json"}, "Origin": {"http://127.0.0.1:1"}},
-		"a form": {"Content-Type": {"text/plain"}},
+		"a page":      {"Content-Type": {"application/json"}, "Origin": {"http://127.0.0.1:1"}},
+		"two origins": {"Content-Type": {"application/json"}, "Origin": {"", "http://127.0.0.1:1"}},
+		"a form":      {"Content-Type": {"text/plain"}},
 	} {
 		r, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/cluster/drain", strings.NewReader(`{"node":"node-1"}`))
 		r.Header = header
@@ -129,6 +132,41 @@ func TestAdminRefusesBrowsers(t *testing.T) {
 		if resp.StatusCode != http.StatusBadRequest || len(*heard) > 0 {
 			t.Errorf("%s: %s, heard %v", name, resp.Status, *heard)
 		}
+	}
+}
+
+// TestAdminChecksHost: a site that gives its own name the admin listener's address reads nothing there.
+func TestAdminChecksHost(t *testing.T) {
+	url, heard := adminTold(t)
+	ask := func(method, path, host string) (status int, body string) {
+		r, _ := http.NewRequestWithContext(t.Context(), method, url+path, strings.NewReader(`{"node":"node-1"}`))
+		r.Header.Set("Content-Type", "application/json")
+		r.Host = host
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		b, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, string(b)
+	}
+	for _, path := range []string{"/healthz", "/readyz", "/metrics", "/debug/pprof/", "/debug/pprof/cmdline", "/debug/pprof/symbol", "/cluster/members", "/tenants", "/nowhere"} {
+		for _, host := range []string{"evil.example", "EVIL.example:9090", "localhost.evil.example"} {
+			if status, body := ask(http.MethodGet, path, host); status != http.StatusMisdirectedRequest || !strings.Contains(body, host) || !strings.Contains(body, "--hosts") {
+				t.Errorf("GET %s of %s: %d %.200s", path, host, status, body)
+			}
+		}
+		for _, host := range []string{"127.0.0.1:9090", "Localhost", "node-1:9090", "192.0.2.1", "[::1]:9090"} {
+			if status, body := ask(http.MethodGet, path, host); status == http.StatusMisdirectedRequest {
+				t.Errorf("GET %s of %s: %d %.200s", path, host, status, body)
+			}
+		}
+	}
+	if status, _ := ask(http.MethodPost, "/cluster/drain", "evil.example"); status != http.StatusMisdirectedRequest || len(*heard) > 0 {
+		t.Errorf("drain: %d, heard %v", status, *heard)
 	}
 }
 

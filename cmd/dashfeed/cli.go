@@ -55,10 +55,12 @@ type configFlag struct {
 	Config string `help:"Configuration file (YAML); its keys are the names of the flags." placeholder:"FILE" group:"Configuration"`
 }
 
-// publicFlags say where the public is served.
+// publicFlags say where the public is served, and who is let in.
 type publicFlags struct {
-	Listen  string   `help:"Public address: events, dashboards, WebSockets." default:"127.0.0.1:8080" placeholder:"ADDR" group:"Server"`
-	Origins []string `help:"Further origins that browsers may come from, such as https://example.com." placeholder:"ORIGIN" group:"Server"`
+	Listen   string   `help:"Public address: events, dashboards, WebSockets." default:"127.0.0.1:8080" placeholder:"ADDR" group:"Server"`
+	Origins  []string `help:"Further origins that browsers may come from, such as https://dash.example.com." placeholder:"ORIGIN" group:"Server"`
+	Hosts    []string `help:"Names by which both addresses are asked, besides IP addresses, localhost and those of --origins." placeholder:"NAME" group:"Server"`
+	Insecure bool     `help:"Listen on addresses that other machines reach, though nothing on them asks who comes." group:"Server"`
 }
 
 // adminFlags say where and how the operator is served.
@@ -100,7 +102,8 @@ type serverFlags struct {
 
 // validate checks what kong's types cannot.
 func (f *serverFlags) validate() error {
-	return refusals(append(f.storageFlags.wrong(), f.dashboardFlags.wrong()...))
+	wrong := append(f.storageFlags.wrong(), f.dashboardFlags.wrong()...)
+	return refusals(append(wrong, f.publicFlags.wrong(address{flag: "listen", at: f.Listen}, address{flag: "admin", at: f.Admin})...))
 }
 
 func (f *storageFlags) wrong() (errs []error) {

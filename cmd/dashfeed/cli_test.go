@@ -51,6 +51,29 @@ func TestExitCodes(t *testing.T) {
 		{[]string{"run", "--flush", "1s"}, 2, "0 to 100ms"},
 		{[]string{"run", "--reserve", "lots"}, 2, "KiB"},
 		{[]string{"run", "--log-level", "loud"}, 2, "log-level"},
+		{[]string{"run", "--listen="}, 2, `--listen "" is not an address`},
+		{[]string{"run", "--admin="}, 2, `--admin "" is not an address`},
+		{[]string{"demo", "--listen="}, 2, `--listen "" is not an address`},
+		{[]string{"node", "--gossip="}, 2, `--gossip "" is not an address`},
+		{[]string{"gateway", "--link="}, 2, `--link "" is not an address`},
+		{[]string{"gateway", "--listen="}, 2, `--listen "" is not an address`},
+		{[]string{"run", "--config="}, 2, `--config is empty`},
+		{[]string{"run", "--config", write(t, "empty.yaml", "listen: \"\"\n")}, 2, `--listen "" is not an address`},
+		{[]string{"run", "--listen", "127.0.0.1"}, 2, `--listen "127.0.0.1" is not an address: want HOST:PORT`},
+		{[]string{"run", "--listen", "127.0.0.1:"}, 2, "want HOST:PORT"},
+		{[]string{"run", "--listen", "127.0.0.1:99999"}, 2, "ports are 1 to 65535"},
+		{[]string{"run", "--listen", "127.0.0.1:nosuch"}, 2, "ports are 1 to 65535"},
+		{[]string{"run", "--flush="}, 2, "--flush"},
+		{[]string{"run", "--reserve="}, 2, "--reserve"},
+		{[]string{"node", "--pulsar", "pulsar://a:1,nonsense:x"}, 2, `"nonsense:x" is not HOST:PORT`},
+		{[]string{"node", "--pulsar", "pulsar://a:99999"}, 2, `pulsar "pulsar://a:99999" is not allowed`},
+		{[]string{"node", "--pulsar-admin="}, 2, `pulsar-admin "" is not allowed`},
+		{[]string{"run", "--origins", "dash.example.com"}, 2, `--origins: origin "dash.example.com" is not allowed: it has no scheme`},
+		{[]string{"run", "--origins", "https://a.example,*"}, 2, `origin "*" is not allowed`},
+		{[]string{"demo", "--origins", "https://a.example/app"}, 2, "no path"},
+		{[]string{"gateway", "--origins", "https://*.example.com"}, 2, "no wildcards"},
+		{[]string{"node", "--hosts", "https://a.example"}, 2, `--hosts: host "https://a.example" is not allowed`},
+		{[]string{"run", "--hosts", "a.example:80"}, 2, "leave it out"},
 		{[]string{"node", "--join", "x", "--weight", "0"}, 2, `join "x" is not an address`},
 		{[]string{"node", "--join", "x", "--weight", "0"}, 2, `weight 0 is not allowed: 1 to 1000`},
 		{[]string{"node", "--gossip", "127.0.0.1:99999"}, 2, "ports are 1 to 65535"},
@@ -79,6 +102,55 @@ func TestExitCodes(t *testing.T) {
 		code, _, stderr := call(t, "", c.args...)
 		if code != c.code || !strings.Contains(stderr, c.says) {
 			t.Errorf("%v: exit %d, want %d and %q on stderr:\n%s", c.args, code, c.code, c.says, stderr)
+		}
+	}
+}
+
+// TestExposed: what other machines reach and nothing guards is refused, in all roles, for each address by itself.
+func TestExposed(t *testing.T) {
+	key := write(t, "key", "AAAAAAAAAAAAAAAAAAAAAA==\n")
+	name, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	besides := map[string][]string{ // one thing is wrong always, so that none of them starts
+		"run": {"--data="}, "demo": {"--data="},
+		"node":    {"--link-advertise", "127.0.0.1:1", "--scratch="},
+		"gateway": {"--link-advertise", "127.0.0.1:1", "--cluster="},
+	}
+	for _, c := range []struct {
+		role, flags string
+		says        string // "": nothing about being reached
+	}{
+		{"run", "--listen :0", `--listen ":0" can be reached`},
+		{"run", "--listen 0.0.0.0:0", `--listen "0.0.0.0:0" can be reached`},
+		{"run", "--listen [::]:0", `--listen "[::]:0" can be reached`},
+		{"run", "--listen 192.0.2.1:0", `--listen "192.0.2.1:0" can be reached`},
+		{"run", "--listen [::ffff:192.0.2.1]:0", `can be reached`},
+		{"run", "--admin :0", `--admin ":0" can be reached`},
+		{"run", "--admin :0 --insecure", ""},
+		{"run", "--listen localhost:0 --admin [::1]:0", ""},
+		{"run", "--listen 127.1.2.3:0", ""},
+		{"demo", "--listen :0", `--listen ":0" can be reached`},
+		{"demo", "--listen :0 --insecure", ""},
+		{"node", "--admin :0", `--admin ":0" can be reached`},
+		{"node", "--gossip :0", `--gossip ":0" can be reached`},
+		{"node", "--gossip :0 --gossip-key " + key, ""},
+		{"node", "--link :0", `--link ":0" can be reached from other machines, and nothing there asks who comes: give --link-ca`},
+		{"node", "--link :0 --link-ca " + key + " --link-cert " + key + " --link-key " + key, ""},
+		{"node", "--listen :0", ""}, // it has no public door
+		{"node", "--listen :0 --gateway", `--listen ":0" can be reached`},
+		{"gateway", "--listen :0", `--listen ":0" can be reached`},
+		{"gateway", "--listen :0 --gossip :0 --link :0 --admin :0 --insecure", ""},
+		{"gateway", "--gossip " + name + ":0", "can be reached"},
+	} {
+		args := append(append([]string{c.role}, strings.Fields(c.flags)...), besides[c.role]...)
+		code, _, stderr := call(t, "", args...)
+		if c.flags == "--gossip "+name+":0" && !exposed(name+":0") {
+			continue // this machine's name is loopback's
+		}
+		if says := strings.Contains(stderr, "can be reached"); code != 2 || says != (c.says != "") || !strings.Contains(stderr, c.says) {
+			t.Errorf("%v: exit %d, want 2 and %q on stderr:\n%s", args, code, c.says, stderr)
 		}
 	}
 }

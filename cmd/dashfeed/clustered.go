@@ -32,10 +32,24 @@ func (f *clusteredFlags) validate() error {
 	wrong := f.pulsarFlags.wrong()
 	wrong = append(wrong, f.gossipFlags.wrong()...)
 	wrong = append(wrong, f.dashboardFlags.wrong()...)
+	wrong = append(wrong, f.publicFlags.wrong(f.addresses()...)...)
 	if f.shards {
 		wrong = append(wrong, f.shardFlags.wrong()...)
 	}
 	return refusals(wrong)
+}
+
+// addresses are those that the role listens on.
+func (f *clusteredFlags) addresses() []address {
+	all := []address{
+		{flag: "admin", at: f.Admin},
+		{"gossip", f.Gossip, "--gossip-key", f.GossipKey != ""},
+		{"link", f.Link, "--link-ca, --link-cert and --link-key", f.LinkCert != ""},
+	}
+	if f.public {
+		all = append(all, address{flag: "listen", at: f.Listen})
+	}
+	return all
 }
 
 // clustered is a process of a cluster: the role of node and gateway.
@@ -81,11 +95,7 @@ func runClustered(p *program, f clusteredFlags) error {
 // start starts everything in order. Where it fails, stop ends what was started.
 func (c *clustered) start(ctx context.Context) (err error) {
 	// The addresses; nobody but the admin is served yet.
-	public := ""
-	if c.flags.public {
-		public = c.flags.Listen
-	}
-	if err = c.open(public, c.flags.Admin, c.parts()...); err != nil {
+	if err = c.open(c.flags.publicFlags, c.flags.public, c.flags.Admin, c.parts()...); err != nil {
 		return err
 	}
 

@@ -53,7 +53,7 @@ type shardFlags struct {
 }
 
 func (f *pulsarFlags) wrong() (errs []error) {
-	errs = append(errs, wrongURL("pulsar", f.Pulsar, "pulsar", "pulsar+ssl"), wrongURL("pulsar-admin", f.PulsarAdmin, "http", "https"))
+	errs = append(errs, wrongBrokers("pulsar", f.Pulsar, "pulsar", "pulsar+ssl"), wrongURL("pulsar-admin", f.PulsarAdmin, "http", "https"))
 	if f.PulsarToken != "" && f.PulsarTokenFile != "" {
 		errs = append(errs, errors.New("pulsar-token and pulsar-token-file are given: give one"))
 	}
@@ -71,10 +71,10 @@ func (f *gossipFlags) wrong() (errs []error) {
 	if err := messages.CheckName("cluster", f.Cluster); err != nil {
 		errs = append(errs, err)
 	}
-	for _, a := range []struct{ name, address string }{
-		{"gossip", f.Gossip}, {"gossip-advertise", f.GossipAdvertise}, {"link", f.Link}, {"link-advertise", f.LinkAdvertise},
-	} {
-		errs = append(errs, wrongAddress(a.name, a.address))
+	for flag, at := range map[string]string{"gossip-advertise": f.GossipAdvertise, "link-advertise": f.LinkAdvertise} {
+		if at != "" {
+			errs = append(errs, wrongAddress(flag, at))
+		}
 	}
 	if host, _, err := net.SplitHostPort(f.Link); err == nil && f.LinkAdvertise == "" && (host == "" || net.ParseIP(host).IsUnspecified()) {
 		errs = append(errs, fmt.Errorf("link %q is every address of this machine, and none that others can dial: give link-advertise, too", f.Link))
@@ -145,26 +145,33 @@ func tenantsOf(list []string) ([]tenantFlag, error) {
 }
 
 func wrongURL(flag, text string, schemes ...string) error {
-	first, _, _ := strings.Cut(text, ",") // brokers may be several
-	u, err := url.Parse(first)
-	if err == nil && slices.Contains(schemes, u.Scheme) && (u.Host != "" || u.Scheme == "file" && u.Path != "") {
+	u, err := url.Parse(text)
+	if err == nil && slices.Contains(schemes, u.Scheme) && (goodHost(u.Host) || u.Scheme == "file" && u.Path != "") {
 		return nil
 	}
 	return fmt.Errorf("%s %q is not allowed: want %s://…", flag, text, strings.Join(schemes, "://… or "))
 }
 
-func wrongAddress(flag, address string) error {
-	if address == "" {
-		return nil
+// wrongBrokers is wrongURL for one that may name several: pulsar://HOST:PORT,HOST:PORT.
+func wrongBrokers(flag, text string, schemes ...string) error {
+	first, others, several := strings.Cut(text, ",")
+	err := wrongURL(flag, first, schemes...)
+	for several && err == nil {
+		var at string
+		if at, others, several = strings.Cut(others, ","); !goodHost(at) {
+			return fmt.Errorf("%s %q is not allowed: %q is not HOST:PORT", flag, text, at)
+		}
 	}
-	_, port, err := net.SplitHostPort(address)
-	if err != nil || port == "" {
-		return fmt.Errorf("%s %q is not an address: want HOST:PORT", flag, address)
+	return err
+}
+
+// goodHost reports whether a text is HOST or HOST:PORT, as URLs have it.
+func goodHost(text string) bool {
+	if u := (&url.URL{Host: text}); u.Hostname() == "" || strings.ContainsAny(text, "/@ ") {
+		return false
 	}
-	if n, err := strconv.Atoi(port); err == nil && (n < 0 || n > 65535) {
-		return fmt.Errorf("%s %q is not an address: ports are 1 to 65535, or 0 for a free one", flag, address)
-	}
-	return nil
+	_, port, err := net.SplitHostPort(text)
+	return err != nil || port != "" && wrongAddress("", text) == nil
 }
 
 func wrongFile(flag, path string) error {

@@ -70,12 +70,17 @@ func (c *config) load(ctx *kong.Context) error {
 	if err := c.loadEnv(known); err != nil {
 		return err
 	}
-	if c.path = configPath(ctx); c.path == "" {
-		c.path = c.env.String("config")
+	path, given := configPath(ctx)
+	if !given {
+		path, given = c.env.String("config"), c.env.Exists("config")
 	}
-	if c.path == "" {
+	if !given {
 		return nil
 	}
+	if path == "" {
+		return usage("--config is empty: name a file, or leave it out")
+	}
+	c.path = path
 	return c.loadFile(known)
 }
 
@@ -105,15 +110,15 @@ func (c *config) loadFile(known []string) error {
 	return usageOf(errors.Join(errs...))
 }
 
-// configPath is the value of --config on the command line, or "".
-func configPath(ctx *kong.Context) string {
+// configPath is the value of --config on the command line, where it is given.
+func configPath(ctx *kong.Context) (path string, given bool) {
 	for _, p := range ctx.Path {
 		if p.Flag != nil && p.Flag.Name == "config" {
-			path, _ := ctx.FlagValue(p.Flag).(string)
-			return path
+			path, given = ctx.FlagValue(p.Flag).(string)
+			return path, given
 		}
 	}
-	return ""
+	return "", false
 }
 
 // settings are the names that the file and the environment may give, sorted: all that config show shows.

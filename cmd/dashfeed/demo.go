@@ -28,15 +28,15 @@ type demoCommand struct {
 
 // Run serves, replays and shows until it is stopped.
 func (c *demoCommand) Run(p *program) error {
+	if len(c.To) > 0 {
+		return c.perform(p, c.To, nil)
+	}
 	if err := c.validate(); err != nil {
 		return err
 	}
 	sources, err := c.sources()
 	if err != nil {
 		return err
-	}
-	if len(c.To) > 0 {
-		return c.perform(p, c.To, nil)
 	}
 	logs := p.stderr
 	if _, interactive := terminal(p.stdout); interactive {

@@ -14,7 +14,7 @@ import (
 func TestReadyzIsBounded(t *testing.T) {
 	var h health
 	h.expect("log", "shards")
-	a := newAdmin(prometheus.NewRegistry(), &h)
+	a := newAdmin(prometheus.NewRegistry(), &h, nil)
 	for _, c := range []struct {
 		troubles int
 		want     string

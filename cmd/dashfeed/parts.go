@@ -47,7 +47,7 @@ func (s *server) newGateway(from feed.Feed, log eventlog.Appender, d dashboardFl
 	}
 	return gateway.New(gateway.Config{
 		Feed: from, Events: events, Definitions: definitions, Page: pages,
-		Flush: flush, Origins: p.Origins, Registerer: s.metrics, Logger: s.logger,
+		Flush: flush, Origins: p.Origins, Hosts: p.Hosts, Registerer: s.metrics, Logger: s.logger,
 	})
 }
 

@@ -15,6 +15,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/dashfeed/dashfeed/gateway"
 )
 
 // server is the ground that every role stands on: log lines, metrics, the two addresses, health, and the order in which
@@ -76,8 +78,8 @@ func newServer(p *program, level string, w io.Writer) *server {
 }
 
 // open opens the addresses, so that one in use is known before anything else begins, and serves the admin one: alive, and
-// not ready. public may be "".
-func (s *server) open(public, adminAddress string, parts ...string) (err error) {
+// not ready. A role without a public door opens the admin one only.
+func (s *server) open(f publicFlags, public bool, adminAddress string, parts ...string) (err error) {
 	// Dashboards are many small objects: a heap of half the garbage costs little CPU and saves much memory.
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(50)
@@ -87,15 +89,17 @@ func (s *server) open(public, adminAddress string, parts ...string) (err error) 
 	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	s.health.expect(parts...)
 
-	if public != "" {
-		if s.public, err = listen("listen", public); err != nil {
+	if public {
+		if s.public, err = listen("listen", f.Listen); err != nil {
 			return err
 		}
 	}
 	if s.adminDoor, err = listen("admin", adminAddress); err != nil {
 		return errors.Join(err, s.closePublic())
 	}
-	s.admin = newAdmin(s.metrics, &s.health)
+	origins, _ := gateway.ParseOrigins(f.Origins) // the flags are checked
+	hosts, _ := gateway.ParseHosts(f.Hosts, origins)
+	s.admin = newAdmin(s.metrics, &s.health, hosts)
 	s.serve(s.admin.serve, s.adminDoor)
 	s.onStop(func() error { return within(time.Second, s.admin.shutdown) })
 	if s.public != nil {
@@ -192,8 +196,8 @@ func (s *server) until(ctx context.Context, doing string, ready func() error) er
 
 // listen opens an address; what is wrong with its spelling is an error of usage.
 func listen(flag, address string) (net.Listener, error) {
-	if _, _, err := net.SplitHostPort(address); err != nil {
-		return nil, usage("--%s %q is not an address: want HOST:PORT or :PORT", flag, address)
+	if err := wrongAddress(flag, address); err != nil {
+		return nil, usageOf(err)
 	}
 	l, err := net.Listen("tcp", address)
 	if err != nil {

@@ -36,7 +36,7 @@ func newSingle(p *program, f serverFlags, sources []source, w io.Writer) *single
 // start starts everything in order. Where it fails, stop ends what was started.
 func (s *single) start(ctx context.Context) (err error) {
 	// The addresses; nobody but the admin is served yet.
-	if err = s.open(s.flags.Listen, s.flags.Admin, "log", "checkpoints", "shards", "gateway"); err != nil {
+	if err = s.open(s.flags.publicFlags, true, s.flags.Admin, "log", "checkpoints", "shards", "gateway"); err != nil {
 		return err
 	}
 

@@ -140,6 +140,9 @@ func (p *Process) Launch() error {
 	if p.URL != "" {
 		args = append(args, "--listen", strings.TrimPrefix(p.URL, "http://"))
 	}
+	if ip := net.ParseIP(p.config.Host); ip == nil || !ip.IsLoopback() {
+		args = append(args, "--insecure")
+	}
 	if p.config.Data != "" {
 		args = append(args, "--data", p.config.Data)
 	}

@@ -39,7 +39,7 @@ type CodeEntry struct {
 var Codes = []CodeEntry{
 	{CodeBadMessage, "bad_message", 400, false, 0, "not JSON, not an object, an unknown type of message, an unknown path, method or query parameter"},
 	{CodeUnauthorized, "unauthorized", 401, false, 0, "no token, or one that is not valid"},
-	{CodeForbidden, "forbidden", 403, false, 0, "the token, or the page's origin, may not do this"},
+	{CodeForbidden, "forbidden", 403, false, 0, "the token or the page's origin may not do this; with status 421, the host asked for is not this server's"},
 	{CodeBadField, "bad_field", 400, false, 0, "a field or a name in the path is missing, of the wrong type, or not allowed"},
 	{CodeUnknownDashboard, "unknown_dashboard", 404, false, 0, "the dashboard has no record, or may not be seen"},
 	{CodeBadOption, "bad_option", 400, false, 0, "an option has a value that is not allowed: maxRate, since, wait, limit, …"},

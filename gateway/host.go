@@ -1,0 +1,69 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"github.com/dashfeed/dashfeed/messages/wire"
+)
+
+// Hosts are the names by which a listener may be asked, besides IP addresses and localhost. Any site can give its own name
+// the address of a machine that its visitor reaches (DNS rebinding); for the browser, the site and the server are then
+// one host, and no check of origins tells them apart. The name that is asked for does.
+type Hosts map[string]bool
+
+// ParseHosts reads names as an operator writes them, without scheme and port, and adds those of the origins. It names all
+// that are not allowed.
+func ParseHosts(names []string, origins Origins) (Hosts, error) {
+	all := Hosts{}
+	var errs []error
+	for _, text := range names {
+		name, port, err := splitHost(strings.TrimSpace(text))
+		if err == nil && port != "" {
+			err = errors.New("a port makes no difference, leave it out")
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("host %.200q is not allowed: %w; want a name, such as dash.example.com", text, err))
+			continue
+		}
+		all[name] = true
+	}
+	for o := range origins {
+		all[o.host] = true
+	}
+	return all, errors.Join(errs...)
+}
+
+// Check is why a request asks for a host that is none of these, or nil. One in HTTP/1.0 may name none: no browser sends it,
+// and balancers ask so how a server is.
+func (h Hosts) Check(r *http.Request) error {
+	if r.Host == "" && !r.ProtoAtLeast(1, 1) {
+		return nil
+	}
+	name, _, err := splitHost(r.Host)
+	if _, notIP := netip.ParseAddr(name); err == nil && (notIP == nil || name == localhost || h[name]) {
+		return nil
+	}
+	return fmt.Errorf("host %.200q is not one that this server is asked by: an IP address, localhost, and names given with --hosts or --origins are", r.Host)
+}
+
+// withHost refuses requests that ask for another host.
+func (s *Server) withHost(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := s.hosts.Check(r); err != nil {
+			writeStatus(w, http.StatusMisdirectedRequest, wire.Errorf(wire.CodeForbidden, "%v", err))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// loopbackOnly reports whether only this machine reaches an address that is listened on.
+func loopbackOnly(a net.Addr) bool {
+	host, _, err := net.SplitHostPort(a.String())
+	return err == nil && isLoopback(host)
+}

@@ -1,0 +1,186 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/dashfeed/dashfeed/messages/wire"
+)
+
+// origin is where a page comes from, in one spelling: two that browsers take for the same are equal.
+type origin struct {
+	scheme, host string // lower case; of an IP address as netip writes it, without zone
+	port         string // "": the scheme's own
+}
+
+// ParseOrigins reads origins as an operator writes them, SCHEME://HOST[:PORT] each, and names all that are none.
+func ParseOrigins(list []string) (Origins, error) {
+	all := Origins{}
+	var errs []error
+	for _, text := range list {
+		o, err := parseOrigin(strings.TrimSpace(text))
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		all[o] = true
+	}
+	return all, errors.Join(errs...)
+}
+
+// Origins are the origins that pages may come from, besides the server's own.
+type Origins map[origin]bool
+
+// parseOrigin reads what a browser sends or an operator writes. A slash at the end, the case and a port that is the
+// scheme's own make no difference.
+func parseOrigin(text string) (origin, error) {
+	refuse := func(why string) (origin, error) {
+		return origin{}, fmt.Errorf("origin %.200q is not allowed: %s; want SCHEME://HOST or SCHEME://HOST:PORT, such as https://dash.example.com", text, why)
+	}
+	if strings.Contains(text, "*") {
+		return refuse("there are no wildcards, each origin is named")
+	}
+	scheme, rest, ok := strings.Cut(text, "://")
+	if !ok || scheme == "" {
+		return refuse("it has no scheme")
+	}
+	rest = strings.TrimSuffix(rest, "/")
+	if strings.ContainsAny(rest, "/?#@") {
+		return refuse("an origin has no path, query or user")
+	}
+	o := origin{scheme: strings.ToLower(scheme)}
+	if !isWord(o.scheme, "+.-") {
+		return refuse("its scheme is none")
+	}
+	var err error
+	if o.host, o.port, err = splitHost(rest); err != nil {
+		return refuse(err.Error())
+	}
+	if o.port == ownPort(o.scheme) {
+		o.port = ""
+	}
+	return o, nil
+}
+
+// ownPort is the port that a scheme stands for where none is written.
+func ownPort(scheme string) string {
+	switch scheme {
+	case "http", "ws":
+		return "80"
+	case "https", "wss":
+		return "443"
+	}
+	return ""
+}
+
+// splitHost takes HOST or HOST:PORT apart, with the host in one spelling: lower case, no dot at the end, an IP address as
+// netip writes it, without brackets and zone.
+func splitHost(text string) (host, port string, err error) {
+	if strings.ContainsAny(text, "/?#@") {
+		return "", "", fmt.Errorf("%.200q is no name of a host", text)
+	}
+	host = text
+	if h, p, err := net.SplitHostPort(text); err == nil {
+		if n, err := strconv.ParseUint(p, 10, 16); p != "" && (err != nil || n == 0) {
+			return "", "", fmt.Errorf("%.20q is no port", p)
+		} else if p != "" {
+			p = strconv.FormatUint(n, 10)
+		}
+		host, port = h, p
+	} else if strings.HasPrefix(text, "[") && strings.HasSuffix(text, "]") {
+		host = text[1 : len(text)-1]
+	}
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return ip.Unmap().WithZone("").String(), port, nil
+	}
+	switch {
+	case strings.HasPrefix(text, "["):
+		return "", "", fmt.Errorf("%.200q is no IPv6 address", host)
+	case host == "":
+		return "", "", errors.New("it names no host")
+	case strings.ContainsFunc(host, func(r rune) bool { return r > 0x7e }):
+		return "", "", fmt.Errorf("%.200q has letters beyond ASCII: write the name as browsers send it, in punycode (xn--…)", host)
+	case len(host) > 253 || !isWord(host, "-._"):
+		return "", "", fmt.Errorf("%.200q is no name of a host: letters, digits, dots and dashes", host)
+	}
+	return host, port, nil
+}
+
+// isWord reports whether s has only lower case letters, digits and those others, and begins with a letter or digit.
+func isWord(s, others string) bool {
+	for i, r := range s {
+		letter := r >= 'a' && r <= 'z' || r >= '0' && r <= '9'
+		if !letter && (i == 0 || !strings.ContainsRune(others, r)) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// isLoopback reports whether a host, spelled as splitHost does, is this machine for whoever asks.
+func isLoopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == localhost || err == nil && ip.IsLoopback()
+}
+
+const localhost = "localhost"
+
+// withOrigin refuses pages of origins that are not let in: none, the same host and the configured are, and loopback where
+// the listener is.
+func (s *Server) withOrigin(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		given := r.Header.Values("Origin")
+		if len(given) == 0 || len(given) == 1 && given[0] == "" {
+			next.ServeHTTP(w, r)
+			return
+		}
+		if len(given) > 1 {
+			writeError(w, wire.Errorf(wire.CodeForbidden, "%d Origin headers, %.200q: a request has at most one", len(given), given))
+			return
+		}
+		if !s.letIn(given[0], r.Host) {
+			writeError(w, wire.Errorf(wire.CodeForbidden, "origin %.200q is not let in; --origins adds it", given[0]))
+			return
+		}
+		h := w.Header()
+		h.Set("Access-Control-Allow-Origin", given[0])
+		h.Add("Vary", "Origin")
+		h.Set("Access-Control-Expose-Headers", "ETag, Retry-After")
+		if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
+			h.Set("Access-Control-Allow-Methods", "GET, POST, PUT, DELETE")
+			h.Set("Access-Control-Allow-Headers", "Content-Type, Content-Encoding, If-Match, If-None-Match, Authorization")
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// letIn reports whether a page of the origin may ask for host, a request's Host.
+func (s *Server) letIn(text, host string) bool {
+	o, err := parseOrigin(text)
+	if err != nil {
+		return false
+	}
+	if s.origins[o] {
+		return true
+	}
+	if !slices.Contains([]string{"http", "https"}, o.scheme) {
+		return false
+	}
+	if s.loopback.Load() && isLoopback(o.host) {
+		return true
+	}
+	name, port, err := splitHost(host)
+	if port == ownPort(o.scheme) {
+		port = ""
+	}
+	return err == nil && name == o.host && port == o.port
+}

@@ -82,7 +82,7 @@ func isBusy(err error) bool {
 func (l *Log) forward(p *partition, numbers *sequence) error {
 	c, err := l.reading.Subscribe(pulsar.ConsumerOptions{
 		Topic: p.topic, SubscriptionName: GuardName(l.config.Cluster), Type: pulsar.Exclusive,
-		SubscriptionInitialPosition: pulsar.SubscriptionPositionEarliest, ReceiverQueueSize: addedQueue, BackOffPolicyFunc: broker.NewBackoff,
+		SubscriptionInitialPosition: pulsar.SubscriptionPositionEarliest, ReceiverQueueSize: addedQueue, BackOffPolicyFunc: broker.NewBackoff, Decryption: broker.Encrypted(),
 		AckGroupingOptions: &pulsar.AckGroupingOptions{MaxSize: 1}, // at once, or whoever comes next forwards more of it again
 	})
 	if err != nil {

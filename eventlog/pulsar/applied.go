@@ -98,7 +98,7 @@ func (l *Log) makeApplied(ctx context.Context, topic string) error {
 func (l *Log) newest(ctx context.Context, topic string) ([]byte, error) {
 	r, err := l.reading.CreateReader(pulsar.ReaderOptions{
 		Topic: topic, Name: "dashfeed-applied", StartMessageID: pulsar.LatestMessageID(), StartMessageIDInclusive: true,
-		ReceiverQueueSize: 1, BackoffPolicyFunc: broker.NewBackoff,
+		ReceiverQueueSize: 1, BackoffPolicyFunc: broker.NewBackoff, Decryption: broker.Encrypted(),
 	})
 	if err != nil {
 		return nil, l.explain("read", err)

@@ -44,7 +44,7 @@ func (l *Log) startControl(ctx context.Context) error {
 func (l *Log) openControl() (pulsar.Reader, error) {
 	r, err := l.reading.CreateReader(pulsar.ReaderOptions{
 		Topic: controlTopic, Name: "dashfeed-control", StartMessageID: pulsar.EarliestMessageID(), StartMessageIDInclusive: true,
-		ReceiverQueueSize: 100, BackoffPolicyFunc: broker.NewBackoff,
+		ReceiverQueueSize: 100, BackoffPolicyFunc: broker.NewBackoff, Decryption: broker.Encrypted(),
 	})
 	if err != nil {
 		return nil, l.explain("read the control topic "+controlTopic, err)

@@ -31,6 +31,7 @@ func (l *Log) guardOf(ctx context.Context, p *partition) (*guard, error) {
 			EnableZeroQueueConsumer:     true, // nothing is sent to us until we ask, which we don't
 			AckWithResponse:             true,
 			BackOffPolicyFunc:           broker.NewBackoff,
+			Decryption:                  broker.Encrypted(),
 		})
 		if err != nil {
 			return nil, classify(err)

@@ -114,7 +114,7 @@ func (l *Log) openQueue(ctx context.Context, p *partition, after messages.Positi
 	for {
 		r, err := l.reading.CreateReader(pulsar.ReaderOptions{
 			Topic: p.topic, Name: "dashfeed-shard", StartMessageID: start, StartMessageIDInclusive: true,
-			ReceiverQueueSize: queue, BackoffPolicyFunc: broker.NewBackoff,
+			ReceiverQueueSize: queue, BackoffPolicyFunc: broker.NewBackoff, Decryption: broker.Encrypted(),
 		})
 		if err == nil {
 			return r, nil

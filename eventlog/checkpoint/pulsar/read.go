@@ -28,7 +28,7 @@ func (p *place) open(ctx context.Context, topic string, from pulsar.MessageID) (
 	}
 	r, err := p.reading.CreateReader(pulsar.ReaderOptions{
 		Topic: topic, Name: p.config.name(), StartMessageID: from, StartMessageIDInclusive: true,
-		ReadCompacted: true, ReceiverQueueSize: queued, BackoffPolicyFunc: broker.NewBackoff,
+		ReadCompacted: true, ReceiverQueueSize: queued, BackoffPolicyFunc: broker.NewBackoff, Decryption: broker.Encrypted(),
 	})
 	if err != nil {
 		return nil, p.explain("read", topic, err)

@@ -110,7 +110,7 @@ func TestRun(t *testing.T) {
 	table := write(t, "sales.csv", "when,shop,price\n1795422000,A,10\n1795422001,B,NA\n1795422002,A,2.5\n")
 	s := start(t, io.Discard, "run", "--data", data, "--definitions", definitions)
 
-	if got := get(t, s.admin+"/readyz?verbose"); got != "log: ok\ncheckpoints: ok\nshards: ok\ngateway: ok\n" {
+	if got := get(t, s.admin+"/readyz?verbose"); got != "log: ok\ncheckpoints: ok\nshards: ok\ngateway: ok\ndefinitions: ok\n" {
 		t.Errorf("readyz: %s", got)
 	}
 	if got := get(t, s.admin+"/metrics"); !strings.Contains(got, "dashboard_processing_seconds") || !strings.Contains(got, "go_goroutines") {

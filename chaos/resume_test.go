@@ -102,7 +102,7 @@ func (r *resuming) connect(t *testing.T, use func(*websocket.Conn)) {
 	}
 	defer conn.Close()
 	conn.SetReadDeadline(time.Now().Add(30 * time.Second))
-	s := wire.Subscribe{ID: 1, Dashboard: "r"}
+	s := wire.Subscribe{ID: new(int64(1)), Dashboard: "r"}
 	if !r.view.Empty() {
 		place := r.view.Place()
 		s.Since = &wire.Place{Epoch: place.Epoch.String(), Version: place.Version, View: place.View.String()}

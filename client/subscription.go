@@ -157,7 +157,7 @@ func (s *Subscription) ask(conn *connection) error {
 }
 
 func (s *Subscription) request() *wire.Subscribe {
-	f := &wire.Subscribe{ID: 1, Tenant: s.client.options.Tenant, Dashboard: s.options.Dashboard, Panels: s.options.Panels, MaxRate: s.options.MaxRate}
+	f := &wire.Subscribe{ID: new(int64(1)), Tenant: s.client.options.Tenant, Dashboard: s.options.Dashboard, Panels: s.options.Panels, MaxRate: s.options.MaxRate}
 	place := s.view.Place()
 	if !s.view.Empty() && place.Version != 0 {
 		f.Since = &wire.Place{Epoch: place.Epoch.String(), Version: place.Version}

@@ -14,8 +14,12 @@ import (
 // maxBad is how many bad messages in a row close a session.
 const maxBad = 10
 
-// handle does what a client's message says.
-func (s *session) handle(b []byte) {
+// request does what a client's message says.
+func (s *session) request(op byte, b []byte) {
+	if op != opText {
+		s.refuse(nil, wire.Errorf(wire.CodeBadMessage, "a binary message, where JSON is spoken"))
+		return
+	}
 	f, id, err := wire.ParseRequest(b)
 	if err == nil {
 		s.bad = 0
@@ -48,7 +52,7 @@ func (s *session) command(f wire.Frame) error {
 }
 
 // refuse answers with an error; the tenth bad message in a row closes.
-func (s *session) refuse(id int64, err error) {
+func (s *session) refuse(id *int64, err error) {
 	e := asError(err)
 	s.srv.stats.errors.WithLabelValues(e.Code.Entry().Word).Inc()
 	s.send(wire.ErrorFrame{ID: id, Error: *e})

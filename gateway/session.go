@@ -1,18 +1,17 @@
 package gateway
 
 import (
+	"bufio"
 	"errors"
 	"io"
 	"net"
 	"os"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/dashfeed/dashfeed/messages"
 	"github.com/dashfeed/dashfeed/messages/wire"
-	"github.com/gorilla/websocket"
 )
 
 // maxControl is how many answers to a client's messages wait for the socket; then its messages wait.
@@ -25,13 +24,14 @@ const closeGrace = time.Second
 // something to send and none runs, and ends when there is nothing. Both count in the server's WaitGroup. It has no
 // queue: what is to be sent is asked of the subscriptions when the socket takes it.
 type session struct {
-	srv    *Server
-	ws     *websocket.Conn // reads
-	conn   net.Conn        // is written to
-	plain  bool
-	tenant string // that the address binds it to; "": none
-	slot   uint8  // which beat of the ticker pings it
-	bad    uint8  // bad messages in a row; the reader's
+	srv     *Server
+	conn    net.Conn                // is written to
+	in      incoming                // the reader's
+	receive func(op byte, b []byte) // takes a message, on the reader; nil: what the client sends is ignored
+	plain   bool
+	tenant  string // that the address binds it to; "": none
+	slot    uint8  // which beat of the ticker pings it
+	bad     uint8  // bad messages in a row; the reader's
 
 	writer atomic.Uint32 // writerIdle, writerRuns, writerAgain
 	heard  atomic.Int64  // when the client was last heard, unix ms
@@ -56,108 +56,86 @@ const (
 )
 
 // newSession takes over a connection that has been upgraded.
-func newSession(srv *Server, ws *websocket.Conn, plain bool) *session {
-	s := &session{srv: srv, ws: ws, conn: ws.NetConn(), plain: plain}
+func newSession(srv *Server, conn net.Conn, plain bool) *session {
+	s := &session{srv: srv, conn: conn, plain: plain}
+	s.in = incoming{r: bufio.NewReaderSize(conn, readBuffer), limit: srv.cfg.Sessions.FrameBytes, control: s.onControl}
 	s.moved.L = &s.mu
 	s.heard.Store(time.Now().UnixMilli())
 	if tcp, ok := s.conn.(*net.TCPConn); ok {
 		_ = tcp.SetWriteBuffer(sendBuffer) // else the kernel would queue megabytes of stale updates
 	}
-	ws.SetPongHandler(s.onPong)
-	ws.SetPingHandler(s.onPing)
-	ws.SetCloseHandler(func(int, string) error { return nil })
 	return s
 }
 
 // sendBuffer is the size of a session's kernel send buffer: what a slow client has yet to read of the past.
 const sendBuffer = 32 << 10
 
-func (s *session) onPong(string) error {
+// onControl takes a ping or a pong.
+func (s *session) onControl(op byte, payload []byte) {
 	s.heard.Store(time.Now().UnixMilli())
-	return nil
-}
-
-func (s *session) onPing(payload string) error {
-	s.heard.Store(time.Now().UnixMilli())
+	if op != opPing {
+		return
+	}
 	s.mu.Lock()
-	s.pong = controlFrame(opPong, payload)
+	s.pong = controlFrame(opPong, string(payload))
 	s.mu.Unlock()
 	s.wake()
-	return nil
 }
 
 // read is the reader goroutine: it handles messages until the connection ends, and then everything of the session.
 func (s *session) read() {
 	defer s.finish()
 	for {
-		kind, r, err := s.ws.NextReader()
-		if err != nil {
-			s.answerClose(err)
-			return
-		}
-		s.heard.Store(time.Now().UnixMilli())
-		if s.plain || s.isClosing() {
-			continue // the next NextReader skips what was not read
-		}
-		if kind != websocket.TextMessage {
-			s.refuse(0, wire.Errorf(wire.CodeBadMessage, "a binary message, where JSON is spoken"))
-			continue
-		}
-		if err := s.message(r); err != nil {
+		if err := s.readNext(); err != nil {
+			s.ended(err)
 			return
 		}
 	}
 }
 
-// message reads one message, bounded by what it inflates to, and handles it. An error is the connection's.
-func (s *session) message(r io.Reader) error {
-	limit := s.srv.cfg.Sessions.FrameBytes
-	b := messageBuffers.Get().(*[]byte)
-	defer messageBuffers.Put(b)
-	var err error
-	*b, err = readUpTo(r, (*b)[:0], limit+1)
+// readNext reads one message and handles it. An idle session holds no buffer for it.
+func (s *session) readNext() error {
+	h, err := s.in.next()
 	if err != nil {
 		return err
 	}
-	if len(*b) > limit {
-		s.send(wire.ErrorFrame{Error: *wire.Errorf(wire.CodeTooBig, "a message of more than %d bytes", limit)})
-		s.close(wire.CloseTooBig)
-		return nil
+	b := messageBuffers.Get().(*[]byte)
+	defer messageBuffers.Put(b)
+	if *b, err = s.in.rest(h, (*b)[:0]); err != nil {
+		return err
 	}
-	s.handle(*b)
+	s.heard.Store(time.Now().UnixMilli())
+	if s.receive != nil && !s.isClosing() {
+		s.receive(h.op, *b)
+	}
 	return nil
 }
 
 var messageBuffers = sync.Pool{New: func() any { b := make([]byte, 0, 512); return &b }}
 
-// readUpTo appends what r has to b, at most n bytes.
-func readUpTo(r io.Reader, b []byte, n int) ([]byte, error) {
-	for len(b) < n {
-		if len(b) == cap(b) {
-			b = slices.Grow(b, len(b)+1)
-		}
-		k, err := r.Read(b[len(b):min(cap(b), n)])
-		b = b[:len(b)+k]
-		if err == io.EOF {
-			return b, nil
-		}
-		if err != nil {
-			return b, err
-		}
-	}
-	return b, nil
-}
-
-// answerClose answers the client's close, if that is what ended reading.
-func (s *session) answerClose(err error) {
-	var ce *websocket.CloseError
-	if errors.As(err, &ce) && ce.Code != websocket.CloseAbnormalClosure {
+// ended answers what ended reading: the client's close, or what it did against the rules.
+func (s *session) ended(err error) {
+	var v *violation
+	switch {
+	case errors.Is(err, errPeerCloses):
 		s.close(wire.CloseNormal)
-		s.mu.Lock()
-		for !s.over {
-			s.moved.Wait() // bounded by the write deadline that close has set
+	case errors.As(err, &v):
+		if v.code == wire.CloseTooBig && !s.plain {
+			s.refuse(nil, wire.Errorf(wire.CodeTooBig, "%s", v.what))
 		}
-		s.mu.Unlock()
+		s.close(v.code)
+	default:
+		return
+	}
+	s.mu.Lock()
+	for !s.over {
+		s.moved.Wait() // bounded by the write deadline that close has set
+	}
+	s.mu.Unlock()
+	if v != nil {
+		// What it still sends would, unread, reset the connection, and the close be lost on the way. The read deadline that
+		// last has set bounds it.
+		_, _ = io.Copy(io.Discard, s.conn)
 	}
 }
 
@@ -201,8 +179,10 @@ func (s *session) close(code wire.CloseCode) {
 func (s *session) send(f wire.Frame) { s.sendWith(f, nil) }
 
 // sendWith queues an answer and, in the same moment, does what must not be seen before it.
-func (s *session) sendWith(f wire.Frame, also func()) {
-	b := textFrame(wire.Encode(f))
+func (s *session) sendWith(f wire.Frame, also func()) { s.queue(textFrame(wire.Encode(f)), also) }
+
+// queue is sendWith for a frame as bytes.
+func (s *session) queue(b []byte, also func()) {
 	s.mu.Lock()
 	for len(s.control) >= maxControl && s.closing == 0 && !s.over {
 		s.moved.Wait()

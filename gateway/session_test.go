@@ -70,8 +70,8 @@ func TestRefusals(t *testing.T) {
 		code wire.Code
 		id   int64
 	}{
-		"no JSON":            {`{"type":`, wire.CodeBadMessage, 0},
-		"no object":          {`[1]`, wire.CodeBadMessage, 0},
+		"no JSON":            {`{"type":`, wire.CodeBadMessage, -1},
+		"no object":          {`[1]`, wire.CodeBadMessage, -1},
 		"no type":            {`{"id":3}`, wire.CodeBadMessage, 3},
 		"unknown type":       {`{"type":"dance","id":3}`, wire.CodeBadMessage, 3},
 		"server's type":      {`{"type":"update","id":3}`, wire.CodeBadMessage, 3},
@@ -96,7 +96,7 @@ func TestRefusals(t *testing.T) {
 				cl := h.connect()
 				cl.send(c.send)
 				e := want1[*wire.ErrorFrame](cl)
-				if e.Code != c.code || e.ID != c.id || e.Message == "" || e.Retry != c.code.Entry().Retry {
+				if e.Code != c.code || told(e.ID) != c.id || e.Message == "" || e.Retry != c.code.Entry().Retry {
 					t.Fatalf("got %+v, want code %d, id %d", e, c.code, c.id)
 				}
 				cl.send(`{"type":"subscribe","id":5,"dashboard":"checkout"}`)
@@ -106,17 +106,66 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// told is an id as a number, -1 where there is none.
+func told(id *int64) int64 {
+	if id == nil {
+		return -1
+	}
+	return *id
+}
+
+// Whatever id a message has comes back in its answer, and only then is there one.
+func TestIDsComeBack(t *testing.T) {
+	inBubble(t, Config{}, func(t *testing.T, h *house) {
+		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, 1, 1) })
+		c := h.connect()
+		c.send(`{"type":"subscribe","dashboard":"checkout"}`)
+		view := want1[*wire.Subscribed](c).View
+		want1[*wire.Update](c)
+		for given, answered := range map[string]string{
+			``: ``, `,"id":null`: ``, `,"id":0`: `0`, `,"id":-0`: `0`, `,"id":-7`: `-7`, `,"id":9007199254740993`: `9007199254740993`,
+			`,"id":9223372036854775807`: `9223372036854775807`, `,"id":1,"id":0`: `0`,
+		} {
+			want := ""
+			if answered != "" {
+				want = `,"id":` + answered + `,`
+			}
+			for _, message := range []string{
+				`"type":"ping"`, `"type":"subscribe","dashboard":"checkout"`, `"type":"set","view":"` + view + `","maxRate":0`, `"type":"set","view":"` + view + `"`,
+				`"type":"refresh","token":"t"`, `"type":"unsubscribe","view":"0000000000000001"`, `"type":"dance"`, `"type":7`, `"x":1`,
+				`"type":"subscribe","dashboard":"a b"`, `"type":"subscribe","dashboard":7`, `"type":"subscribe","dashboard":"checkout","panels":["nope"]`,
+			} {
+				c.send(`{` + message + given + `}`)
+				got := c.text()
+				for strings.HasPrefix(got, `{"type":"update"`) {
+					got = c.text()
+				}
+				if head, _, _ := strings.Cut(strings.Replace(got, `}`, `,}`, 1), `"dashboard"`); !strings.Contains(head, want) || strings.Contains(head, `"id"`) != (want != "") {
+					t.Errorf("%s%s: answered %s", message, given, got)
+				}
+			}
+			c.send(`{"type":"connect"}`)
+		}
+		for _, bad := range []string{`"1"`, `1.0`, `1e2`, `9223372036854775808`, `true`, `[1]`} {
+			c.send(`{"type":"ping","id":` + bad + `}`)
+			if f := want1[*wire.ErrorFrame](c); f.Code != wire.CodeBadField || f.ID != nil {
+				t.Errorf("id %s: %+v", bad, f)
+			}
+		}
+	})
+}
+
 // A browser's client notices a dead socket by asking: it is answered at once, subscribed or not.
 func TestPing(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, h *house) {
 		c := h.connect()
 		c.send(`{"type":"ping","id":5}`)
-		if f := want1[*wire.Pong](c); f.ID != 5 {
+		if f := want1[*wire.Pong](c); told(f.ID) != 5 {
 			t.Fatalf("got %+v, want id 5", f)
 		}
 		c.send(`{"type":"ping"}`)
-		if f := want1[*wire.Pong](c); f.ID != 0 {
-			t.Fatalf("got %+v, want id 0", f)
+		if f := want1[*wire.Pong](c); f.ID != nil {
+			t.Fatalf("got %+v, want no id", f)
 		}
 	})
 }
@@ -169,7 +218,7 @@ func TestSubscriptionLimit(t *testing.T) {
 			t.Fatalf("%+v", e)
 		}
 		c.send(`{"type":"subscribe","id":5,"dashboard":"d0"}`) // the same view again takes no further place
-		if f := want1[*wire.Subscribed](c); f.ID != 5 {
+		if f := want1[*wire.Subscribed](c); told(f.ID) != 5 {
 			t.Fatalf("%+v", f)
 		}
 		// A fourth dashboard fits the gateway, a fifth does not.

@@ -98,7 +98,7 @@ func (s *subscription) notices(now time.Time) (out [][]byte, wait bool) {
 	case messages.View(s.view.Load()) != view: // the definition has changed
 		was := messages.View(s.view.Swap(uint64(view)))
 		s.held, s.gap = false, ""
-		f := s.subscribed(0, false)
+		f := s.subscribed(nil, false)
 		f.Was = was.String() // else a client with several views of the dashboard could not tell which this is
 		out = append(out, textFrame(wire.Encode(f)))
 	case s.held && s.epoch != s.m.epoch:
@@ -123,7 +123,7 @@ func (s *subscription) notices(now time.Time) (out [][]byte, wait bool) {
 }
 
 // subscribed is the answer to a subscribe or set. The mirror's mu is held.
-func (s *subscription) subscribed(id int64, resumed bool) wire.Subscribed {
+func (s *subscription) subscribed(id *int64, resumed bool) wire.Subscribed {
 	f := wire.Subscribed{
 		ID: id, Dashboard: s.m.key.Dashboard, View: messages.View(s.view.Load()).String(),
 		Rate: s.cohort.key.rate, Resumed: resumed, Schema: s.cohort.proj.Schema,

@@ -27,7 +27,7 @@ func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 	if ses == nil {
 		return
 	}
-	ses.tenant = tenant
+	ses.tenant, ses.receive = tenant, ses.request
 	c := s.cfg
 	ses.control = [][]byte{textFrame(wire.Encode(wire.Connected{
 		PingEvery: c.Sessions.PingEvery.Milliseconds(),
@@ -74,5 +74,5 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, plain bool) *se
 		s.remove(nil)
 		return nil
 	}
-	return newSession(s, ws, plain)
+	return newSession(s, ws.NetConn(), plain)
 }

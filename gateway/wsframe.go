@@ -3,15 +3,20 @@ package gateway
 import "encoding/binary"
 
 // Frames from a server are unmasked, so one is a few bytes of header and its payload. They are built here, once for a
-// whole cohort, and written to the socket as they are; reading and the handshake are the library's.
+// whole cohort, and written to the socket as they are; wsread.go reads the client's, and the handshake is the library's.
 
 // opcodes of RFC 6455.
 const (
-	opText  = 0x1
-	opClose = 0x8
-	opPing  = 0x9
-	opPong  = 0xa
+	opContinuation = 0x0
+	opText         = 0x1
+	opBinary       = 0x2
+	opClose        = 0x8
+	opPing         = 0x9
+	opPong         = 0xa
 )
+
+// maxControlPayload is the most that a close, ping or pong carries.
+const maxControlPayload = 125
 
 // maxHeader is the longest header of a frame from a server.
 const maxHeader = 10
@@ -26,14 +31,16 @@ func sealText(b []byte) []byte {
 
 // textFrame is a text frame with that payload.
 func textFrame(payload []byte) []byte {
-	return append(appendHeader(make([]byte, 0, maxHeader+len(payload)), opText, len(payload)), payload...)
+	return dataFrame(opText, payload)
 }
 
-// controlFrame is a ping or pong; its payload is at most 125 bytes.
+func dataFrame(op byte, payload []byte) []byte {
+	return append(appendHeader(make([]byte, 0, maxHeader+len(payload)), op, len(payload)), payload...)
+}
+
+// controlFrame is a ping or pong; its payload is cut at 125 bytes.
 func controlFrame(op byte, payload string) []byte {
-	if len(payload) > 125 {
-		payload = payload[:125]
-	}
+	payload = payload[:min(len(payload), maxControlPayload)]
 	return append(appendHeader(nil, op, len(payload)), payload...)
 }
 

@@ -79,7 +79,7 @@ func (v *Viewer) open(ctx context.Context) (*connection, error) {
 		}
 		c.byID[int64(i+1)] = s
 		v.mu.Unlock()
-		if err := ws.WriteMessage(websocket.TextMessage, wire.Encode(&wire.Subscribe{ID: int64(i + 1), Dashboard: name, Since: s.since})); err != nil {
+		if err := ws.WriteMessage(websocket.TextMessage, wire.Encode(&wire.Subscribe{ID: new(int64(i + 1)), Dashboard: name, Since: s.since})); err != nil {
 			ws.Close()
 			return nil, err
 		}

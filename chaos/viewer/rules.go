@@ -54,15 +54,18 @@ func (s *subscription) empty() {
 }
 
 func (c *connection) subscribed(f *wire.Subscribed) (answered bool) {
-	v, s := c.viewer, c.byID[f.ID]
-	if f.ID == 0 {
+	v := c.viewer
+	var s *subscription
+	if f.ID != nil {
+		s = c.byID[*f.ID]
+	} else {
 		if s = c.of(f.Was, "subscribed was"); s == nil {
 			return false
 		}
 		delete(c.views, s.id)
 	}
 	if s == nil {
-		v.problem("subscribed with id %d, which was not asked for", f.ID)
+		v.problem("subscribed with id %d, which was not asked for", *f.ID)
 		return false
 	}
 	id, err := messages.ParseView(f.View)
@@ -81,7 +84,7 @@ func (c *connection) subscribed(f *wire.Subscribed) (answered bool) {
 		v.counts.Resumed++
 		s.to = s.since.Version
 		s.epoch, _ = messages.ParseEpoch(s.since.Epoch)
-	case s.since != nil && f.ID != 0:
+	case s.since != nil && f.ID != nil:
 		v.counts.Fresh++
 	}
 	if !f.Resumed {
@@ -92,7 +95,7 @@ func (c *connection) subscribed(f *wire.Subscribed) (answered bool) {
 	}
 	first := !s.answered
 	s.answered = true
-	return first && f.ID != 0
+	return first && f.ID != nil
 }
 
 // update holds an update to the rules of its connection, then applies it to what the viewer has.

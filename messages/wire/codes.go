@@ -91,6 +91,8 @@ type CloseCode int
 const (
 	CloseNormal       CloseCode = 1000
 	CloseGoingAway    CloseCode = 1001
+	CloseProtocol     CloseCode = 1002
+	CloseNotText      CloseCode = 1007
 	CloseRestart      CloseCode = 1012
 	CloseSlow         CloseCode = 4001
 	ClosePing         CloseCode = 4002
@@ -115,12 +117,14 @@ type CloseEntry struct {
 var CloseCodes = []CloseEntry{
 	{CloseNormal, "normal", "the client's own close is answered"},
 	{CloseGoingAway, "going away", "the page or the program at the other end goes away"},
+	{CloseProtocol, "protocol error", "frames that are not WebSocket's (RFC 6455), or not masked"},
+	{CloseNotText, "not UTF-8", "a text message, or the reason of a close, that is not UTF-8"},
 	{CloseRestart, "restart", "the server stops or restarts: come back, with the place"},
 	{CloseSlow, "slow write", "the socket took nothing for too long; where the socket is full the code cannot be delivered and the connection just ends"},
 	{ClosePing, "ping timeout", "nothing was heard from the client for too long"},
 	{CloseOverload, "overload", "the gateway has more than it can carry"},
 	{CloseDrain, "drain", "the gateway empties itself: come back in the slot that drain gave"},
-	{CloseBadProtocol, "bad protocol", "ten bad messages in a row, or frames that are not WebSocket's"},
+	{CloseBadProtocol, "bad protocol", "ten bad messages in a row"},
 	{CloseUnauthorized, "unauthorized", "the token has expired or is not valid"},
 	{CloseForbidden, "forbidden", "the token may not do this any more"},
 	{CloseTooBig, "too big", "a message over limits.frameBytes"},

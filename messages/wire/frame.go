@@ -14,6 +14,8 @@ const (
 	ProtocolProtobuf = "dashfeed.v1.protobuf"
 )
 
+// Frames from the client have an ID that comes back in the answer: any whole number, 0 too; nil: none, and none comes back.
+
 // Frame is one message of the protocol. Encode writes it with its type; the Parse functions give pointers.
 type Frame interface{ frameType() string }
 
@@ -35,7 +37,7 @@ type (
 	}
 	// Subscribe begins a subscription, or moves the one of the same view to Since.
 	Subscribe struct {
-		ID        int64    `json:"id"`
+		ID        *int64   `json:"id,omitempty"`
 		Tenant    string   `json:"tenant,omitempty"`
 		Dashboard string   `json:"dashboard"`
 		Since     *Place   `json:"since,omitempty"`
@@ -45,7 +47,7 @@ type (
 	}
 	// Set changes the rate of a subscription; its place is kept.
 	Set struct {
-		ID      int64    `json:"id"`
+		ID      *int64   `json:"id,omitempty"`
 		View    string   `json:"view"`
 		MaxRate *float64 `json:"maxRate"`
 	}
@@ -55,16 +57,16 @@ type (
 	}
 	// Ping asks for a Pong: scripts in a browser do not see WebSocket's own pings, and have to notice a dead socket.
 	Ping struct {
-		ID int64 `json:"id"`
+		ID *int64 `json:"id,omitempty"`
 	}
 	// Refresh brings a new token.
 	Refresh struct {
-		ID    int64  `json:"id"`
+		ID    *int64 `json:"id,omitempty"`
 		Token string `json:"token"`
 	}
 	// Unsubscribe ends a subscription.
 	Unsubscribe struct {
-		ID   int64  `json:"id"`
+		ID   *int64 `json:"id,omitempty"`
 		View string `json:"view"`
 	}
 )
@@ -85,11 +87,11 @@ type (
 	}
 	// Pong answers Ping.
 	Pong struct {
-		ID int64 `json:"id"`
+		ID *int64 `json:"id,omitempty"`
 	}
 	// Subscribed answers Subscribe and Set, and comes without id when the definition has changed.
 	Subscribed struct {
-		ID        int64   `json:"id,omitempty"`
+		ID        *int64  `json:"id,omitempty"`
 		Was       string  `json:"was,omitempty"`    // where the definition has changed: the view that this one replaces
 		Tenant    string  `json:"tenant,omitempty"` // absent: default
 		Dashboard string  `json:"dashboard"`
@@ -112,18 +114,18 @@ type (
 	}
 	// Unsubscribed answers Unsubscribe: nothing of that view follows.
 	Unsubscribed struct {
-		ID   int64  `json:"id"`
+		ID   *int64 `json:"id,omitempty"`
 		View string `json:"view"`
 	}
 	// Refreshed answers Refresh.
 	Refreshed struct {
-		ID      int64    `json:"id"`
+		ID      *int64   `json:"id,omitempty"`
 		Expires int64    `json:"expires"` // seconds
 		Revoked []string `json:"revoked"` // views that ended
 	}
-	// ErrorFrame refuses the message of that id; 0 where it had none.
+	// ErrorFrame refuses the message of that id.
 	ErrorFrame struct {
-		ID int64 `json:"id,omitempty"`
+		ID *int64 `json:"id,omitempty"`
 		Error
 	}
 	// Drain asks the client to come back in [After, After+Within) ms.
@@ -209,8 +211,8 @@ func Encode(f Frame) []byte {
 }
 
 // ParseRequest reads a frame from a client. The error is an *Error of code 1100 or 1103, whose ID is the message's
-// where it could be read.
-func ParseRequest(b []byte) (f Frame, id int64, err error) { return parse(b, fromClient) }
+// where it could be read; nil: it has none.
+func ParseRequest(b []byte) (f Frame, id *int64, err error) { return parse(b, fromClient) }
 
 // ParseFrame reads a frame from a server: *Connected, *Subscribed, *Update, *Gap, *Status, *Pong, *Unsubscribed,
 // *Refreshed, *ErrorFrame or *Drain.
@@ -223,34 +225,40 @@ func ParseFrame(b []byte) (Frame, error) {
 	return f, err
 }
 
-func parse(b []byte, known map[string]func() Frame) (Frame, int64, error) {
+func parse(b []byte, known map[string]func() Frame) (Frame, *int64, error) {
 	var head struct {
-		Type *string         `json:"type"`
+		Type json.RawMessage `json:"type"`
 		ID   json.RawMessage `json:"id"`
 	}
 	if err := json.Unmarshal(b, &head); err != nil {
 		var wrong *json.UnmarshalTypeError
 		if errors.As(err, &wrong) { // its own words name a Go type
-			return nil, 0, Errorf(CodeBadMessage, "message is not a JSON object with a type: unexpected %s", wrong.Value)
+			return nil, nil, Errorf(CodeBadMessage, "message is not a JSON object with a type: unexpected %s", wrong.Value)
 		}
-		return nil, 0, Errorf(CodeBadMessage, "message is not a JSON object with a type: %v", err)
+		return nil, nil, Errorf(CodeBadMessage, "message is not a JSON object with a type: %v", err)
 	}
-	var id int64
-	_ = json.Unmarshal(head.ID, &id) // a bad id is refused below, with the other fields
-	if head.Type == nil {
+	var id *int64
+	if json.Unmarshal(head.ID, &id) != nil {
+		id = nil // it is refused below, with the other fields
+	}
+	var name *string
+	if err := json.Unmarshal(head.Type, &name); head.Type != nil && err != nil {
+		return nil, id, Errorf(CodeBadMessage, "message type %.40s is not a string", head.Type)
+	}
+	if name == nil {
 		return nil, id, Errorf(CodeBadMessage, "message has no \"type\"")
 	}
-	make, ok := known[*head.Type]
+	make, ok := known[*name]
 	if !ok {
-		return nil, id, Errorf(CodeBadMessage, "message type %.40q is not known", *head.Type)
+		return nil, id, Errorf(CodeBadMessage, "message type %.40q is not known", *name)
 	}
 	f := make()
 	if err := json.Unmarshal(b, f); err != nil {
 		var wrong *json.UnmarshalTypeError
 		if errors.As(err, &wrong) {
-			return nil, id, Errorf(CodeBadField, "%s: field %q cannot be a %s", *head.Type, wrong.Field, wrong.Value)
+			return nil, id, Errorf(CodeBadField, "%s: field %q cannot be a %s", *name, wrong.Field, wrong.Value)
 		}
-		return nil, id, Errorf(CodeBadField, "%s: %v", *head.Type, err)
+		return nil, id, Errorf(CodeBadField, "%s: %v", *name, err)
 	}
 	return f, id, nil
 }

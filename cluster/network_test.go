@@ -187,8 +187,7 @@ type folds struct {
 	took  time.Duration
 	since map[int]time.Time
 	owns  map[int]bool
-	mute  bool         // claims nothing, as one that its log can't reach
-	bad   map[int]bool // shards that fail
+	mute  bool // claims nothing, as one that its log can't reach
 }
 
 func (f *folds) Claims() []messages.Claim {
@@ -199,9 +198,6 @@ func (f *folds) Claims() []messages.Claim {
 		return nil
 	}
 	for shard, since := range f.since {
-		if f.bad[shard] {
-			continue
-		}
 		state := messages.Loading
 		if time.Since(since) >= f.took {
 			state = messages.Live
@@ -230,13 +226,6 @@ func (f *folds) Own(shard int, own bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.owns[shard] = own
-}
-
-func (f *folds) Failed(shard int) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	_, here := f.since[shard]
-	return here && f.bad[shard]
 }
 
 func (f *folds) has(shard int) (folds, owns bool) {

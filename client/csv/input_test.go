@@ -65,28 +65,34 @@ func TestQuoteWithoutEnd(t *testing.T) {
 	}{
 		{"none", numbered(1000, map[int]string{5: `"D""E"`, 7: "\"two\nlines, one field\"", 1000: `"x"`}), nil, ""},
 		{
-			"to the end", numbered(1000, map[int]string{100: `"DE`}), []int{100},
+			"to the end", numbered(1000, map[int]string{100: `"DE`}),
+			[]int{100},
 			`f.csv:101: row 100, column "b": the quote that opens here does not end before the file does; this line is left out, what went with it in 900 lines is read as rows`,
 		},
 		{
-			"in the last row", numbered(1000, map[int]string{1000: `"DE`}), []int{1000},
+			"in the last row", numbered(1000, map[int]string{1000: `"DE`}),
+			[]int{1000},
 			`f.csv:1001: row 1000, column "b": the quote that opens here does not end before the file does`,
 		},
 		{
-			"to the next quote", numbered(1000, map[int]string{100: `"DE`, 300: `"x"`}), []int{100},
+			"to the next quote", numbered(1000, map[int]string{100: `"DE`, 300: `"x"`}),
+			[]int{100},
 			`f.csv:101: row 100, column "b": the quote that opens here goes to line 301: ` + extraneous + `200 lines is read as rows`,
 		},
 		{
-			"two of them", numbered(1000, map[int]string{100: `"DE`, 300: `"x`}), []int{100, 300},
+			"two of them", numbered(1000, map[int]string{100: `"DE`, 300: `"x`}),
+			[]int{100, 300},
 			`f.csv:101: row 100, column "b": the quote that opens here goes to line 301: ` + extraneous + "200 lines is read as rows\n" +
 				`f.csv:301: row 300, column "b": the quote that opens here does not end before the file does; this line is left out, what went with it in 700 lines is read as rows`,
 		},
 		{
-			"to the bound", numbered(300_000, map[int]string{100: `"DE`}), []int{100},
+			"to the bound", numbered(300_000, map[int]string{100: `"DE`}),
+			[]int{100},
 			`f.csv:101: row 100, column "b": the quote that opens here does not end within 2097152 bytes; this line is left out, what went with it in 220784 lines is read as rows`,
 		},
 		{
-			"before a line over the bound", "a,b\n1,\"x\n2,y\n" + long + "z\n4,z\n", []int{1, 3},
+			"before a line over the bound", "a,b\n1,\"x\n2,y\n" + long + "z\n4,z\n",
+			[]int{1, 3},
 			`f.csv:2: row 1, column "b": the quote that opens here does not end within 2097152 bytes; this line is left out, what went with it in 1 lines is read as rows` + "\n" +
 				"f.csv:4: row 3: a line has at most 2097152 bytes",
 		},

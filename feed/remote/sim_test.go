@@ -21,7 +21,6 @@ var seeds = flag.Int("seeds", 8, "how many simulations to run")
 type directory struct {
 	mu      sync.Mutex
 	sources []string // by shard; "": none
-	left    map[int]time.Time
 	heard   time.Time
 }
 
@@ -41,9 +40,7 @@ func (d *directory) Status(shard int) feed.Status {
 	if _, ok := d.Source(shard); ok {
 		return feed.Status{State: wire.StateLive}
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return feed.Status{State: wire.StateStale, Since: d.left[shard]}
+	return feed.Status{State: wire.StateStale, Since: time.Now()}
 }
 
 func (d *directory) Heard() time.Time { return d.heard }
@@ -51,10 +48,7 @@ func (d *directory) Heard() time.Time { return d.heard }
 func (d *directory) move(shard int, peer string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.left == nil {
-		d.left = map[int]time.Time{}
-	}
-	d.sources[shard], d.left[shard] = peer, time.Now()
+	d.sources[shard] = peer
 }
 
 // cluster is owners and gateways on one network. Every owner folds the one history.

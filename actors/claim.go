@@ -136,7 +136,7 @@ func (s *shard) isLive() bool { return s.phase.Load() == phaseLive && s.proven()
 // acts reports whether the shard does what only an owner does.
 func (s *shard) acts() bool { return s.owned.Load() && !s.stopping && s.isLive() }
 
-// claim is what the host says of the shard; ok is false where it stands still or is cut off from its log: who claims holds back
+// claim is what the host says of the shard; ok is false where it has stopped or is cut off from its log: who claims holds back
 // those who rank below.
 func (s *shard) claim() (c messages.Claim, ok bool) {
 	if s.phase.Load() == phaseFailed || s.cut() {

@@ -124,6 +124,7 @@ func (s *shard) arrive() {
 // they have folded what lies before it in their mailboxes.
 func (s *shard) becomeLive() {
 	s.phase.Store(phaseLive)
+	s.decide()
 	s.host.starting() // after the last of the first ones, never again
 	s.host.tallies.loaded(s.host.now() - s.began)
 	s.lead()

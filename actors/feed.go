@@ -150,46 +150,6 @@ func (h *Host) Default(ctx context.Context, k messages.Key) (feed.DefinitionInFo
 	return await(ctx, s, m.reply)
 }
 
-// Ready implements feed.Feed: it speaks of the shards that are here. One that loads without trouble counts only at the start.
-func (h *Host) Ready() error {
-	if h.closed.Load() {
-		return feed.ErrClosed
-	}
-	h.mu.RLock()
-	begun := h.begun
-	h.mu.RUnlock()
-	if !begun || h.ordering.Load() {
-		return feed.ErrStarting
-	}
-	starting := h.starting()
-	var errs []error
-	for _, s := range h.held() {
-		if err := s.notLive(); err != nil && (starting || err != feed.ErrStarting) {
-			errs = append(errs, fmt.Errorf("shard %d: %w", s.number, err))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// starting reports whether the first shards that were loaded here are not all live yet. Later ones come and go while another
-// node serves them: a host that loads one is as ready as before.
-func (h *Host) starting() bool {
-	if h.settled.Load() {
-		return false
-	}
-	if h.ordering.Load() {
-		return true
-	}
-	shards := h.held()
-	if slices.ContainsFunc(shards, func(s *shard) bool { return s.phase.Load() == phaseLoading }) {
-		return true
-	}
-	if len(shards) > 0 {
-		h.settled.Store(true)
-	}
-	return false
-}
-
 // Status implements feed.Feed.
 func (h *Host) Status(k messages.Key) feed.Status {
 	s, err := h.shardOf(k)
@@ -219,28 +179,11 @@ func (s *shard) lag() int64 {
 	return max(0, time.Now().UnixMilli()-at)
 }
 
-// notLive is why the shard can't be read, or nil.
-func (s *shard) notLive() error {
-	switch s.phase.Load() {
-	case phaseLoading:
-		if trouble := s.trouble.Load(); trouble != nil {
-			return fmt.Errorf("%w: %w", feed.ErrStarting, *trouble)
-		}
-		return feed.ErrStarting
-	case phaseFailed:
-		return *s.failure.Load()
-	}
-	if trouble := s.trouble.Load(); trouble != nil && !s.isLive() {
-		return fmt.Errorf("not live: %w", *trouble)
-	}
-	return nil
-}
-
-// live is the key's shard if it can be read. One that stands still can: its viewers are told by Ready.
+// live is the key's shard if it can be read.
 func (h *Host) live(k messages.Key) (*shard, error) {
 	s, err := h.shardOf(k)
-	if err == nil && s.phase.Load() == phaseLoading {
-		err = feed.ErrStarting
+	if err == nil {
+		err = s.readable()
 	}
 	return s, err
 }

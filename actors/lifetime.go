@@ -22,6 +22,9 @@ func (h *Host) newShard(p *seat) *shard {
 		credit:  make(chan *batch, h.config.Batches),
 		broken:  make(chan error, 1),
 		stopped: make(chan struct{}),
+		skipped: make(chan struct{}),
+		decided: make(chan struct{}),
+		left:    make(chan struct{}),
 		viewers: map[*subscription]struct{}{},
 		entries: map[messages.Key]*entry{},
 		state:   fold.NewShardState(h.config.Table),
@@ -95,8 +98,8 @@ func (s *shard) load(ctx context.Context) {
 // loadCheckpoint reads what the store has. Where nothing is whole, the shard begins with the oldest record kept.
 func (s *shard) loadCheckpoint(ctx context.Context) (*loaded, error) {
 	none := &loaded{state: fold.NewShardState(s.host.config.Table)}
-	if store, shared := s.host.config.Checkpoints.(checkpoint.Shared); shared && s.setBack {
-		if err := store.Forget(s.number); err != nil {
+	if s.setBack {
+		if err := s.dropOwn(); err != nil {
 			return nil, err
 		}
 	}

@@ -8,7 +8,6 @@ import (
 
 	"github.com/dashfeed/dashfeed/eventlog"
 	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
-	"github.com/dashfeed/dashfeed/feed"
 	"github.com/dashfeed/dashfeed/fold"
 	"github.com/dashfeed/dashfeed/messages"
 )
@@ -19,7 +18,7 @@ func isLoss(err error) bool {
 }
 
 // breaks is the reader's: the log has lost records behind the position. The newest checkpoint may lie beyond them, so the shard is
-// loaded again; where it has come no further than before, it stands still, and an operator has to say what next, here or on another host.
+// loaded again; where it has come no further than before, it stops, and an operator has to say what next, here or on another host.
 func (s *shard) breaks(ctx context.Context, at messages.Position, err error) {
 	if s.host.mayLoadAgain(s, at) {
 		s.broken <- err
@@ -27,18 +26,16 @@ func (s *shard) breaks(ctx context.Context, at messages.Position, err error) {
 	}
 	advice := "accept the loss to go on with what is left, as a new epoch"
 	switch {
-	case s.aheadOf(err):
-		advice = "this is another log than the checkpoint's, or one set back: bring the log back, or accept the loss to go on from the newest checkpoint of all hosts, as a new epoch"
 	case errors.Is(err, eventlog.ErrAhead):
-		advice = "this is another log than the checkpoint's, or one set back: bring the log back, or move the shard's checkpoints away"
+		advice = "this is another log than the checkpoint's, or one set back: bring the log back, or accept the loss to go on as a new epoch, " + s.behindAhead()
 	case errors.Is(err, eventlog.ErrCorrupt):
 		advice = "bring the log back from a copy"
 	}
-	s.fail(fmt.Errorf("stands still at position %s: %w; %s", at, err, advice))
+	s.fail(fmt.Errorf("stopped at position %s: %w; %s", at, err, advice))
 	s.awaitNewer(ctx, at, err)
 }
 
-// newerEvery is how often a shard that stands still looks whether others have gone on.
+// newerEvery is how often a shard that has stopped looks whether others have gone on.
 const newerEvery = 5 * time.Second
 
 // awaitNewer has the shard loaded again once another host has published a checkpoint beyond the position: the log may have been kept
@@ -49,7 +46,7 @@ func (s *shard) awaitNewer(ctx context.Context, at messages.Position, err error)
 		newest, unknown := store.Newest(ctx, s.number)
 		switch {
 		case unknown != nil && ctx.Err() == nil:
-			s.warn("newer", "the shard stands still, and whether others have gone on can't be told", "error", unknown)
+			s.warn("newer", "the shard has stopped, and whether others have gone on can't be told", "error", unknown)
 		case newest.After(at):
 			select {
 			case s.broken <- err:
@@ -60,44 +57,24 @@ func (s *shard) awaitNewer(ctx context.Context, at messages.Position, err error)
 	}
 }
 
-// aheadOf reports, by a reader's error, whether the log ends before the checkpoint that the shard has loaded, and an older one may lie where all hosts read.
-func (s *shard) aheadOf(err error) bool {
-	_, shared := s.host.config.Checkpoints.(checkpoint.Shared)
-	return shared && errors.Is(err, eventlog.ErrAhead)
+// wiper is a store of this host alone that can drop what it has of a shard.
+type wiper interface{ Wipe(shard int) error }
+
+// behindAhead is where a shard goes on whose checkpoint lies beyond the end of its log, once that is accepted.
+func (s *shard) behindAhead() string {
+	if _, shared := s.host.config.Checkpoints.(checkpoint.Shared); shared {
+		return "from the newest checkpoint of all hosts"
+	}
+	return "with the oldest record that the log has"
 }
 
-// AcceptLoss has a shard go on that stands still because its log has dropped records that were in no checkpoint: from the newest
-// checkpoint and the oldest record kept, as a new epoch of each of its dashboards. Where the log was set back it goes on from
-// the newest checkpoint of all hosts; what this one has of its own is dropped. It returns once that has begun; a crash before
-// the shard's next checkpoint takes it back. An error says why there is nothing to accept.
-func (h *Host) AcceptLoss(ctx context.Context, number int) error {
-	h.mu.RLock()
-	s, err := h.seats[number].seated()
-	h.mu.RUnlock()
-	if err != nil {
-		return fmt.Errorf("accept the loss of shard %d: %w", number, err)
-	}
-	failure := s.failure.Load()
-	switch {
-	case s.phase.Load() != phaseFailed || failure == nil:
-		return fmt.Errorf("accept the loss of shard %d: it has lost nothing", number)
-	case !errors.Is(*failure, eventlog.ErrTrimmed) && !s.aheadOf(*failure):
-		return fmt.Errorf("accept the loss of shard %d: only records that were dropped can be let go of: %w", number, *failure)
-	}
-	// The hole ends at a record: now there is one.
-	if _, err := h.config.Log.Append(ctx, []eventlog.Entry{{Kind: messages.KindTick, Partition: number}}); err != nil {
-		return fmt.Errorf("accept the loss of shard %d: %w", number, err)
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	p := h.seats[number]
-	if p == nil || p.shard != s {
-		return fmt.Errorf("accept the loss of shard %d: %w", number, feed.ErrStarting)
-	}
-	p.accepted, p.setBack, p.lost = true, s.aheadOf(*failure), false
-	select {
-	case s.broken <- *failure:
-	default: // somebody else was as quick
+// dropOwn drops what this host alone has of the shard: it lies beyond what its log has.
+func (s *shard) dropOwn() error {
+	switch store := s.host.config.Checkpoints.(type) {
+	case checkpoint.Shared:
+		return store.Forget(s.number)
+	case wiper:
+		return store.Wipe(s.number)
 	}
 	return nil
 }
@@ -142,6 +119,7 @@ func (s *shard) skip(m *skipping) {
 		s.fail(err)
 		return
 	}
+	close(s.skipped)
 	s.publishHoles()
 	s.savedAt = -s.host.config.CheckpointEvery
 	s.due = true

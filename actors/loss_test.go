@@ -20,6 +20,13 @@ type shortened struct {
 
 	mu     sync.Mutex
 	oldest map[int]messages.Position // the first one kept
+	errs   map[int]error             // what a read gives
+}
+
+func (s *shortened) behind(partition int, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.errs = map[int]error{partition: err}
 }
 
 func (s *shortened) cut(oldest eventlog.Receipt) {
@@ -33,8 +40,11 @@ func (s *shortened) cut(oldest eventlog.Receipt) {
 
 func (s *shortened) Read(partition int, after messages.Position) (eventlog.Reader, error) {
 	s.mu.Lock()
-	oldest := s.oldest[partition]
+	oldest, err := s.oldest[partition], s.errs[partition]
 	s.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
 	before := messages.Position{Lo: max(oldest.Lo, 1) - 1}
 	if before.After(after) {
 		if !after.IsZero() {
@@ -65,12 +75,33 @@ func lossy(t *testing.T) (n *node, log *shortened) {
 	return n, log
 }
 
+// keyAt is some dashboard whose home is the partition.
+func (n *node) keyAt(partition int) messages.Key {
+	for i := 0; ; i++ {
+		if name := fmt.Sprint("at", i); n.home(name) == partition {
+			return key(name)
+		}
+	}
+}
+
 func TestALossStopsTheShard(t *testing.T) {
 	n, _ := lossy(t)
 	number := n.home("d")
-	n.until("standing still", func() bool { return n.host.Ready() != nil && n.shard(number).phase.Load() == phaseFailed })
-	if err := n.host.Ready(); !errors.Is(err, eventlog.ErrTrimmed) || !strings.Contains(err.Error(), "accept the loss") {
-		t.Errorf("ready says %v", err)
+	n.until("ready", func() bool { return n.host.Ready() == nil })
+	if err := n.host.Troubles(); !errors.Is(err, eventlog.ErrTrimmed) || !strings.Contains(err.Error(), "accept the loss") {
+		t.Errorf("troubles are %v", err)
+	}
+	if !n.host.Failed(number) || n.host.Failed(1-number) {
+		t.Error("which of the shards has failed is not told")
+	}
+	if _, err := n.host.Read(t.Context(), key("d"), feed.Query{}); !errors.Is(err, feed.ErrUnserved) {
+		t.Errorf("a dashboard of it is read: %v", err)
+	}
+	if _, err := n.host.Read(t.Context(), n.keyAt(1-number), feed.Query{}); err != nil {
+		t.Errorf("a dashboard of the other shard: %v", err)
+	}
+	if _, err := n.host.List(t.Context(), "default", "", "", 10); err != nil {
+		t.Errorf("the list: %v", err)
 	}
 	if got := n.claimed(number); got != 0 {
 		t.Errorf("claims %s", got)
@@ -80,8 +111,16 @@ func TestALossStopsTheShard(t *testing.T) {
 	}
 	m := n.subscribe("d")
 	m.sub.Ask(feed.Place{})
+	if err := n.host.Retry(t.Context(), number); !errors.Is(err, eventlog.ErrTrimmed) {
+		t.Errorf("it is loaded again, and the hole is as it was: %v", err)
+	}
 	n.check(n.host.AcceptLoss(t.Context(), number))
-	n.until("live", func() bool { return n.claimed(number) == messages.Live })
+	if n.claimed(number) != messages.Live {
+		t.Error("the loss is accepted, and the shard is not live yet")
+	}
+	if err := n.host.Troubles(); err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
 	r := n.read("d")
 	u := m.take() // the subscription went over to the next shard, or the one that stood still was as quick
 	if u.To == 3 && u.Epoch != r.Epoch {
@@ -97,6 +136,9 @@ func TestALossStopsTheShard(t *testing.T) {
 	if err := n.host.AcceptLoss(t.Context(), number); err == nil {
 		t.Error("the loss is accepted twice")
 	}
+	if err := n.host.Retry(t.Context(), number); err == nil {
+		t.Error("a shard that has not stopped is loaded again")
+	}
 	n.until("a checkpoint", func() bool { return n.metric("dashfeed_checkpoints_total", "written") > 0 })
 	n.restart()
 	if again := n.read("d"); again.Epoch != r.Epoch || again.Counters.Accepted != 5 || again.To != r.To {
@@ -105,6 +147,26 @@ func TestALossStopsTheShard(t *testing.T) {
 	if got := n.metric("dashfeed_losses_accepted_total", ""); got != 0 {
 		t.Errorf("the hole was accepted anew")
 	}
+}
+
+// Where the shard can't go on although the loss was accepted, whoever accepted it is told why.
+func TestALossThatIsAcceptedInVain(t *testing.T) {
+	n, log := lossy(t)
+	number := n.home("d")
+	n.until("stopped", func() bool { return n.host.Failed(number) })
+	log.behind(number, errors.New("this is no log")) // what lies behind the hole can't be had
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if err := n.host.AcceptLoss(ctx, number); err == nil || errors.Is(err, ErrGoesOn) {
+		t.Errorf("the log gives nothing, and the shard goes on: %v", err)
+	}
+	log.behind(number, fmt.Errorf("its blocks are damaged: %w", eventlog.ErrCorrupt))
+	n.until("stopped again", func() bool { return n.host.Failed(number) })
+	log.behind(number, nil)
+	if err := n.host.Retry(t.Context(), number); !errors.Is(err, eventlog.ErrTrimmed) {
+		t.Errorf("it is loaded again, and the hole is as it was: %v", err)
+	}
+	n.check(n.host.AcceptLoss(t.Context(), number))
 }
 
 // A crash right after the checkpoint that has the hole, at the position where that begins, and one more loss behind it.

@@ -57,7 +57,7 @@ func (s *station) trim() {
 func (s *station) untilStill() {
 	s.Helper()
 	s.until("standing still", func() bool {
-		err := s.host.Ready()
+		err := s.host.Troubles()
 		return errors.Is(err, eventlog.ErrTrimmed) && strings.Contains(err.Error(), "accept the loss")
 	})
 }

@@ -95,7 +95,7 @@ func (h *Host) OwnAll() {
 	}
 }
 
-// Claims are what the host says of the shards it holds, in order of number. One that stands still, or is cut off from
+// Claims are what the host says of the shards it holds, in order of number. One that has stopped, or is cut off from
 // its log, is not among them.
 func (h *Host) Claims() []messages.Claim {
 	shards := h.held()
@@ -126,6 +126,7 @@ func (h *Host) keep(p *seat, s *shard) {
 func (h *Host) succeed(p *seat, old *shard) *shard {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	defer close(old.left)
 	if !p.wanted || h.closed.Load() {
 		delete(h.seats, p.number)
 		return nil

@@ -71,7 +71,7 @@ func TestALogSetBack(t *testing.T) {
 	g.setBack(m, shard, 12)
 	m.host.Load(shard)
 	g.until("standing still", func() bool {
-		err := m.host.Ready()
+		err := m.host.Troubles()
 		return errors.Is(err, eventlog.ErrAhead) && strings.Contains(err.Error(), "accept the loss")
 	})
 	g.check(m.host.AcceptLoss(t.Context(), shard))

@@ -37,6 +37,9 @@ type shard struct {
 	end     context.CancelFunc
 	broken  chan error     // the reader's: the shard has to be loaded again
 	stopped chan struct{}  // closed when the actor has ended
+	skipped chan struct{}  // closed when the shard has gone on behind what is lost
+	decided chan struct{}  // closed when it is live for the first time, or fails
+	left    chan struct{}  // closed when another shard has its seat, or nobody has
 	actors  sync.WaitGroup // its own and its dashboards'
 	feeders sync.WaitGroup // load, reader and probe
 	work    sync.WaitGroup // savers, ticks and forwards
@@ -44,7 +47,7 @@ type shard struct {
 	// Read by others.
 	phase     atomic.Int32
 	owned     atomic.Bool
-	failure   atomic.Pointer[error]             // why it stands still
+	failure   atomic.Pointer[error]             // why it has stopped
 	trouble   atomic.Pointer[error]             // why it is not loaded yet; nil: nothing is wrong
 	silent    atomic.Int64                      // since when the log can't be heard, since the host's start; 0: it can
 	waiting   atomic.Bool                       // the reader has all there is
@@ -56,6 +59,8 @@ type shard struct {
 	base      atomic.Pointer[checkpoint.Marker] // of the newest checkpoint here; nil: none
 	holes     atomic.Pointer[[]fold.Hole]       // that were accepted: each dashboard takes them when it comes up
 	counted   atomic.Pointer[messages.Position] // of the newest one that counts for others, as far as is known here
+
+	deciding sync.Once
 
 	mu       sync.Mutex
 	standing standing
@@ -241,12 +246,16 @@ func (s *shard) beat() {
 	}
 }
 
-// fail stops the shard for good: readers of its dashboards and Ready are told why.
+// fail stops the shard until it is loaded again: readers of its dashboards and Troubles are told why.
 func (s *shard) fail(err error) {
 	s.failure.Store(&err)
 	s.phase.Store(phaseFailed)
-	s.logger().Error("the shard stands still", "error", err)
+	s.decide()
+	s.logger().Error("the shard has stopped", "error", err)
 }
+
+// decide notes that the load has come to an end, good or bad.
+func (s *shard) decide() { s.deciding.Do(func() { close(s.decided) }) }
 
 func (s *shard) logger() *slog.Logger { return s.host.config.Logger.With("shard", s.number) }
 

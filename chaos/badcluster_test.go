@@ -161,7 +161,7 @@ func (b *badCluster) wrongTopics(t *testing.T) {
 		"missing/dashfeed/events", "it is missing", "create-partitioned-topic -p 2",
 		"grown/dashfeed/events", "it has 3 partitions, the tenant was made with 2: what is produced to the others is forwarded to its home",
 		"mortal/dashfeed/events", "messages live 60 s", "set-message-ttl -ttl 0 mortal/dashfeed")
-	expect(t, p, "shards", "stands still", "accept the loss",
+	expect(t, p, "shards", "stopped at", "accept the loss",
 		"bare/dashfeed-state/checkpoints-partition-0: the topic is not there", "create-partitioned-topic -p N persistent://bare/dashfeed-state/checkpoints")
 	b.counts(t, p, "fine", 100) // what is whole goes on
 	b.append(t, log, "fine", 20)

@@ -18,10 +18,9 @@ import (
 type ReadOptions struct {
 	Since  messages.Place // zero: everything
 	Panels []string       // nil: all
-	After  string         // "PARTITION:POSITION" of an event, or several with commas: answer when that of the dashboard's partition is folded
+	After  string         // "PARTITION:POSITION" of an event: answer when it is folded
 	Wait   time.Duration  // how long to wait for After
 	Lists  bool           // also the lists of late and refused events
-	Bare   bool           // no cells
 }
 
 // Reading is a dashboard at a version.
@@ -93,9 +92,6 @@ func (c *Client) Read(ctx context.Context, dashboard string, o ReadOptions) (Rea
 	if o.After != "" {
 		q.Set("after", o.After)
 		q.Set("wait", o.Wait.String())
-	}
-	if o.Bare {
-		q.Set("cells", "none")
 	}
 	if o.Lists {
 		q.Set("include", "late,refused")

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -31,12 +32,13 @@ type Cluster struct {
 
 	closed atomic.Bool
 
-	mu       sync.Mutex
-	view     *view
-	served   []served // by shard
-	changed  chan struct{}
-	asked    map[string]bool // nodes that are asked to drain until they say so
-	draining chan struct{}   // closed when this one begins to
+	mu        sync.Mutex
+	view      *view
+	unsettled error    // why its first shards are not decided and loaded; nil: they are
+	served    []served // by shard
+	changed   chan struct{}
+	asked     map[string]bool // nodes that are asked to drain until they say so
+	draining  chan struct{}   // closed when this one begins to
 
 	// The beat's own.
 	owned  []bool
@@ -53,6 +55,7 @@ func Start(ctx context.Context, c Config) (*Cluster, error) {
 	l := &Cluster{
 		config: c, logger: c.Logger, started: time.Now(), meter: newMeter(),
 		ring: make(chan struct{}, 1), changed: make(chan struct{}), draining: make(chan struct{}), asked: map[string]bool{},
+		unsettled: errors.New("starting"),
 	}
 	self := sighting{peer: c.Link.Self(), roles: c.Roles, weight: c.Weight}
 	l.view = newView(self, c.Replicas, standardRules())
@@ -156,6 +159,7 @@ func (l *Cluster) turn(beat bool) {
 	}
 	o := l.view.decide(now, shards, mine)
 	l.serve(now, shards)
+	l.settle(now, shards)
 	l.meter.look(l.view, l.served, o)
 	l.mu.Unlock()
 	for _, shard := range o.drop {

@@ -24,6 +24,8 @@ type Shards interface {
 	Drop(shard int)
 	// Own says whether it is the one that acts for a shard: ticks, forwards, shared checkpoints. False until it is called.
 	Own(shard int, own bool)
+	// Failed reports whether it has the shard and can't fold it, so that to wait for its claim is no use.
+	Failed(shard int) bool
 }
 
 // Link carries beats; link.Link is one.

@@ -187,7 +187,8 @@ type folds struct {
 	took  time.Duration
 	since map[int]time.Time
 	owns  map[int]bool
-	mute  bool // claims nothing, as one that its log can't reach
+	mute  bool         // claims nothing, as one that its log can't reach
+	bad   map[int]bool // shards that fail
 }
 
 func (f *folds) Claims() []messages.Claim {
@@ -198,6 +199,9 @@ func (f *folds) Claims() []messages.Claim {
 		return nil
 	}
 	for shard, since := range f.since {
+		if f.bad[shard] {
+			continue
+		}
 		state := messages.Loading
 		if time.Since(since) >= f.took {
 			state = messages.Live
@@ -226,6 +230,13 @@ func (f *folds) Own(shard int, own bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.owns[shard] = own
+}
+
+func (f *folds) Failed(shard int) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	_, here := f.since[shard]
+	return here && f.bad[shard]
 }
 
 func (f *folds) has(shard int) (folds, owns bool) {

@@ -20,6 +20,7 @@ var (
 	ErrNotInTime = errors.New("position not reached in time")
 	ErrStarting  = errors.New("shard is loading")
 	ErrNotHere   = errors.New("shard is not on this node")
+	ErrUnserved  = errors.New("no node serves the shard")
 	ErrPartition = errors.New("position is of another partition than the dashboard's") // of a Query's After
 	ErrClosed    = errors.New("feed closed")
 )
@@ -130,7 +131,8 @@ type Feed interface {
 	List(ctx context.Context, tenant, prefix, after string, limit int) ([]Summary, error)
 	// Default is the definition in force for a tenant's dashboards that have none of their own.
 	Default(ctx context.Context, k messages.Key) (DefinitionInForce, error)
-	// Ready is nil when nothing is wrong with a shard, and at the start when all are live; else it says which are not.
+	// Ready is nil when whoever offers the feed is: not still starting, and not cut off. What is wrong with one shard is told to
+	// those who read it: ErrStarting while it is loaded, ErrUnserved where nobody has it.
 	Ready() error
 	// Status is how the key's shard stands to its log.
 	Status(k messages.Key) Status

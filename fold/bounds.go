@@ -18,7 +18,7 @@ const (
 	MaxCells     = 50_000  // live cells; new keys beyond it go to the overflow row of their window
 	MaxMetrics   = 1000    // newest values; events of further metrics are counted (MetricsDropped)
 	MaxListed    = 100     // entries of the late and of the refused list
-	MaxIDs       = 100_000 // ids remembered; beyond it the oldest are forgotten, and what is as old is refused (horizon)
+	MaxIDs       = 100_000 // ids remembered; beyond it the oldest are forgotten, and what is as old is refused (horizon); and as many invented ones
 	MaxRanges    = 1024    // ranges of sequences a producer
 	MaxProducers = 1024    // producers whose sequences are remembered; events of others are refused (horizon)
 	MaxReasons   = 32      // reasons of invalid events counted by name, the rest as "other"
@@ -26,8 +26,8 @@ const (
 	MaxSamples   = aggregate.MaxSamples
 )
 
-// farthest is the greatest distance of a time from 1970, ms: far beyond it sums of times and durations would
-// overflow. An event beyond it has an invalid time.
+// farthest is the greatest distance of a time from 1970 that the fold computes with, ms: far beyond it sums of times and durations
+// would overflow. Events don't come near it (event.MaxTime), append times are cut.
 const farthest = 1 << 60
 
 func clampTime(t int64) int64 { return min(max(t, -farthest), farthest) }

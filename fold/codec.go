@@ -7,8 +7,10 @@ import (
 	"slices"
 
 	"github.com/dashfeed/dashfeed/fold/codec"
+	"github.com/dashfeed/dashfeed/fold/definition"
 	"github.com/dashfeed/dashfeed/messages"
 	"github.com/dashfeed/dashfeed/messages/cells"
+	"github.com/dashfeed/dashfeed/messages/event"
 )
 
 // ErrCorrupt is what Decode says of bytes that Append did not write.
@@ -103,15 +105,23 @@ func (f *inForce) append(b []byte) []byte {
 	if f == nil {
 		return append(b, 0)
 	}
-	b = binary.AppendUvarint(append(b, 1), f.revision)
-	return appendBool(codec.AppendString(b, f.region), f.deleted)
+	return appendBool(appendOrder(append(b, 1), f.Order), f.deleted)
 }
 
 func readInForce(r *codec.Reader) *inForce {
 	if r.Byte() == 0 {
 		return nil
 	}
-	return &inForce{revision: r.Uvarint(), region: r.String(), deleted: r.Byte() != 0}
+	return &inForce{readOrder(r), r.Byte() != 0}
+}
+
+func appendOrder(b []byte, o definition.Order) []byte {
+	b = codec.AppendString(binary.AppendUvarint(b, o.Revision), o.Region)
+	return binary.LittleEndian.AppendUint64(b, o.Hash)
+}
+
+func readOrder(r *codec.Reader) definition.Order {
+	return definition.Order{Revision: r.Uvarint(), Region: r.String(), Hash: r.Fixed()}
 }
 
 func (x *rare) append(b []byte) []byte {
@@ -147,18 +157,19 @@ func (l listed) append(b []byte) []byte {
 		b = binary.AppendVarint(b, e.Time)
 		b = codec.AppendString(b, e.Metric)
 		b = codec.AppendString(b, e.Reason)
-		b = codec.AppendString(b, e.Position)
+		b = append(codec.AppendString(b, e.Position), byte(e.TimeHint))
 	}
 	return b
 }
 
 func readListed(r *codec.Reader) listed {
-	const leastBytes = 5
+	const leastBytes = 6
 	n := r.Count(leastBytes)
 	r.Check(n <= MaxListed)
 	var l listed
 	for i := 0; i < n && !r.Failed; i++ {
-		l = append(l, Listed{ID: r.String(), Time: r.Varint(), Metric: r.String(), Reason: r.String(), Position: r.String()})
+		l = append(l, Listed{ID: r.String(), Time: r.Varint(), Metric: r.String(), Reason: r.String(), Position: r.String(), TimeHint: event.TimeHint(r.Byte())})
+		r.Check(l[i].TimeHint.Valid())
 	}
 	return slices.Clip(l)
 }

@@ -42,8 +42,8 @@ func newPair(t testing.TB, first *definition.Definition) *pair {
 func (p *pair) fold(s *step) {
 	p.record++
 	p.logTime = max(p.logTime, s.append)
-	at := fold.At{Position: messages.Position{Lo: uint64(p.record)}, LogTime: p.logTime, Append: s.append}
-	rat := reference.At{Position: at.Position.String(), LogTime: at.LogTime, Append: at.Append}
+	at := fold.At{Position: messages.Position{Lo: uint64(p.record)}, LogTime: p.logTime, Append: s.append, Event: s.eventTime}
+	rat := reference.At{Position: at.Position.String(), LogTime: at.LogTime, Append: at.Append, Event: at.Event}
 	switch s.kind {
 	case kindEvent:
 		e := s.event
@@ -62,7 +62,7 @@ func (p *pair) fold(s *step) {
 			program, in = compile(s.definition), s.definition
 		}
 		p.engine.Define(at, r, program)
-		p.reference.Define(rat, s.revision, s.region, toReference(in))
+		p.reference.Define(rat, s.revision, s.region, r.Order().Hash, toReference(in))
 	}
 }
 
@@ -134,7 +134,7 @@ func (p *pair) checkList(what string, got []fold.Listed, want []reference.Listed
 	p.Helper()
 	translated := []reference.Listed{}
 	for _, l := range got {
-		translated = append(translated, reference.Listed(l))
+		translated = append(translated, reference.Listed{ID: l.ID, Time: l.Time, Metric: l.Metric, Reason: l.Reason, Position: l.Position})
 	}
 	if !slices.Equal(translated, want) {
 		p.Fatalf("record %d: list of %s\n got %+v\nwant %+v", p.record, what, translated, want)

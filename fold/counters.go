@@ -1,5 +1,7 @@
 package fold
 
+import "github.com/dashfeed/dashfeed/messages/event"
+
 // Counters are a dashboard's counters (docs/SEMANTICS.md, S18); part of the state. Always:
 //
 //	Records  = Accepted + Invalid + Future + Duplicates
@@ -43,4 +45,6 @@ type Listed struct {
 	Metric   string `json:"metric"`
 	Reason   string `json:"reason"` // late, horizon; missing, type, range, time, future, panic, …
 	Position string `json:"position"`
+
+	TimeHint event.TimeHint `json:"hint,omitempty"` // what the time likely is: seconds, microseconds, nanoseconds, no zone
 }

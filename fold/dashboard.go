@@ -117,9 +117,13 @@ func (d *Dashboard) begin() {
 	}
 }
 
-// step begins a step for a record: first come the deadlines up to its log time. It gives the step's version.
+// step begins a step for a record: first come the deadlines up to its log time, and the end of the memory of invented ids. It gives
+// the step's version.
 func (d *Dashboard) step(at At) uint64 {
 	d.Advance(at.LogTime)
+	if r := d.seen.rare; r != nil && r.invented != nil {
+		r.invented.forget(d.program.horizon, clampTime(at.LogTime))
+	}
 	v := d.set.Version() + 1
 	d.set.Advance(v)
 	if d.epoch == 0 {
@@ -158,7 +162,7 @@ func (d *Dashboard) InForce() (revision uint64, region string, isDefault bool) {
 	if d.inForce == nil {
 		return 0, "", true
 	}
-	return d.inForce.revision, d.inForce.region, d.inForce.deleted
+	return d.inForce.Revision, d.inForce.Region, d.inForce.deleted
 }
 
 // Since is what changed after version v: the cells of all panels, the hidden one too. ok is false where only Since(0) helps.

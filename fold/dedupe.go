@@ -32,6 +32,7 @@ type seenRare struct {
 	heap      rememberedHeap // what came out of order
 	arrivals  uint32         // of the heap
 	table     *idTable       // nil up to indexBeyondIDs ids
+	invented  *invented      // nil: none
 	producers []producer     // by name
 }
 
@@ -53,21 +54,33 @@ func (s *seen) getRare() *seenRare {
 	return s.rare
 }
 
-// judge judges an event and remembers it if it is fresh.
-func (s *seen) judge(p *Program, e *event.Event, t int64) verdict {
+// judge judges an event of that time, at that log time, and remembers it if it is fresh.
+func (s *seen) judge(p *Program, e *event.Event, t, logTime int64) verdict {
 	switch {
 	case p.dedupe == definition.ByID && e.ID != "":
-		return s.judgeID(xxh3.HashString128(e.ID), t)
+		hash := hashOf(e.ID)
+		if e.ID[0] != inventedMark {
+			return s.judgeID(hash, t)
+		}
+		if rare := s.getRare(); rare.invented == nil {
+			rare.invented = &invented{}
+		}
+		return s.rare.invented.judge(hash, logTime)
 	case p.dedupe == definition.ByProducer && e.Producer != "" && e.HasSequence:
 		return s.judgeSequence(e.Producer, e.Sequence)
 	}
 	return fresh
 }
 
-func (s *seen) judgeID(hash xxh3.Uint128, t int64) verdict {
+func hashOf(id string) xxh3.Uint128 {
+	hash := xxh3.HashString128(id)
 	if hash == (xxh3.Uint128{}) {
 		hash.Lo = 1 // the zero hash is an empty place in the table
 	}
+	return hash
+}
+
+func (s *seen) judgeID(hash xxh3.Uint128, t int64) verdict {
 	if s.has(hash) {
 		return duplicate
 	}
@@ -183,7 +196,7 @@ func (s *seen) forget(p *Program, watermark int64) {
 	}
 }
 
-// append appends the canonical form: floor, the ids in order of (time, arrival), the producers.
+// append appends the canonical form: floor, the ids in order of (time, arrival), the invented ones in order of the log, the producers.
 func (s *seen) append(b []byte) []byte {
 	b = binary.AppendVarint(b, s.floor)
 	b = binary.AppendUvarint(b, uint64(s.ids()))
@@ -200,34 +213,47 @@ func (s *seen) append(b []byte) []byte {
 			r = rest.ring[rest.head]
 			rest.head++
 		}
-		b = binary.LittleEndian.AppendUint64(b, r.hash.Hi)
-		b = binary.LittleEndian.AppendUint64(b, r.hash.Lo)
-		b = binary.AppendVarint(b, r.time-before)
+		b = appendRemembered(b, r, before)
 		before = r.time
 	}
-	var producers []producer
-	if s.rare != nil {
-		producers = s.rare.producers
+	rare := s.rare
+	if rare == nil {
+		rare = &seenRare{}
 	}
-	return appendProducers(b, producers)
+	return appendProducers(rare.invented.append(b), rare.producers)
+}
+
+// leastRemembered is how many bytes an id has at least.
+const leastRemembered = 17
+
+func appendRemembered(b []byte, r remembered, before int64) []byte {
+	b = binary.LittleEndian.AppendUint64(b, r.hash.Hi)
+	b = binary.LittleEndian.AppendUint64(b, r.hash.Lo)
+	return binary.AppendVarint(b, r.time-before)
+}
+
+func readRemembered(r *codec.Reader, before int64) remembered {
+	return remembered{hash: xxh3.Uint128{Hi: r.Fixed(), Lo: r.Fixed()}, time: before + r.Varint()}
 }
 
 func readSeen(r *codec.Reader) seen {
-	const leastBytes = 17
 	s := seen{floor: r.Varint()}
-	n := r.Count(leastBytes)
+	n := r.Count(leastRemembered)
 	r.Check(n <= MaxIDs)
 	if r.Failed {
 		return s
 	}
 	s.ring = make([]remembered, n)
 	for i, before := 0, int64(0); i < n && !r.Failed; i++ {
-		s.ring[i] = remembered{hash: xxh3.Uint128{Hi: r.Fixed(), Lo: r.Fixed()}, time: before + r.Varint()}
+		s.ring[i] = readRemembered(r, before)
 		r.Check(i == 0 || s.ring[i].time >= before)
 		before = s.ring[i].time
 	}
 	if n > indexBeyondIDs && !r.Failed {
 		s.index()
+	}
+	if ids := readInvented(r); ids != nil {
+		s.getRare().invented = ids
 	}
 	if producers := readProducers(r); len(producers) > 0 {
 		s.getRare().producers = producers

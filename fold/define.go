@@ -1,7 +1,6 @@
 package fold
 
 import (
-	"cmp"
 	"math"
 	"slices"
 
@@ -12,21 +11,20 @@ import (
 
 // inForce is the definition record in force.
 type inForce struct {
-	revision uint64
-	region   string
-	deleted  bool // it took the dashboard's own definition away
+	definition.Order
+	deleted bool // it took the dashboard's own definition away
 }
 
-// Define folds a definition record: a step and a break; a record of a lower (revision, region) than the one in
-// force is a step only. p is compiled from r.Definition or, where that is nil, the tenant's default. Panels that are
+// Define folds a definition record: a step and a break; a record that is not after the one in force, by (revision, region, hash), is a
+// step only, also with Reset. p is compiled from r.Definition or, where that is nil, the tenant's default. Panels that are
 // asked the same as before keep their state; with Reset nothing is kept but the version.
 func (d *Dashboard) Define(at At, r definition.Record, p *Program) {
 	v := d.step(at)
-	revision, region, _ := d.InForce()
-	if cmp.Or(cmp.Compare(r.Revision, revision), cmp.Compare(r.Region, region)) < 0 {
+	order := r.Order()
+	if d.inForce != nil && !order.After(d.inForce.Order) {
 		return
 	}
-	d.inForce = &inForce{r.Revision, r.Region, r.Definition == nil}
+	d.inForce = &inForce{order, r.Definition == nil}
 	if r.Definition != nil && r.Definition.Reset {
 		for i := range d.panels {
 			d.removeCells(i, v)

@@ -58,7 +58,7 @@ func logOf(s script) []messages.Record {
 	log := []messages.Record{{Append: s.steps0(), Kind: messages.KindDefinition, Key: testKey, Payload: definition.Record{Region: "local", Definition: s.first}.Append(nil)}}
 	for i := range s.steps {
 		st := &s.steps[i]
-		r := messages.Record{Append: st.append, Kind: messages.KindTick}
+		r := messages.Record{Append: st.append, EventTime: st.eventTime, Kind: messages.KindTick}
 		switch st.kind {
 		case kindEvent:
 			r.Kind, r.Key, r.Payload = messages.KindEvent, testKey, payload(testKey, &st.event)

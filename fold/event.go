@@ -16,10 +16,11 @@ type arrival struct {
 	aggregate.Sample
 }
 
-// Event folds an event's record: one step.
+// Event folds an event's record: one step. Where the event has no time, e.Time becomes the one that it is judged by.
 func (d *Dashboard) Event(at At, e *event.Event) {
 	v := d.step(at)
 	t, reason := judge(at, e)
+	e.Time = t
 	if reason != "" {
 		d.invalid(reason)
 		d.refuse(at, e, t, reason)
@@ -30,7 +31,7 @@ func (d *Dashboard) Event(at At, e *event.Event) {
 		d.refuse(at, e, t, "future")
 		return
 	}
-	switch d.seen.judge(d.program, e, t) {
+	switch d.seen.judge(d.program, e, t, clampTime(at.LogTime)) {
 	case duplicate:
 		d.duplicates++
 		return
@@ -75,7 +76,7 @@ func judge(at At, e *event.Event) (t int64, reason string) {
 	default:
 		reason = "time"
 	}
-	if t != clampTime(t) {
+	if t < -event.MaxTime || t > event.MaxTime {
 		t, reason = 0, "time"
 	}
 	switch {

@@ -23,7 +23,7 @@ const indexBeyond = 8
 // group is one key with what the panel has of it.
 type group struct {
 	key  cells.Group
-	next uint32 // of its entries (or sessions) the one of the latest start
+	next uint32 // of its entries the one of the latest start, of its sessions that of the latest end
 	pane uint32 // hopping: the latest pane
 	refs uint32 // entries, sessions and panes; with none left the group is gone
 	hash uint32

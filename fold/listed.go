@@ -20,7 +20,7 @@ func (l *listed) add(e Listed) {
 func listedOf(at At, e *event.Event, t int64, reason string) Listed {
 	return Listed{
 		ID: strings.Clone(e.ID), Time: t, Metric: strings.Clone(e.Metric), Reason: strings.Clone(reason),
-		Position: at.Position.String(),
+		Position: at.Position.String(), TimeHint: e.TimeHint,
 	}
 }
 

@@ -31,7 +31,7 @@ func plain(change func(d *definition.Definition)) *definition.Definition {
 }
 
 // One scenario for each rule of docs/SEMANTICS.md that is easily got wrong. A log line is the append time in ms and
-// what follows: t=TIME (else the append time) v=VALUE id=ID k=LABEL m=METRIC p=PRODUCER s=SEQUENCE, or "tick". Engine and reference
+// what follows: t=TIME (else the append time; none) e=EVENTTIME of the record v=VALUE id=ID k=LABEL m=METRIC p=PRODUCER s=SEQUENCE, or "tick". Engine and reference
 // are compared after each line; then the cells must be the ones written here.
 var scenarios = []struct {
 	rule   string
@@ -128,6 +128,40 @@ var scenarios = []struct {
 		duplicates 1 horizon 2
 		p: accepted 6 folded 4 late_dropped 2`,
 }, {
+	rule: "S6 an invented id is remembered by log time, and refuses nothing when it is forgotten",
+	change: func(d *definition.Definition) {
+		d.Dedupe.Horizon, d.Time.Lateness, d.Time.Idle = 5*time.Second, time.Hour, 0
+	},
+	log: `
+		100000 t=100000
+		100000 t=1000 id=~x
+		105000 t=1000 id=~x
+		105000 t=2000 id=~y
+		105001 t=1000 id=~x
+		105001 t=1000 id=~x
+		105001 t=1000 id=x`,
+	want: `
+		[0, 10000) 4: 3
+		[100000, 110000) 0: 1
+		duplicates 2 horizon 1
+		p: accepted 5 folded 4 late_dropped 1 late_accepted 3`,
+}, {
+	rule: "S6 so a file with the newest event first is taken whole",
+	change: func(d *definition.Definition) {
+		d.Panels[0].Window, d.Panels[0].Keep = definition.Window{Kind: definition.Count, N: 2}, 9
+		d.Dedupe.Horizon = time.Second
+	},
+	log: `
+		900000 t=900000 id=~1
+		900000 t=600000 id=~2
+		900000 t=300000 id=~3
+		900000 t=300000 id=~3`,
+	want: `
+		[0, 1) 1: 2
+		[1, 2) 0: 1
+		duplicates 1
+		p: accepted 3 folded 3`,
+}, {
 	rule: "S7 ties go by log order",
 	change: func(d *definition.Definition) {
 		d.Panels[0].Aggregates = []string{"first", "last", "delta", "increase"}
@@ -201,6 +235,43 @@ var scenarios = []struct {
 	want: `
 		[1000, 7000) "a" 0: 2
 		[4000, 7000) "b" 0: 1`,
+}, {
+	rule: "S9 a session that grows back past the start of a purged one is found again",
+	change: func(d *definition.Definition) {
+		d.Panels[0].Window = definition.Window{Kind: definition.Session, Size: 10 * time.Second}
+		d.Panels[0].GroupBy = []string{"labels.k"}
+		d.Time.Bound, d.Time.Lateness = 0, 0
+	},
+	log: `
+		100000 k=a
+		111000 k=b
+		111000 t=105000 k=a
+		111000 t=99000 k=a
+		112000 k=a`,
+	want: `
+		[100000, 110000) "a" 1: 1
+		[99000, 122000) "a" 0: 3
+		[111000, 121000) "b" 0: 1`,
+}, {
+	rule: "S9 also where it goes over several purged ones, and with all events of one group",
+	change: func(d *definition.Definition) {
+		d.Panels[0].Window = definition.Window{Kind: definition.Session, Size: 10 * time.Second}
+		d.Time.Bound, d.Time.Lateness = 0, 0
+	},
+	log: `
+		80000
+		100000
+		111000
+		111000 t=105000
+		111000 t=99000
+		111000 t=91000
+		111000 t=79000
+		112000`,
+	want: `
+		[80000, 90000) 1: 1
+		[100000, 110000) 1: 1
+		[91000, 122000) 0: 5
+		p: accepted 8 folded 7 late_dropped 1`,
 }, {
 	rule: "S11 count windows: full is final, the newest of each group stay",
 	change: func(d *definition.Definition) {
@@ -307,7 +378,13 @@ func readStep(t *testing.T, fields []string) *step {
 		case "tick":
 			s.kind = kindTick
 		case "t":
-			s.event.Time = number(value)
+			if value == "none" {
+				s.event.Time, s.event.TimeStatus = 0, reference.Missing
+			} else {
+				s.event.Time = number(value)
+			}
+		case "e":
+			s.eventTime = number(value)
 		case "v":
 			s.event.Value = float64(number(value))
 		case "id":

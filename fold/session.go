@@ -66,7 +66,7 @@ func (d *Dashboard) touching(parts []uint32, i int, g uint32, t, gap int64) []ui
 	s := p.rare.sessions
 	for x := p.groups.at(g).next; x != 0; x = s.at(x).next {
 		e := s.at(x)
-		if e.end < t || e.end <= d.purged {
+		if e.end < t || e.end <= d.purged { // and so are all behind it: they end earlier
 			break
 		}
 		if e.start <= t+gap {
@@ -98,7 +98,7 @@ func (d *Dashboard) beginSession(i int, g uint32, a *arrival) uint32 {
 	return x
 }
 
-// linkSession puts a session among its group's.
+// linkSession puts a session among its group's, by its end.
 func (d *Dashboard) linkSession(i int, n session) uint32 {
 	p := &d.panels[i]
 	s := p.rare.sessions
@@ -106,7 +106,7 @@ func (d *Dashboard) linkSession(i int, n session) uint32 {
 	g := p.groups.at(n.group)
 	g.refs++
 	link := &g.next
-	for *link != 0 && s.at(*link).start > n.start {
+	for *link != 0 && s.at(*link).end > n.end {
 		link = &s.at(*link).next
 	}
 	s.at(x).next = *link

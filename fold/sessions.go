@@ -2,8 +2,9 @@ package fold
 
 import "math"
 
-// sessions are a panel's session windows: each group has its own, linked from the latest to the earliest; they
-// neither overlap nor touch unless one is purged. References count from 1.
+// sessions are a panel's session windows: each group has its own, linked from the latest end to the earliest. Unpurged ones neither
+// overlap nor touch, so that they are in order of their starts, too; but one may have grown back past the start of a purged one,
+// or over it. All unpurged ones end later than all purged ones, and no two of a group at the same time. References count from 1.
 type sessions struct {
 	list []session
 	free uint32 // first free session, linked by next

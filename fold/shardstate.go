@@ -1,7 +1,6 @@
 package fold
 
 import (
-	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -26,9 +25,8 @@ type ShardState struct {
 
 // tenantDefault is the default definition record in force for a tenant. A record that took it away is remembered for its revision.
 type tenantDefault struct {
-	revision uint64
-	region   string
-	program  *Program // nil: taken away
+	definition.Order
+	program *Program // nil: taken away
 }
 
 // maxBuiltin bounds the cache of compiled built-in defaults: with more tenants it begins anew.
@@ -66,10 +64,10 @@ func (s *ShardState) Observe(r messages.Record) (At, error) {
 	if err != nil {
 		return at, fmt.Errorf("default of tenant %s at %s: %w", r.Key.Tenant, r.Position, err)
 	}
-	if old := s.defaults[r.Key.Tenant]; old != nil && cmp.Or(cmp.Compare(x.Revision, old.revision), cmp.Compare(x.Region, old.region)) < 0 {
+	t := &tenantDefault{Order: x.Order()}
+	if old := s.defaults[r.Key.Tenant]; old != nil && !t.After(old.Order) {
 		return at, nil
 	}
-	t := &tenantDefault{revision: x.Revision, region: x.Region}
 	if x.Definition != nil {
 		if t.program, err = Compile(x.Definition, s.table); err != nil {
 			return at, fmt.Errorf("default of tenant %s at %s: %w", r.Key.Tenant, r.Position, err)
@@ -101,7 +99,7 @@ func (s *ShardState) Default(tenant string) *Program {
 // DefaultRevision is the (revision, region) of the tenant's default in force; 0 and "" where none was ever set.
 func (s *ShardState) DefaultRevision(tenant string) (revision uint64, region string) {
 	if t := s.defaults[tenant]; t != nil {
-		return t.revision, t.region
+		return t.Revision, t.Region
 	}
 	return 0, ""
 }
@@ -137,8 +135,7 @@ func (s *ShardState) Append(b []byte) []byte {
 	for _, name := range tenants {
 		t := s.defaults[name]
 		b = codec.AppendString(b, name)
-		b = binary.AppendUvarint(b, t.revision)
-		b = codec.AppendString(b, t.region)
+		b = appendOrder(b, t.Order)
 		var canonical []byte
 		if t.program != nil {
 			canonical = t.program.canonical
@@ -158,11 +155,11 @@ func DecodeShardState(b []byte, t Table) (*ShardState, error) {
 	s := NewShardState(t)
 	r := &codec.Reader{B: b[1:]}
 	s.logTime = r.Varint()
-	const leastBytes = 4
+	const leastBytes = 12
 	n := r.Count(leastBytes)
 	for i := 0; i < n && !r.Failed; i++ {
 		name := r.String()
-		d := &tenantDefault{revision: r.Uvarint(), region: r.String()}
+		d := &tenantDefault{Order: readOrder(r)}
 		if canonical := r.Bytes(); len(canonical) > 0 {
 			def, err := definition.ParseCanonical(canonical)
 			if err != nil {

@@ -74,6 +74,7 @@ const (
 type step struct {
 	kind       kind
 	append     int64
+	eventTime  int64 // that the record has beside the event's own; 0: none
 	event      reference.Event
 	definition *definition.Definition // nil: DELETE
 	revision   uint64
@@ -92,8 +93,12 @@ type world struct {
 	now       int64
 	grain     int64 // all times are multiples of it: a coarse one makes ties and touches boundaries
 	events    []reference.Event
+	defines   []step
 	sequences map[string]uint64
 	current   *definition.Definition
+
+	// What the definition's limits are counted from, as far as the generator knows: it takes every event for an accepted one.
+	watermark, newest int64
 }
 
 // GoString writes the log as one can read it.
@@ -101,6 +106,9 @@ func (s script) GoString() string {
 	b := "definition " + string(s.first.Canonical())
 	for i, st := range s.steps {
 		b += fmt.Sprintf("\n%3d append %d ", i+1, st.append)
+		if st.eventTime != 0 {
+			b += fmt.Sprintf("event time %d ", st.eventTime)
+		}
 		switch st.kind {
 		case kindEvent:
 			b += string(payload(testKey, &st.event))
@@ -124,7 +132,7 @@ func drawScript(d draw, steps int) script {
 	w.now = w.coarse(pick[int64](d, 1_000_000, 1_795_422_000_371, -30_000, 0))
 	first := w.definition()
 	s := script{first: first}
-	w.current = first
+	w.current, w.watermark, w.newest = first, w.now, w.now
 	for len(s.steps) < steps {
 		s.steps = append(s.steps, w.step())
 	}
@@ -132,15 +140,22 @@ func drawScript(d draw, steps int) script {
 }
 
 func (w *world) step() step {
-	w.now += w.coarse(w.pause())
+	w.now += w.pause()
 	s := step{append: w.now}
 	if w.often(5) {
 		s.append -= w.coarse(int64(w.draw(5_000))) // a broker's clock that stepped back
 	}
 	switch c := w.draw(100); {
 	case c < 78:
+		if w.often(15) {
+			s.eventTime, _ = w.time(s.append)
+		}
 		s.event = w.event(s.append)
 		w.events = append(w.events, s.event)
+		if t := s.time(); s.event.TimeStatus <= reference.Missing {
+			w.watermark = max(w.watermark, min(t, s.append)-w.current.Time.Bound.Milliseconds())
+			w.newest = max(w.newest, min(t, s.append+w.current.Time.MaxFuture.Milliseconds()))
+		}
 	case c < 86:
 		s.kind = kindTick
 	case c < 92:
@@ -150,30 +165,81 @@ func (w *world) step() step {
 		s.kind = kindMalformed
 	case c < 95:
 		s.kind = kindSetAside
+	case c < 96 && len(w.defines) > 0:
+		s.definition, s.revision, s.region, s.kind = w.copied()
 	default:
 		s.kind = kindDefine
 		s.revision, s.region = uint64(w.draw(4)), pick(w.draw, "", "east", "west")
 		if !w.often(10) {
 			s.definition = w.redefinition()
 		}
+		w.defines = append(w.defines, s)
 	}
 	return s
 }
 
+// copied is a definition record that was there before, as somebody who copies a topic writes it.
+func (w *world) copied() (*definition.Definition, uint64, string, kind) {
+	s := w.defines[w.draw(len(w.defines))]
+	return s.definition, s.revision, s.region, kindDefine
+}
+
+// time is what the event of a step is judged by.
+func (s *step) time() int64 {
+	switch {
+	case s.event.TimeStatus == reference.Good:
+		return s.event.Time
+	case s.eventTime != 0:
+		return s.eventTime
+	}
+	return s.append
+}
+
+// edge is a time at which one of the definition's limits is just met, or missed by a millisecond.
+func (w *world) edge(appended int64) int64 {
+	t := &w.current.Time
+	window := w.current.Panels[w.draw(len(w.current.Panels))].Window
+	size, every := max(1, window.Size.Milliseconds()), max(1, window.Every.Milliseconds(), window.Size.Milliseconds())
+	if window.Every > 0 {
+		every = window.Every.Milliseconds()
+	}
+	purged := w.watermark - t.Lateness.Milliseconds()
+	near := appended
+	if n := len(w.events); n > 0 && w.events[n-1].TimeStatus == reference.Good {
+		near = w.events[max(0, n-1-w.draw(5))].Time
+	}
+	at := pick(w.draw,
+		near+size, near-size, // where a session ends, or another touches it
+		purged-size, w.watermark-size, // a session or window that is just purged, or final
+		floorOf(purged, every), floorOf(w.watermark, every),
+		w.watermark-w.current.Dedupe.Horizon.Milliseconds(),
+		appended+t.MaxFuture.Milliseconds(),
+		w.watermark+t.Bound.Milliseconds(),
+	)
+	return at + pick[int64](w.draw, 0, -1, 1)
+}
+
+func floorOf(t, size int64) int64 { return t - (t%size+size)%size }
+
 func (w *world) coarse(ms int64) int64 { return ms / w.grain * w.grain }
 
 func (w *world) pause() int64 {
+	if idle := w.current.Time.Idle.Milliseconds(); idle > 0 && w.often(10) { // to where a window becomes final by idling
+		size := max(1, w.current.Panels[0].Window.Size.Milliseconds())
+		end := floorOf(w.newest, size) + size
+		return max(0, idle+max(0, end-w.newest)+pick[int64](w.draw, 0, -1, 1))
+	}
 	switch c := w.draw(20); {
 	case c < 4:
 		return 0
 	case c < 15:
-		return int64(w.draw(1_500))
+		return w.coarse(int64(w.draw(1_500)))
 	case c < 18:
-		return int64(w.draw(12_000))
+		return w.coarse(int64(w.draw(12_000)))
 	case c < 19:
 		return pick[int64](w.draw, 1_000, 5_000, 10_000)
 	}
-	return int64(w.draw(120_000))
+	return w.coarse(int64(w.draw(120_000)))
 }
 
 // redefinition changes a definition in a few places, or begins another history.
@@ -253,7 +319,7 @@ func (w *world) definition() *definition.Definition {
 func (w *world) panel(id string) definition.Panel {
 	p := definition.Panel{
 		ID:        id,
-		Filter:    pick(w.draw, "", "", "", `value > 0`, `metric != "b"`, `labels.k == nil`, `labels.k != "a" && value < 100`, `labels.k < "m"`),
+		Filter:    pick(w.draw, "", "", "", `value > 0`, `metric != "b"`, `labels.k == nil`, `labels.k != "a" && value < 100`, `labels.k < "m"`, `time % 2000 < 1000`),
 		Keep:      pick(w.draw, 60, 1, 2, 3, 5),
 		GroupBy:   pick(w.draw, []string{}, []string{"labels.k"}, []string{"metric"}, []string{"metric", "labels.k"}, []string{"labels.k", "labels.l"}),
 		MaxGroups: pick(w.draw, 1000, 1, 2, 3),
@@ -312,7 +378,7 @@ func (w *world) event(appended int64) reference.Event {
 	e.Value, e.ValueStatus = w.value()
 	e.Time, e.TimeStatus = w.time(appended)
 	if !w.often(25) {
-		e.ID = fmt.Sprintf("e-%d-%d", w.draw(1000), len(w.events))
+		e.ID = fmt.Sprintf("%s-%d-%d", pick(w.draw, "e", "e", "~"), w.draw(1000), len(w.events))
 	}
 	if w.often(20) {
 		e.Metadata = fmt.Sprintf(`{"n":%d}`, w.draw(9))
@@ -345,6 +411,9 @@ func (w *world) value() (float64, reference.Status) {
 }
 
 func (w *world) time(appended int64) (int64, reference.Status) {
+	if w.often(20) {
+		return w.edge(appended), reference.Good
+	}
 	t := appended
 	switch c := w.draw(20); {
 	case c < 8:
@@ -357,12 +426,12 @@ func (w *world) time(appended int64) (int64, reference.Status) {
 		t += int64(w.draw(4_000))
 	case c < 16:
 		t += int64(w.draw(90_000))
-	case c < 18:
+	case c < 17:
 		t = (t - int64(w.draw(20_000))) / 1_000 * 1_000 // on a boundary, and a tie
-	case c < 19:
-		t = pick[int64](w.draw, 0, -1, -1_000, math.MinInt32, -1<<53)
+	case c < 18:
+		t = pick[int64](w.draw, 0, -1, -1_000, math.MinInt32, -1<<53, event.MaxTime, event.MaxTime+1, -event.MaxTime)
 	default:
-		return 0, pick(w.draw, reference.Missing, reference.Missing, reference.WrongType, reference.OutOfRange)
+		return 0, pick(w.draw, reference.Missing, reference.Missing, reference.Missing, reference.Missing, reference.WrongType, reference.OutOfRange)
 	}
 	return w.coarse(t), reference.Good
 }
@@ -394,7 +463,8 @@ var referenceFilters = map[string]func(e *reference.Event, time int64) bool{
 		k, there := e.Labels["k"]
 		return (!there || k != "a") && e.Value < 100
 	},
-	`labels.k < "m"`: func(e *reference.Event, _ int64) bool { k, there := e.Labels["k"]; return there && k < "m" },
+	`time % 2000 < 1000`: func(_ *reference.Event, t int64) bool { return t%2000 < 1000 },
+	`labels.k < "m"`:     func(e *reference.Event, _ int64) bool { k, there := e.Labels["k"]; return there && k < "m" },
 }
 
 var engineStatus = map[reference.Status]event.Status{

@@ -29,35 +29,38 @@ type DefinitionFiles struct {
 type applied map[string]map[string]string
 
 // Apply applies the definitions of one file, source being its name; one without dashboard is its tenant's default and
-// goes to every partition. The feed must be ready. It returns how many were appended, also with an error; what was applied
-// before the error is remembered.
+// goes to every partition. It returns how many were appended, also with errors: what can't be applied, since its shard is not served,
+// keeps back nothing else, and what was applied is remembered.
 func (f *DefinitionFiles) Apply(ctx context.Context, source string, defs []*definition.Definition) (changed int, err error) {
 	state, err := f.load()
 	if err != nil {
 		return 0, err
 	}
 	last := state[source]
+	var errs []error
 	now := map[string]string{} // what the file no longer holds is forgotten: put back, it counts as changed
 	for _, def := range defs {
 		k := messages.Key{Tenant: def.Tenant, Dashboard: def.Dashboard}
 		name, hash := k.String(), def.Hash()
-		did := false
-		if err == nil && last[name] != hash {
-			if did, err = f.apply(ctx, source, k, def); err != nil {
-				err = fmt.Errorf("apply %s of %s: %w", k, source, err)
-			}
+		if last[name] == hash {
+			now[name] = hash
+			continue
 		}
+		did, err := f.apply(ctx, source, k, def)
 		if did {
 			changed++
 		}
 		if err == nil {
 			now[name] = hash
-		} else if h, ok := last[name]; ok { // its turn comes at the next start
+			continue
+		}
+		errs = append(errs, fmt.Errorf("apply %s of %s: %w", k, source, err))
+		if h, ok := last[name]; ok { // its turn comes with the next try
 			now[name] = h
 		}
 	}
 	state[source] = now
-	return changed, errors.Join(err, f.save(state))
+	return changed, errors.Join(append(errs, f.save(state))...)
 }
 
 func (f *DefinitionFiles) apply(ctx context.Context, source string, k messages.Key, def *definition.Definition) (changed bool, err error) {

@@ -24,6 +24,11 @@ func writeError(w http.ResponseWriter, err error) {
 	}{e})
 }
 
+// ServeStarting answers every request as a gateway that starts does, for whoever has an address before he has a gateway.
+func ServeStarting(w http.ResponseWriter, _ *http.Request) {
+	writeError(w, wire.Errorf(wire.CodeStarting, "the server is starting: try again"))
+}
+
 // retryAfter sets Retry-After, in whole seconds, on the statuses that carry it.
 func retryAfter(w http.ResponseWriter, status, afterMs int) {
 	switch status {

@@ -122,7 +122,7 @@ func (m *mirror) open(ctx context.Context, load time.Duration) (feed.Subscriptio
 	r, err := m.feed.Read(ctx, m.key, feed.Query{})
 	if err != nil {
 		sub.Close()
-		if errors.Is(ctx.Err(), context.DeadlineExceeded) { // nobody who waits has named a position
+		if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, feed.ErrNotInTime) { // nobody who waits has named a position
 			err = fmt.Errorf("%w: no first look within %v", feed.ErrStarting, load)
 		}
 		return nil, err

@@ -59,7 +59,7 @@ func (a *admin) ready(w http.ResponseWriter, r *http.Request) {
 		said := "ok"
 		if err != nil {
 			said = toldOf(err)
-			if !c.minor && status == http.StatusOK {
+			if c.unready(err) && status == http.StatusOK {
 				status, first = http.StatusServiceUnavailable, c.name+": "+said
 			}
 		}

@@ -76,3 +76,8 @@ type tenantRequest struct {
 	Partitions int    `json:"partitions"`
 	LogTime    string `json:"log_time"`
 }
+
+// shardWentOn answers POST /shards/{shard}/accept-loss and /retry.
+type shardWentOn struct {
+	State string `json:"state"` // live; loading: it goes on, and has not folded all yet
+}

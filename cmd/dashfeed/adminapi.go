@@ -8,11 +8,13 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
+	"github.com/dashfeed/dashfeed/actors"
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// operations are what the admin listener of a cluster's process answers and does. Any goroutine may call them.
+// operations are what the admin listener answers and does beside health and metrics; what a role has not is nil. Any goroutine may call them.
 type operations struct {
 	members    func() []memberAnswer
 	shards     func() []shardAnswer
@@ -23,6 +25,7 @@ type operations struct {
 	tenants    func() []tenantAnswer
 	addTenant  func(ctx context.Context, t tenantRequest) (tenantAnswer, error)
 	acceptLoss func(ctx context.Context, shard int) error
+	retryShard func(ctx context.Context, shard int) error
 }
 
 // Errors that the admin API gives by themselves.
@@ -33,6 +36,41 @@ var (
 
 // offer adds the operations to the admin listener.
 func (a *admin) offer(o operations) {
+	a.offerShards(o)
+	if o.members != nil {
+		a.offerCluster(o)
+	}
+}
+
+// longestLoad is how long a request to go on with a shard waits until it is live; it is less than the commands wait for an answer.
+const longestLoad = adminTimeout - 5*time.Second
+
+// offerShards adds what is done with one shard that has stopped.
+func (a *admin) offerShards(o operations) {
+	for name, do := range map[string]func(context.Context, int) error{"accept-loss": o.acceptLoss, "retry": o.retryShard} {
+		a.post("/shards/{shard}/"+name, func(r *http.Request) (any, error) {
+			n, err := strconv.Atoi(r.PathValue("shard"))
+			if err != nil {
+				return nil, badRequest{fmt.Errorf("shard %.20q is no number", r.PathValue("shard"))}
+			}
+			ctx, cancel := context.WithTimeout(r.Context(), longestLoad)
+			defer cancel()
+			switch err := do(ctx, n); {
+			case err == nil:
+				return shardWentOn{State: "live"}, nil
+			case errors.Is(err, actors.ErrGoesOn):
+				return shardWentOn{State: "loading"}, nil
+			case errors.Is(err, errNoSuch), errors.Is(err, errRefused):
+				return nil, err
+			default:
+				return nil, fmt.Errorf("%w: %w", errRefused, err)
+			}
+		})
+	}
+}
+
+// offerCluster adds what there is to see and to do in a cluster.
+func (a *admin) offerCluster(o operations) {
 	a.get("/cluster/members", func(*http.Request) (any, error) { return o.members(), nil })
 	a.get("/cluster/shards", func(*http.Request) (any, error) { return o.shards(), nil })
 	a.get("/cluster/owner", func(r *http.Request) (any, error) {
@@ -75,13 +113,6 @@ func (a *admin) offer(o operations) {
 			return nil, badRequest{err}
 		}
 		return o.addTenant(r.Context(), t)
-	})
-	a.post("/shards/{shard}/accept-loss", func(r *http.Request) (any, error) {
-		n, err := strconv.Atoi(r.PathValue("shard"))
-		if err != nil {
-			return nil, badRequest{fmt.Errorf("shard %.20q is no number", r.PathValue("shard"))}
-		}
-		return struct{}{}, o.acceptLoss(r.Context(), n)
 	})
 }
 

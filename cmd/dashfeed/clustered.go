@@ -139,7 +139,7 @@ func (c *clustered) start(ctx context.Context) (err error) {
 
 	// The door.
 	if c.flags.public {
-		if err = c.openDoor(table); err != nil {
+		if err = c.startDoor(table); err != nil {
 			return err
 		}
 	}
@@ -182,7 +182,6 @@ func (c *clustered) startShards(ctx context.Context, table fold.Table) error {
 	if err := c.host.Start(ctx); err != nil {
 		return err
 	}
-	c.health.of("shards", c.host.Ready)
 
 	// --flush is how often gateways ask; the messages that answer them have a wait of their own, much shorter.
 	c.owner, err = remote.NewServer(remote.ServerConfig{Feed: c.host, Send: c.send, Logger: c.logger, Metrics: c.metrics})

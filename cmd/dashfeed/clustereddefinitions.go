@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"sync/atomic"
 	"time"
 
 	"github.com/dashfeed/dashfeed/gateway"
@@ -13,23 +12,8 @@ import (
 // from the same file before is passed over, whichever gateway did it: the log remembers for all. It ends when all
 // are applied.
 func (c *clustered) define(ctx context.Context) {
-	var trouble atomic.Pointer[error]
-	trouble.Store(&errStarting)
-	c.health.minor("definitions", func() error { return *trouble.Load() })
 	var last attempt
-	for {
-		err := c.defineOnce(ctx, &last)
-		if err == nil {
-			c.health.minor("definitions", func() error { return nil })
-			return
-		}
-		trouble.Store(&err)
-		select {
-		case <-time.After(time.Second):
-		case <-ctx.Done():
-			return
-		}
-	}
+	c.keepDefining(ctx, errStarting, func(ctx context.Context) error { return c.defineOnce(ctx, &last) })
 }
 
 // attempt is what one try to apply made of what was remembered. Where that could not be kept, the next try goes on from it:

@@ -10,8 +10,8 @@ import (
 	"github.com/dashfeed/dashfeed/fold"
 )
 
-// openDoor serves the public. It ends by sending its sessions to other gateways.
-func (c *clustered) openDoor(table fold.Table) (err error) {
+// startDoor serves the public. It ends by sending its sessions to other gateways.
+func (c *clustered) startDoor(table fold.Table) (err error) {
 	c.door, err = c.newGateway(c.viewer, c.log, c.flags.dashboardFlags, c.flags.publicFlags, table)
 	if err != nil {
 		return err
@@ -28,7 +28,9 @@ func (c *clustered) openDoor(table fold.Table) (err error) {
 		c.work.Wait()
 		return c.closeDoor()
 	})
-	c.serve(c.door.Serve, c.public)
+	if err = c.openDoor(c.door.Serve); err != nil {
+		return err
+	}
 	c.health.of("gateway", c.doorHealth)
 	return nil
 }

@@ -45,6 +45,9 @@ func (c *clustered) join(ctx context.Context) error {
 	c.members.Store(members)
 	c.onStop(func() error { return c.leave(members) })
 	c.health.of("cluster", func() error { return c.clusterHealth(members) })
+	if c.host != nil {
+		c.health.of("shards", func() error { return c.shardsHealth(members) })
+	}
 	return nil
 }
 
@@ -78,6 +81,15 @@ func (c *clustered) clusterHealth(members *cluster.Cluster) error {
 	default:
 		return nil
 	}
+}
+
+// shardsHealth is unready until the first shards are decided and loaded. From then on it tells which have failed or are in trouble: other
+// nodes may have them, and a node that has the rest is not to be taken out, nor a rolling update to be stopped, for one tenant's shard.
+func (c *clustered) shardsHealth(members *cluster.Cluster) error {
+	if err := members.Settled(); err != nil {
+		return errors.Join(err, c.host.Troubles())
+	}
+	return noticeOf(c.host.Troubles())
 }
 
 // followMoves tells the viewer, and the door's views, when shards are served elsewhere, until ctx ends.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/dashfeed/dashfeed/actors"
 	"github.com/dashfeed/dashfeed/cluster"
 	"github.com/dashfeed/dashfeed/messages"
 )
@@ -41,7 +42,8 @@ func (c *clustered) offerOperations(members *cluster.Cluster) {
 		},
 		tenants:    c.listTenants,
 		addTenant:  c.addTenant,
-		acceptLoss: c.acceptLoss,
+		acceptLoss: c.onShard((*actors.Host).AcceptLoss),
+		retryShard: c.onShard((*actors.Host).Retry),
 	})
 }
 
@@ -104,16 +106,15 @@ func (c *clustered) drainMember(members *cluster.Cluster, name string) error {
 	return fmt.Errorf("%w from here: %s is a gateway, ask its own admin address", errRefused, name)
 }
 
-// acceptLoss goes on with a shard of this node that has stopped at a hole in its log. It returns when that has begun.
-func (c *clustered) acceptLoss(ctx context.Context, shard int) error {
-	if _, _, err := c.tenantOf(shard); err != nil {
-		return err
+// onShard does something with a shard of this node that has stopped.
+func (c *clustered) onShard(do func(*actors.Host, context.Context, int) error) func(context.Context, int) error {
+	return func(ctx context.Context, shard int) error {
+		if _, _, err := c.tenantOf(shard); err != nil {
+			return err
+		}
+		if c.host == nil {
+			return fmt.Errorf("%w from here: a gateway holds no shard, ask the admin address of the node whose readyz names it", errRefused)
+		}
+		return do(c.host, ctx, shard)
 	}
-	if c.host == nil {
-		return fmt.Errorf("%w from here: a gateway holds no shard, ask the admin address of the node whose readyz names it", errRefused)
-	}
-	if err := c.host.AcceptLoss(ctx, shard); err != nil {
-		return fmt.Errorf("%w: %w", errRefused, err)
-	}
-	return nil
 }

@@ -21,6 +21,25 @@ type check struct {
 	minor bool // told, but does not make the server unready: what it does serve is still right
 }
 
+// notice is trouble of a part that is told and does not make the server unready, as with minor parts; the part itself can be unready too.
+type notice struct{ error }
+
+func (n notice) Unwrap() error { return n.error }
+
+// unready reports whether the check's trouble makes the server unready.
+func (c *check) unready(err error) bool {
+	var only notice
+	return err != nil && !c.minor && !errors.As(err, &only)
+}
+
+// noticeOf is a notice of what is wrong; nil where nothing is.
+func noticeOf(err error) error {
+	if err == nil {
+		return nil
+	}
+	return notice{err}
+}
+
 // mostTold is how many of a part's troubles are told at once: a node may have one with each of a thousand shards.
 const mostTold = 8
 
@@ -77,7 +96,7 @@ func (h *health) look(visit func(c check, err error)) {
 // ready is why the server is not ready, or nil.
 func (h *health) ready() (name string, err error) {
 	h.look(func(c check, e error) {
-		if e != nil && err == nil && !c.minor {
+		if err == nil && c.unready(e) {
 			name, err = c.name, e
 		}
 	})

@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync/atomic"
+	"time"
 
 	"github.com/dashfeed/dashfeed/actors"
 	"github.com/dashfeed/dashfeed/eventlog"
@@ -63,8 +65,30 @@ func keptIn(file string) (load func() ([]byte, error), save func([]byte) error) 
 	return load, func(b []byte) error { return replace(file, b) }
 }
 
-// applyFiles applies definitions, a file at a time; those that were applied before from the same file are passed over.
+// keepDefining applies definitions over and over until all are, or ctx ends; readyz tells meanwhile why they are not,
+// which is why until the first try has ended.
+func (s *server) keepDefining(ctx context.Context, why error, apply func(context.Context) error) {
+	var trouble atomic.Pointer[error]
+	trouble.Store(&why)
+	s.health.minor("definitions", func() error { return *trouble.Load() })
+	for {
+		err := apply(ctx)
+		trouble.Store(&err)
+		if err == nil {
+			return
+		}
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// applyFiles applies definitions, a file at a time; those that were applied before from the same file are passed over. What can't be
+// applied keeps back nothing else.
 func (s *server) applyFiles(ctx context.Context, files gateway.DefinitionFiles, sources []source) error {
+	var errs []error
 	for len(sources) > 0 {
 		file := sources[0].file
 		var definitions []*definition.Definition
@@ -73,14 +97,12 @@ func (s *server) applyFiles(ctx context.Context, files gateway.DefinitionFiles, 
 			sources = sources[1:]
 		}
 		n, err := files.Apply(ctx, file, definitions)
-		if err != nil {
-			return err
-		}
+		errs = append(errs, err)
 		if n > 0 {
 			s.logger.Info("definitions applied", "file", file, "changed", n)
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // replace writes a file so that after a crash either the old or the new one is there.

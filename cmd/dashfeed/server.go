@@ -28,6 +28,7 @@ type server struct {
 	health  health
 
 	public    net.Listener // nil where the role has no public door
+	lobby     *lobby       // serves there until the door does; nil afterwards
 	adminDoor net.Listener
 	admin     *admin
 
@@ -78,7 +79,8 @@ func newServer(p *program, level string, w io.Writer) *server {
 }
 
 // open opens the addresses, so that one in use is known before anything else begins, and serves the admin one: alive, and
-// not ready. A role without a public door opens the admin one only.
+// not ready. At the public one it is told that the server starts. A role without a public door opens
+// the admin one only.
 func (s *server) open(f publicFlags, public bool, adminAddress string, parts ...string) (err error) {
 	// Dashboards are many small objects: a heap of half the garbage costs little CPU and saves much memory.
 	if os.Getenv("GOGC") == "" {
@@ -104,8 +106,29 @@ func (s *server) open(f publicFlags, public bool, adminAddress string, parts ...
 	s.onStop(func() error { return within(time.Second, s.admin.shutdown) })
 	if s.public != nil {
 		s.onStop(s.closePublic) // no harm where a gateway has closed it
+		s.lobby = newLobby(s.public)
+		s.serve(s.lobby.serve, s.public)
+		s.onStop(s.closeLobby)
 	}
 	return nil
+}
+
+// openDoor has the public be served by the role's door from here on.
+func (s *server) openDoor(serve func(net.Listener) error) error {
+	if err := s.closeLobby(); err != nil {
+		return err
+	}
+	s.serve(serve, s.public)
+	return nil
+}
+
+func (s *server) closeLobby() error {
+	b := s.lobby
+	s.lobby = nil
+	if b == nil {
+		return nil
+	}
+	return b.close()
 }
 
 // opened ends a start: from here on the role is ready as far as it is concerned.

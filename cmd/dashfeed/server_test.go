@@ -110,7 +110,7 @@ func TestRun(t *testing.T) {
 	table := write(t, "sales.csv", "when,shop,price\n1795422000,A,10\n1795422001,B,NA\n1795422002,A,2.5\n")
 	s := start(t, io.Discard, "run", "--data", data, "--definitions", definitions)
 
-	if got := get(t, s.admin+"/readyz?verbose"); got != "log: ok\ncheckpoints: ok\nshards: ok\ngateway: ok\n" {
+	if got := get(t, s.admin+"/readyz?verbose"); got != "log: ok\ncheckpoints: ok\nshards: ok\ngateway: ok\ndefinitions: ok\n" {
 		t.Errorf("readyz: %s", got)
 	}
 	if got := get(t, s.admin+"/metrics"); !strings.Contains(got, "dashboard_processing_seconds") || !strings.Contains(got, "go_goroutines") {
@@ -122,7 +122,7 @@ func TestRun(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &sums); code != 0 || err != nil || sums[0]["accepted"] != 2 || sums[0]["null"] != 1 {
 		t.Fatalf("publish: exit %d, %v, %s %s", code, err, out, stderr)
 	}
-	code, out, stderr = call(t, `{"metric":"price","value":1}`+"\n7\n", "publish", "-", "--dashboard", "sales", "--server", s.public)
+	code, out, stderr = call(t, `{"metric":"price","value":1}`+"\n[]\n", "publish", "-", "--dashboard", "sales", "--server", s.public)
 	if code != exitRefused || !strings.Contains(stderr, "not_an_object") {
 		t.Errorf("publish something refused: exit %d, %s %s", code, out, stderr)
 	}

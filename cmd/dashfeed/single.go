@@ -2,13 +2,17 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/dashfeed/dashfeed/actors"
 	checkpoints "github.com/dashfeed/dashfeed/eventlog/checkpoint/embedded"
 	eventlog "github.com/dashfeed/dashfeed/eventlog/embedded"
+	"github.com/dashfeed/dashfeed/feed"
 	"github.com/dashfeed/dashfeed/fold"
 	"github.com/dashfeed/dashfeed/gateway"
 )
@@ -27,6 +31,7 @@ type single struct {
 
 	log  *eventlog.Log
 	host *actors.Host
+	door *gateway.Server
 }
 
 func newSingle(p *program, f serverFlags, sources []source, w io.Writer) *single {
@@ -36,7 +41,11 @@ func newSingle(p *program, f serverFlags, sources []source, w io.Writer) *single
 // start starts everything in order. Where it fails, stop ends what was started.
 func (s *single) start(ctx context.Context) (err error) {
 	// The addresses; nobody but the admin is served yet.
-	if err = s.open(s.flags.publicFlags, true, s.flags.Admin, "log", "checkpoints", "shards", "gateway"); err != nil {
+	parts := []string{"log", "checkpoints", "shards", "gateway"}
+	if len(s.sources) > 0 {
+		parts = append(parts, "definitions")
+	}
+	if err = s.open(s.flags.publicFlags, true, s.flags.Admin, parts...); err != nil {
 		return err
 	}
 
@@ -67,7 +76,19 @@ func (s *single) start(ctx context.Context) (err error) {
 		return err
 	}
 	s.host.OwnAll()
-	s.health.of("shards", s.host.Ready)
+	s.health.of("shards", s.shardsHealth)
+
+	// The gateway, and with it the public listener: dashboards are served as their shards come.
+	if s.door, err = s.newGateway(s.host, s.log, s.flags.dashboardFlags, s.flags.publicFlags, table); err != nil {
+		return err
+	}
+	s.onStop(func() error { return within(closeSession, s.door.Shutdown) })
+	if err = s.openDoor(s.door.Serve); err != nil {
+		return err
+	}
+	s.admin.offer(s.operations())
+
+	// All shards are there, but for those that can't be.
 	replay, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
 	if err = s.until(replay, "replaying the log", s.host.Ready); err != nil {
@@ -75,27 +96,54 @@ func (s *single) start(ctx context.Context) (err error) {
 	}
 
 	// Definitions from files.
-	if err = s.apply(ctx); err != nil {
+	if err = s.define(ctx); err != nil {
 		return err
 	}
-
-	// The gateway, and with it the public listener.
-	door, err := s.newGateway(s.host, s.log, s.flags.dashboardFlags, s.flags.publicFlags, table)
-	if err != nil {
-		return err
-	}
-	s.onStop(func() error { return within(closeSession, door.Shutdown) })
-	s.serve(door.Serve, s.public)
 	s.health.of("gateway", s.served)
 	s.opened()
 	return nil
 }
 
-// apply applies the definitions of files, and remembers them in the data directory.
-func (s *single) apply(ctx context.Context) error {
+// shardsHealth is unready until each shard is live or has failed; then it tells which have failed, or are in trouble.
+func (s *single) shardsHealth() error {
+	if err := s.host.Ready(); err != nil {
+		return err
+	}
+	return noticeOf(s.host.Troubles())
+}
+
+// operations are what the admin listener does for shards that have stopped.
+func (s *single) operations() operations {
+	known := func(do func(context.Context, int) error) func(context.Context, int) error {
+		return func(ctx context.Context, shard int) error {
+			if n := s.log.Partitions(); shard < 0 || shard >= n {
+				return fmt.Errorf("%w shard %d: there are %d", errNoSuch, shard, n)
+			}
+			return do(ctx, shard)
+		}
+	}
+	return operations{acceptLoss: known(s.host.AcceptLoss), retryShard: known(s.host.Retry)}
+}
+
+// define applies the definitions of files, and remembers them in the data directory. Those of a shard that has failed wait for it, and
+// nobody waits for them.
+func (s *single) define(ctx context.Context) error {
+	if len(s.sources) == 0 {
+		return nil
+	}
 	files := gateway.DefinitionFiles{Feed: s.host, Log: s.log, Region: region}
 	files.Load, files.Save = keptIn(filepath.Join(s.flags.Data, "definitions.json"))
-	return s.applyFiles(ctx, files, s.sources)
+	apply := func(ctx context.Context) error { return s.applyFiles(ctx, files, s.sources) }
+	err := apply(ctx)
+	if err == nil || !errors.Is(err, feed.ErrUnserved) {
+		s.health.minor("definitions", func() error { return err })
+		return err
+	}
+	life, cancel := context.WithCancel(context.Background())
+	var work sync.WaitGroup
+	work.Go(func() { s.keepDefining(life, err, apply) })
+	s.onStop(func() error { cancel(); work.Wait(); return nil })
+	return nil
 }
 
 func (s *single) logConfig() eventlog.Config {

@@ -53,26 +53,3 @@ func printTenants(p *program, format string, tenants []tenantAnswer) error {
 	}
 	return t.print(p.stdout, format)
 }
-
-// shardCommand groups what there is to do with one shard.
-type shardCommand struct {
-	AcceptLoss shardAcceptLossCommand `cmd:"" help:"Go on over a hole in a shard's log that nothing can fill, as a new history."`
-}
-
-type shardAcceptLossCommand struct {
-	adminServerFlags
-	Yes   bool `help:"Do it: the records in the hole are lost, and every dashboard of the shard begins a new epoch."`
-	Shard int  `arg:"" help:"Number of the shard, as cluster shards prints it."`
-}
-
-// Run tells the shard's node; it must be the node that holds it.
-func (c *shardAcceptLossCommand) Run(p *program) error {
-	if !c.Yes {
-		return usage("shard %d: its dashboards begin a new epoch without the records in the hole; say --yes to do it", c.Shard)
-	}
-	if err := c.ask(p, http.MethodPost, fmt.Sprintf("/shards/%d/accept-loss", c.Shard), struct{}{}, nil); err != nil {
-		return err
-	}
-	p.talk("shard %d goes on", c.Shard)
-	return nil
-}

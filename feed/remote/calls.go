@@ -9,6 +9,7 @@ import (
 	"github.com/dashfeed/dashfeed/feed"
 	"github.com/dashfeed/dashfeed/feed/remote/envelope"
 	"github.com/dashfeed/dashfeed/messages"
+	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
 // request is one reading, listing or default under way. It is repeated every beat until it is answered. All but reply is
@@ -44,7 +45,7 @@ func (r *request) leave() {
 }
 
 // Read implements feed.Feed. While nobody serves the shard it waits, as long as ctx and the configured time allow; then
-// it is ErrStarting.
+// it is ErrStarting where somebody loads it, else ErrUnserved. It does not wait where nobody has served it for as long already.
 func (c *Client) Read(ctx context.Context, k messages.Key, q feed.Query) (feed.Reading, error) {
 	n, err := c.cfg.Directory.PartitionOf(k)
 	if err != nil {
@@ -78,6 +79,9 @@ func (c *Client) Default(ctx context.Context, k messages.Key) (feed.DefinitionIn
 // call asks the shard's source, or the peer where one is given, until it is answered, ctx ends, or, but for one who waits
 // for a position, the configured time is over.
 func (c *Client) call(ctx context.Context, n int, peer string, waits bool, body *envelope.Request) (*envelope.Reply, error) {
+	if peer == "" && c.forsaken(n) {
+		return nil, fmt.Errorf("shard %d: %w, and none has for a while", n, feed.ErrUnserved)
+	}
 	r, err := c.enter(ctx, n, peer, body)
 	if err != nil {
 		return nil, err
@@ -100,6 +104,24 @@ func (c *Client) call(ctx context.Context, n int, peer string, waits bool, body 
 			return nil, c.gaveUp(r, nil, false)
 		}
 	}
+}
+
+// forsaken reports whether nobody has served the shard for so long that to wait for somebody is no use: one whose log has a hole
+// waits for an operator.
+func (c *Client) forsaken(n int) bool {
+	if _, ok := c.cfg.Directory.Source(n); ok {
+		return false
+	}
+	st := c.cfg.Directory.Status(n)
+	return st.State == wire.StateStale && !st.Since.IsZero() && time.Since(st.Since) > c.cfg.Wait
+}
+
+// unserved is what is told of a shard that no node is heard to serve.
+func (c *Client) unserved(n int) error {
+	if c.cfg.Directory.Status(n).State == wire.StateMoving {
+		return fmt.Errorf("%w: shard %d is on its way to another node", feed.ErrStarting, n)
+	}
+	return fmt.Errorf("shard %d: %w", n, feed.ErrUnserved)
 }
 
 // enter begins a request.
@@ -152,10 +174,12 @@ func (c *Client) gaveUp(r *request, ended error, waits bool) error {
 	switch {
 	case errors.Is(ended, context.Canceled):
 		return ended
-	case r.last != nil && !errors.Is(r.last, feed.ErrStarting):
+	case r.last != nil && !errors.Is(r.last, feed.ErrStarting) && !errors.Is(r.last, feed.ErrUnserved):
 		return fmt.Errorf("%w: %w", feed.ErrStarting, r.last)
 	case r.last != nil:
 		return r.last
+	case r.source == nil && r.shard != nil:
+		return c.unserved(r.shard.number)
 	case r.source == nil:
 		return fmt.Errorf("%w: no node is heard to serve it", feed.ErrStarting)
 	case waits:

@@ -94,12 +94,17 @@ func TestReadWaitsForASource(t *testing.T) {
 		c.move(0, "")
 		time.Sleep(time.Second)
 		began := time.Now()
-		if _, err := f.Read(t.Context(), key(1), feed.Query{}); !errors.Is(err, feed.ErrStarting) || time.Since(began) != 5*time.Second {
+		if _, err := f.Read(t.Context(), key(1), feed.Query{}); !errors.Is(err, feed.ErrUnserved) || time.Since(began) != 5*time.Second {
 			t.Errorf("%v after %v", err, time.Since(began))
 		}
-		if _, err := f.List(t.Context(), "default", "", "", 10); !errors.Is(err, feed.ErrStarting) {
+		if _, err := f.List(t.Context(), "default", "", "", 10); !errors.Is(err, feed.ErrUnserved) {
 			t.Errorf("list: %v", err)
 		}
+		began = time.Now()
+		if _, err := f.Read(t.Context(), key(1), feed.Query{}); !errors.Is(err, feed.ErrUnserved) || time.Since(began) != 0 {
+			t.Errorf("a shard that nobody has served for long: %v after %v", err, time.Since(began))
+		}
+		c.move(0, "")
 		began = time.Now()
 		time.AfterFunc(time.Second, func() { c.move(0, "n1") })
 		if _, err := f.Read(t.Context(), key(1), feed.Query{}); err != nil || time.Since(began) > 1100*time.Millisecond {
@@ -214,5 +219,30 @@ func TestReadyAndStatus(t *testing.T) {
 			t.Errorf("%+v", st)
 		}
 		m.close()
+	})
+}
+
+// One shard that nobody serves keeps nobody from reading and listing the others.
+func TestAShardThatNobodyServesLeavesTheOthers(t *testing.T) {
+	inCluster(t, 2, func(t *testing.T, c *cluster, _ *owner, f feed.Feed) {
+		c.move(1, "")
+		time.Sleep(6 * time.Second)
+		served, unserved := key(0), key(1)
+		if n, _ := c.dir.PartitionOf(served); n != 0 {
+			served, unserved = unserved, served
+		}
+		began := time.Now()
+		if _, err := f.Read(t.Context(), unserved, feed.Query{}); !errors.Is(err, feed.ErrUnserved) {
+			t.Errorf("of the shard that nobody serves: %v", err)
+		}
+		if _, err := f.Read(t.Context(), served, feed.Query{}); err != nil {
+			t.Errorf("of another shard: %v", err)
+		}
+		if _, err := f.List(t.Context(), "default", "", "", 10); err != nil {
+			t.Errorf("list: %v", err)
+		}
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("it took %v", took)
+		}
 	})
 }

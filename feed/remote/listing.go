@@ -78,35 +78,39 @@ func (c *Client) listOnce(ctx context.Context, first, n int, l *envelope.List) (
 	return all, next, nil
 }
 
-// sourcesOf is the shards of the range by source. It waits, as long as a call does, until each has one.
+// sourcesOf is the shards of the range by source. It waits, as long as a call does, until each has one, but for those that nobody has
+// served for a while; what nobody serves then is left out, unless that is all there is.
 func (c *Client) sourcesOf(ctx context.Context, first, n int) (map[string][]int, error) {
-	by := map[string][]int{}
-	for shard := first; shard < first+n; shard++ {
-		peer, err := c.sourceOf(ctx, shard)
-		if err != nil {
-			return nil, err
-		}
-		by[peer] = append(by[peer], shard)
-	}
-	return by, nil
-}
-
-// sourceOf waits for a source of the shard.
-func (c *Client) sourceOf(ctx context.Context, shard int) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Wait)
 	defer cancel()
 	look := time.NewTicker(beatEvery / 5)
 	defer look.Stop()
 	for {
-		if peer, ok := c.cfg.Directory.Source(shard); ok {
-			return peer, nil
+		by := map[string][]int{}
+		lacking, last := false, -1
+		for shard := first; shard < first+n; shard++ {
+			if peer, ok := c.cfg.Directory.Source(shard); ok {
+				by[peer] = append(by[peer], shard)
+				continue
+			}
+			last = shard
+			lacking = lacking || !c.forsaken(shard)
 		}
-		select {
-		case <-look.C:
-		case <-c.ctx.Done():
-			return "", feed.ErrClosed
-		case <-ctx.Done():
-			return "", fmt.Errorf("%w: no node is heard to serve shard %d", feed.ErrStarting, shard)
+		if !lacking && len(by) > 0 || last < 0 {
+			return by, nil
 		}
+		if lacking {
+			select {
+			case <-look.C:
+				continue
+			case <-c.ctx.Done():
+				return nil, feed.ErrClosed
+			case <-ctx.Done():
+			}
+		}
+		if len(by) > 0 {
+			return by, nil
+		}
+		return nil, c.unserved(last)
 	}
 }

@@ -27,12 +27,13 @@ var codes = []struct {
 	{5, feed.ErrClosed},
 	{6, eventlog.ErrUnknownTenant},
 	{7, feed.ErrNotHere},
+	{8, feed.ErrUnserved},
 }
 
 // again reports whether the same request may have another answer soon.
 func again(code uint32) bool {
 	err := errorIn(code, "")
-	return errors.Is(err, feed.ErrStarting) || errors.Is(err, feed.ErrClosed) || errors.Is(err, feed.ErrNotHere)
+	return errors.Is(err, feed.ErrStarting) || errors.Is(err, feed.ErrClosed) || errors.Is(err, feed.ErrNotHere) || errors.Is(err, feed.ErrUnserved)
 }
 
 // otherCode is of an error that has only a text.

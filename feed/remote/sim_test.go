@@ -21,6 +21,7 @@ var seeds = flag.Int("seeds", 8, "how many simulations to run")
 type directory struct {
 	mu      sync.Mutex
 	sources []string // by shard; "": none
+	left    map[int]time.Time
 	heard   time.Time
 }
 
@@ -40,7 +41,9 @@ func (d *directory) Status(shard int) feed.Status {
 	if _, ok := d.Source(shard); ok {
 		return feed.Status{State: wire.StateLive}
 	}
-	return feed.Status{State: wire.StateStale, Since: time.Now()}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return feed.Status{State: wire.StateStale, Since: d.left[shard]}
 }
 
 func (d *directory) Heard() time.Time { return d.heard }
@@ -48,7 +51,10 @@ func (d *directory) Heard() time.Time { return d.heard }
 func (d *directory) move(shard int, peer string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.sources[shard] = peer
+	if d.left == nil {
+		d.left = map[int]time.Time{}
+	}
+	d.sources[shard], d.left[shard] = peer, time.Now()
 }
 
 // cluster is owners and gateways on one network. Every owner folds the one history.

@@ -32,7 +32,7 @@ type placed struct {
 
 type column struct {
 	Aggregate
-	number float64
+	number uint64
 	bases  []int
 }
 
@@ -166,8 +166,8 @@ type Values struct {
 // N is the number of samples, at least 1.
 func (v *Values) N() uint64 { return v.acc.Words[0] }
 
-// Number is the N of a word such as p95.
-func (v *Values) Number() float64 { return v.column.number }
+// Number is what the word was parsed to: of p95 the N, in thousandths.
+func (v *Values) Number() uint64 { return v.column.number }
 
 // Word is a word of the base.
 func (v *Values) Word(base, word int) uint64 {

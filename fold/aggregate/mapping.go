@@ -17,12 +17,10 @@ const (
 	multiplier = 1 / (10.0 / 7 * lnGamma)
 
 	minIndexable = 0x1p-1022 * 1.03 // the smallest normal number, and a bin more
-	maxIndexable = math.MaxFloat64 / 1.03
 )
 
 // binOf is the bin of a value of at least minIndexable.
 func binOf(v float64) int {
-	v = min(v, maxIndexable)
 	bits := math.Float64bits(v)
 	exponent := float64(int(bits>>52&0x7ff) - 1023)
 	s := math.Float64frombits(bits&(1<<52-1)|1023<<52) - 1
@@ -32,7 +30,7 @@ func binOf(v float64) int {
 	return int(math.Floor(float64(x * multiplier)))
 }
 
-// valueOf is the value that stands for a bin: within 1 % of all that are in it.
+// valueOf is the value that stands for a bin: within 1 % of all that are in it. That of the last bin may be infinite, as a double.
 func valueOf(bin int) float64 {
 	x := float64(bin) / multiplier
 	exponent := math.Floor(x)

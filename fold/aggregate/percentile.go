@@ -7,21 +7,29 @@ import (
 	"github.com/dashfeed/dashfeed/messages/cells"
 )
 
-// percentile is pN, 0 < N < 100, within 1 % of the value at that rank.
+// percentile is pN, 0 < N < 100: of n values the ceil(N·n/100)-th smallest (nearest rank).
 var percentile = Aggregate{
 	Word:  "pN",
 	Parse: parsePercentile,
-	Bases: func(Options) []Base { return []Base{sketchBase} },
+	Bases: func(Options) []Base { return []Base{distributionBase} },
 	Append: func(b []byte, v *Values) []byte {
-		return cells.AppendFloat(b, v.Object(0).(*sketch).quantile(v.Number()/100))
+		return cells.AppendFloat(b, v.Object(0).(*distribution).percentile(v.Number()))
 	},
 }
 
-func parsePercentile(word string) (number float64, ok bool) {
+// parsePercentile gives N in thousandths, in which ranks are computed: p99.9 is 99,900.
+func parsePercentile(word string) (thousandths uint64, ok bool) {
 	digits, ok := strings.CutPrefix(word, "p")
-	if !ok || digits == "" || strings.Trim(digits, "0123456789.") != "" {
+	whole, decimals, pointed := strings.Cut(digits, ".")
+	if !ok || len(whole) < 1 || len(whole) > 2 || len(decimals) > 3 || pointed && decimals == "" {
 		return 0, false
 	}
-	number, err := strconv.ParseFloat(digits, 64)
-	return number, err == nil && number > 0 && number < 100
+	n, err := strconv.ParseUint(whole+(decimals + "000")[:3], 10, 64)
+	return n, err == nil && n > 0
+}
+
+// nearestRank is ceil(N·n/100) for an N in thousandths: from 1 to n.
+func nearestRank(thousandths, n uint64) uint64 {
+	const hundred = 100_000
+	return n/hundred*thousandths + (n%hundred*thousandths+hundred-1)/hundred
 }

@@ -11,29 +11,18 @@ import (
 // maxBins is how many bins a sketch keeps of each sign; beyond it those nearest to zero are merged.
 const maxBins = 2048
 
-// sketch is a DDSketch of relative accuracy 1 %: the library's stores under a mapping of our own (mapping.go), since
-// the library's is compiled to fused multiply-adds on some machines.
+// sketch is a DDSketch of relative accuracy 1 % with the least and the greatest value: the library's stores under a mapping of our
+// own (mapping.go), since the library's is compiled to fused multiply-adds on some machines.
 type sketch struct {
+	least, greatest    float64
 	zero               uint64 // values too near to zero to have a bin
 	positive, negative *store.CollapsingLowestDenseStore
 }
 
-var sketchBase = Base{Name: "sketch", Object: &ObjectBase{
-	Required: true,
-	Add: func(_ uint64, _ []uint64, o *Object, s Sample) bool {
-		if *o == nil {
-			*o = &sketch{}
-		}
-		(*o).(*sketch).add(s.Value)
-		return false
-	},
-	Merge: func(_ uint64, _ []uint64, o *Object, _ uint64, _ []uint64, p Object) {
-		(*o).(*sketch).merge(p.(*sketch))
-	},
-	Read: readSketch,
-}}
+func newSketch() *sketch { return &sketch{least: math.Inf(1), greatest: math.Inf(-1)} }
 
 func (s *sketch) add(v float64) {
+	s.least, s.greatest = min(s.least, v), max(s.greatest, v)
 	switch {
 	case v >= minIndexable:
 		bins(&s.positive).Add(binOf(v))
@@ -52,6 +41,7 @@ func bins(s **store.CollapsingLowestDenseStore) *store.CollapsingLowestDenseStor
 }
 
 func (s *sketch) merge(o *sketch) {
+	s.least, s.greatest = min(s.least, o.least), max(s.greatest, o.greatest)
 	s.zero += o.zero
 	if o.positive != nil {
 		bins(&s.positive).MergeWith(o.positive)
@@ -61,34 +51,39 @@ func (s *sketch) merge(o *sketch) {
 	}
 }
 
-// quantile is the value at rank q·(n−1), q in [0, 1].
-func (s *sketch) quantile(q float64) float64 {
-	var below, above float64
+// counts are how many values lie below, at and above zero.
+func (s *sketch) counts() (below, at, above uint64) {
 	if s.negative != nil {
-		below = s.negative.TotalCount()
+		below = uint64(s.negative.TotalCount())
 	}
 	if s.positive != nil {
-		above = s.positive.TotalCount()
+		above = uint64(s.positive.TotalCount())
 	}
-	rank := q * (below + float64(s.zero) + above - 1)
+	return below, s.zero, above
+}
+
+func (s *sketch) count() uint64 {
+	below, at, above := s.counts()
+	return below + at + above
+}
+
+// ranked is the rank-th smallest value, from 1 on.
+func (s *sketch) ranked(rank uint64) float64 {
+	below, at, _ := s.counts()
+	v := 0.0
 	switch {
-	case rank < below:
-		return -valueOf(s.negative.KeyAtRank(below - 1 - rank))
-	case rank < below+float64(s.zero) || above == 0:
-		return 0
+	case rank <= below:
+		v = -valueOf(s.negative.KeyAtRank(float64(below - rank)))
+	case rank > below+at:
+		v = valueOf(s.positive.KeyAtRank(float64(rank - below - at - 1)))
 	}
-	return valueOf(s.positive.KeyAtRank(rank - below - float64(s.zero)))
+	return min(max(v, s.least), s.greatest)
 }
 
-// Clone copies the sketch.
-func (s *sketch) Clone() Object {
-	c := &sketch{}
-	c.merge(s)
-	return c
-}
-
-// Append appends the count at zero and, of each sign, the bins that are not empty, in order.
-func (s *sketch) Append(b []byte) []byte {
+// append appends least, greatest and the count at zero and, of each sign, the bins that are not empty, in order.
+func (s *sketch) append(b []byte) []byte {
+	b = binary.LittleEndian.AppendUint64(b, putFloat(s.least))
+	b = binary.LittleEndian.AppendUint64(b, putFloat(s.greatest))
 	b = binary.AppendUvarint(b, s.zero)
 	b = appendBins(b, s.positive)
 	return appendBins(b, s.negative)
@@ -109,12 +104,17 @@ func appendBins(b []byte, s *store.CollapsingLowestDenseStore) []byte {
 	return b
 }
 
-func readSketch(r *codec.Reader) Object {
-	s := &sketch{zero: r.Uvarint()}
+func readSketch(r *codec.Reader) *sketch {
+	s := &sketch{least: getFloat(r.Fixed()), greatest: getFloat(r.Fixed()), zero: r.Uvarint()}
+	r.Check(math.Abs(s.least) <= math.MaxFloat64 && math.Abs(s.greatest) <= math.MaxFloat64 && s.least <= s.greatest && s.zero <= maxCount)
 	readBins(r, &s.positive)
 	readBins(r, &s.negative)
+	r.Check(s.count() > maxExact)
 	return s
 }
+
+// maxCount is up to which number a double counts one by one.
+const maxCount = 1 << 53
 
 func readBins(r *codec.Reader, s **store.CollapsingLowestDenseStore) {
 	n := r.Count(2)
@@ -122,7 +122,7 @@ func readBins(r *codec.Reader, s **store.CollapsingLowestDenseStore) {
 	before := int64(math.MinInt64)
 	for i := 0; i < n && !r.Failed; i++ {
 		bin, count := r.Varint(), r.Uvarint()
-		r.Check(bin > before && bin >= int64(binOf(minIndexable)) && bin <= int64(binOf(math.MaxFloat64)) && count > 0)
+		r.Check(bin > before && bin >= int64(binOf(minIndexable)) && bin <= int64(binOf(math.MaxFloat64)) && 0 < count && count <= maxCount)
 		if r.Failed {
 			return
 		}

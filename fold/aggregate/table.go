@@ -13,8 +13,8 @@ import (
 
 // Aggregate is one kind of column.
 type Aggregate struct {
-	Word  string                                      // as users write it; of a family the pattern, such as pN
-	Parse func(word string) (number float64, ok bool) // nil: the word is Word
+	Word  string                                     // as users write it; of a family the pattern, such as pN
+	Parse func(word string) (number uint64, ok bool) // nil: the word is Word
 	Bases func(o Options) []Base
 	// Append appends the value to a row. It is not called where there is no sample.
 	Append func(b []byte, v *Values) []byte
@@ -66,7 +66,7 @@ func (t Table) Layout(words []string, o Options) (*Layout, error) {
 	return l, nil
 }
 
-func (t Table) find(word string) (a Aggregate, number float64, ok bool) {
+func (t Table) find(word string) (a Aggregate, number uint64, ok bool) {
 	for _, a := range t {
 		if a.Parse == nil && a.Word == word {
 			return a, 0, true

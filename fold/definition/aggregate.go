@@ -19,8 +19,8 @@ var defaultAggregates = []string{"count", "sum", "avg"}
 // above), with its argument after a colon.
 var laterAggregates = []string{"distinct", "topk", "histogram"}
 
-// percentilePattern is what pN stands for: 0 < N < 100, written in one way only.
-const percentilePattern = `p(0\.[0-9]{0,8}[1-9]|[1-9][0-9]?(\.[0-9]{0,8}[1-9])?)`
+// percentilePattern is what pN stands for: 0 < N < 100 in thousandths, written in one way only.
+const percentilePattern = `p(0\.[0-9]{0,2}[1-9]|[1-9][0-9]?(\.[0-9]{0,2}[1-9])?)`
 
 var percentile = regexp.MustCompile("^" + percentilePattern + "$")
 
@@ -59,7 +59,7 @@ func (r *reader) aggregate(at place, word string) bool {
 	case slices.Contains(laterAggregates, name):
 		r.refuseLater(at, "the aggregate "+name, allowed)
 	case slices.Contains(allowed, "pN") && percentileLike.MatchString(word):
-		r.problem(at.node, at.path, fmt.Sprintf("%q is no percentile: pN wants 0 < N < 100 without needless zeros, such as p50 or p99.9", shorten(word)))
+		r.problem(at.node, at.path, fmt.Sprintf("%q is no percentile: pN wants 0 < N < 100 with at most three decimals and without needless zeros, such as p50 or p99.9", shorten(word)))
 	default:
 		r.unknown(at.node, at.path, fmt.Sprintf("unknown aggregate %q", shorten(word)), word, allowed)
 	}

@@ -95,7 +95,7 @@ wrong in a text is told at once, each with file, line, column and what is allowe
 		"A hopping window is put together of panes, as long as its length and `every` have in common: all hopping panels of a dashboard have at most %d.\n"+
 		"Not available yet: %s.\n\n",
 		quoted(windowKinds), MaxPanes, quoted(laterNames(windowKeys)))
-	fmt.Fprintf(&b, "## aggregates\n\n%s.\n`pN` is a percentile, 0 < N < 100: `p50`, `p99.9`. At most %d, none twice. Not available yet: %s.\n\n",
+	fmt.Fprintf(&b, "## aggregates\n\n%s.\n`pN` is a percentile, 0 < N < 100 with at most three decimals: `p50`, `p99.9`. At most %d, none twice. Not available yet: %s.\n\n",
 		quoted(Aggregates), MaxAggregates, quoted(laterAggregates))
 	fmt.Fprintf(&b, `## filter
 

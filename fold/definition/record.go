@@ -1,21 +1,41 @@
 package definition
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strconv"
+
+	"github.com/zeebo/xxh3"
 )
 
 // Record is the payload of a definition record: who defined a dashboard (or, under a key without dashboard, a
 // tenant's default) how, for the how manieth time. A nil Definition takes the dashboard's own away.
 type Record struct {
-	Revision   uint64 // with Region it orders records of one dashboard: a lower pair than the one in force is ignored
+	Revision   uint64 // the first thing that orders the records of one dashboard
 	Region     string
 	Source     string // the file it was applied from; "" where it came by the API
 	Definition *Definition
 }
 
-// Append appends the record's JSON:
+// Order decides between the records of one dashboard, in whatever order they come: one that is not after the record in force changes
+// nothing. So a copy of a record, or of an older one, has no effect, and regions that write at the same time agree. The zero Order is
+// before every record.
+type Order struct {
+	Revision uint64
+	Region   string
+	Hash     uint64 // of the record's canonical form
+}
+
+// Order is the record's.
+func (r Record) Order() Order { return Order{r.Revision, r.Region, xxh3.Hash(r.Append(nil))} }
+
+// After reports whether o is the greater one.
+func (o Order) After(p Order) bool {
+	return cmp.Or(cmp.Compare(o.Revision, p.Revision), cmp.Compare(o.Region, p.Region), cmp.Compare(o.Hash, p.Hash)) > 0
+}
+
+// Append appends the record's JSON, in one form only:
 //
 //	{"revision":N,"region":"local","source":"","definition":{canonical}|null}
 func (r Record) Append(b []byte) []byte {

@@ -21,8 +21,10 @@ const (
 // Dashboard folds the records of one dashboard.
 type Dashboard struct {
 	definition Definition
+	defined    bool // by a record, which these are of:
 	revision   uint64
 	region     string
+	hash       uint64
 
 	version uint64
 	time    int64 // log time at the last step
@@ -41,6 +43,7 @@ type history struct {
 	forgottenTo  int64 // events before this can't be checked for copies any more
 
 	ids       map[string]remembered
+	invented  []invented // oldest first
 	idFloor   int64
 	sequences map[string]map[uint64]bool
 	seqFloor  map[string]uint64
@@ -147,18 +150,25 @@ func (d *Dashboard) Event(at At, e *Event) {
 	}
 }
 
+// farthest is how far from 1970 a time may be, ms.
+const farthest = 8_640_000_000_000_000
+
 // timeOf is the event's time in ms; reason says why there is none (S4, S19).
 func timeOf(at At, e *Event) (t int64, reason string) {
-	switch e.TimeStatus {
-	case Good:
-		return e.Time, ""
-	case Missing:
-		if at.Event != 0 {
-			return at.Event, ""
-		}
-		return at.Append, ""
+	switch {
+	case e.TimeStatus == Good:
+		t = e.Time
+	case e.TimeStatus == Missing && at.Event != 0:
+		t = at.Event
+	case e.TimeStatus == Missing:
+		t = at.Append
+	default:
+		return 0, "time"
 	}
-	return 0, "time"
+	if t < -farthest || t > farthest {
+		return 0, "time"
+	}
+	return t, ""
 }
 
 func valueReason(e *Event) string {
@@ -185,7 +195,7 @@ func (d *Dashboard) judge(at At, a arrival) {
 	if unchecked {
 		d.counters.Horizon++
 	} else {
-		d.remember(a)
+		d.remember(a, at.LogTime)
 		d.newestOfMetric(a)
 	}
 	for _, p := range d.panels {
@@ -294,12 +304,12 @@ func (d *Dashboard) SetAside(at At, metric string) {
 }
 
 // Define folds a definition record.
-func (d *Dashboard) Define(at At, revision uint64, region string, def Definition) {
+func (d *Dashboard) Define(at At, revision uint64, region string, hash uint64, def Definition) {
 	d.step(at)
-	if revision < d.revision || revision == d.revision && region < d.region {
+	if d.defined && (revision < d.revision || revision == d.revision && (region < d.region || region == d.region && hash <= d.hash)) {
 		return
 	}
-	d.revision, d.region = revision, region
+	d.defined, d.revision, d.region, d.hash = true, revision, region, hash
 	d.breaks++
 	old := d.panels
 	if def.TieByID != d.definition.TieByID {
@@ -328,6 +338,7 @@ func (d *Dashboard) Define(at At, revision uint64, region string, def Definition
 // step begins a step: what was due before the record is done first.
 func (d *Dashboard) step(at At) {
 	d.Advance(at.LogTime)
+	d.forgetInvented(at.LogTime)
 	d.version++
 	if d.version == 1 {
 		d.breaks++

@@ -1,11 +1,25 @@
 package reference
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // remembered is the first arrival of an id.
 type remembered struct {
 	time  int64
 	order uint64
+}
+
+// invented is an id that a client made up, with log time at the record that had it first.
+type invented struct {
+	id      string
+	logTime int64
+}
+
+// forgetInvented forgets the made up ids that log time at a record has left behind by more than the horizon.
+func (d *Dashboard) forgetInvented(logTime int64) {
+	d.invented = slices.DeleteFunc(d.invented, func(r invented) bool { return logTime > r.logTime+d.definition.Horizon })
 }
 
 // seenBefore tells whether the event is a copy, or, failing that, whether that can't be known any more (S6).
@@ -17,6 +31,9 @@ func (d *Dashboard) seenBefore(a arrival) (copied, unchecked bool) {
 		}
 		if _, there := d.ids[a.ID]; there {
 			return true, false
+		}
+		if strings.HasPrefix(a.ID, "~") {
+			return slices.ContainsFunc(d.invented, func(r invented) bool { return r.id == a.ID }), false
 		}
 		return false, a.time < d.forgottenTo || a.time <= d.idFloor && d.idFloor != Never
 	case "producer":
@@ -33,8 +50,13 @@ func (d *Dashboard) seenBefore(a arrival) (copied, unchecked bool) {
 }
 
 // remember keeps what tells copies of a by, and forgets at the bounds.
-func (d *Dashboard) remember(a arrival) {
+func (d *Dashboard) remember(a arrival, logTime int64) {
 	switch {
+	case d.definition.By == "id" && strings.HasPrefix(a.ID, "~"):
+		d.invented = append(d.invented, invented{a.ID, logTime})
+		if len(d.invented) > MaxIDs {
+			d.invented = d.invented[1:]
+		}
 	case d.definition.By == "id" && a.ID != "":
 		d.ids[a.ID] = remembered{a.time, a.order}
 		if len(d.ids) > MaxIDs {

@@ -128,7 +128,7 @@ func (p *panel) value(aggregate string, overflow bool, events []arrival) Value {
 	if err != nil {
 		panic("no such aggregate: " + aggregate)
 	}
-	return quantile(numbers, n/100)
+	return percentile(numbers, int64(math.Round(n*1000)))
 }
 
 // seconds is what rates are divided by (S8).
@@ -206,23 +206,31 @@ func increase(numbers []float64) Value {
 	return v
 }
 
-// quantile is within 1 % of a value of that rank. A sketch is bounded: where the magnitudes lie too far apart for it, the
-// lowest run together, and only the range of the values is promised. What is nearer to 0 than any normal double is 0 to it.
-func quantile(numbers []float64, q float64) Value {
+// percentile is pN, N in thousandths: the least number that at least N % of all are not greater than. It is exact up to 64
+// numbers, beyond that within 1 % and within the range of the numbers. A sketch is bounded: where the magnitudes lie too far apart for
+// it, the lowest run together, and only that range is promised. What is nearer to 0 than any normal double is 0 to it.
+func percentile(numbers []float64, thousandths int64) Value {
 	numbers = slices.Clone(numbers)
 	slices.Sort(numbers)
-	rank := q * float64(len(numbers)-1)
-	low, high := numbers[int(math.Floor(rank))], numbers[int(math.Ceil(rank))]
-	least, greatest := math.Inf(1), 0.0
+	rank := int64(1)
+	for rank*100_000 < thousandths*int64(len(numbers)) {
+		rank++
+	}
+	wanted := numbers[rank-1]
+	if len(numbers) <= 64 {
+		return exactly(wanted)
+	}
+	smallest, greatest := numbers[0], numbers[len(numbers)-1]
+	nearest, farthest := math.Inf(1), 0.0
 	for _, f := range numbers {
 		if f != 0 {
-			least, greatest = min(least, math.Abs(f)), max(greatest, math.Abs(f))
+			nearest, farthest = min(nearest, math.Abs(f)), max(farthest, math.Abs(f))
 		}
 	}
-	const widest, smallest = 1e14, 1e-300
-	if greatest > 0 && (greatest/least > widest || least < smallest) {
-		low, high = numbers[0], numbers[len(numbers)-1]
+	const widest, normal = 1e14, 1e-300
+	if farthest > 0 && (farthest/nearest > widest || nearest < normal) {
+		return Value{Low: smallest, High: greatest}
 	}
-	const accuracy = 0.01 + 1e-9
-	return Value{Low: low - accuracy*math.Abs(low) - smallest, High: high + accuracy*math.Abs(high) + smallest}
+	off := 0.01 * math.Abs(wanted)
+	return Value{Low: max(wanted-off, smallest), High: min(wanted+off, greatest)}
 }

@@ -19,6 +19,20 @@ func (h TimeHint) String() string {
 	return [timeHints]string{"", "seconds", "microseconds", "nanoseconds", "no zone"}[h]
 }
 
+// MarshalText is the unit, or "no zone".
+func (h TimeHint) MarshalText() ([]byte, error) { return []byte(h.String()), nil }
+
+// UnmarshalText reads it. What a newer program knows is no hint to this one.
+func (h *TimeHint) UnmarshalText(text []byte) error {
+	for *h = NoHint; h.Valid(); *h++ {
+		if h.String() == string(text) {
+			return nil
+		}
+	}
+	*h = NoHint
+	return nil
+}
+
 // Message is a sentence for people, "" where nothing is amiss.
 func (h TimeHint) Message() string {
 	switch h {

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+)
+
+// shardCommand groups what there is to do with one shard that has stopped, at the process that
+// holds it: run, or a node.
+type shardCommand struct {
+	AcceptLoss shardAcceptLossCommand `cmd:"" help:"Go on over a hole in a shard's log that nothing can fill, as a new history."`
+	Retry      shardRetryCommand      `cmd:"" help:"Load a shard again that has stopped."`
+}
+
+type shardAcceptLossCommand struct {
+	adminServerFlags
+	Yes   bool `help:"Do it: the records in the hole are lost, and every dashboard of the shard begins a new epoch."`
+	Shard int  `arg:"" help:"Number of the shard, as readyz?verbose and cluster shards print it."`
+}
+
+// Run tells the shard's process, and waits until the shard has gone on or failed again.
+func (c *shardAcceptLossCommand) Run(p *program) error {
+	if !c.Yes {
+		return usage("shard %d: its dashboards begin a new epoch without the records in the hole; say --yes to do it", c.Shard)
+	}
+	return c.goOn(p, c.Shard, "accept-loss")
+}
+
+type shardRetryCommand struct {
+	adminServerFlags
+	Shard int `arg:"" help:"Number of the shard, as readyz?verbose and cluster shards print it."`
+}
+
+// Run tells the shard's process, and waits until the shard has gone on or failed again.
+func (c *shardRetryCommand) Run(p *program) error { return c.goOn(p, c.Shard, "retry") }
+
+func (f *adminServerFlags) goOn(p *program, shard int, what string) error {
+	var went shardWentOn
+	if err := f.ask(p, http.MethodPost, fmt.Sprintf("/shards/%d/%s", shard, what), struct{}{}, &went); err != nil {
+		return err
+	}
+	if went.State != "live" {
+		p.talk("shard %d goes on, and is still folding what its log has: readyz?verbose tells", shard)
+		return nil
+	}
+	p.talk("shard %d is live", shard)
+	return nil
+}

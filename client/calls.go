@@ -18,9 +18,10 @@ import (
 type ReadOptions struct {
 	Since  messages.Place // zero: everything
 	Panels []string       // nil: all
-	After  string         // "PARTITION:POSITION" of an event: answer when it is folded
+	After  string         // "PARTITION:POSITION" of an event, or several with commas: answer when that of the dashboard's partition is folded
 	Wait   time.Duration  // how long to wait for After
 	Lists  bool           // also the lists of late and refused events
+	Bare   bool           // no cells
 }
 
 // Reading is a dashboard at a version.
@@ -92,6 +93,9 @@ func (c *Client) Read(ctx context.Context, dashboard string, o ReadOptions) (Rea
 	if o.After != "" {
 		q.Set("after", o.After)
 		q.Set("wait", o.Wait.String())
+	}
+	if o.Bare {
+		q.Set("cells", "none")
 	}
 	if o.Lists {
 		q.Set("include", "late,refused")

@@ -33,6 +33,7 @@ type PublisherOptions struct {
 	Patience  time.Duration // a batch is retried so long; 0: for ever
 
 	Refused func(Refusal)                                       // told of each event refused, as far as the server lists them
+	Stored  func(Stored)                                        // told of each batch that was answered, after Refused
 	Retried func(attempt int, wait time.Duration, reason error) // told before each retry
 }
 
@@ -41,6 +42,15 @@ type Refusal struct {
 	Event   []byte // as it was sent
 	Reason  string // word of docs/PROTOCOL.md
 	Message string
+	Tag     any // of PublishTagged
+}
+
+// Stored is what became of one batch.
+type Stored struct {
+	Tags      []any             // of its events, in order; nil for those without
+	Refused   []int             // indices of the refused, as far as the server lists them
+	Unlisted  uint64            // refused beyond those
+	Positions map[string]string // partition to the position of the batch's last event in it
 }
 
 // PublishStats counts what became of events.
@@ -55,7 +65,7 @@ type PublishStats struct {
 type Publisher struct {
 	client  *Client
 	options PublisherOptions
-	ids     string // prefix of the ids it gives
+	ids     string // prefix of the ids it gives; ~ says that no producer did
 	counter atomic.Uint64
 	replay  *Replay
 
@@ -75,6 +85,7 @@ type Publisher struct {
 // item is a payload, or the mark of a Flush.
 type item struct {
 	payload []byte
+	tag     any
 	reached chan struct{}
 }
 
@@ -88,7 +99,7 @@ func (c *Client) Publisher(o PublisherOptions) *Publisher {
 	rand.Read(prefix[:])
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &Publisher{
-		client: c, options: o, ids: hex.EncodeToString(prefix[:]) + "-", replay: NewReplay(o.Speed),
+		client: c, options: o, ids: "~" + hex.EncodeToString(prefix[:]) + "-", replay: NewReplay(o.Speed),
 		room: semaphore.NewWeighted(bufferBytes), pending: make(chan item, o.Buffer),
 		cancel: cancel, done: make(chan struct{}), closed: make(chan struct{}),
 	}
@@ -111,7 +122,7 @@ func (p *Publisher) Publish(ctx context.Context, e Event) error {
 	if err != nil {
 		return fmt.Errorf("publish: %w", err)
 	}
-	return p.take(ctx, payload)
+	return p.take(ctx, payload, nil)
 }
 
 // PublishJSON is Publish of an event's own JSON (one object), which is kept. Speed does not pace it.
@@ -121,9 +132,14 @@ func (p *Publisher) PublishJSON(ctx context.Context, payload []byte) error {
 	}
 	payload = bytes.TrimSpace(payload)
 	if err := json.Unmarshal(payload, &named); err == nil && named.ID == nil {
-		payload = withID(payload, p.nextID())
+		payload = WithID(payload, p.nextID())
 	}
-	return p.take(ctx, payload)
+	return p.take(ctx, payload, nil)
+}
+
+// PublishTagged is PublishJSON of an event that has its id, if it is to have one. Refused and Stored get the tag back.
+func (p *Publisher) PublishTagged(ctx context.Context, payload []byte, tag any) error {
+	return p.take(ctx, payload, tag)
 }
 
 // Stats is what became of the events so far.
@@ -171,12 +187,12 @@ func (p *Publisher) nextID() string {
 }
 
 // take puts one payload into the buffer.
-func (p *Publisher) take(ctx context.Context, payload []byte) error {
+func (p *Publisher) take(ctx context.Context, payload []byte, tag any) error {
 	weight := weigh(payload)
 	if err := p.room.Acquire(ctx, weight); err != nil {
 		return err
 	}
-	err := p.put(ctx, item{payload: payload})
+	err := p.put(ctx, item{payload: payload, tag: tag})
 	if err != nil {
 		p.room.Release(weight)
 	}
@@ -227,7 +243,7 @@ func (p *Publisher) loop(ctx context.Context) {
 }
 
 // collect is the next batch. The mark of a Flush ends it early.
-func (p *Publisher) collect() (batch [][]byte, reached chan struct{}, more bool) {
+func (p *Publisher) collect() (batch []item, reached chan struct{}, more bool) {
 	var late <-chan time.Time
 	for size := 0; len(batch) < p.options.Count && size < p.options.Bytes; {
 		select {
@@ -240,7 +256,7 @@ func (p *Publisher) collect() (batch [][]byte, reached chan struct{}, more bool)
 				defer timer.Stop()
 				late = timer.C
 			}
-			batch = append(batch, i.payload)
+			batch = append(batch, i)
 			size += len(i.payload) + 1
 		case <-late:
 			return batch, nil, true
@@ -249,9 +265,9 @@ func (p *Publisher) collect() (batch [][]byte, reached chan struct{}, more bool)
 	return batch, nil, true
 }
 
-func (p *Publisher) release(batch [][]byte) {
-	for _, payload := range batch {
-		p.room.Release(weigh(payload))
+func (p *Publisher) release(batch []item) {
+	for _, i := range batch {
+		p.room.Release(weigh(i.payload))
 	}
 }
 
@@ -272,8 +288,8 @@ func (p *Publisher) drop() {
 
 func weigh(payload []byte) int64 { return min(int64(len(payload)), bufferBytes) }
 
-// withID appends an id to an object, as its last field: of a repeated key the last wins.
-func withID(object []byte, id string) []byte {
+// WithID appends an id to an object, as its last field: of a repeated key the last wins.
+func WithID(object []byte, id string) []byte {
 	end := bytes.LastIndexByte(object, '}')
 	comma := ","
 	if len(bytes.TrimSpace(object[1:end])) == 0 {

@@ -284,7 +284,7 @@ func TestWithID(t *testing.T) {
 		`{"id":null}`:      `{"id":null,"id":"x"}`, // the last wins
 		"{ \"a\" : {} \n}": "{ \"a\" : {} \n,\"id\":\"x\"}",
 	} {
-		if got := string(withID([]byte(in), "x")); got != want {
+		if got := string(WithID([]byte(in), "x")); got != want {
 			t.Errorf("%q: got %q, want %q", in, got, want)
 		}
 	}

@@ -32,7 +32,7 @@ type refused struct {
 }
 
 // send sends one batch until it is stored or refused.
-func (p *Publisher) send(ctx context.Context, batch [][]byte) error {
+func (p *Publisher) send(ctx context.Context, batch []item) error {
 	if p.options.Patience > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, p.options.Patience)
@@ -64,7 +64,7 @@ func (p *Publisher) send(ctx context.Context, batch [][]byte) error {
 }
 
 // split sends a batch that is too big for the server in halves.
-func (p *Publisher) split(ctx context.Context, batch [][]byte, err error) error {
+func (p *Publisher) split(ctx context.Context, batch []item, err error) error {
 	var e *Error
 	if !errors.As(err, &e) || e.Status != http.StatusRequestEntityTooLarge {
 		return err
@@ -80,17 +80,26 @@ func (p *Publisher) split(ctx context.Context, batch [][]byte, err error) error 
 	return p.send(ctx, batch[half:])
 }
 
-func (p *Publisher) count(a appended, batch [][]byte) {
+func (p *Publisher) count(a appended, batch []item) {
 	p.accepted.Add(a.Accepted)
 	p.refused.Add(max(a.RefusedCount, uint64(len(a.Refused))))
-	if p.options.Refused == nil {
-		return
-	}
+	stored := Stored{Unlisted: a.RefusedCount - min(a.RefusedCount, uint64(len(a.Refused))), Positions: a.Positions}
 	for _, r := range a.Refused {
-		if r.Index >= 0 && r.Index < len(batch) {
-			p.options.Refused(Refusal{batch[r.Index], r.Reason, r.Message})
+		if r.Index < 0 || r.Index >= len(batch) {
+			continue
+		}
+		stored.Refused = append(stored.Refused, r.Index)
+		if p.options.Refused != nil {
+			p.options.Refused(Refusal{batch[r.Index].payload, r.Reason, r.Message, batch[r.Index].tag})
 		}
 	}
+	if p.options.Stored == nil {
+		return
+	}
+	for _, i := range batch {
+		stored.Tags = append(stored.Tags, i.tag)
+	}
+	p.options.Stored(stored)
 }
 
 // retryable tells whether the same request may do better later, and when.
@@ -107,15 +116,15 @@ func retryable(err error) (after time.Duration, again bool) {
 }
 
 // ndjson is the batch as a body: a line an event.
-func ndjson(batch [][]byte) []byte {
+func ndjson(batch []item) []byte {
 	size := 0
-	for _, payload := range batch {
-		size += len(payload) + 1
+	for _, i := range batch {
+		size += len(i.payload) + 1
 	}
 	body := make([]byte, 0, size)
-	for _, payload := range batch {
+	for _, i := range batch {
 		start := len(body)
-		body = append(body, payload...)
+		body = append(body, i.payload...)
 		for i, c := range body[start:] { // pretty-printed events: a line break is only space in JSON
 			if c == '\n' || c == '\r' {
 				body[start+i] = ' '

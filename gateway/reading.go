@@ -25,10 +25,11 @@ type readingRequest struct {
 	since   messages.Place   // Version 0: from the beginning
 	known   []messages.Place // If-None-Match's; what is no place matches nothing
 	any     bool             // If-None-Match is *
-	after   *feed.After
+	after   []feed.After     // one of them is of the dashboard's partition
 	wait    time.Duration
 	panels  []string
 	groups  []wire.Tuple
+	bare    bool // without cells
 	late    bool
 	refused bool
 }
@@ -42,7 +43,7 @@ func (s *Server) serveReading(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	limit := s.cfg.Mirrors.Load + patience + q.wait
-	if q.after != nil && q.wait > 0 {
+	if len(q.after) > 0 && q.wait > 0 {
 		limit = q.wait
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), limit)
@@ -50,7 +51,7 @@ func (s *Server) serveReading(w http.ResponseWriter, r *http.Request) {
 	stop := context.AfterFunc(s.ctx, cancel) // a gateway that stops does not wait
 	defer stop()
 	got, p, err := s.lookFrom(ctx, q)
-	if err == nil && q.wait > 0 && q.after == nil && q.holds(got, p) {
+	if err == nil && q.wait > 0 && len(q.after) == 0 && q.holds(got, p) {
 		if s.await(ctx, q, got) {
 			got, p, err = s.look(ctx, q)
 		}
@@ -108,8 +109,8 @@ func (q *readingRequest) ahead(got *feed.Reading, p *wire.Projection) bool {
 
 // look reads and projects.
 func (s *Server) look(ctx context.Context, q *readingRequest) (*feed.Reading, *wire.Projection, error) {
-	fq := feed.Query{Epoch: q.since.Epoch, Since: q.since.Version, After: q.after, Lists: q.late || q.refused, MustExist: true}
-	got, err := s.cfg.Feed.Read(ctx, q.key, fq)
+	fq := feed.Query{Epoch: q.since.Epoch, Since: q.since.Version, Lists: q.late || q.refused, MustExist: true}
+	got, err := s.readAfter(ctx, q, &fq)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -197,9 +198,13 @@ func (s *Server) appendReading(b []byte, q *readingRequest, got *feed.Reading, p
 	field("to")
 	b = strconv.AppendUint(b, got.To, 10)
 	field("cells")
-	b = wire.AppendCells(b, p, &got.Update.Update)
-	field("removed")
-	b = wire.AppendRemovedList(b, p, &got.Update.Update)
+	if q.bare {
+		b = append(b, `[],"removed":[]`...)
+	} else {
+		b = wire.AppendCells(b, p, &got.Update.Update)
+		field("removed")
+		b = wire.AppendRemovedList(b, p, &got.Update.Update)
+	}
 	field("latest")
 	b = appendNewest(b, &got.Update.Update, got.Metrics, "time")
 	field("counters")
@@ -233,7 +238,7 @@ func appendJSON(b []byte, v any) []byte {
 }
 
 func parseReading(r *http.Request) (*readingRequest, error) {
-	v, err := queryOf(r, "tenant", "since", "wait", "after", "panels", "groups", "include")
+	v, err := queryOf(r, "tenant", "since", "wait", "after", "panels", "groups", "cells", "include")
 	if err != nil {
 		return nil, err
 	}
@@ -265,6 +270,11 @@ func parseReading(r *http.Request) (*readingRequest, error) {
 	if err := q.parseProjection(v); err != nil {
 		return nil, err
 	}
+	if t, ok := v["cells"]; ok {
+		if q.bare = t == "none"; !q.bare {
+			return nil, wire.Errorf(wire.CodeBadOption, "cells %.40q is not allowed: none, or left out", t)
+		}
+	}
 	for _, name := range split(v["include"]) {
 		switch name {
 		case "late":
@@ -289,24 +299,46 @@ func (q *readingRequest) parseProjection(v query) error {
 	return nil
 }
 
-// parseAfter reads PARTITION:POSITION.
-func parseAfter(s string) (*feed.After, error) {
-	if s == "" {
-		return nil, nil
+// readAfter reads after the position that is of the dashboard's partition. Whoever posted knows no partition, only
+// how far each came.
+func (s *Server) readAfter(ctx context.Context, q *readingRequest, fq *feed.Query) (got feed.Reading, err error) {
+	if len(q.after) == 0 {
+		return s.cfg.Feed.Read(ctx, q.key, *fq)
 	}
-	partition, position, ok := strings.Cut(s, ":")
-	n, err := strconv.Atoi(partition)
-	if !ok || err != nil || n < 0 {
-		err = errors.New("want PARTITION:POSITION")
+	for i := range q.after {
+		fq.After = &q.after[i]
+		if got, err = s.cfg.Feed.Read(ctx, q.key, *fq); !errors.Is(err, feed.ErrPartition) {
+			return got, err
+		}
 	}
-	a := &feed.After{Partition: n}
-	if err == nil {
-		a.Position, err = messages.ParsePosition(position)
+	return got, err
+}
+
+// maxAfter is how many positions a reading may name: as many as a tenant has partitions.
+const maxAfter = 1024
+
+// parseAfter reads PARTITION:POSITION, or several with commas.
+func parseAfter(s string) (all []feed.After, err error) {
+	list := split(s)
+	if len(list) > maxAfter {
+		return nil, wire.Errorf(wire.CodeBadOption, "after has %d positions, at most %d are allowed", len(list), maxAfter)
 	}
-	if err != nil {
-		return nil, wire.Errorf(wire.CodeBadOption, "after %.60q: %v", s, err)
+	for _, one := range list {
+		partition, position, ok := strings.Cut(one, ":")
+		n, err := strconv.Atoi(partition)
+		if !ok || err != nil || n < 0 {
+			err = errors.New("want PARTITION:POSITION, several with commas")
+		}
+		a := feed.After{Partition: n}
+		if err == nil {
+			a.Position, err = messages.ParsePosition(position)
+		}
+		if err != nil {
+			return nil, wire.Errorf(wire.CodeBadOption, "after %.60q: %v", one, err)
+		}
+		all = append(all, a)
 	}
-	return a, nil
+	return all, nil
 }
 
 // split cuts a list at its commas; "" is the empty list.

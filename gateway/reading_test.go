@@ -34,6 +34,9 @@ func TestReading(t *testing.T) {
 		if _, _, body := h.get("/v1/dashboards/checkout?include=late,refused"); !strings.Contains(body, `"late":[{"id":"e-1"`) || !strings.Contains(body, `"refused":[]`) {
 			t.Errorf("lists: %s", body)
 		}
+		if _, _, body := h.get("/v1/dashboards/checkout?cells=none"); !strings.Contains(body, `"from":0,"to":1,"cells":[],"removed":[],"latest":{"latency"`) || !json.Valid([]byte(body)) {
+			t.Errorf("without cells: %s", body)
+		}
 		if _, _, body := h.get(`/v1/dashboards/checkout?groups=[["FR"],[null]]`); !strings.Contains(body, `"cells":[]`) {
 			t.Errorf("groups: %s", body)
 		}
@@ -209,6 +212,9 @@ func TestHTTPRefusals(t *testing.T) {
 			{"GET", "/v1/dashboards/checkout?after=3", nil, 400, wire.CodeBadOption},
 			{"GET", "/v1/dashboards/checkout?after=0:x", nil, 400, wire.CodeBadOption},
 			{"GET", "/v1/dashboards/checkout?after=0:99&wait=1s", nil, 504, wire.CodeNotInTime},
+			{"GET", "/v1/dashboards/checkout?after=0:1,&wait=1s", nil, 400, wire.CodeBadOption},
+			{"GET", "/v1/dashboards/checkout?after=" + strings.Repeat("0:1,", 1024) + "0:1", nil, 400, wire.CodeBadOption},
+			{"GET", "/v1/dashboards/checkout?cells=all", nil, 400, wire.CodeBadOption},
 			{"GET", "/v1/dashboards/checkout?include=all", nil, 400, wire.CodeBadOption},
 			{"GET", "/v1/dashboards?limit=0", nil, 400, wire.CodeBadOption},
 			{"GET", "/v1/dashboards?limit=1001", nil, 400, wire.CodeBadOption},

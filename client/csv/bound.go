@@ -34,7 +34,13 @@ func (r *Rows) bind(m Mapping) (bound, error) {
 		if rule.From == FromColumn && index < 0 {
 			errs = append(errs, fmt.Errorf("%s:1: %s=%s: there is no column %q: %s", r.options.File, rule.Field, rule.Column, rule.Column, strings.Join(r.header, ", ")))
 		}
+		if rule.Field == "id" && rule.From == FromRow {
+			continue // as where no rule speaks of ids
+		}
 		b.rules = append(b.rules, boundRule{Rule: rule, index: index})
+	}
+	if len(errs) > 0 && len(r.header) == 1 && strings.ContainsAny(r.header[0], ";\t|") {
+		errs = append(errs, errors.New("the header is one column: --delimiter says what stands between columns, such as ';' or tab"))
 	}
 	slices.SortStableFunc(b.rules, func(x, y boundRule) int { return strings.Compare(x.Field, y.Field) })
 	return b, errors.Join(errs...)
@@ -44,7 +50,7 @@ func (r *Rows) bind(m Mapping) (bound, error) {
 // takes only the first event. The first of such mappings keeps the plain ids, the others get /2, /3 and so on.
 func suffixOf(m []Mapping, i int) string {
 	id, ok := m[i].rule("id")
-	if !ok {
+	if !ok || id.From == FromRow {
 		return ""
 	}
 	n := 1
@@ -88,11 +94,14 @@ func (b *bound) make(r *Rows, record []string) (e event.Event, made bool, failed
 			return e, false, failed
 		}
 	}
-	if made && e.TimeStatus == event.OK {
-		e.Time = r.moved(e.Time)
-	}
 	if e.Metadata != nil {
 		e.Metadata = append(e.Metadata, '}')
+	}
+	if made && e.ID == "" {
+		e.ID = r.invented(&e)
+	}
+	if made && e.TimeStatus == event.OK {
+		e.Time = r.moved(e.Time)
 	}
 	return e, made, nil
 }
@@ -135,7 +144,7 @@ func (b *bound) fill(e *event.Event, u *boundRule, text string, null bool, r *Ro
 			return fmt.Errorf("metric %.40q is not allowed: 1-%d bytes without control characters", text, event.MaxMetricBytes)
 		}
 	case "value":
-		if e.Value, err = decimal(text); err != nil {
+		if e.Value, err = r.options.number(text); err != nil {
 			return fmt.Errorf("value %w: --null names the texts that stand for no value", err)
 		}
 	case "time":

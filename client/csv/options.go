@@ -3,7 +3,9 @@ package csv
 import (
 	"fmt"
 	"math"
+	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/dashfeed/dashfeed/messages/event"
@@ -13,8 +15,9 @@ import (
 type Options struct {
 	File       string         // its name, for errors; "": input
 	Comma      rune           // between columns; 0: a comma
+	Decimal    rune           // of values: '.' or ','; 0: a point
 	TimeFormat string         // "ms", "s", "rfc3339" or a layout of Go's package time; "": ms where it is a whole number, else rfc3339
-	Zone       *time.Location // of times that name none; nil: UTC
+	Zone       *time.Location // of times that name none; nil: UTC for layouts, and RFC 3339 must name one
 	Null       []string       // texts of a column that stand for nothing
 }
 
@@ -25,7 +28,7 @@ func (o Options) ParseTime(text string) (int64, error) {
 		if ms, err := strconv.ParseInt(text, 10, 64); err == nil {
 			return inRange(ms, text)
 		}
-		return rfc3339(text, "ms since 1970 or RFC 3339")
+		return o.rfc3339(text, "ms since 1970 or RFC 3339")
 	case "ms":
 		ms, err := strconv.ParseInt(text, 10, 64)
 		if err != nil {
@@ -42,25 +45,41 @@ func (o Options) ParseTime(text string) (int64, error) {
 		}
 		return int64(math.Floor(s*1000 + 1e-6)), nil // 1.001 s is 1000.9999999999999 ms
 	case "rfc3339":
-		return rfc3339(text, "RFC 3339, such as 2026-11-23T18:00:00Z")
+		return o.rfc3339(text, "RFC 3339, such as 2026-11-23T18:00:00Z")
 	}
-	zone := o.Zone
-	if zone == nil {
-		zone = time.UTC
-	}
-	t, err := time.ParseInLocation(o.TimeFormat, text, zone)
+	t, err := time.ParseInLocation(o.TimeFormat, text, orUTC(o.Zone))
 	if err != nil {
 		return 0, fmt.Errorf("time %q is not of the layout %q", text, o.TimeFormat)
 	}
 	return inRange(t.UnixMilli(), text)
 }
 
-func rfc3339(text, allowed string) (int64, error) {
+// zoneless are times in RFC 3339 but for the zone.
+var zoneless = []string{"2006-01-02T15:04:05", "2006-01-02 15:04:05"}
+
+func (o Options) rfc3339(text, allowed string) (int64, error) {
 	ms, status := event.ParseTime(text)
-	if status != event.OK {
-		return 0, fmt.Errorf("time %q is not %s: --time-format tells other forms", text, allowed)
+	if status == event.OK {
+		return ms, nil
 	}
-	return ms, nil
+	for _, layout := range zoneless {
+		t, err := time.ParseInLocation(layout, text, orUTC(o.Zone))
+		switch {
+		case err != nil:
+		case o.Zone == nil:
+			return 0, fmt.Errorf("time %.60q names no zone: --time-zone says which one is meant", text)
+		default:
+			return inRange(t.UnixMilli(), text)
+		}
+	}
+	return 0, fmt.Errorf("time %.60q is not %s: --time-format tells other forms", text, allowed)
+}
+
+func orUTC(zone *time.Location) *time.Location {
+	if zone == nil {
+		return time.UTC
+	}
+	return zone
 }
 
 func inRange(ms int64, text string) (int64, error) {
@@ -85,6 +104,24 @@ func decimal(text string) (float64, error) {
 	}
 	return f, nil
 }
+
+// number reads a value. Where a comma is the decimal point, points may group digits: 1.013,25.
+func (o Options) number(text string) (float64, error) {
+	if o.Decimal != ',' {
+		f, err := decimal(text)
+		if err != nil && strings.Contains(text, ",") {
+			err = fmt.Errorf("%w; --decimal , reads 12,5", err)
+		}
+		return f, err
+	}
+	if !commaNumber.MatchString(text) {
+		return 0, fmt.Errorf("%q is not a number with a decimal comma, such as 1.013,25", text)
+	}
+	return decimal(strings.ReplaceAll(strings.ReplaceAll(text, ".", ""), ",", "."))
+}
+
+// commaNumber has points nowhere but between groups of three digits.
+var commaNumber = regexp.MustCompile(`^[+-]?([0-9]{1,3}(\.[0-9]{3})+|[0-9]*)(,[0-9]*)?([eE][+-]?[0-9]+)?$`)
 
 func (o Options) isNull(text string) bool {
 	for _, n := range o.Null {

@@ -1,7 +1,9 @@
 package csv
 
 import (
-	"encoding/csv"
+	"bytes"
+	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +11,9 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/zeebo/xxh3"
+
+	"github.com/dashfeed/dashfeed/client/lines"
 	"github.com/dashfeed/dashfeed/messages/event"
 )
 
@@ -19,7 +24,10 @@ type Rows struct {
 	options Options
 	maps    []bound
 	header  []string
-	reader  *csv.Reader
+	records *records
+	fields  []string
+	hash    xxh3.Hasher // of this round's records so far
+	payload []byte
 
 	row    int   // of this round, from 1
 	round  int   // from 1
@@ -47,6 +55,7 @@ type RowError struct {
 	Row    int    // from 1, without the header
 	Column string // "" where the row as a whole is meant
 	Err    error
+	Lines  int // that the row takes up
 }
 
 // Error names the place and what was given and is allowed.
@@ -54,6 +63,9 @@ func (e *RowError) Error() string {
 	place := fmt.Sprintf("%s:%d: row %d", e.File, e.Line, e.Row)
 	if e.Column != "" {
 		place += fmt.Sprintf(", column %q", e.Column)
+	}
+	if e.Lines > 1 {
+		return fmt.Sprintf("%s: %v; the row has %d lines", place, e.Err, e.Lines)
 	}
 	return place + ": " + e.Err.Error()
 }
@@ -90,47 +102,56 @@ func Open(r io.Reader, m []Mapping, o Options) (*Rows, error) {
 
 // begin reads the header.
 func (r *Rows) begin(src io.Reader) error {
-	r.reader = csv.NewReader(src)
-	r.reader.ReuseRecord = true
-	if r.options.Comma != 0 {
-		r.reader.Comma = r.options.Comma
-	}
-	header, err := r.reader.Read()
+	r.records = newRecords(src, r.options.Comma)
+	header, err := r.records.next(nil)
 	if errors.Is(err, io.EOF) {
 		return fmt.Errorf("%s: empty: the first line names the columns", r.options.File)
 	}
-	if err != nil {
-		return fmt.Errorf("%s: header: %w", r.options.File, err)
+	if err == nil {
+		const mark = "\ufeff"
+		header[0] = strings.TrimPrefix(header[0], mark)
+		r.records.raw = bytes.TrimPrefix(r.records.raw, []byte(mark))
+		err = lines.Check(r.records.raw)
 	}
-	header = slices.Clone(header)
-	header[0] = strings.TrimPrefix(header[0], "\ufeff")
+	if err != nil {
+		return fmt.Errorf("%s:%d: header: %w", r.options.File, r.records.line, err)
+	}
 	if r.header != nil && !slices.Equal(r.header, header) {
 		return fmt.Errorf("%s: round %d has other columns than the first: %q, not %q", r.options.File, r.round+1, header, r.header)
 	}
 	r.header, r.row = header, 0
+	r.hash.Reset()
+	r.hashRecord()
 	return nil
+}
+
+func (r *Rows) hashRecord() {
+	_, _ = r.hash.Write(r.records.raw) // never fails
+	_, _ = r.hash.Write([]byte{'\n'})
 }
 
 // Next makes the events of the next row: one for each mapping whose value is not null, so perhaps none. They are good
 // until the next call. io.EOF at the end of the round; a *RowError is that row's alone, and Next may be called again.
 func (r *Rows) Next() ([]event.Event, error) {
-	record, err := r.reader.Read()
+	fields, err := r.records.next(r.fields[:0])
 	if errors.Is(err, io.EOF) {
 		return nil, io.EOF
 	}
 	r.row++
 	r.stats.Rows++
+	r.hashRecord()
 	if err != nil {
-		return nil, r.unreadable(err, len(record))
+		return nil, r.unreadable(err)
 	}
-	line, _ := r.reader.FieldPos(0)
+	r.fields = fields
+	if err := r.check(fields); err != nil {
+		return nil, err
+	}
 	r.events = r.events[:0]
 	for i := range r.maps {
-		e, made, err := r.maps[i].make(r, record)
+		e, made, err := r.maps[i].make(r, fields)
 		if err != nil {
-			r.stats.Bad++
-			err.File, err.Line, err.Row = r.options.File, line, r.row
-			return nil, err
+			return nil, r.bad(err)
 		}
 		if !made {
 			r.stats.Null++
@@ -142,17 +163,45 @@ func (r *Rows) Next() ([]event.Event, error) {
 	return r.events, nil
 }
 
-// unreadable is a row that is no CSV (a *RowError), or the end of reading.
-func (r *Rows) unreadable(err error, columns int) error {
+// check refuses rows of another width than the header's, and what is no text.
+func (r *Rows) check(fields []string) error {
+	if lines.Check(r.records.raw) != nil {
+		for i, text := range fields {
+			if err := lines.Check([]byte(text)); err != nil {
+				return r.bad(&RowError{Column: r.column(i), Err: err})
+			}
+		}
+	}
+	if len(fields) != len(r.header) {
+		return r.bad(&RowError{Err: fmt.Errorf("%d columns, the header has %d", len(fields), len(r.header))})
+	}
+	return nil
+}
+
+// column is the name of a column, as well as it is known.
+func (r *Rows) column(i int) string {
+	if i < 0 || i >= len(r.header) {
+		return ""
+	}
+	return r.header[i]
+}
+
+// bad counts a row with an error, which gets its place.
+func (r *Rows) bad(err *RowError) error {
 	r.stats.Bad++
-	var p *csv.ParseError
-	if !errors.As(err, &p) {
-		return fmt.Errorf("%s: row %d: %w", r.options.File, r.row, err)
+	err.File, err.Line, err.Row, err.Lines = r.options.File, r.records.line, r.row, r.records.spans
+	return err
+}
+
+// unreadable is a row that is no CSV (a *RowError), or the end of reading.
+func (r *Rows) unreadable(err error) error {
+	var record *recordError
+	if !errors.As(err, &record) {
+		r.stats.Bad++
+		return fmt.Errorf("%s:%d: %w", r.options.File, r.records.line, err)
 	}
-	if errors.Is(p.Err, csv.ErrFieldCount) {
-		p.Err = fmt.Errorf("%d columns, the header has %d", columns, len(r.header))
-	}
-	return &RowError{File: r.options.File, Line: p.Line, Row: r.row, Err: p.Err}
+	r.records.spans = 1 // what lies behind the first line is read again
+	return r.bad(&RowError{Column: r.column(record.field), Err: err})
 }
 
 // Again begins another round over the same file, given anew. Its times lie later by the length of the file, rounded up
@@ -196,3 +245,31 @@ func (r *Rows) suffixed(id string) string {
 	}
 	return id + "#" + strconv.Itoa(r.round)
 }
+
+// invented is the id of an event that has none of its own: the same whenever this file's beginning up to the event's row
+// makes this event, and another for everything else. The mark ~ tells the dashboard that the sender didn't give it.
+func (r *Rows) invented(e *event.Event) string {
+	r.payload = event.AppendJSON(r.payload[:0], e)
+	file := r.hash.Sum128()
+	base := "~" + Token(file, r.payload)
+	id := base
+	for n := 2; slices.ContainsFunc(r.events, func(o event.Event) bool { return o.ID == r.suffixed(id) }); n++ {
+		id = base + "/" + strconv.Itoa(n) // two mappings make one event twice, and mean it
+	}
+	return r.suffixed(id)
+}
+
+// Token is a short text that stands for the beginning of a file, by its hash, and an event made of its end.
+func Token(file xxh3.Uint128, payload []byte) string {
+	var b [32]byte
+	binary.LittleEndian.PutUint64(b[:], file.Lo)
+	binary.LittleEndian.PutUint64(b[8:], file.Hi)
+	of := xxh3.Hash128(payload)
+	binary.LittleEndian.PutUint64(b[16:], of.Lo)
+	binary.LittleEndian.PutUint64(b[24:], of.Hi)
+	sum := xxh3.Hash128(b[:]).Bytes()
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// Line is the line where the row that Next read last begins.
+func (r *Rows) Line() int { return r.records.line }

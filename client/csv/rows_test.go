@@ -4,12 +4,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/dashfeed/dashfeed/messages/event"
 )
+
+// token is what is invented of an id, but for its mark.
+var token = regexp.MustCompile(`~[A-Za-z0-9_-]{22}`)
 
 // read reads all rows and writes each event as its JSON, each bad row as its error.
 func read(t *testing.T, r *Rows) string {
@@ -27,7 +31,8 @@ func read(t *testing.T, r *Rows) string {
 			t.Fatal(err)
 		}
 		for i := range events {
-			fmt.Fprintf(&b, "%s\n", event.AppendJSON(nil, &events[i]))
+			b.Write(token.ReplaceAll(event.AppendJSON(nil, &events[i]), []byte("~")))
+			b.WriteByte('\n')
 		}
 	}
 }
@@ -56,17 +61,17 @@ func TestRows(t *testing.T) {
 			"the pages' example",
 			[][]string{delay},
 			[]string{"NA", ""},
-			`{"id":"1","dashboard":"departures","metric":"dep_delay","value":-2,"time":1360231200000,"labels":{"carrier":"US"}}
-{"id":"3","dashboard":"departures","metric":"dep_delay","value":1.5,"time":1360233000000}`,
+			`{"id":"~","dashboard":"departures","metric":"dep_delay","value":-2,"time":1360231200000,"labels":{"carrier":"US"}}
+{"id":"~","dashboard":"departures","metric":"dep_delay","value":1.5,"time":1360233000000}`,
 			Stats{Rows: 3, Events: 2, Null: 1},
 		},
 		{
 			"what is not null is an error, and an empty label a label",
 			[][]string{delay},
 			nil,
-			`{"id":"1","dashboard":"departures","metric":"dep_delay","value":-2,"time":1360231200000,"labels":{"carrier":"US"}}
-f.csv:3: row 2, column "dep_delay": value "NA" is not a number: --null names the texts that stand for no value
-{"id":"3","dashboard":"departures","metric":"dep_delay","value":1.5,"time":1360233000000,"labels":{"carrier":""}}`,
+			`{"id":"~","dashboard":"departures","metric":"dep_delay","value":-2,"time":1360231200000,"labels":{"carrier":"US"}}
+f.csv:3: row 2, column "dep_delay": value "NA" is not a number: --null names the texts that stand for no value; the row has 2 lines
+{"id":"~","dashboard":"departures","metric":"dep_delay","value":1.5,"time":1360233000000,"labels":{"carrier":""}}`,
 			Stats{Rows: 3, Events: 2, Bad: 1},
 		},
 		{
@@ -77,11 +82,11 @@ f.csv:3: row 2, column "dep_delay": value "NA" is not a number: --null names the
 				{"dashboard==other", "metric==m", "value=dep_delay", "id=@row", "tenant==t"},
 			},
 			[]string{"NA"},
-			`{"id":"1","dashboard":"d","metric":"US","value":1,"labels":{"a":"1","z":"2"},"metadata":{"a":"1","b":"x"}}
-{"id":"1/2","dashboard":"d","metric":"m","value":2,"producer":"p","sequence":1}
-{"id":"1","tenant":"t","dashboard":"other","metric":"m","value":-2}
-{"id":"2","dashboard":"d","metric":"UA","value":1,"labels":{"a":"1","z":"2"},"metadata":{"a":"1","b":"y,\u000az"}}
-{"id":"2/2","dashboard":"d","metric":"m","value":2,"producer":"p","sequence":2}
+			`{"id":"~","dashboard":"d","metric":"US","value":1,"labels":{"a":"1","z":"2"},"metadata":{"a":"1","b":"x"}}
+{"id":"~","dashboard":"d","metric":"m","value":2,"producer":"p","sequence":1}
+{"id":"~","tenant":"t","dashboard":"other","metric":"m","value":-2}
+{"id":"~","dashboard":"d","metric":"UA","value":1,"labels":{"a":"1","z":"2"},"metadata":{"a":"1","b":"y,\u000az"}}
+{"id":"~","dashboard":"d","metric":"m","value":2,"producer":"p","sequence":2}
 f.csv:5: row 3, column "carrier": metric "" is not allowed: 1-256 bytes without control characters`,
 			Stats{Rows: 3, Events: 5, Null: 1, Bad: 1},
 		},
@@ -111,10 +116,10 @@ func TestRowsThatAreNoCSV(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `input:2: row 1: 1 columns, the header has 2
-{"dashboard":"d","metric":"m","value":2}
+{"id":"~","dashboard":"d","metric":"m","value":2}
 input:4: row 3: 3 columns, the header has 2
-input:5: row 4: extraneous or missing " in quoted-field
-{"dashboard":"d","metric":"m","value":10}`
+input:5: row 4, column "b": extraneous or missing " in quoted-field
+{"id":"~","dashboard":"d","metric":"m","value":10}`
 	if got := read(t, rows); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
@@ -167,7 +172,7 @@ func TestOpenRefuses(t *testing.T) {
 		{"", []Mapping{mapping(t, "metric==m", "value=a")}, "f.csv: empty: the first line names the columns"},
 		{"a,b\n", nil, "f.csv: no mapping: at least metric and value"},
 		{"a,b\n", []Mapping{mapping(t, "metric=x", "value=y")}, "f.csv:1: metric=x: there is no column \"x\": a, b\nf.csv:1: value=y: there is no column \"y\": a, b"},
-		{"a,\"b\n", []Mapping{mapping(t, "metric==m", "value=a")}, `f.csv: header: parse error on line 1, column 6: extraneous or missing " in quoted-field`},
+		{"a,\"b\n", []Mapping{mapping(t, "metric==m", "value=a")}, "f.csv:1: header: the quote that opens here does not end before the file does"},
 	} {
 		_, err := Open(strings.NewReader(c.src), c.maps, Options{File: "f.csv"})
 		if err == nil || err.Error() != c.want {
@@ -190,7 +195,12 @@ func TestParseTime(t *testing.T) {
 	}{
 		{"", nil, "1360231200000", 1360231200000, ""},
 		{"", nil, "2013-02-07T10:00:00Z", 1360231200000, ""},
-		{"", nil, "2013-02-07 10:00:00", 0, `time "2013-02-07 10:00:00" is not ms since 1970 or RFC 3339: --time-format tells other forms`},
+		{"", nil, "2013-02-07 10:00:00", 0, `time "2013-02-07 10:00:00" names no zone: --time-zone says which one is meant`},
+		{"", nil, "2013-02-07T10:00:00.25", 0, `time "2013-02-07T10:00:00.25" names no zone: --time-zone says which one is meant`},
+		{"", nil, "7.2.2013", 0, `time "7.2.2013" is not ms since 1970 or RFC 3339: --time-format tells other forms`},
+		{"", berlin, "2013-02-07T11:00:00.25", 1360231200250, ""},
+		{"rfc3339", berlin, "2013-02-07 11:00:00", 1360231200000, ""},
+		{"rfc3339", berlin, "2013-02-07T10:00:00Z", 1360231200000, ""},
 		{"ms", nil, "5.5", 0, `time "5.5" is not a whole number of ms since 1970`},
 		{"ms", nil, "9000000000000000", 0, `time "9000000000000000" is out of range: at most 8640000000000000 ms from 1970`},
 		{"s", nil, "1360231200", 1360231200000, ""},

@@ -10,6 +10,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 
 	"github.com/dashfeed/dashfeed/client"
+	"github.com/dashfeed/dashfeed/messages"
 )
 
 // publishCommand sends a file's events to a server, at once or at the pace of their own times.
@@ -17,14 +18,18 @@ type publishCommand struct {
 	configFlag
 	serverOf
 	outputFlag
-	File       string        `arg:"" help:"NDJSON, CSV or either gzipped, by its extension; - is NDJSON on stdin."`
+	File       string        `arg:"" help:"NDJSON, JSON arrays, CSV or TSV, also packed by gzip, zstd or bzip2; - is stdin."`
 	Dashboard  string        `help:"Dashboard of events that name none." placeholder:"DASHBOARD"`
-	Format     string        `help:"ndjson or csv; not given: by the extension." enum:",ndjson,csv" default:"" placeholder:"FORMAT"`
+	Format     string        `help:"ndjson (arrays too), csv or tsv; not given: by the extension." enum:",ndjson,csv,tsv" default:"" placeholder:"FORMAT"`
+	Encoding   string        `help:"What the file is written in: utf-8, latin1, windows-1252, utf-16, utf-16le, utf-16be; not given: UTF-8, or what its byte order mark says." placeholder:"ENCODING"`
 	Map        []string      `help:"CSV: what fills a field of the event: FIELD=COLUMN, FIELD==CONSTANT, FIELD=@row." sep:"none" placeholder:"RULE"`
 	MapFile    string        `help:"CSV: a YAML list of mappings; each makes one event of each row." placeholder:"FILE"`
-	TimeFormat string        `help:"CSV: ms, s, rfc3339 or a layout of Go's; not given: ms or rfc3339." placeholder:"FORMAT"`
-	TimeZone   string        `help:"CSV: of times that name none." default:"UTC" placeholder:"ZONE"`
+	Delimiter  string        `help:"CSV: what stands between columns, one character or tab; not given: a comma, in .tsv files a tab." placeholder:"CHAR"`
+	Decimal    string        `help:"CSV: what stands before the fraction of a value: . or ,." placeholder:"CHAR"`
+	TimeFormat string        `help:"ms, s, rfc3339 or a layout of Go's; not given: ms or rfc3339." placeholder:"FORMAT"`
+	TimeZone   string        `help:"Zone of times that name none; not given: UTC for layouts, and RFC 3339 must name one." placeholder:"ZONE"`
 	Null       string        `help:"CSV: texts that stand for no value, with commas between; nothing after the last comma: the empty text." default:"NA," placeholder:"TEXT,…"`
+	Sort       bool          `help:"Send the events in order of their times. The file is held in memory, at most 512 MiB of events."`
 	Speed      float64       `help:"So many times as fast as the events' times say; 0: as fast as the server takes them." placeholder:"N"`
 	Loop       bool          `help:"Begin again at the end, times moved on by whole days, ids with #2, #3 …"`
 	Batch      int           `help:"Events in a request, 1-500." default:"500" placeholder:"N"`
@@ -35,6 +40,11 @@ type publishCommand struct {
 func (c *publishCommand) Run(p *program) error {
 	if c.Speed < 0 || c.Batch < 1 || c.Batch > 500 {
 		return usage("speed %g and batch %d: speed is 0 or more, batch 1 to 500", c.Speed, c.Batch)
+	}
+	if c.Dashboard != "" {
+		if err := messages.CheckName("dashboard", c.Dashboard); err != nil {
+			return usage("%w", err)
+		}
 	}
 	server, err := (&clientFlags{serverOf: c.serverOf}).open()
 	if err != nil {
@@ -53,6 +63,7 @@ func (c *publishCommand) Run(p *program) error {
 		return err
 	}
 	sending := newSending(p, server, client.PublisherOptions{Dashboard: c.Dashboard, Count: c.Batch, Patience: c.Patience}, input)
+	sending.ledger = newLedger(server, c.Tenant)
 	err = errors.Join(sending.all(p, c.Speed, c.Loop), sending.close())
 	return c.sum(p, sending, err)
 }
@@ -72,36 +83,33 @@ func (c *publishCommand) checkSpeed(in *input) error {
 	return nil
 }
 
-// sum prints what became of the events.
-func (c *publishCommand) sum(p *program, s *sending, err error) error {
-	stats, made := s.publisher.Stats(), s.input.stats()
-	t := table{columns: []string{"ACCEPTED", "REFUSED", "RETRIES", "BAD", "NULL", "SECONDS"}}
-	t.add(stats.Accepted, stats.Refused, stats.Retries, made.bad, made.null, float64(time.Since(s.began).Milliseconds())/1000)
-	if printed := t.print(p.stdout, c.Output); err == nil {
-		err = printed
-	}
-	if err == nil && stats.Refused+uint64(made.bad) > 0 {
-		return &exitError{exitRefused, fmt.Errorf("%d events and %d rows were refused", stats.Refused, made.bad)}
-	}
-	return err
-}
-
 // sending is a publisher with its input, and what is told of both on the way.
 type sending struct {
 	program   *program
 	publisher *client.Publisher
 	input     *input
+	ledger    *ledger                  // nil: nobody asks what became of the events
+	skip      func(e *outgoing) bool   // nil: none
 	bar       *progressbar.ProgressBar // nil: no terminal
 	began     time.Time
-	told      int // refusals told one by one
+	told      int            // refusals told one by one
+	refused   map[string]int // by reason: what no door would take, and was not sent
+	remarks   remarks
 }
 
 // toldRefusals is how many refusals are told one by one; the others are counted.
 const toldRefusals = 10
 
 func newSending(p *program, server *client.Client, o client.PublisherOptions, in *input) *sending {
-	s := &sending{program: p, input: in, began: time.Now()}
-	o.Refused = func(r client.Refusal) { s.tell("refused (%s): %s: %.200s", r.Reason, r.Message, r.Event) }
+	s := &sending{program: p, input: in, began: time.Now(), refused: map[string]int{}}
+	o.Refused = func(r client.Refusal) {
+		place := in.name
+		if sent, ok := r.Tag.(*sent); ok {
+			place = fmt.Sprintf("%s:%d", in.name, sent.line)
+		}
+		s.tell("%s: refused (%s): %s: %.200s", place, r.Reason, r.Message, r.Event)
+	}
+	o.Stored = func(b client.Stored) { s.ledger.stored(b) }
 	o.Retried = func(attempt int, wait time.Duration, reason error) {
 		p.talk("%v; attempt %d in %s", reason, attempt+1, wait.Round(time.Millisecond))
 	}
@@ -121,7 +129,7 @@ func (s *sending) all(ctx context.Context, speed float64, loop bool) error {
 		var bad *badInput
 		switch {
 		case errors.As(err, &bad):
-			s.tell("%v", bad.err)
+			s.leaveOut(bad)
 			continue
 		case errors.Is(err, io.EOF) && loop && s.input.sent > 0:
 			if err := s.input.again(); err != nil {
@@ -133,18 +141,39 @@ func (s *sending) all(ctx context.Context, speed float64, loop bool) error {
 		case err != nil:
 			return err
 		}
-		for _, e := range events {
-			if e.timed && speed > 0 {
-				if err := replay.Wait(ctx, time.UnixMilli(e.ms)); err != nil {
-					return err
-				}
-			}
-			if err := s.publisher.PublishJSON(ctx, e.payload); err != nil {
+		for i := range events {
+			if err := s.one(ctx, &events[i], replay); err != nil {
 				return err
 			}
 		}
 		s.progress()
 	}
+}
+
+// one sends one event.
+func (s *sending) one(ctx context.Context, e *outgoing, replay *client.Replay) error {
+	if s.skip != nil && s.skip(e) {
+		return ctx.Err()
+	}
+	s.remarks.add(e)
+	if e.timed {
+		if err := replay.Wait(ctx, time.UnixMilli(e.ms)); err != nil {
+			return err
+		}
+	}
+	tag, err := s.ledger.meet(ctx, e)
+	if err != nil {
+		return err
+	}
+	return s.publisher.PublishTagged(ctx, e.payload, tag)
+}
+
+// leaveOut tells and counts what can't be sent.
+func (s *sending) leaveOut(bad *badInput) {
+	if bad.reason != "" {
+		s.refused[bad.reason]++
+	}
+	s.tell("%v", bad.err)
 }
 
 // tell tells of something refused, the first few times.

@@ -122,7 +122,7 @@ func TestRun(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &sums); code != 0 || err != nil || sums[0]["accepted"] != 2 || sums[0]["null"] != 1 {
 		t.Fatalf("publish: exit %d, %v, %s %s", code, err, out, stderr)
 	}
-	code, out, stderr = call(t, `{"metric":"price","value":1}`+"\n[]\n", "publish", "-", "--dashboard", "sales", "--server", s.public)
+	code, out, stderr = call(t, `{"metric":"price","value":1}`+"\n7\n", "publish", "-", "--dashboard", "sales", "--server", s.public)
 	if code != exitRefused || !strings.Contains(stderr, "not_an_object") {
 		t.Errorf("publish something refused: exit %d, %s %s", code, out, stderr)
 	}

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/dashfeed/dashfeed/client"
+	"github.com/dashfeed/dashfeed/client/csv"
+	"github.com/dashfeed/dashfeed/client/lines"
+	"github.com/dashfeed/dashfeed/client/ndjson"
+	"github.com/dashfeed/dashfeed/messages/event"
+)
+
+// ndjsonFormat is a file of events as JSON: a line each, arrays, or one after another. In the first round they go as they
+// are, with an id where they have none.
+type ndjsonFormat struct {
+	options     csv.Options // of times
+	route       event.Route
+	lines       *lines.Reader
+	values      *ndjson.Reader
+	decoder     event.Decoder
+	round       int
+	least, most int64
+	seen        bool
+	period      int64 // ms
+}
+
+func (f *ndjsonFormat) fresh() format { return &ndjsonFormat{options: f.options, route: f.route} }
+
+func (f *ndjsonFormat) begin(text io.Reader) error {
+	f.lines = lines.New(text)
+	f.values = ndjson.New(f.lines)
+	f.round++
+	const day = int64(24 * time.Hour / time.Millisecond)
+	f.period = ((f.most-f.least)/day + 1) * day
+	return nil
+}
+
+func (f *ndjsonFormat) next() ([]outgoing, error) {
+	v, err := f.values.Next()
+	var bad *ndjson.BadValue
+	switch {
+	case errors.As(err, &bad):
+		return nil, refusedAt(f.options.File, bad.Line, &event.Refusal{Reason: bad.Reason, Message: err.Error()})
+	case errors.Is(err, io.EOF):
+		return nil, io.EOF
+	case err != nil:
+		return nil, fmt.Errorf("%s:%d: %w", f.options.File, f.lines.Number(), err)
+	}
+	o, err := f.outgoing(v)
+	if err != nil {
+		return nil, refusedAt(f.options.File, v.Line, err)
+	}
+	return []outgoing{o}, nil
+}
+
+// outgoing makes the event of a value; in a later round with its time moved on and its id suffixed.
+func (f *ndjsonFormat) outgoing(v ndjson.Value) (outgoing, error) {
+	var e event.Event
+	err := f.decoder.Decode(v.Text, &e)
+	if wrong := lines.Check(v.Text); wrong != nil {
+		return outgoing{}, &event.Refusal{Reason: event.ReasonMalformed, Message: wrong.Error() + because(err)}
+	}
+	if err != nil {
+		return outgoing{}, err
+	}
+	payload := bytes.Clone(v.Text)
+	if f.options.TimeFormat != "" || f.options.Zone != nil {
+		if err := f.readTime(v.Text, &e); err != nil {
+			return outgoing{}, err
+		}
+		payload = event.AppendJSON(nil, &e)
+	}
+	named := e.ID != ""
+	if !named {
+		e.ID = "~" + csv.Token(v.Sum, payload)
+	}
+	switch {
+	case f.round > 1:
+		if e.TimeStatus == event.OK {
+			e.Time += int64(f.round-1) * f.period
+		}
+		e.ID += "#" + strconv.Itoa(f.round)
+		payload = event.AppendJSON(nil, &e)
+	case !named:
+		payload = client.WithID(payload, e.ID)
+	}
+	f.note(&e)
+	o, err := describe(f.route, &e)
+	o.payload, o.line = payload, v.Line
+	return o, err
+}
+
+// because adds what else was found.
+func because(err error) string {
+	var r *event.Refusal
+	if !errors.As(err, &r) {
+		return ""
+	}
+	return " (" + r.Message + ")"
+}
+
+// note remembers the times of the first round.
+func (f *ndjsonFormat) note(e *event.Event) {
+	if f.round > 1 || e.TimeStatus != event.OK {
+		return
+	}
+	if !f.seen {
+		f.least, f.most, f.seen = math.MaxInt64, math.MinInt64, true
+	}
+	f.least, f.most = min(f.least, e.Time), max(f.most, e.Time)
+}
+
+// readTime reads the event's time as the flags say.
+func (f *ndjsonFormat) readTime(text []byte, e *event.Event) error {
+	if e.TimeStatus == event.Missing {
+		return nil
+	}
+	var given struct {
+		Time      json.RawMessage `json:"time"`
+		Timestamp json.RawMessage `json:"timestamp"`
+		Ts        json.RawMessage `json:"ts"`
+	}
+	if err := json.Unmarshal(text, &given); err != nil {
+		return err
+	}
+	raw := given.Time
+	for _, other := range []json.RawMessage{given.Timestamp, given.Ts} {
+		if raw == nil {
+			raw = other
+		}
+	}
+	written := string(raw)
+	if len(raw) > 0 && raw[0] == '"' {
+		if err := json.Unmarshal(raw, &written); err != nil {
+			return err
+		}
+	}
+	ms, err := f.options.ParseTime(written)
+	if err != nil {
+		return err
+	}
+	e.Time, e.TimeStatus, e.TimeHint = ms, event.OK, event.LikelyUnit(ms)
+	return nil
+}
+
+func (f *ndjsonFormat) span() (least, most int64, ok bool) { return f.least, f.most, f.seen }
+
+func (f *ndjsonFormat) stats() made { return made{} }

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// remarks count what is known of events before a dashboard judges them, each kind with its first line.
+type remarks struct {
+	order []string
+	kinds map[string]*remark
+}
+
+type remark struct {
+	n     int
+	first int // line
+}
+
+func (r *remarks) add(e *outgoing) {
+	if e.remark == "" {
+		return
+	}
+	known, ok := r.kinds[e.remark]
+	if !ok {
+		if r.kinds == nil {
+			r.kinds = map[string]*remark{}
+		}
+		known = &remark{first: e.line}
+		r.kinds[e.remark] = known
+		r.order = append(r.order, e.remark)
+	}
+	known.n++
+}
+
+// sum prints what became of the events.
+func (c *publishCommand) sum(p *program, s *sending, err error) error {
+	stats, made := s.publisher.Stats(), s.input.stats()
+	refused := stats.Refused
+	for _, n := range s.refused {
+		refused += uint64(n)
+	}
+	settled := &settlement{unknown: stats.Accepted}
+	if err == nil || p.Err() == nil {
+		settled = s.ledger.settle(p, stats.Retries > 0)
+	}
+	s.explain(settled)
+	if p.Err() != nil {
+		p.talk("interrupted: %d events were stored. Published again, the file goes on from there: what was counted is not counted twice, as long as the dashboard remembers ids", stats.Accepted)
+	}
+	t := table{columns: []string{
+		"ACCEPTED", "REFUSED", "RETRIES", "BAD", "NULL", "COUNTED", "LATE", "INVALID", "FUTURE", "DUPLICATES", "FILTERED", "UNKNOWN", "SECONDS",
+	}}
+	t.add(stats.Accepted, refused, stats.Retries, made.bad, made.null, settled.counted, settled.late, settled.invalid, settled.future,
+		settled.duplicates, settled.filtered, settled.unknown, float64(time.Since(s.began).Milliseconds())/1000)
+	if printed := t.print(p.stdout, c.Output); err == nil {
+		err = printed
+	}
+	if err != nil {
+		return err
+	}
+	if p.Err() != nil {
+		return context.Canceled
+	}
+	return settled.verdict(refused, made.bad)
+}
+
+// toldDashboards is how many dashboards are told of one by one.
+const toldDashboards = 10
+
+// explain tells what is behind the numbers.
+func (s *sending) explain(settled *settlement) {
+	for _, kind := range s.remarks.order {
+		r := s.remarks.kinds[kind]
+		s.program.talk("%s:%d: %d events, this the first, %s", s.input.name, r.first, r.n, kind)
+	}
+	for _, list := range [][]string{settled.dropped, settled.unclear, settled.again} {
+		for i, line := range list {
+			if i == toldDashboards {
+				s.program.talk("so it is for %d more dashboards", len(list)-i)
+				break
+			}
+			s.program.talk("%s", line)
+		}
+	}
+	if settled.filtered > 0 {
+		s.program.talk("%d events were taken by no panel: its filters leave them out", settled.filtered)
+	}
+}
+
+// verdict is the exit: nil only where every event that was read was counted, left out by a filter, or a copy.
+func (s *settlement) verdict(refused uint64, bad int) error {
+	var parts []string
+	for _, part := range []struct {
+		n    uint64
+		what string
+	}{
+		{refused, "events were refused"},
+		{uint64(bad), "rows could not be read"},
+		{s.late, "events were late"},
+		{s.invalid, "events were invalid"},
+		{s.future, "events lay in the future"},
+	} {
+		if part.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", part.n, part.what))
+		}
+	}
+	switch {
+	case len(parts) > 0:
+		return &exitError{exitRefused, errors.New(strings.Join(parts, ", "))}
+	case s.unknown > 0:
+		return fmt.Errorf("what became of %d events is not known; they are stored", s.unknown)
+	}
+	return nil
+}

@@ -49,7 +49,8 @@ func (c *demoCommand) Run(p *program) error {
 	return errors.Join(c.perform(p, []string{addressOf(s.public)}, s.failed), s.stop())
 }
 
-// perform begins a fresh history of the demo's dashboards at a house of servers, replays and shows until the program is stopped.
+// perform replays and shows at a house of servers until the program is stopped. It goes on from where the demo's dashboards
+// stand, or begins a fresh history of them.
 func (c *demoCommand) perform(p *program, servers []string, failed <-chan error) error {
 	server, err := openServers(servers, client.Options{})
 	if err != nil {
@@ -57,7 +58,11 @@ func (c *demoCommand) perform(p *program, servers []string, failed <-chan error)
 	}
 	defer server.Close()
 	demo, err := demoSources()
+	var from *standing
 	if err == nil {
+		from, err = stand(p, server, demo)
+	}
+	if err == nil && from == nil {
 		err = begin(p, server, demo)
 	}
 	if err != nil {
@@ -74,7 +79,7 @@ func (c *demoCommand) perform(p *program, servers []string, failed <-chan error)
 	ctx, cancel := context.WithCancel(p)
 	defer cancel()
 	replay := make(chan error, 1)
-	go func() { replay <- c.replay(ctx, p, server, demo) }()
+	go func() { replay <- c.replay(ctx, p, server, demo, from) }()
 	show := func() error { return c.lines(ctx, p, server) }
 	if interactive {
 		var options []client.SubscribeOptions
@@ -128,13 +133,16 @@ func demoSources() ([]source, error) {
 }
 
 // replay publishes the flights over and over. When, after weeks, the moved times overtake the clock, it begins with a
-// fresh history.
-func (c *demoCommand) replay(ctx context.Context, p *program, server *client.Client, demo []source) error {
+// fresh history, and so it does where the dashboards hold something else than the replay's beginning.
+func (c *demoCommand) replay(ctx context.Context, p *program, server *client.Client, demo []source, from *standing) error {
 	for {
-		err := replayOnce(ctx, p, server)
+		err := replayOnce(ctx, p, server, from)
 		var overtakes *client.OvertakesError
-		if !errors.As(err, &overtakes) || ctx.Err() != nil {
+		if !errors.As(err, &overtakes) && !errors.Is(err, errStrange) || ctx.Err() != nil {
 			return err
+		}
+		if from = nil; errors.Is(err, errStrange) {
+			p.talk("%v: it begins with a fresh history", err)
 		}
 		if err := begin(ctx, server, demo); err != nil {
 			return err
@@ -142,7 +150,7 @@ func (c *demoCommand) replay(ctx context.Context, p *program, server *client.Cli
 	}
 }
 
-func replayOnce(ctx context.Context, p *program, server *client.Client) error {
+func replayOnce(ctx context.Context, p *program, server *client.Client, from *standing) error {
 	mappings, err := csv.ReadMappings("map.yaml", bytes.NewReader(flights.Map))
 	if err != nil {
 		return err
@@ -155,7 +163,10 @@ func replayOnce(ctx context.Context, p *program, server *client.Client) error {
 	if err := in.begin(); err != nil {
 		return err
 	}
-	sending := &sending{program: p, input: in, began: time.Now(), publisher: server.Publisher(client.PublisherOptions{})}
+	sending := &sending{program: p, input: in, began: time.Now(), refused: map[string]int{}, publisher: server.Publisher(client.PublisherOptions{})}
+	if from != nil {
+		sending.skip = from.has
+	}
 	err = sending.all(ctx, demoSpeed, true)
 	if ctx.Err() != nil {
 		sending.publisher.Close(ctx) // everything ends: what is not sent is not missed

@@ -88,9 +88,9 @@ type sending struct {
 	program   *program
 	publisher *client.Publisher
 	input     *input
-	ledger    *ledger                  // nil: nobody asks what became of the events
-	skip      func(e *outgoing) bool   // nil: none
-	bar       *progressbar.ProgressBar // nil: no terminal
+	ledger    *ledger                         // nil: nobody asks what became of the events
+	skip      func(e *outgoing) (bool, error) // nil: none
+	bar       *progressbar.ProgressBar        // nil: no terminal
 	began     time.Time
 	told      int            // refusals told one by one
 	refused   map[string]int // by reason: what no door would take, and was not sent
@@ -152,8 +152,10 @@ func (s *sending) all(ctx context.Context, speed float64, loop bool) error {
 
 // one sends one event.
 func (s *sending) one(ctx context.Context, e *outgoing, replay *client.Replay) error {
-	if s.skip != nil && s.skip(e) {
-		return ctx.Err()
+	if s.skip != nil {
+		if skip, err := s.skip(e); skip || err != nil {
+			return errors.Join(err, ctx.Err())
+		}
 	}
 	s.remarks.add(e)
 	if e.timed {

@@ -13,6 +13,11 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/dashfeed/dashfeed/client/csv"
+	"github.com/dashfeed/dashfeed/examples/flights"
+	"github.com/dashfeed/dashfeed/fold"
+	"github.com/dashfeed/dashfeed/messages"
 )
 
 // served is a server run by its command in this process.
@@ -212,37 +217,96 @@ func TestStopOrder(t *testing.T) {
 	}
 }
 
-// TestDemo: the replay moves the dashboards, and a second start begins a fresh history in the same directory.
+// TestDemo: the replay moves the dashboards, and a second start in the same directory goes on where the first has ended:
+// a dashboard that holds n events holds the first n of the replay, each once.
 func TestDemo(t *testing.T) {
 	data := t.TempDir()
-	var last string
-	for range 2 {
+	var epoch string
+	var before uint64
+	for range 3 {
 		out, w := io.Pipe()
 		s := start(t, w, "demo", "--data", data)
+		var reading struct {
+			Epoch    string
+			Counters fold.Counters
+			Latest   map[string]struct{ Time int64 }
+		}
 		for scan := bufio.NewScanner(out); ; { // until the dashboard that is read below has moved
 			if !scan.Scan() {
 				t.Fatalf("the lines ended: %v", scan.Err())
 			}
-			if line := scan.Text(); strings.HasPrefix(line, "day version ") && strings.Contains(line, "07 Feb ") {
+			if !strings.HasPrefix(scan.Text(), "departures version ") {
+				continue
+			}
+			if err := json.Unmarshal([]byte(get(t, s.public+"/v1/dashboards/departures")), &reading); err != nil {
+				t.Fatal(err)
+			}
+			if reading.Counters.Accepted > before {
 				break
 			}
 		}
 		go io.Copy(io.Discard, out)
-		var reading struct {
-			Epoch    string
-			Counters struct{ Accepted, Duplicates uint64 }
+		newest := int64(0)
+		for _, metric := range reading.Latest {
+			newest = max(newest, metric.Time)
 		}
-		if err := json.Unmarshal([]byte(get(t, s.public+"/v1/dashboards/day")), &reading); err != nil {
-			t.Fatal(err)
+		if c := reading.Counters; c.Records != c.Accepted || newest != departure(t, c.Accepted) {
+			t.Errorf("%+v: want the first events of the replay, each once; the newest is of %d, not of %d", c, newest, departure(t, c.Accepted))
 		}
-		if reading.Counters.Accepted == 0 || reading.Counters.Duplicates != 0 || reading.Epoch == last {
-			t.Errorf("%+v after epoch %s: want events, no duplicates, a new epoch", reading, last)
+		if epoch != "" && reading.Epoch != epoch {
+			t.Errorf("epoch %s, before the start %s", reading.Epoch, epoch)
 		}
-		last = reading.Epoch
+		epoch, before = reading.Epoch, reading.Counters.Accepted
 		if code := s.stop(t); code != 0 {
 			t.Errorf("stop: exit %d: %s", code, s.stderr)
 		}
 		w.Close()
+	}
+}
+
+// departure is the time of the n-th flight that left, from 1.
+func departure(t *testing.T, n uint64) int64 {
+	t.Helper()
+	m, err := csv.ParseMapping([]string{"metric==dep_delay", "value=dep_delay", "time=time"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := csv.Open(bytes.NewReader(flights.CSV), []csv.Mapping{m}, csv.Options{Null: []string{""}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		events, err := rows.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(events) == 0 {
+			continue
+		}
+		if n--; n == 0 {
+			return events[0].Time
+		}
+	}
+}
+
+// TestDemoBeginsAnew where its dashboards hold something else than its replay.
+func TestDemoBeginsAnew(t *testing.T) {
+	in := func(ms int64) *outgoing {
+		return &outgoing{key: messages.Key{Tenant: "default", Dashboard: "d"}, ms: ms}
+	}
+	s := &standing{left: map[string]uint64{"d": 2}, newest: map[string]int64{"d": 20}}
+	for i, c := range []struct {
+		ms  int64
+		has bool
+		err error
+	}{{10, true, nil}, {20, true, nil}, {20, false, nil}, {30, false, nil}} {
+		if has, err := s.has(in(c.ms)); has != c.has || err != c.err {
+			t.Errorf("event %d: %v, %v, want %v, %v", i, has, err, c.has, c.err)
+		}
+	}
+	s = &standing{left: map[string]uint64{"d": 1}, newest: map[string]int64{"d": 20}}
+	if has, err := s.has(in(10)); has || err != errStrange {
+		t.Errorf("got %v, %v, want %v", has, err, errStrange)
 	}
 }
 

@@ -45,7 +45,7 @@ func (h *Host) AcceptLoss(ctx context.Context, number int) error {
 func (h *Host) Retry(ctx context.Context, number int) error {
 	s, failure, err := h.failed(number)
 	if err == nil {
-		err = h.loadAgain(ctx, s, failure, func(p *seat) { p.lost = false })
+		err = h.loadAgain(ctx, s, failure, func(p *seat) { p.lost, p.faults = false, 0 })
 	}
 	if err != nil {
 		return fmt.Errorf("retry shard %d: %w", number, err)

@@ -15,7 +15,6 @@ func (s *shard) subscribe(sub *subscription) {
 	e.subs = append(e.subs, sub)
 	sub.open = true
 	s.idle.remove(e)
-	s.deadlines.place(e)
 }
 
 func (s *shard) unsubscribe(sub *subscription) {
@@ -30,7 +29,6 @@ func (s *shard) unsubscribe(sub *subscription) {
 	}
 	e.subs = nil
 	delete(s.ahead, e)
-	s.deadlines.place(e)
 	if e.pid == nil {
 		s.drop(e)
 		return
@@ -45,7 +43,7 @@ func (s *shard) ask(m *asking) {
 		return
 	}
 	sub.pending = m.ask
-	if s.phase.Load() == phaseLoading {
+	if !s.ready || s.phase.Load() == phaseLoading {
 		return
 	}
 	e := s.entries[sub.key]

@@ -15,10 +15,12 @@ type savingJob struct {
 	again  []messages.Key // written in the last one and not changed since: each slot needs them
 	mend   []messages.Key // found to be corrupt in the last one
 
-	due     bool          // it was due whatever had come
-	leading bool          // it was begun by who leads: only such a one may count for others
-	home    chan struct{} // the actor closes it when all that had to be forwarded up to the marker is stored
-	isHome  <-chan struct{}
+	due     bool               // it was due whatever had come
+	leading bool               // it was begun by who leads: only such a one may count for others
+	waits   map[*entry][]int64 // of those written whose windows wait
+
+	home   chan struct{} // the actor closes it when all that had to be forwarded up to the marker is stored
+	isHome <-chan struct{}
 }
 
 // beginCheckpoint starts one if anything changed and none is under way. The marker is where the shard stands now: the
@@ -47,7 +49,7 @@ func (s *shard) beginCheckpoint() {
 	s.dirty, s.job, s.savedAt = nil, job, s.host.now()
 	logTime := s.state.LogTime()
 	s.letCommit()
-	s.work.Go(func() { s.tell(&saved{job, s.save(job, logTime)}) })
+	s.spawn(&s.work, "the saver", func() { s.tell(&saved{job, s.save(job, logTime)}) })
 }
 
 // endCheckpoint counts what was written, or keeps it for the next one, which comes in time.
@@ -70,6 +72,7 @@ func (s *shard) endCheckpoint(m *saved) {
 		s.written = nil
 		for _, e := range m.job.put {
 			s.written = append(s.written, e.key)
+			e.waits = m.job.waits[e]
 		}
 		s.due = s.due && !m.job.due
 		s.committed.Store(int64(s.host.now()))
@@ -108,7 +111,9 @@ func (s *shard) save(job *savingJob, logTime int64) (err error) {
 	select {
 	case <-job.isHome:
 	case <-s.life.Done():
-		return errors.Join(s.life.Err(), w.Abort())
+	}
+	if err := s.life.Err(); err != nil { // folds may have been broken off
+		return errors.Join(err, w.Abort())
 	}
 	released, err := w.Commit(job.marker)
 	if err != nil {
@@ -124,11 +129,14 @@ func (s *shard) save(job *savingJob, logTime int64) (err error) {
 }
 
 func (s *shard) write(w checkpoint.Writer, job *savingJob, logTime int64) error {
+	s.writing.Store(true)
+	defer s.writing.Store(false)
+	job.waits = map[*entry][]int64{}
 	const inFlight = 32
 	replies := make(chan savingReply, inFlight)
 	for asked, written := 0, 0; written < len(job.put); written++ {
 		for ; asked < len(job.put) && asked-written < inFlight; asked++ {
-			s.host.root.Send(job.put[asked].pid, &saving{logTime, replies})
+			s.host.root.Send(job.put[asked].pid, &saving{job.put[asked], logTime, replies})
 		}
 		var r savingReply
 		select {
@@ -139,6 +147,10 @@ func (s *shard) write(w checkpoint.Writer, job *savingJob, logTime int64) error 
 		if err := putReply(w, r); err != nil {
 			return fmt.Errorf("write %s to the checkpoint: %w", r.key, err)
 		}
+		if len(r.waits) > 0 {
+			job.waits[r.saved] = r.waits
+		}
+		s.progress.Add(1)
 	}
 	var errs []error
 	for _, k := range job.again {

@@ -101,8 +101,8 @@ func (s *shard) name(n *naming) {
 
 // prove looks which of the log's answers the shard has folded up to, and becomes live with the first that is fresh.
 func (s *shard) prove() {
-	if !s.opened {
-		return // of a log that was set back everything would be folded
+	if !s.opened || s.life.Err() != nil {
+		return // of a log that was set back everything would be folded; of a shard that ends folds may have been broken off
 	}
 	reached := 0
 	for reached < len(s.named) && !s.named[reached].last.After(s.folded) {
@@ -131,15 +131,15 @@ func (s *shard) proven() bool {
 }
 
 // isLive is what a claim says.
-func (s *shard) isLive() bool { return s.phase.Load() == phaseLive && s.proven() }
+func (s *shard) isLive() bool { return s.phase.Load() == phaseLive && s.proven() && s.stuckFor() == 0 }
 
 // acts reports whether the shard does what only an owner does.
 func (s *shard) acts() bool { return s.owned.Load() && !s.stopping && s.isLive() }
 
-// claim is what the host says of the shard; ok is false where it has stopped or is cut off from its log: who claims holds back
-// those who rank below.
+// claim is what the host says of the shard; ok is false where it has stopped, makes no progress or
+// is cut off from its log: who claims holds back those who rank below.
 func (s *shard) claim() (c messages.Claim, ok bool) {
-	if s.phase.Load() == phaseFailed || s.cut() {
+	if s.phase.Load() == phaseFailed || s.cut() || s.stuckFor() > 0 {
 		return c, false
 	}
 	c = messages.Claim{Shard: s.number, State: messages.Loading}
@@ -176,6 +176,8 @@ func (s *shard) stateName() string {
 		return "loading"
 	case s.phase.Load() == phaseFailed:
 		return "failed"
+	case s.stuckFor() > 0:
+		return "stuck"
 	case s.isLive():
 		return "live"
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/dashfeed/dashfeed/eventlog"
@@ -116,6 +117,46 @@ func TestWhoHearsNothingLoadsNothing(t *testing.T) {
 	if took := time.Since(began); took < calm-time.Second {
 		t.Errorf("loaded after %v", took)
 	}
+}
+
+// tardy is a log whose word of its last record takes a while to come.
+type tardy struct {
+	eventlog.Log
+	delay atomic.Int64
+}
+
+func (l *tardy) Last(ctx context.Context, partition int) (messages.Position, error) {
+	at, err := l.Log.Last(ctx, partition)
+	if !eventlog.Pause(ctx, time.Duration(l.delay.Load())) {
+		return messages.Position{}, ctx.Err()
+	}
+	return at, err
+}
+
+// The log's word is as old as the question: what it says seconds later proves nothing of now,
+// neither of a shard that was live nor of one that loads.
+func TestALateAnswerIsAsOldAsItsQuestion(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := &tardy{}
+		n := newNode(t, func(c *Config) { log.Log, c.Log = c.Log, log })
+		log.delay.Store(int64(2 * proofGood))
+		time.Sleep(2 * proofGood)
+		n.host.Drop(0)
+		n.host.Load(0)
+		n.host.Own(0, true)
+		for began := time.Now(); time.Since(began) < 10*proofGood; time.Sleep(10 * time.Millisecond) {
+			for _, c := range n.host.Claims() {
+				if c.State == messages.Live {
+					t.Fatalf("shard %d claims to be live by what was asked %v before", c.Shard, 2*proofGood)
+				}
+			}
+		}
+		log.delay.Store(0)
+		time.Sleep(3 * proofGood)
+		if n.claimed(0) != messages.Live || n.claimed(1) != messages.Live {
+			t.Errorf("claims %v", n.host.Claims())
+		}
+	})
 }
 
 // A shard whose records are read and not yet folded is not live.

@@ -28,16 +28,32 @@ type dashboard struct {
 	lost   bool // it could not be brought back after a panic; it folds and answers nothing
 }
 
-// Receive implements actor.Actor.
+// Receive implements actor.Actor. A panic that gets this far is the shard's: its batch or its
+// checkpoint would wait for this dashboard for ever.
 func (d *dashboard) Receive(c actor.Context) {
-	switch m := c.Message().(type) {
+	defer func() {
+		if caught := recover(); caught != nil {
+			d.shard.fault("the actor of dashboard "+d.key.Label(), caught)
+		}
+	}()
+	if _, last := c.Message().(*actor.Stopped); last {
+		d.shard.actors.Done()
+		return
+	}
+	if d.shard.life.Err() == nil { // else nobody waits for it, and it may lack what was broken off
+		d.receive(c.Message())
+	}
+}
+
+func (d *dashboard) receive(message any) {
+	switch m := message.(type) {
 	case *loading:
 		d.load()
 	case *run:
 		d.run(m)
 	case *asking:
 		d.prepare(m.logTime)
-		d.keep(m)
+		d.guard("keep", func() { d.keep(m) })
 		d.guard("answer", d.answer)
 		d.acknowledge(&m.turn)
 	case *reading:
@@ -59,9 +75,8 @@ func (d *dashboard) Receive(c actor.Context) {
 		d.prepare(m.logTime)
 		r := savingReply{key: d.key, lost: true}
 		d.guard("save", func() { r = d.save() })
+		r.saved = m.entry
 		m.reply <- r
-	case *actor.Stopped:
-		d.shard.actors.Done()
 	}
 }
 
@@ -91,6 +106,12 @@ func (d *dashboard) acknowledge(t *turn) {
 }
 
 func (d *dashboard) report() report {
+	r := report{deadline: noDeadline}
+	d.guard("report", func() { r = d.standing() })
+	return r
+}
+
+func (d *dashboard) standing() report {
 	r := report{deadline: noDeadline}
 	if d.fold == nil {
 		return r

@@ -81,6 +81,7 @@ func (s *shard) dispatch(b *batch) {
 	}
 	s.position = b.items[len(b.items)-1].Position
 	s.flights = append(s.flights, flight{b, s.position})
+	s.flying.Store(int32(len(s.flights)))
 	b.left.Store(int32(len(b.runs)))
 	if len(b.runs) == 0 {
 		s.complete(b)
@@ -133,12 +134,15 @@ func (s *shard) becomeLive() {
 	}
 }
 
-// advanceDue applies the deadlines that have come of dashboards held open. The others' are applied when they are
-// read, saved or get a record, which makes no difference to them.
+// advanceDue applies the deadlines that have come of dashboards that are awake: viewers wait for
+// them, and the shard learns what each waits for next. Those of sleeping ones are applied when they
+// wake, which makes no difference to them.
 func (s *shard) advanceDue() {
-	for len(s.deadlines) > 0 && s.deadlines[0].report.deadline <= s.state.LogTime() {
-		e := heap.Pop(&s.deadlines).(*entry)
-		s.send(e, &advancing{turn{entry: e, logTime: s.state.LogTime()}})
+	logTime := s.state.LogTime()
+	s.waits.pass(logTime)
+	for e := s.deadlines.first(); e != nil && e.due <= logTime; e = s.deadlines.first() {
+		heap.Pop(&s.deadlines)
+		s.send(e, &advancing{turn{entry: e, logTime: logTime}})
 	}
 }
 
@@ -173,6 +177,8 @@ func (s *shard) land(b *batch) {
 		}
 	}
 	s.flights = append(s.flights[:0], s.flights[landed:]...)
+	s.flying.Store(int32(len(s.flights)))
+	s.progress.Add(1)
 	s.prove()
 }
 

@@ -26,11 +26,13 @@ type entry struct {
 	touched  time.Duration // since the host's start
 	older    *entry        // neighbours in the order of idleness
 	newer    *entry
-	inflight int32 // messages to the actor that did not come back yet
-	heapAt   int32 // place in the heap of deadlines + 1; 0: not in it
-	dirty    bool  // has records that no checkpoint has
-	saving   bool  // is being written
-	unborn   bool  // has no record yet, and therefore no actor
+	inflight int32   // messages to the actor that did not come back yet
+	heapAt   int32   // place in the heap of deadlines + 1; 0: not in it
+	due      int64   // by which it stands there: no later than report.deadline
+	waits    []int64 // the log times that windows of it wait for, as the store has it
+	dirty    bool    // has records that no checkpoint has
+	saving   bool    // is being written
+	unborn   bool    // has no record yet, and therefore no actor
 	busy     busy
 }
 
@@ -87,11 +89,13 @@ func (l *idle) remove(e *entry) {
 	l.count--
 }
 
-// deadlines is a heap of the entries that someone holds open and that wait for a log time, the next one first.
+// deadlines is a heap of the awake entries that wait for a log time, the next one first. Nearly
+// every record moves its dashboard's deadline on: an entry stays where it was until it comes to the
+// top.
 type deadlines []*entry
 
 func (d deadlines) Len() int           { return len(d) }
-func (d deadlines) Less(i, j int) bool { return d[i].report.deadline < d[j].report.deadline }
+func (d deadlines) Less(i, j int) bool { return d[i].due < d[j].due }
 func (d deadlines) Swap(i, j int) {
 	d[i], d[j] = d[j], d[i]
 	d[i].heapAt, d[j].heapAt = int32(i)+1, int32(j)+1
@@ -114,15 +118,30 @@ func (d *deadlines) Pop() any {
 	return e
 }
 
-// place puts the entry where its deadline says: in, elsewhere or out.
+// place puts the entry where its deadline says: in, further to the front, or out.
 func (d *deadlines) place(e *entry) {
-	wanted := len(e.subs) > 0 && e.pid != nil && e.report.version > 0 && e.report.deadline != noDeadline
+	wanted := e.pid != nil && e.report.version > 0 && e.report.deadline != noDeadline
 	switch {
 	case wanted && e.heapAt == 0:
+		e.due = e.report.deadline
 		heap.Push(d, e)
-	case wanted:
+	case wanted && e.report.deadline < e.due:
+		e.due = e.report.deadline
 		heap.Fix(d, int(e.heapAt-1))
-	case e.heapAt != 0:
+	case !wanted && e.heapAt != 0:
 		heap.Remove(d, int(e.heapAt-1))
 	}
+}
+
+// first is the entry with the earliest deadline; nil: nobody awake waits.
+func (d deadlines) first() *entry {
+	for len(d) > 0 {
+		e := d[0]
+		if e.due == e.report.deadline {
+			return e
+		}
+		e.due = e.report.deadline
+		heap.Fix(&d, 0)
+	}
+	return nil
 }

@@ -125,7 +125,7 @@ func (s *shard) listStored(tenant, prefix, after string, limit int, add func(fee
 	left := limit
 	err := s.host.config.Checkpoints.List(s.number, tenant, prefix, after, func(e checkpoint.Entry) bool {
 		k := messages.Key{Tenant: tenant, Dashboard: strings.Clone(e.Key.Dashboard)}
-		one, err := decodeSummary(k, e.Summary)
+		one, _, err := decodeSummary(k, e.Summary)
 		if err != nil {
 			s.warn("summary", "a dashboard's summary in the checkpoint is not readable", "dashboard", e.Key.Label(), "error", err)
 		}

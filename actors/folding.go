@@ -28,7 +28,7 @@ func (d *dashboard) foldRun(r *run) {
 	d.load()
 	dec := decodings.Get().(*decoding)
 	items := r.batch.items
-	for i := r.head; i >= 0 && !d.lost; {
+	for i := r.head; i >= 0 && !d.lost && d.shard.life.Err() == nil; {
 		at := i
 		next, caught := d.foldFrom(r, dec, &at)
 		if caught != nil {
@@ -44,6 +44,7 @@ func (d *dashboard) foldRun(r *run) {
 }
 
 // foldFrom folds the run's records from *i on, to the end or to one that panics, at which *i stays.
+// Where the shard has been dropped nobody wants the rest, which may take long.
 func (d *dashboard) foldFrom(r *run, dec *decoding, i *int32) (next int32, caught any) {
 	defer func() {
 		if caught = recover(); caught != nil {
@@ -51,7 +52,10 @@ func (d *dashboard) foldFrom(r *run, dec *decoding, i *int32) (next int32, caugh
 				"position", r.batch.items[*i].Position, "panic", fmt.Sprint(caught), "stack", string(debug.Stack()))
 		}
 	}()
-	for *i >= 0 {
+	for n := 0; *i >= 0 && d.shard.life.Err() == nil; n++ {
+		if n%progressEvery == 0 {
+			d.shard.progress.Add(1)
+		}
 		it := &r.batch.items[*i]
 		if d.fold == nil {
 			d.fold = fold.New(d.key, d.shard.host.config.Region, it.program)
@@ -129,9 +133,13 @@ func (d *dashboard) guard(what string, do func()) {
 	do()
 }
 
-// lose gives the dashboard up until the process starts anew: what the store has of it stays.
+// lose gives the dashboard up until the process starts anew: what the store has of it stays. Where
+// it is given up only because the shard ends, that is the next one's.
 func (d *dashboard) lose(err error) {
 	d.fold, d.lost = nil, true
+	if d.shard.life.Err() != nil {
+		return
+	}
 	d.shard.logger().Error("the dashboard is lost until the next start", "dashboard", d.key.Label(), "error", err)
 }
 
@@ -146,10 +154,11 @@ func (d *dashboard) save() savingReply {
 	d.poison, d.mended = nil, false
 	state := states.Get().(*[]byte)
 	*state = d.fold.Append((*state)[:0])
-	return savingReply{key: d.key, buffer: state, entry: checkpoint.Entry{
+	waits := d.fold.Deadlines(mostWaits)
+	return savingReply{key: d.key, waits: waits, buffer: state, entry: checkpoint.Entry{
 		Key:      d.key,
 		Position: d.fold.Position(),
-		Summary:  appendSummary(nil, summarise(d.key, d.report())),
+		Summary:  appendSummary(nil, summarise(d.key, d.standing()), waits),
 		State:    *state,
 	}}
 }

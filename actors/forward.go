@@ -89,7 +89,7 @@ func (s *shard) forward() {
 	f.busy = true
 	ctx, stop := context.WithCancel(s.life)
 	f.stop = stop
-	s.work.Go(func() {
+	s.spawn(&s.work, "the forwarder", func() {
 		defer stop()
 		err := s.bringHome(ctx, entries)
 		s.tell(&forwarded{count: n, size: size, err: err})
@@ -155,7 +155,7 @@ func (s *shard) catchUp() {
 	f.busy, f.behind = true, true
 	ctx, stop := context.WithCancel(s.life)
 	f.stop = stop
-	s.work.Go(func() {
+	s.spawn(&s.work, "the forwarder", func() {
 		defer stop()
 		const least, most = 50 * time.Millisecond, 5 * time.Second
 		for wait := least; ; wait = min(2*wait, most) {

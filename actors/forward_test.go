@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/dashfeed/dashfeed/eventlog"
@@ -44,44 +45,90 @@ func (g *group) astray(n int) (partition int) {
 
 // While records can't be forwarded no checkpoint counts for others, what waits is bounded, and nothing is lost by that.
 func TestForwardsThatFailHoldBackCheckpoints(t *testing.T) {
-	g := newGroup(t, 1, 0, func(c *Config) { c.BatchRecords = 100 })
-	m := g.hosts[0]
-	for shard := range 4 {
-		m.host.Load(shard)
-		m.host.Own(shard, true)
-	}
-	g.append(event1("d", "m", 1))
-	for shard := range 4 {
-		g.untilFolded(m, shard)
-	}
-	g.log.fail(errors.New("down"))
-	home := g.astray(3 * maxStrays)
-	n := &node{T: t, host: m.host}
-	s := n.shard(0)
-	waiting := func() int { return int(g.counts(m, "dashfeed_forwards_waiting")) }
-	g.until("as many wait as may", func() bool { return waiting() >= maxStrays })
-	g.until("the reader stands", func() bool { return len(s.credit) == 0 && !s.waiting.Load() })
-	before, err := m.store.Newest(t.Context(), 0)
-	g.check(err)
-	if n := waiting(); n > maxStrays+100 {
-		t.Errorf("%d records wait, at most %d and a batch are allowed", n, maxStrays)
-	}
-	if got := g.counts(m, "dashfeed_forwarded_total"); got != 0 {
-		t.Errorf("%v are forwarded", got)
-	}
-	g.log.fail(nil)
-	g.untilAllAreHome(3*maxStrays + 1)
-	if got := g.counts(m, "dashfeed_forwarded_total"); got != 3*maxStrays {
-		t.Errorf("%v are forwarded", got)
-	}
-	g.until("a checkpoint that counts", func() bool {
-		at, err := m.store.Newest(t.Context(), 0)
+	synctest.Test(t, func(t *testing.T) {
+		g := newGroup(t, 1, 0, func(c *Config) { c.BatchRecords, c.CheckpointEvery = 100, time.Second })
+		m := g.hosts[0]
+		for shard := range 4 {
+			m.host.Load(shard)
+			m.host.Own(shard, true)
+		}
+		g.append(event1("d", "m", 1))
+		for shard := range 4 {
+			g.untilFolded(m, shard)
+		}
+		g.log.fail(errors.New("down"))
+		before, err := g.log.Last(t.Context(), 0)
 		g.check(err)
-		return at.After(before)
+		home := g.astray(3 * maxStrays)
+		time.Sleep(10 * time.Second)
+		g.noNewer(m, 0, before)
+		s := (&node{T: t, host: m.host}).shard(0)
+		if len(s.credit) > 0 || s.waiting.Load() {
+			t.Error("the reader goes on")
+		}
+		if n := int(g.counts(m, "dashfeed_forwards_waiting")); n < maxStrays || n > maxStrays+100 {
+			t.Errorf("%d records wait, %d and at most a batch are meant", n, maxStrays)
+		}
+		if got := g.counts(m, "dashfeed_forwarded_total"); got != 0 {
+			t.Errorf("%v are forwarded", got)
+		}
+		g.log.fail(nil)
+		time.Sleep(20 * time.Second)
+		g.untilAllAreHome(3*maxStrays + 1)
+		if got := g.counts(m, "dashfeed_forwarded_total"); got != 3*maxStrays {
+			t.Errorf("%v are forwarded", got)
+		}
+		if at, err := m.store.Newest(t.Context(), 0); err != nil || !at.After(before) {
+			t.Errorf("the newest checkpoint that counts is at %s, %v", at, err)
+		}
+		g.untilFolded(m, home)
+		if g.compare(m, 0, 1, 2, 3) == 0 {
+			t.Error("nothing was compared")
+		}
 	})
-	g.untilFolded(m, home)
-	if g.compare(m, 0, 1, 2, 3) == 0 {
-		t.Error("nothing was compared")
+}
+
+// noNewer fails where a checkpoint that others read lies beyond the position.
+func (g *group) noNewer(m *member, shard int, than messages.Position) {
+	g.Helper()
+	at, err := m.store.Newest(g.Context(), shard)
+	g.check(err)
+	if at.After(than) {
+		g.Errorf("a checkpoint at %s counts for others, but what lies behind %s is not forwarded", at, than)
+	}
+}
+
+// A checkpoint waits for its forwards: those of a shard that leads already, and those that one who
+// begins to lead finds.
+func TestACheckpointWaitsForItsForwards(t *testing.T) {
+	for name, late := range map[string]bool{"that leads": false, "that begins to lead": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				g := newGroup(t, 1, 0, func(c *Config) { c.CheckpointEvery = time.Second })
+				m := g.hosts[0]
+				for shard := range 4 {
+					m.host.Load(shard)
+					m.host.Own(shard, !late)
+					g.untilFolded(m, shard)
+				}
+				g.log.fail(errors.New("down"))
+				before, err := g.log.Last(t.Context(), 0)
+				g.check(err)
+				g.astray(10)
+				time.Sleep(10 * time.Second)
+				m.host.Own(0, true)
+				time.Sleep(10 * time.Second)
+				g.noNewer(m, 0, before)
+				g.log.fail(nil)
+				time.Sleep(30 * time.Second)
+				if at, err := m.store.Newest(t.Context(), 0); err != nil || !at.After(before) {
+					t.Errorf("the newest checkpoint that counts is at %s, %v", at, err)
+				}
+				if got := g.counts(m, "dashfeed_forwarded_total"); got != 10 {
+					t.Errorf("%v are forwarded", got)
+				}
+			})
+		})
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"runtime/debug"
 	"runtime/metrics"
 	"slices"
@@ -29,6 +30,8 @@ type Host struct {
 	started   time.Time
 
 	tidiedAt time.Duration // the beat's own
+	freeing  atomic.Bool   // memory is being given back
+	free     func()        // gives it back
 
 	closed   atomic.Bool
 	settled  atomic.Bool        // the first shards were all live once
@@ -52,7 +55,7 @@ func New(c Config) (*Host, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	h := &Host{config: c, programs: newPrograms(c.Table), started: time.Now(), done: make(chan struct{}), seats: map[int]*seat{}}
+	h := &Host{config: c, programs: newPrograms(c.Table), started: time.Now(), free: debug.FreeOSMemory, done: make(chan struct{}), seats: map[int]*seat{}}
 	h.life, h.end = context.WithCancel(context.Background())
 	h.system = actor.NewActorSystem(
 		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return slog.New(quiet{c.Logger.Handler()}) }),
@@ -79,8 +82,10 @@ func (h *Host) Start(context.Context) error {
 	return nil
 }
 
-// Stop takes a last checkpoint of every shard and ends everything. Where ctx ends first, it gives up what is not done:
-// nothing is lost by that, the next start replays more. Where it has ended already, no last checkpoint is begun.
+// Stop takes a last checkpoint of every shard and ends everything. Where ctx ends first, it gives
+// up what is not done: nothing is lost by that, the next start replays more. Where it has ended
+// already, no last checkpoint is begun. It returns when every goroutine has ended, or stopGrace
+// after ctx where one can't be ended: Go has no means against a fold that never returns.
 func (h *Host) Stop(ctx context.Context) error {
 	if h.closed.Swap(true) {
 		return nil
@@ -103,11 +108,30 @@ func (h *Host) Stop(ctx context.Context) error {
 	case <-ended:
 	case <-ctx.Done():
 		h.end()
+		t := time.NewTimer(stopGrace)
+		defer t.Stop()
+		select {
+		case <-ended:
+		case <-t.C:
+			return fmt.Errorf("stop the shards: %w; these are still busy with a record: %v", ctx.Err(), h.unended())
+		}
+		h.system.Shutdown()
 		return fmt.Errorf("stop the shards: %w", ctx.Err())
 	}
 	h.end()
 	h.system.Shutdown()
 	return nil
+}
+
+// stopGrace is how long Stop waits at the end of its context for what is under way: a record at
+// most of each dashboard.
+const stopGrace = 5 * time.Second
+
+// unended are the shards whose keepers have not ended.
+func (h *Host) unended() []int {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return slices.Sorted(maps.Keys(h.seats))
 }
 
 // beat wakes the shards a few times a second.
@@ -122,6 +146,7 @@ func (h *Host) beat() {
 			return
 		}
 		for _, s := range h.held() {
+			s.watch(every)
 			if !s.beating.Swap(true) {
 				s.tell(&beat{})
 			}
@@ -148,15 +173,28 @@ func (h *Host) tidy() {
 	live := m[0].Value.Uint64()
 	held := m[1].Value.Uint64() + m[2].Value.Uint64() + m[3].Value.Uint64()
 	if held > live+max(worthwhile, live/4) {
-		debug.FreeOSMemory()
+		h.giveBack()
 	}
+}
+
+// giveBack takes as long as a collection does: the beat goes on meanwhile, and finds at most one
+// under way.
+func (h *Host) giveBack() {
+	if h.freeing.Swap(true) {
+		return
+	}
+	h.beating.Go(func() {
+		defer h.freeing.Store(false)
+		h.free()
+	})
 }
 
 // now is the time since the host was made.
 func (h *Host) now() time.Duration { return time.Since(h.started) }
 
-// neverRestart is the supervisor: a restarted actor would be an empty one, and its numbers wrong. Dashboards recover
-// themselves, so that an actor fails here only by a fault of this package.
+// neverRestart is the supervisor: a restarted actor would be an empty one, and its numbers wrong.
+// Actors recover themselves and tell their shard, so that one fails here only by a fault of the
+// actor library.
 type neverRestart struct{ logger *slog.Logger }
 
 // HandleFailure implements actor.SupervisorStrategy.

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"container/heap"
 	"context"
 	"errors"
 	"time"
@@ -51,7 +52,11 @@ func (h *Host) newShard(p *seat) *shard {
 func (s *shard) run() {
 	reading, cancel := context.WithCancel(s.life)
 	defer s.end()
-	s.feeders.Go(func() { s.load(reading) })
+	if s.refused != nil {
+		s.fail(s.refused)
+	} else {
+		s.spawn(&s.feeders, "the load", func() { s.load(reading) })
+	}
 	last := false
 	select {
 	case <-s.life.Done():
@@ -72,13 +77,16 @@ func (s *shard) run() {
 // load fetches the newest checkpoint, which may take seconds where it comes from elsewhere, and begins to feed the shard.
 func (s *shard) load(ctx context.Context) {
 	const least, most = 50 * time.Millisecond, 5 * time.Second
+	if s.wait > 0 && !eventlog.Pause(ctx, s.wait) {
+		return
+	}
 	for wait := least; ; wait = min(2*wait, most) {
 		asked := s.host.now()
 		l, err := s.loadCheckpoint(ctx)
 		if err == nil {
 			s.heard()
 			s.tell(l)
-			s.feeders.Go(func() { s.probe(ctx) })
+			s.spawn(&s.feeders, "the prober", func() { s.probe(ctx) })
 			r := &reader{shard: s, position: l.marker.Position, holes: l.state.Holes(), accept: s.accept, setBack: s.setBack}
 			r.run(ctx)
 			return
@@ -123,7 +131,26 @@ func (s *shard) loadCheckpoint(ctx context.Context) (*loaded, error) {
 		s.logger().Error("no checkpoint is whole: the shard is folded anew from the oldest record kept", "error", err)
 		return none, nil
 	}
-	return &loaded{state: state, marker: m, found: true}, nil
+	waits, err := s.storedWaits()
+	if err != nil {
+		return nil, err
+	}
+	return &loaded{state: state, marker: m, found: true, waits: waits}, nil
+}
+
+// storedWaits are what the windows of all dashboards wait for that the store has.
+func (s *shard) storedWaits() (all waits, err error) {
+	err = s.host.config.Checkpoints.List(s.number, "", "", "", func(e checkpoint.Entry) bool {
+		if _, waits, err := decodeSummary(e.Key, e.Summary); err == nil { // else its listing tells
+			all.heap = append(all.heap, waits...)
+		}
+		return true
+	})
+	heap.Init(&all.heap)
+	if errors.Is(err, checkpoint.ErrNone) {
+		err = nil
+	}
+	return all, err
 }
 
 // begin takes what was loaded.
@@ -131,6 +158,8 @@ func (s *shard) begin(m *loaded) {
 	s.ready = true
 	s.state, s.from = m.state, m.marker.Position
 	s.position, s.folded = s.from, s.from
+	s.waits, s.recordAt = m.waits, s.host.now()
+	s.waits.pass(s.state.LogTime())
 	if m.found {
 		s.base.Store(&m.marker)
 		s.counted.Store(&m.marker.Position)

@@ -9,10 +9,12 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// To a dashboard: *loading, which is not acknowledged; *run, *asking, *reading, *advancing, *yielding, each acknowledged to the shard (a run by its batch, the others
-// by their *turn); and *saving from the shard's saver. To a shard: *loaded, *batch and *naming from its feeders, *folded and
-// *turn from its dashboards, *subscribing, *asking, *closing, *reading, *gaveUp, *listing, *defaulting from the feed, *scrape
-// from a collector, *beat from the host, *saved, *ticked and *forwarded from its own goroutines, *stopping from its keeper.
+// To a dashboard: *loading, which is not acknowledged; *run, *asking, *reading, *advancing,
+// *yielding, each acknowledged to the shard (a run by its batch, the others by their *turn); and
+// *saving from the shard's saver. To a shard: *loaded, *batch and *naming from its feeders, *folded
+// and *turn from its dashboards, *woken from one that woke, *subscribing, *asking, *closing,
+// *reading, *gaveUp, *listing, *defaulting from the feed, *scrape from a collector, *beat from the
+// host, *saved, *ticked and *forwarded from its own goroutines, *stopping from its keeper.
 type (
 	// loading is the first message to a dashboard.
 	loading struct{}
@@ -22,6 +24,14 @@ type (
 		state  *fold.ShardState
 		marker checkpoint.Marker
 		found  bool
+		waits  waits // of its dashboards
+	}
+
+	// woken says which log times the windows of a dashboard wait for that was brought up from the
+	// store.
+	woken struct {
+		key   messages.Key
+		waits []int64
 	}
 
 	// opened says that the log has what lies behind the loaded position, as far as can be told before a record was read.
@@ -83,11 +93,14 @@ type (
 
 	// saving asks a dashboard for its state, for a checkpoint.
 	saving struct {
+		entry   *entry
 		logTime int64
 		reply   chan<- savingReply
 	}
 	savingReply struct {
+		saved  *entry
 		key    messages.Key
+		waits  []int64
 		entry  checkpoint.Entry
 		lost   bool    // it could not be brought back: what the store has of it stays
 		buffer *[]byte // holds entry.State; goes back to states when it is written

@@ -82,6 +82,7 @@ type collector struct {
 	processed, seconds                              *prometheus.Desc
 	position, lag, awake, pending, subscriptions    *prometheus.Desc
 	checkpoints, panics, records, corrupt, truncate *prometheus.Desc
+	faults                                          *prometheus.Desc
 	shards, loads, loading, replayed, behind, age   *prometheus.Desc
 	lacking                                         *prometheus.Desc
 	waiting, forwarded, astray, takenBack, holes    *prometheus.Desc
@@ -118,6 +119,7 @@ func newCollector(h *Host) *collector {
 		subscriptions: desc("dashfeed_subscriptions", "Subscriptions of viewers to dashboards."),
 		checkpoints:   desc("dashfeed_checkpoints_total", "Checkpoints of shards.", "result"),
 		panics:        desc("dashfeed_fold_panics_total", "Panics of a fold; the record was set aside."),
+		faults:        desc("dashfeed_shard_faults_total", "Panics outside a fold; the shard was loaded again."),
 		records:       desc("dashfeed_records_total", "Records read from the log.", "kind"),
 		corrupt:       desc("dashfeed_checkpoints_corrupt_total", "Checkpoints, or entries in them, that were not whole when loaded."),
 		shards:        desc("dashfeed_shards", "Shards here, by how they stand; owned ones are counted once more.", "state"),
@@ -137,7 +139,7 @@ func newCollector(h *Host) *collector {
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.shards, c.loads, c.loading, c.replayed, c.behind, c.age, c.lacking, c.waiting, c.forwarded, c.astray, c.takenBack, c.holes, c.processed, c.seconds, c.position, c.lag, c.awake, c.pending, c.subscriptions, c.checkpoints, c.panics, c.records, c.corrupt, c.truncate} {
+	for _, d := range []*prometheus.Desc{c.shards, c.loads, c.loading, c.replayed, c.behind, c.age, c.lacking, c.waiting, c.forwarded, c.astray, c.takenBack, c.holes, c.processed, c.seconds, c.position, c.lag, c.awake, c.pending, c.subscriptions, c.checkpoints, c.panics, c.faults, c.records, c.corrupt, c.truncate} {
 		ch <- d
 	}
 }

@@ -26,7 +26,7 @@ func (c *collector) sendShards(ch chan<- prometheus.Metric) {
 		pending += r.pending
 		strays += r.strays
 	}
-	states := map[string]int{"loading": 0, "live": 0, "behind": 0, "failed": 0, "owned": 0}
+	states := map[string]int{"loading": 0, "live": 0, "behind": 0, "stuck": 0, "failed": 0, "owned": 0}
 	subscriptions := 0
 	for _, s := range c.host.held() {
 		subscriptions += s.subscriptions()
@@ -65,6 +65,7 @@ func (c *collector) sendShards(ch chan<- prometheus.Metric) {
 	counter(c.checkpoints, t.checkpoints.Load(), "written")
 	counter(c.checkpoints, t.failedCheckpoints.Load(), "failed")
 	counter(c.panics, t.panics.Load())
+	counter(c.faults, t.faults.Load())
 	counter(c.corrupt, t.corrupt.Load())
 	counter(c.truncate, t.truncated.Load())
 	for _, k := range []messages.Kind{messages.KindEvent, messages.KindDefinition, messages.KindTick} {

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -156,7 +157,8 @@ func (n *node) until(what string, done func() bool) {
 
 func key(dashboard string) messages.Key { return messages.Key{Tenant: "default", Dashboard: dashboard} }
 
-// at is the event time of tests: they fold by event time and need no clock.
+// at is the event time of tests: they fold by event time and need no clock. In a bubble, whose
+// clock begins earlier, it is now.
 const at = 1_795_422_000_000
 
 // event1 makes an entry: one event; extra is more of its JSON.
@@ -164,7 +166,7 @@ func event1(dashboard, metric string, value float64, extra ...string) eventlog.E
 	more := strings.Join(extra, "")
 	return eventlog.Entry{
 		Kind: messages.KindEvent, Key: key(dashboard),
-		Payload: fmt.Appendf(nil, `{"dashboard":%q,"metric":%q,"value":%v,"time":%d%s}`, dashboard, metric, value, at, more),
+		Payload: fmt.Appendf(nil, `{"dashboard":%q,"metric":%q,"value":%v,"time":%d%s}`, dashboard, metric, value, min(at, time.Now().UnixMilli()), more),
 	}
 }
 
@@ -202,24 +204,31 @@ func (n *node) recount() []*fold.Shard {
 	shards := make([]*fold.Shard, n.log.Partitions())
 	for p := range shards {
 		shards[p] = fold.NewShard("local", table())
-		last, err := n.log.Last(n.Context(), p)
-		n.check(err)
-		if last.IsZero() {
-			continue
+		for _, r := range n.records(p) {
+			shards[p].Fold(r)
 		}
-		r, err := n.log.Read(p, messages.Position{})
-		n.check(err)
-		for done := false; !done; {
-			records, err := r.Next(n.Context(), 100)
-			n.check(err)
-			for _, one := range records {
-				shards[p].Fold(one)
-				done = one.Position == last
-			}
-		}
-		n.check(r.Close())
 	}
 	return shards
+}
+
+// records are all that the log has in a partition.
+func (n *node) records(partition int) (all []messages.Record) {
+	n.Helper()
+	last, err := n.log.Last(n.Context(), partition)
+	n.check(err)
+	r, err := n.log.Read(partition, messages.Position{})
+	n.check(err)
+	for at := (messages.Position{}); last.After(at); {
+		records, err := r.Next(n.Context(), 100)
+		n.check(err)
+		for _, one := range records {
+			one.Payload = bytes.Clone(one.Payload)
+			one.Key = messages.Key{Tenant: strings.Clone(one.Key.Tenant), Dashboard: strings.Clone(one.Key.Dashboard)}
+			at, all = one.Position, append(all, one)
+		}
+	}
+	n.check(r.Close())
+	return all
 }
 
 // compare holds what the store has after the host was stopped against the recount: byte for byte, all dashboards.

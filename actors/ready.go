@@ -81,6 +81,8 @@ func (s *shard) ails() error {
 		return *s.failure.Load()
 	case trouble != nil && s.phase.Load() == phaseLoading:
 		return fmt.Errorf("%w: %w", feed.ErrStarting, *trouble)
+	case s.stuckFor() > 0:
+		return s.stuckError()
 	case trouble != nil && !s.isLive():
 		return fmt.Errorf("not live: %w", *trouble)
 	}

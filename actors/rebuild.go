@@ -1,7 +1,6 @@
 package actors
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"runtime/debug"
@@ -23,13 +22,18 @@ func (d *dashboard) load() {
 		return
 	}
 	d.loaded = true
-	d.shard.host.workers.stepAside(d.bringUp)
+	d.shard.host.workers.stepAside(func() { d.guard("load", d.bringUp) })
 }
 
 func (d *dashboard) bringUp() {
 	s := d.shard
 	base := s.base.Load()
 	from, err := d.stored(base)
+	if d.fold != nil {
+		if waits := d.fold.Deadlines(mostWaits); len(waits) > 0 {
+			s.tell(&woken{d.key, waits})
+		}
+	}
 	switch {
 	case errors.Is(err, checkpoint.ErrCorrupt):
 		s.host.tallies.corrupt.Add(1)
@@ -87,113 +91,15 @@ func (d *dashboard) stored(base *checkpoint.Marker) (from checkpoint.Marker, err
 func (d *dashboard) rebuild(upTo messages.Position) error {
 	for {
 		poisoned := len(d.poison)
-		err := d.replay(upTo)
+		base := d.shard.base.Load()
+		from, err := d.stored(base)
+		if err == nil || errors.Is(err, checkpoint.ErrCorrupt) {
+			err = d.shard.replays.join(d.shard, &comeback{d: d, base: base, from: from, upTo: upTo})
+		}
 		if len(d.poison) == poisoned {
 			return err
 		}
 	}
-}
-
-// replay is one attempt; a record that panics joins d.poison, for the next.
-func (d *dashboard) replay(upTo messages.Position) error {
-	s := d.shard
-	base := s.base.Load()
-	from, err := d.stored(base)
-	if err != nil && !errors.Is(err, checkpoint.ErrCorrupt) {
-		return err
-	}
-	h, err := s.history(base, from)
-	if err != nil {
-		return err
-	}
-	log, err := s.openBehind(from.Position, *s.holes.Load())
-	if err != nil {
-		return err
-	}
-	defer log.Close()
-	for first := true; ; first = false {
-		records, err := d.next(log)
-		if err != nil {
-			return err
-		}
-		if len(records) == 0 {
-			s.host.tallies.truncated.Add(1)
-			s.logger().Error("the log has nothing left of a dashboard's history", "dashboard", d.key.Label(), "after", from.Position)
-			return nil
-		}
-		if first && from.Position.IsZero() && !s.host.config.Log.IsFirst(records[0].Position) {
-			s.host.tallies.truncated.Add(1)
-			s.logger().Error("the log does not go back to a dashboard's beginning: it is folded from the oldest record kept",
-				"dashboard", d.key.Label(), "oldest", records[0].Position)
-		}
-		for i := range records {
-			r := &records[i]
-			if r.Position.After(upTo) {
-				return nil
-			}
-			at := h.observe(s, *r)
-			if r.Key == d.key && r.Kind != messages.KindTick && !at.Again && !d.replayed(r, at, h) {
-				return nil
-			}
-			if r.Position == upTo {
-				return nil
-			}
-		}
-	}
-}
-
-// history is the shard's state while a dashboard's records are replayed.
-type history struct {
-	time     *fold.ShardState // knows the log time at each record
-	defaults *fold.ShardState // knows the tenants' defaults
-}
-
-// history begins with the state of the marker that the replay begins at, which knows the log time, the defaults and which forwarded
-// records have come; or at the oldest record, where all is known anew. Where that marker's state is gone, which takes two corrupt
-// entries and a crash, append times tell the log time, the defaults are the newest marker's, and a copy of a record that was
-// forwarded before is not known as one.
-func (s *shard) history(base *checkpoint.Marker, from checkpoint.Marker) (*history, error) {
-	fresh := fold.NewShardState(s.host.config.Table)
-	if from.Position.IsZero() || base == nil {
-		return &history{fresh, fresh}, nil
-	}
-	known := from.State
-	if known == nil {
-		known = base.State
-	}
-	state, err := fold.DecodeShardState(known, s.host.config.Table)
-	if err != nil {
-		return nil, fmt.Errorf("decode the shard's state: %w", err)
-	}
-	if from.State != nil {
-		return &history{state, state}, nil
-	}
-	return &history{fresh, state}, nil
-}
-
-// observe does with a record what the shard did when it dispatched it.
-func (h *history) observe(s *shard, r messages.Record) fold.At {
-	if r.Key.Dashboard != "" && !s.atHome(r.Key) {
-		h.time.PassBy(r)
-		return fold.At{}
-	}
-	at, _ := h.time.Observe(r) // errors were logged when the shard saw it first
-	if h.time != h.defaults {
-		_, _ = h.defaults.Observe(r)
-	}
-	return at
-}
-
-// next waits a bounded time: what a replay wants is in the log or was dropped from it, and does not come later.
-func (d *dashboard) next(log eventlog.Reader) ([]messages.Record, error) {
-	const patience = 2 * time.Second
-	ctx, cancel := context.WithTimeout(d.shard.life, patience)
-	defer cancel()
-	records, err := log.Next(ctx, 512)
-	if err != nil && ctx.Err() != nil && d.shard.life.Err() == nil {
-		return nil, nil
-	}
-	return records, err
 }
 
 // replayed folds a record of the dashboard's own, or reports that it panics.

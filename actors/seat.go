@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
 	"github.com/dashfeed/dashfeed/feed"
@@ -22,6 +23,8 @@ type seat struct {
 	lost     bool              // it was loaded again since its log had lost records
 	lostAt   messages.Position // how far the reader had come then
 	accepted bool              // an operator has said that the next shard shall go on without them
+	faults   int               // of its shards lately
+	faultAt  time.Duration     // when the last was, since the host's start
 	setBack  bool              // likewise, and that what this host alone has lies beyond the log
 }
 
@@ -64,7 +67,7 @@ func (h *Host) Drop(number int) {
 		return
 	}
 	h.tallies.drops.Add(1)
-	p.wanted, p.owned, p.lost, p.accepted, p.setBack = false, false, false, false, false
+	p.wanted, p.owned, p.lost, p.accepted, p.setBack, p.faults = false, false, false, false, false, 0
 	close(p.gone)
 	p.shard.owned.Store(false)
 	p.shard.end()
@@ -131,11 +134,16 @@ func (h *Host) succeed(p *seat, old *shard) *shard {
 		delete(h.seats, p.number)
 		return nil
 	}
-	p.shard = h.newShard(p)
+	next := h.newShard(p)
 	if p.gone == old.gone {
-		old.bequeath(p.shard)
+		if why := old.faulty.Load(); why != nil {
+			next.wait, next.refused = p.faulted(*why, h.now())
+			next.trouble.Store(why)
+		}
+		old.bequeath(next)
 	}
-	return p.shard
+	p.shard = next
+	return next
 }
 
 // forget has a shared store drop what it keeps here. Without that nothing is wrong, it takes room.

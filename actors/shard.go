@@ -31,6 +31,9 @@ type shard struct {
 	began  time.Duration // when it was made
 	accept bool          // what the log has lost right behind the checkpoint is let go of
 
+	wait    time.Duration // before it is loaded: its predecessor had a fault
+	refused error         // why it is not loaded at all; nil: it is
+
 	setBack bool // the log was, and that is accepted: what this host alone has of the shard is dropped
 
 	life    context.Context // ends when the shard is dropped or has ended
@@ -48,6 +51,7 @@ type shard struct {
 	phase     atomic.Int32
 	owned     atomic.Bool
 	failure   atomic.Pointer[error]             // why it has stopped
+	faulty    atomic.Pointer[error]             // the first panic outside a fold
 	trouble   atomic.Pointer[error]             // why it is not loaded yet; nil: nothing is wrong
 	silent    atomic.Int64                      // since when the log can't be heard, since the host's start; 0: it can
 	waiting   atomic.Bool                       // the reader has all there is
@@ -56,6 +60,11 @@ type shard struct {
 	committed atomic.Int64                      // when the last checkpoint was, since the host's start; 0: none yet
 	lacking   atomic.Int64                      // records that it had still to fold when the log was last asked; -1: unknown
 	beating   atomic.Bool                       // a beat is in the mailbox
+	flying    atomic.Int32                      // batches that dashboards have
+	writing   atomic.Bool                       // a saver waits for dashboards' states
+	progress  atomic.Uint64                     // grows as long as dashboards do something
+	handled   atomic.Uint64                     // messages that the actor has taken
+	stuck     atomic.Int64                      // how long it has had work and done nothing; 0: it is not stuck
 	base      atomic.Pointer[checkpoint.Marker] // of the newest checkpoint here; nil: none
 	holes     atomic.Pointer[[]fold.Hole]       // that were accepted: each dashboard takes them when it comes up
 	counted   atomic.Pointer[messages.Position] // of the newest one that counts for others, as far as is known here
@@ -65,7 +74,11 @@ type shard struct {
 	mu       sync.Mutex
 	standing standing
 
+	watching watching // the host's beat's own
+
 	lagAsked time.Duration // the prober's own: when it last asked for lacking, since the host's start
+
+	replays replays // of dashboards
 
 	viewing sync.Mutex
 	viewers map[*subscription]struct{} // that are not closed; nil: they went to heir
@@ -85,8 +98,9 @@ type shard struct {
 	largest   int // the most entries that the map had to hold
 	awake     int
 	idle      idle
-	deadlines deadlines
-	held      []*batch // not dispatched: too many dashboards are awake
+	deadlines deadlines // of the awake
+	waits     waits     // of the sleeping
+	held      []*batch  // not dispatched: too many dashboards are awake
 	waiters   []*reading
 	ahead     map[*entry]time.Duration // dashboards whose viewers have seen what is not in them, since when; they are held open
 
@@ -132,7 +146,24 @@ func (s *shard) send(e *entry, message any) {
 
 // Receive implements actor.Actor.
 func (s *shard) Receive(c actor.Context) {
-	switch m := c.Message().(type) {
+	defer func() {
+		if caught := recover(); caught != nil {
+			s.fault("the shard's actor", caught)
+			if s.stopping { // nobody asks for it a second time
+				s.abandon()
+			}
+		}
+	}()
+	s.handled.Add(1)
+	if s.faulty.Load() != nil {
+		s.afterFault(c.Message())
+		return
+	}
+	s.receive(c.Message())
+}
+
+func (s *shard) receive(message any) {
+	switch m := message.(type) {
 	case *loaded:
 		s.begin(m)
 	case *batch:
@@ -141,6 +172,8 @@ func (s *shard) Receive(c actor.Context) {
 		s.complete(m.batch)
 	case *turn:
 		s.acknowledge(m)
+	case *woken:
+		s.learnWaits(m)
 	case *opened:
 		s.opened = true
 		s.prove()
@@ -175,6 +208,7 @@ func (s *shard) Receive(c actor.Context) {
 		s.lead()
 		s.beat()
 	case *stopping:
+		s.stopping = true
 		if !m.last {
 			s.finished = true
 			s.retreat() // what is being written for others is given up
@@ -219,16 +253,16 @@ func (s *shard) stopDashboards() {
 	}
 }
 
-// ended is the actor's last act, wanted or after a fault of this package.
+// ended is the actor's last act, wanted or not: it is the actor library that stops one unasked,
+// after a fault of its own.
 func (s *shard) ended() {
+	defer s.actors.Done()
+	defer close(s.stopped)
 	if !s.stopping {
-		s.fail(errors.New("its actor failed"))
-		s.retreat()
-		s.stopDashboards()
+		s.fault("the actor library", "the shard's actor was stopped")
+		s.abandon()
 	}
 	s.host.collector.take(s)
-	close(s.stopped)
-	s.actors.Done()
 }
 
 // beat does what is due by the clock.

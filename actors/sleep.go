@@ -50,11 +50,22 @@ func (s *shard) retire(e *entry) {
 	s.idle.remove(e)
 	s.deadlines.place(e)
 	s.rest.join(&e.busy)
+	s.waits.add(e.waits)
+	e.waits = nil
 	if len(e.subs) == 0 {
 		s.drop(e)
 		return
 	}
 	e.unborn = e.report.version == 0
+}
+
+// learnWaits takes what the windows of a dashboard that woke wait for: from now on its deadline
+// tells.
+func (s *shard) learnWaits(m *woken) {
+	s.waits.remove(m.waits)
+	if e := s.entries[m.key]; e != nil {
+		e.waits = m.waits
+	}
 }
 
 // maySleep reports whether nothing of the dashboard would be lost.

@@ -17,32 +17,48 @@ func summarise(k messages.Key, r report) feed.Summary {
 	return s
 }
 
-// appendSummary writes what a checkpoint's entry carries for listings: uvarints of epoch, version and panels, a varint of
-// the log time, and the title.
-func appendSummary(b []byte, s feed.Summary) []byte {
+// appendSummary writes what a checkpoint's entry carries for listings and for the shard: uvarints
+// of epoch, version and panels, a varint of the log time, the log times that windows wait for (how
+// many, then the growth from one to the next), and the title.
+func appendSummary(b []byte, s feed.Summary, waits []int64) []byte {
 	b = binary.AppendUvarint(b, uint64(s.Epoch))
 	b = binary.AppendUvarint(b, s.Version)
 	b = binary.AppendUvarint(b, uint64(s.Panels))
 	b = binary.AppendVarint(b, s.Time)
+	b = binary.AppendUvarint(b, uint64(len(waits)))
+	last := int64(0)
+	for _, at := range waits {
+		b, last = binary.AppendVarint(b, at-last), at
+	}
 	return append(b, s.Title...)
 }
 
-func decodeSummary(k messages.Key, b []byte) (feed.Summary, error) {
-	s := feed.Summary{Key: k}
-	var n [3]uint64
-	for i := range n {
-		v, size := binary.Uvarint(b)
-		if size <= 0 {
-			return s, errors.New("summary is cut short")
-		}
-		n[i], b = v, b[size:]
+func decodeSummary(k messages.Key, b []byte) (s feed.Summary, waits []int64, err error) {
+	s.Key = k
+	left, cut := b, false
+	uvarint := func() uint64 {
+		v, size := binary.Uvarint(left)
+		cut = cut || size <= 0
+		left = left[max(size, 0):]
+		return v
 	}
-	t, size := binary.Varint(b)
-	if size <= 0 {
-		return s, errors.New("summary is cut short")
+	varint := func() int64 {
+		v, size := binary.Varint(left)
+		cut = cut || size <= 0
+		left = left[max(size, 0):]
+		return v
 	}
-	s.Epoch, s.Version, s.Panels, s.Time, s.Title = messages.Epoch(n[0]), n[1], int(n[2]), t, string(b[size:])
-	return s, nil
+	epoch, version, panels, time := uvarint(), uvarint(), uvarint(), varint()
+	at := int64(0)
+	for range min(uvarint(), mostWaits) {
+		at += varint()
+		waits = append(waits, at)
+	}
+	if cut {
+		return s, nil, errors.New("summary is cut short")
+	}
+	s.Epoch, s.Version, s.Panels, s.Time, s.Title = messages.Epoch(epoch), version, int(panels), time, string(left)
+	return s, waits, nil
 }
 
 func bySummaryKey(a, b feed.Summary) int { return a.Key.Compare(b.Key) }

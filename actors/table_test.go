@@ -1,6 +1,9 @@
 package actors
 
 import (
+	"sync/atomic"
+	"time"
+
 	"github.com/dashfeed/dashfeed/fold"
 	"github.com/dashfeed/dashfeed/fold/aggregate"
 	"github.com/dashfeed/dashfeed/messages/cells"
@@ -18,8 +21,12 @@ var gate = make(chan chan struct{}, 1)
 // gates is the like of gate for tests that run beside others.
 var gates = make(chan chan struct{}, 1)
 
-// table is the built-in one, with "boom", which panics at a value of poison, "dud", which panics when it is read, and
-// "stuck", which waits at a value of block for what it finds in gate.
+// fragile makes definitions with "fragile" panic when they are compiled.
+var fragile atomic.Bool
+
+// table is the built-in one, with "boom", which panics at a value of poison, "dud", which panics
+// when it is read, and "stuck", which waits at a value of block for what it finds in gate,
+// "sluggish", which takes its time for one, and "fragile".
 func table() fold.Table {
 	count := func(b []byte, v *aggregate.Values) []byte { return cells.AppendNull(b) }
 	base := func(name string, add func(value float64)) func(aggregate.Options) []aggregate.Base {
@@ -43,6 +50,17 @@ func table() fold.Table {
 				<-<-gate
 			}
 		})},
+		aggregate.Aggregate{Word: "sluggish", Append: count, Bases: base("sluggish", func(value float64) {
+			if value == block {
+				time.Sleep(50 * time.Millisecond)
+			}
+		})},
+		aggregate.Aggregate{Word: "fragile", Append: count, Bases: func(o aggregate.Options) []aggregate.Base {
+			if fragile.Load() {
+				panic("fragile")
+			}
+			return base("fragile", func(float64) {})(o)
+		}},
 		aggregate.Aggregate{Word: "gated", Append: count, Bases: base("gated", func(value float64) {
 			if value == block {
 				<-<-gates

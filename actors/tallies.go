@@ -8,9 +8,11 @@ import (
 // tallies are what a host's shards count for its metrics. They outlive the shards, since no counter may fall.
 type tallies struct {
 	records           [4]atomic.Uint64 // by kind
-	panics            atomic.Uint64
+	panics            atomic.Uint64    // of folds
+	faults            atomic.Uint64    // panics outside a fold
 	corrupt           atomic.Uint64
 	truncated         atomic.Uint64
+	replays           atomic.Uint64 // times that a log was read again for dashboards
 	checkpoints       atomic.Uint64
 	failedCheckpoints atomic.Uint64
 	forwarded         atomic.Uint64

@@ -7,15 +7,17 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// tickIfDue appends a tick when the log is silent although a dashboard that somebody holds open has a deadline that
-// must have passed by now, and where records have come that the log gave no time: only ticks move log time there. At most one
-// a second, and one for all of the shard's dashboards; only by the owner, though a second one does no harm.
+// tickIfDue appends a tick when the log is silent although a window of one of the shard's
+// dashboards, awake or asleep, waits for a log time that must have come by now, whether or not
+// anybody looks; and where records have come that the log gave no time: only ticks move log time
+// there. At most one a second, and one for all of the shard's dashboards; only by the owner, though
+// a second one does no harm.
 func (s *shard) tickIfDue(now time.Duration) {
 	if s.ticking || s.tickAt != 0 && now-s.tickAt < time.Second || !s.timeless && !s.deadlinePassed(now) || !s.acts() {
 		return
 	}
 	s.ticking, s.timeless, s.tickAt = true, false, now
-	s.work.Go(func() {
+	s.spawn(&s.work, "the append of a tick", func() {
 		_, err := s.appendTick()
 		s.tell(&ticked{err: err})
 	})
@@ -32,11 +34,14 @@ func (s *shard) appendTick() (at messages.Position, err error) {
 // deadlinePassed guesses that a deadline has passed that nothing in the log tells of. The wall clock is only a guess at the
 // log's: what the tick does is decided by the append time that the log gives it.
 func (s *shard) deadlinePassed(now time.Duration) bool {
-	if len(s.deadlines) == 0 || s.inflight.Load() > 0 {
+	if s.inflight.Load() > 0 {
 		return false
 	}
-	guess := max(s.state.LogTime()+(now-s.recordAt).Milliseconds(), time.Now().UnixMilli())
-	return s.deadlines[0].report.deadline <= guess
+	earliest, waiting := s.waits.next()
+	if e := s.deadlines.first(); e != nil && (!waiting || e.due < earliest) {
+		earliest, waiting = e.due, true
+	}
+	return waiting && earliest <= max(s.state.LogTime()+(now-s.recordAt).Milliseconds(), time.Now().UnixMilli())
 }
 
 // nudgeAfter is how long a shard waits for a record that its log has named, while its reader has nothing: short enough that a
@@ -53,7 +58,7 @@ func (s *shard) nudgeIfStuck(now time.Duration) {
 	}
 	s.ticking, s.nudgedAt = true, now
 	named := s.named[0].last
-	s.work.Go(func() {
+	s.spawn(&s.work, "the append of a tick", func() {
 		at, err := s.appendTick()
 		s.tell(&ticked{at, err})
 	})

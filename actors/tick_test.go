@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/dashfeed/dashfeed/eventlog"
@@ -38,21 +39,109 @@ func TestTickMakesAWindowFinalInSilence(t *testing.T) {
 	n.compare()
 }
 
-func TestNobodyWatchesNobodyTicks(t *testing.T) {
-	n := newNode(t, nil)
-	n.append(n.define("d", 1, quickPanels), eventNow("d"))
-	m := n.subscribe("d")
-	m.untilVersion(2)
-	m.sub.Close()
-	n.read("d")
-	before := n.metric("dashfeed_records_total", "tick")
-	shard := n.shard(n.home("d"))
-	saved := n.metric("dashfeed_checkpoints_total", "written")
-	n.append(eventNow("d"))
-	n.until("beats", func() bool { return n.metric("dashfeed_checkpoints_total", "written") >= saved+2 })
-	if after := n.metric("dashfeed_records_total", "tick"); after != before {
-		t.Errorf("%v ticks with nobody watching shard %d", after-before, shard.number)
+// final is whether the cells of all panels are, of which there must be one each.
+func final(t *testing.T, r feed.Reading, panels int) bool {
+	t.Helper()
+	windows, open := 0, 0
+	for _, c := range r.Cells {
+		if int(c.Panel) < panels { // else the newest values, which never are
+			windows++
+			if c.Revision == 0 {
+				open++
+			}
+		}
 	}
+	if windows != panels {
+		t.Fatalf("%d cells, want %d: %v", windows, panels, r.Cells)
+	}
+	return open == 0
+}
+
+// A window becomes final whether or not anybody looks, within a second of its time: of a dashboard
+// that is awake, that sleeps, and that slept when the process started again. Whoever sleeps is not
+// woken for it, and when nothing waits nothing ticks.
+func TestAWindowBecomesFinalWithoutViewers(t *testing.T) {
+	const panels = "panels: [{id: minute, window: {tumbling: 1m}}, {id: hour, window: {tumbling: 1h}}]"
+	minute := time.Minute + 10*time.Second // the default of idle after the window's end
+	hour := minute + 59*time.Minute
+	for name, restarts := range map[string]bool{"in one life": false, "over restarts": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := newNode(t, func(c *Config) { c.CheckpointEvery, c.SleepAfter = time.Second, 5*time.Second })
+				began := time.Now()
+				n.append(n.define("d", 1, panels), eventNow("d"))
+				for i, instant := range []time.Duration{minute, hour} {
+					if restarts {
+						n.restart()
+					}
+					time.Sleep(time.Until(began.Add(instant - time.Second)))
+					if n.awake() != 0 {
+						t.Error("it does not sleep")
+					}
+					time.Sleep(3 * time.Second)
+					if n.awake() != 0 {
+						t.Error("it was woken")
+					}
+					if got := n.ticks("d"); got != i+1 {
+						t.Errorf("%d ticks after %v, want %d", got, instant, i+1)
+					}
+				}
+				if r := n.read("d"); !final(t, r, 2) || r.To != 4 {
+					t.Errorf("version %d: %v", r.To, r.Cells)
+				}
+				time.Sleep(2 * time.Hour)
+				if got := n.ticks("d"); got != 2 {
+					t.Errorf("%d ticks though nothing waits any more", got-2)
+				}
+				n.compare()
+			})
+		})
+	}
+}
+
+// While a dashboard is awake its reader sees no other revision than a viewer does, and it is the
+// next instant that is waited for.
+func TestAReadingIsAsFinalAsAViewersView(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNode(t, nil) // nobody sleeps
+		n.append(n.define("watched", 1, "panels: [{id: p, window: {tumbling: 1m}}]"))
+		n.append(n.define("d", 1, "panels: [{id: p, window: {tumbling: 1m}}]"), eventNow("d"), eventNow("watched"))
+		m := n.subscribe("watched")
+		m.untilVersion(2)
+		time.Sleep(90 * time.Second)
+		m.next()
+		if r, v := n.read("d"), n.read("watched"); !final(t, r, 1) || r.To != m.set.Version() || r.To != v.To {
+			t.Errorf("the reader sees %v, the viewer %v", r.Cells, m.set.Cells())
+		}
+		m.sub.Close()
+	})
+}
+
+// An instant that is waited for no more, since its dashboard woke and went on, brings no tick.
+func TestAnInstantThatMovesBringsNoTick(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNode(t, func(c *Config) { c.CheckpointEvery, c.SleepAfter = time.Second, 5*time.Second })
+		began := time.Now()
+		event := func(at time.Duration) eventlog.Entry {
+			e := eventNow("d")
+			e.Payload = fmt.Appendf(nil, `{"dashboard":"d","metric":"m","value":1,"time":%d}`, began.Add(at).UnixMilli())
+			return e
+		}
+		n.append(n.define("d", 1, "panels: [{id: p, window: {tumbling: 1h}}]"), event(0))
+		time.Sleep(30 * time.Minute)
+		n.append(event(20 * time.Minute)) // ten minutes late: so much later the window is final
+		time.Sleep(time.Until(began.Add(time.Hour + 9*time.Minute)))
+		if got := n.ticks("d"); got != 0 {
+			t.Errorf("%d ticks", got)
+		}
+		time.Sleep(2 * time.Minute)
+		if got := n.ticks("d"); got != 1 || n.awake() != 0 {
+			t.Errorf("%d ticks, %d awake", got, n.awake())
+		}
+		if r := n.read("d"); !final(t, r, 1) {
+			t.Errorf("%v", r.Cells)
+		}
+	})
 }
 
 // Another dashboard's record moves log time, and with it the deadlines of those who are watched.
@@ -98,25 +187,58 @@ func (r timelessReader) Next(ctx context.Context, limit int) ([]messages.Record,
 	return records, err
 }
 
-// Where the log gives no time, ticks move log time: one for the records that came, and none in silence.
-func TestTicksStandForTheLogsTime(t *testing.T) {
-	t.Parallel()
-	n := newNode(t, func(c *Config) { c.Log = timeless{c.Log} })
-	ticks := func() float64 { return n.metric("dashfeed_records_total", "tick") }
-	for want := 1.0; want <= 2; want++ {
-		n.append(event1("d", "m", 1), event1("d", "m", 2))
-		n.until("a tick", func() bool { return ticks() >= want })
-		if got := ticks(); got != want {
-			t.Fatalf("%v ticks, want %v", got, want)
+// ticks are those that the log has in the dashboard's shard.
+func (n *node) ticks(dashboard string) (count int) {
+	n.Helper()
+	for _, r := range n.records(n.home(dashboard)) {
+		if r.Kind == messages.KindTick {
+			count++
 		}
 	}
-	shard := n.shard(n.home("d"))
-	n.until("log time", func() bool { return shard.logTime.Load() > at })
-	saved := n.metric("dashfeed_checkpoints_total", "written")
-	n.host.Own(n.home("d"), false)
-	n.append(event1("d", "m", 3))
-	n.until("checkpoints", func() bool { return n.metric("dashfeed_checkpoints_total", "written") >= saved+2 })
-	if got := ticks(); got != 2 {
-		t.Errorf("%v ticks of a standby", got-2)
+	return count
+}
+
+// Where the log gives no time, ticks move log time: one for the records that came, and none in silence.
+func TestTicksStandForTheLogsTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNode(t, func(c *Config) { c.Log = timeless{c.Log} })
+		for want := 1; want <= 2; want++ {
+			n.append(event1("d", "m", 1), event1("d", "m", 2))
+			time.Sleep(10 * time.Second)
+			if got := n.ticks("d"); got != want {
+				t.Fatalf("%v ticks, want %v", got, want)
+			}
+		}
+		if got, now := n.shard(n.home("d")).logTime.Load(), time.Now().UnixMilli(); got == 0 || got > now {
+			t.Errorf("log time %d, the ticks were before %d", got, now)
+		}
+	})
+}
+
+// A standby ticks for nothing that an owner ticks for, however long it waits; as the owner it does.
+func TestAStandbyDoesNotTick(t *testing.T) {
+	for name, change := range map[string]func(*Config){
+		"for windows":              nil,
+		"for records without time": func(c *Config) { c.Log = timeless{c.Log} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := newNode(t, change)
+				n.host.Own(n.home("d"), false)
+				n.append(n.define("d", 1, quickPanels), eventNow("d"))
+				m := n.subscribe("d")
+				m.untilVersion(2)
+				time.Sleep(10 * time.Second)
+				if got := n.ticks("d"); got != 0 {
+					t.Errorf("%d ticks of a standby", got)
+				}
+				n.host.Own(n.home("d"), true)
+				time.Sleep(3 * time.Second)
+				if n.ticks("d") == 0 {
+					t.Error("no tick of the owner")
+				}
+				m.sub.Close()
+			})
+		})
 	}
 }

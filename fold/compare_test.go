@@ -84,12 +84,40 @@ func (p *pair) check() {
 	if want, wantWaiting := p.reference.Deadline(); instant != want || waiting != wantWaiting {
 		p.Fatalf("record %d: deadline %d, %t; want %d, %t", p.record, instant, waiting, want, wantWaiting)
 	}
+	if p.record%50 == 0 {
+		p.checkDeadlines()
+	}
 	p.checkEpoch()
 	p.checkCounters()
 	p.checkList("late", p.engine.Late(), p.reference.Late())
 	p.checkList("refused", p.engine.Refused(), p.reference.Refused())
 	p.checkCells()
 	p.checkMirror()
+}
+
+// checkDeadlines holds what the engine says it waits for against what a copy of it waits for as log
+// time goes on.
+func (p *pair) checkDeadlines() {
+	p.Helper()
+	const most = 5
+	all, few := p.engine.Deadlines(math.MaxInt), p.engine.Deadlines(most)
+	d, err := fold.Decode(p.engine.Append(nil), compileAs(p.engine.Program()))
+	if err != nil {
+		p.Fatal(err)
+	}
+	if len(few) > most || len(all) <= most && !slices.Equal(few, all) || len(all) > 0 && few[len(few)-1] != all[len(all)-1] {
+		p.Fatalf("record %d: at most %d of %v: %v", p.record, most, all, few)
+	}
+	for _, want := range all {
+		instant, waiting := d.Deadline()
+		if !waiting || instant != want {
+			p.Fatalf("record %d: deadline %d, %t; want %d of %v", p.record, instant, waiting, want, all)
+		}
+		d.Advance(instant)
+	}
+	if instant, waiting := d.Deadline(); waiting {
+		p.Fatalf("record %d: deadline %d behind all of %v", p.record, instant, all)
+	}
 }
 
 func (p *pair) checkEpoch() {

@@ -1,6 +1,9 @@
 package fold
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Idling (S2): a window that holds events and isn't final becomes final when log time reaches
 // L + idle + max(0, end − M). Nothing else happens by log time alone.
@@ -18,6 +21,45 @@ func (d *Dashboard) Deadline() (logTime int64, ok bool) {
 		return 0, false
 	}
 	return d.lastLog + d.program.idle + max(0, open-d.newest), true
+}
+
+// Deadlines are the instants at which the windows that wait become final if no event comes before:
+// in order, each once. Where there are more than most, the latest of several neighbours stands for
+// them: whoever waits for it comes too late for none.
+func (d *Dashboard) Deadlines(most int) []int64 {
+	if _, waits := d.Deadline(); !waits {
+		return nil
+	}
+	var instants []int64
+	add := func(end int64) { instants = append(instants, d.lastLog+d.program.idle+max(0, end-d.newest)) }
+	for i := range d.panels {
+		p := &d.panels[i]
+		switch {
+		case p.open == math.MaxInt64:
+		case p.rare != nil && p.rare.sessions != nil:
+			s := p.rare.sessions
+			for _, x := range s.due[untilFinal] {
+				add(s.at(x).end)
+			}
+		default:
+			for j := range p.windows {
+				if w := &p.windows[j]; !w.final {
+					add(w.start + d.program.panels[i].size)
+				}
+			}
+		}
+	}
+	slices.Sort(instants)
+	instants = slices.Compact(instants)
+	if len(instants) <= most {
+		return instants
+	}
+	last, each := len(instants)-1, (len(instants)+most-1)/most
+	fewer := instants[:0]
+	for i := each - 1; i < last; i += each {
+		fewer = append(fewer, instants[i])
+	}
+	return append(fewer, instants[last])
 }
 
 // Advance applies the deadlines up to a log time, one instant after another, each a step if it changes a cell.

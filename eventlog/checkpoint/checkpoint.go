@@ -48,9 +48,10 @@ type Store interface {
 	// checkpoint before, with FellBack set and a nil error. ErrNone where the dashboard has no entry; ErrCorrupt where
 	// it has, and none is whole.
 	Get(shard int, k messages.Key) (Entry, error)
-	// List calls yield with the summaries (no State) of one tenant's dashboards that begin with prefix and come after
-	// the name after, in order of name, until it returns false. It lists what Get finds, each dashboard once; Key and
-	// Summary are good until yield returns.
+	// List calls yield with the summaries (no State) of one tenant's dashboards that begin with
+	// prefix and come after the name after, in order of name, until it returns false. It lists what
+	// Get finds, each dashboard once; Key and Summary are good until yield returns. Without a
+	// tenant it lists all dashboards, whatever prefix and after say.
 	List(shard int, tenant, prefix, after string, yield func(Entry) bool) error
 	// Begin starts the shard's next checkpoint, in the slot of the older one. One at a time for each shard. After a
 	// start, and after a Writer that did not commit, it first does Again for all that the newest checkpoint was the

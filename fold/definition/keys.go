@@ -78,7 +78,7 @@ var timeKeys = []key[Time]{
 		func(t *Time) *time.Duration { return &t.Bound }),
 	{
 		name: "idle", fallback: "10s", schema: map[string]any{"anyOf": []any{durationSchema, map[string]any{"const": "none"}}},
-		doc: "After this much silent log time windows become final; `none`: never by silence.",
+		doc: "After this much silent log time windows become final, whether or not anybody looks; `none`: never by silence.",
 		read: func(r *reader, at place, to *Time) {
 			if n := resolve(at.node); n.Kind == yaml.ScalarNode && n.Value == "none" {
 				return // Idle 0

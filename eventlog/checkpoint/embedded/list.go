@@ -46,6 +46,9 @@ func (s *Store) List(number int, tenant, prefix, after string, yield func(checkp
 
 // listBounds holds the heads whose names begin with prefix and come after the name after. 0xff is in no name.
 func listBounds(number int, tenant, prefix, after string) *pebble.IterOptions {
+	if tenant == "" {
+		return &pebble.IterOptions{LowerBound: shardKey(headSpace, number), UpperBound: shardKey(headSpace, number+1)}
+	}
 	begin := tenantKey(headSpace, number, tenant)
 	lower := append(bytes.Clone(begin), prefix...)
 	if after != "" {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
@@ -160,7 +161,7 @@ func testList(t *testing.T, b *bench) {
 	other := entry("a", 1)
 	other.Key.Tenant = "other"
 	b.write(10, []checkpoint.Entry{entry("b", 9), entry("a", 8), entry("a.b", 7), entry("a-b", 6), entry("ab", 5), other})
-	b.write(20, []checkpoint.Entry{entry("a", 18)}, "b", "a.b", "a-b", "ab")
+	b.write(20, []checkpoint.Entry{entry("a", 18), other}, "b", "a.b", "a-b", "ab")
 	s := func(name string, position int) string {
 		return fmt.Sprintf("%s=summary of %s at %d", name, name, position)
 	}
@@ -180,6 +181,7 @@ func testList(t *testing.T, b *bench) {
 		{"default", "b", "b", 9, nil},
 		{"default", "a", "b", 9, nil},
 		{"defaul", "", "", 9, nil},
+		{"", "of no meaning", "nor this", 9, append(slices.Clone(all), s("a", 1))},
 	} {
 		if got := b.list(c.tenant, c.prefix, c.after, c.limit); !reflect.DeepEqual(got, c.want) {
 			t.Errorf("list tenant %q prefix %q after %q limit %d:\n got %q\nwant %q", c.tenant, c.prefix, c.after, c.limit, got, c.want)

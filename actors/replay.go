@@ -1,0 +1,246 @@
+package actors
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/dashfeed/dashfeed/eventlog"
+	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
+	"github.com/dashfeed/dashfeed/fold"
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// replays reads a shard's log again for the dashboards that have to be brought back: once for all
+// who come while another is at it and who begin at the same place. So a partition is read a few
+// times, however many of its dashboards are corrupt. One of those who wait does it, each on its own
+// worker.
+type replays struct {
+	mu      sync.Mutex
+	under   bool // one is under way
+	waiting []*comeback
+}
+
+// comeback is one dashboard's part in a replay. Its actor waits meanwhile, so that who leads the
+// replay has the dashboard to itself.
+type comeback struct {
+	d    *dashboard
+	base *checkpoint.Marker
+	from checkpoint.Marker
+	upTo messages.Position
+
+	done chan error    // has room for the end
+	lead chan struct{} // has room for the turn
+}
+
+// join returns when the log was read for c, which others may do.
+func (r *replays) join(s *shard, c *comeback) (err error) {
+	c.done, c.lead = make(chan error, 1), make(chan struct{}, 1)
+	r.mu.Lock()
+	r.waiting = append(r.waiting, c)
+	leads := !r.under
+	r.under = true
+	r.mu.Unlock()
+	if !leads {
+		select {
+		case err := <-c.done:
+			return err
+		case <-c.lead:
+		}
+	}
+	group := r.take(c)
+	err = errors.New("the replay panicked")
+	defer func() {
+		for _, one := range group {
+			one.done <- err
+		}
+		r.pass()
+	}()
+	err = s.replay(group)
+	return err
+}
+
+// take is c and those who begin where it does.
+func (r *replays) take(c *comeback) (group []*comeback) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var others []*comeback
+	for _, one := range r.waiting {
+		if one.from.Position == c.from.Position && bytes.Equal(one.from.State, c.from.State) && one.base == c.base {
+			group = append(group, one)
+			continue
+		}
+		others = append(others, one)
+	}
+	r.waiting = others
+	return group
+}
+
+// pass gives the turn to the first who waits.
+func (r *replays) pass() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.waiting) == 0 {
+		r.under = false
+		return
+	}
+	r.waiting[0].lead <- struct{}{}
+}
+
+// replay folds the log behind the place where all of the group begin, up to where each wants to
+// come. Only a record beyond that, or a log that has lost what is wanted, ends it: one that is slow
+// or away is waited for, as long as the shard lives.
+func (s *shard) replay(group []*comeback) error {
+	s.host.tallies.replays.Add(1)
+	h, err := s.history(group[0].base, group[0].from)
+	if err != nil {
+		return err
+	}
+	p := &replaying{shard: s, history: h, at: group[0].from.Position, wanted: map[messages.Key]*comeback{}}
+	for _, c := range group {
+		p.wanted[c.d.key] = c
+		if c.upTo.After(p.upTo) {
+			p.upTo = c.upTo
+		}
+	}
+	const least, most = 50 * time.Millisecond, 5 * time.Second
+	for wait := least; ; wait = min(2*wait, most) {
+		at := p.at
+		err := p.read()
+		if err == nil || isLoss(err) || s.life.Err() != nil {
+			return err
+		}
+		if p.at != at {
+			wait = least
+		}
+		s.warn("replay", "reading the log again for dashboards stopped, trying again", "error", err, "after", wait)
+		if !eventlog.Pause(s.life, wait) {
+			return s.life.Err()
+		}
+	}
+}
+
+// replaying is a replay under way.
+type replaying struct {
+	shard   *shard
+	history *history
+	at      messages.Position // of the last record read
+	upTo    messages.Position
+	wanted  map[messages.Key]*comeback // those for whom it goes on
+}
+
+// read opens the log behind p.at and goes on to the end, or until the log errs.
+func (p *replaying) read() error {
+	s := p.shard
+	log, err := s.openBehind(p.at, *s.holes.Load())
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	for {
+		records, err := p.next(log)
+		if err != nil {
+			return err
+		}
+		s.progress.Add(1)
+		if p.at.IsZero() && !s.host.config.Log.IsFirst(records[0].Position) {
+			s.host.tallies.truncated.Add(1)
+			s.logger().Error("the log does not go back to the beginning of dashboards: they are folded from the oldest record kept",
+				"dashboards", len(p.wanted), "oldest", records[0].Position)
+		}
+		for i := range records {
+			if done, err := p.fold(&records[i]); done || err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// fold takes one record; done says that nothing behind it is wanted.
+func (p *replaying) fold(r *messages.Record) (done bool, err error) {
+	s := p.shard
+	if err := s.life.Err(); err != nil {
+		return false, err // a fold may be slow
+	}
+	if r.Position.After(p.upTo) {
+		if p.upTo.After(p.at) {
+			s.host.tallies.truncated.Add(1)
+			s.logger().Error("the log has nothing left of the end of a history that is folded again", "after", p.at, "up_to", p.upTo, "next", r.Position)
+		}
+		return true, nil
+	}
+	at := p.history.observe(s, *r)
+	p.at = r.Position
+	c := p.wanted[r.Key]
+	if c != nil && r.Kind != messages.KindTick && !at.Again && !r.Position.After(c.upTo) && !c.d.replayed(r, at, p.history) {
+		delete(p.wanted, r.Key) // it is replayed once more, without that record
+	}
+	return r.Position == p.upTo, nil
+}
+
+// silence is how long a replay waits for a record before it has one written itself.
+const silence = 2 * time.Second
+
+// next waits for records. What the replay wants has been in the log: where that is only slow, it
+// comes; where it has lost all up to its end, nothing does. A tick behind that end is then the
+// record beyond which ends the replay.
+func (p *replaying) next(log eventlog.Reader) ([]messages.Record, error) {
+	const atOnce = 512
+	s := p.shard
+	ctx, cancel := context.WithTimeout(s.life, silence)
+	defer cancel()
+	records, err := log.Next(ctx, atOnce)
+	if err == nil || ctx.Err() == nil || s.life.Err() != nil {
+		return records, err
+	}
+	if _, err := s.appendTick(); err != nil && s.life.Err() == nil {
+		return nil, fmt.Errorf("the log is silent, and a tick behind its end: %w", err)
+	}
+	return log.Next(s.life, atOnce)
+}
+
+// history is the shard's state while a dashboard's records are replayed.
+type history struct {
+	time     *fold.ShardState // knows the log time at each record
+	defaults *fold.ShardState // knows the tenants' defaults
+}
+
+// history begins with the state of the marker that the replay begins at, which knows the log time,
+// the defaults and which forwarded records have come; or at the oldest record, where all is known
+// anew. Where that marker's state is gone, which takes two corrupt entries and a crash, append
+// times tell the log time, the defaults are the newest marker's, and a copy of a record that was
+// forwarded before is not known as one.
+func (s *shard) history(base *checkpoint.Marker, from checkpoint.Marker) (*history, error) {
+	fresh := fold.NewShardState(s.host.config.Table)
+	if from.Position.IsZero() || base == nil {
+		return &history{fresh, fresh}, nil
+	}
+	known := from.State
+	if known == nil {
+		known = base.State
+	}
+	state, err := fold.DecodeShardState(known, s.host.config.Table)
+	if err != nil {
+		return nil, fmt.Errorf("decode the shard's state: %w", err)
+	}
+	if from.State != nil {
+		return &history{state, state}, nil
+	}
+	return &history{fresh, state}, nil
+}
+
+// observe does with a record what the shard did when it dispatched it.
+func (h *history) observe(s *shard, r messages.Record) fold.At {
+	if r.Key.Dashboard != "" && !s.atHome(r.Key) {
+		h.time.PassBy(r)
+		return fold.At{}
+	}
+	at, _ := h.time.Observe(r) // errors were logged when the shard saw it first
+	if h.time != h.defaults {
+		_, _ = h.defaults.Observe(r)
+	}
+	return at
+}

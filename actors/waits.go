@@ -1,0 +1,102 @@
+package actors
+
+import "container/heap"
+
+// waits are the log times that windows of sleeping dashboards wait for, 8 bytes each, so that
+// whoever sleeps needs not be woken to be asked. The zero value is empty. A dashboard that wakes
+// takes its own out: these are marked and leave when they come to the top, or when they are half of
+// all.
+type waits struct {
+	heap   instants
+	gone   map[int64]int // how many of the heap's like are waited for no more
+	left   int           // all of gone
+	passed int64         // what log time has reached is not waited for
+}
+
+// mostWaits is how many a dashboard has at most: where more of its windows end at different times,
+// some wait for a later one's end.
+const mostWaits = 64
+
+// add enters those of a dashboard that goes to sleep.
+func (w *waits) add(list []int64) {
+	for _, at := range list {
+		if at > w.passed {
+			heap.Push(&w.heap, at)
+		}
+	}
+}
+
+// remove takes out those of a dashboard that woke.
+func (w *waits) remove(list []int64) {
+	for _, at := range list {
+		if at <= w.passed {
+			continue
+		}
+		if w.gone == nil {
+			w.gone = map[int64]int{}
+		}
+		w.gone[at]++
+		w.left++
+	}
+	if w.left > len(w.heap)/2 {
+		w.compact()
+	}
+}
+
+// compact makes the heap anew without those that are gone.
+func (w *waits) compact() {
+	kept := make(instants, 0, len(w.heap))
+	for _, at := range w.heap {
+		if w.gone[at] > 0 {
+			w.gone[at]--
+			continue
+		}
+		kept = append(kept, at)
+	}
+	heap.Init(&kept)
+	w.heap, w.gone, w.left = kept, nil, 0
+}
+
+// pass lets go of what log time has reached.
+func (w *waits) pass(logTime int64) {
+	w.passed = max(w.passed, logTime)
+	for len(w.heap) > 0 && (w.heap[0] <= w.passed || w.gone[w.heap[0]] > 0) {
+		at := heap.Pop(&w.heap).(int64)
+		if n := w.gone[at]; n > 1 {
+			w.gone[at] = n - 1
+			w.left--
+		} else if n == 1 {
+			delete(w.gone, at)
+			w.left--
+		}
+	}
+	if len(w.heap) == 0 {
+		*w = waits{passed: w.passed}
+	}
+}
+
+// next is the earliest; ok is false where nothing is waited for.
+func (w *waits) next() (at int64, ok bool) {
+	w.pass(w.passed)
+	if len(w.heap) == 0 {
+		return 0, false
+	}
+	return w.heap[0], true
+}
+
+// instants is a heap, the earliest on top.
+type instants []int64
+
+func (h instants) Len() int           { return len(h) }
+func (h instants) Less(i, j int) bool { return h[i] < h[j] }
+func (h instants) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+
+// Push is heap.Interface's.
+func (h *instants) Push(x any) { *h = append(*h, x.(int64)) }
+
+// Pop is heap.Interface's.
+func (h *instants) Pop() any {
+	at := (*h)[len(*h)-1]
+	*h = (*h)[:len(*h)-1]
+	return at
+}

@@ -23,8 +23,9 @@ type Config struct {
 	Hosts   []string      // names it may be asked by besides IP addresses, localhost and those of Origins; see ParseHosts
 	MaxRate float64       // greatest update rate a subscription gets, frames/s; 0: no cap
 
-	Sessions Sessions
-	Mirrors  Mirrors
+	Connections Connections
+	Sessions    Sessions
+	Mirrors     Mirrors
 
 	Registerer prometheus.Registerer // nil: metrics are kept and not shown
 	Logger     *slog.Logger          // nil: slog.Default

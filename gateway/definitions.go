@@ -1,11 +1,11 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"hash/maphash"
-	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -25,14 +25,16 @@ type DefinitionsConfig struct {
 	Region     string            // written into records; "": local
 	Timeout    time.Duration     // how long the log may take; 0: 30 s
 	Settle     time.Duration     // how long an answer waits for its record to be in force; 0: 2 s
+	Proxies    Proxies           // whose word on the client is taken
 }
 
 // Definitions is /v1/dashboards/{id}/definition and /v1/schema/definition.json. A definition is a record in the log:
 // PUT and DELETE append one, and answer when it is stored and, mostly, in force, so that who reads next reads it. Any
 // number of requests may run at once; it starts no goroutine.
 type Definitions struct {
-	cfg  DefinitionsConfig
-	seed maphash.Seed
+	cfg    DefinitionsConfig
+	bodies bodies
+	seed   maphash.Seed
 	// Between looking at what is in force and its own record being in force a change holds its dashboard's turn:
 	// If-Match is exact within one gateway. Between two, the later record wins.
 	turns [64]chan struct{}
@@ -47,6 +49,7 @@ func NewDefinitions(cfg DefinitionsConfig) (*Definitions, error) {
 	set(&cfg.Timeout, 30*time.Second)
 	set(&cfg.Settle, 2*time.Second)
 	d := &Definitions{cfg: cfg, seed: maphash.MakeSeed()}
+	d.bodies = newBodies(definition.MaxBytes, 64*definition.MaxBytes, "a definition", "", cfg.Proxies)
 	for i := range d.turns {
 		d.turns[i] = make(chan struct{}, 1)
 	}
@@ -140,15 +143,12 @@ func (d *Definitions) get(ctx context.Context, w http.ResponseWriter, r *http.Re
 
 // put appends a definition, unless it is the one in force.
 func (d *Definitions) put(ctx context.Context, w http.ResponseWriter, r *http.Request, k messages.Key) error {
-	src, err := io.ReadAll(http.MaxBytesReader(w, r.Body, definition.MaxBytes))
-	var large *http.MaxBytesError
-	switch {
-	case errors.As(err, &large):
-		return wire.Errorf(wire.CodeTooBig, "a definition has at most %d bytes", definition.MaxBytes)
-	case err != nil:
-		return wire.Errorf(wire.CodeBadMessage, "the body breaks off after %d bytes: %v", len(src), err)
+	b, err := d.bodies.read(w, r)
+	defer b.release()
+	if err != nil {
+		return err
 	}
-	defs, err := definition.Parse("", src, definition.Options{Aggregates: d.cfg.Aggregates, Key: k})
+	defs, err := definition.Parse("", bytes.Clone(b.bytes), definition.Options{Aggregates: d.cfg.Aggregates, Key: k})
 	if err != nil {
 		return err
 	}

@@ -14,14 +14,21 @@ import (
 
 // The table of codes, with status, retry and meaning, is wire.Codes.
 
-// writeError answers with the protocol's error body. Whatever is not a *wire.Error is put in its terms by asError.
-func writeError(w http.ResponseWriter, err error) {
+// writeError answers with the protocol's error body, and gives its status. Whatever is not a *wire.Error is put in its terms by asError.
+func writeError(w http.ResponseWriter, err error) (status int) {
+	var u unsupported
+	if errors.As(err, &u) {
+		w.Header().Set("Accept-Encoding", "gzip, identity")
+		writeStatus(w, http.StatusUnsupportedMediaType, wire.Errorf(wire.CodeBadOption, "%v", u))
+		return http.StatusUnsupportedMediaType
+	}
 	e := asError(err)
-	status := e.Code.Entry().Status
+	status = e.Code.Entry().Status
 	retryAfter(w, status, e.After)
 	writeJSON(w, status, struct {
 		Error *wire.Error `json:"error"`
 	}{e})
+	return status
 }
 
 // ServeStarting answers every request as a gateway that starts does, for whoever has an address before he has a gateway.

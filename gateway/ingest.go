@@ -20,7 +20,8 @@ import (
 type IngestConfig struct {
 	Log        eventlog.Appender     // needed
 	BodyBytes  int                   // of one body, also inflated; 0: 8 MiB
-	InFlight   int64                 // bytes of all bodies in work; beyond: 429; 0: 64 MiB, at least two bodies
+	InFlight   int64                 // bytes of all bodies in work, half of it of one client; 0: 64 MiB, at least six bodies
+	Proxies    Proxies               // whose word on the client is taken
 	Timeout    time.Duration         // how long the log may take; 0: 30 s
 	Registerer prometheus.Registerer // nil: metrics are kept and not shown
 }
@@ -44,8 +45,8 @@ func NewIngest(cfg IngestConfig) (*Ingest, error) {
 	set(&cfg.BodyBytes, 8<<20)
 	set(&cfg.InFlight, 64<<20)
 	set(&cfg.Timeout, 30*time.Second)
-	cfg.InFlight = max(cfg.InFlight, 2*int64(cfg.BodyBytes)) // else one great body could never be taken
-	return &Ingest{cfg: cfg, bodies: newBodies(cfg.BodyBytes, cfg.InFlight), metrics: newIngestMetrics(cfg.Registerer)}, nil
+	cfg.InFlight = max(cfg.InFlight, 6*int64(cfg.BodyBytes)) // else one client's great body of MessagePack could never be taken
+	return &Ingest{cfg: cfg, bodies: newBodies(cfg.BodyBytes, cfg.InFlight, "a body", ": send the events in several requests", cfg.Proxies), metrics: newIngestMetrics(cfg.Registerer)}, nil
 }
 
 // ServeHTTP takes one request's events.
@@ -59,12 +60,12 @@ func (g *Ingest) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (g *Ingest) serve(w http.ResponseWriter, r *http.Request) (status int) {
 	route, err := routeOf(r)
 	if err != nil {
-		return g.refuse(w, err)
+		return writeError(w, err)
 	}
-	b, err := g.bodies.read(r)
+	b, err := g.bodies.read(w, r)
 	defer b.release()
 	if err != nil {
-		return g.refuse(w, err)
+		return writeError(w, err)
 	}
 	g.metrics.bytes.Add(float64(len(b.bytes)))
 
@@ -117,18 +118,6 @@ func (g *Ingest) split(r *http.Request, b *body, batch *batch) error {
 	}
 	batch.clear()
 	return wire.Errorf(wire.CodeBadMessage, "%v", err)
-}
-
-// refuse answers a request of which nothing was looked at.
-func (g *Ingest) refuse(w http.ResponseWriter, err error) (status int) {
-	var u unsupported
-	if errors.As(err, &u) {
-		w.Header().Set("Accept-Encoding", "gzip, identity")
-		writeStatus(w, http.StatusUnsupportedMediaType, wire.Errorf(wire.CodeBadOption, "%v", u))
-		return http.StatusUnsupportedMediaType
-	}
-	writeError(w, err)
-	return asError(err).Code.Entry().Status
 }
 
 // answer writes what became of the events; 202 where nothing stands against it.

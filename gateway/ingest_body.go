@@ -1,22 +1,26 @@
 package gateway
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"math/bits"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/klauspost/compress/gzip"
-	"golang.org/x/sync/semaphore"
 
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
 const (
-	firstBodyBytes  = 16 << 10 // of a new buffer
-	pooledBodyBytes = 1 << 20  // larger buffers are not kept
+	firstBodyBytes  = 512     // of a new buffer
+	pooledBodyBytes = 1 << 20 // larger buffers are not kept
 )
 
 // unsupported is a Content-Encoding that nobody here speaks.
@@ -26,129 +30,232 @@ func (u unsupported) Error() string {
 	return fmt.Sprintf("Content-Encoding %.40q is not known: gzip, identity or none", string(u))
 }
 
-// bodies reads request bodies into buffers that are used again, and bounds the bytes of all that are in work. A buffer
-// grows, and is reserved, as its bytes come: who promises much and sends little holds little.
+// bodies reads request bodies into buffers that are used again. A buffer grows, and is reserved, as its bytes come: who
+// promises much and sends little holds little.
 type bodies struct {
-	limit    int // of one body
-	inFlight *semaphore.Weighted
-	buffers  *sync.Pool // *[]byte
-	gzips    *sync.Pool // *gzip.Reader
+	limit      int    // of one body
+	name, hint string // what a body is, and what to do where it is too large
+	room       *room
+	proxies    Proxies
+	buffers    *[12]sync.Pool // *[]byte of firstBodyBytes, of twice as much, … of pooledBodyBytes
+	gzips      *sync.Pool     // *gzip.Reader
 }
 
-func newBodies(limit int, inFlight int64) bodies {
+func newBodies(limit int, inFlight int64, name, hint string, proxies Proxies) bodies {
 	return bodies{
-		limit:    limit,
-		inFlight: semaphore.NewWeighted(inFlight),
-		buffers: &sync.Pool{New: func() any {
-			b := make([]byte, 0, firstBodyBytes)
-			return &b
-		}},
-		gzips: &sync.Pool{New: func() any { return new(gzip.Reader) }},
+		limit: limit, name: name, hint: hint, room: newRoom(inFlight, inFlight/2), proxies: proxies,
+		buffers: &[12]sync.Pool{},
+		gzips:   &sync.Pool{New: func() any { return new(gzip.Reader) }},
 	}
 }
 
-// body is one request's body in memory, held until release.
+// body is one request's body in memory, held until release. What is not its reader's alone is guarded by the room's mu.
 type body struct {
-	of       *bodies
-	bytes    []byte
+	of    *bodies
+	ctx   context.Context
+	src   io.Reader
+	conn  *http.ResponseController
+	bytes []byte
+
+	holder   *holder
 	reserved int64
+	cut      bool // another has got its room
+	began    time.Time
+	last     time.Time // when bytes came last
+	rate     float64   // at last
+	window   int       // bytes that came since the deadline was set
 }
 
 // read reads a whole body, inflated. The body it returns is to be released also with an error, which is a *wire.Error
 // or unsupported.
-func (p *bodies) read(r *http.Request) (*body, error) {
-	b := &body{of: p}
-	if r.ContentLength > int64(p.limit) {
-		drain(r.Body, p.limit)
-		return b, p.tooBig()
+func (p *bodies) read(w http.ResponseWriter, r *http.Request) (*body, error) {
+	now := time.Now()
+	b := &body{of: p, ctx: r.Context(), src: r.Body, conn: http.NewResponseController(w), began: now, last: now}
+	p.room.enter(b, p.proxies.Client(r))
+	b.extend(now)
+	err := b.take(r)
+	var e *wire.Error
+	switch {
+	case !errors.As(err, &e):
+	case e.Code == wire.CodeTooBig:
+		b.release()
+		b.drain()
+	case e.Code == wire.CodeLimit:
+		w.Header().Set("Connection", "close") // the rest of the body is not waited for
 	}
-	switch encoding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding"))); encoding {
-	case "", "identity":
-		return b, p.fill(b, r.Body, r.Body)
-	case "gzip", "x-gzip":
-		// A compressed body is bounded too: a stream of empty members inflates to nothing for ever.
-		packed := &io.LimitedReader{R: r.Body, N: int64(p.limit) + 1}
-		z := p.gzips.Get().(*gzip.Reader)
-		defer p.gzips.Put(z)
-		if err := z.Reset(packed); err != nil {
-			return b, wire.Errorf(wire.CodeBadMessage, "the body is not gzip: %v", err)
-		}
-		err := p.fill(b, z, r.Body)
-		if packed.N == 0 {
-			drain(r.Body, p.limit)
-			err = p.tooBig()
-		}
-		return b, err
-	default:
-		return b, unsupported(encoding)
-	}
+	return b, err
 }
 
-// fill reads src to its end; behind it lies the request's body.
-func (p *bodies) fill(b *body, src, behind io.Reader) error {
-	buffer := p.buffers.Get().(*[]byte)
-	b.bytes = (*buffer)[:0]
-	if err := b.reserve(int64(cap(b.bytes))); err != nil {
+// take reads the request's body into b, and inflates it.
+func (b *body) take(r *http.Request) error {
+	zipped := false
+	switch encoding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding"))); encoding {
+	case "", "identity":
+	case "gzip", "x-gzip":
+		zipped = true
+	default:
+		return unsupported(encoding)
+	}
+	if r.ContentLength > int64(b.of.limit) {
+		return b.of.tooBig()
+	}
+	if err := b.fill(b); err != nil {
 		return err
 	}
-	for {
+	if !b.of.room.whole(b) {
+		return errCut
+	}
+	_ = b.conn.SetReadDeadline(time.Time{}) // a client may be silent while its events are stored
+	if zipped {
+		return b.inflate()
+	}
+	return nil
+}
+
+// Read reads from the connection, and ends a body that comes too slowly.
+func (b *body) Read(p []byte) (int, error) {
+	waits(b.ctx, true)
+	n, err := b.src.Read(p)
+	waits(b.ctx, false)
+	if n > 0 {
+		b.of.room.came(b, n)
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return n, b.late()
+	}
+	return n, err
+}
+
+// late is why reading was interrupted.
+func (b *body) late() error {
+	b.of.room.mu.Lock()
+	defer b.of.room.mu.Unlock()
+	switch {
+	case b.cut:
+		return errCut
+	case time.Since(b.began) >= wholeTime:
+		return wire.Errorf(wire.CodeLimit, "the body had not come after %v%s", wholeTime, b.of.hint)
+	}
+	return wire.Errorf(wire.CodeLimit, "the body came too slowly: %d bytes in %v, where at least %d have to come", b.window, leastTime, leastBytes)
+}
+
+// extend gives the next bytes their time.
+func (b *body) extend(now time.Time) {
+	until := now.Add(leastTime)
+	if whole := b.began.Add(wholeTime); whole.Before(until) {
+		until = whole
+	}
+	_ = b.conn.SetReadDeadline(until) // not there in what is no connection: then nothing is slow either
+}
+
+// interrupt has Read return at once.
+func (b *body) interrupt() { _ = b.conn.SetReadDeadline(time.Unix(1, 0)) }
+
+// fill reads src to its end into a buffer of b's. Nothing is reserved before a byte has come.
+func (b *body) fill(src io.Reader) error {
+	b.bytes = b.of.buffer(firstBodyBytes)
+	for kept := false; ; {
 		if len(b.bytes) == cap(b.bytes) {
-			if err := b.grow(p.limit + 1); err != nil {
+			if err := b.grow(); err != nil {
 				return err
 			}
 		}
 		n, err := src.Read(b.bytes[len(b.bytes):cap(b.bytes)])
 		b.bytes = b.bytes[:len(b.bytes)+n]
+		if n > 0 && !kept {
+			kept = true
+			if err := b.reserve(int64(cap(b.bytes))); err != nil {
+				return err
+			}
+		}
+		var e *wire.Error
 		switch {
-		case len(b.bytes) > p.limit:
-			drain(behind, p.limit)
-			return p.tooBig()
+		case len(b.bytes) > b.of.limit:
+			return b.of.tooBig()
 		case errors.Is(err, io.EOF):
 			return nil
+		case errors.As(err, &e):
+			return e
 		case err != nil:
 			return wire.Errorf(wire.CodeBadMessage, "the body breaks off after %d bytes: %v", len(b.bytes), err)
 		}
 	}
 }
 
-// grow doubles the buffer, to no more than most.
-func (b *body) grow(most int) error {
-	size := min(2*cap(b.bytes), most)
+// inflate puts what the body's bytes inflate to in their place. They are whole: nobody holds the state of a gzip reader
+// by waiting. A compressed body is bounded too: a stream of empty members inflates to nothing for ever.
+func (b *body) inflate() error {
+	packed, held := b.bytes, int64(cap(b.bytes))
+	z := b.of.gzips.Get().(*gzip.Reader)
+	defer b.of.gzips.Put(z)
+	if err := z.Reset(bytes.NewReader(packed)); err != nil {
+		return wire.Errorf(wire.CodeBadMessage, "the body is not gzip: %v", err)
+	}
+	err := b.fill(z)
+	b.of.keep(packed)
+	b.of.room.give(b, held)
+	return err
+}
+
+// grow doubles the buffer, to no more than a body may have.
+func (b *body) grow() error {
+	size := min(2*cap(b.bytes), b.of.limit+1)
 	if err := b.reserve(int64(size - cap(b.bytes))); err != nil {
 		return err
 	}
-	b.bytes = append(make([]byte, 0, size), b.bytes...)
+	old := b.bytes
+	b.bytes = append(b.of.buffer(size), old...)
+	b.of.keep(old)
 	return nil
 }
 
 // reserve takes n more bytes of what may be in work.
-func (b *body) reserve(n int64) error {
-	if !b.of.inFlight.TryAcquire(n) {
-		return wire.Errorf(wire.CodeLimit, "too many bytes of events are in work: try again")
-	}
-	b.reserved += n
-	return nil
-}
+func (b *body) reserve(n int64) error { return b.of.room.take(b.ctx, b, n) }
 
 // release gives the buffer back; nothing that aliases it may be used any more.
 func (b *body) release() {
-	if c := cap(b.bytes); c > 0 && c <= pooledBodyBytes {
-		buffer := b.bytes[:0]
-		b.of.buffers.Put(&buffer)
-	}
+	b.of.keep(b.bytes)
 	b.abandon()
 }
 
 // abandon leaves the buffer to whoever may still read it.
 func (b *body) abandon() {
 	b.bytes = nil
-	b.of.inFlight.Release(b.reserved)
-	b.reserved = 0
+	if b.holder != nil {
+		b.of.room.leave(b)
+		b.holder = nil
+	}
 }
+
+// drain reads on for a while, and holds nothing: an answer that comes while the client still sends is lost on many of them.
+func (b *body) drain() { _, _ = io.CopyN(io.Discard, b, 3*int64(b.of.limit)) }
 
 func (p *bodies) tooBig() error {
-	return wire.Errorf(wire.CodeTooBig, "a body is at most %d bytes, also inflated: send the events in several requests", p.limit)
+	return wire.Errorf(wire.CodeTooBig, "%s is at most %d bytes, also inflated%s", p.name, p.limit, p.hint)
 }
 
-// drain reads on for a while: an answer that comes while the client still sends is lost on many of them.
-func drain(r io.Reader, limit int) { _, _ = io.CopyN(io.Discard, r, 3*int64(limit)) }
+// buffer is an empty one of that size.
+func (p *bodies) buffer(size int) []byte {
+	if class, ok := classOf(size); ok {
+		if b, ok := p.buffers[class].Get().(*[]byte); ok {
+			return (*b)[:0]
+		}
+	}
+	return make([]byte, 0, size)
+}
+
+// keep takes a buffer back, to be used again.
+func (p *bodies) keep(b []byte) {
+	if class, ok := classOf(cap(b)); ok {
+		b = b[:0]
+		p.buffers[class].Put(&b)
+	}
+}
+
+// classOf is which pool has buffers of the size, where one has.
+func classOf(size int) (class int, ok bool) {
+	if size < firstBodyBytes || size > pooledBodyBytes || size&(size-1) != 0 {
+		return 0, false
+	}
+	return bits.Len(uint(size)) - bits.Len(firstBodyBytes), true
+}

@@ -27,7 +27,7 @@ func (s *Server) servePlain(w http.ResponseWriter, r *http.Request) {
 	}
 	m, err := s.mirrors.acquire(r.Context(), k)
 	if err != nil {
-		s.remove(nil)
+		s.remove(nil, s.conns.Proxies.named(r))
 		writeError(w, err)
 		return
 	}

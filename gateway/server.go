@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,6 +25,7 @@ type Server struct {
 	http    *http.Server
 	origins Origins
 	hosts   Hosts
+	conns   *connTable
 	stats   *stats
 	mirrors *mirrors
 	ctx     context.Context // ends when Shutdown begins
@@ -37,9 +39,10 @@ type Server struct {
 
 	mu       sync.Mutex
 	stopping bool
-	draining bool // told not ready
-	refusing bool // draining, and the sessions have their slots
-	count    int  // sessions
+	draining bool               // told not ready
+	refusing bool               // draining, and the sessions have their slots
+	count    int                // sessions
+	clients  map[netip.Addr]int // sessions by whom they are of, where a proxy says so
 	slot     uint8
 	sessions [beats]map[*session]struct{}
 }
@@ -55,6 +58,7 @@ func New(cfg Config) (*Server, error) {
 	s.hosts, _ = ParseHosts(cfg.Hosts, s.origins)
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.mirrors = &mirrors{ctx: s.ctx, cfg: cfg, stats: s.stats, wg: &s.wg, byKey: map[messages.Key]*mirror{}}
+	s.clients = map[netip.Addr]int{}
 	for i := range s.sessions {
 		s.sessions[i] = map[*session]struct{}{}
 	}
@@ -69,7 +73,10 @@ func New(cfg Config) (*Server, error) {
 		WriteTimeout:      2 * time.Minute, // more than the longest wait of a reading
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,
+		ErrorLog:          ErrorLog(cfg.Logger),
 	}
+	s.conns = newConnTable(cfg.Connections)
+	s.conns.guard(s.http)
 	s.wg.Go(s.tick)
 	return s, nil
 }
@@ -87,7 +94,7 @@ func (s *Server) Sessions() int {
 // Serve takes connections until Shutdown; it then returns nil.
 func (s *Server) Serve(l net.Listener) error {
 	s.loopback.Store(loopbackOnly(l.Addr()))
-	if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+	if err := s.http.Serve(limited{l, s.conns}); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve %s: %w", l.Addr(), err)
 	}
 	return nil
@@ -150,8 +157,8 @@ func (s *Server) inSlot(slot int) []*session {
 }
 
 // admit takes one place among the sessions, or says why there is none. The place, and the handler that holds it, are
-// given back by remove.
-func (s *Server) admit() *wire.Error {
+// given back by remove. Sessions that come through a proxy are counted by whom it names: the zero address is not counted.
+func (s *Server) admit(client netip.Addr) *wire.Error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopping {
@@ -162,6 +169,12 @@ func (s *Server) admit() *wire.Error {
 	}
 	if s.count >= s.cfg.Sessions.Max {
 		return wire.Errorf(wire.CodeLimit, "this gateway has its %d sessions already", s.cfg.Sessions.Max)
+	}
+	if client.IsValid() {
+		if s.clients[client] >= s.conns.Each {
+			return wire.Errorf(wire.CodeLimit, "%s has its %d sessions already", client, s.conns.Each)
+		}
+		s.clients[client]++
 	}
 	s.count++
 	s.wg.Add(1)
@@ -186,8 +199,13 @@ func (s *Server) start(ses *session) {
 }
 
 // remove gives back what admit gave. ses is nil where no session came of it.
-func (s *Server) remove(ses *session) {
+func (s *Server) remove(ses *session, client netip.Addr) {
 	s.mu.Lock()
+	if client.IsValid() {
+		if s.clients[client]--; s.clients[client] == 0 {
+			delete(s.clients, client)
+		}
+	}
 	if ses != nil {
 		delete(s.sessions[ses.slot], ses)
 	}

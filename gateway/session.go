@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -29,9 +30,10 @@ type session struct {
 	in      incoming                // the reader's
 	receive func(op byte, b []byte) // takes a message, on the reader; nil: what the client sends is ignored
 	plain   bool
-	tenant  string // that the address binds it to; "": none
-	slot    uint8  // which beat of the ticker pings it
-	bad     uint8  // bad messages in a row; the reader's
+	client  netip.Addr // whom a proxy names; else the zero address
+	tenant  string     // that the address binds it to; "": none
+	slot    uint8      // which beat of the ticker pings it
+	bad     uint8      // bad messages in a row; the reader's
 
 	writer atomic.Uint32 // writerIdle, writerRuns, writerAgain
 	heard  atomic.Int64  // when the client was last heard, unix ms
@@ -56,8 +58,8 @@ const (
 )
 
 // newSession takes over a connection that has been upgraded.
-func newSession(srv *Server, conn net.Conn, plain bool) *session {
-	s := &session{srv: srv, conn: conn, plain: plain}
+func newSession(srv *Server, conn net.Conn, plain bool, client netip.Addr) *session {
+	s := &session{srv: srv, conn: conn, plain: plain, client: client}
 	s.in = incoming{r: bufio.NewReaderSize(conn, readBuffer), limit: srv.cfg.Sessions.FrameBytes, control: s.onControl}
 	s.moved.L = &s.mu
 	s.heard.Store(time.Now().UnixMilli())
@@ -150,7 +152,8 @@ func (s *session) finish() {
 	for _, sub := range subs {
 		sub.end(s.srv.mirrors)
 	}
-	s.srv.remove(s)
+	s.srv.conns.ended(s.conn)
+	s.srv.remove(s, s.client)
 }
 
 func (s *session) isClosing() bool {

@@ -49,7 +49,7 @@ func (s *Server) upgradable(w http.ResponseWriter, r *http.Request) bool {
 			"this path speaks WebSocket (HTTP/1.1 or later): new WebSocket(\"ws://%s%s\")", r.Host, r.URL.Path))
 		return false
 	}
-	if err := s.admit(); err != nil {
+	if err := s.admit(s.conns.Proxies.named(r)); err != nil {
 		writeStatus(w, http.StatusServiceUnavailable, err)
 		return false
 	}
@@ -70,9 +70,11 @@ var upgrader = websocket.Upgrader{
 // upgrade takes the connection over; nil where it could not and the request has been answered.
 func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, plain bool) *session {
 	ws, err := upgrader.Upgrade(w, r, nil)
+	client := s.conns.Proxies.named(r)
 	if err != nil {
-		s.remove(nil)
+		s.conns.endedOf(r.Context())
+		s.remove(nil, client)
 		return nil
 	}
-	return newSession(s, ws.NetConn(), plain)
+	return newSession(s, ws.NetConn(), plain, client)
 }

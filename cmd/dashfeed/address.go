@@ -23,6 +23,8 @@ func (f *publicFlags) wrong(listened ...address) (errs []error) {
 	errs = append(errs, flagged("origins", err))
 	_, err = gateway.ParseHosts(f.Hosts, origins)
 	errs = append(errs, flagged("hosts", err))
+	_, err = gateway.ParseProxies(f.TrustedProxies)
+	errs = append(errs, flagged("trusted-proxies", err))
 	for _, a := range listened {
 		if err := wrongAddress(a.flag, a.at); err != nil {
 			errs = append(errs, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/pprof"
@@ -35,7 +36,7 @@ func newAdmin(metrics *prometheus.Registry, h *health, hosts gateway.Hosts) *adm
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
-	a.http = &http.Server{Handler: a.withHost(hosts), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute}
+	a.http = &http.Server{Handler: a.withHost(hosts), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: gateway.ErrorLog(slog.Default())}
 	return a
 }
 
@@ -74,8 +75,11 @@ func (a *admin) ready(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintln(w, first)
 }
 
+// adminConnections is enough for Prometheus and some operators; they are not among those of the public.
+const adminConnections = 32
+
 func (a *admin) serve(l net.Listener) error {
-	if err := a.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+	if err := gateway.Serve(a.http, l, gateway.Connections{Max: adminConnections, Each: adminConnections}); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil

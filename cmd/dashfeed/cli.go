@@ -57,10 +57,11 @@ type configFlag struct {
 
 // publicFlags say where the public is served, and who is let in.
 type publicFlags struct {
-	Listen   string   `help:"Public address: events, dashboards, WebSockets." default:"127.0.0.1:8080" placeholder:"ADDR" group:"Server"`
-	Origins  []string `help:"Further origins that browsers may come from, such as https://dash.example.com." placeholder:"ORIGIN" group:"Server"`
-	Hosts    []string `help:"Names by which both addresses are asked, besides IP addresses, localhost and those of --origins." placeholder:"NAME" group:"Server"`
-	Insecure bool     `help:"Listen on addresses that other machines reach, though nothing on them asks who comes." group:"Server"`
+	Listen         string   `help:"Public address: events, dashboards, WebSockets." default:"127.0.0.1:8080" placeholder:"ADDR" group:"Server"`
+	Origins        []string `help:"Further origins that browsers may come from, such as https://dash.example.com." placeholder:"ORIGIN" group:"Server"`
+	Hosts          []string `help:"Names by which both addresses are asked, besides IP addresses, localhost and those of --origins." placeholder:"NAME" group:"Server"`
+	TrustedProxies []string `help:"Networks of proxies, such as 10.0.0.0/8, whose X-Forwarded-For says who comes." placeholder:"NETWORK" group:"Server"`
+	Insecure       bool     `help:"Listen on addresses that other machines reach, though nothing on them asks who comes." group:"Server"`
 }
 
 // adminFlags say where and how the operator is served.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/dashfeed/dashfeed/actors"
@@ -31,11 +32,12 @@ func (f *dashboardFlags) hostConfig(s *server, table fold.Table) actors.Config {
 
 // newGateway makes the public door of a feed and a log.
 func (s *server) newGateway(from feed.Feed, log eventlog.Appender, d dashboardFlags, p publicFlags, table fold.Table) (*gateway.Server, error) {
-	events, err := gateway.NewIngest(gateway.IngestConfig{Log: log, Registerer: s.metrics})
+	proxies, _ := gateway.ParseProxies(p.TrustedProxies) // the flags are checked
+	events, err := gateway.NewIngest(gateway.IngestConfig{Log: log, Proxies: proxies, Registerer: s.metrics})
 	if err != nil {
 		return nil, err
 	}
-	definitions, err := gateway.NewDefinitions(gateway.DefinitionsConfig{Feed: from, Log: log, Aggregates: table.Names(), Region: region})
+	definitions, err := gateway.NewDefinitions(gateway.DefinitionsConfig{Feed: from, Log: log, Aggregates: table.Names(), Region: region, Proxies: proxies})
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +52,17 @@ func (s *server) newGateway(from feed.Feed, log eventlog.Appender, d dashboardFl
 	return gateway.New(gateway.Config{
 		Feed: from, Events: events, Definitions: definitions, Page: pages,
 		Flush: flush, Origins: p.Origins, Hosts: p.Hosts, Registerer: s.metrics, Logger: s.logger,
+		Connections: gateway.Connections{Max: gateway.MaxConnections(openFiles()), Proxies: proxies},
 	})
+}
+
+// openFiles is how many files and sockets this process may have open. Go's runtime has raised it to the most that is allowed.
+func openFiles() uint64 {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return 1024 // what systems grant that say nothing else
+	}
+	return limit.Cur
 }
 
 // keptIn is where a single process keeps what was last applied from which file of definitions.

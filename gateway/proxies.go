@@ -1,0 +1,86 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"strings"
+)
+
+// Proxies are the networks of proxies that say truly for whom they ask.
+type Proxies []netip.Prefix
+
+// ParseProxies reads networks as an operator writes them, 10.0.0.0/8 or 10.1.2.3, and names all that are none.
+func ParseProxies(list []string) (Proxies, error) {
+	var all Proxies
+	var errs []error
+	for _, text := range list {
+		text = strings.TrimSpace(text)
+		network, err := netip.ParsePrefix(text)
+		if ip, single := netip.ParseAddr(text); single == nil {
+			network, err = ip.Unmap().WithZone("").Prefix(ip.Unmap().BitLen())
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("proxy %.100q is not allowed: want a network or an address, such as 10.0.0.0/8 or 10.1.2.3", text))
+			continue
+		}
+		all = append(all, network.Masked())
+	}
+	return all, errors.Join(errs...)
+}
+
+// has reports whether an address is a proxy's.
+func (p Proxies) has(a netip.Addr) bool {
+	for _, network := range p {
+		if network.Contains(a) {
+			return true
+		}
+	}
+	return false
+}
+
+// Client is who asks, as one whom shares are counted by: the other end of the connection, or, where that is a proxy, the
+// last in X-Forwarded-For that is none; what stands before it anybody may have written.
+func (p Proxies) Client(r *http.Request) netip.Addr {
+	client := addressOf(r.RemoteAddr)
+	said := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for i := len(said) - 1; i >= 0 && p.has(client); i-- {
+		next := addressOf(strings.TrimSpace(said[i]))
+		if !next.IsValid() {
+			break
+		}
+		client = next
+	}
+	return shareOf(client)
+}
+
+// named is the client that a proxy names; the zero address where no proxy is between, or names none.
+func (p Proxies) named(r *http.Request) netip.Addr {
+	if !p.has(addressOf(r.RemoteAddr)) {
+		return netip.Addr{}
+	}
+	if client := p.Client(r); client != shareOf(addressOf(r.RemoteAddr)) {
+		return client
+	}
+	return netip.Addr{}
+}
+
+// shareOf is the address that a client's share is counted by: an IPv6 client has a network of its own, and all addresses
+// in it.
+func shareOf(a netip.Addr) netip.Addr {
+	if a.Is6() {
+		network, _ := a.Prefix(64)
+		return network.Addr()
+	}
+	return a
+}
+
+// addressOf reads an address with or without port; what is none is the zero one.
+func addressOf(text string) netip.Addr {
+	if at, err := netip.ParseAddrPort(text); err == nil {
+		return at.Addr().Unmap().WithZone("")
+	}
+	a, _ := netip.ParseAddr(strings.Trim(text, "[]"))
+	return a.Unmap().WithZone("")
+}

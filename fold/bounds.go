@@ -15,15 +15,17 @@ const NoTime = math.MinInt64
 
 // The bounds of a dashboard's state.
 const (
-	MaxCells     = 50_000  // live cells; new keys beyond it go to the overflow row of their window
-	MaxMetrics   = 1000    // newest values; events of further metrics are counted (MetricsDropped)
-	MaxListed    = 100     // entries of the late and of the refused list
-	MaxIDs       = 100_000 // ids remembered; beyond it the oldest are forgotten, and what is as old is refused (horizon); and as many invented ones
-	MaxRanges    = 1024    // ranges of sequences a producer
-	MaxProducers = 1024    // producers whose sequences are remembered; events of others are refused (horizon)
-	MaxReasons   = 32      // reasons of invalid events counted by name, the rest as "other"
-	MaxOverlap   = 1024    // windows that one event can fall in (hopping)
-	MaxSamples   = aggregate.MaxSamples
+	MaxCells      = 50_000  // live cells; new keys beyond it go to the overflow row of their window
+	MaxMetrics    = 1000    // newest values; events of further metrics are counted (MetricsDropped)
+	MaxListed     = 100     // entries of the late and of the refused list
+	MaxIDs        = 100_000 // ids remembered; beyond it the oldest are forgotten, and what is as old is refused (horizon); and as many invented ones
+	MaxRanges     = 1024    // ranges of sequences a producer
+	MaxProducers  = 1024    // producers whose sequences are remembered; events of others are refused (horizon)
+	MaxAllRanges  = 65_536  // ranges of all producers; beyond it the producer that needs another closes its lowest hole
+	MaxStateBytes = 4 << 20 // of a dashboard's encoded state, as stateBytes counts it; beyond it new keys go to overflow rows
+	MaxReasons    = 32      // reasons of invalid events counted by name, the rest as "other"
+	MaxOverlap    = 1024    // windows that one event can fall in (hopping)
+	MaxSamples    = aggregate.MaxSamples
 )
 
 // farthest is the greatest distance of a time from 1970 that the fold computes with, ms: far beyond it sums of times and durations

@@ -34,6 +34,7 @@ type seenRare struct {
 	table     *idTable       // nil up to indexBeyondIDs ids
 	invented  *invented      // nil: none
 	producers []producer     // by name
+	ranges    int            // of all producers
 }
 
 // remembered is an id by its hash: 128 bits, of which no two alike will be met.
@@ -99,6 +100,19 @@ func (s *seen) ids() int {
 	n := len(s.ring) - s.head
 	if s.rare != nil {
 		n += len(s.rare.heap)
+	}
+	return n
+}
+
+// bytes is about how long the canonical form is.
+func (s *seen) bytes() int {
+	const idBytes, producerBytes, rangeBytes = 18, 40, 8
+	n := idBytes * s.ids()
+	if r := s.rare; r != nil {
+		n += producerBytes*len(r.producers) + rangeBytes*r.ranges
+		if r.invented != nil {
+			n += idBytes * r.invented.len()
+		}
 	}
 	return n
 }
@@ -256,7 +270,11 @@ func readSeen(r *codec.Reader) seen {
 		s.getRare().invented = ids
 	}
 	if producers := readProducers(r); len(producers) > 0 {
-		s.getRare().producers = producers
+		rare := s.getRare()
+		rare.producers = producers
+		for _, p := range producers {
+			rare.ranges += len(p.ranges)
+		}
 	}
 	return s
 }

@@ -105,6 +105,7 @@ func (d *Dashboard) toPanels(a *arrival) (late bool) {
 			continue
 		}
 		var o outcome
+		a.Full = (pp.sampled || len(a.Metadata) > 0) && d.stateBytes() >= MaxStateBytes
 		switch pp.kind {
 		case definition.Tumbling:
 			o = d.tumbling(i, a)

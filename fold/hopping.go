@@ -70,8 +70,8 @@ func (d *Dashboard) hopping(i int, a *arrival) (o outcome) {
 	}
 	if own {
 		g := p.groups.find(key)
-		p.accs.Add(pp.layout, d.pane(i, g, at), &a.Sample)
-		o.unsampled = o.unsampled || pp.sampled && d.beyondSamples(i, g, at)
+		unsampled := p.accs.Add(pp.layout, d.pane(i, g, at), &a.Sample)
+		o.unsampled = o.unsampled || unsampled || pp.sampled && d.beyondSamples(i, g, at)
 	}
 	return o
 }

@@ -23,9 +23,11 @@ func (d *Dashboard) latest(i int, a *arrival) (o outcome) {
 	}
 	acc := d.entries[h-1].acc
 	if pp.newest {
-		if p.accs.AddNewest(pp.layout, acc, &a.Sample) {
+		newer, unsampled := p.accs.AddNewest(pp.layout, acc, &a.Sample)
+		if newer {
 			d.set.Touch(cells.Handle(h-1), a.version)
 		}
+		o.unsampled = unsampled
 		return o
 	}
 	a.Overflow = o.overflows

@@ -44,8 +44,13 @@ func (s *seen) judgeSequence(name string, sequence uint64) verdict {
 	case p.closed && sequence <= p.floor:
 		return unchecked
 	}
+	before := len(p.ranges)
 	p.insert(i, sequence)
 	p.close()
+	if rare.ranges += len(p.ranges) - before; rare.ranges > MaxAllRanges && len(p.ranges) > 1 {
+		p.closeLowest()
+		rare.ranges--
+	}
 	return fresh
 }
 
@@ -80,6 +85,11 @@ func (p *producer) close() {
 		p.floor = p.ranges[0].first - 1
 		return
 	}
+	p.closeLowest()
+}
+
+// closeLowest closes the hole behind the first of two or more ranges.
+func (p *producer) closeLowest() {
 	p.closed, p.floor = true, p.ranges[1].first-1
 	p.ranges = slices.Delete(p.ranges, 0, 1)
 }

@@ -14,6 +14,7 @@ type Sample struct {
 	ID       string // the event's id where ties are settled by id; may alias the event's bytes
 	Metadata []byte // may alias the event's bytes
 	Overflow bool   // the accumulator is the overflow group's
+	Full     bool   // the dashboard's state has reached its bound: samples are given up
 }
 
 // Base is a part of an accumulator: what one or more columns are read from. Columns that need a base of the same name
@@ -46,6 +47,7 @@ type ObjectBase struct {
 type Object interface {
 	Append(b []byte) []byte // canonical
 	Clone() Object
+	Bytes() int // about how long the canonical form is; equal objects give the same, at once
 }
 
 // Text is an object that is a string.
@@ -53,6 +55,9 @@ type Text string
 
 // Append appends length and bytes.
 func (t Text) Append(b []byte) []byte { return codec.AppendString(b, t) }
+
+// Bytes is the text's length.
+func (t Text) Bytes() int { return len(t) }
 
 // Clone is the text.
 func (t Text) Clone() Object { return t }

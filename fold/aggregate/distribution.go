@@ -82,6 +82,14 @@ func (d *distribution) percentile(thousandths uint64) float64 {
 	return d.values[nearestRank(thousandths, uint64(len(d.values)))-1]
 }
 
+// Bytes is eight for each value, until there is a sketch.
+func (d *distribution) Bytes() int {
+	if d.sketch != nil {
+		return d.sketch.size()
+	}
+	return 8 * len(d.values)
+}
+
 // Clone copies the distribution.
 func (d *distribution) Clone() Object {
 	c := &distribution{values: slices.Clone(d.values)}

@@ -153,6 +153,7 @@ func (l *Layout) Read(r *codec.Reader, s *Slab, i uint32) {
 		}
 		s.needObjects(l)
 		s.At(l, i).Objects[b.object] = o
+		s.bytes += o.Bytes()
 	}
 }
 

@@ -53,7 +53,7 @@ func newestBase(o Options) Base {
 				*p = c
 			}
 			if c != nil {
-				c.set(s)
+				return c.set(s)
 			}
 			return false
 		},
@@ -96,20 +96,28 @@ func newer(s Sample, w []uint64, c *carried) bool {
 // carried is what the newest event brought beside numbers.
 type carried struct{ id, metadata string }
 
-// set keeps the sample's texts; equal ones are not copied again.
-func (c *carried) set(s Sample) {
+// set keeps the sample's texts; equal ones are not copied again. Metadata that are longer than those before are not kept
+// where the state has no room for them.
+func (c *carried) set(s Sample) (unsampled bool) {
+	if s.Full && len(s.Metadata) > len(c.metadata) {
+		s.Metadata, unsampled = nil, true
+	}
 	if c.id != s.ID {
 		c.id = strings.Clone(s.ID)
 	}
 	if c.metadata != string(s.Metadata) {
 		c.metadata = string(s.Metadata)
 	}
+	return unsampled
 }
 
 // Append appends both texts.
 func (c *carried) Append(b []byte) []byte {
 	return codec.AppendString(codec.AppendString(b, c.id), c.metadata)
 }
+
+// Bytes counts the texts twice: they stand in the cell's row too.
+func (c *carried) Bytes() int { return 2 * (len(c.id) + len(c.metadata)) }
 
 // Clone copies them.
 func (c *carried) Clone() Object { d := *c; return &d }

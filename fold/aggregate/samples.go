@@ -47,6 +47,9 @@ func samplesBase(o Options) Base {
 			if *p == nil {
 				*p = &samples{}
 			}
+			if s.Full {
+				return (*p).(*samples).giveUp()
+			}
 			k := kept{s.Time, s.Order, s.Value, ""}
 			if o.TieID {
 				k.id = strings.Clone(s.ID)
@@ -64,8 +67,7 @@ func samplesBase(o Options) Base {
 
 func (s *samples) add(k kept) (unsampled bool) {
 	if s.over || len(s.list) == MaxSamples {
-		s.list, s.over = nil, true
-		return true
+		return s.giveUp()
 	}
 	i := len(s.list)
 	if i > 0 && s.list[i-1].compare(k) > 0 {
@@ -75,6 +77,12 @@ func (s *samples) add(k kept) (unsampled bool) {
 	return false
 }
 
+// giveUp keeps no samples any more: what is computed from them is null.
+func (s *samples) giveUp() (unsampled bool) {
+	s.list, s.over = nil, true
+	return true
+}
+
 func (s *samples) merge(o *samples) {
 	if s.over || o.over || len(s.list)+len(o.list) > MaxSamples {
 		s.list, s.over = nil, true
@@ -82,6 +90,12 @@ func (s *samples) merge(o *samples) {
 	}
 	s.list = append(s.list, o.list...)
 	slices.SortFunc(s.list, kept.compare)
+}
+
+// Bytes counts each sample alike: time, order, value, and an id that is not long.
+func (s *samples) Bytes() int {
+	const sampleBytes = 24
+	return sampleBytes * len(s.list)
 }
 
 // Clone copies the samples.

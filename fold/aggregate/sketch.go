@@ -130,3 +130,22 @@ func readBins(r *codec.Reader, s **store.CollapsingLowestDenseStore) {
 		bins(s).AddWithCount(int(bin), float64(count))
 	}
 }
+
+// size is about how long the canonical form is: each value, and each bin between the least and the greatest, takes one bin
+// at most.
+func (s *sketch) size() int {
+	const fixedBytes, binBytes = 20, 3
+	span := func(from, to float64) int {
+		return min(maxBins, binOf(max(to, minIndexable))-binOf(max(from, minIndexable))+1)
+	}
+	n := 0
+	switch {
+	case s.least >= 0:
+		n = span(s.least, s.greatest)
+	case s.greatest <= 0:
+		n = span(-s.greatest, -s.least)
+	default:
+		n = span(0, s.greatest) + span(0, -s.least)
+	}
+	return fixedBytes + binBytes*int(min(uint64(n), s.count()))
+}

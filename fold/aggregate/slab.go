@@ -9,10 +9,15 @@ type Slab struct {
 	objects *[]Object
 	free    uint32 // first free accumulator, linked by word 0
 	taken   uint32 // how many were ever taken, the free ones included
+	bytes   int    // of those in use, about as long as their canonical forms
 }
+
+// Bytes is about how long the canonical forms of the accumulators in use are together.
+func (s *Slab) Bytes() int { return s.bytes }
 
 // Take gives an empty accumulator.
 func (s *Slab) Take(l *Layout) uint32 {
+	s.bytes += wordBytes * l.words
 	if i := s.free; i != 0 {
 		w := s.at(l, i)
 		s.free = uint32(w[0])
@@ -36,6 +41,7 @@ func (s *Slab) Take(l *Layout) uint32 {
 // Give takes an accumulator back.
 func (s *Slab) Give(l *Layout, i uint32) {
 	a := s.At(l, i)
+	s.bytes -= wordBytes*l.words + objectBytes(a.Objects)
 	clear(a.Objects)
 	a.Words[0] = uint64(s.free)
 	s.free = i
@@ -59,6 +65,7 @@ func (s *Slab) Replace(l *Layout, i uint32, a Acc) {
 		}
 	}
 	if to := s.At(l, i).Objects; to != nil {
+		s.bytes += objectBytes(a.Objects) - objectBytes(to)
 		copy(to, a.Objects)
 	}
 }
@@ -72,24 +79,39 @@ func (s *Slab) Add(l *Layout, i uint32, x *Sample) (unsampled bool) {
 	if s.objects == nil && len(x.Metadata) > 0 {
 		s.needObjects(l)
 	}
-	return l.add(s.At(l, i), x)
+	a := s.At(l, i)
+	s.bytes -= objectBytes(a.Objects)
+	unsampled = l.add(a, x)
+	s.bytes += objectBytes(a.Objects)
+	return unsampled
 }
 
-// AddNewest is Add for the layout of Newest's columns. It reports whether the sample is the newest now.
-func (s *Slab) AddNewest(l *Layout, i uint32, x *Sample) (newer bool) {
+const wordBytes = 8
+
+func objectBytes(objects []Object) (n int) {
+	for _, o := range objects {
+		if o != nil {
+			n += o.Bytes()
+		}
+	}
+	return n
+}
+
+// AddNewest is Add for the layout of Newest's columns. It also reports whether the sample is the newest now.
+func (s *Slab) AddNewest(l *Layout, i uint32, x *Sample) (newer, unsampled bool) {
 	if s.objects == nil && l.lazy && len(x.Metadata) == 0 {
 		// Nearly every event: no call, no copy of the sample.
 		w := s.at(l, i)
 		_ = w[3]
 		if n := w[0]; n > 0 && x.Time < int64(w[2]) {
 			w[0] = n + 1
-			return false
+			return false, false
 		}
 		w[0], w[1], w[2], w[3] = w[0]+1, putFloat(x.Value), uint64(x.Time), x.Order
-		return true
+		return true, false
 	}
-	s.Add(l, i, x)
-	return s.at(l, i)[3] == x.Order
+	unsampled = s.Add(l, i, x)
+	return s.at(l, i)[3] == x.Order, unsampled
 }
 
 func (s *Slab) at(l *Layout, i uint32) []uint64 {

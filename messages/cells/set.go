@@ -20,6 +20,7 @@ type Set struct {
 	floor      uint64
 	next       uint32 // number of the next cell born
 	live       int
+	groupBytes int // of the live cells' groups
 	slots      []slot
 	free       uint32 // first free slot + 1, linked by next; 0: none
 	panels     []list
@@ -44,6 +45,9 @@ func (s *Set) Floor() uint64 { return s.floor }
 
 // Len is the number of live cells.
 func (s *Set) Len() int { return s.live }
+
+// GroupBytes is how long the live cells' groups are together.
+func (s *Set) GroupBytes() int { return s.groupBytes }
 
 // Born is how many numbers were given so far.
 func (s *Set) Born() uint32 { return s.next }
@@ -236,6 +240,7 @@ func (s *Set) insert(c Cell) Handle {
 	s.slots[i].Cell = c
 	s.link(i)
 	s.live++
+	s.groupBytes += len(c.Group)
 	if s.byNumber != nil {
 		s.byNumber[c.Number] = Handle(i)
 	}
@@ -247,6 +252,7 @@ func (s *Set) drop(h Handle) {
 	if s.byNumber != nil {
 		delete(s.byNumber, s.slots[h].Number)
 	}
+	s.groupBytes -= len(s.slots[h].Group)
 	s.slots[h] = slot{next: s.free}
 	s.free = uint32(h) + 1
 	s.live--

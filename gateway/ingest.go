@@ -124,6 +124,7 @@ func (g *Ingest) split(r *http.Request, b *body, batch *batch) error {
 func (g *Ingest) answer(w http.ResponseWriter, a ingestAnswer, err error) (status int) {
 	status = http.StatusAccepted
 	if err != nil {
+		a.Warnings = nil // they are of what was taken
 		a.Error = asError(err)
 		status = a.Error.Code.Entry().Status
 		retryAfter(w, status, a.Error.After)

@@ -29,6 +29,8 @@ type batch struct {
 	listed  []ingestRefusal
 	refused int
 	reasons map[string]int
+
+	warnings []ingestWarning
 }
 
 // ingestAnswer is the body of an answer.
@@ -37,6 +39,7 @@ type ingestAnswer struct {
 	Refused      []ingestRefusal   `json:"refused"` // the first 100
 	RefusedCount int               `json:"refusedCount"`
 	Positions    map[string]string `json:"positions"` // of the request's last event, by partition
+	Warnings     []ingestWarning   `json:"warnings,omitempty"`
 	Error        *wire.Error       `json:"error,omitempty"`
 }
 
@@ -68,6 +71,7 @@ func (b *batch) add(index int, payload []byte, err error) bool {
 	switch {
 	case err == nil:
 		b.entries = append(b.entries, eventlog.Entry{Kind: messages.KindEvent, Key: b.owned(k), Payload: payload})
+		b.warn(index, &b.event)
 	case errors.As(err, &r):
 		b.refuse(index, r)
 	default:
@@ -124,7 +128,7 @@ func (b *batch) nothing() error {
 
 // answer tells what was stored by the receipts and what was refused.
 func (b *batch) answer(receipts []eventlog.Receipt) ingestAnswer {
-	a := ingestAnswer{Refused: b.listed, RefusedCount: b.refused, Positions: map[string]string{}}
+	a := ingestAnswer{Refused: b.listed, RefusedCount: b.refused, Positions: map[string]string{}, Warnings: b.warnings}
 	newest := map[int]messages.Position{}
 	for _, r := range receipts {
 		if r.Position.IsZero() {

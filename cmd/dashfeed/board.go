@@ -110,6 +110,7 @@ type board struct {
 	schema    wire.Schema
 	cells     []shownCell // by panel, the newest window first, then as the values say, greatest first
 	note      string      // stale, disconnected; "" where all is well
+	counters  string      // what became of its records; "" where not known yet
 }
 
 func newBoard(v *wire.View, note string) board {

@@ -26,7 +26,7 @@ func (p *program) readStdin() ([]byte, error) { return io.ReadAll(io.LimitReader
 
 // talk writes a line for people.
 func (p *program) talk(format string, args ...any) {
-	fmt.Fprintf(p.stderr, format+"\n", args...)
+	fmt.Fprintln(p.stderr, visibleLines(fmt.Sprintf(format, args...)))
 }
 
 // commands is the command tree; a file a subcommand.

@@ -15,7 +15,7 @@ type completionCommand struct {
 
 // Run prints the script; it is made from the command tree, so it knows what the binary knows.
 func (c *completionCommand) Run(p *program, app *kong.Kong) error {
-	nodes := visible(app.Model.Node)
+	nodes := shownNodes(app.Model.Node)
 	switch c.Shell {
 	case "fish":
 		return fishScript(p.stdout, nodes)
@@ -25,12 +25,12 @@ func (c *completionCommand) Run(p *program, app *kong.Kong) error {
 	return bashScript(p.stdout, nodes)
 }
 
-// visible is the tree below root, parents first.
-func visible(root *kong.Node) []*kong.Node {
+// shownNodes is the tree below root, parents first.
+func shownNodes(root *kong.Node) []*kong.Node {
 	nodes := []*kong.Node{root}
 	for _, child := range root.Children {
 		if !child.Hidden {
-			nodes = append(nodes, visible(child)...)
+			nodes = append(nodes, shownNodes(child)...)
 		}
 	}
 	return nodes

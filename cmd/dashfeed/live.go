@@ -15,6 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/dashfeed/dashfeed/client"
+	"github.com/dashfeed/dashfeed/fold"
 )
 
 // drawRate is how often, a second, a terminal is drawn again.
@@ -62,14 +63,9 @@ func live(ctx context.Context, server *client.Client, stdin io.Reader, out *os.F
 // pump follows one dashboard and hands over what it looks like after every event.
 func pump(ctx context.Context, server *client.Client, o client.SubscribeOptions, show func(board)) error {
 	o.MaxRate = drawRate
-	s := server.Subscribe(o)
-	defer s.Close()
-	note := "connecting"
-	for {
-		e, err := s.Next(ctx)
-		if err != nil {
-			return err
-		}
+	note, counters := "connecting", ""
+	var last board
+	return follow(ctx, server, o, func(s *client.Subscription, e client.SubscriptionEvent) error {
 		switch e := e.(type) {
 		case *client.Disconnected:
 			note = fmt.Sprintf("disconnected (%v), attempt %d in %s", e.Err, e.Attempt, e.Wait.Round(time.Millisecond))
@@ -78,10 +74,21 @@ func pump(ctx context.Context, server *client.Client, o client.SubscribeOptions,
 				note = ""
 			}
 		case *client.Snapshot, *client.Update:
-			note = ""
+			if note = ""; unborn(s, e) {
+				note = waitingNote
+			}
 		}
-		show(newBoard(s.View(), note))
-	}
+		last = newBoard(s.View(), note)
+		last.counters = counters
+		show(last)
+		return nil
+	}, func(c fold.Counters) error {
+		if counters = countersLine(c); last.counters != counters {
+			last.counters = counters
+			show(last)
+		}
+		return nil
+	})
 }
 
 type boardMessage struct {
@@ -132,16 +139,19 @@ func (m *screenModel) View() tea.View {
 // lines is the screen: as many rows of each panel as there is room for.
 func (m *screenModel) lines() []string {
 	b := m.boards[m.shown]
-	head := headStyle.Render(b.dashboard) + faintStyle.Render(fmt.Sprintf("  version %d", b.version))
+	head := headStyle.Render(visible(b.dashboard)) + faintStyle.Render(fmt.Sprintf("  version %d", b.version))
 	if b.note != "" {
-		head += "  " + alertStyle.Render(b.note)
+		head += "  " + alertStyle.Render(visible(b.note))
 	}
 	lines := []string{head}
+	if b.counters != "" {
+		lines = append(lines, faintStyle.Render(visible(b.counters)))
+	}
 	keys := "q quit"
 	if len(m.boards) > 1 {
 		keys = "tab next dashboard, q quit"
 	}
-	room := max(1, (m.height-3)/max(1, len(b.schema))-3)
+	room := max(1, (m.height-4)/max(1, len(b.schema))-3)
 	for n := range b.schema {
 		lines = append(lines, "", titleStyle.Render(b.heading(n)))
 		lines = append(lines, b.rows(n, room)...)
@@ -165,20 +175,24 @@ func (b board) heading(n int) string {
 	if p.Overflow != nil {
 		title += fmt.Sprintf(" (%d more together)", p.Overflow.Groups)
 	}
-	return title
+	return visible(title)
 }
 
 // rows is a panel as aligned text: a head and at most limit cells.
 func (b board) rows(n, limit int) []string {
 	p := b.schema[n]
-	rows := [][]string{append([]string{"WINDOW", strings.ToUpper(strings.Join(p.GroupBy, " "))}, p.Columns...)}
+	head := append([]string{"WINDOW", strings.ToUpper(strings.Join(p.GroupBy, " "))}, p.Columns...)
+	for i := range head {
+		head[i] = visible(head[i])
+	}
+	rows := [][]string{head}
 	for i, c := range b.panel(n) {
 		if i == limit {
 			break
 		}
-		row := []string{c.window(p.Window), c.group()}
+		row := []string{c.window(p.Window), visible(c.group())}
 		for j, v := range c.values {
-			row = append(row, valueText(at(p.Columns, j), v))
+			row = append(row, visible(valueText(at(p.Columns, j), v)))
 		}
 		if !c.Final && !p.Window.Latest {
 			row[0] += " ~" // still open

@@ -33,7 +33,7 @@ func (t *table) print(w io.Writer, format string) error {
 	for _, row := range t.rows {
 		cells := make([]string, len(row))
 		for i, v := range row {
-			cells[i] = fmt.Sprint(v)
+			cells[i] = visible(fmt.Sprint(v))
 		}
 		fmt.Fprintln(tw, strings.TrimRight(strings.Join(cells, "\t"), "\t"))
 	}

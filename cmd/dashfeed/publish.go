@@ -107,7 +107,7 @@ func newSending(p *program, server *client.Client, o client.PublisherOptions, in
 		if sent, ok := r.Tag.(*sent); ok {
 			place = fmt.Sprintf("%s:%d", in.name, sent.line)
 		}
-		s.tell("%s: refused (%s): %s: %.200s", place, r.Reason, r.Message, r.Event)
+		s.tell("%s: refused (%s): %s: %.200s", place, r.Reason, visible(r.Message), visible(string(r.Event)))
 	}
 	o.Stored = func(b client.Stored) { s.ledger.stored(b) }
 	o.Retried = func(attempt int, wait time.Duration, reason error) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/dashfeed/dashfeed/client"
+	"github.com/dashfeed/dashfeed/fold"
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
@@ -39,35 +40,42 @@ func (c *watchCommand) Run(p *program) error {
 
 // lines prints what comes, for programs and pipes.
 func (c *watchCommand) lines(p *program, server *client.Client, options client.SubscribeOptions) error {
-	s := server.Subscribe(options)
-	defer s.Close()
 	known := map[uint32]shownCell{} // removed cells are told by what they were
-	for {
-		e, err := s.Next(p)
-		if err != nil {
-			return err
+	last := ""
+	return follow(p, server, options, func(s *client.Subscription, e client.SubscriptionEvent) error {
+		switch e := e.(type) {
+		case *client.Disconnected:
+			p.talk("%v; attempt %d in %s", e.Err, e.Attempt, e.Wait.Round(time.Millisecond))
+		case *client.Snapshot:
+			if unborn(s, e) {
+				p.talk("%s: %s", c.Dashboard, waitingNote)
+			}
 		}
-		if d, ok := e.(*client.Disconnected); ok {
-			p.talk("%v; attempt %d in %s", d.Err, d.Attempt, d.Wait.Round(time.Millisecond))
+		return tellEvent(e, s.View(), known).print(p.stdout, c.Output, s.View().Schema)
+	}, func(counters fold.Counters) error {
+		line := countersLine(counters)
+		if line == last {
+			return nil
 		}
-		t := tellEvent(e, s.View(), known)
-		if err := t.print(p.stdout, c.Output, s.View().Schema); err != nil {
-			return err
-		}
-	}
+		last = line
+		return told{Event: "counters", Dashboard: c.Dashboard, Counters: &counters, line: line}.print(p.stdout, c.Output, nil)
+	})
 }
 
 // told is an event as watch prints it.
 type told struct {
-	Event     string      `json:"event"` // snapshot, update, status, gap, disconnected
-	Dashboard string      `json:"dashboard"`
-	Epoch     string      `json:"epoch,omitempty"`
-	Version   uint64      `json:"version,omitempty"`
-	Cells     []shownCell `json:"cells,omitempty"`
-	Removed   []shownCell `json:"removed,omitempty"`
-	State     string      `json:"state,omitempty"`
-	Why       string      `json:"why,omitempty"`
-	Error     string      `json:"error,omitempty"`
+	Event     string         `json:"event"` // snapshot, update, status, gap, disconnected, counters
+	Dashboard string         `json:"dashboard"`
+	Epoch     string         `json:"epoch,omitempty"`
+	Version   uint64         `json:"version,omitempty"`
+	Cells     []shownCell    `json:"cells,omitempty"`
+	Removed   []shownCell    `json:"removed,omitempty"`
+	State     string         `json:"state,omitempty"`
+	Why       string         `json:"why,omitempty"`
+	Error     string         `json:"error,omitempty"`
+	Counters  *fold.Counters `json:"counters,omitempty"`
+
+	line string // of counters, for people
 }
 
 func tellEvent(e client.SubscriptionEvent, v *wire.View, known map[uint32]shownCell) told {
@@ -133,8 +141,8 @@ func (t told) print(w io.Writer, format string, schema wire.Schema) error {
 			return err
 		}
 	}
-	if t.State != "" || t.Why != "" {
-		_, err := fmt.Fprintln(w, t.Event, t.State+t.Why)
+	if rest := t.State + t.Why + t.line; rest != "" {
+		_, err := fmt.Fprintln(w, t.Event, visible(rest))
 		return err
 	}
 	return nil
@@ -159,5 +167,5 @@ func (c shownCell) line(schema wire.Schema) string {
 	if c.Revision > 0 {
 		parts = append(parts, fmt.Sprintf("final (revision %d)", c.Revision))
 	}
-	return strings.Join(parts, " ")
+	return visible(strings.Join(parts, " "))
 }

@@ -21,8 +21,17 @@ type program struct {
 	config *config
 }
 
-// readStdin is all of standard input, up to 1 MiB.
-func (p *program) readStdin() ([]byte, error) { return io.ReadAll(io.LimitReader(p.stdin, 1<<20)) }
+// maxStdin bounds what is read of standard input as a whole.
+const maxStdin = 1 << 20
+
+// readStdin is all of standard input.
+func (p *program) readStdin() ([]byte, error) {
+	b, err := io.ReadAll(io.LimitReader(p.stdin, maxStdin+1))
+	if err == nil && len(b) > maxStdin {
+		err = fmt.Errorf("standard input has more than %d bytes", maxStdin)
+	}
+	return b, err
+}
 
 // talk writes a line for people.
 func (p *program) talk(format string, args ...any) {

@@ -1,10 +1,15 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"strings"
 	"time"
+
+	"golang.org/x/term"
 
 	"github.com/dashfeed/dashfeed/client"
 	"github.com/dashfeed/dashfeed/fold/definition"
@@ -22,12 +27,12 @@ type definitionCommand struct {
 
 type definitionCheckCommand struct {
 	outputFlag
-	Paths []string `arg:"" name:"path" help:"Files, or directories of YAML files."`
+	Paths []string `arg:"" name:"path" help:"Files, or directories of YAML files; - is stdin."`
 }
 
 // Run prints a line a definition, or all that is wrong with them.
 func (c *definitionCheckCommand) Run(p *program) error {
-	sources, err := readAll(c.Paths)
+	sources, err := p.readAll(c.Paths)
 	var problems definition.Problems
 	if errors.As(err, &problems) && c.Output != "table" {
 		if err := printValue(p.stdout, c.Output, problems); err != nil {
@@ -67,13 +72,17 @@ func longerThanHorizon(d *definition.Definition) []string {
 
 type definitionApplyCommand struct {
 	clientFlags
-	Paths []string `arg:"" name:"path" help:"Files, or directories of YAML files."`
+	Yes   bool     `help:"Apply definitions with reset: true without asking."`
+	Paths []string `arg:"" name:"path" help:"Files, or directories of YAML files; - is stdin."`
 }
 
 // Run puts every definition in force, after all of them were found good.
 func (c *definitionApplyCommand) Run(p *program) error {
-	sources, err := readAll(c.Paths)
+	sources, err := p.readAll(c.Paths)
 	if err != nil {
+		return err
+	}
+	if err := c.confirm(p, sources); err != nil {
 		return err
 	}
 	server, err := c.open()
@@ -101,6 +110,29 @@ func (c *definitionApplyCommand) Run(p *program) error {
 		t.add(a.Dashboard, d.Tenant, a.Hash, a.Position, a.Changed)
 	}
 	return t.print(p.stdout, c.Output)
+}
+
+// confirm asks before a dashboard forgets what it has counted.
+func (c *definitionApplyCommand) confirm(p *program, sources []source) error {
+	var resets []string
+	for _, s := range sources {
+		if s.definition.Reset {
+			resets = append(resets, fmt.Sprintf("%s (%s)", s.definition.Dashboard, s.file))
+		}
+	}
+	if len(resets) == 0 || c.Yes {
+		return nil
+	}
+	what := fmt.Sprintf("reset: true begins a fresh history: what is counted so far is gone from %s", strings.Join(resets, ", "))
+	if in, ok := p.stdin.(*os.File); !ok || !term.IsTerminal(int(in.Fd())) {
+		return usage("%s; --yes says that it is meant", what)
+	}
+	fmt.Fprintf(p.stderr, "%s. Apply? [y/N] ", visible(what))
+	answer, _ := bufio.NewReader(p.stdin).ReadString('\n') // the end of input is no
+	if answer = strings.ToLower(strings.TrimSpace(answer)); answer != "y" && answer != "yes" {
+		return usage("nothing was applied")
+	}
+	return nil
 }
 
 type definitionGetCommand struct {
@@ -157,11 +189,11 @@ func (c *definitionSchemaCommand) Run(p *program) error {
 }
 
 // readAll reads the definitions of several paths. What is wrong in the texts is told for all of them at once.
-func readAll(paths []string) ([]source, error) {
+func (p *program) readAll(paths []string) ([]source, error) {
 	var all []source
 	var problems definition.Problems
 	for _, path := range paths {
-		sources, err := readSources(path)
+		sources, err := p.readPath(path)
 		var wrong definition.Problems
 		if errors.As(err, &wrong) {
 			problems = append(problems, wrong...)
@@ -175,7 +207,19 @@ func readAll(paths []string) ([]source, error) {
 	if len(problems) > 0 {
 		return nil, problems
 	}
-	return all, nil
+	return all, definedTwice(all)
+}
+
+// readPath is readSources, and of - standard input.
+func (p *program) readPath(path string) ([]source, error) {
+	if path != "-" {
+		return readSources(path)
+	}
+	text, err := p.readStdin()
+	if err != nil {
+		return nil, fmt.Errorf("read stdin: %w", err)
+	}
+	return parseSource("stdin", text, messages.Key{})
 }
 
 // open makes the client that the flags describe.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path"
@@ -64,7 +65,28 @@ func readDirectory(dir fs.FS, name string) ([]source, error) {
 	if len(problems) > 0 {
 		return nil, problems
 	}
-	return all, nil
+	return all, definedTwice(all)
+}
+
+// definedTwice refuses two definitions of one dashboard, or two defaults of one tenant: the one applied last would win,
+// and which that is would change with whichever file was edited.
+func definedTwice(sources []source) error {
+	first := map[messages.Key]string{}
+	var errs []error
+	for _, s := range sources {
+		k := messages.Key{Tenant: s.definition.Tenant, Dashboard: s.definition.Dashboard}
+		other, twice := first[k]
+		if !twice {
+			first[k] = s.file
+			continue
+		}
+		what := k.Label()
+		if k.Dashboard == "" {
+			what = "the default of tenant " + k.Tenant
+		}
+		errs = append(errs, fmt.Errorf("%s is defined in %s and %s", what, other, s.file))
+	}
+	return errors.Join(errs...)
 }
 
 // yamlFiles are the definition files of a directory, the tenants' defaults first.

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestDefinedTwice: one dashboard in two files is refused, wherever definitions are read.
+func TestDefinedTwice(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"a.yaml": "dashboard: two\npanels: [{id: a, window: latest}]\n",
+		"b.yaml": "dashboard: one\npanels: [{id: a, window: latest}]\n---\ndashboard: two\npanels: [{id: b, window: latest}]\n",
+		"c.yml":  "dashboard: two\ntenant: other\npanels: [{id: b, window: latest}]\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a, b := filepath.Join(dir, "a.yaml"), filepath.Join(dir, "b.yaml")
+	says := "two is defined in " + a + " and " + b
+	for _, c := range []struct {
+		code int
+		args []string
+	}{
+		{exitUsage, []string{"run", "--definitions", dir}},
+		{exitUsage, []string{"gateway", "--definitions", dir}},
+		{exitFailed, []string{"definition", "check", dir}},
+		{exitFailed, []string{"definition", "check", a, b}},
+		{exitFailed, []string{"definition", "apply", a, b}},
+	} {
+		code, _, stderr := call(t, "", c.args...)
+		if code != c.code || !strings.Contains(stderr, says) || strings.Contains(stderr, "c.yml") {
+			t.Errorf("%v: exit %d: %s", c.args, code, stderr)
+		}
+	}
+}
+
+// TestDefinitionsFromStdin are checked and applied as files are.
+func TestDefinitionsFromStdin(t *testing.T) {
+	s := start(t, os.Stderr, "run", "--data", t.TempDir())
+	defer s.stop(t)
+	const good = "dashboard: piped\npanels: [{id: a, window: latest}]\n"
+	for _, c := range []struct {
+		stdin string
+		args  []string
+		code  int
+		says  string
+	}{
+		{good, []string{"check", "-"}, exitDone, "piped"},
+		{"dashboard: x\npanels: []\n", []string{"check", "-"}, exitFailed, "stdin:2:"},
+		{good, []string{"apply", "-", "--server", s.public}, exitDone, "piped"},
+		{good, []string{"check", "-", "-"}, exitFailed, "stdin"},
+		{strings.Repeat("#", maxStdin+1), []string{"check", "-"}, exitFailed, "standard input has more than 1048576 bytes"},
+	} {
+		code, out, stderr := call(t, c.stdin, append([]string{"definition"}, c.args...)...)
+		if code != c.code || !strings.Contains(out+stderr, c.says) {
+			t.Errorf("%v: exit %d: %s %s", c.args, code, out, stderr)
+		}
+	}
+	if _, out, _ := call(t, "", "definition", "get", "piped", "--server", s.public); !strings.Contains(out, "dashboard: piped") {
+		t.Errorf("in force is %s", out)
+	}
+}
+
+// TestResetAsks: what a dashboard has counted is not thrown away by a file alone.
+func TestResetAsks(t *testing.T) {
+	s := start(t, os.Stderr, "run", "--data", t.TempDir())
+	defer s.stop(t)
+	publish(t, s.public, "a.ndjson", `{"dashboard":"kept","metric":"m","value":1}`+"\n").has(t, exitDone, "accepted 1, counted 1")
+	path := write(t, "kept.yaml", "dashboard: kept\nreset: true\npanels: [{id: a, window: latest}]\n")
+	code, _, stderr := call(t, "y\n", "definition", "apply", path, "--server", s.public)
+	if code != exitUsage || !strings.Contains(stderr, "kept.yaml") || !strings.Contains(stderr, "--yes") {
+		t.Errorf("exit %d: %s", code, stderr)
+	}
+	if got := get(t, s.public+"/v1/dashboards/kept?cells=none"); !strings.Contains(got, `"records":1`) {
+		t.Errorf("it was applied: %s", got)
+	}
+	if code, _, stderr := call(t, "", "definition", "apply", path, "--yes", "--server", s.public); code != exitDone {
+		t.Errorf("exit %d: %s", code, stderr)
+	}
+	if got := get(t, s.public+"/v1/dashboards/kept?cells=none"); !strings.Contains(got, `"records":0`) {
+		t.Errorf("it was not applied: %s", got)
+	}
+}

@@ -57,7 +57,8 @@ func (s *shard) stray(r *messages.Record) {
 	}
 }
 
-// homeward is the entry that brings a record home.
+// homeward is the entry that brings a record home. Home passes over what is not beyond the last origin, and can't ask whether one is there: it
+// is, since the record was read there.
 func (s *shard) homeward(r *messages.Record) eventlog.Entry {
 	return eventlog.Entry{
 		Kind:    r.Kind,

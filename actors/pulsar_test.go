@@ -68,7 +68,7 @@ func (s *station) start() {
 	s.Helper()
 	quiet := slog.New(slog.DiscardHandler)
 	lc := pulsar.Default(s.broker.BrokerURL, s.broker.AdminURL)
-	lc.Cluster, lc.Logger, lc.CheckEvery = "actors", quiet, 0
+	lc.Cluster, lc.Logger, lc.CheckEvery, lc.Keys = "actors", quiet, 0, pulsartest.Keys()
 	var err error
 	s.log, err = pulsar.Open(s.Context(), lc)
 	s.check(err)

@@ -140,7 +140,7 @@ func (b *bench) scratch(t *trial.Trial, node *process.Process) string {
 // producer is the log's own appender.
 func (b *bench) producer(ctx context.Context, t *trial.Trial) (*pulsar.Log, error) {
 	c := pulsar.Default(t.Cluster.Pulsar.URL, t.Cluster.Pulsar.Admin)
-	c.Cluster, c.CheckEvery = "bench", 0
+	c.Cluster, c.CheckEvery, c.Keys = "bench", 0, [][]byte{t.Cluster.Key}
 	c.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
 	return pulsar.Open(ctx, c)
 }

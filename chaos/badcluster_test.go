@@ -2,6 +2,7 @@ package chaos_test
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
 	"os"
 	"os/exec"
@@ -41,13 +42,14 @@ type badCluster struct {
 func (b *badCluster) node(t *testing.T, cluster, name string, args ...string) *process.Process {
 	t.Helper()
 	log := &logBuffer{}
-	scratch := filepath.Join(b.dir, cluster+"-"+name)
+	scratch, key := filepath.Join(b.dir, cluster+"-"+name), filepath.Join(b.dir, "cluster.key")
+	must(t, os.WriteFile(key, []byte(base64.StdEncoding.EncodeToString(pulsartest.Keys()[0])), 0o600))
 	p, err := process.New(process.Config{
 		Binary: binary, Name: name, Command: "node", Log: log,
 		Args: append([]string{
 			"--gateway", "--cluster", cluster, "--node", name, "--gossip", "127.0.0.1:0", "--link", "127.0.0.1:0", "--gossip-preset", "local",
 			"--pulsar", b.broker.BrokerURL, "--pulsar-admin", b.broker.AdminURL, "--pulsar-token", b.broker.Token("admin"),
-			"--scratch", scratch, "--checkpoint", "500ms",
+			"--scratch", scratch, "--checkpoint", "500ms", "--cluster-key", key,
 		}, args...),
 	})
 	must(t, err)

@@ -9,6 +9,7 @@ import (
 	"github.com/dashfeed/dashfeed/cmd/process"
 	"github.com/dashfeed/dashfeed/eventlog"
 	"github.com/dashfeed/dashfeed/eventlog/pulsar"
+	"github.com/dashfeed/dashfeed/eventlog/pulsar/pulsartest"
 	"github.com/dashfeed/dashfeed/messages"
 )
 
@@ -27,7 +28,7 @@ func ready(t *testing.T, p *process.Process) {
 func (b *badCluster) open(t *testing.T) *pulsar.Log {
 	t.Helper()
 	c := pulsar.Default(b.broker.BrokerURL, b.broker.AdminURL)
-	c.Cluster, c.CheckEvery, c.Security.Token = "producer", 0, b.broker.Token("admin")
+	c.Cluster, c.CheckEvery, c.Security.Token, c.Keys = "producer", 0, b.broker.Token("admin"), pulsartest.Keys()
 	log, err := pulsar.Open(t.Context(), c)
 	must(t, err)
 	t.Cleanup(func() { log.Close() })

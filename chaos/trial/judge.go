@@ -88,6 +88,7 @@ func key(dashboard string) messages.Key {
 // openLog is the log as one more reader, which takes part in nothing: its guard has a name of its own.
 func (t *Trial) openLog(ctx context.Context) (*pulsar.Log, error) {
 	c := pulsar.Default(t.Cluster.Pulsar.URL, t.Cluster.Pulsar.Admin)
+	c.Keys = [][]byte{t.Cluster.Key}
 	c.Cluster, c.CheckEvery, c.Logger = "recount", 0, slog.New(slog.NewTextHandler(io.Discard, nil))
 	return pulsar.Open(ctx, c)
 }

@@ -1,9 +1,9 @@
 package main
 
 import (
-	"crypto/rand"
-	"encoding/base64"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
@@ -123,21 +123,29 @@ func (c *clusterDrainCommand) Run(p *program) error {
 
 // clusterKeysCommand changes the gossip's keys without a restart: add everywhere, use everywhere, remove everywhere.
 type clusterKeysCommand struct {
-	New    clusterKeysNewCommand    `cmd:"" help:"Print a new key."`
+	New    clusterKeysNewCommand    `cmd:"" help:"Print a new key, for the gossip or for the cluster."`
 	List   clusterKeysListCommand   `cmd:"" help:"Print the fingerprints of the keys of one process."`
 	Add    clusterKeysAddCommand    `cmd:"" help:"Have one process understand one more key."`
 	Use    clusterKeysUseCommand    `cmd:"" help:"Have one process speak with a key that all understand by now."`
 	Remove clusterKeysRemoveCommand `cmd:"" help:"Have one process forget a key that nobody speaks with any more."`
 }
 
-type clusterKeysNewCommand struct{}
+type clusterKeysNewCommand struct {
+	To string `help:"File to make with the key, for its owner alone; one that is there stays as it is. Not given: standard output." placeholder:"FILE"`
+}
 
-// Run prints 32 random bytes in base64, as --gossip-key wants them.
+// Run prints 32 random bytes in base64, as --gossip-key and --cluster-key want them.
 func (c *clusterKeysNewCommand) Run(p *program) error {
-	key := make([]byte, 32)
-	rand.Read(key)
-	fmt.Fprintln(p.stdout, base64.StdEncoding.EncodeToString(key))
-	return nil
+	if c.To == "" {
+		fmt.Fprintln(p.stdout, newKey())
+		return nil
+	}
+	err := makeKey(c.To)
+	if errors.Is(err, fs.ErrExist) {
+		p.talk("%s is there and stays as it is", c.To)
+		return nil
+	}
+	return err
 }
 
 type clusterKeysListCommand struct{ adminServerFlags }

@@ -67,6 +67,7 @@ type clustered struct {
 	viewer  *remote.Client  // of a gateway: dashboards that live elsewhere
 	door    *gateway.Server // of a gateway
 	keys    *keyring        // nil: the gossip is plain
+	secrets [][]byte        // the cluster's keys
 	members atomic.Pointer[cluster.Cluster]
 
 	told chan struct{}  // the door is to be emptied
@@ -84,6 +85,9 @@ func runClustered(p *program, f clusteredFlags) error {
 		if c.name, err = os.Hostname(); err != nil {
 			return usage("node: the host has no name (%w): give one", err)
 		}
+	}
+	if c.secrets, err = clusterKeys(f.ClusterKey, f.alone(), c.logger); err != nil {
+		return usage("%w", err)
 	}
 	c.tenants, _ = tenantsOf(f.Tenants)
 	if c.sources, err = f.sources(); err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -36,6 +37,12 @@ func free(t *testing.T) string {
 	return address
 }
 
+// clusterKey is a file with the keys that producer signs with, too.
+func clusterKey(t *testing.T) string {
+	t.Helper()
+	return write(t, "cluster.key", base64.StdEncoding.EncodeToString(pulsartest.Keys()[0])+"\n")
+}
+
 // testRoles goes once through everything: two nodes, a gateway, a tenant added, a node drained, all stopped in good order.
 func testRoles(t *testing.T, on []string) {
 	key := write(t, "gossip.key", "AAAAAAAAAAAAAAAAAAAAAA==\n")
@@ -44,7 +51,7 @@ func testRoles(t *testing.T, on []string) {
 	member := func(role, name, gossip string, args ...string) *served {
 		return start(t, io.Discard, append(append([]string{
 			role, "--node", name, "--cluster", "roles", "--gossip", gossip, "--link", "127.0.0.1:0",
-			"--join", seed, "--gossip-key", key, "--drain", "20s",
+			"--join", seed, "--gossip-key", key, "--cluster-key", clusterKey(t), "--drain", "20s",
 		}, on...), args...)...)
 	}
 	one := member("node", "one", seed, "--scratch", t.TempDir(), "--tenants", "default=2")
@@ -191,7 +198,7 @@ func testTrouble(t *testing.T, broker *pulsartest.Cluster, on []string) {
 	}
 	topics := func(tenant string) string { return "persistent/" + tenant + "/dashfeed/events/partitions" }
 	seed := free(t)
-	running := start(t, io.Discard, append([]string{"node", "--gateway", "--node", "running", "--cluster", "trouble", "--gossip", seed, "--link", "127.0.0.1:0", "--scratch", t.TempDir(), "--tenants", "ttl=1,gone=1,grown=1"}, on...)...)
+	running := start(t, io.Discard, append([]string{"node", "--gateway", "--node", "running", "--cluster", "trouble", "--gossip", seed, "--link", "127.0.0.1:0", "--scratch", t.TempDir(), "--tenants", "ttl=1,gone=1,grown=1", "--cluster-key", clusterKey(t)}, on...)...)
 	ask("POST", "namespaces/ttl/dashfeed/messageTTL", "60")
 	ask("DELETE", topics("gone")+"?force=true", "")
 	ask("POST", topics("grown"), "2")
@@ -215,7 +222,7 @@ func testTrouble(t *testing.T, broker *pulsartest.Cluster, on []string) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			admin := free(t)
-			args := append([]string{"node", "--node", "late", "--cluster", "trouble", "--gossip", free(t), "--link", "127.0.0.1:0", "--join", seed, "--scratch", t.TempDir(), "--admin", admin, "--drain", "0s"}, on...)
+			args := append([]string{"node", "--node", "late", "--cluster", "trouble", "--gossip", free(t), "--link", "127.0.0.1:0", "--join", seed, "--scratch", t.TempDir(), "--admin", admin, "--drain", "0s", "--cluster-key", clusterKey(t)}, on...)
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			code := make(chan int, 1)

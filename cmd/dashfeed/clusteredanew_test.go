@@ -38,7 +38,7 @@ func foldAnew(t *testing.T, messages, each int, args ...string) {
 		put(t, log, "acme", each, 0)
 	}
 	node := start(t, io.Discard, append([]string{
-		"node", "--gateway", "--node", "one", "--cluster", "anew", "--gossip", free(t), "--link", "127.0.0.1:0", "--gossip-preset", "local",
+		"node", "--gateway", "--node", "one", "--cluster", "anew", "--gossip", free(t), "--link", "127.0.0.1:0", "--cluster-key", clusterKey(t), "--gossip-preset", "local",
 		"--pulsar", broker.BrokerURL, "--pulsar-admin", broker.AdminURL, "--pulsar-token", broker.Token("admin"),
 	}, args...)...)
 	untilRead(t, node.public, "acme", func(r reading) bool { return r.Counters.Accepted == messages*each })

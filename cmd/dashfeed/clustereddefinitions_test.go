@@ -16,7 +16,7 @@ func testDefinitions(t *testing.T, on []string) {
 	seed := free(t)
 	member := func(role, name, gossip string, args ...string) *served {
 		return start(t, io.Discard, append(append([]string{
-			role, "--node", name, "--cluster", "definitions", "--gossip", gossip, "--link", "127.0.0.1:0", "--join", seed, "--drain", "0s",
+			role, "--node", name, "--cluster", "definitions", "--gossip", gossip, "--link", "127.0.0.1:0", "--join", seed, "--cluster-key", clusterKey(t), "--drain", "0s",
 		}, on...), args...)...)
 	}
 	node := member("node", "one", seed, "--scratch", t.TempDir(), "--tenants", "files=2")

@@ -15,7 +15,7 @@ import (
 func (c *clustered) openLog(ctx context.Context) (log *pulsar.Log, err error) {
 	config := pulsar.Default(c.flags.Pulsar, c.flags.PulsarAdmin)
 	config.Cluster = c.flags.Cluster
-	config.Security = c.security()
+	config.Security, config.Keys = c.security(), c.secrets
 	config.BringHome = c.flags.shards
 	config.Logger, config.Metrics = c.logger, c.metrics
 	if err := config.Validate(); err != nil {

@@ -22,6 +22,7 @@ func producer(t *testing.T, broker *pulsartest.Cluster) *pulsar.Log {
 	t.Helper()
 	c := pulsar.Default(broker.BrokerURL, broker.AdminURL)
 	c.Cluster, c.CheckEvery, c.Security.Token, c.Logger = "producer", 0, broker.Token("admin"), slog.New(slog.DiscardHandler)
+	c.Keys = pulsartest.Keys()
 	log, err := pulsar.Open(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
@@ -79,7 +80,7 @@ func untilRead(t *testing.T, door, tenant string, wanted func(r reading) bool) (
 func testTicks(t *testing.T, broker *pulsartest.Cluster, on []string) {
 	file := write(t, "d.yaml", "tenant: slow\ndashboard: d\npanels: [{id: p, window: {tumbling: 1s}, aggregates: [count]}]\n")
 	node := start(t, io.Discard, append([]string{
-		"node", "--gateway", "--node", "one", "--cluster", "ticks", "--gossip", free(t), "--link", "127.0.0.1:0",
+		"node", "--gateway", "--node", "one", "--cluster", "ticks", "--gossip", free(t), "--link", "127.0.0.1:0", "--cluster-key", clusterKey(t),
 		"--scratch", t.TempDir(), "--tenants", "slow=1:ticks", "--definitions", file,
 	}, on...)...)
 	until(t, node.admin, "definitions: ok\n")

@@ -34,6 +34,7 @@ type gossipFlags struct {
 	GossipAdvertise string   `help:"Address at which others reach it, where that is another." placeholder:"ADDR" group:"Cluster"`
 	Join            []string `help:"Gossip addresses of some members; asked again and again, so the order of starting does not matter." placeholder:"ADDR" group:"Cluster"`
 	GossipKey       string   `help:"File with the gossip's keys, base64 of 16, 24 or 32 bytes, one a line: all are understood, the first is spoken." placeholder:"FILE" group:"Cluster"`
+	ClusterKey      string   `help:"File with the cluster's keys, base64 of 32 bytes, one a line: records that steer are signed with the first, all verify. All processes have the same; a node with --gateway and without --join makes the file where it is missing." default:"cluster.key" placeholder:"FILE" group:"Cluster"`
 	GossipPreset    string   `help:"How soon a silent member counts as gone: lan or local." enum:"lan,local" default:"lan" group:"Cluster"`
 	Link            string   `help:"Address for what nodes and gateways say to each other, TCP." default:"127.0.0.1:7947" placeholder:"ADDR" group:"Cluster"`
 	LinkAdvertise   string   `help:"Address at which others reach it, where that is another." placeholder:"ADDR" group:"Cluster"`

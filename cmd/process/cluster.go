@@ -2,6 +2,8 @@ package process
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -38,6 +40,7 @@ type Cluster struct {
 	Pulsar   *Pulsar
 	Nodes    []*Process
 	Gateways []*Process
+	Key      []byte // the cluster's, which all processes sign with
 
 	config ClusterConfig
 	ours   bool // Pulsar is to be stopped with it
@@ -58,7 +61,8 @@ func StartCluster(ctx context.Context, config ClusterConfig) (*Cluster, error) {
 
 // NewCluster starts Pulsar, where none is given, and chooses every address; no process of the cluster runs yet.
 func NewCluster(ctx context.Context, config ClusterConfig) (*Cluster, error) {
-	c := &Cluster{config: config.withDefaults(), Pulsar: config.Pulsar}
+	c := &Cluster{config: config.withDefaults(), Pulsar: config.Pulsar, Key: make([]byte, 32)}
+	rand.Read(c.Key)
 	if c.Pulsar == nil {
 		var err error
 		if c.Pulsar, err = StartPulsar(ctx, c.config.pulsar()); err != nil {
@@ -105,6 +109,10 @@ func (c *ClusterConfig) pulsar() PulsarConfig {
 
 // lay chooses names and addresses; everybody joins the first two nodes.
 func (c *Cluster) lay() error {
+	key := base64.StdEncoding.EncodeToString(c.Key) + "\n"
+	if err := os.WriteFile(c.keyPath(), []byte(key), 0o600); err != nil {
+		return err
+	}
 	type seat struct{ name, host, gossip, link string }
 	var seats []seat
 	for i := range c.config.Nodes + c.config.Gateways {
@@ -135,6 +143,8 @@ func (c *Cluster) lay() error {
 	return nil
 }
 
+func (c *Cluster) keyPath() string { return filepath.Join(c.config.Dir, "cluster.key") }
+
 // add makes one process of the cluster.
 func (c *Cluster) add(name, host string, node bool, args []string) error {
 	log, err := os.OpenFile(c.logPath(name), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
@@ -143,7 +153,7 @@ func (c *Cluster) add(name, host string, node bool, args []string) error {
 	}
 	c.logs = append(c.logs, log)
 	args = append(args,
-		"--pulsar", c.Pulsar.URL, "--pulsar-admin", c.Pulsar.Admin, "--cluster", "test", "--gossip-preset", "local",
+		"--pulsar", c.Pulsar.URL, "--pulsar-admin", c.Pulsar.Admin, "--cluster", "test", "--gossip-preset", "local", "--cluster-key", c.keyPath(),
 		"--tenants", c.config.Tenants)
 	config := Config{Binary: c.config.Binary, Name: name, Command: "gateway", Host: host, Log: log}
 	if node {

@@ -151,7 +151,11 @@ func (f *forwarder) take(m pulsar.Message) error {
 	if !f.numbers.follows(m.Index()) {
 		return errDoubted
 	}
-	if f.records, err = f.decoder.records(f.records[:0], m, at, messages.Position{}); err != nil {
+	v, err := f.decoder.verify(f.l.life, m, at)
+	if err != nil {
+		return err
+	}
+	if f.records, err = f.decoder.records(f.records[:0], m, v, at, messages.Position{}); err != nil {
 		return err
 	}
 	for i := range f.records {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -61,6 +62,7 @@ func (l *Log) Append(ctx context.Context, entries []eventlog.Entry) ([]eventlog.
 	began := time.Now()
 	ctx, cancel := context.WithTimeoutCause(ctx, l.config.Timeout, errPatience)
 	defer cancel()
+	l.announceKeys(ctx, c)
 	l.send(ctx, c)
 	receipts, err := c.wait(ctx)
 	l.metrics.appended(receipts, entries, time.Since(began))
@@ -98,6 +100,20 @@ func (l *Log) route(entries []eventlog.Entry) (*call, error) {
 		return nil, fmt.Errorf("append: %w: %d bytes in one call, at most %d", eventlog.ErrTooLarge, total, maxCallBytes)
 	}
 	return c, nil
+}
+
+// announceKeys sees that no message is signed with a key that the control topic does not name. What can't be signed is not stored.
+func (l *Log) announceKeys(ctx context.Context, c *call) {
+	for _, g := range c.groups {
+		signs := slices.ContainsFunc(g.members, func(i int) bool { return steers(&c.entries[i]) })
+		if !signs || g.refused != nil {
+			continue
+		}
+		if err := l.announceKey(ctx, g.partition.tenant); err != nil {
+			g.refused = fmt.Errorf("append: partition %d: %w", g.partition.shard, err)
+			c.errs = append(c.errs, g.refused)
+		}
+	}
 }
 
 // destination is the entry's partition: its key's home, or where the entry says.
@@ -214,14 +230,20 @@ func (l *Log) sendMessage(ctx context.Context, c *call, m *message, encoded *pul
 }
 
 func (l *Log) encode(c *call, m *message) *pulsar.ProducerMessage {
-	if len(m.members) == 1 {
-		return single(&c.entries[m.members[0]])
-	}
 	entries := make([]*eventlog.Entry, len(m.members))
 	for n, i := range m.members {
 		entries[n] = &c.entries[i]
 	}
-	return l.packer.pack(entries)
+	var encoded *pulsar.ProducerMessage
+	if len(entries) == 1 {
+		encoded = single(entries[0])
+	} else {
+		encoded = l.packer.pack(entries)
+	}
+	if slices.ContainsFunc(entries, steers) {
+		m.group.partition.sign(encoded)
+	}
+	return encoded
 }
 
 // halve sends a message that the broker finds too large as two, unless Append has returned meanwhile. It is called by the client, which must not wait.

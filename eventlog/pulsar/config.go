@@ -20,6 +20,7 @@ type Config struct {
 	AdminURL  string // http://host:port or https://…; "": no tenant can be added, and policies are not checked
 	Cluster   string // names this Dashfeed cluster's guard: two that share topics need two names
 	Security  Security
+	Keys      [][]byte // of the cluster, KeyBytes each: the first signs what steers, all verify; none: nothing can be signed
 
 	Timeout       time.Duration // of one append, and of one question to the broker
 	Packed        bool          // entries of one call and one partition go as one message; false: as one each, and not together
@@ -55,6 +56,10 @@ func (c Config) Validate() error {
 	refuse(!messages.ValidName(c.Cluster) || strings.Contains(c.Cluster, "~"), "cluster name %q is not allowed: 1-%d bytes of A-Z a-z 0-9 . _ : -, beginning with a letter or digit", c.Cluster, messages.MaxNameBytes)
 	refuse(c.Security.Token != "" && c.Security.TokenFile != "", "a token and a token file are given: give one")
 	refuse((c.Security.Cert == "") != (c.Security.Key == ""), "a client certificate needs its key, and a key its certificate")
+	refuse(len(c.Keys) > maxKeys, "%d cluster keys are not allowed: at most %d", len(c.Keys), maxKeys)
+	for _, key := range c.Keys {
+		refuse(len(key) != KeyBytes, "a cluster key of %d bytes is not allowed: %d", len(key), KeyBytes)
+	}
 	refuse(c.Timeout < time.Second, "timeout %v is not allowed: 1s or more", c.Timeout)
 	refuse(c.CompressBytes < 0, "compression from %d bytes on is not allowed: 0 (none) or more", c.CompressBytes)
 	refuse(c.CheckEvery < 0, "checks every %v are not allowed: 0 (at start only) or more", c.CheckEvery)

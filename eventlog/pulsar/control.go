@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/apache/pulsar-client-go/pulsar"
@@ -20,6 +21,8 @@ type control struct {
 	reader atomic.Pointer[pulsar.Reader] // nil while it is opened again
 	read   atomic.Int64                  // records, readable or not
 	failed atomic.Pointer[error]         // why it is not followed any further
+	last   atomic.Pointer[place]         // of the newest record that was learnt
+	news   news                          // one more was
 
 	unstamped atomic.Bool // its records have no index: so the broker is not set up
 }
@@ -143,6 +146,8 @@ func (l *Log) learn(m pulsar.Message, at *learner) error {
 	if at.index == l.control.read.Load() {
 		l.take(m)
 		l.control.read.Store(at.index + 1)
+		l.control.last.Store(&here)
+		l.control.news.tell()
 	}
 	at.index, at.last = at.index+1, here
 	return nil
@@ -151,14 +156,28 @@ func (l *Log) learn(m pulsar.Message, at *learner) error {
 func (l *Log) take(m pulsar.Message) {
 	var x controlRecord
 	err := json.Unmarshal(m.Payload(), &x)
+	if err == nil && !x.isOfKeys() {
+		if err = x.tenant().validate(); err == nil {
+			l.grow(x.tenant())
+		}
+	}
 	if err == nil {
-		err = x.tenant().validate()
+		err = l.learnKeys(x)
 	}
 	if err != nil {
 		l.logger.Error("a control record can't be read and counts as none", "id", m.ID(), "error", err)
-		return
 	}
-	l.grow(x.tenant())
+}
+
+func (l *Log) learnKeys(x controlRecord) error {
+	if len(x.Keys) == 0 {
+		return nil
+	}
+	t, err := l.table.Load().tenant(x.Tenant)
+	if err != nil {
+		return err
+	}
+	return t.announced.add(x.Keys)
 }
 
 // grow adds a tenant that was not there yet.
@@ -173,7 +192,7 @@ func (l *Log) grow(x Tenant) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.table.Store(t.with(x))
+	l.table.Store(t.with(x, l.config.Keys))
 	close(l.grown)
 	l.grown = make(chan struct{})
 }
@@ -185,4 +204,29 @@ func (l *Log) explain(what string, err error) error {
 		return fmt.Errorf("%s: the broker does not accept the token, or wants one: %s", what, said)
 	}
 	return fmt.Errorf("%s: %w; the client's last complaint: %s", what, classify(err), said)
+}
+
+// news wakes those who wait for something to happen once more. The zero value is ready.
+type news struct {
+	mu   sync.Mutex
+	next chan struct{}
+}
+
+// wait is closed when it happens next.
+func (n *news) wait() <-chan struct{} {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.next == nil {
+		n.next = make(chan struct{})
+	}
+	return n.next
+}
+
+func (n *news) tell() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.next != nil {
+		close(n.next)
+		n.next = nil
+	}
 }

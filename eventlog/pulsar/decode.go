@@ -2,6 +2,7 @@ package pulsar
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/apache/pulsar-client-go/pulsar"
@@ -18,6 +19,8 @@ type decoder struct {
 	unpacker *unpacker
 	events   event.Decoder
 	event    event.Event
+
+	announcedUpTo *place // of what lies up to it every key was announced that is known
 }
 
 func newDecoder(l *Log, p *partition) *decoder {
@@ -26,18 +29,16 @@ func newDecoder(l *Log, p *partition) *decoder {
 
 func (d *decoder) close() { d.unpacker.close() }
 
-// records appends the message's records that lie after the given position.
-func (d *decoder) records(all []messages.Record, m pulsar.Message, at place, after messages.Position) ([]messages.Record, error) {
-	kind := ""
-	if properties := m.Properties(); len(properties) > 0 {
-		kind = properties[kindProperty]
-	}
-	appended, err := d.appendTime(m, kind, at)
+// records appends the message's records that lie after the given position. The verdict is verify's of the message.
+func (d *decoder) records(all []messages.Record, m pulsar.Message, v verdict, at place, after messages.Position) ([]messages.Record, error) {
+	properties := m.Properties()
+	kind := properties[kindProperty]
+	appended, err := d.appendTime(m, at)
 	if err != nil {
 		return all, err
 	}
 	if kind == kindPacked {
-		return d.packed(all, m, at, appended, after), nil
+		return d.packed(all, m, v, at, appended, after), nil
 	}
 	r := messages.Record{Position: at.last(), Append: appended, Kind: messages.KindEvent, Payload: m.Payload()}
 	if t := m.EventTime().UnixMilli(); t > 0 {
@@ -46,35 +47,35 @@ func (d *decoder) records(all []messages.Record, m pulsar.Message, at place, aft
 	why := ""
 	switch kind {
 	case "", messages.KindEvent.String():
-		if r.Key, why = d.address(m); why == "" {
-			r.Origin = d.origin(m)
-		}
+		r.Key, why = d.address(m)
 	case messages.KindDefinition.String():
-		if k, ok := d.defined(m); ok {
-			r.Kind, r.Key, r.Origin = messages.KindDefinition, k, d.origin(m)
-		} else {
-			why = wrongTenant
-		}
+		r.Kind = messages.KindDefinition
+		r.Key, why = d.defined(m)
 	case messages.KindTick.String():
 		r.Kind, r.Payload = messages.KindTick, nil
+		if d.p.tenant.LogTime == TickTime && v == valid {
+			r.Append, _ = tickTime(m.Payload())
+		}
 	default:
 		why = unreadable
 	}
+	if why == "" && claims(properties) {
+		if why = v.refusal(); why == "" {
+			r.Origin, why = d.origin(properties)
+		}
+	}
 	if why != "" {
-		return append(all, d.refused(m, at, appended, messages.Key{}, why)), nil
+		return append(all, d.refused(m, at, appended, r.Key, why)), nil
 	}
 	d.route(&r)
 	d.l.metrics.readBytes.Add(float64(len(r.Payload)))
 	return append(all, r), nil
 }
 
-// appendTime is the broker's. Where ticks move log time, other records have none of their own, and a tick has the time of
+// appendTime is the broker's. Where ticks move log time, a record has none of its own, unless it is a tick, which holds the time of
 // the node that sent it.
-func (d *decoder) appendTime(m pulsar.Message, kind string, at place) (int64, error) {
+func (d *decoder) appendTime(m pulsar.Message, at place) (int64, error) {
 	if d.p.tenant.LogTime == TickTime {
-		if kind == messages.KindTick.String() {
-			return m.PublishTime().UnixMilli(), nil
-		}
 		return messages.Unstamped, nil
 	}
 	t := m.BrokerPublishTime()
@@ -84,12 +85,15 @@ func (d *decoder) appendTime(m pulsar.Message, kind string, at place) (int64, er
 	return t.UnixMilli(), nil
 }
 
-// packed appends the records of a packed message. One that can't be read is a record that no dashboard gets.
-func (d *decoder) packed(all []messages.Record, m pulsar.Message, at place, appended int64, after messages.Position) []messages.Record {
+// packed appends the records of a packed message. One that can't be read, or that steers and is not ours, is a record that no dashboard gets.
+func (d *decoder) packed(all []messages.Record, m pulsar.Message, v verdict, at place, appended int64, after messages.Position) []messages.Record {
 	begin := len(all)
 	all, err := d.unpacker.records(all, m.Payload(), d.p.tenant.Name, at, appended)
 	if err != nil {
 		return append(all, d.refused(m, at, appended, messages.Key{}, unreadable))
+	}
+	if why := v.refusal(); why != "" && slices.ContainsFunc(all[begin:], isSteering) {
+		return append(all[:begin], d.refused(m, at, appended, messages.Key{}, why))
 	}
 	skip := begin
 	for !after.IsZero() && skip < len(all) && !all[skip].Position.After(after) {
@@ -102,13 +106,21 @@ func (d *decoder) packed(all []messages.Record, m pulsar.Message, at place, appe
 	for i := begin; i < len(all); i++ {
 		r := &all[i]
 		bytes += len(r.Payload)
-		if r.Kind == messages.KindTick && d.p.tenant.LogTime == TickTime {
-			r.Append = m.PublishTime().UnixMilli()
+		if r.Kind == messages.KindTick {
+			if d.p.tenant.LogTime == TickTime {
+				r.Append, _ = tickTime(r.Payload)
+			}
+			r.Payload = nil
 		}
 		d.route(r)
 	}
 	d.l.metrics.readBytes.Add(float64(bytes))
 	return all
+}
+
+// isSteering reports whether a record is more than an event where its producer put it.
+func isSteering(r messages.Record) bool {
+	return r.Kind != messages.KindEvent || r.Origin != (messages.Origin{})
 }
 
 // route counts records by where their producers put them. Those that lie elsewhere than at home are given as any other: the shard
@@ -148,15 +160,11 @@ func (d *decoder) address(m pulsar.Message) (k messages.Key, why string) {
 }
 
 // defined is what a definition is of: a dashboard, or the tenant's default.
-func (d *decoder) defined(m pulsar.Message) (k messages.Key, ok bool) {
-	own, key := d.p.tenant.Name, m.Key()
-	if tenant, dashboard, both := strings.Cut(key, "/"); both {
-		if tenant != own {
-			return messages.Key{}, false
-		}
-		key = dashboard
+func (d *decoder) defined(m pulsar.Message) (k messages.Key, why string) {
+	if m.Key() != "" && !messages.ValidName(m.Key()) {
+		return k, unreadable
 	}
-	return messages.Key{Tenant: own, Dashboard: key}, key == "" || messages.ValidName(key)
+	return messages.Key{Tenant: d.p.tenant.Name, Dashboard: m.Key()}, ""
 }
 
 // Why a record is refused.
@@ -164,6 +172,8 @@ const (
 	noDashboard = "no_dashboard"
 	wrongTenant = "wrong_tenant"
 	unreadable  = "unreadable"
+	noMAC       = "no_mac"  // it says that it steers, and is not signed
+	badMAC      = "bad_mac" // likewise, and is not signed by us, or not for this partition of this tenant
 )
 
 // refused is the record of a message that is not taken for what it says it is. The key is that of the dashboard whose it is; the
@@ -175,19 +185,15 @@ func (d *decoder) refused(m pulsar.Message, at place, appended int64, k messages
 	return messages.Record{Position: at.last(), Append: appended, Kind: messages.KindEvent, Key: k, Refused: why, Producer: m.ProducerName()}
 }
 
-// origin is where a forwarded record was found; one that can't be read is none.
-func (d *decoder) origin(m pulsar.Message) messages.Origin {
-	text := ""
-	if properties := m.Properties(); len(properties) > 0 {
-		text = properties[originProperty]
-	}
+// origin is where a forwarded record was found.
+func (d *decoder) origin(properties map[string]string) (o messages.Origin, why string) {
+	text := properties[originProperty]
 	if text == "" {
-		return messages.Origin{}
+		return o, ""
 	}
 	o, err := parseOrigin(text)
 	if err != nil {
-		d.l.logger.Debug("an origin can't be read", "topic", d.p.topic, "id", m.ID(), "error", err)
-		return messages.Origin{}
+		return messages.Origin{}, unreadable
 	}
-	return o
+	return o, ""
 }

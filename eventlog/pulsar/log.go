@@ -15,6 +15,8 @@
 //  4. Shards are numbered alike in every process, by the control topic; a tenant added while running makes every Log grow.
 //  5. Any client may produce: a plain message is an event, and its key names the dashboard (see address).
 //  6. What others produce to partitions that were added to a topic after its tenant was made is forwarded home (see added).
+//  7. Only whoever has the cluster's key steers: a definition, a tick or a forwarded record that is not signed by it is a refused record,
+//     no_mac or bad_mac, in every process alike (see mac.go).
 //
 // A single event is stored as any other producer's: its JSON as payload, its dashboard as key, no property. Several entries
 // of one call and partition are one packed message. Definitions, ticks, forwarded and packed records are told by the
@@ -49,11 +51,12 @@ type Log struct {
 	producing, reading pulsar.Client
 	admin              *broker.Admin // nil: none is configured
 
-	table   atomic.Pointer[table]
-	control control
-	health  health
-	checks  checks
-	added   added
+	table      atomic.Pointer[table]
+	control    control
+	announcing chan struct{} // held by whoever writes a key's id to the control topic
+	health     health
+	checks     checks
+	added      added
 
 	life context.Context // ends with Close
 	end  context.CancelFunc
@@ -79,7 +82,7 @@ func Open(ctx context.Context, c Config) (*Log, error) {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
-	l := &Log{config: c, logger: c.Logger, metrics: newMetrics(c.Metrics), said: broker.NewWords(c.Logger), packer: newPacker(c.CompressBytes), grown: make(chan struct{})}
+	l := &Log{config: c, logger: c.Logger, metrics: newMetrics(c.Metrics), said: broker.NewWords(c.Logger), packer: newPacker(c.CompressBytes), announcing: make(chan struct{}, 1), grown: make(chan struct{})}
 	l.table.Store(&table{})
 	l.life, l.end = context.WithCancel(context.Background())
 	if err := l.open(ctx); err != nil {

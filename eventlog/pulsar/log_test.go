@@ -20,7 +20,7 @@ func TestMain(m *testing.M) { os.Exit(pulsartest.Main(m)) }
 func open(t testing.TB, c *pulsartest.Cluster, set ...func(*pulsar.Config)) *pulsar.Log {
 	t.Helper()
 	config := pulsar.Default(c.BrokerURL, c.AdminURL)
-	config.Logger = slog.New(slog.NewTextHandler(testWriter{t}, nil))
+	config.Logger, config.Keys = slog.New(slog.NewTextHandler(testWriter{t}, nil)), pulsartest.Keys()
 	for _, f := range set {
 		f(&config)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"time"
 	"unsafe"
 
 	"github.com/klauspost/compress/zstd"
@@ -40,6 +41,10 @@ func appendPacked(b []byte, e *eventlog.Entry) []byte {
 	if e.EventTime > 0 {
 		kind |= eventTimeBit
 	}
+	payload := e.Payload
+	if e.Kind == messages.KindTick {
+		payload = tickPayload(time.Now())
+	}
 	b = append(b, kind)
 	b = binary.AppendUvarint(b, uint64(len(e.Key.Dashboard)))
 	b = append(b, e.Key.Dashboard...)
@@ -51,8 +56,8 @@ func appendPacked(b []byte, e *eventlog.Entry) []byte {
 	if kind&eventTimeBit != 0 {
 		b = binary.AppendUvarint(b, uint64(e.EventTime))
 	}
-	b = binary.AppendUvarint(b, uint64(len(e.Payload)))
-	return append(b, e.Payload...)
+	b = binary.AppendUvarint(b, uint64(len(payload)))
+	return append(b, payload...)
 }
 
 // unpacker reads packed messages. What it returned is good until its next call.
@@ -148,7 +153,10 @@ func unpack(b []byte, r *messages.Record) (rest []byte, err error) {
 		return nil, errPacked
 	}
 	if r.Kind == messages.KindTick {
-		r.Key, r.Payload = messages.Key{}, nil
+		r.Key = messages.Key{}
+		if _, ok := tickTime(r.Payload); !ok {
+			return nil, errPacked
+		}
 	}
 	return b, nil
 }

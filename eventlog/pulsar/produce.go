@@ -2,6 +2,7 @@ package pulsar
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"strconv"
 	"strings"
@@ -22,8 +23,7 @@ const (
 	kindPacked = "packed"
 )
 
-// single is an entry as a message of its own. A tick has a byte of payload, since clients take a message without one for
-// corrupt. Payload and key are copied.
+// single is an entry as a message of its own. A tick has the time for a payload. Payload and key are copied.
 func single(e *eventlog.Entry) *pulsar.ProducerMessage {
 	m := &pulsar.ProducerMessage{Key: strings.Clone(e.Key.Dashboard), Payload: bytes.Clone(e.Payload), DisableReplication: local(e)}
 	if e.EventTime > 0 {
@@ -37,9 +37,22 @@ func single(e *eventlog.Entry) *pulsar.ProducerMessage {
 		m.Properties[originProperty] = formatOrigin(e.Origin)
 	}
 	if e.Kind == messages.KindTick {
-		m.Key, m.Payload = "", []byte{0}
+		m.Key, m.Payload = "", tickPayload(time.Now())
 	}
 	return m
+}
+
+// tickPayload is the time of whoever ticks, ms: log time where the broker gives none. It is under the MAC, as the publish time of a message
+// is not.
+func tickPayload(now time.Time) []byte {
+	return binary.BigEndian.AppendUint64(nil, uint64(now.UnixMilli()))
+}
+
+func tickTime(payload []byte) (ms int64, ok bool) {
+	if len(payload) != 8 {
+		return 0, false
+	}
+	return int64(binary.BigEndian.Uint64(payload)), true
 }
 
 // local entries make sense in their own region only.

@@ -191,8 +191,12 @@ func (r *reader) pump(source pulsar.Reader, after messages.Position, remnant boo
 	defer c.close()
 	for {
 		m, err := c.next(r.life)
+		v := unsigned
 		if err == nil {
-			err = r.put(c, m)
+			v, err = c.decoder.verify(r.life, m, c.at)
+		}
+		if err == nil {
+			err = r.put(c, m, v)
 		}
 		if r.life.Err() != nil {
 			return
@@ -220,11 +224,11 @@ func (r *reader) signal() {
 }
 
 // put decodes a message into the buffer, and waits while that is full.
-func (r *reader) put(c *checker, m pulsar.Message) error {
+func (r *reader) put(c *checker, m pulsar.Message, v verdict) error {
 	r.mu.Lock()
 	begin := len(r.filling)
 	var err error
-	r.filling, err = c.decoder.records(r.filling, m, c.at, c.after)
+	r.filling, err = c.decoder.records(r.filling, m, v, c.at, c.after)
 	r.size += len(m.Payload())
 	full := len(r.filling) >= maxReadRecords || r.size >= maxReadBytes
 	r.waiting = full

@@ -20,17 +20,23 @@ import (
 // stranger produces with Pulsar's own client to a topic.
 func stranger(t *testing.T, c *pulsartest.Cluster, o client.ProducerOptions) client.Producer {
 	t.Helper()
-	cl, err := client.NewClient(client.ClientOptions{URL: c.BrokerURL, MetricsRegisterer: prometheus.NewRegistry(), Logger: log.NewLoggerWithSlog(slog.New(slog.DiscardHandler))})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(cl.Close)
-	p, err := cl.CreateProducer(o)
+	p, err := plainClient(t, c).CreateProducer(o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.Close)
 	return p
+}
+
+// plainClient is Pulsar's own client.
+func plainClient(t *testing.T, c *pulsartest.Cluster) client.Client {
+	t.Helper()
+	cl, err := client.NewClient(client.ClientOptions{URL: c.BrokerURL, MetricsRegisterer: prometheus.NewRegistry(), Logger: log.NewLoggerWithSlog(slog.New(slog.DiscardHandler))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cl.Close)
+	return cl
 }
 
 // What Pulsar's own client sends with the dashboard as key, in batches and compressed, lies at home by the client's default hash, and
@@ -160,9 +166,9 @@ func TestStrangersAddresses(t *testing.T) {
 		{"nothing", "", "garbage", nil, messages.Key{Tenant: name}, messages.KindEvent},
 		{"packed garbage", "", "garbage", map[string]string{"dashfeed": "packed"}, messages.Key{Tenant: name}, messages.KindEvent},
 		{"a kind of tomorrow", name + "/sales", plain, map[string]string{"dashfeed": "tomorrow"}, messages.Key{Tenant: name}, messages.KindEvent},
-		{"a definition", name + "/sales", "{}", map[string]string{"dashfeed": "definition"}, messages.Key{Tenant: name, Dashboard: "sales"}, messages.KindDefinition},
+		{"a definition", "sales", "{}", map[string]string{"dashfeed": "definition"}, messages.Key{Tenant: name, Dashboard: "sales"}, messages.KindEvent},
 		{"another tenant's default", "other/", "{}", map[string]string{"dashfeed": "definition"}, messages.Key{Tenant: name}, messages.KindEvent},
-		{"a tick", "", "x", map[string]string{"dashfeed": "tick"}, messages.Key{}, messages.KindTick},
+		{"a tick", "", "x", map[string]string{"dashfeed": "tick"}, messages.Key{Tenant: name}, messages.KindEvent},
 	}
 	for _, x := range cases {
 		if _, err := p.Send(t.Context(), &client.ProducerMessage{Key: x.key, Payload: []byte(x.payload), Properties: x.properties}); err != nil {
@@ -174,18 +180,18 @@ func TestStrangersAddresses(t *testing.T) {
 			t.Errorf("%s: got %s of %+v, want %s of %+v", x.what, r.Kind, r.Key, x.kind, x.want)
 		}
 	}
-	if got, err := testutil.GatherAndCount(registry, "dashfeed_log_unaddressed_records_total"); err != nil || got != 3 {
-		t.Errorf("%d reasons are counted, %v; want no_dashboard, wrong_tenant and unreadable", got, err)
+	if got, err := testutil.GatherAndCount(registry, "dashfeed_log_unaddressed_records_total"); err != nil || got != 4 {
+		t.Errorf("%d reasons are counted, %v; want no_dashboard, wrong_tenant, unreadable and no_mac", got, err)
 	}
 	misrouted := 0.0
 	if home, _ := l.PartitionOf(messages.Key{Tenant: name, Dashboard: "sales"}); home != first {
-		misrouted = 7
+		misrouted = 6
 	}
 	if got := counted(t, registry, "dashfeed_log_misrouted_records_total"); got != misrouted {
 		t.Errorf("%v records do not lie at home, want %v", got, misrouted)
 	}
-	if got := counted(t, registry, "dashfeed_log_addressed_records_total"); got != 7 {
-		t.Errorf("%v records name a dashboard, want 7", got)
+	if got := counted(t, registry, "dashfeed_log_addressed_records_total"); got != 6 {
+		t.Errorf("%v records name a dashboard, want 6", got)
 	}
 }
 

@@ -21,7 +21,9 @@ type table struct {
 
 type tenant struct {
 	Tenant
-	first int
+	first     int
+	keys      keyring
+	announced announcedKeys
 }
 
 // partition is one of a tenant's, and what this process has open to it.
@@ -37,9 +39,9 @@ type partition struct {
 	stop     stopped
 }
 
-// with is the table with one more tenant.
-func (t *table) with(x Tenant) *table {
-	made := &tenant{Tenant: x, first: len(t.shards)}
+// with is the table with one more tenant, which has the cluster's keys.
+func (t *table) with(x Tenant, keys [][]byte) *table {
+	made := &tenant{Tenant: x, first: len(t.shards), keys: newKeyring(keys, x.Name)}
 	next := &table{
 		tenants: append(t.tenants[:len(t.tenants):len(t.tenants)], made),
 		byName:  maps.Clone(t.byName),

@@ -43,7 +43,7 @@ type Tenant struct {
 	Made string
 }
 
-// controlRecord is a tenant as the control topic holds it. Name and partitions mean the same in every version, since
+// controlRecord is a tenant as the control topic holds it, or more keys of one. Name and partitions mean the same in every version, since
 // they number the shards of all later tenants.
 type controlRecord struct {
 	Version    int     `json:"version"`
@@ -51,7 +51,12 @@ type controlRecord struct {
 	Partitions int     `json:"partitions"`
 	LogTime    LogTime `json:"log_time"`
 	Made       string  `json:"made,omitempty"`
+
+	Keys []string `json:"keys,omitempty"` // ids of cluster keys that the tenant's records may be signed with, beside those named before
 }
+
+// isOfKeys reports whether the record says no more than which keys there are.
+func (c controlRecord) isOfKeys() bool { return c.Partitions == 0 && len(c.Keys) > 0 }
 
 const controlVersion = 1
 
@@ -102,7 +107,8 @@ func (l *Log) addTenant(ctx context.Context, t Tenant) error {
 	if err := l.makeTopicsAgain(ctx, t); err != nil {
 		return err
 	}
-	if err := l.announce(ctx, t); err != nil {
+	ids := newKeyring(l.config.Keys, t.Name).ids()
+	if err := l.announce(ctx, controlRecord{controlVersion, t.Name, t.Partitions, t.LogTime, t.Made, ids}); err != nil {
 		return err
 	}
 	for {
@@ -131,8 +137,8 @@ func (t Tenant) same(other Tenant) error {
 }
 
 // announce appends the control record.
-func (l *Log) announce(ctx context.Context, t Tenant) error {
-	payload, err := json.Marshal(controlRecord{controlVersion, t.Name, t.Partitions, t.LogTime, t.Made})
+func (l *Log) announce(ctx context.Context, c controlRecord) error {
+	payload, err := json.Marshal(c)
 	if err != nil {
 		return err
 	}
@@ -141,7 +147,7 @@ func (l *Log) announce(ctx context.Context, t Tenant) error {
 		return l.explain("write to the control topic "+controlTopic, err)
 	}
 	defer p.Close()
-	if _, err := p.Send(ctx, &pulsar.ProducerMessage{Key: t.Name, Payload: payload}); err != nil {
+	if _, err := p.Send(ctx, &pulsar.ProducerMessage{Key: c.Tenant, Payload: payload}); err != nil {
 		return l.explain("write to the control topic "+controlTopic, err)
 	}
 	return nil
@@ -195,13 +201,19 @@ func (l *Log) makeTopics(ctx context.Context, t Tenant) error {
 
 // firstTicks gives every partition a log time to begin with.
 func (l *Log) firstTicks(ctx context.Context, t Tenant) error {
+	x := &tenant{Tenant: t, keys: newKeyring(l.config.Keys, t.Name)}
+	if len(x.keys) == 0 {
+		return errNoKey
+	}
 	for i := range t.Partitions {
 		topic := PartitionTopic(EventsTopic(t.Name), i)
+		tick := single(&eventlog.Entry{Kind: messages.KindTick})
+		(&partition{tenant: x, number: i}).sign(tick)
 		p, err := l.producing.CreateProducer(pulsar.ProducerOptions{Topic: topic, DisableBatching: true, SendTimeout: l.config.Timeout, BackOffPolicyFunc: broker.NewBackoff})
 		if err != nil {
 			return l.explain("write to "+topic, err)
 		}
-		_, err = p.Send(ctx, single(&eventlog.Entry{Kind: messages.KindTick}))
+		_, err = p.Send(ctx, tick)
 		p.Close()
 		if err != nil {
 			return l.explain("write to "+topic, err)

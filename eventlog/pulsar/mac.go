@@ -1,0 +1,180 @@
+package pulsar
+
+import (
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/apache/pulsar-client-go/pulsar"
+
+	"github.com/dashfeed/dashfeed/eventlog"
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// A message that steers (a definition, a tick, a forwarded record, a packed message that holds one of these) carries a MAC, so that nobody
+// steers who may only produce. Its property dashfeed-mac is base64url of
+//
+//	key id   8 bytes
+//	MAC      16 bytes: the first of HMAC-SHA-256
+//
+// over, with texts and the payload behind their length and numbers as varints,
+//
+//	"dashfeed-mac-1", tenant, making of the tenant ("" of a tick), partition within its topic, kind, origin, key, event time, payload
+//
+// by the tenant's key: HKDF-SHA-256 of the cluster's key and the tenant's name. So a copy is not valid in another tenant, partition or
+// making of the tenant; one in the same partition steers nothing, since folds take no definition or origin that is behind theirs, and
+// no tick moves log time back. A tick is valid in every making: the first ones are older than the word of which making counts.
+const (
+	macProperty = "dashfeed-mac"
+	macDomain   = "dashfeed-mac-1"
+
+	macBytes   = 16
+	keyIDBytes = 8
+)
+
+// KeyBytes is how long a cluster's key is.
+const KeyBytes = 32
+
+// maxKeys bounds the keys of a cluster, and the ids that a tenant's control records name.
+const maxKeys = 64
+
+// keyID names a key of the cluster; it tells nothing of it.
+type keyID [keyIDBytes]byte
+
+// String is 16 hex digits.
+func (id keyID) String() string { return hex.EncodeToString(id[:]) }
+
+func parseKeyID(s string) (id keyID, err error) {
+	b, err := hex.DecodeString(s)
+	if err != nil || len(b) != keyIDBytes {
+		return id, fmt.Errorf("key id %q is not %d hex digits", s, 2*keyIDBytes)
+	}
+	return keyID(b), nil
+}
+
+// KeyID names a cluster's key where people see it.
+func KeyID(key []byte) string { return idOf(key).String() }
+
+func idOf(key []byte) keyID { return keyID(derive(key, "dashfeed key id", keyIDBytes)) }
+
+func derive(key []byte, info string, length int) []byte {
+	b, err := hkdf.Key(sha256.New, key, nil, info, length)
+	if err != nil {
+		panic(err) // the length is a constant
+	}
+	return b
+}
+
+// keyring is the cluster's keys as one tenant has them. The first signs, all verify.
+type keyring []*tenantKey
+
+type tenantKey struct {
+	id   keyID
+	macs sync.Pool // of *macState
+}
+
+// macState is what one MAC takes. Its hash remembers what it makes of the key.
+type macState struct {
+	hash hash.Hash
+	head []byte
+}
+
+func newKeyring(keys [][]byte, tenant string) keyring {
+	var ring keyring
+	for _, key := range keys {
+		own := derive(key, "dashfeed tenant "+tenant, sha256.Size)
+		ring = append(ring, &tenantKey{id: idOf(key), macs: sync.Pool{New: func() any { return &macState{hash: hmac.New(sha256.New, own)} }}})
+	}
+	return ring
+}
+
+func (r keyring) find(id keyID) *tenantKey {
+	for _, k := range r {
+		if k.id == id {
+			return k
+		}
+	}
+	return nil
+}
+
+// ids are those of all keys.
+func (r keyring) ids() (all []string) {
+	for _, k := range r {
+		all = append(all, k.id.String())
+	}
+	return all
+}
+
+// signed is what a MAC is over, beside what the partition says.
+type signed struct {
+	kind, origin, key string
+	eventTime         int64
+	payload           []byte
+}
+
+func signedOf(properties map[string]string, key string, eventTime time.Time, payload []byte) signed {
+	s := signed{kind: properties[kindProperty], origin: properties[originProperty], key: key, payload: payload}
+	if ms := eventTime.UnixMilli(); ms > 0 {
+		s.eventTime = ms
+	}
+	return s
+}
+
+// mac is the MAC of a message in the partition.
+func (k *tenantKey) mac(p *partition, s signed) (mac [macBytes]byte) {
+	made := p.tenant.Made
+	if s.kind == messages.KindTick.String() {
+		made = ""
+	}
+	state := k.macs.Get().(*macState)
+	defer k.macs.Put(state)
+	b := state.head[:0]
+	for _, text := range []string{macDomain, p.tenant.Name, made} {
+		b = appendText(b, text)
+	}
+	b = binary.AppendUvarint(b, uint64(p.number))
+	for _, text := range []string{s.kind, s.origin, s.key} {
+		b = appendText(b, text)
+	}
+	b = binary.AppendUvarint(b, uint64(s.eventTime))
+	b = binary.AppendUvarint(b, uint64(len(s.payload)))
+	state.hash.Reset()
+	state.hash.Write(b)
+	state.hash.Write(s.payload)
+	state.head = state.hash.Sum(b[:0])
+	copy(mac[:], state.head)
+	return mac
+}
+
+func appendText(b []byte, text string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(text))), text...)
+}
+
+// sign gives a message that steers its MAC. There is a key: it was announced.
+func (p *partition) sign(m *pulsar.ProducerMessage) {
+	k := p.tenant.keys[0]
+	mac := k.mac(p, signedOf(m.Properties, m.Key, m.EventTime, m.Payload))
+	m.Properties[macProperty] = base64.RawURLEncoding.EncodeToString(slices.Concat(k.id[:], mac[:]))
+}
+
+// parseMAC reads the property.
+func parseMAC(text string) (id keyID, mac []byte, ok bool) {
+	b, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil || len(b) != keyIDBytes+macBytes {
+		return id, nil, false
+	}
+	return keyID(b[:keyIDBytes]), b[keyIDBytes:], true
+}
+
+// steers reports whether the entry is more than an event where its producer put it.
+func steers(e *eventlog.Entry) bool {
+	return e.Kind != messages.KindEvent || e.Origin != (messages.Origin{})
+}

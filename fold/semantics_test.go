@@ -318,6 +318,35 @@ var scenarios = []struct {
 		[10000, 20000) "b" 0: 1 1 0 0
 		p: accepted 5 folded 5 overflowed 2`,
 }, {
+	rule: "S16 of one value every percentile is it, of two p50 is the lower and p95 the higher; none lies beyond min and max",
+	change: func(d *definition.Definition) {
+		d.Panels[0].GroupBy, d.Panels[0].Aggregates = []string{"labels.k"}, []string{"p0.1", "p50", "p95", "p99.9"}
+	},
+	log: `
+		1000 k=a v=7
+		1000 k=b v=1000
+		1000 k=b v=1
+		1000 k=c v=-5
+		1000 k=c v=0
+		1000 k=c v=5`,
+	want: `
+		[0, 10000) "a" 0: 7 7 7 7
+		[0, 10000) "b" 0: 1 1 1000 1000
+		[0, 10000) "c" 0: -5 0 5 5`,
+}, {
+	rule:   "S19, S20 an event without time has its record's event time, else its append time, and filters see that",
+	change: func(d *definition.Definition) { d.Panels[0].Filter = `time % 2000 < 1000` },
+	log: `
+		4500 t=none
+		5500 t=none
+		5500 t=none e=2999
+		5500 t=none e=3000
+		5500 t=4999 e=3000`,
+	want: `
+		[0, 10000) 0: 3
+		W 3500
+		p: accepted 5 filtered 2 folded 3`,
+}, {
 	rule:   "keep: the newest windows of the panel, and what left takes events out of sight",
 	change: func(d *definition.Definition) { d.Panels[0].Keep = 2 },
 	log: `

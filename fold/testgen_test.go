@@ -25,14 +25,19 @@ type draw func(n int) int
 // scripts draws logs of so many steps; rapid shrinks them and prints them once.
 func scripts(least, most int) *rapid.Generator[script] {
 	return rapid.Custom(func(t *rapid.T) script {
-		d := func(n int) int {
-			if n <= 1 {
-				return 0
-			}
-			return rapid.IntRange(0, n-1).Draw(t, "")
-		}
+		d := draws(t)
 		return drawScript(d, least+d(most-least+1))
 	})
+}
+
+// draws draws by rapid.
+func draws(t *rapid.T) draw {
+	return func(n int) int {
+		if n <= 1 {
+			return 0
+		}
+		return rapid.IntRange(0, n-1).Draw(t, "")
+	}
 }
 
 // chances draws what else is left to chance while a log is folded.

@@ -102,6 +102,12 @@ func (l *Log) commit(g *group) error {
 	if err := g.batch.Commit(pebble.Sync); err != nil {
 		return l.fail(fmt.Errorf("append: %w: %w", eventlog.ErrUnreachable, err))
 	}
+	for n, grown := range g.tails {
+		l.acknowledged += grown.tail.last - l.partitions[n].tail.last
+	}
+	if err := l.mark.Set(l.acknowledged); err != nil { // before anybody is told
+		return l.fail(fmt.Errorf("append: %w: %w", eventlog.ErrUnreachable, err))
+	}
 	l.lastAppend = g.time
 	l.generation.grow(g.batch.Len())
 	for n, grown := range g.tails {

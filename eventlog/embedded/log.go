@@ -42,6 +42,9 @@ type Log struct {
 	queue      queue
 	lastAppend int64 // the committer's
 
+	acknowledged uint64          // records of all partitions, kept or not; the committer's
+	mark         *directory.Mark // keeps it
+
 	life context.Context // ends with Close
 	end  context.CancelFunc
 	work sync.WaitGroup
@@ -108,7 +111,24 @@ func (l *Log) load() error {
 		l.lastAppend = max(l.lastAppend, p.newest)
 	}
 	l.generation = newGeneration(newest, stored, l.config.Storage.MemTableBytes)
-	return nil
+	return l.vouch()
+}
+
+// vouch compares what is here with what was acknowledged.
+func (l *Log) vouch() error {
+	for _, p := range l.partitions {
+		l.acknowledged += p.last
+	}
+	mark, before, err := l.dir.OpenMark()
+	if err != nil {
+		return err
+	}
+	if l.acknowledged < before {
+		return fmt.Errorf("%w: %d of %d acknowledged records are missing, since what was last written is damaged: restore the directory from a copy, or remove %s to go on without them",
+			eventlog.ErrCorrupt, before-l.acknowledged, before, mark.Path())
+	}
+	l.mark = mark
+	return mark.Set(l.acknowledged)
 }
 
 // Partitions is the number fixed when the log was made.

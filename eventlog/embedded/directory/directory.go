@@ -32,6 +32,8 @@ type Directory struct {
 	Logger *slog.Logger
 
 	path     string
+	inner    vfs.FS
+	mark     *Mark // nil: not opened
 	lock     *pebble.Lock
 	space    *space
 	unlogged bool
@@ -55,7 +57,7 @@ func Open(path string, want Format, s Storage) (*Directory, error) {
 	if err != nil {
 		return nil, lockError(path, err)
 	}
-	d := &Directory{Logger: s.logger(), path: path, lock: lock, unlogged: s.Unlogged}
+	d := &Directory{Logger: s.logger(), path: path, inner: inner, lock: lock, unlogged: s.Unlogged}
 	if err := d.open(inner, want, s); err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
@@ -72,6 +74,9 @@ func (d *Directory) open(inner vfs.FS, want Format, s Storage) error {
 	d.DB, err = pebble.Open(d.path, s.options(d.space.hooked(), d.lock))
 	if err != nil {
 		d.space.close()
+		if pebble.IsCorruptionError(err) {
+			err = fmt.Errorf("%w: %w", eventlog.ErrCorrupt, err)
+		}
 		return fmt.Errorf("open %s in %s: %w", want.Kind, d.path, err)
 	}
 	return nil
@@ -94,7 +99,7 @@ const closeWait = 5 * time.Second
 func (d *Directory) Close() error {
 	d.space.close()
 	done := make(chan error, 1)
-	go func() { done <- errors.Join(d.flush(), d.DB.Close(), d.lock.Close()) }()
+	go func() { done <- errors.Join(d.flush(), d.DB.Close(), d.mark.close(), d.lock.Close()) }()
 	limit := time.NewTimer(closeWait)
 	defer limit.Stop()
 	for {

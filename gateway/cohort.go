@@ -27,12 +27,6 @@ type cohortKey struct {
 	encoding encoding
 }
 
-// want is a view as it was asked for: it outlives a change of the definition, the projection does not.
-type want struct {
-	panels []string
-	groups []wire.Tuple
-}
-
 // cohort is the subscriptions that get the same bytes. Everything in it is guarded by its mirror's mu.
 type cohort struct {
 	m        *mirror

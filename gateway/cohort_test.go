@@ -105,7 +105,7 @@ func TestLaggardsShare(t *testing.T) {
 		defer h.srv.mirrors.release(m)
 		m.mu.Lock()
 		defer m.mu.Unlock()
-		c := m.join(cohortKey{}, want{})
+		c, _ := m.join(cohortKey{}, want{})
 		for p := range uint64(5_000) {
 			if f := c.frame(p, p == 0); f.from > p || f.to != 5_000 || p > 0 && f.from == 0 {
 				t.Fatalf("a reader at %d got a frame from %d to %d", p, f.from, f.to)

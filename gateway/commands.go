@@ -108,7 +108,10 @@ func (s *session) key(f *wire.Subscribe) (messages.Key, error) {
 
 // subscribeTo makes the subscription to a mirror that is held. One of the same view is replaced.
 func (s *session) subscribeTo(m *mirror, f *wire.Subscribe, rate float64, since *messages.Place) error {
-	w := want{f.Panels, f.Groups}
+	w, err := wantOf(f.Panels, f.Groups)
+	if err != nil {
+		return err
+	}
 	m.mu.Lock()
 	p, err := wire.Project(m.key, m.schema, w.panels, w.groups)
 	m.mu.Unlock()
@@ -119,18 +122,30 @@ func (s *session) subscribeTo(m *mirror, f *wire.Subscribe, rate float64, since 
 	if old == nil && len(s.subs) >= s.srv.cfg.Sessions.Subscriptions {
 		return wire.Errorf(wire.CodeLimit, "a session has at most %d subscriptions", s.srv.cfg.Sessions.Subscriptions)
 	}
+	held, cost := s.views, w.cost()
 	if old != nil {
-		s.drop(old)
+		held -= old.cost
 	}
-	sub := &subscription{s: s, m: m}
+	if err := s.srv.mirrors.budget.session(held, cost); err != nil {
+		return err
+	}
+	sub := &subscription{s: s, m: m, cost: cost}
 	m.mu.Lock()
-	c := m.join(cohortKey{w.key(), rate, encodingJSON}, w)
+	c, err := m.join(cohortKey{w.key(), rate, encodingJSON}, w)
+	if err != nil {
+		m.mu.Unlock()
+		return err
+	}
 	sub.view.Store(uint64(c.proj.View))
 	resumed := sub.resume(since, time.Now())
 	sub.enter(c)
 	answer := sub.subscribed(f.ID, resumed)
 	m.mu.Unlock()
 	s.srv.mirrors.count(m, 1)
+	s.views += cost
+	if old != nil {
+		s.drop(old)
+	}
 	s.add(answer, sub)
 	return nil
 }
@@ -146,6 +161,7 @@ func (s *session) drop(sub *subscription) {
 	s.mu.Lock()
 	s.subs = slices.DeleteFunc(s.subs, func(o *subscription) bool { return o == sub })
 	s.mu.Unlock()
+	s.views -= sub.cost
 	sub.end(s.srv.mirrors)
 }
 
@@ -164,7 +180,12 @@ func (s *session) set(f *wire.Set) error {
 	sub.m.mu.Lock()
 	k := sub.cohort.key
 	k.rate = rate
-	sub.enter(sub.m.join(k, sub.cohort.want))
+	c, err := sub.m.join(k, sub.cohort.want)
+	if err != nil {
+		sub.m.mu.Unlock()
+		return err
+	}
+	sub.enter(c)
 	answer := sub.subscribed(f.ID, true)
 	sub.m.mu.Unlock()
 	s.send(answer)

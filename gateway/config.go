@@ -35,6 +35,7 @@ type Config struct {
 type Sessions struct {
 	Max           int           // 0: 20,000
 	Subscriptions int           // of one session; 0: 128
+	ViewBytes     int64         // of one session's views that name panels or groups, about; 0: 16 MiB
 	FrameBytes    int           // of one message from a client, inflated; 0: 65,536
 	PingEvery     time.Duration // 0: 25 s
 	PingTimeout   time.Duration // nothing heard for so long closes 4002; 0: 4 x PingEvery
@@ -45,10 +46,11 @@ type Sessions struct {
 
 // Mirrors bounds the copies of dashboards.
 type Mirrors struct {
-	Max    int           // 0: 100,000
-	Linger time.Duration // how long one is kept after its last session left; 0: 10 s
-	Load   time.Duration // how long a first look may take; 0: 5 s
-	Named  int           // dashboards named in metrics, the busiest first; 0: 100
+	Max       int           // 0: 100,000
+	Linger    time.Duration // how long one is kept after its last session left; 0: 10 s
+	Load      time.Duration // how long a first look may take; 0: 5 s
+	ViewBytes int64         // of all views that name panels or groups, about; 0: 128 MiB
+	Named     int           // dashboards named in metrics, the busiest first; 0: 100
 }
 
 // withDefaults is c with every zero filled in.
@@ -57,6 +59,7 @@ func (c Config) withDefaults() Config {
 	c.Flush = max(0, c.Flush)
 	set(&c.Sessions.Max, 20_000)
 	set(&c.Sessions.Subscriptions, 128)
+	set(&c.Sessions.ViewBytes, 16<<20)
 	set(&c.Sessions.FrameBytes, 65_536)
 	set(&c.Sessions.PingEvery, 25*time.Second)
 	set(&c.Sessions.PingTimeout, 4*c.Sessions.PingEvery)
@@ -67,6 +70,7 @@ func (c Config) withDefaults() Config {
 	set(&c.Mirrors.Max, 100_000)
 	set(&c.Mirrors.Linger, 10*time.Second)
 	set(&c.Mirrors.Load, 5*time.Second)
+	set(&c.Mirrors.ViewBytes, 128<<20)
 	set(&c.Mirrors.Named, 100)
 	if c.Logger == nil {
 		c.Logger = slog.Default()

@@ -19,10 +19,11 @@ const heartbeat = 5 * time.Second
 
 // mirror is a gateway's copy of one dashboard. Its goroutine, run, is started by mirrors and ends when done closes.
 type mirror struct {
-	key   messages.Key
-	feed  feed.Feed
-	flush time.Duration
-	stats *stats
+	key    messages.Key
+	feed   feed.Feed
+	flush  time.Duration
+	stats  *stats
+	budget *views // of all mirrors
 
 	inbox  chan *feed.Update // one answer an Ask: room for one is enough
 	nudge  chan struct{}     // a cohort or a waiter came whose time run does not know yet
@@ -51,9 +52,9 @@ type mirror struct {
 	changes  map[uint64]*cells.Update
 }
 
-func newMirror(k messages.Key, c Config, st *stats) *mirror {
+func newMirror(k messages.Key, c Config, st *stats, budget *views) *mirror {
 	return &mirror{
-		key: k, feed: c.Feed, flush: c.Flush, stats: st,
+		key: k, feed: c.Feed, flush: c.Flush, stats: st, budget: budget,
 		inbox: make(chan *feed.Update, 1), nudge: make(chan struct{}, 1),
 		done: make(chan struct{}), loaded: make(chan struct{}),
 		cohorts: map[cohortKey]*cohort{}, state: wire.StateLive,
@@ -242,16 +243,20 @@ func (m *mirror) changed(e messages.Epoch, version uint64) <-chan struct{} {
 	return m.news
 }
 
-// join gives the cohort of the key, made where there is none.
-func (m *mirror) join(k cohortKey, w want) *cohort {
+// join gives the cohort of the key, made where there is none and the budget of views allows it. Who joins enters it before
+// anybody leaves.
+func (m *mirror) join(k cohortKey, w want) (*cohort, error) {
 	c := m.cohorts[k]
 	if c == nil {
+		if err := m.budget.take(w.cost()); err != nil {
+			return nil, err
+		}
 		c = &cohort{m: m, key: k, want: w, subs: map[*subscription]struct{}{}, interval: max(m.flush, interval(k.rate))}
 		c.project()
 		c.to, c.lastTick = m.set.Version(), time.Time{}
 		m.cohorts[k] = c
 	}
-	return c
+	return c, nil
 }
 
 // sameOverflow reports whether two schemas of one epoch, which can differ in nothing else, have the same overflow.

@@ -12,10 +12,11 @@ import (
 // mirrors are a gateway's mirrors by dashboard: at most max. One that nobody holds stays for linger, so that a client
 // that reconnects finds it.
 type mirrors struct {
-	ctx   context.Context // ends with the server
-	cfg   Config
-	stats *stats
-	wg    *sync.WaitGroup
+	ctx    context.Context // ends with the server
+	cfg    Config
+	stats  *stats
+	wg     *sync.WaitGroup
+	budget *views
 
 	mu     sync.Mutex
 	byKey  map[messages.Key]*mirror
@@ -52,7 +53,7 @@ func (ms *mirrors) hold(k messages.Key) (*mirror, error) {
 		if len(ms.byKey) >= ms.cfg.Mirrors.Max {
 			return nil, wire.Errorf(wire.CodeLimit, "this gateway holds its %d dashboards already", ms.cfg.Mirrors.Max)
 		}
-		m = newMirror(k, ms.cfg, ms.stats)
+		m = newMirror(k, ms.cfg, ms.stats, ms.budget)
 		ms.byKey[k] = m
 		ms.wg.Go(func() { m.run(ms.ctx, ms.cfg.Mirrors.Load) })
 	}

@@ -38,7 +38,8 @@ func (s *Server) servePlain(w http.ResponseWriter, r *http.Request) {
 	}
 	sub := &subscription{s: ses, m: m}
 	m.mu.Lock()
-	sub.enter(m.join(cohortKey{encoding: encodingPlain}, want{}))
+	c, _ := m.join(cohortKey{encoding: encodingPlain}, want{}) // the view of a whole dashboard is always had
+	sub.enter(c)
 	m.mu.Unlock()
 	s.mirrors.count(m, 1)
 	ses.subs = []*subscription{sub}

@@ -42,6 +42,12 @@ func (s *Server) serveReading(w http.ResponseWriter, r *http.Request) {
 		writeError(w, err)
 		return
 	}
+	cost := want{q.panels, q.groups}.cost()
+	if err := s.mirrors.budget.take(cost); err != nil {
+		writeError(w, err)
+		return
+	}
+	defer s.mirrors.budget.give(cost) // it may wait for a minute
 	limit := s.cfg.Mirrors.Load + patience + q.wait
 	if len(q.after) > 0 && q.wait > 0 {
 		limit = q.wait
@@ -296,7 +302,9 @@ func (q *readingRequest) parseProjection(v query) error {
 			return wire.Errorf(wire.CodeBadOption, `groups %.40q is not a JSON array of groups, as in [["DE"],[null]]`, t)
 		}
 	}
-	return nil
+	wanted, err := wantOf(q.panels, q.groups)
+	q.panels = wanted.panels
+	return err
 }
 
 // readAfter reads after the position that is of the dashboard's partition. Whoever posted knows no partition, only

@@ -34,6 +34,7 @@ type session struct {
 	tenant  string     // that the address binds it to; "": none
 	slot    uint8      // which beat of the ticker pings it
 	bad     uint8      // bad messages in a row; the reader's
+	views   int64      // what its views cost; the reader\'s
 
 	writer atomic.Uint32 // writerIdle, writerRuns, writerAgain
 	heard  atomic.Int64  // when the client was last heard, unix ms

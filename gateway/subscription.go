@@ -18,6 +18,7 @@ const maxUnacked = 16
 type subscription struct {
 	s     *session
 	m     *mirror
+	cost  int64         // of the view, to its session; the reader's
 	dirty atomic.Bool   // there may be something to send
 	view  atomic.Uint64 // what the client was told last
 
@@ -151,6 +152,7 @@ func (s *subscription) leave() {
 	delete(s.cohort.subs, s)
 	if len(s.cohort.subs) == 0 {
 		delete(s.m.cohorts, s.cohort.key)
+		s.m.budget.give(s.cohort.want.cost())
 	}
 	s.cohort = nil
 }

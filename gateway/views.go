@@ -1,0 +1,95 @@
+package gateway
+
+import (
+	"slices"
+	"sync/atomic"
+
+	"github.com/dashfeed/dashfeed/messages/wire"
+)
+
+// Bounds of what one view names.
+const (
+	maxPanels     = 1000
+	maxGroups     = 1000
+	maxGroupBytes = 32 << 10 // of the texts of all groups
+)
+
+// want is a view as it was asked for: it outlives a change of the definition, the projection does not.
+type want struct {
+	panels []string // sorted, each once; nil: all
+	groups []wire.Tuple
+}
+
+// wantOf is what a client asks for, where it is within bounds. What is named twice is kept once.
+func wantOf(panels []string, groups []wire.Tuple) (want, error) {
+	if len(panels) > maxPanels {
+		return want{}, wire.Errorf(wire.CodeLimit, "panels names %d, at most %d are allowed", len(panels), maxPanels)
+	}
+	if len(groups) > maxGroups {
+		return want{}, wire.Errorf(wire.CodeLimit, "groups names %d, at most %d are allowed", len(groups), maxGroups)
+	}
+	if n := textOf(groups); n > maxGroupBytes {
+		return want{}, wire.Errorf(wire.CodeLimit, "groups has %d bytes of keys, at most %d are allowed", n, maxGroupBytes)
+	}
+	if panels != nil {
+		panels = slices.Compact(slices.Sorted(slices.Values(panels)))
+	}
+	return want{panels, groups}, nil
+}
+
+// textOf is how long the keys of groups are, each counted with a byte of its own.
+func textOf(groups []wire.Tuple) (n int) {
+	for _, t := range groups {
+		for _, key := range t {
+			if n++; key != nil {
+				n += len(*key)
+			}
+		}
+	}
+	return n
+}
+
+// cost is about what a gateway holds of a view, in bytes: its lists, the canonical forms of them, and a table of groups. The
+// view of a whole dashboard costs nothing that counts.
+func (w want) cost() int64 {
+	if w.panels == nil && w.groups == nil {
+		return 0
+	}
+	n := 1 << 10
+	for _, p := range w.panels {
+		n += 64 + 2*len(p)
+	}
+	keys := 0
+	for _, t := range w.groups {
+		keys += len(t)
+	}
+	return int64(n + 224*len(w.groups) + 48*keys + 6*textOf(w.groups))
+}
+
+// views bounds what all views that name panels or groups take of a gateway, and those of one session.
+type views struct {
+	all, each int64
+	held      atomic.Int64
+}
+
+// take takes n bytes, until give.
+func (v *views) take(n int64) error {
+	if n == 0 {
+		return nil
+	}
+	if held := v.held.Add(n); held > v.all {
+		v.held.Add(-n)
+		return wire.Errorf(wire.CodeLimit, "this view takes %d bytes for its panels and groups, and views have %d of this gateway's %d already", n, held-n, v.all)
+	}
+	return nil
+}
+
+func (v *views) give(n int64) { v.held.Add(-n) }
+
+// session checks that one session, whose views take held bytes, may have one more of n.
+func (v *views) session(held, n int64) error {
+	if held+n > v.each {
+		return wire.Errorf(wire.CodeLimit, "this view takes %d bytes for its panels and groups, and the session's others %d: at most %d are allowed", n, held, v.each)
+	}
+	return nil
+}

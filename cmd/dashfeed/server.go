@@ -74,7 +74,7 @@ func newServer(p *program, level string, w io.Writer) *server {
 	_ = least.UnmarshalText([]byte(level)) // kong has checked it
 	return &server{
 		talk: p.talk, failed: make(chan error, 4),
-		logger: slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: least})),
+		logger: slog.New(newRepeats(slog.NewTextHandler(w, &slog.HandlerOptions{Level: least}))),
 	}
 }
 

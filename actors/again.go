@@ -27,6 +27,8 @@ func (h *Host) AcceptLoss(ctx context.Context, number int) error {
 	switch {
 	case err != nil:
 		return fmt.Errorf("accept the loss of shard %d: %w", number, err)
+	case errors.Is(failure, ErrCrashes):
+		return h.passBy(ctx, s, failure)
 	case !errors.Is(failure, eventlog.ErrTrimmed) && !errors.Is(failure, eventlog.ErrAhead):
 		return fmt.Errorf("accept the loss of shard %d: only records that were dropped can be let go of: %w", number, failure)
 	}
@@ -41,10 +43,32 @@ func (h *Host) AcceptLoss(ctx context.Context, number int) error {
 	return nil
 }
 
+// passBy has a shard go on behind the records that the process has ended at.
+func (h *Host) passBy(ctx context.Context, s *shard, failure error) error {
+	s.attempt.mu.Lock()
+	span := s.attempt.span
+	s.attempt.mu.Unlock()
+	var err error
+	if span.Through.IsZero() { // it ended while it read: nobody knows which of them it was
+		span.Through, err = s.last(ctx)
+	}
+	if err == nil {
+		_, err = h.config.Log.Append(ctx, []eventlog.Entry{{Kind: messages.KindTick, Partition: s.number}})
+	}
+	if err == nil {
+		err = h.loadAgain(ctx, s, failure, func(p *seat) { p.pass, p.lost = &span, false })
+	}
+	if err != nil {
+		return fmt.Errorf("accept the loss of shard %d: %w", s.number, err)
+	}
+	return nil
+}
+
 // Retry has a shard loaded again that has stopped. It returns as AcceptLoss does.
 func (h *Host) Retry(ctx context.Context, number int) error {
 	s, failure, err := h.failed(number)
 	if err == nil {
+		s.attempt.forgive()
 		err = h.loadAgain(ctx, s, failure, func(p *seat) { p.lost, p.faults = false, 0 })
 	}
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/dashfeed/dashfeed/actors/crashes"
 	"github.com/dashfeed/dashfeed/eventlog"
 	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
 	"github.com/dashfeed/dashfeed/fold"
@@ -19,6 +20,7 @@ type Config struct {
 	Checkpoints checkpoint.Store
 	Region      string // part of every epoch; "local" where there is one
 
+	Crashes *crashes.File         // what the process is at, for the next one; nil: nobody is told
 	Table   fold.Table            // the aggregates that definitions may name
 	Logger  *slog.Logger          //
 	Metrics prometheus.Registerer // nil: none are kept

@@ -179,6 +179,9 @@ func (s *shard) land(b *batch) {
 	s.flights = append(s.flights[:0], s.flights[landed:]...)
 	s.flying.Store(int32(len(s.flights)))
 	s.progress.Add(1)
+	if landed > 0 {
+		s.attempt.fold(s.folded)
+	}
 	s.prove()
 }
 

@@ -45,6 +45,8 @@ type Host struct {
 	seats  map[int]*seat
 	deafAt time.Duration // when the log was found out of reach last, since started; 0: never
 
+	suspects chan struct{} // has one in it while a shard reads that the process may have ended at
+
 	workers workers // run the dashboards
 	keepers sync.WaitGroup
 	beating sync.WaitGroup
@@ -55,7 +57,7 @@ func New(c Config) (*Host, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	h := &Host{config: c, programs: newPrograms(c.Table), started: time.Now(), free: debug.FreeOSMemory, done: make(chan struct{}), seats: map[int]*seat{}}
+	h := &Host{config: c, programs: newPrograms(c.Table), started: time.Now(), free: debug.FreeOSMemory, done: make(chan struct{}), seats: map[int]*seat{}, suspects: make(chan struct{}, 1)}
 	h.life, h.end = context.WithCancel(context.Background())
 	h.system = actor.NewActorSystem(
 		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return slog.New(quiet{c.Logger.Handler()}) }),
@@ -93,6 +95,7 @@ func (h *Host) Stop(ctx context.Context) error {
 	if ctx.Err() != nil {
 		h.end()
 	}
+	h.config.Crashes.Ending()
 	close(h.done)
 	h.beating.Wait()
 	if h.config.Metrics != nil {

@@ -37,6 +37,8 @@ func (h *Host) newShard(p *seat) *shard {
 	s.life, s.end = context.WithCancel(h.life)
 	s.accept, p.accepted = p.accepted, false
 	s.setBack, p.setBack = p.setBack, false
+	s.pass, p.pass = p.pass, nil
+	s.attempt.mark = h.config.Crashes.Shard(p.number)
 	s.owned.Store(p.owned)
 	s.props = actor.PropsFromProducer(s.produce, actor.WithMailbox(func() actor.Mailbox { return &mailbox{workers: &h.workers} }))
 	for range h.config.Batches {
@@ -63,7 +65,7 @@ func (s *shard) run() {
 	case <-s.host.done:
 		last = s.life.Err() == nil
 	case err := <-s.broken:
-		s.logger().Warn("the log has lost records, the shard is loaded again from the newest checkpoint", "error", err)
+		s.logger().Warn("the shard is loaded again from the newest checkpoint", "reason", err)
 		s.end()
 	case <-s.stopped:
 	}
@@ -85,9 +87,18 @@ func (s *shard) load(ctx context.Context) {
 		l, err := s.loadCheckpoint(ctx)
 		if err == nil {
 			s.heard()
+			if err := s.crashed(l.marker.Position); err != nil {
+				s.fail(err)
+				s.awaitNewer(ctx, s.attempt.span.After, err)
+				return
+			}
+			if !s.takeCare(ctx, l.marker.Position) {
+				return
+			}
 			s.tell(l)
 			s.spawn(&s.feeders, "the prober", func() { s.probe(ctx) })
-			r := &reader{shard: s, position: l.marker.Position, holes: l.state.Holes(), accept: s.accept, setBack: s.setBack}
+			r := &reader{shard: s, position: l.marker.Position, holes: l.state.Holes(), accept: s.accept, setBack: s.setBack, pass: s.pass}
+			defer s.attempt.stop()
 			r.run(ctx)
 			return
 		}

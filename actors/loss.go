@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/dashfeed/dashfeed/eventlog"
@@ -85,6 +86,11 @@ func (s *shard) openBehind(at messages.Position, holes []fold.Hole) (eventlog.Re
 		return s.readRemnant()
 	}
 	return s.host.config.Log.Read(s.number, at)
+}
+
+// inHole reports whether a record lies in one of the holes. It is in the log all the same where it was passed by.
+func inHole(holes []fold.Hole, at messages.Position) bool {
+	return slices.ContainsFunc(holes, func(h fold.Hole) bool { return at.After(h.From) && h.To.After(at) })
 }
 
 func (s *shard) readRemnant() (eventlog.Reader, error) {

@@ -3,8 +3,10 @@ package actors
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
+	"github.com/dashfeed/dashfeed/actors/crashes"
 	"github.com/dashfeed/dashfeed/eventlog"
 	"github.com/dashfeed/dashfeed/fold"
 	"github.com/dashfeed/dashfeed/messages"
@@ -17,6 +19,8 @@ type reader struct {
 	holes    []fold.Hole       // of the state at position
 	accept   bool              // what is lost right behind position is let go of
 	setBack  bool              // the log was set back: what came behind position is not known
+	pass     *crashes.Span     // records that are let go of, since they end the process
+	passing  bool              // they are the next
 	lost     bool              // something is, as the log has said, and it was
 	position messages.Position // of the last record sent to the shard
 	payload  int               // running average of a record's payload, bytes
@@ -51,11 +55,7 @@ func (r *reader) run(ctx context.Context) {
 func (r *reader) read(ctx context.Context) (progress bool, err error) {
 	s := r.shard
 	r.lost = r.setBack
-	log, err := s.openBehind(r.position, r.holes)
-	if r.accept && errors.Is(err, eventlog.ErrTrimmed) {
-		r.lost = true
-		log, err = s.readRemnant()
-	}
+	log, err := r.open()
 	if err != nil {
 		return false, err
 	}
@@ -68,8 +68,13 @@ func (r *reader) read(ctx context.Context) (progress bool, err error) {
 		case <-ctx.Done():
 			return progress, ctx.Err()
 		}
+		limit, err := r.careful(ctx)
+		if err != nil {
+			s.credit <- b
+			return progress, err
+		}
 		s.waiting.Store(true)
-		records, err := log.Next(ctx, r.limit())
+		records, err := log.Next(ctx, limit)
 		s.waiting.Store(false)
 		if r.accept && errors.Is(err, eventlog.ErrTrimmed) {
 			r.lost = true
@@ -78,32 +83,111 @@ func (r *reader) read(ctx context.Context) (progress bool, err error) {
 				s.credit <- b
 				return progress, err
 			}
-			records, err = log.Next(ctx, r.limit())
+			records, err = log.Next(ctx, limit)
 		}
+		records, beyond := r.cut(r.behindHole(records))
 		if err == nil && len(records) > 0 {
 			err = r.checkHole(records[0].Position)
 		}
-		if err == nil && len(records) > 0 {
-			b.fill(records)
-			r.learn(b)
-		}
-		if err != nil || len(records) == 0 {
+		if err != nil {
 			s.credit <- b
-			if err != nil {
+			return progress, err
+		}
+		if len(records) == 0 {
+			s.credit <- b
+		} else {
+			progress = true
+			r.send(b, records)
+		}
+		if beyond || r.pass != nil && !r.pass.After.After(r.position) {
+			r.passing = r.pass != nil
+			log.Close()
+			if log, err = r.open(); err != nil {
 				return progress, err
 			}
-			continue
 		}
-		if r.position.IsZero() && len(r.holes) == 0 && !s.host.config.Log.IsFirst(b.items[0].Position) {
-			s.host.tallies.truncated.Add(1)
-			s.logger().Error("there is no checkpoint and the log does not go back to its beginning: the shard is folded from the oldest record kept", "oldest", b.items[0].Position)
-		}
-		progress, r.accept, r.lost, r.setBack = true, false, false, false
-		s.trouble.Store(nil)
-		r.position = b.items[len(b.items)-1].Position
-		s.inflight.Add(1)
-		s.tell(b)
 	}
+}
+
+// open opens the log behind the position, or behind what is lost there and accepted.
+func (r *reader) open() (eventlog.Reader, error) {
+	s := r.shard
+	r.passing = r.passing || r.pass != nil && !r.pass.After.After(r.position)
+	if r.passing {
+		r.lost, r.accept = true, true
+		return s.host.config.Log.Read(s.number, r.pass.Through)
+	}
+	log, err := s.openBehind(r.position, r.holes)
+	if r.accept && errors.Is(err, eventlog.ErrTrimmed) {
+		r.lost = true
+		log, err = s.readRemnant()
+	}
+	return log, err
+}
+
+// send sends a batch of the records to the shard.
+func (r *reader) send(b *batch, records []messages.Record) {
+	s := r.shard
+	b.fill(records)
+	r.learn(b)
+	if r.position.IsZero() && len(r.holes) == 0 && !s.host.config.Log.IsFirst(b.items[0].Position) {
+		s.host.tallies.truncated.Add(1)
+		s.logger().Error("there is no checkpoint and the log does not go back to its beginning: the shard is folded from the oldest record kept", "oldest", b.items[0].Position)
+	}
+	if r.passing {
+		r.pass, r.passing = nil, false
+	}
+	r.accept, r.lost, r.setBack = false, false, false
+	s.trouble.Store(nil)
+	r.position = b.items[len(b.items)-1].Position
+	s.inflight.Add(1)
+	s.attempt.send(len(b.items), r.position)
+	s.tell(b)
+}
+
+// careful is how many records to ask for. Near what the process has ended at nothing is read before all that was read is
+// folded, and that itself comes a record at a time.
+func (r *reader) careful(ctx context.Context) (limit int, err error) {
+	if err := r.shard.attempt.settle(ctx); err != nil {
+		return 0, err
+	}
+	// Where it ended while it read, no read may reach beyond what was folded.
+	if span, suspect := r.shard.attempt.suspect(); suspect && (span.Through.IsZero() || !span.After.After(r.position)) {
+		return 1, nil
+	}
+	return r.limit(), nil
+}
+
+// cut leaves of records what comes before those that are read with care, or passed by. beyond says that the rest has to be
+// read again.
+func (r *reader) cut(records []messages.Record) (left []messages.Record, beyond bool) {
+	span, suspect := r.shard.attempt.suspect()
+	if r.pass != nil {
+		span = *r.pass
+	}
+	if r.passing || r.pass == nil && !suspect || !span.After.After(r.position) {
+		return records, false
+	}
+	n := slices.IndexFunc(records, func(one messages.Record) bool { return one.Position.After(span.After) })
+	if n < 0 {
+		return records, false
+	}
+	if n == 0 && r.pass == nil {
+		n = 1 // the first of them
+	}
+	return records[:n], n < len(records)
+}
+
+// behindHole leaves out what lies in a hole that begins at the position: what crashes the process is passed by, and still there.
+func (r *reader) behindHole(records []messages.Record) []messages.Record {
+	n := len(r.holes)
+	if n == 0 || r.holes[n-1].From != r.position {
+		return records
+	}
+	for len(records) > 0 && r.holes[n-1].To.After(records[0].Position) {
+		records = records[1:]
+	}
+	return records
 }
 
 // limit is how many records to ask for: as many as the batch's bytes allow for, by the records seen so far.

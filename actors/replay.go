@@ -172,6 +172,9 @@ func (p *replaying) fold(r *messages.Record) (done bool, err error) {
 		}
 		return true, nil
 	}
+	if !r.Position.After(p.at) || inHole(*s.holes.Load(), r.Position) {
+		return false, nil
+	}
 	at := p.history.observe(s, *r)
 	p.at = r.Position
 	c := p.wanted[r.Key]

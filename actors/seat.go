@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/dashfeed/dashfeed/actors/crashes"
 	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
 	"github.com/dashfeed/dashfeed/feed"
 	"github.com/dashfeed/dashfeed/messages"
@@ -26,6 +27,7 @@ type seat struct {
 	faults   int               // of its shards lately
 	faultAt  time.Duration     // when the last was, since the host's start
 	setBack  bool              // likewise, and that what this host alone has lies beyond the log
+	pass     *crashes.Span     // likewise, that it shall go on behind these records
 }
 
 // Load begins to load the shard, and returns at once. It does nothing where the shard is here or loading already, nor while
@@ -67,7 +69,7 @@ func (h *Host) Drop(number int) {
 		return
 	}
 	h.tallies.drops.Add(1)
-	p.wanted, p.owned, p.lost, p.accepted, p.setBack, p.faults = false, false, false, false, false, 0
+	p.wanted, p.owned, p.lost, p.accepted, p.setBack, p.pass, p.faults = false, false, false, false, false, nil, 0
 	close(p.gone)
 	p.shard.owned.Store(false)
 	p.shard.end()
@@ -148,6 +150,7 @@ func (h *Host) succeed(p *seat, old *shard) *shard {
 
 // forget has a shared store drop what it keeps here. Without that nothing is wrong, it takes room.
 func (h *Host) forget(number int) {
+	h.config.Crashes.Shard(number).Forget()
 	store, shared := h.config.Checkpoints.(checkpoint.Shared)
 	if !shared {
 		return

@@ -11,6 +11,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"github.com/dashfeed/dashfeed/actors/crashes"
 	"github.com/dashfeed/dashfeed/eventlog"
 	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
 	"github.com/dashfeed/dashfeed/fold"
@@ -34,7 +35,8 @@ type shard struct {
 	wait    time.Duration // before it is loaded: its predecessor had a fault
 	refused error         // why it is not loaded at all; nil: it is
 
-	setBack bool // the log was, and that is accepted: what this host alone has of the shard is dropped
+	pass    *crashes.Span // records that crash the process, whose loss is accepted
+	setBack bool          // the log was, and that is accepted: what this host alone has of the shard is dropped
 
 	life    context.Context // ends when the shard is dropped or has ended
 	end     context.CancelFunc
@@ -70,6 +72,7 @@ type shard struct {
 	counted   atomic.Pointer[messages.Position] // of the newest one that counts for others, as far as is known here
 
 	deciding sync.Once
+	attempt  attempt
 
 	mu       sync.Mutex
 	standing standing
@@ -284,6 +287,7 @@ func (s *shard) beat() {
 func (s *shard) fail(err error) {
 	s.failure.Store(&err)
 	s.phase.Store(phaseFailed)
+	s.attempt.stop()
 	s.decide()
 	s.logger().Error("the shard has stopped", "error", err)
 }

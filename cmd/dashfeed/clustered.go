@@ -177,8 +177,12 @@ func (c *clustered) startShards(ctx context.Context, table fold.Table) error {
 	c.onStop(store.Close)
 	c.health.minor("checkpoints", store.Err)
 
+	if err := c.openCrashes(c.flags.Scratch, c.checkpointPrefix); err != nil {
+		return err
+	}
+
 	config := c.flags.hostConfig(c.server, table)
-	config.Log, config.Checkpoints = c.log, store
+	config.Log, config.Checkpoints, config.Crashes = c.log, store, c.crashes
 	if c.host, err = actors.New(config); err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -16,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/dashfeed/dashfeed/actors/crashes"
 	"github.com/dashfeed/dashfeed/gateway"
 )
 
@@ -31,6 +33,7 @@ type server struct {
 	lobby     *lobby       // serves there until the door does; nil afterwards
 	adminDoor net.Listener
 	admin     *admin
+	crashes   *crashes.File // nil where the role has no shards, or none yet
 
 	serving  atomic.Bool    // between the end of start and the beginning of stop
 	failed   chan error     // a listener or part that failed while serving
@@ -158,6 +161,7 @@ func (s *server) onStop(end func() error) { s.ends = append(s.ends, end) }
 func (s *server) stop() error {
 	s.stopOnce.Do(func() {
 		s.serving.Store(false)
+		s.crashes.Ending() // whatever becomes of the rest
 		var errs []error
 		for i := len(s.ends) - 1; i >= 0; i-- {
 			errs = append(errs, s.ends[i]())
@@ -166,6 +170,14 @@ func (s *server) stop() error {
 		s.stopErr = errors.Join(errs...)
 	})
 	return s.stopErr
+}
+
+// openCrashes opens what tells the next process what this one was at. The directory is there, and this process's own.
+func (s *server) openCrashes(directory string, name func(shard int) (string, error)) (err error) {
+	if s.crashes, err = crashes.Open(filepath.Join(directory, "crashes"), name); err == nil {
+		s.onStop(s.crashes.Close)
+	}
+	return err
 }
 
 func (s *server) closePublic() error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"time"
 
@@ -64,10 +65,14 @@ func (s *single) start(ctx context.Context) (err error) {
 	s.onStop(store.Close)
 	s.health.minor("checkpoints", store.Err)
 
+	if err = s.openCrashes(s.flags.Data, func(shard int) (string, error) { return strconv.Itoa(shard), nil }); err != nil {
+		return err
+	}
+
 	// The host: shards and dashboards.
 	table := fold.Builtin()
 	c := s.flags.hostConfig(s.server, table)
-	c.Log, c.Checkpoints = s.log, store
+	c.Log, c.Checkpoints, c.Crashes = s.log, store, s.crashes
 	if s.host, err = actors.New(c); err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/dashfeed/dashfeed/eventlog"
+	logs "github.com/dashfeed/dashfeed/eventlog/embedded"
 	"github.com/dashfeed/dashfeed/messages"
 )
 
@@ -41,6 +42,17 @@ func (g *group) astray(n int) (partition int) {
 	}
 	p, _ := g.log.PartitionOf(key(name))
 	return p
+}
+
+// athome appends an event that lies in the partition where its dashboard is at home.
+func (g *group) athome(partition int) {
+	g.Helper()
+	for i := 0; ; i++ {
+		if name := fmt.Sprint("h", i); (&node{T: g.T, log: g.crowd.Log.(*logs.Log)}).home(name) == partition {
+			g.append(event1(name, "m", 1))
+			return
+		}
+	}
 }
 
 // While records can't be forwarded no checkpoint counts for others, what waits is bounded, and nothing is lost by that.
@@ -117,6 +129,8 @@ func TestACheckpointWaitsForItsForwards(t *testing.T) {
 				g.astray(10)
 				time.Sleep(10 * time.Second)
 				m.host.Own(0, true)
+				time.Sleep(time.Second)
+				g.athome(0) // something for the next checkpoint
 				time.Sleep(10 * time.Second)
 				g.noNewer(m, 0, before)
 				g.log.fail(nil)

@@ -142,26 +142,23 @@ func (s *shard) loadCheckpoint(ctx context.Context) (*loaded, error) {
 		s.logger().Error("no checkpoint is whole: the shard is folded anew from the oldest record kept", "error", err)
 		return none, nil
 	}
-	waits, err := s.storedWaits()
-	if err != nil {
-		return nil, err
-	}
-	return &loaded{state: state, marker: m, found: true, waits: waits}, nil
+	return &loaded{state: state, marker: m, found: true, waits: s.storedWaits()}, nil
 }
 
-// storedWaits are what the windows of all dashboards wait for that the store has.
-func (s *shard) storedWaits() (all waits, err error) {
-	err = s.host.config.Checkpoints.List(s.number, "", "", "", func(e checkpoint.Entry) bool {
+// storedWaits are what the windows of all dashboards wait for that the store has. Of one whose
+// summary can't be read the windows become final when it wakes.
+func (s *shard) storedWaits() (all waits) {
+	err := s.host.config.Checkpoints.List(s.number, "", "", "", func(e checkpoint.Entry) bool {
 		if _, waits, err := decodeSummary(e.Key, e.Summary); err == nil { // else its listing tells
 			all.heap = append(all.heap, waits...)
 		}
 		return true
 	})
-	heap.Init(&all.heap)
-	if errors.Is(err, checkpoint.ErrNone) {
-		err = nil
+	if err != nil && !errors.Is(err, checkpoint.ErrNone) {
+		s.warn("waits", "which windows of sleeping dashboards wait can't be read", "error", err)
 	}
-	return all, err
+	heap.Init(&all.heap)
+	return all
 }
 
 // begin takes what was loaded.

@@ -105,6 +105,7 @@ func (g *group) stop(m *member, ctx context.Context) {
 		g.Error(err)
 	}
 	m.host.keepers.Wait()
+	time.Sleep(deadLetters)
 	g.check(m.store.Close())
 	m.host = nil
 }

@@ -2,6 +2,7 @@ package actors
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -249,6 +250,31 @@ func TestASlowFoldHoldsUpNothing(t *testing.T) {
 			})
 		}
 	}
+}
+
+// Stop returns, and says which shards are left, though a fold never does.
+func TestStopReturnsThoughAFoldDoesNot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNode(t, nil)
+		n.append(n.define("d", 1, "panels: [{id: p, window: {count: 1000}, aggregates: [count, stuck]}]"))
+		n.read("d")
+		opened := make(chan struct{})
+		gate <- opened
+		n.append(event1("d", "m", block))
+		time.Sleep(time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		began := time.Now()
+		err := n.host.Stop(ctx)
+		if took := time.Since(began); took > time.Second+stopGrace {
+			t.Errorf("it took %v", took)
+		}
+		if want := fmt.Sprint("busy with a record: [", n.home("d"), "]"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+		close(opened)
+		n.host.keepers.Wait()
+	})
 }
 
 // Memory is given back beside the beat, and not twice at a time.

@@ -116,6 +116,10 @@ func (n *node) shard(number int) *shard {
 	return s
 }
 
+// deadLetters is for how long the actor library has a goroutine after a message to an actor that
+// has ended: a bubble must outlive it.
+const deadLetters = 2 * time.Millisecond
+
 // stop stops everything; a ctx that has ended skips the last checkpoint.
 func (n *node) stop(ctx context.Context) {
 	n.Helper()
@@ -126,6 +130,7 @@ func (n *node) stop(ctx context.Context) {
 		n.Error(err)
 	}
 	n.host.keepers.Wait()
+	time.Sleep(deadLetters)
 	n.check(n.store.Close())
 	n.check(n.log.Close())
 	n.host = nil

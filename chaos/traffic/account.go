@@ -16,6 +16,8 @@ import "sync"
 type Total struct {
 	Count uint64
 	Sum   float64
+
+	Refused, Odd uint64 // messages that it must have counted as invalid, at least and at most: acknowledged, and sent
 }
 
 // Account is what was acknowledged. Any number of goroutines may use it.
@@ -40,6 +42,16 @@ func (a *Account) All() uint64 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.all
+}
+
+// odd notes messages that the dashboard must refuse.
+func (a *Account) odd(dashboard string, refused, sent uint64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	t := a.totals[dashboard]
+	t.Refused += refused
+	t.Odd += sent
+	a.totals[dashboard] = t
 }
 
 func (a *Account) add(events []event) {

@@ -32,7 +32,7 @@ var ways = [...]Way{Home, Astray, Full, Keyless}
 // unsent bounds what a Stranger has sent and not heard of.
 const unsent = 1000
 
-// Stranger writes events to a tenant's topic with the broker's own client, in all ways in turn. The id of each decides how often
+// Stranger writes events to a tenant's topic with the broker's own client, compressed and in all ways in turn, and between them messages that are to be refused. The id of each decides how often
 // it counts, so what is not acknowledged is sent again, in the same way.
 type Stranger struct {
 	Name       string
@@ -89,6 +89,9 @@ func (s *Stranger) Run(ctx context.Context) error {
 				continue
 			}
 			s.send(producer, sent{makeEvent(s.Name, n, s.Dashboards), list[n/len(s.Dashboards)%len(list)]}, again, free)
+			if n%oddEvery == 0 {
+				s.sendOdd(producer, n/oddEvery)
+			}
 		}
 	}
 }
@@ -97,7 +100,7 @@ func (s *Stranger) Run(ctx context.Context) error {
 func (s *Stranger) open(ctx context.Context, client pulsar.Client) (pulsar.Producer, error) {
 	for {
 		p, err := client.CreateProducer(pulsar.ProducerOptions{
-			Topic: s.Topic, SendTimeout: 10 * time.Second, MaxPendingMessages: 2 * unsent, BatchingMaxPublishDelay: 5 * time.Millisecond,
+			Topic: s.Topic, SendTimeout: 10 * time.Second, MaxPendingMessages: 2 * unsent, BatchingMaxPublishDelay: 5 * time.Millisecond, CompressionType: pulsar.ZSTD,
 			BatcherBuilderType: pulsar.KeyBasedBatchBuilder, MessageRouter: s.route,
 		})
 		if err == nil {

@@ -70,8 +70,8 @@ func (t *Trial) Judge(ctx context.Context) (Verdict, error) {
 			v.problem("%s has no record", name)
 			continue
 		}
-		if c, want := d.Counters(), t.Account.Of(name); c.Accepted != want.Count || r.Unique(name) != want.Count || c.Invalid+c.Future+c.SetAside != 0 {
-			v.problem("%s: %d events acknowledged, the log has %d, folded it gives %+v", name, want.Count, r.Unique(name), c)
+		if c, want := d.Counters(), t.Account.Of(name); c.Accepted != want.Count || r.Unique(name) != want.Count || c.Invalid < want.Refused || c.Invalid > want.Odd || c.Future+c.SetAside != 0 {
+			v.problem("%s: %d events acknowledged and %d to %d to be refused, the log has %d, folded it gives %+v", name, want.Count, want.Refused, want.Odd, r.Unique(name), c)
 		}
 	}
 	return v, nil

@@ -1,0 +1,50 @@
+package traffic
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/apache/pulsar-client-go/pulsar"
+)
+
+// oddEvery is how many events a Stranger sends for one message that is no event: what says that it steers, as a copied topic has it, and what
+// is addressed to nobody here. It must be refused and take nothing from the others.
+const oddEvery = 25
+
+// odd are their kinds, with the properties and the key of each; an empty key is that of the dashboard.
+var odd = [...]struct {
+	properties map[string]string
+	key        string
+	atHome     bool // its dashboard counts it as invalid; else its shard does
+}{
+	{properties: map[string]string{"dashfeed-origin": "0:ffffffffffffffffffffffffffffffff"}, atHome: true},
+	{properties: map[string]string{"dashfeed-origin": "1:ffffffffffffffffffffffffffffffff", "dashfeed-mac": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}, atHome: true},
+	{properties: map[string]string{"dashfeed": "definition"}, atHome: true},
+	{properties: map[string]string{"dashfeed": "tick"}},
+	{properties: map[string]string{"dashfeed": "packed"}},
+	{key: "nobody/else"},
+}
+
+// sendOdd sends the nth of them, once: whether it was stored is not known where the broker does not say so.
+func (s *Stranger) sendOdd(p pulsar.Producer, n int) {
+	o, dashboard := odd[n%len(odd)], s.Dashboards[n%len(s.Dashboards)]
+	m := &pulsar.ProducerMessage{
+		Key: dashboard, Payload: fmt.Appendf(nil, `{"id":"odd-%s-%d","metric":"m","value":1}`, s.Name, n),
+		Properties: map[string]string{wayProperty: strconv.Itoa(int(Home)), "dashboard": dashboard},
+	}
+	for name, value := range o.properties {
+		m.Properties[name] = value
+	}
+	if o.key != "" {
+		m.Key = o.key
+	}
+	if o.atHome {
+		s.Account.odd(dashboard, 0, 1)
+	}
+	p.SendAsync(context.Background(), m, func(_ pulsar.MessageID, _ *pulsar.ProducerMessage, err error) {
+		if err == nil && o.atHome {
+			s.Account.odd(dashboard, 1, 0)
+		}
+	})
+}

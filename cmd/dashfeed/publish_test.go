@@ -240,6 +240,7 @@ func TestOutcome(t *testing.T) {
 		{"others were bad", at("a", 10, 0, 0, 10, 0), at("a", 40, 5, 0, 10, 30), 10, false, "counted 0 late 5 invalid 5 duplicates 0 filtered 0 foreign 25"},
 		{"sent again", at("a", 10, 0, 0, 10, 0), at("a", 20, 0, 4, 20, 0), 10, true, "counted 10 late 0 invalid 0 duplicates 0 filtered 0 foreign 4"},
 		{"copies", at("a", 10, 0, 0, 10, 0), at("a", 10, 0, 10, 10, 0), 10, false, "counted 0 late 0 invalid 0 duplicates 10 filtered 0 foreign 0"},
+		{"others sent copies", at("a", 10, 0, 0, 10, 0), at("a", 20, 0, 50, 20, 0), 10, false, "counted 0 late 0 invalid 0 duplicates 10 filtered 0 foreign 50"},
 		{"another history", at("a", 10, 0, 0, 10, 0), at("b", 30, 0, 0, 30, 0), 10, false, errEpoch.Error()},
 		{"set back", at("a", 10, 0, 0, 10, 0), at("a", 3, 0, 0, 3, 0), 10, false, errEpoch.Error()},
 		{"too few", at("a", 10, 0, 0, 10, 0), at("a", 13, 0, 0, 13, 0), 10, false, errMissing.Error()},

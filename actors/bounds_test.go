@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/dashfeed/dashfeed/feed"
+	"github.com/dashfeed/dashfeed/fold"
 )
 
 // A dashboard that is stuck stops the reader at the credit, and goes on where it was.
@@ -54,6 +55,51 @@ func TestAwakeDashboardsAreBounded(t *testing.T) {
 		n.read(fmt.Sprint("d", i))
 	}
 	n.compare()
+}
+
+// TestDashboardsOfAShardAreBounded: records of one too many are counted as refused, once, and the others go on, also after
+// a restart.
+func TestDashboardsOfAShardAreBounded(t *testing.T) {
+	n := newNode(t, nil)
+	partitions := n.log.Partitions()
+	for p := range partitions {
+		n.shard(p).population = fold.NewPopulation(1, 1)
+	}
+	const dashboards = 10
+	for range 2 {
+		for i := range dashboards {
+			n.append(event1(fmt.Sprint("d", i), "m", 1))
+		}
+	}
+	admitted := 0
+	for i := range dashboards {
+		switch r := n.read(fmt.Sprint("d", i)); {
+		case r.Update.To == 2:
+			admitted++
+		case r.Update.To != 0:
+			t.Errorf("d%d is at version %d, want 0 or 2", i, r.Update.To)
+		}
+	}
+	if admitted != partitions {
+		t.Errorf("%d dashboards have records, want one of each of %d shards", admitted, partitions)
+	}
+	n.restart()
+	refused := uint64(0)
+	for p := range partitions {
+		m, _, err := n.store.Load(t.Context(), p)
+		n.check(err)
+		state, err := fold.DecodeShardState(m.State, table())
+		n.check(err)
+		refused += state.RefusedCounts()[fold.RefusedDashboards]
+		s := n.shard(p)
+		n.until("the shard is loaded", func() bool { return s.phase.Load() == phaseLive })
+		if got := s.population.Len(); got != 1 {
+			t.Errorf("after a restart shard %d has %d dashboards, want 1", p, got)
+		}
+	}
+	if want := uint64(2 * (dashboards - admitted)); refused != want {
+		t.Errorf("%d records are refused, want %d", refused, want)
+	}
 }
 
 // Held open by viewers, more than the bound are awake: they cannot be put to sleep, and the shard goes on.

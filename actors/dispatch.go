@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"strings"
 
+	"github.com/dashfeed/dashfeed/fold"
 	"github.com/dashfeed/dashfeed/messages"
 )
 
@@ -65,6 +66,10 @@ func (s *shard) dispatch(b *batch) {
 			s.warn("record", "a record of the log is not what it should be", "position", it.Position, "key", it.Key, "error", err)
 		}
 		if it.Key.Dashboard == "" || it.Kind == messages.KindTick || at.Again {
+			continue
+		}
+		if (e == nil || e.report.version == 0) && !s.population.Admit(it.Key) {
+			s.state.Refuse(it.Record, at, fold.RefusedDashboards)
 			continue
 		}
 		if e == nil {

@@ -116,7 +116,8 @@ func (s *shard) load(ctx context.Context) {
 
 // loadCheckpoint reads what the store has. Where nothing is whole, the shard begins with the oldest record kept.
 func (s *shard) loadCheckpoint(ctx context.Context) (*loaded, error) {
-	none := &loaded{state: fold.NewShardState(s.host.config.Table)}
+	population := fold.NewPopulation(fold.MaxDashboards, fold.MaxTenantDashboards)
+	none := &loaded{state: fold.NewShardState(s.host.config.Table), population: population}
 	if s.setBack {
 		if err := s.dropOwn(); err != nil {
 			return nil, err
@@ -142,23 +143,25 @@ func (s *shard) loadCheckpoint(ctx context.Context) (*loaded, error) {
 		s.logger().Error("no checkpoint is whole: the shard is folded anew from the oldest record kept", "error", err)
 		return none, nil
 	}
-	return &loaded{state: state, marker: m, found: true, waits: s.storedWaits()}, nil
+	l := &loaded{state: state, marker: m, found: true, population: population}
+	s.enterStored(l)
+	return l, nil
 }
 
-// storedWaits are what the windows of all dashboards wait for that the store has. Of one whose
-// summary can't be read the windows become final when it wakes.
-func (s *shard) storedWaits() (all waits) {
+// enterStored enters all dashboards that the store has, and what their windows wait for. Of one
+// whose summary can't be read the windows become final when it wakes.
+func (s *shard) enterStored(l *loaded) {
 	err := s.host.config.Checkpoints.List(s.number, "", "", "", func(e checkpoint.Entry) bool {
+		l.population.Enter(e.Key)
 		if _, waits, err := decodeSummary(e.Key, e.Summary); err == nil { // else its listing tells
-			all.heap = append(all.heap, waits...)
+			l.waits.heap = append(l.waits.heap, waits...)
 		}
 		return true
 	})
 	if err != nil && !errors.Is(err, checkpoint.ErrNone) {
-		s.warn("waits", "which windows of sleeping dashboards wait can't be read", "error", err)
+		s.warn("waits", "the dashboards of a checkpoint can't be listed", "error", err)
 	}
-	heap.Init(&all.heap)
-	return all
+	heap.Init(&l.waits.heap)
 }
 
 // begin takes what was loaded.
@@ -166,7 +169,7 @@ func (s *shard) begin(m *loaded) {
 	s.ready = true
 	s.state, s.from = m.state, m.marker.Position
 	s.position, s.folded = s.from, s.from
-	s.waits, s.recordAt = m.waits, s.host.now()
+	s.waits, s.population, s.recordAt = m.waits, m.population, s.host.now()
 	s.waits.pass(s.state.LogTime())
 	if m.found {
 		s.base.Store(&m.marker)

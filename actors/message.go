@@ -25,6 +25,8 @@ type (
 		marker checkpoint.Marker
 		found  bool
 		waits  waits // of its dashboards
+
+		population *fold.Population
 	}
 
 	// woken says which log times the windows of a dashboard wait for that was brought up from the

@@ -103,9 +103,11 @@ type shard struct {
 	idle      idle
 	deadlines deadlines // of the awake
 	waits     waits     // of the sleeping
-	held      []*batch  // not dispatched: too many dashboards are awake
-	waiters   []*reading
-	ahead     map[*entry]time.Duration // dashboards whose viewers have seen what is not in them, since when; they are held open
+
+	population *fold.Population // which dashboards have a record
+	held       []*batch         // not dispatched: too many dashboards are awake
+	waiters    []*reading
+	ahead      map[*entry]time.Duration // dashboards whose viewers have seen what is not in them, since when; they are held open
 
 	dirty     []*entry       // what the next checkpoint writes
 	written   []messages.Key // what the last one wrote, and the next one writes again

@@ -16,6 +16,7 @@ type Shard struct {
 	region     string
 	table      Table
 	dashboards map[messages.Key]*replayable
+	population *Population
 	decoder    event.Decoder
 	home       func(messages.Key) bool // nil: every dashboard is at home
 }
@@ -41,7 +42,7 @@ const saveEvery = 256
 
 // NewShard is a shard without a record.
 func NewShard(region string, t Table) *Shard {
-	return &Shard{state: NewShardState(t), region: region, table: t, dashboards: map[messages.Key]*replayable{}}
+	return &Shard{state: NewShardState(t), region: region, table: t, dashboards: map[messages.Key]*replayable{}, population: NewPopulation(MaxDashboards, MaxTenantDashboards)}
 }
 
 // Home says which dashboards are at home in the shard. Records of others, which lie here until they are forwarded, are passed
@@ -79,6 +80,10 @@ func (s *Shard) Fold(r messages.Record) {
 	}
 	at, err := s.state.Observe(r)
 	if err != nil || at.Again || r.Kind == messages.KindTick || r.Key.Dashboard == "" {
+		return
+	}
+	if !s.population.Admit(r.Key) {
+		s.state.Refuse(r, at, RefusedDashboards)
 		return
 	}
 	d := s.dashboards[r.Key]

@@ -77,6 +77,12 @@ func (s *ShardState) Observe(r messages.Record) (At, error) {
 	return at, nil
 }
 
+// Refuse counts a record that was observed and that no dashboard gets, for that reason.
+func (s *ShardState) Refuse(r messages.Record, at At, reason string) {
+	r.Refused = reason
+	s.refusals.add(&r, at.Append)
+}
+
 // Default is what a tenant's dashboards without a definition of their own fold by: the tenant's default, else the built-in one.
 func (s *ShardState) Default(tenant string) *Program {
 	if t := s.defaults[tenant]; t != nil && t.program != nil {

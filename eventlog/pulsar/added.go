@@ -59,6 +59,8 @@ func (l *Log) followOne(p *partition) {
 		switch {
 		case l.life.Err() != nil:
 			return
+		case errors.Is(err, errOwed):
+			continue
 		case errors.Is(err, errDoubted):
 			l.logger.Warn("numbers of records in a partition that was added are not in sequence, they are read again", "topic", p.topic, "came", numbers.doubted)
 			continue
@@ -102,6 +104,9 @@ func (l *Log) forward(p *partition, numbers *sequence) error {
 		if err := c.AckCumulative(last); err != nil { // they come again, and home knows them
 			return unreachable(err)
 		}
+		if f.owed {
+			return errOwed
+		}
 	}
 }
 
@@ -114,6 +119,7 @@ type forwarder struct {
 	records []messages.Record // of one message
 	entries []eventlog.Entry  // to be appended
 	bytes   int               // payloads of entries
+	owed    bool              // see errOwed
 }
 
 // gather takes a message, and those that are there already, as far as one append goes.
@@ -148,6 +154,11 @@ func (f *forwarder) take(m pulsar.Message) error {
 	if err != nil {
 		return err
 	}
+	if why := unread(m); why != "" {
+		f.refused(m, why)
+		f.owed = f.owed || m.GetEncryptionContext() != nil && m.GetEncryptionContext().BatchSize > 1
+		return nil
+	}
 	if !f.numbers.follows(m.Index()) {
 		return errDoubted
 	}
@@ -160,7 +171,11 @@ func (f *forwarder) take(m pulsar.Message) error {
 	}
 	for i := range f.records {
 		r := &f.records[i]
-		if r.Key.Dashboard == "" || r.Refused != "" || r.Kind == messages.KindTick || !r.Origin.Position.IsZero() {
+		if r.Refused != "" {
+			f.refused(m, r.Refused)
+			continue
+		}
+		if r.Key.Dashboard == "" || r.Kind == messages.KindTick || !r.Origin.Position.IsZero() {
 			continue
 		}
 		f.bytes += len(r.Payload)
@@ -172,6 +187,17 @@ func (f *forwarder) take(m pulsar.Message) error {
 	}
 	return nil
 }
+
+// refused tells of a message that goes to no dashboard. There is no shard that could list it.
+func (f *forwarder) refused(m pulsar.Message, why string) {
+	f.l.metrics.unaddressed.WithLabelValues(why).Inc()
+	f.l.logger.Warn("a message in a partition that was added is refused: no dashboard gets it",
+		"topic", f.p.topic, "id", m.ID(), "key", m.Key(), "producer", m.ProducerName(), "reason", why)
+}
+
+// errOwed ends a consumer that was given a batch as one message, since it is encrypted: it believes that the broker still owes it the
+// others, and asks for nothing more.
+var errOwed = errors.New("an encrypted batch came")
 
 var errDoubted = errors.New("a message does not follow the one before")
 

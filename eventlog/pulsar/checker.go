@@ -4,20 +4,29 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/apache/pulsar-client-go/pulsar"
 
 	"github.com/dashfeed/dashfeed/eventlog"
+	"github.com/dashfeed/dashfeed/eventlog/pulsar/entries"
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// checker gives the messages of a partition in order, each once, without a hole. The client is not believed: it goes from
-// a message to one far behind, without a word, where the ledgers between are gone.
+// lull is how long the client may give nothing before it is asked whether something is there.
+const lull = time.Second
+
+// checker gives the messages of a partition in order, each once, without a hole, and none depends on what was read before. The client
+// is not believed: it goes from a message to one far behind, without a word, where the ledgers between are gone, and keeps to itself
+// what it can't make a message of. Where what it gives does not follow, and where it gives nothing though there is something, the
+// checker takes a look at the entries themselves.
 type checker struct {
 	l       *Log
 	p       *partition
 	source  pulsar.Reader
 	open    func(ctx context.Context, at messages.Position) (pulsar.Reader, error)
+	enter   func(ctx context.Context, ledger, entry int64) (entrance, error) // a look from that entry on
+	last    func(ctx context.Context) (messages.Position, error)
 	decoder *decoder
 
 	after   messages.Position // given to the reader: what comes after it is wanted
@@ -25,169 +34,151 @@ type checker struct {
 	index   uint64            // of the last message
 	started bool              // at and index are known
 	remnant bool              // what came before the oldest record kept is not asked for
+
+	look  *look // nil: the client is read
+	quiet quiet
+	vain  vain
+}
+
+// entrance gives a partition's entries.
+type entrance interface {
+	Next(ctx context.Context) (*entries.Entry, error)
+	Close()
 }
 
 func newChecker(l *Log, p *partition, source pulsar.Reader, after messages.Position) *checker {
-	open := func(ctx context.Context, at messages.Position) (pulsar.Reader, error) {
-		return l.openSource(ctx, p, at)
+	return &checker{
+		l: l, p: p, source: source, decoder: newDecoder(l, p), after: after,
+		open: func(ctx context.Context, at messages.Position) (pulsar.Reader, error) {
+			return l.openSource(ctx, p, at)
+		},
+		enter: func(ctx context.Context, ledger, entry int64) (entrance, error) {
+			return l.enter(ctx, p, ledger, entry)
+		},
+		last: func(ctx context.Context) (messages.Position, error) { return l.lately(ctx, p) },
 	}
-	return &checker{l: l, p: p, source: source, open: open, decoder: newDecoder(l, p), after: after}
 }
 
 func (c *checker) close() {
 	c.decoder.close()
+	c.endLook()
+	c.quiet.end()
 	c.source.Close()
 }
 
 // next is the next message that has records after c.after; c.at is its place then.
-func (c *checker) next(ctx context.Context) (pulsar.Message, error) {
+func (c *checker) next(ctx context.Context) (received, error) {
 	for {
-		m, err := c.source.Next(ctx)
-		if err != nil {
-			if ctx.Err() != nil {
-				return nil, ctx.Err()
-			}
-			if err := c.reopen(ctx, err); err != nil {
-				return nil, err
+		if c.look != nil {
+			m, err := c.closely(ctx)
+			if m != nil || err != nil {
+				return m, err
 			}
 			continue
 		}
-		at, err := placeOf(m.ID())
+		m, err := c.quiet.next(ctx, c.source)
+		switch {
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case errors.Is(err, errSilence):
+			err = c.lookBehind(ctx)
+		case err != nil:
+			err = c.reopen(ctx, err)
+		default:
+			if m, err = c.check(ctx, m); m != nil {
+				return m, nil
+			}
+		}
 		if err != nil {
 			return nil, err
 		}
-		if c.started && at.compare(c.at) <= 0 {
-			continue // delivered twice
-		}
-		if !c.started && !c.after.IsZero() && at.last().Compare(placeAt(c.after).last()) < 0 {
-			continue // before the position's own message
-		}
-		index := m.Index()
-		if err := c.check(ctx, at, index); err != nil {
-			if errors.Is(err, errReread) {
-				continue
-			}
-			return nil, err
-		}
-		c.at, c.started = at, true
-		if index != nil {
-			c.index = *index
-		}
-		if !c.after.IsZero() && at.last() == c.after {
-			continue // the position's own message, which holds nothing after it
-		}
-		return m, nil
 	}
 }
 
-// errReread says that records turned up: they come next.
-var errReread = errors.New("read again")
-
-// check looks at a message's place and index. A message without an index may only a tenant have whose log time is ticks: where its
-// reader begins is all that can be checked there.
-func (c *checker) check(ctx context.Context, at place, index *uint64) error {
-	switch {
-	case index == nil && c.p.tenant.LogTime != TickTime:
-		return fmt.Errorf("%w: the record at %s of %s has no index: %s", eventlog.ErrUnstamped, at.last(), c.p.topic, neededSettings)
-	case !c.started && !c.after.IsZero():
-		if at != placeAt(c.after) {
-			return c.trimmed(placeAt(c.after), at)
-		}
-		return nil
-	case index == nil:
-		return nil
-	case !c.started:
-		// A ledger goes as a whole, and every entry of one has a number of its own: the first message is number N of all and N of its
-		// ledger where nothing is gone, though the client may give none of those before (they have no payload).
-		if *index != uint64(at.entry)+uint64(at.batch) && !c.remnant {
-			return fmt.Errorf("%w: the oldest record kept, at %s, is number %d: those before are gone", eventlog.ErrTrimmed, at.last(), *index)
-		}
-		return nil
-	case *index == c.index+1:
-		return nil
+// check gives back a message of the client's that follows and is wanted. Where it does not follow, a look begins.
+func (c *checker) check(ctx context.Context, m pulsar.Message) (pulsar.Message, error) {
+	at, ok := whole(m)
+	if !c.wants(at) {
+		return nil, nil
 	}
-	return c.lookAgain(ctx, at, *index)
+	index := m.Index()
+	if ok && index == nil && c.p.tenant.LogTime != TickTime {
+		return nil, fmt.Errorf("%w: the record at %s of %s has no index: %s", eventlog.ErrUnstamped, at.last(), c.p.topic, neededSettings)
+	}
+	if !ok || !c.follows(at, index) {
+		return nil, c.beginLook(ctx, at, true)
+	}
+	if c.take(at, index); at.last() == c.after {
+		return nil, nil // the position's own message, which holds nothing after it
+	}
+	return m, nil
+}
+
+// wants reports whether a message there did not come before, and is not before the position's own.
+func (c *checker) wants(at place) bool {
+	switch {
+	case c.started:
+		return at.compare(c.at) > 0
+	case !c.after.IsZero():
+		return at.compare(placeAt(c.after)) >= 0
+	}
+	return true
+}
+
+func (c *checker) take(at place, index *uint64) {
+	c.at, c.started = at, true
+	if index != nil {
+		c.index = *index
+	}
+}
+
+// follows reports whether nothing can lie between the last message and this one. Where a tenant's log time is ticks there may be no
+// numbers: then entries must follow, and whether something lay at a ledger's end is looked up.
+func (c *checker) follows(at place, index *uint64) bool {
+	switch {
+	case !c.started && !c.after.IsZero():
+		return at == placeAt(c.after)
+	case !c.started:
+		return at.entry == 0 && at.batch == 0 && (index == nil || *index == 0 || c.remnant)
+	case index == nil:
+		return at.ledger == c.at.ledger && at.entry <= c.at.entry+1
+	}
+	return *index == c.index+1
 }
 
 func (c *checker) trimmed(wanted, got place) error {
 	return fmt.Errorf("%w: the record at %s is gone, the next one kept is at %s", eventlog.ErrTrimmed, wanted.last(), got.last())
 }
 
-// lookAgain decides on a hole between the last message and the one at the given place, by a second Reader from the last
-// message on. Where that finds what was missing, the first is opened again there.
-func (c *checker) lookAgain(ctx context.Context, at place, index uint64) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, c.l.config.Timeout, errPatience)
-	defer cancel()
-	second, err := c.open(ctx, c.at.last())
-	if err != nil {
-		return err
+// stand is the position behind which the next message lies.
+func (c *checker) stand() messages.Position {
+	if c.started {
+		return c.at.last()
 	}
-	found, err := c.compare(ctx, second, at)
-	second.Close()
-	if err != nil {
-		return err
-	}
-	c.l.metrics.holes.WithLabelValues(string(found)).Inc()
-	c.l.logger.Warn("records' numbers are not in sequence", "topic", c.p.topic, "after", c.index, "came", index, "found", string(found))
-	switch found {
-	case foundLoss:
-		return c.trimmed(c.at, at)
-	case foundRecord:
-		again, err := c.open(ctx, c.at.last())
-		if err != nil {
-			return err
-		}
-		c.source.Close()
-		c.source = again
-		return errReread
-	}
-	return nil
+	return c.after
 }
 
-// finding is what a second look at a hole found.
-type finding string
-
-const (
-	foundMarker finding = "marker" // nothing is missing: the broker numbered something of its own
-	foundRecord finding = "record" // the missing record was there
-	foundLoss   finding = "loss"   // the record before the hole is gone as well: so are those in it
-)
-
-// compare reads the last message again, and the one after.
-func (c *checker) compare(ctx context.Context, second pulsar.Reader, came place) (finding, error) {
-	for own := false; ; {
-		m, err := second.Next(ctx)
-		if err != nil {
-			return "", cause(ctx)
-		}
-		at, err := placeOf(m.ID())
-		if err != nil {
-			return "", err
-		}
-		switch order := at.compare(c.at); {
-		case order < 0:
-		case order == 0:
-			own = true
-		case !own:
-			return foundLoss, nil
-		case at == came:
-			return foundMarker, nil
-		default:
-			return foundRecord, nil
-		}
+// lookBehind begins a look where something lies behind the last message and the client is silent. It may be what it keeps to itself, or
+// it asks the broker for nothing more: after a batch that it gave up it believes that the broker still owes it messages.
+func (c *checker) lookBehind(ctx context.Context) error {
+	last, err := c.last(ctx)
+	if err != nil || !last.After(c.stand()) || c.vain.again(last) {
+		return nil //nolint:nilerr // who can't be asked is asked again
 	}
+	return c.beginLook(ctx, placeAt(last), false)
 }
 
 // reopen replaces a Reader that the client gave up. Where its topic is gone the error says so.
 func (c *checker) reopen(ctx context.Context, why error) error {
 	c.l.metrics.reopened.WithLabelValues("reader").Inc()
 	c.l.logger.Warn("a reader was given up by the client, another is opened", "topic", c.p.topic, "error", why)
-	after := c.after
-	if c.started {
-		after = c.at.last()
-	}
+	return c.openAgain(ctx, c.stand())
+}
+
+// openAgain opens another Reader at a position.
+func (c *checker) openAgain(ctx context.Context, at messages.Position) error {
 	for {
-		source, err := c.open(ctx, after)
+		source, err := c.open(ctx, at)
 		if err == nil {
 			c.source.Close()
 			c.source = source
@@ -197,4 +188,63 @@ func (c *checker) reopen(ctx context.Context, why error) error {
 			return err
 		}
 	}
+}
+
+// quiet reads a Reader as long as something comes.
+type quiet struct {
+	ctx    context.Context // ends a while after the last message
+	cancel context.CancelFunc
+	timer  *time.Timer
+}
+
+var errSilence = errors.New("the client gives nothing")
+
+func (q *quiet) next(ctx context.Context, source pulsar.Reader) (pulsar.Message, error) {
+	if q.ctx == nil || q.ctx.Err() != nil {
+		q.end()
+		q.ctx, q.cancel = context.WithCancel(ctx)
+		q.timer = time.AfterFunc(lull, q.cancel)
+	} else {
+		q.timer.Reset(lull)
+	}
+	m, err := source.Next(q.ctx)
+	if err != nil && q.ctx.Err() != nil && ctx.Err() == nil {
+		return nil, errSilence
+	}
+	return m, err
+}
+
+func (q *quiet) end() {
+	if q.cancel != nil {
+		q.timer.Stop()
+		q.cancel()
+	}
+}
+
+// vain remembers up to where a look found nothing: it may be the beginning of a chunked message, or a transaction that is open.
+type vain struct {
+	last messages.Position
+	when time.Time
+}
+
+// again reports whether a look up to there was in vain a short time ago.
+func (v *vain) again(last messages.Position) bool {
+	const patience = 30 * time.Second
+	return v.last == last && time.Since(v.when) < patience
+}
+
+// lately is the partition's last position as of not long ago: shards ask for it all the time.
+func (l *Log) lately(ctx context.Context, p *partition) (messages.Position, error) {
+	if known := p.newest.Load(); known != nil && time.Since(known.when) < 2*lull {
+		return known.position, nil
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, l.config.Timeout, errPatience)
+	defer cancel()
+	return l.last(ctx, p)
+}
+
+// newest is a partition's last position, when the broker was asked.
+type newest struct {
+	position messages.Position
+	when     time.Time
 }

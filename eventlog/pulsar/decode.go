@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/apache/pulsar-client-go/pulsar"
-
 	"github.com/dashfeed/dashfeed/eventlog"
 	"github.com/dashfeed/dashfeed/messages"
 	"github.com/dashfeed/dashfeed/messages/event"
@@ -30,23 +28,28 @@ func newDecoder(l *Log, p *partition) *decoder {
 func (d *decoder) close() { d.unpacker.close() }
 
 // records appends the message's records that lie after the given position. The verdict is verify's of the message.
-func (d *decoder) records(all []messages.Record, m pulsar.Message, v verdict, at place, after messages.Position) ([]messages.Record, error) {
+func (d *decoder) records(all []messages.Record, m received, v verdict, at place, after messages.Position) ([]messages.Record, error) {
 	properties := m.Properties()
 	kind := properties[kindProperty]
 	appended, err := d.appendTime(m, at)
 	if err != nil {
 		return all, err
 	}
+	if why := unread(m); why != "" {
+		k, _ := d.keyed(m)
+		return append(all, d.refused(m, at, appended, k, why)), nil
+	}
 	if kind == kindPacked {
 		return d.packed(all, m, v, at, appended, after), nil
 	}
-	r := messages.Record{Position: at.last(), Append: appended, Kind: messages.KindEvent, Payload: m.Payload()}
-	if t := m.EventTime().UnixMilli(); t > 0 {
-		r.EventTime = t
-	}
+	r := messages.Record{Position: at.last(), Append: appended, Kind: messages.KindEvent, Payload: m.Payload(), EventTime: eventTime(m)}
 	why := ""
 	switch kind {
 	case "", messages.KindEvent.String():
+		k, other := d.keyed(m)
+		if f := formOf(r.Payload); f != oneJSON && other == "" && !claims(properties) {
+			return d.behind(d.several(all, m, at, appended, k, f), len(all), after), nil
+		}
 		r.Key, why = d.address(m)
 	case messages.KindDefinition.String():
 		r.Kind = messages.KindDefinition
@@ -74,7 +77,7 @@ func (d *decoder) records(all []messages.Record, m pulsar.Message, v verdict, at
 
 // appendTime is the broker's. Where ticks move log time, a record has none of its own, unless it is a tick, which holds the time of
 // the node that sent it.
-func (d *decoder) appendTime(m pulsar.Message, at place) (int64, error) {
+func (d *decoder) appendTime(m received, at place) (int64, error) {
 	if d.p.tenant.LogTime == TickTime {
 		return messages.Unstamped, nil
 	}
@@ -86,7 +89,7 @@ func (d *decoder) appendTime(m pulsar.Message, at place) (int64, error) {
 }
 
 // packed appends the records of a packed message. One that can't be read, or that steers and is not ours, is a record that no dashboard gets.
-func (d *decoder) packed(all []messages.Record, m pulsar.Message, v verdict, at place, appended int64, after messages.Position) []messages.Record {
+func (d *decoder) packed(all []messages.Record, m received, v verdict, at place, appended int64, after messages.Position) []messages.Record {
 	begin := len(all)
 	all, err := d.unpacker.records(all, m.Payload(), d.p.tenant.Name, at, appended)
 	if err != nil {
@@ -95,6 +98,21 @@ func (d *decoder) packed(all []messages.Record, m pulsar.Message, v verdict, at 
 	if why := v.refusal(); why != "" && slices.ContainsFunc(all[begin:], isSteering) {
 		return append(all[:begin], d.refused(m, at, appended, messages.Key{}, why))
 	}
+	for i := begin; i < len(all); i++ {
+		r := &all[i]
+		if r.Kind != messages.KindTick {
+			continue
+		}
+		if d.p.tenant.LogTime == TickTime {
+			r.Append, _ = tickTime(r.Payload)
+		}
+		r.Payload = nil
+	}
+	return d.behind(all, begin, after)
+}
+
+// behind takes those of a message's records out that are not after the given position.
+func (d *decoder) behind(all []messages.Record, begin int, after messages.Position) []messages.Record {
 	skip := begin
 	for !after.IsZero() && skip < len(all) && !all[skip].Position.After(after) {
 		skip++
@@ -104,15 +122,8 @@ func (d *decoder) packed(all []messages.Record, m pulsar.Message, v verdict, at 
 	}
 	bytes := 0
 	for i := begin; i < len(all); i++ {
-		r := &all[i]
-		bytes += len(r.Payload)
-		if r.Kind == messages.KindTick {
-			if d.p.tenant.LogTime == TickTime {
-				r.Append, _ = tickTime(r.Payload)
-			}
-			r.Payload = nil
-		}
-		d.route(r)
+		bytes += len(all[i].Payload)
+		d.route(&all[i])
 	}
 	d.l.metrics.readBytes.Add(float64(bytes))
 	return all
@@ -126,7 +137,7 @@ func isSteering(r messages.Record) bool {
 // route counts records by where their producers put them. Those that lie elsewhere than at home are given as any other: the shard
 // forwards them.
 func (d *decoder) route(r *messages.Record) {
-	if r.Key.Dashboard == "" || !r.Origin.Position.IsZero() {
+	if r.Refused != "" || r.Key.Dashboard == "" || !r.Origin.Position.IsZero() {
 		return
 	}
 	d.l.metrics.addressed.Inc()
@@ -137,30 +148,30 @@ func (d *decoder) route(r *messages.Record) {
 
 // address is the dashboard of an event, by its message's key: a dashboard's name, or tenant/dashboard; without a key that
 // can be read, by its payload's field. The tenant is always the topic's: a message that names another has no dashboard.
-func (d *decoder) address(m pulsar.Message) (k messages.Key, why string) {
+func (d *decoder) address(m received) (k messages.Key, why string) {
+	if k, why = d.keyed(m); k.Dashboard != "" || why != "" {
+		return k, why
+	}
+	return d.named(m.Payload())
+}
+
+// keyed is the dashboard that the message's key names; none where the key is none.
+func (d *decoder) keyed(m received) (k messages.Key, why string) {
 	key, own := m.Key(), d.p.tenant.Name
-	if key != "" {
-		tenant, dashboard, both := strings.Cut(key, "/")
-		switch {
-		case both && tenant == own && messages.ValidName(dashboard):
-			return messages.Key{Tenant: own, Dashboard: dashboard}, ""
-		case both && messages.ValidName(tenant) && tenant != own:
-			return k, wrongTenant
-		case !both && messages.ValidName(key):
-			return messages.Key{Tenant: own, Dashboard: key}, ""
-		}
-	}
-	if err := d.events.Decode(m.Payload(), &d.event); err != nil || d.event.Dashboard == "" {
-		return k, noDashboard
-	}
-	if d.event.Tenant != "" && d.event.Tenant != own {
+	tenant, dashboard, both := strings.Cut(key, "/")
+	switch {
+	case both && tenant == own && messages.ValidName(dashboard):
+		return messages.Key{Tenant: own, Dashboard: dashboard}, ""
+	case both && messages.ValidName(tenant) && tenant != own:
 		return k, wrongTenant
+	case !both && messages.ValidName(key):
+		return messages.Key{Tenant: own, Dashboard: key}, ""
 	}
-	return messages.Key{Tenant: own, Dashboard: strings.Clone(d.event.Dashboard)}, ""
+	return k, ""
 }
 
 // defined is what a definition is of: a dashboard, or the tenant's default.
-func (d *decoder) defined(m pulsar.Message) (k messages.Key, why string) {
+func (d *decoder) defined(m received) (k messages.Key, why string) {
 	if m.Key() != "" && !messages.ValidName(m.Key()) {
 		return k, unreadable
 	}
@@ -178,8 +189,7 @@ const (
 
 // refused is the record of a message that is not taken for what it says it is. The key is that of the dashboard whose it is; the
 // zero Key: nobody knows.
-func (d *decoder) refused(m pulsar.Message, at place, appended int64, k messages.Key, why string) messages.Record {
-	d.l.metrics.unaddressed.WithLabelValues(why).Inc()
+func (d *decoder) refused(m received, at place, appended int64, k messages.Key, why string) messages.Record {
 	d.l.logger.Debug("a record is refused", "reason", why, "topic", d.p.topic, "id", m.ID(), "key", m.Key())
 	k.Tenant = d.p.tenant.Name
 	return messages.Record{Position: at.last(), Append: appended, Kind: messages.KindEvent, Key: k, Refused: why, Producer: m.ProducerName()}

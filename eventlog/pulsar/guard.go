@@ -80,11 +80,16 @@ func (l *Log) last(ctx context.Context, p *partition) (messages.Position, error)
 	if err != nil {
 		return messages.Position{}, err
 	}
-	if id.EntryID() < 0 {
-		return messages.Position{}, nil
+	var last messages.Position
+	if id.EntryID() >= 0 {
+		at, err := placeOf(id)
+		if err != nil {
+			return last, err
+		}
+		last = at.last()
 	}
-	at, err := placeOf(id)
-	return at.last(), err
+	p.newest.Store(&newest{last, time.Now()})
+	return last, nil
 }
 
 // lazyCall asks the client once for all who ask meanwhile, in a goroutine of the log's: the client knows no context. An answer is

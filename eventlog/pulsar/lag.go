@@ -8,7 +8,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// Lag implements eventlog.Lag by the broker's indices of two messages, for each of which a Reader is opened: some milliseconds. A
+// Lag implements eventlog.Lag by the broker's indices of two messages, for each of which its entry is looked at: some milliseconds. A
 // packed message counts once, however many records it holds.
 func (l *Log) Lag(ctx context.Context, partition int, after messages.Position) (uint64, error) {
 	p, err := l.table.Load().shard(partition)
@@ -48,30 +48,25 @@ func (l *Log) lag(ctx context.Context, p *partition, after messages.Position) (u
 
 // indexAt is the broker's number of the message at the position; of the oldest one kept where that is zero.
 func (l *Log) indexAt(ctx context.Context, p *partition, at messages.Position) (uint64, error) {
-	source, err := l.openQueue(ctx, p, at, 1)
+	wanted := place{ledger: -1}
+	if !at.IsZero() {
+		wanted = placeAt(at)
+	}
+	from, err := l.enter(ctx, p, wanted.ledger, wanted.entry)
 	if err != nil {
 		return 0, err
 	}
-	defer source.Close()
-	for {
-		m, err := source.Next(ctx)
-		if err != nil {
-			return 0, cause(ctx)
-		}
-		here, err := placeOf(m.ID())
-		if err != nil {
-			return 0, err
-		}
-		if !at.IsZero() && here != placeAt(at) {
-			if here.compare(placeAt(at)) < 0 {
-				continue // before it, in its batch
-			}
-			return 0, fmt.Errorf("%w: the record at %s is gone, the next one kept is at %s", eventlog.ErrTrimmed, at, here.last())
-		}
-		index := m.Index()
-		if index == nil {
-			return 0, fmt.Errorf("%w: the record at %s of %s has no index", eventlog.ErrUnstamped, here.last(), p.topic)
-		}
-		return *index, nil
+	defer from.Close()
+	e, err := from.Next(ctx)
+	if err != nil {
+		return 0, unreachable(err)
 	}
+	here := place{e.Ledger, e.Entry, wanted.batch}
+	if !at.IsZero() && here != wanted {
+		return 0, fmt.Errorf("%w: the record at %s is gone, the next one kept is at %s", eventlog.ErrTrimmed, at, here.last())
+	}
+	if e.Index == nil {
+		return 0, fmt.Errorf("%w: the record at %s of %s has no index", eventlog.ErrUnstamped, here.last(), p.topic)
+	}
+	return *e.Index - uint64(max(0, e.Count()-1-int64(wanted.batch))), nil
 }

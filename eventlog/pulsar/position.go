@@ -27,14 +27,18 @@ type place struct {
 	batch         int32
 }
 
-// placeOf reads a message id. A message that was not sent in a batch has index 0, or -1 where the broker names it.
+// placeOf reads a message id. A message that was not sent in a batch has index 0, or -1 where the broker names it. A batch has places
+// for so many messages; of a greater one all are refused, at the last place.
 func placeOf(id pulsar.MessageID) (place, error) {
-	p := place{id.LedgerID(), id.EntryID(), max(0, id.BatchIdx())}
-	if p.ledger < 0 || p.entry < 0 || p.entry > math.MaxUint32 || p.batch > math.MaxUint16 {
-		return p, fmt.Errorf("message id %s is beyond what a position can hold: entries up to %d, batches up to %d messages", id, uint32(math.MaxUint32), math.MaxUint16+1)
+	p := place{id.LedgerID(), id.EntryID(), min(max(0, id.BatchIdx()), anywhere)}
+	if p.ledger < 0 || p.entry < 0 || p.entry > math.MaxUint32 {
+		return p, fmt.Errorf("message id %s is beyond what a position can hold: entries up to %d", id, uint32(math.MaxUint32))
 	}
 	return p, nil
 }
+
+// anywhere is the last place in a batch.
+const anywhere = math.MaxUint16
 
 // at is the position of the record that has so many others after it in the message.
 func (p place) at(after int) messages.Position {

@@ -55,10 +55,13 @@ func TestPositionOfLast(t *testing.T) {
 func TestPositionBounds(t *testing.T) {
 	for _, id := range []pulsar.MessageID{
 		pulsar.EarliestMessageID(), pulsar.LatestMessageID(),
-		pulsar.NewMessageID(1, math.MaxUint32+1, 0, 0), pulsar.NewMessageID(1, 1, math.MaxUint16+1, 0),
+		pulsar.NewMessageID(1, math.MaxUint32+1, 0, 0),
 	} {
 		if p, err := placeOf(id); err == nil {
 			t.Errorf("id %s is taken for %+v", id, p)
 		}
+	}
+	if p, err := placeOf(pulsar.NewMessageID(1, 1, math.MaxUint16+1, 0)); err != nil || p.batch != anywhere {
+		t.Errorf("a message beyond a batch's places is at %+v, %v", p, err)
 	}
 }

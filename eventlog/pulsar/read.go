@@ -102,11 +102,6 @@ func (l *Log) read(p *partition, after messages.Position, remnant bool) (*reader
 // openSource opens a Reader of the client's at the position's own message. Right after a broker's start that may fail for
 // some 100 ms: it is tried until ctx ends.
 func (l *Log) openSource(ctx context.Context, p *partition, after messages.Position) (pulsar.Reader, error) {
-	return l.openQueue(ctx, p, after, receiverQueue)
-}
-
-// openQueue is openSource with so many messages that the client fetches ahead.
-func (l *Log) openQueue(ctx context.Context, p *partition, after messages.Position, queue int) (pulsar.Reader, error) {
 	start := pulsar.EarliestMessageID()
 	if !after.IsZero() {
 		start = placeAt(after).id()
@@ -114,7 +109,9 @@ func (l *Log) openQueue(ctx context.Context, p *partition, after messages.Positi
 	for {
 		r, err := l.reading.CreateReader(pulsar.ReaderOptions{
 			Topic: p.topic, Name: "dashfeed-shard", StartMessageID: start, StartMessageIDInclusive: true,
-			ReceiverQueueSize: queue, BackoffPolicyFunc: broker.NewBackoff, Decryption: broker.Encrypted(),
+			ReceiverQueueSize:        receiverQueue,
+			MaxPendingChunkedMessage: 10, // what it makes of them is not used
+			BackoffPolicyFunc:        broker.NewBackoff, Decryption: broker.Encrypted(),
 		})
 		if err == nil {
 			return r, nil
@@ -224,7 +221,7 @@ func (r *reader) signal() {
 }
 
 // put decodes a message into the buffer, and waits while that is full.
-func (r *reader) put(c *checker, m pulsar.Message, v verdict) error {
+func (r *reader) put(c *checker, m received, v verdict) error {
 	r.mu.Lock()
 	begin := len(r.filling)
 	var err error

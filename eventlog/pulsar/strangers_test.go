@@ -9,7 +9,6 @@ import (
 	client "github.com/apache/pulsar-client-go/pulsar"
 	"github.com/apache/pulsar-client-go/pulsar/log"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/dashfeed/dashfeed/eventlog"
 	"github.com/dashfeed/dashfeed/eventlog/pulsar"
@@ -138,7 +137,7 @@ func counted(t *testing.T, registry *prometheus.Registry, name string) float64 {
 	return 0
 }
 
-// Whom a message is for: by its key, else by its payload, else nobody, which is counted.
+// Whom a message is for: by its key, else by its payload, else nobody, which is refused.
 func TestStrangersAddresses(t *testing.T) {
 	c := pulsartest.Shared(t)
 	registry := prometheus.NewRegistry()
@@ -154,21 +153,22 @@ func TestStrangersAddresses(t *testing.T) {
 		properties         map[string]string
 		want               messages.Key
 		kind               messages.Kind
+		refused            string
 	}{
-		{"whole key", name + "/sales", plain, nil, messages.Key{Tenant: name, Dashboard: "sales"}, messages.KindEvent},
-		{"bare key", "sales", plain, nil, messages.Key{Tenant: name, Dashboard: "sales"}, messages.KindEvent},
-		{"bare key, payload names another tenant", "sales", of("other", "x"), nil, messages.Key{Tenant: name, Dashboard: "sales"}, messages.KindEvent},
-		{"no key", "", of(name, "sales"), nil, messages.Key{Tenant: name, Dashboard: "sales"}, messages.KindEvent},
-		{"no key, no tenant", "", `{"dashboard":"sales","metric":"m","value":1}`, nil, messages.Key{Tenant: name, Dashboard: "sales"}, messages.KindEvent},
-		{"no key, another tenant", "", of("other", "sales"), nil, messages.Key{Tenant: name}, messages.KindEvent},
-		{"key of another tenant", "other/sales", plain, nil, messages.Key{Tenant: name}, messages.KindEvent},
-		{"a key that is none", "a b", of(name, "sales"), nil, messages.Key{Tenant: name, Dashboard: "sales"}, messages.KindEvent},
-		{"nothing", "", "garbage", nil, messages.Key{Tenant: name}, messages.KindEvent},
-		{"packed garbage", "", "garbage", map[string]string{"dashfeed": "packed"}, messages.Key{Tenant: name}, messages.KindEvent},
-		{"a kind of tomorrow", name + "/sales", plain, map[string]string{"dashfeed": "tomorrow"}, messages.Key{Tenant: name}, messages.KindEvent},
-		{"a definition", "sales", "{}", map[string]string{"dashfeed": "definition"}, messages.Key{Tenant: name, Dashboard: "sales"}, messages.KindEvent},
-		{"another tenant's default", "other/", "{}", map[string]string{"dashfeed": "definition"}, messages.Key{Tenant: name}, messages.KindEvent},
-		{"a tick", "", "x", map[string]string{"dashfeed": "tick"}, messages.Key{Tenant: name}, messages.KindEvent},
+		{"whole key", name + "/sales", plain, nil, messages.Key{Tenant: name, Dashboard: "sales"}, messages.KindEvent, ""},
+		{"bare key", "sales", plain, nil, messages.Key{Tenant: name, Dashboard: "sales"}, messages.KindEvent, ""},
+		{"bare key, payload names another tenant", "sales", of("other", "x"), nil, messages.Key{Tenant: name, Dashboard: "sales"}, messages.KindEvent, ""},
+		{"no key", "", of(name, "sales"), nil, messages.Key{Tenant: name, Dashboard: "sales"}, messages.KindEvent, ""},
+		{"no key, no tenant", "", `{"dashboard":"sales","metric":"m","value":1}`, nil, messages.Key{Tenant: name, Dashboard: "sales"}, messages.KindEvent, ""},
+		{"no key, another tenant", "", of("other", "sales"), nil, messages.Key{Tenant: name}, messages.KindEvent, "wrong_tenant"},
+		{"key of another tenant", "other/sales", plain, nil, messages.Key{Tenant: name}, messages.KindEvent, "wrong_tenant"},
+		{"a key that is none", "a b", of(name, "sales"), nil, messages.Key{Tenant: name, Dashboard: "sales"}, messages.KindEvent, ""},
+		{"nothing", "", "garbage", nil, messages.Key{Tenant: name}, messages.KindEvent, "no_dashboard"},
+		{"packed garbage", "", "garbage", map[string]string{"dashfeed": "packed"}, messages.Key{Tenant: name}, messages.KindEvent, "unreadable"},
+		{"a kind of tomorrow", name + "/sales", plain, map[string]string{"dashfeed": "tomorrow"}, messages.Key{Tenant: name}, messages.KindEvent, "unreadable"},
+		{"a definition", "sales", "{}", map[string]string{"dashfeed": "definition"}, messages.Key{Tenant: name, Dashboard: "sales"}, messages.KindEvent, "no_mac"},
+		{"another tenant's default", "other/", "{}", map[string]string{"dashfeed": "definition"}, messages.Key{Tenant: name}, messages.KindEvent, "unreadable"},
+		{"a tick", "", "x", map[string]string{"dashfeed": "tick"}, messages.Key{Tenant: name}, messages.KindEvent, "no_mac"},
 	}
 	for _, x := range cases {
 		if _, err := p.Send(t.Context(), &client.ProducerMessage{Key: x.key, Payload: []byte(x.payload), Properties: x.properties}); err != nil {
@@ -176,12 +176,9 @@ func TestStrangersAddresses(t *testing.T) {
 		}
 	}
 	for i, r := range take(t, reader(t, l, first, messages.Position{}), len(cases)) {
-		if x := cases[i]; r.Key != x.want || r.Kind != x.kind {
-			t.Errorf("%s: got %s of %+v, want %s of %+v", x.what, r.Kind, r.Key, x.kind, x.want)
+		if x := cases[i]; r.Key != x.want || r.Kind != x.kind || r.Refused != x.refused || r.Refused != "" && (r.Producer == "" || r.Payload != nil) {
+			t.Errorf("%s: got %s of %+v, refused %q by %q, want %s of %+v, %q", x.what, r.Kind, r.Key, r.Refused, r.Producer, x.kind, x.want, x.refused)
 		}
-	}
-	if got, err := testutil.GatherAndCount(registry, "dashfeed_log_unaddressed_records_total"); err != nil || got != 4 {
-		t.Errorf("%d reasons are counted, %v; want no_dashboard, wrong_tenant, unreadable and no_mac", got, err)
 	}
 	misrouted := 0.0
 	if home, _ := l.PartitionOf(messages.Key{Tenant: name, Dashboard: "sales"}); home != first {
@@ -192,43 +189,5 @@ func TestStrangersAddresses(t *testing.T) {
 	}
 	if got := counted(t, registry, "dashfeed_log_addressed_records_total"); got != 6 {
 		t.Errorf("%v records name a dashboard, want 6", got)
-	}
-}
-
-// The client keeps to itself what has no payload and no property: as a partition's first records, in its middle, and last. The others
-// come, from the beginning and from any of them on; null is a record.
-func TestStrangersWithoutPayload(t *testing.T) {
-	c := pulsartest.Shared(t)
-	l := open(t, c)
-	name, shard := tenant(t, l, 1, pulsar.BrokerTime)
-	p := stranger(t, c, client.ProducerOptions{Topic: pulsar.PartitionTopic(pulsar.EventsTopic(name), 0), DisableBatching: true})
-	send := func(payload []byte) {
-		t.Helper()
-		if _, err := p.Send(t.Context(), &client.ProducerMessage{Key: "d", Payload: payload}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	var want []string
-	for _, payload := range [][]byte{{}, {}, []byte("1"), {}, []byte("2"), nil, {}, {}, []byte("3")} {
-		send(payload)
-		if payload == nil || len(payload) > 0 {
-			want = append(want, string(payload))
-		}
-	}
-	all := take(t, reader(t, l, shard, messages.Position{}), len(want))
-	for i, r := range all {
-		if string(r.Payload) != want[i] || r.Key.Dashboard != "d" {
-			t.Errorf("record %d is %q of %s, want %q", i, r.Payload, r.Key, want[i])
-		}
-		if i+1 < len(all) {
-			if next := take(t, reader(t, l, shard, r.Position), 1)[0]; next.Position != all[i+1].Position {
-				t.Errorf("after %s comes %s, want %s", r.Position, next.Position, all[i+1].Position)
-			}
-		}
-	}
-	send([]byte{})
-	last, err := l.Last(t.Context(), shard)
-	if err != nil || !last.After(all[len(all)-1].Position) {
-		t.Errorf("the last record is at %s, %v: want the one that no reader gives, after %s", last, err, all[len(all)-1].Position)
 	}
 }

@@ -3,6 +3,7 @@ package pulsar
 import (
 	"fmt"
 	"maps"
+	"sync/atomic"
 
 	"github.com/dashfeed/dashfeed/eventlog"
 	"github.com/dashfeed/dashfeed/messages"
@@ -36,6 +37,7 @@ type partition struct {
 	producer lazy[*producer]
 	guard    lazy[*guard]
 	release  release
+	newest   atomic.Pointer[newest]
 	stop     stopped
 }
 

@@ -5,8 +5,6 @@ import (
 	"crypto/hmac"
 	"fmt"
 
-	"github.com/apache/pulsar-client-go/pulsar"
-
 	"github.com/dashfeed/dashfeed/messages"
 )
 
@@ -42,7 +40,7 @@ func claims(properties map[string]string) bool {
 // verify judges a message by its MAC, where it says that it steers or has one. Where its key's id was not announced up to now the control
 // topic is asked once more: it names every key before its first use. An error is no verdict: of a broker that does not answer, or of a
 // key that was announced and that this process has not got, of which the others may think otherwise.
-func (d *decoder) verify(ctx context.Context, m pulsar.Message, at place) (verdict, error) {
+func (d *decoder) verify(ctx context.Context, m received, at place) (verdict, error) {
 	properties := m.Properties()
 	if len(properties) == 0 || !claims(properties) && properties[kindProperty] != kindPacked {
 		return unsigned, nil

@@ -13,7 +13,7 @@ import (
 // *yielding, each acknowledged to the shard (a run by its batch, the others by their *turn); and
 // *saving from the shard's saver. To a shard: *loaded, *batch and *naming from its feeders, *folded
 // and *turn from its dashboards, *woken from one that woke, *subscribing, *asking, *closing,
-// *reading, *gaveUp, *listing, *defaulting from the feed, *scrape from a collector, *beat from the
+// *reading, *gaveUp, *listing, *listingRefused, *defaulting from the feed, *scrape from a collector, *beat from the
 // host, *saved, *ticked and *forwarded from its own goroutines, *stopping from its keeper.
 type (
 	// loading is the first message to a dashboard.

@@ -29,6 +29,7 @@ type scraped struct {
 	awake    int
 	pending  int
 	strays   int
+	refused  map[string]uint64  // by reason; of a shard that is owned here
 	dash     []scrapedDashboard // all who are named, and the busiest of the others
 	rest     busyTotal
 }
@@ -41,6 +42,9 @@ type scrapedDashboard struct {
 // scraped hands over the counts of the shard's dashboards.
 func (s *shard) scraped(m *scrape) scraped {
 	r := scraped{shard: s, position: s.position, awake: s.awake, strays: len(s.forwarder.waiting), pending: len(s.dirty) + len(s.written)}
+	if s.owned.Load() {
+		r.refused = s.state.RefusedCounts()
+	}
 	if s.job != nil {
 		r.pending += len(s.job.put) + len(s.job.again)
 	}
@@ -84,7 +88,7 @@ type collector struct {
 	checkpoints, panics, records, corrupt, truncate *prometheus.Desc
 	faults                                          *prometheus.Desc
 	shards, loads, loading, replayed, behind, age   *prometheus.Desc
-	lacking                                         *prometheus.Desc
+	lacking, refused                                *prometheus.Desc
 	waiting, forwarded, astray, takenBack, holes    *prometheus.Desc
 
 	mu    sync.Mutex
@@ -114,6 +118,7 @@ func newCollector(h *Host) *collector {
 		position:      desc("dashfeed_shard_position", "Position of the last record dispatched.", "shard"),
 		lag:           desc("dashfeed_shard_lag_seconds", "How far the fold is behind the log.", "shard"),
 		lacking:       desc("dashfeed_shard_lag_records", "Records that the shard has still to fold, by the log's numbers; 0 while it is live.", "shard"),
+		refused:       desc("dashfeed_refused_records", "Records in the logs of the shards owned here that no dashboard got, by reason, since the logs began; a shard that moves takes its count along.", "reason"),
 		awake:         desc("dashfeed_dashboards", "Dashboards in memory.", "state"),
 		pending:       desc("dashfeed_checkpoint_pending", "Dashboards that the checkpoint under way or the next one has to write."),
 		subscriptions: desc("dashfeed_subscriptions", "Subscriptions of viewers to dashboards."),
@@ -139,7 +144,7 @@ func newCollector(h *Host) *collector {
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.shards, c.loads, c.loading, c.replayed, c.behind, c.age, c.lacking, c.waiting, c.forwarded, c.astray, c.takenBack, c.holes, c.processed, c.seconds, c.position, c.lag, c.awake, c.pending, c.subscriptions, c.checkpoints, c.panics, c.faults, c.records, c.corrupt, c.truncate} {
+	for _, d := range []*prometheus.Desc{c.shards, c.loads, c.loading, c.replayed, c.behind, c.age, c.lacking, c.refused, c.waiting, c.forwarded, c.astray, c.takenBack, c.holes, c.processed, c.seconds, c.position, c.lag, c.awake, c.pending, c.subscriptions, c.checkpoints, c.panics, c.faults, c.records, c.corrupt, c.truncate} {
 		ch <- d
 	}
 }

@@ -18,13 +18,20 @@ func (c *collector) sendShards(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), labels...)
 	}
 	awake, pending, strays := 0, 0, 0
+	refused := map[string]uint64{"no_dashboard": 0} // so that there is something to be alerted by
 	for _, r := range c.last {
+		for reason, n := range r.refused {
+			refused[reason] += n
+		}
 		n := strconv.Itoa(r.shard.number)
 		gauge(c.position, float64(r.position.Lo), n)
 		gauge(c.lag, float64(r.shard.lag())/1e3, n)
 		awake += r.awake
 		pending += r.pending
 		strays += r.strays
+	}
+	for reason, n := range refused {
+		gauge(c.refused, float64(n), reason)
 	}
 	states := map[string]int{"loading": 0, "live": 0, "behind": 0, "stuck": 0, "failed": 0, "owned": 0}
 	subscriptions := 0

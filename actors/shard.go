@@ -200,6 +200,8 @@ func (s *shard) receive(message any) {
 		m.reply <- s.list(m)
 	case *defaulting:
 		m.reply <- inForceByDefault(s.state.Default(m.tenant))
+	case *listingRefused:
+		m.reply <- s.listRefused()
 	case *scrape:
 		m.reply <- s.scraped(m)
 	case *saved:

@@ -81,3 +81,16 @@ type tenantRequest struct {
 type shardWentOn struct {
 	State string `json:"state"` // live; loading: it goes on, and has not folded all yet
 }
+
+// refusedAnswer answers GET /shards/{shard}/refused.
+type refusedAnswer struct {
+	Counts map[string]uint64 `json:"counts"` // by reason
+	Newest []refusalAnswer   `json:"newest"` // at most 100, oldest first
+}
+
+type refusalAnswer struct {
+	Position string `json:"position"`
+	Time     string `json:"time"` // when the log took it
+	Reason   string `json:"reason"`
+	Producer string `json:"producer"`
+}

@@ -26,6 +26,7 @@ type operations struct {
 	addTenant  func(ctx context.Context, t tenantRequest) (tenantAnswer, error)
 	acceptLoss func(ctx context.Context, shard int) error
 	retryShard func(ctx context.Context, shard int) error
+	refused    func(ctx context.Context, shard int) (actors.Refused, error)
 }
 
 // Errors that the admin API gives by themselves.
@@ -37,6 +38,7 @@ var (
 // offer adds the operations to the admin listener.
 func (a *admin) offer(o operations) {
 	a.offerShards(o)
+	a.offerRefused(o)
 	if o.members != nil {
 		a.offerCluster(o)
 	}
@@ -49,9 +51,9 @@ const longestLoad = adminTimeout - 5*time.Second
 func (a *admin) offerShards(o operations) {
 	for name, do := range map[string]func(context.Context, int) error{"accept-loss": o.acceptLoss, "retry": o.retryShard} {
 		a.post("/shards/{shard}/"+name, func(r *http.Request) (any, error) {
-			n, err := strconv.Atoi(r.PathValue("shard"))
+			n, err := shardNumber(r)
 			if err != nil {
-				return nil, badRequest{fmt.Errorf("shard %.20q is no number", r.PathValue("shard"))}
+				return nil, err
 			}
 			ctx, cancel := context.WithTimeout(r.Context(), longestLoad)
 			defer cancel()
@@ -67,6 +69,41 @@ func (a *admin) offerShards(o operations) {
 			}
 		})
 	}
+}
+
+// offerRefused adds what lay in a shard's log and no dashboard got.
+func (a *admin) offerRefused(o operations) {
+	a.get("/shards/{shard}/refused", func(r *http.Request) (any, error) {
+		n, err := shardNumber(r)
+		if err != nil {
+			return nil, err
+		}
+		refused, err := o.refused(r.Context(), n)
+		if err != nil {
+			return nil, err
+		}
+		answer := refusedAnswer{Counts: refused.Counts, Newest: []refusalAnswer{}}
+		for _, x := range refused.Newest {
+			answer.Newest = append(answer.Newest, refusalAnswer{x.Position.String(), timeText(x.Append), x.Reason, x.Producer})
+		}
+		return answer, nil
+	})
+}
+
+func shardNumber(r *http.Request) (int, error) {
+	n, err := strconv.Atoi(r.PathValue("shard"))
+	if err != nil {
+		return 0, badRequest{fmt.Errorf("shard %.20q is no number", r.PathValue("shard"))}
+	}
+	return n, nil
+}
+
+// timeText is a time of the log; "" where it had none.
+func timeText(ms int64) string {
+	if ms == messages.Unstamped {
+		return ""
+	}
+	return time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05.000Z")
 }
 
 // offerCluster adds what there is to see and to do in a cluster.

@@ -11,6 +11,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/dashfeed/dashfeed/actors"
+	"github.com/dashfeed/dashfeed/fold"
 	"github.com/dashfeed/dashfeed/gateway"
 	"github.com/dashfeed/dashfeed/messages"
 )
@@ -43,6 +45,13 @@ func adminTold(t *testing.T) (url string, heard *[]string) {
 		addTenant: func(_ context.Context, r tenantRequest) (tenantAnswer, error) {
 			note("add %s %d %s", r.Name, r.Partitions, r.LogTime)
 			return tenantAnswer{r.Name, 10, r.Partitions, r.LogTime}, nil
+		},
+		refused: func(_ context.Context, shard int) (actors.Refused, error) {
+			note("refused of %d", shard)
+			return actors.Refused{Counts: map[string]uint64{"encrypted": 7}, Newest: []fold.Refusal{
+				{Position: messages.Position{Hi: 8, Lo: 5}, Append: 1767323045006, Producer: "java-7", Reason: "encrypted"},
+				{Position: messages.Position{Hi: 8, Lo: 6}, Append: messages.Unstamped, Reason: "no_dashboard"},
+			}}, nil
 		},
 		acceptLoss: func(_ context.Context, shard int) error { note("accept loss of %d", shard); return nil },
 	})
@@ -105,6 +114,7 @@ func TestClusterCommands(t *testing.T) {
 ]
 `, "add new 4 broker"},
 		{"shard accept-loss 3 --yes", 0, "", "accept loss of 3"},
+		{"shard refused 3", 0, "POSITION  TIME                      REASON     PRODUCER\n8.5       2026-01-02T03:04:05.006Z  encrypted  java-7\n8.6                                 no_dashboard\n", "refused of 3"},
 	} {
 		url, heard := adminTold(t)
 		code, out, stderr := call(t, "", append(strings.Fields(c.args), "--admin-server", url)...)

@@ -184,7 +184,7 @@ func TestHelpKeepsToWhatThereIs(t *testing.T) {
 			t.Errorf("help lists %s", name)
 		}
 	}
-	for _, name := range []string{"run", "demo", "node", "gateway", "cluster members", "cluster shards", "cluster owner", "cluster drain", "cluster keys new", "tenant list", "tenant add", "shard accept-loss", "publish", "watch", "fold", "definition check", "definition apply", "definition get", "definition delete", "definition schema", "config show", "version", "completion"} {
+	for _, name := range []string{"run", "demo", "node", "gateway", "cluster members", "cluster shards", "cluster owner", "cluster drain", "cluster keys new", "tenant list", "tenant add", "shard accept-loss", "shard refused", "publish", "watch", "fold", "definition check", "definition apply", "definition get", "definition delete", "definition schema", "config show", "version", "completion"} {
 		if !strings.Contains(help, "\n  "+name+" ") {
 			t.Errorf("help lacks %s", name)
 		}

@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"github.com/dashfeed/dashfeed/actors"
 	"github.com/dashfeed/dashfeed/cluster"
+	"github.com/dashfeed/dashfeed/feed"
 	"github.com/dashfeed/dashfeed/messages"
 )
 
@@ -44,6 +46,13 @@ func (c *clustered) offerOperations(members *cluster.Cluster) {
 		addTenant:  c.addTenant,
 		acceptLoss: c.onShard((*actors.Host).AcceptLoss),
 		retryShard: c.onShard((*actors.Host).Retry),
+		refused: func(ctx context.Context, shard int) (r actors.Refused, err error) {
+			err = c.onShard(func(h *actors.Host, ctx context.Context, n int) error {
+				r, err = h.Refused(ctx, n)
+				return elsewhere(err, n)
+			})(ctx, shard)
+			return r, err
+		},
 	})
 }
 
@@ -104,6 +113,14 @@ func (c *clustered) drainMember(members *cluster.Cluster, name string) error {
 		return nil
 	}
 	return fmt.Errorf("%w from here: %s is a gateway, ask its own admin address", errRefused, name)
+}
+
+// elsewhere says where a shard is that is not held here.
+func elsewhere(err error, shard int) error {
+	if errors.Is(err, feed.ErrUnserved) {
+		return fmt.Errorf("%w shard %d here: ask the admin address of a node that cluster shards says claims it", errNoSuch, shard)
+	}
+	return err
 }
 
 // onShard does something with a shard of this node that has stopped.

@@ -2,14 +2,41 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 )
 
-// shardCommand groups what there is to do with one shard that has stopped, at the process that
+// shardCommand groups what there is to see of one shard and to do when it has stopped, at the process that
 // holds it: run, or a node.
 type shardCommand struct {
 	AcceptLoss shardAcceptLossCommand `cmd:"" help:"Go on over a hole in a shard's log that nothing can fill, as a new history."`
 	Retry      shardRetryCommand      `cmd:"" help:"Load a shard again that has stopped."`
+	Refused    shardRefusedCommand    `cmd:"" help:"Print the newest records of a shard's log that no dashboard got, and how many there were."`
+}
+
+type shardRefusedCommand struct {
+	adminServerFlags
+	Shard int `arg:"" help:"Number of the shard, as readyz?verbose and cluster shards print it."`
+}
+
+// Run prints a line a record, and tells how many there were of each reason.
+func (c *shardRefusedCommand) Run(p *program) error {
+	var refused refusedAnswer
+	if err := c.ask(p, http.MethodGet, fmt.Sprintf("/shards/%d/refused", c.Shard), nil, &refused); err != nil {
+		return err
+	}
+	t := table{columns: []string{"POSITION", "TIME", "REASON", "PRODUCER"}}
+	for _, r := range refused.Newest {
+		t.add(r.Position, r.Time, r.Reason, r.Producer)
+	}
+	if err := t.print(p.stdout, c.Output); err != nil {
+		return err
+	}
+	for _, reason := range slices.Sorted(maps.Keys(refused.Counts)) {
+		p.talk("%s: %d", reason, refused.Counts[reason])
+	}
+	return nil
 }
 
 type shardAcceptLossCommand struct {

@@ -127,7 +127,14 @@ func (s *single) operations() operations {
 			return do(ctx, shard)
 		}
 	}
-	return operations{acceptLoss: known(s.host.AcceptLoss), retryShard: known(s.host.Retry)}
+	refused := func(ctx context.Context, shard int) (r actors.Refused, err error) {
+		err = known(func(ctx context.Context, n int) error {
+			r, err = s.host.Refused(ctx, n)
+			return err
+		})(ctx, shard)
+		return r, err
+	}
+	return operations{acceptLoss: known(s.host.AcceptLoss), retryShard: known(s.host.Retry), refused: refused}
 }
 
 // define applies the definitions of files, and remembers them in the data directory. Those of a shard that has failed wait for it, and

@@ -238,7 +238,7 @@ func (l *Log) lately(ctx context.Context, p *partition) (messages.Position, erro
 	if known := p.newest.Load(); known != nil && time.Since(known.when) < 2*lull {
 		return known.position, nil
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, l.config.Timeout, errPatience)
+	ctx, cancel := context.WithTimeoutCause(ctx, lull, errPatience) // what the client gives meanwhile waits
 	defer cancel()
 	return l.last(ctx, p)
 }

@@ -1,0 +1,47 @@
+package actors
+
+import (
+	"context"
+	"time"
+
+	"github.com/dashfeed/dashfeed/feed"
+	"github.com/dashfeed/dashfeed/fold"
+)
+
+// Refused is what lay in a shard's log and no dashboard got, as the shard's state has it: the same on every host.
+type Refused struct {
+	Counts map[string]uint64 // by reason
+	Newest []fold.Refusal    // oldest first
+}
+
+// listingRefused asks a shard for it. reply has room for the answer.
+type listingRefused struct{ reply chan Refused }
+
+func (s *shard) listRefused() Refused {
+	return Refused{Counts: s.state.RefusedCounts(), Newest: s.state.Refusals()}
+}
+
+// Refused tells what lay in the log of a shard that is held here and no dashboard got.
+func (h *Host) Refused(ctx context.Context, shard int) (Refused, error) {
+	const patience = 5 * time.Second
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	h.mu.RLock()
+	s, err := h.seats[shard].seated()
+	h.mu.RUnlock()
+	if err != nil {
+		return Refused{}, err
+	}
+	m := &listingRefused{make(chan Refused, 1)}
+	s.tell(m)
+	select {
+	case r := <-m.reply:
+		return r, nil
+	case <-s.stopped:
+	case <-h.done:
+		return Refused{}, feed.ErrClosed
+	case <-ctx.Done():
+		return Refused{}, ctx.Err()
+	}
+	return Refused{}, feed.ErrUnserved
+}

@@ -21,6 +21,9 @@ func (d *Dashboard) Event(at At, e *event.Event) {
 	v := d.step(at)
 	t, reason := judge(at, e)
 	e.Time = t
+	if e.Dashboard != "" && e.Dashboard != d.key.Dashboard || e.Tenant != "" && e.Tenant != d.key.Tenant {
+		reason = KeyMismatch
+	}
 	if reason != "" {
 		d.invalid(reason)
 		d.refuse(at, e, t, reason)
@@ -55,6 +58,9 @@ func (d *Dashboard) Event(at At, e *event.Event) {
 	}
 	d.move(at, t, v)
 }
+
+// KeyMismatch is the reason of an event that came by this dashboard's key and names another itself.
+const KeyMismatch = "key_mismatch"
 
 // Malformed folds a record that is no event: one step, an invalid event of that reason.
 func (d *Dashboard) Malformed(at At, reason string) {

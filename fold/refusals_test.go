@@ -118,3 +118,20 @@ func TestEventTimeStandsForAMissingOne(t *testing.T) {
 		t.Errorf("watermark %d, want 4000: its own time counts", got)
 	}
 }
+
+// An event that names another dashboard than its key is invalid, at the key's.
+func TestKeyAndEventNameDifferentDashboards(t *testing.T) {
+	s := fold.NewShard("local", fold.Builtin())
+	for i, payload := range []string{
+		`{"dashboard":"e","metric":"m","value":1,"time":1000}`, `{"tenant":"other","dashboard":"d","metric":"m","value":1,"time":1000}`,
+		`{"metric":"m","value":1,"time":1000}`, `{"tenant":"default","dashboard":"d","metric":"m","value":1,"time":1000}`,
+	} {
+		r := forwarded(uint64(i+1), "d", i, 1)
+		r.Payload = []byte(payload)
+		s.Fold(r)
+	}
+	c := s.Dashboard(messages.Key{Tenant: "default", Dashboard: "d"}).Counters()
+	if c.InvalidReasons[fold.KeyMismatch] != 2 || c.Accepted != 2 || len(s.Keys()) != 1 {
+		t.Errorf("counters %+v of %v", c, s.Keys())
+	}
+}

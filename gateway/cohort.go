@@ -34,6 +34,7 @@ type cohort struct {
 	want     want
 	interval time.Duration
 	proj     *wire.Projection
+	lacks    error // the definition in force has not got a panel that was asked for
 	subs     map[*subscription]struct{}
 
 	changed  bool      // since the last tick, in what the view shows
@@ -56,7 +57,7 @@ type frame struct {
 
 // project works the view out against the mirror's schema.
 func (c *cohort) project() {
-	c.proj, _ = wire.Project(c.m.key, c.m.schema, c.want.panels, c.want.groups) // panels that went away are just not shown
+	c.proj, c.lacks = wire.Project(c.m.key, c.m.schema, c.want.panels, c.want.groups)
 	c.frames = nil
 }
 

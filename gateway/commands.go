@@ -81,6 +81,9 @@ func (s *session) subscribe(f *wire.Subscribe) error {
 	if f.Panels != nil && len(f.Panels) == 0 {
 		return wire.Errorf(wire.CodeBadField, "panels is empty: leave it out for all of them")
 	}
+	if f.Groups != nil && len(f.Groups) == 0 {
+		return wire.Errorf(wire.CodeBadField, "groups is empty: leave it out for all of them")
+	}
 	m, err := s.srv.mirrors.acquire(s.srv.ctx, k)
 	if err != nil {
 		return err
@@ -119,10 +122,11 @@ func (s *session) subscribeTo(m *mirror, f *wire.Subscribe, rate float64, since 
 		return err
 	}
 	old := s.subscribed(p.View)
-	if old == nil && len(s.subs) >= s.srv.cfg.Sessions.Subscriptions {
+	n, held := s.spent()
+	if old == nil && n >= s.srv.cfg.Sessions.Subscriptions {
 		return wire.Errorf(wire.CodeLimit, "a session has at most %d subscriptions", s.srv.cfg.Sessions.Subscriptions)
 	}
-	held, cost := s.views, w.cost()
+	cost := w.cost()
 	if old != nil {
 		held -= old.cost
 	}
@@ -142,7 +146,6 @@ func (s *session) subscribeTo(m *mirror, f *wire.Subscribe, rate float64, since 
 	answer := sub.subscribed(f.ID, resumed)
 	m.mu.Unlock()
 	s.srv.mirrors.count(m, 1)
-	s.views += cost
 	if old != nil {
 		s.drop(old)
 	}
@@ -156,13 +159,26 @@ func (s *session) add(answer wire.Frame, sub *subscription) {
 	s.sendWith(answer, func() { s.subs = append(s.subs, sub) })
 }
 
-// drop ends a subscription.
+// spent is how many subscriptions there are, and what their views cost.
+func (s *session) spent() (n int, bytes int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, sub := range s.subs {
+		bytes += sub.cost
+	}
+	return len(s.subs), bytes
+}
+
+// drop ends a subscription, unless it has ended: the writer drops one that a new definition refuses.
 func (s *session) drop(sub *subscription) {
 	s.mu.Lock()
+	n := len(s.subs)
 	s.subs = slices.DeleteFunc(s.subs, func(o *subscription) bool { return o == sub })
+	found := len(s.subs) < n
 	s.mu.Unlock()
-	s.views -= sub.cost
-	sub.end(s.srv.mirrors)
+	if found {
+		sub.end(s.srv.mirrors)
+	}
 }
 
 func (s *session) set(f *wire.Set) error {
@@ -178,6 +194,10 @@ func (s *session) set(f *wire.Set) error {
 		return err
 	}
 	sub.m.mu.Lock()
+	if sub.cohort == nil {
+		sub.m.mu.Unlock()
+		return notSubscribed(f.View)
+	}
 	k := sub.cohort.key
 	k.rate = rate
 	c, err := sub.m.join(k, sub.cohort.want)
@@ -222,7 +242,11 @@ func (s *session) find(view string) (*subscription, error) {
 	if sub := s.subscribed(v); sub != nil {
 		return sub, nil
 	}
-	return nil, wire.Errorf(wire.CodeBadField, "view %s is not subscribed", v)
+	return nil, notSubscribed(view)
+}
+
+func notSubscribed(view string) error {
+	return wire.Errorf(wire.CodeBadField, "view %s is not subscribed", view)
 }
 
 // placeOf reads a place as JSON has it.

@@ -34,7 +34,6 @@ type session struct {
 	tenant  string     // that the address binds it to; "": none
 	slot    uint8      // which beat of the ticker pings it
 	bad     uint8      // bad messages in a row; the reader's
-	views   int64      // what its views cost; the reader\'s
 
 	writer atomic.Uint32 // writerIdle, writerRuns, writerAgain
 	heard  atomic.Int64  // when the client was last heard, unix ms
@@ -213,8 +212,10 @@ func (s *session) beat(now time.Time) {
 	s.wake()
 }
 
-// subscribed is the subscription of that view. Only the reader calls it.
+// subscribed is the subscription of that view.
 func (s *session) subscribed(view messages.View) *subscription {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for _, sub := range s.subs {
 		if messages.View(sub.view.Load()) == view {
 			return sub

@@ -42,7 +42,7 @@ func TestTranscript(t *testing.T) {
 
 // rpsView is the id of the view {"panels":["rps"]} of the test's dashboard: it may not change from release to release
 // without a reason.
-const rpsView = "e5a8340aec491636"
+const rpsView = "750597fccfefc0eb"
 
 // The dashboard that has no record yet can be watched; its first record is another epoch.
 func TestNoRecordYet(t *testing.T) {
@@ -86,6 +86,8 @@ func TestRefusals(t *testing.T) {
 		"negative rate":      {`{"type":"subscribe","id":1,"dashboard":"a","maxRate":-1}`, wire.CodeBadOption, 1},
 		"unknown panel":      {`{"type":"subscribe","id":1,"dashboard":"a","panels":["nope"]}`, wire.CodeBadField, 1},
 		"no panels":          {`{"type":"subscribe","id":1,"dashboard":"a","panels":[]}`, wire.CodeBadField, 1},
+		"no groups":          {`{"type":"subscribe","id":1,"dashboard":"a","groups":[]}`, wire.CodeBadField, 1},
+		"set without a rate": {`{"type":"set","id":2,"view":"0000000000000001"}`, wire.CodeBadField, 2},
 		"set of no view":     {`{"type":"set","id":2,"view":"0000000000000001","maxRate":1}`, wire.CodeBadField, 2},
 		"set of a bad view":  {`{"type":"set","id":2,"view":"x","maxRate":1}`, wire.CodeBadField, 2},
 		"unsubscribe none":   {`{"type":"unsubscribe","id":2,"view":"0000000000000001"}`, wire.CodeBadField, 2},

@@ -18,7 +18,7 @@ const maxUnacked = 16
 type subscription struct {
 	s     *session
 	m     *mirror
-	cost  int64         // of the view, to its session; the reader's
+	cost  int64         // of the view, to its session
 	dirty atomic.Bool   // there may be something to send
 	view  atomic.Uint64 // what the client was told last
 
@@ -28,6 +28,7 @@ type subscription struct {
 	version  uint64
 	patience time.Time // until when a version beyond the mirror's is waited for
 	gap      string    // a gap to be told before the next update; "": none
+	refused  bool      // it was told that it ends; the writer's
 	told     string    // state that the last status said; "": none yet, which is live
 	credit   bool
 	unacked  int
@@ -67,6 +68,9 @@ func (s *subscription) next(now time.Time) [][]byte {
 	var out [][]byte
 	if s.cohort.key.encoding == encodingJSON {
 		var wait bool
+		if s.cohort.lacks != nil {
+			return s.refuse()
+		}
 		if out, wait = s.notices(now); wait {
 			return out
 		}
@@ -89,6 +93,14 @@ func (s *subscription) next(now time.Time) [][]byte {
 		return out
 	}
 	return append(out, f.bytes)
+}
+
+// refuse ends the subscription as a subscribe would be refused now. The mirror's mu is held.
+func (s *subscription) refuse() [][]byte {
+	f := wire.ErrorFrame{View: messages.View(s.view.Load()).String(), Error: *asError(s.cohort.lacks)}
+	s.leave()
+	s.refused = true
+	return [][]byte{textFrame(wire.Encode(f))}
 }
 
 // notices are the frames that go before an update; wait is true where no update may follow yet.

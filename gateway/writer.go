@@ -45,6 +45,9 @@ func (s *session) writeNext() (more bool) {
 	switch {
 	case sub != nil:
 		out = sub.next(time.Now())
+		if sub.refused {
+			s.drop(sub)
+		}
 		if len(out) == 0 {
 			return true
 		}

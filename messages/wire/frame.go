@@ -123,9 +123,10 @@ type (
 		Expires int64    `json:"expires"` // seconds
 		Revoked []string `json:"revoked"` // views that ended
 	}
-	// ErrorFrame refuses the message of that id.
+	// ErrorFrame refuses the message of that id, or ends the view.
 	ErrorFrame struct {
-		ID *int64 `json:"id,omitempty"`
+		ID   *int64 `json:"id,omitempty"`
+		View string `json:"view,omitempty"` // a subscription that ended by this: a panel it asked for is no more
 		Error
 	}
 	// Drain asks the client to come back in [After, After+Within) ms.

@@ -83,7 +83,7 @@ func TestGoldenUpdates(t *testing.T) {
 
 // What a client is told of a bad message is in the protocol's words, not in Go's.
 func TestBadMessagesAreNamed(t *testing.T) {
-	for in, want := range map[string]string{"[]": "unexpected array", "5": "unexpected number", `{"type":5}`: "unexpected number"} {
+	for in, want := range map[string]string{"[]": "unexpected array", "5": "unexpected number", `{"type":5}`: "message type 5 is not a string"} {
 		if _, _, err := ParseRequest([]byte(in)); err == nil || !strings.HasSuffix(err.Error(), want) {
 			t.Errorf("%s: %v, want …%s", in, err, want)
 		}
@@ -142,5 +142,28 @@ func BenchmarkParseUpdate(b *testing.B) {
 		if _, err := ParseFrame(frame); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// From 2^53 on a number's digits are the shortest that give its double: a client reads the double, not the digits.
+func TestGreatNumbersComeBack(t *testing.T) {
+	for _, f := range []float64{1<<53 - 1, 1 << 53, 1<<53 + 2, 1 << 60, -(1 << 60), 1<<63 - 1024, 1 << 63, 9.3e18, 1e20, 1e21, 1.7976931348623157e308, -1e300} {
+		row, err := parseRow(AppendRow(nil, cells.Row(cells.AppendFloat(nil, f))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		row.Each(func(_ int, v cells.Value) bool {
+			got := v.Float
+			if v.Kind == cells.Int {
+				got = float64(v.Int)
+				if got >= maxExact || got <= -maxExact {
+					t.Errorf("%v came back as the whole number %d", f, v.Int)
+				}
+			}
+			if got != f {
+				t.Errorf("%v came back as %v", f, got)
+			}
+			return true
+		})
 	}
 }

@@ -48,12 +48,15 @@ func Project(k messages.Key, s Schema, panels []string, groups []Tuple) (*Projec
 			p.groups[t.Group()] = true
 		}
 	}
-	p.View = viewID(k, p.Schema, p.groups)
+	p.View = viewID(k, p.Schema, panels, p.groups)
 	return p, unknown
 }
 
-// Group is the tuple's canonical form.
+// Group is the tuple's canonical form; nil, which JSON has as null, is the overflow group.
 func (t Tuple) Group() cells.Group {
+	if t == nil {
+		return cells.Overflow
+	}
 	var b []byte
 	for _, v := range t {
 		if v == nil {
@@ -95,8 +98,9 @@ func (p *Projection) Touched(u *cells.Update) bool {
 }
 
 // viewID is the first 8 bytes of xxh3 over everything that makes two views differ, each part with its length.
-// Counts of overflow are left out: they move without making another view.
-func viewID(k messages.Key, s Schema, groups map[cells.Group]bool) messages.View {
+// Counts of overflow are left out: they move without making another view. The panels asked for are in it beside those that are
+// shown: else all of them, and a list of them, were two views today and one after a definition that drops the rest.
+func viewID(k messages.Key, s Schema, panels []string, groups map[cells.Group]bool) messages.View {
 	b := appendPart(nil, k.Tenant)
 	b = appendPart(b, k.Dashboard)
 	b = binary.AppendUvarint(b, uint64(len(s)))
@@ -120,6 +124,9 @@ func viewID(k messages.Key, s Schema, groups map[cells.Group]bool) messages.View
 		for _, g := range list {
 			b = appendPart(b, string(g))
 		}
+	}
+	if panels != nil {
+		b = appendParts(append(b, 1), slices.Compact(slices.Sorted(slices.Values(panels))))
 	}
 	v := messages.View(xxh3.Hash(b))
 	if v == 0 {

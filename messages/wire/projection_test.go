@@ -79,12 +79,16 @@ func TestViewIDs(t *testing.T) {
 	add("title", id(key, changed(func(p *Panel) { p.Title = "x" }), nil, nil))
 
 	for name, v := range map[string]messages.View{
-		"all panels by name": id(key, schema(), []string{"visits", "rps", "rps"}, nil),
-		"overflow":           id(key, changed(func(p *Panel) { p.Overflow = &Overflow{9} }), nil, nil),
+		"overflow": id(key, changed(func(p *Panel) { p.Overflow = &Overflow{9} }), nil, nil),
 	} {
 		if v != whole {
 			t.Errorf("%s is another view than the whole", name)
 		}
+	}
+	byName := id(key, schema(), []string{"visits", "rps", "rps"}, nil)
+	add("all panels by name", byName)
+	if other := id(key, schema(), []string{"rps", "visits"}, nil); other != byName {
+		t.Error("the order of panels makes another view")
 	}
 	if a, b := id(key, schema(), nil, []Tuple{{ptr("D")}, {nil}}), id(key, schema(), nil, []Tuple{{nil}, {ptr("D")}}); a != b {
 		t.Error("the order of groups makes another view")

@@ -288,16 +288,15 @@ func parseCell(raw json.RawMessage, c *Cell) error {
 		if err := json.Unmarshal(group, &t); err != nil {
 			return fmt.Errorf("group: %w", err)
 		}
-		if c.Group = t.Group(); t == nil {
-			c.Group = cells.Overflow
-		}
+		c.Group = t.Group()
 	}
 	row, err := parseRow(values)
 	c.Row = row
 	return err
 }
 
-// parseRow reads values; a number without fraction or exponent that fits becomes an Int.
+// parseRow reads values; a number without fraction or exponent becomes an Int below 2^53. From there on its digits are the shortest
+// that give its double, not its own.
 func parseRow(raw json.RawMessage) (cells.Row, error) {
 	var values []json.RawMessage
 	if err := json.Unmarshal(raw, &values); err != nil {
@@ -309,7 +308,7 @@ func parseRow(raw json.RawMessage) (cells.Row, error) {
 		case c == 'n':
 			b = cells.AppendNull(b)
 		case c == '-' || c >= '0' && c <= '9':
-			if n, err := strconv.ParseInt(string(v), 10, 64); err == nil {
+			if n, err := strconv.ParseInt(string(v), 10, 64); err == nil && n < maxExact && n > -maxExact {
 				b = cells.AppendInt(b, n)
 				continue
 			}

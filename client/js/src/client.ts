@@ -273,6 +273,10 @@ export class Client extends Emitter<ClientEvents> {
   }
 
   #error(c: Connection, f: ErrorFrame): void {
+    if (f.view !== undefined) { // the definition has changed, and lacks a panel that was asked for
+      for (const s of this.#of(c, f.view)) s.error(f);
+      return this.#moved();
+    }
     const s = f.id === undefined ? undefined : [...this.#subscriptions].find((s) => s.pending === f.id && s.asking === c);
     if (s) {
       s.error(f);

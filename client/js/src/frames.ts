@@ -79,7 +79,7 @@ export interface Status { type: "status"; view: string; state: ViewState; lag: n
 export interface Pong { type: "pong"; id: number }
 export interface Unsubscribed { type: "unsubscribed"; id: number; view: string }
 export interface Refreshed { type: "refreshed"; id: number; expires: number; revoked: string[] }
-export interface ErrorFrame { type: "error"; id?: number; code: number; message: string; retry: boolean; after: number }
+export interface ErrorFrame { type: "error"; id?: number; view?: string; code: number; message: string; retry: boolean; after: number }
 export interface Drain { type: "drain"; after: number; within: number }
 
 export type ServerFrame =

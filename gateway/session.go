@@ -41,7 +41,6 @@ type session struct {
 	mu        sync.Mutex
 	moved     sync.Cond // on mu: control was taken, or the close was written
 	control   [][]byte  // answers, in order
-	pong      []byte    // the newest ping's
 	slotFrame []byte    // the drain's
 	ping      bool
 	closing   wire.CloseCode // 0: open
@@ -75,13 +74,9 @@ const sendBuffer = 32 << 10
 // onControl takes a ping or a pong.
 func (s *session) onControl(op byte, payload []byte) {
 	s.heard.Store(time.Now().UnixMilli())
-	if op != opPing {
-		return
+	if op == opPing {
+		s.queue(controlFrame(opPong, string(payload)), nil)
 	}
-	s.mu.Lock()
-	s.pong = controlFrame(opPong, string(payload))
-	s.mu.Unlock()
-	s.wake()
 }
 
 // read is the reader goroutine: it handles messages until the connection ends, and then everything of the session.

@@ -72,11 +72,7 @@ func (s *session) pick() (out [][]byte, sub *subscription, closing wire.CloseCod
 	if s.over {
 		return nil, nil, 0
 	}
-	if s.pong != nil {
-		out = append(out, s.pong)
-		s.pong = nil
-	}
-	out, s.control = append(out, s.control...), nil
+	out, s.control = s.control, nil
 	if s.closing != 0 {
 		return out, nil, s.closing
 	}

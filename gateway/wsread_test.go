@@ -140,6 +140,7 @@ func TestFramesAreJudged(t *testing.T) {
 		"parts":                       {clientFrame(opText, "h\xc3") + clientFrame(0, "") + clientFrame(last, "\xa9") + bye, "1:hé,1000"},
 		"parts with a ping between":   {clientFrame(opText, "h\xc3") + clientFrame(last|opPing, "p") + clientFrame(last, "\xa9") + bye, "a:p,1:hé,1000"},
 		"ping of the most":            {clientFrame(last|opPing, long[:125]) + bye, "a:" + long[:125] + ",1000"},
+		"pings, each in its turn":     {clientFrame(last|opPing, "1") + clientFrame(last|opPing, "") + clientFrame(last|opPing, "3") + bye, "a:1,a:,a:3,1000"},
 		"pong that nobody asked for":  {clientFrame(last|opPong, "x") + bye, "1000"},
 		"close without code":          {clientFrame(last|opClose, ""), "1000"},
 		"close with a reason":         {clientFrame(last|opClose, "\x03\xe8bye é"), "1000"},

@@ -45,6 +45,7 @@ type Host struct {
 	seats  map[int]*seat
 	deafAt time.Duration // when the log was found out of reach last, since started; 0: never
 
+	loads    chan struct{} // has one in it for each shard that loads in its turn
 	suspects chan struct{} // has one in it while a shard reads that the process may have ended at
 
 	workers workers // run the dashboards
@@ -57,7 +58,7 @@ func New(c Config) (*Host, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	h := &Host{config: c, programs: newPrograms(c.Table), started: time.Now(), free: debug.FreeOSMemory, done: make(chan struct{}), seats: map[int]*seat{}, suspects: make(chan struct{}, 1)}
+	h := &Host{config: c, programs: newPrograms(c.Table), started: time.Now(), free: debug.FreeOSMemory, done: make(chan struct{}), seats: map[int]*seat{}, suspects: make(chan struct{}, 1), loads: make(chan struct{}, loadsAtOnce)}
 	h.life, h.end = context.WithCancel(context.Background())
 	h.system = actor.NewActorSystem(
 		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return slog.New(quiet{c.Logger.Handler()}) }),

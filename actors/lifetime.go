@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -82,6 +83,11 @@ func (s *shard) load(ctx context.Context) {
 	if s.wait > 0 && !eventlog.Pause(ctx, s.wait) {
 		return
 	}
+	done, ok := s.loadInTurn(ctx)
+	if !ok {
+		return
+	}
+	defer done()
 	for wait := least; ; wait = min(2*wait, most) {
 		asked := s.host.now()
 		l, err := s.loadCheckpoint(ctx)
@@ -105,6 +111,7 @@ func (s *shard) load(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
+		done() // this may take long: others needn't wait
 		s.unheard(asked)
 		s.trouble.Store(&err)
 		s.warn("load", "the checkpoint can't be loaded, trying again", "error", err, "after", wait)
@@ -112,6 +119,36 @@ func (s *shard) load(ctx context.Context) {
 			return
 		}
 	}
+}
+
+const (
+	// loadsAtOnce is how many shards of a host load at a time: hundreds at once keep each other, and those that are
+	// live, from their logs for seconds.
+	loadsAtOnce = 16
+	// loadTurn is how long one of them may take before the next begins beside it.
+	loadTurn = 5 * time.Second
+)
+
+// loadInTurn waits until few enough others load. done ends the shard's turn; so does that it is live or has failed, or
+// takes too long.
+func (s *shard) loadInTurn(ctx context.Context) (done func(), ok bool) {
+	select {
+	case s.host.loads <- struct{}{}:
+	case <-ctx.Done():
+		return nil, false
+	}
+	done = sync.OnceFunc(func() { <-s.host.loads })
+	s.spawn(&s.feeders, "the end of the load", func() {
+		limit := time.NewTimer(loadTurn)
+		defer limit.Stop()
+		select {
+		case <-s.decided:
+		case <-limit.C:
+		case <-ctx.Done():
+		}
+		done()
+	})
+	return done, true
 }
 
 // loadCheckpoint reads what the store has. Where nothing is whole, the shard begins with the oldest record kept.

@@ -22,6 +22,7 @@ type view struct {
 	self     *member
 	members  map[string]*member // by incarnation
 	past     map[string]*past   // by node
+	left     []leaver           // the last ones that went and have not come back, oldest first
 	newer    *sighting          // a later start of this node: it is this process's turn to go
 
 	joining   bool          // it hasn't found the others yet: it decides nothing
@@ -90,6 +91,7 @@ func (v *view) see(now time.Duration, all []sighting) (changed bool) {
 			continue
 		}
 		changed = true
+		v.left = slices.DeleteFunc(v.left, func(l leaver) bool { return l.peer.Node() == s.peer.Node() })
 		v.members[name] = &member{sighting: s, arrived: now, heldUntil: v.arrival(now, s.peer.Node())}
 	}
 	for name, m := range v.members {
@@ -97,6 +99,7 @@ func (v *view) see(now time.Duration, all []sighting) (changed bool) {
 			changed = true
 			delete(v.members, name)
 			v.departure(now, m)
+			v.bury(now, m)
 		}
 	}
 	return changed

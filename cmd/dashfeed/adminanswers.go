@@ -11,13 +11,13 @@ type adminError struct {
 type memberAnswer struct {
 	Name    string `json:"name"`
 	Role    string `json:"role"`  // node, gateway, both
-	State   string `json:"state"` // alive, draining, silent: a member by gossip that is not heard on the link
+	State   string `json:"state"` // alive, new, draining, silent, gone: see docs/OPERATIONS.md
 	Gossip  string `json:"gossip"`
 	Link    string `json:"link"`
 	Weight  int    `json:"weight"`
 	Live    int    `json:"live"`    // shards that it claims
 	Loading int    `json:"loading"` //
-	Since   string `json:"since"`   // RFC 3339: when it came into the view
+	Since   string `json:"since"`   // RFC 3339: when it came into the view, or went
 }
 
 // shardAnswer is a line of GET /cluster/shards.

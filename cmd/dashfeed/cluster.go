@@ -14,8 +14,8 @@ import (
 
 // clusterCommand groups what there is to see and to do in a cluster.
 type clusterCommand struct {
-	Members clusterMembersCommand `cmd:"" help:"Print the processes of the cluster, as one of them sees it."`
-	Shards  clusterShardsCommand  `cmd:"" help:"Print every shard, who serves it and who else claims it."`
+	Members clusterMembersCommand `cmd:"" help:"Print the processes of the cluster, as one of them sees it. State: alive; new: it came a moment ago and ranks behind the others; draining; silent: gossip has it, its beats are not heard; gone: left or died, since when."`
+	Shards  clusterShardsCommand  `cmd:"" help:"Print every shard, who serves it and who else claims it. State: live; loading; unheard: no node that is heard has it, or only one that has lost its log."`
 	Owner   clusterOwnerCommand   `cmd:"" help:"Print which node serves a dashboard."`
 	Drain   clusterDrainCommand   `cmd:"" help:"Have a node hand over its shards, or a gateway send its sessions away; it then waits to be stopped."`
 	Keys    clusterKeysCommand    `cmd:"" help:"Change the gossip's keys: new, list, add, use, remove."`

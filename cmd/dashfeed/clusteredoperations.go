@@ -73,6 +73,11 @@ func listMembers(members *cluster.Cluster) []memberAnswer {
 		}
 		all = append(all, a)
 	}
+	for _, m := range members.Gone() {
+		all = append(all, memberAnswer{
+			Name: m.Node, Role: m.Roles, State: "gone", Gossip: m.Gossip, Link: m.Link, Weight: m.Weight, Since: m.Since.UTC().Format(time.RFC3339),
+		})
+	}
 	return all
 }
 

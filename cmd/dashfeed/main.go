@@ -19,11 +19,15 @@ func main() {
 	os.Exit(code)
 }
 
-// interruptible is a context that the first SIGINT or SIGTERM ends; a second one ends the process at once.
+// interruptible is a context that the first SIGINT, SIGTERM or SIGHUP ends; a second one ends the process at once. A
+// hang-up that whoever started the process had it ignore, as nohup does, stays ignored.
 func interruptible() (context.Context, func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(signals, syscall.SIGHUP)
+	}
 	go func() { // ends with the process: the second signal may come at any time
 		<-signals
 		cancel()

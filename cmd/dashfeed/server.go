@@ -8,10 +8,12 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -75,6 +77,7 @@ func giveUp(p *program, r role, err error) error {
 func newServer(p *program, level string, w io.Writer) *server {
 	var least slog.Level
 	_ = least.UnmarshalText([]byte(level)) // kong has checked it
+	signal.Ignore(syscall.SIGPIPE)         // whoever reads its lines may go: then they are lost, and not the server
 	return &server{
 		talk: p.talk, failed: make(chan error, 4),
 		logger: slog.New(newRepeats(slog.NewTextHandler(w, &slog.HandlerOptions{Level: least}))),

@@ -35,7 +35,9 @@ func (a admin) holder(ctx context.Context, topic, cluster string) string {
 	said := fmt.Sprintf("%s is held by %s at %s since %s", topic, p.ProducerName, p.Address, p.Since)
 	switch other := p.Metadata["cluster"]; other {
 	case cluster:
-		return fmt.Sprintf("%s: node %s of a cluster that is called %s as well: if it is not this one, give one of them another name and topics of its own", said, p.Metadata["node"], cluster)
+		return fmt.Sprintf("%s: node %s of a cluster that is called %s leads the shard now. Where `dashfeed cluster members` lists that node nothing has to be done: "+
+			"this process was frozen or cut off meanwhile. Where it does not, two clusters have one name: give one of them another, and topics of its own",
+			said, p.Metadata["node"], cluster)
 	case "":
 		return said + ": no producer of ours: end it"
 	default:

@@ -30,7 +30,7 @@ func TestHeld(t *testing.T) {
 	held := s.lead(t, s.config("first"))
 	defer held.Close()
 	for cluster, want := range map[string]string{
-		"test":  "node first of a cluster that is called test as well",
+		"test":  "node first of a cluster that is called test leads the shard now",
 		"other": "node first of the cluster test, which uses the same topic",
 	} {
 		p := s.place(t)

@@ -6,7 +6,8 @@ import (
 )
 
 // PartitionOf is the home of a dashboard among n partitions: Java's String.hashCode of its name, without its sign bit, modulo n.
-// Pulsar's Java and Go clients route a message with that key so, unless they are told otherwise; every log does, so that all route alike.
+// Pulsar's Java client routes a message with that key so, unless it is told otherwise, and so does the Go client, which keeps the sign bit, where
+// n is a power of two; every log does, so that all route alike.
 // The tenant takes no part: a topic is one tenant's. Where tenants share partitions, those dashboards of theirs that have one name do, too.
 func PartitionOf(dashboard string, n int) int {
 	var h uint32

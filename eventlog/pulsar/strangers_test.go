@@ -100,16 +100,13 @@ func TestStrangersInBatches(t *testing.T) {
 	if got := counted(t, registry, "dashfeed_log_misrouted_records_total"); got != 0 {
 		t.Errorf("%v records do not lie at home", got)
 	}
-	old := ""
-	for i := 0; old == ""; i++ {
-		if d := fmt.Sprint("e", i); eventlog.PartitionOf(name+"/"+d, 3) != eventlog.PartitionOf(d, 3) {
-			old = name + "/" + d
-		}
-	}
-	if _, err := p.Send(t.Context(), &client.ProducerMessage{Key: old, Payload: []byte("{}")}); err != nil {
+	old := name + "/e"
+	away := (eventlog.PartitionOf("e", 3) + 1) % 3
+	shard := first + away
+	astray := stranger(t, c, client.ProducerOptions{Topic: pulsar.PartitionTopic(pulsar.EventsTopic(name), away), DisableBatching: true})
+	if _, err := astray.Send(t.Context(), &client.ProducerMessage{Key: old, Payload: []byte("{}")}); err != nil {
 		t.Fatal(err)
 	}
-	shard := first + eventlog.PartitionOf(old, 3)
 	_, err := takeUntil(t.Context(), reader(t, l, shard, messages.Position{}), func(all []messages.Record) bool {
 		return len(all) > 0 && all[len(all)-1].Key.String() == old
 	})

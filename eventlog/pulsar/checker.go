@@ -13,8 +13,13 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// lull is how long the client may give nothing before it is asked whether something is there.
-const lull = time.Second
+const (
+	// lull is how long the client may give nothing before the log is asked whether something is there: short enough that a
+	// shard whose last record the client keeps to itself stays live (actors: a second).
+	lull = 400 * time.Millisecond
+	// patience is how long the answer may take, and an entry that the log has named.
+	patience = time.Second
+)
 
 // checker gives the messages of a partition in order, each once, without a hole, and none depends on what was read before. The client
 // is not believed: it goes from a message to one far behind, without a word, where the ledgers between are gone, and keeps to itself
@@ -229,16 +234,16 @@ type vain struct {
 
 // again reports whether a look up to there was in vain a short time ago.
 func (v *vain) again(last messages.Position) bool {
-	const patience = 30 * time.Second
-	return v.last == last && time.Since(v.when) < patience
+	const pause = 30 * time.Second
+	return v.last == last && time.Since(v.when) < pause
 }
 
 // lately is the partition's last position as of not long ago: shards ask for it all the time.
 func (l *Log) lately(ctx context.Context, p *partition) (messages.Position, error) {
-	if known := p.newest.Load(); known != nil && time.Since(known.when) < 2*lull {
+	if known := p.newest.Load(); known != nil && time.Since(known.when) < 2*patience {
 		return known.position, nil
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, lull, errPatience) // what the client gives meanwhile waits
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, errPatience) // what the client gives meanwhile waits
 	defer cancel()
 	return l.last(ctx, p)
 }

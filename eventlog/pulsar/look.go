@@ -97,7 +97,7 @@ func (c *checker) nextEntry(ctx context.Context) (*entries.Entry, error) {
 	case k.past:
 		wait, why = lullAfter, errLull
 	case !k.sure:
-		wait, why = lull, errLull
+		wait, why = patience, errLull
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, wait, why)
 	defer cancel()

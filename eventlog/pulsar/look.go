@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	calmAfter = 64                     // messages in a row that the client would have given end a look
-	lullAfter = 100 * time.Millisecond // so does nothing that comes, where all that was asked for is there
+	calmAfter = 64              // messages in a row that the client would have given end a look
+	lullAfter = 5 * time.Second // so does nothing that comes for so long: where one such message came, more may
 )
 
 // look is a checker's reading of the entries themselves.

@@ -224,7 +224,7 @@ func (b *badCluster) twins(t *testing.T) {
 	if refused() == one {
 		told, holder = one, "other"
 	}
-	expect(t, told, "checkpoints", "another process writes", "node "+holder+" of a cluster that is called twins as well", "give one of them another name")
+	expect(t, told, "checkpoints", "another process writes", "node "+holder+" of a cluster that is called twins leads the shard now", "two clusters have one name: give one of them another")
 }
 
 // fullStore fills the disk that checkpoints are written to: folding goes on.

@@ -26,7 +26,7 @@ func TestDefinedTwice(t *testing.T) {
 		args []string
 	}{
 		{exitUsage, []string{"run", "--definitions", dir}},
-		{exitUsage, []string{"gateway", "--definitions", dir}},
+		{exitUsage, []string{"gateway", "--definitions", dir, "--cluster-key", clusterKey(t)}},
 		{exitFailed, []string{"definition", "check", dir}},
 		{exitFailed, []string{"definition", "check", a, b}},
 		{exitFailed, []string{"definition", "apply", a, b}},

@@ -69,12 +69,8 @@ type outcome struct {
 	Accepted map[string]uint64
 }
 
-// TestCrashing is such a process; it is run by the test below.
-func TestCrashing(t *testing.T) {
-	directory := os.Getenv(crashDirectory)
-	if directory == "" {
-		t.Skip("another test runs this one, in a process of its own")
-	}
+// crashing is such a process: the test below, run again in a process of its own.
+func crashing(t *testing.T, directory string) {
 	command, reading := strings.CutPrefix(os.Getenv(crashCommand), "reading ")
 	log, store := openOnDisk(t, directory)
 	file, err := crashes.Open(filepath.Join(directory, "crashes"), func(n int) (string, error) { return fmt.Sprint(n), nil })
@@ -157,6 +153,10 @@ func must(t *testing.T, err error) {
 // A record that ends the process is read by three processes and by no more. The shard is reported,
 // the others are served, and an operator goes on behind this one record.
 func TestARecordThatEndsTheProcess(t *testing.T) {
+	if directory := os.Getenv(crashDirectory); directory != "" {
+		crashing(t, directory)
+		return
+	}
 	for _, how := range []string{"", "reading "} {
 		t.Run("while it is "+cmp.Or(how, "folded"), func(t *testing.T) { endsTheProcess(t, how) })
 	}
@@ -177,7 +177,7 @@ func endsTheProcess(t *testing.T, how string) {
 
 	run := func(command string) (code int, o outcome) {
 		t.Helper()
-		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestCrashing$", "-test.count", "1")
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestARecordThatEndsTheProcess$", "-test.count", "1")
 		cmd.Env = append(os.Environ(), crashDirectory+"="+directory, crashCommand+"="+how+command)
 		var errs strings.Builder
 		cmd.Stderr = &errs

@@ -79,6 +79,7 @@ type Applied struct {
 	Hash      string `json:"hash"`
 	Position  string `json:"position"`
 	Changed   bool   `json:"changed"`
+	Pending   bool   `json:"pending"` // it is stored, and was not folded in time: another, put at the same moment, may win over it
 }
 
 // Read reads a dashboard once.

@@ -35,8 +35,8 @@ type Definitions struct {
 	cfg    DefinitionsConfig
 	bodies bodies
 	seed   maphash.Seed
-	// Between looking at what is in force and its own record being in force a change holds its dashboard's turn:
-	// If-Match is exact within one gateway. Between two, the later record wins.
+	// Between looking at what is in force and its own record being in force a change holds its dashboard's turn, so that of
+	// those of one gateway each sees the one before. Between two gateways the order of the records decides.
 	turns [64]chan struct{}
 }
 
@@ -99,6 +99,10 @@ func (d *Definitions) serve(w http.ResponseWriter, r *http.Request) error {
 
 // writeDefinitionError is writeError with the problems of a text beside the error.
 func writeDefinitionError(w http.ResponseWriter, err error) {
+	var lost *conflict
+	if errors.As(err, &lost) {
+		w.Header().Set("ETag", quote(lost.inForce))
+	}
 	var problems definition.Problems
 	if !errors.As(err, &problems) {
 		writeError(w, err)
@@ -158,59 +162,26 @@ func (d *Definitions) put(ctx context.Context, w http.ResponseWriter, r *http.Re
 		Hash      string `json:"hash"`
 		Position  string `json:"position"`
 		Changed   bool   `json:"changed"`
+		Pending   bool   `json:"pending,omitempty"`
 	}{Dashboard: k.Dashboard, Hash: def.Hash()}
-	answer.Position, answer.Changed, err = d.change(ctx, r.Header.Values("If-Match"), k, def)
+	done, err := d.change(ctx, r.Header.Values("If-Match"), k, def)
 	if err != nil {
 		return err
 	}
+	answer.Position, answer.Changed, answer.Pending = done.position, done.changed, done.pending
 	w.Header().Set("ETag", quote(answer.Hash))
-	writeJSON(w, http.StatusOK, answer)
+	writeJSON(w, done.status(http.StatusOK), answer)
 	return nil
 }
 
 // delete appends that the default applies again, unless it does already.
 func (d *Definitions) delete(ctx context.Context, w http.ResponseWriter, r *http.Request, k messages.Key) error {
-	if _, _, err := d.change(ctx, r.Header.Values("If-Match"), k, nil); err != nil {
+	done, err := d.change(ctx, r.Header.Values("If-Match"), k, nil)
+	if err != nil {
 		return err
 	}
-	w.WriteHeader(http.StatusNoContent)
+	w.WriteHeader(done.status(http.StatusNoContent))
 	return nil
-}
-
-// change appends a record with def (nil: the default applies) if ifMatch is empty or names what is in force, and if it
-// changes anything; `reset: true` always does. position is the record's, or the one up to which nothing had changed.
-func (d *Definitions) change(ctx context.Context, ifMatch []string, k messages.Key, def *definition.Definition) (position string, changed bool, err error) {
-	turn := d.turns[maphash.Comparable(d.seed, k)%uint64(len(d.turns))]
-	select {
-	case turn <- struct{}{}:
-		defer func() { <-turn }()
-	case <-ctx.Done():
-		return "", false, wire.Errorf(wire.CodeNotInTime, "another change of this definition is under way")
-	}
-	in, at, err := inForce(ctx, d.cfg.Feed, k)
-	if err != nil {
-		return "", false, err
-	}
-	if len(ifMatch) > 0 && !tagsOf(ifMatch).name(in.Hash) {
-		return "", false, wire.Errorf(wire.CodeConflict, "If-Match is %.80s, in force is %s", strings.Join(ifMatch, ", "), quote(in.Hash))
-	}
-	partition, err := d.cfg.Log.PartitionOf(k)
-	if err != nil {
-		return "", false, logError(err)
-	}
-	if def == nil && in.Default || def != nil && !in.Default && !def.Reset && def.Hash() == in.Hash {
-		return fmt.Sprintf("%d:%s", partition, at), false, nil
-	}
-	record := definition.Record{Revision: in.Revision + 1, Region: d.cfg.Region, Definition: def}
-	receipts, err := d.cfg.Log.Append(ctx, []eventlog.Entry{{Kind: messages.KindDefinition, Key: k, Payload: record.Append(nil)}})
-	if err != nil {
-		return "", false, logError(err)
-	}
-	settle, cancel := context.WithTimeout(ctx, d.cfg.Settle)
-	defer cancel()
-	// It is stored; that it is not in force yet is no reason to say otherwise.
-	_, _ = d.cfg.Feed.Read(settle, k, feed.Query{After: &feed.After{Partition: receipts[0].Partition, Position: receipts[0].Position}})
-	return fmt.Sprintf("%d:%s", receipts[0].Partition, receipts[0].Position), true, nil
 }
 
 // inForce is the definition that a dashboard folds by, or would by its first record, and the position up to which the

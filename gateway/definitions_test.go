@@ -27,16 +27,18 @@ type definitionLog struct {
 	records  []definition.Record
 	keys     []messages.Key
 	inForce  map[messages.Key]feed.DefinitionInForce
+	orders   map[messages.Key]definition.Order
 	defaults map[string]*definition.Definition
 	err      error
 	fails    messages.Key  // for whom err is; none: for all
 	takes    time.Duration // how long an Append takes
+	folds    time.Duration // how long a record takes to be folded
 }
 
 const definitionPartitions = 4
 
 func newDefinitionLog() *definitionLog {
-	return &definitionLog{inForce: map[messages.Key]feed.DefinitionInForce{}, defaults: map[string]*definition.Definition{}}
+	return &definitionLog{inForce: map[messages.Key]feed.DefinitionInForce{}, orders: map[messages.Key]definition.Order{}, defaults: map[string]*definition.Definition{}}
 }
 
 func (l *definitionLog) Partitions() int                         { return definitionPartitions }
@@ -79,7 +81,8 @@ func (l *definitionLog) fold(k messages.Key, r definition.Record) {
 	if def == nil {
 		def = l.defaultOf(k.Tenant)
 	}
-	if r.Revision >= l.inForce[k].Revision {
+	if r.Order().After(l.orders[k]) {
+		l.orders[k] = r.Order()
 		l.inForce[k] = feed.DefinitionInForce{Canonical: def.Canonical(), Hash: def.Hash(), Revision: r.Revision, Default: r.Definition == nil}
 	}
 }
@@ -91,7 +94,14 @@ func (l *definitionLog) defaultOf(tenant string) *definition.Definition {
 	return definition.Default(tenant)
 }
 
-func (l *definitionLog) Read(_ context.Context, k messages.Key, _ feed.Query) (feed.Reading, error) {
+func (l *definitionLog) Read(ctx context.Context, k messages.Key, q feed.Query) (feed.Reading, error) {
+	if q.After != nil && l.folds > 0 {
+		select {
+		case <-time.After(l.folds):
+		case <-ctx.Done():
+			return feed.Reading{}, feed.ErrNotInTime
+		}
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	in, ok := l.inForce[k]

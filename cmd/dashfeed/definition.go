@@ -107,6 +107,9 @@ func (c *definitionApplyCommand) Run(p *program) error {
 		if err != nil {
 			return fmt.Errorf("apply %s from %s: %w", d.Dashboard, s.file, err)
 		}
+		if a.Pending {
+			p.talk("%s: stored, and not in force yet", a.Dashboard)
+		}
 		t.add(a.Dashboard, d.Tenant, a.Hash, a.Position, a.Changed)
 	}
 	return t.print(p.stdout, c.Output)

@@ -46,7 +46,7 @@ var Codes = []CodeEntry{
 	{CodeTooBig, "too_big", 413, false, 1000, "a message, body or event over its limit"},
 	{CodeLimit, "limit", 429, true, 1000, "a limit is reached: subscriptions of a session, sessions or dashboards of a gateway"},
 	{CodeBadDefinition, "bad_definition", 422, false, 0, "a definition with problems, which are listed beside the error"},
-	{CodeConflict, "conflict", 409, false, 0, "If-Match names another definition than the one in force"},
+	{CodeConflict, "conflict", 409, false, 0, "If-Match names another definition than the one in force, or another was put at the same moment and is"},
 	{CodeNotInTime, "not_in_time", 504, true, 0, "the fold did not pass the position within the wait"},
 	{CodeNotAvailable, "not_available", 501, false, 0, "part of the protocol, but this server does not have it yet"},
 	{CodeStarting, "starting", 503, true, 1000, "the dashboard's shard is loading, or the gateway starts or stops"},

@@ -5,10 +5,12 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/dashfeed/dashfeed/chaos/trial"
+	"github.com/dashfeed/dashfeed/chaos/viewer"
 	"github.com/dashfeed/dashfeed/cmd/process"
 )
 
@@ -158,7 +160,7 @@ func drainNode(t *testing.T, c *trial.Trial) {
 }
 
 func drainGateway(t *testing.T, c *trial.Trial) {
-	gateway := c.Cluster.Gateways[0]
+	gateway := watchedGateway(t, c)
 	losses, drains, gaps := lived(c)
 	c.Begin()
 	drain(t, c, gateway)
@@ -168,9 +170,24 @@ func drainGateway(t *testing.T, c *trial.Trial) {
 	if nowDrains == drains || nowLosses != losses || nowGaps != gaps {
 		t.Errorf("%d connections were handed over, %d were lost, %d gaps: want some and none and none",
 			nowDrains-drains, nowLosses-losses, nowGaps-gaps)
+		for _, v := range c.Viewers {
+			t.Logf("the last loss: %s", v.Counts().LastLoss)
+		}
 	}
 	must(t, gateway.Start(t.Context()))
 	settled(t, c)
+}
+
+// watchedGateway is the first gateway that a viewer is at: a viewer that has lost its connection has gone to the next.
+func watchedGateway(t *testing.T, c *trial.Trial) *process.Process {
+	t.Helper()
+	for _, g := range c.Cluster.Gateways {
+		if slices.ContainsFunc(c.Viewers, func(v *viewer.Viewer) bool { return v.Door() == g.URL }) {
+			return g
+		}
+	}
+	t.Fatal("no viewer is at any gateway")
+	return nil
 }
 
 // lived sums what viewers have lived through.

@@ -22,15 +22,17 @@ const (
 // stay keeps a connection until ctx ends.
 func (v *Viewer) stay(ctx context.Context) {
 	for ctx.Err() == nil {
-		if c, err := v.open(ctx); err == nil {
-			_ = c.read(ctx) // what ended it is counted where it is a broken rule
+		c, err := v.open(ctx)
+		if err == nil {
+			err = c.read(ctx)
 		}
 		if ctx.Err() != nil {
 			return
 		}
 		v.mu.Lock()
-		v.door++
 		v.counts.Losses++
+		v.counts.LastLoss = fmt.Sprintf("%s: %v", v.config.Doors[v.door%len(v.config.Doors)], err)
+		v.door++
 		v.mu.Unlock()
 		select {
 		case <-time.After(rand.N(reconnect)):
@@ -61,9 +63,7 @@ type subscription struct {
 
 // open connects and subscribes to all from where the viewer stands.
 func (v *Viewer) open(ctx context.Context) (*connection, error) {
-	v.mu.Lock()
-	door := v.config.Doors[v.door%len(v.config.Doors)]
-	v.mu.Unlock()
+	door := v.Door()
 	d := websocket.Dialer{HandshakeTimeout: 5 * time.Second, ReadBufferSize: 16 << 10, WriteBufferSize: 4 << 10}
 	ws, _, err := d.DialContext(ctx, strings.Replace(door, "http", "ws", 1)+"/v1/ws", nil)
 	if err != nil {

@@ -40,6 +40,7 @@ type Config struct {
 type Counts struct {
 	Updates  int            // that moved a view
 	Losses   int            // connections that ended without a drain
+	LastLoss string         // the gateway of the last of them, and its error
 	Drains   int            // connections that were handed over
 	Resumed  int            // subscriptions that went on from their place
 	Fresh    int            // subscriptions that began anew though a place was held
@@ -145,6 +146,13 @@ func (v *Viewer) States() map[string]string {
 		states[d] = w.state
 	}
 	return states
+}
+
+// Door is the base URL of the gateway that it is connected to, or connects to next.
+func (v *Viewer) Door() string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.config.Doors[v.door%len(v.config.Doors)]
 }
 
 // Counts is what it lived through so far.

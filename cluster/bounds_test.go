@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hashicorp/memberlist"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/dashfeed/dashfeed/cluster/link"
@@ -96,29 +95,6 @@ func TestANodeIsHeldLongerEachTimeUpToABound(t *testing.T) {
 	v.see(now, []sighting{s})
 	if got := v.members["n~1"].heldUntil - now; got != v.rules.hold {
 		t.Errorf("after a long stay it is held for %v", got)
-	}
-}
-
-func TestTombsAreBoundedAndCrumble(t *testing.T) {
-	g := &gossip{tombs: map[string]tomb{}}
-	for i := range 2 * maxTombs {
-		_ = g.NotifyAlive(&memberlist.Node{Name: fmt.Sprintf("n%d~5", i)})
-	}
-	if len(g.tombs) > maxTombs {
-		t.Errorf("%d tombs, at most %d", len(g.tombs), maxTombs)
-	}
-	g.tombs = map[string]tomb{}
-	for _, c := range []struct {
-		name string
-		ok   bool
-	}{{"n~5", true}, {"n~6", true}, {"n~5", false}, {"n~6", true}} {
-		if err := g.NotifyAlive(&memberlist.Node{Name: c.name}); (err == nil) != c.ok {
-			t.Errorf("%s: %v", c.name, err)
-		}
-	}
-	g.tombs["n"] = tomb{g.tombs["n"].start, time.Now().Add(-tombFor)}
-	if err := g.NotifyAlive(&memberlist.Node{Name: "n~5"}); err != nil {
-		t.Errorf("a minute after the newest was there: %v", err)
 	}
 }
 

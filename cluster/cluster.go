@@ -151,11 +151,12 @@ func (l *Cluster) turn(beat bool) {
 	if l.view.look(now) {
 		l.meter.missed.Inc()
 	}
+	superseded := l.view.newer != nil
 	if l.view.see(now, seen) {
 		l.meter.views.Inc()
 	}
-	if l.view.newer != nil {
-		l.seeker.leave()
+	if l.view.newer != nil != superseded {
+		l.tellSuperseded(l.view.newer)
 	}
 	o := l.view.decide(now, shards, mine)
 	l.serve(now, shards)
@@ -186,6 +187,14 @@ func (l *Cluster) turn(beat bool) {
 	if beat || begun+len(o.drop) > 0 {
 		l.beat(l.claims())
 	}
+}
+
+func (l *Cluster) tellSuperseded(by *sighting) {
+	if by == nil {
+		l.logger.Info("the later start of this node is gone, this process serves again")
+		return
+	}
+	l.logger.Warn("a later start of this node, or at its address, is there: this process serves nothing meanwhile", "later", by.peer.String())
 }
 
 func (l *Cluster) claims() []messages.Claim {

@@ -254,7 +254,7 @@ func TestOfTwoStartsTheNewestStays(t *testing.T) {
 		old.link.self.Address = "elsewhere:1" // its successor runs on another machine
 		delete(h.nodes, "n1")
 		h.start("n1")
-		time.Sleep(5 * time.Second)
+		time.Sleep(10 * time.Second)
 		if err := old.Err(); err == nil || !strings.Contains(err.Error(), "a later start of node n1") {
 			t.Errorf("the older start says %v", err)
 		}
@@ -264,7 +264,13 @@ func TestOfTwoStartsTheNewestStays(t *testing.T) {
 				t.Errorf("the older start has shard %d: folds %v, owns %v", shard, f, o)
 			}
 		}
-		old.stop()
+		h.kill("n1") // then the older one is the only one
+		h.nodes["n1"] = old
+		time.Sleep(5 * time.Second) // gossip finds the dead
+		h.settle(1, 30*time.Second)
+		if err := old.Err(); err != nil {
+			t.Errorf("the older start, alone again, says %v", err)
+		}
 	})
 }
 

@@ -150,8 +150,18 @@ func TestShardsThatAreNoMoreAreDropped(t *testing.T) {
 
 func TestTheOlderStartDropsEverything(t *testing.T) {
 	p := newPair(t, 0)
-	p.see(start, []sighting{{peer: link.Peer{Name: "me~2", Address: "elsewhere:1"}, roles: NodeRole}})
-	p.want("a newer start of this node", start, messages.Live, false, true, false)
+	later := []sighting{{peer: link.Peer{Name: "me~2", Address: "elsewhere:1"}, roles: NodeRole}}
+	now := start
+	for ; now < start+p.rules.contest; now += 250 * ms {
+		p.see(now, later)
+		p.want("a later start of this node that may be dead", now, messages.Live, false, false, true)
+	}
+	p.see(now, later)
+	p.want("a later start of this node that stays", now, messages.Live, false, true, false)
+	p.see(now+ms, nil)
+	p.want("it is gone", now+ms, messages.Live, false, false, true)
+	p.see(now+2*ms, later)
+	p.want("it is back, or an old message of it is", now+2*ms, messages.Live, false, false, true)
 }
 
 // A node cut off from the log says loading, as one does that has just begun: only the latter is on its way.

@@ -20,7 +20,8 @@
 //  1. Once the faults end, every shard is folded by exactly as many nodes as Replicas says, or all there are, and owned by one.
 //  2. A planned move (a node comes, a node drains) never leaves a shard without a node that is live on it.
 //  3. Nothing is said once: each beat says everything again, and each beat the decision is made again.
-//  4. Two starts of a node are two members; of these, and of two that claim one address, the newest counts. The older hears of
-//     it, drops everything, and Err says so.
+//  4. Two starts of a node are two members, as are two that claim one address. Of these the one that is heard counts; where both
+//     run, the one that started later by its own clock stays, and the other drops everything within seconds, says so by Err, and
+//     serves again when that one is gone. A clock that was set back or forward heals within seconds.
 //  5. A node that comes and goes takes its shards back later and later, up to a minute, and loses them at once.
 package cluster

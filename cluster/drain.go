@@ -42,7 +42,7 @@ func (l *Cluster) drainLocked() {
 	l.view.drainedAt = l.now()
 	close(l.draining)
 	l.gossip.tell(l.config, true)
-	l.seeker.nudge()
+	l.seeker.again()
 	l.wake()
 }
 

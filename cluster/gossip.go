@@ -27,28 +27,17 @@ type gossip struct {
 	mu    sync.Mutex
 	self  string              // its own address
 	there map[string]sighting // by incarnation; as many as memberlist has
-	tombs map[string]tomb     // by node
 }
 
-// tomb is the newest start of a node, and when gossip last said that it lives.
-type tomb struct{ start, alive time.Time }
-
-const (
-	maxTombs = 1024 // nodes whose newest starts are remembered
-	// tombFor is how long after its last sign of life a start keeps older ones out. Not for ever: a machine whose clock was
-	// set back would be kept out by its own past.
-	tombFor = time.Minute
-)
-
 func openGossip(c Config, wake func()) (*gossip, error) {
-	g := &gossip{wake: wake, ears: &ears{logger: c.Logger, cluster: c.Cluster}, there: map[string]sighting{}, tombs: map[string]tomb{}}
+	g := &gossip{wake: wake, ears: &ears{logger: c.Logger, cluster: c.Cluster}, there: map[string]sighting{}}
 	g.tell(c, false)
 	m := c.Preset.memberlist()
 	m.Name = c.Link.Self().Name
 	m.Label = c.Cluster
 	m.Transport = c.Transport
 	m.Logger = log.New(g.ears, "", 0)
-	m.Delegate, m.Events, m.Alive = g, g, g
+	m.Delegate, m.Events = g, g
 	if c.Keys != nil {
 		m.Keyring = c.Keys.ring
 	}
@@ -155,27 +144,6 @@ func (g *gossip) close() error {
 		g.ears.logger.Debug("nobody heard that this process leaves; they will see", "error", err)
 	}
 	return g.list.Shutdown()
-}
-
-// NotifyAlive implements memberlist.AliveDelegate: of a node's starts only the newest is let in, so that a process that was
-// paused while another took its place doesn't come back. By the names alone: nothing that gossip carries is trusted further.
-func (g *gossip) NotifyAlive(n *memberlist.Node) error {
-	node, start := link.NodeOf(n.Name), link.Started(n.Name)
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	now := time.Now()
-	newest, known := g.tombs[node]
-	if known && start.Before(newest.start) && now.Sub(newest.alive) < tombFor {
-		return fmt.Errorf("%s is an older start of %s", n.Name, node)
-	}
-	if !known && len(g.tombs) >= maxTombs {
-		for other := range g.tombs { // any: it only delays what newest decides anyway
-			delete(g.tombs, other)
-			break
-		}
-	}
-	g.tombs[node] = tomb{start, now}
-	return nil
 }
 
 // NodeMeta implements memberlist.Delegate.

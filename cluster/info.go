@@ -101,7 +101,7 @@ func (l *Cluster) Err() error {
 	v := l.view
 	switch {
 	case v.newer != nil:
-		return fmt.Errorf("cluster: a later start of node %s, or at its address, is at %s: this process serves nothing any more; stop it, or give each process its own name and address",
+		return fmt.Errorf("cluster: a later start of node %s, or at its address, is at %s: this process serves nothing while that one is there; stop one of them, or give each process its own name and address",
 			v.self.peer.Node(), v.newer.peer)
 	case v.joining:
 		return fmt.Errorf("cluster: joining: seeds %v are asked", l.config.Seeds)

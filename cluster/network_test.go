@@ -20,15 +20,39 @@ import (
 
 // network is all sockets of a bubble: gossip and links in memory. Whom one can't reach hears nothing, as behind a wall.
 type network struct {
-	mu    sync.Mutex
-	ports map[string]*port
-	links map[string]*memLink // by name
-	walls map[string]bool     // nodes behind one
-	next  int
+	mu     sync.Mutex
+	ports  map[string]*port
+	links  map[string]*memLink      // by name
+	walls  map[string]bool          // nodes behind one
+	clock  map[string]time.Duration // by node: how far its clock is ahead
+	homes  map[string]*net.TCPAddr  // by node: where its gossip was at first
+	taping string                   // the node whose gossip is taped
+	taped  []tapedPacket            // what it sent
+	next   int
+}
+
+type tapedPacket struct {
+	to   string
+	from net.Addr
+	body []byte
+}
+
+// replay sends again what was taped, as a network may that kept it for long.
+func (n *network) replay() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, p := range n.taped {
+		if to := n.ports[p.to]; to != nil {
+			to.packets <- &memberlist.Packet{Buf: p.body, From: p.from, Timestamp: time.Now()}
+		}
+	}
 }
 
 func newNetwork() *network {
-	return &network{ports: map[string]*port{}, links: map[string]*memLink{}, walls: map[string]bool{}}
+	return &network{
+		ports: map[string]*port{}, links: map[string]*memLink{}, walls: map[string]bool{},
+		clock: map[string]time.Duration{}, homes: map[string]*net.TCPAddr{},
+	}
 }
 
 // wall cuts nodes off from all others; they see each other.
@@ -55,8 +79,13 @@ type port struct {
 func (n *network) port(node string) *port {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.next++
-	p := &port{n, node, &net.TCPAddr{IP: net.IPv4(10, 0, 0, byte(n.next)), Port: 7946}, make(chan *memberlist.Packet, 4096), make(chan net.Conn, 64)}
+	home := n.homes[node]
+	if home == nil || n.ports[home.String()] != nil { // another start of the node has it
+		n.next++
+		home = &net.TCPAddr{IP: net.IPv4(10, 0, 0, byte(n.next)), Port: 7946}
+		n.homes[node] = home
+	}
+	p := &port{n, node, home, make(chan *memberlist.Packet, 4096), make(chan net.Conn, 64)}
 	n.ports[p.addr.String()] = p
 	return p
 }
@@ -70,6 +99,9 @@ func (p *port) StreamCh() <-chan net.Conn           { return p.streams }
 func (p *port) WriteTo(b []byte, addr string) (time.Time, error) {
 	p.network.mu.Lock()
 	defer p.network.mu.Unlock()
+	if p.network.taping == p.node {
+		p.network.taped = append(p.network.taped, tapedPacket{addr, p.addr, slices.Clone(b)})
+	}
 	if to := p.network.ports[addr]; to != nil && p.network.reach(p.node, to.node) {
 		select {
 		case to.packets <- &memberlist.Packet{Buf: slices.Clone(b), From: p.addr, Timestamp: time.Now()}:
@@ -125,9 +157,10 @@ type memMail struct {
 }
 
 func (n *network) link(node string) *memLink {
-	l := &memLink{network: n, self: link.Peer{Name: link.Incarnation(node, time.Now()), Address: node + ":7947"}, inbox: make(chan memMail, 4096), done: make(chan struct{})}
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	self := link.Peer{Name: link.Incarnation(node, time.Now().Add(n.clock[node])), Address: node + ":7947"}
+	l := &memLink{network: n, self: self, inbox: make(chan memMail, 4096), done: make(chan struct{})}
 	n.links[l.self.Name] = l
 	return l
 }

@@ -18,14 +18,12 @@ type seeker struct {
 	every  time.Duration
 	joined func() // there is somebody, or nobody to wait for
 
-	kick chan struct{} // what gossip says of this process changed, or it leaves
+	kick chan struct{} // what gossip says of this process changed
 
 	mu      sync.Mutex
 	known   map[string]time.Time // gossip addresses of members, when each was last there
 	found   bool                 // it is in the cluster, or the first of it
 	trouble error                // why those who answered didn't let it in
-	left    bool
-	going   bool
 }
 
 const (
@@ -48,7 +46,7 @@ func (s *seeker) run(ctx context.Context) {
 	for {
 		missing := s.missing(ctx)
 		var err error
-		if len(missing) > 0 && !s.left {
+		if len(missing) > 0 {
 			err = s.gossip.join(missing)
 		}
 		s.judge(err, len(missing), time.Since(began))
@@ -178,18 +176,8 @@ func (s *seeker) err() error {
 	return s.trouble
 }
 
-// leave makes this process go from gossip, once.
-func (s *seeker) leave() {
-	s.mu.Lock()
-	again := s.going
-	s.going = true
-	s.mu.Unlock()
-	if !again {
-		s.nudge()
-	}
-}
-
-func (s *seeker) nudge() {
+// again has what gossip says of this process spread.
+func (s *seeker) again() {
 	select {
 	case s.kick <- struct{}{}:
 	default:
@@ -198,17 +186,7 @@ func (s *seeker) nudge() {
 
 // spread tells the others what changed.
 func (s *seeker) spread() {
-	s.mu.Lock()
-	going := s.going
-	s.mu.Unlock()
-	var err error
-	if going {
-		s.left = true
-		err = s.gossip.list.Leave(time.Second)
-	} else {
-		err = s.gossip.list.UpdateNode(time.Second)
-	}
-	if err != nil {
+	if err := s.gossip.list.UpdateNode(time.Second); err != nil {
 		s.logger.Debug("gossip didn't spread yet", "error", err) // the beats say it too
 	}
 }

@@ -23,7 +23,8 @@ type view struct {
 	members  map[string]*member // by incarnation
 	past     map[string]*past   // by node
 	left     []leaver           // the last ones that went and have not come back, oldest first
-	newer    *sighting          // a later start of this node: it is this process's turn to go
+	newer    *sighting          // a later start of this node has stayed: while it does, this process serves nothing
+	rivalled time.Duration      // since when gossip names a later start of this node without a break; never
 
 	joining   bool          // it hasn't found the others yet: it decides nothing
 	newUntil  time.Duration // until then it is this process that came, and not those it sees
@@ -53,18 +54,19 @@ type rules struct {
 	hold    time.Duration // a newcomer ranks behind those who stayed for so long, doubled with each flap,
 	maxHold time.Duration // up to this
 	forgive time.Duration // a member that stayed so long has a clean past
+	contest time.Duration // a later start of this node that stays so long is no dead one: gossip has found those by then
 }
 
 func standardRules() rules {
 	const beat = 250 * time.Millisecond
 	return rules{
 		beat: beat, silent: 3*beat + beat/2, grace: 5 * time.Second, keep: 5 * time.Second, settle: 4 * beat,
-		hold: 2 * time.Second, maxHold: 64 * time.Second, forgive: 5 * time.Minute,
+		hold: 2 * time.Second, maxHold: 64 * time.Second, forgive: 5 * time.Minute, contest: 5 * time.Second,
 	}
 }
 
 func newView(self sighting, replicas int, r rules) *view {
-	v := &view{rules: r, replicas: replicas, members: map[string]*member{}, past: map[string]*past{}}
+	v := &view{rules: r, replicas: replicas, members: map[string]*member{}, past: map[string]*past{}, rivalled: never}
 	v.self = &member{sighting: self, heard: true}
 	v.members[self.peer.Name] = v.self
 	v.joining = true
@@ -80,11 +82,21 @@ func (v *view) join(now time.Duration) {
 
 // see takes over what gossip says who is there, this process or not. It reports whether the view is another than before.
 func (v *view) see(now time.Duration, all []sighting) (changed bool) {
-	all = v.newest(all)
+	all = v.one(v.rivals(now, all))
 	there := map[string]bool{v.self.peer.Name: true}
 	for _, s := range all {
+		there[s.peer.Name] = true
+	}
+	for name, m := range v.members { // before those that came: one of them may be the same node's next start
+		if !there[name] {
+			changed = true
+			delete(v.members, name)
+			v.departure(now, m)
+			v.bury(now, m)
+		}
+	}
+	for _, s := range all {
 		name := s.peer.Name
-		there[name] = true
 		if m := v.members[name]; m != nil {
 			changed = changed || m.sighting != s
 			m.sighting = s
@@ -94,34 +106,47 @@ func (v *view) see(now time.Duration, all []sighting) (changed bool) {
 		v.left = slices.DeleteFunc(v.left, func(l leaver) bool { return l.peer.Node() == s.peer.Node() })
 		v.members[name] = &member{sighting: s, arrived: now, heldUntil: v.arrival(now, s.peer.Node())}
 	}
-	for name, m := range v.members {
-		if !there[name] {
-			changed = true
-			delete(v.members, name)
-			v.departure(now, m)
-			v.bury(now, m)
-		}
-	}
 	return changed
 }
 
-// newest leaves one of several incarnations of a node, or at one address: the one that started last. Gossip may know the
-// dead for a while, and a process that was paused may come back when another has taken its place.
-func (v *view) newest(all []sighting) []sighting {
-	all = slices.DeleteFunc(slices.Clone(all), func(s sighting) bool { return s.peer.Name == v.self.peer.Name })
-	slices.SortFunc(all, func(a, b sighting) int {
-		return cmp.Or(link.Started(b.peer.Name).Compare(link.Started(a.peer.Name)), strings.Compare(a.peer.Name, b.peer.Name))
-	})
+// rivals leaves those that are neither this process nor another start of its node or at its address,
+// and decides whether such a one has taken its place. Two that run can only be told apart by their
+// clocks: the later one stays. But clocks are set back, and what gossip names may be dead, or an old
+// message: a later start counts when it has stayed for longer than the dead do, and only while it
+// stays.
+func (v *view) rivals(now time.Duration, all []sighting) (others []sighting) {
+	var latest *sighting
 	born := link.Started(v.self.peer.Name)
-	nodes, addresses := map[string]bool{}, map[string]bool{}
-	var left []sighting
 	for _, s := range all {
-		if s.peer.Node() == v.self.peer.Node() || s.peer.Address == v.self.peer.Address {
-			if link.Started(s.peer.Name).After(born) && v.newer == nil {
-				v.newer = &s
-			}
-			continue
+		switch {
+		case s.peer.Name == v.self.peer.Name:
+		case s.peer.Node() != v.self.peer.Node() && s.peer.Address != v.self.peer.Address:
+			others = append(others, s)
+		case link.Started(s.peer.Name).After(born) && (latest == nil || link.Started(s.peer.Name).After(link.Started(latest.peer.Name))):
+			latest = &s
 		}
+	}
+	switch {
+	case latest == nil:
+		v.rivalled, v.newer = never, nil
+	case v.rivalled == never:
+		v.rivalled = now
+	case now-v.rivalled >= v.rules.contest:
+		v.newer = latest
+	}
+	return others
+}
+
+// one leaves one of several incarnations of a node, or at one address. Gossip may know the dead for a
+// while, and a process that was paused may come back when another has taken its place. Who is heard is
+// there, and whose connection broke is not; only where that decides nothing is it the one that started
+// last, by its own clock.
+func (v *view) one(all []sighting) (left []sighting) {
+	slices.SortFunc(all, func(a, b sighting) int {
+		return cmp.Or(cmp.Compare(v.trust(b), v.trust(a)), link.Started(b.peer.Name).Compare(link.Started(a.peer.Name)), strings.Compare(a.peer.Name, b.peer.Name))
+	})
+	nodes, addresses := map[string]bool{}, map[string]bool{}
+	for _, s := range all {
 		if nodes[s.peer.Node()] || addresses[s.peer.Address] {
 			continue
 		}
@@ -129,6 +154,20 @@ func (v *view) newest(all []sighting) []sighting {
 		left = append(left, s)
 	}
 	return left
+}
+
+// trust orders incarnations by what this process knows of them itself: a beat that came lately, a
+// member that had no time for one, one never met, a member that fell silent.
+func (v *view) trust(s sighting) int {
+	switch m := v.members[s.peer.Name]; {
+	case m == nil:
+		return 1
+	case m.heard:
+		return 3
+	case !m.gone:
+		return 2
+	}
+	return 0
 }
 
 // heardBeat is a beat, decoded.

@@ -21,7 +21,8 @@ type world struct {
 	replicas int
 	all      []*process // every process there ever was
 	up       map[string]*process
-	sides    map[string]int // by node: who is cut off from whom; missing is side 0
+	sides    map[string]int           // by node: who is cut off from whom; missing is side 0
+	clocks   map[string]time.Duration // by node: how far its clock is off
 	mail     []letter
 	load     time.Duration // the longest that a load takes
 	loads    int           // begun
@@ -52,7 +53,7 @@ type letter struct {
 }
 
 func newWorld(seed uint64, shards, replicas int) *world {
-	return &world{r: rand.New(rand.NewPCG(seed, 1)), shards: shards, replicas: replicas, up: map[string]*process{}, sides: map[string]int{}, load: 2 * time.Second}
+	return &world{r: rand.New(rand.NewPCG(seed, 1)), shards: shards, replicas: replicas, up: map[string]*process{}, sides: map[string]int{}, clocks: map[string]time.Duration{}, load: 2 * time.Second}
 }
 
 func (w *world) between(lo, hi time.Duration) time.Duration {
@@ -61,7 +62,8 @@ func (w *world) between(lo, hi time.Duration) time.Duration {
 
 // start begins a new incarnation of a node.
 func (w *world) start(node string, roles Roles) *process {
-	s := sighting{peer: link.Peer{Name: link.Incarnation(node, time.UnixMicro(1e6+int64(w.now/time.Microsecond))), Address: node + ":1"}, roles: roles, weight: 1}
+	clock := time.Unix(1e6, 0).Add(w.now + w.clocks[node])
+	s := sighting{peer: link.Peer{Name: link.Incarnation(node, clock), Address: node + ":1"}, roles: roles, weight: 1}
 	p := &process{view: newView(s, w.replicas, standardRules()), world: w, born: w.now, next: w.now + w.between(0, 250*ms), folds: map[int]time.Duration{}, knows: map[*process]bool{}, flips: map[*process]time.Duration{}, brokers: true}
 	p.join(0)
 	w.all = append(w.all, p)

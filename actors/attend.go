@@ -97,6 +97,10 @@ func (s *shard) read(m *reading) {
 	}
 	m.fallback = s.state.Default(m.key.Tenant)
 	e := s.entries[m.key]
+	if full := s.population.Room(m.key); full != nil && (e == nil || e.report.version == 0) {
+		m.reply <- m.crowded(full)
+		return
+	}
 	if e != nil && e.unborn {
 		m.reply <- m.empty()
 		return

@@ -1,7 +1,9 @@
 package actors
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -58,7 +60,7 @@ func TestAwakeDashboardsAreBounded(t *testing.T) {
 }
 
 // TestDashboardsOfAShardAreBounded: records of one too many are counted as refused, once, and the others go on, also after
-// a restart.
+// a restart. Whoever asks before, or reads what he wrote, is told the bound.
 func TestDashboardsOfAShardAreBounded(t *testing.T) {
 	n := newNode(t, nil)
 	partitions := n.log.Partitions()
@@ -66,18 +68,36 @@ func TestDashboardsOfAShardAreBounded(t *testing.T) {
 		n.shard(p).population = fold.NewPopulation(1, 1)
 	}
 	const dashboards = 10
+	for i := range dashboards {
+		n.check(n.host.Room(t.Context(), key(fmt.Sprint("d", i))))
+	}
+	last := map[int]feed.After{}
 	for range 2 {
 		for i := range dashboards {
-			n.append(event1(fmt.Sprint("d", i), "m", 1))
+			r := n.append(event1(fmt.Sprint("d", i), "m", 1))[0]
+			last[i] = feed.After{Partition: r.Partition, Position: r.Position}
 		}
 	}
 	admitted := 0
 	for i := range dashboards {
-		switch r := n.read(fmt.Sprint("d", i)); {
-		case r.Update.To == 2:
+		k, after := key(fmt.Sprint("d", i)), last[i]
+		r, err := n.host.Read(t.Context(), k, feed.Query{After: &after, MustExist: true})
+		room := n.host.Room(t.Context(), k)
+		if err == nil {
 			admitted++
-		case r.Update.To != 0:
-			t.Errorf("d%d is at version %d, want 0 or 2", i, r.Update.To)
+			if r.Update.To != 2 || room != nil {
+				t.Errorf("%s is at version %d, want 2; room: %v", k, r.Update.To, room)
+			}
+			continue
+		}
+		_, some := n.host.Read(t.Context(), k, feed.Query{})
+		for _, err := range []error{err, some, room} {
+			if !errors.Is(err, feed.ErrCrowded) || !strings.Contains(err.Error(), "at most 1 are allowed") {
+				t.Errorf("%s: %v, want the bound", k, err)
+			}
+		}
+		if _, err := n.host.Read(t.Context(), k, feed.Query{MustExist: true}); !errors.Is(err, feed.ErrUnknown) {
+			t.Errorf("%s: %v, want that there is none", k, err)
 		}
 	}
 	if admitted != partitions {

@@ -2,6 +2,7 @@ package actors
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -236,6 +237,14 @@ func (m *reading) empty() readingReply {
 		return readingReply{err: feed.ErrUnknown}
 	}
 	return readingReply{Reading: feed.Reading{Update: *emptyUpdate(m.key, m.fallback), Definition: inForceByDefault(m.fallback)}}
+}
+
+// crowded is the reading of a dashboard without record that can't get one. Whether it has one is all that some want to know.
+func (m *reading) crowded(full error) readingReply {
+	if m.query.MustExist && m.query.After == nil {
+		return readingReply{err: feed.ErrUnknown}
+	}
+	return readingReply{err: fmt.Errorf("%w: %w", feed.ErrCrowded, full)}
 }
 
 func inForce(d *fold.Dashboard) feed.DefinitionInForce {

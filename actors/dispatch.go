@@ -80,6 +80,7 @@ func (s *shard) dispatch(b *batch) {
 		}
 		b.add(e, int32(i))
 	}
+	s.full.Store(s.population.Full())
 	s.host.tallies.count(kinds)
 	if s.phase.Load() == phaseLoading {
 		s.host.tallies.replayed.Add(uint64(len(b.items)))

@@ -150,6 +150,21 @@ func (h *Host) Default(ctx context.Context, k messages.Key) (feed.DefinitionInFo
 	return await(ctx, s, m.reply)
 }
 
+// Room is nil where a record of the dashboard would be taken, as far as is known here; ErrCrowded where its shard, or its
+// tenant in it, has as many dashboards as it may. It costs nothing before a bound is reached.
+func (h *Host) Room(ctx context.Context, k messages.Key) error {
+	s, err := h.live(k)
+	if err != nil || !s.full.Load() {
+		return nil
+	}
+	m := &roomAsking{key: k, reply: make(chan error, 1)}
+	s.tell(m)
+	if full, err := await(ctx, s, m.reply); err == nil && full != nil {
+		return fmt.Errorf("%w: %w", feed.ErrCrowded, full)
+	}
+	return nil
+}
+
 // Status implements feed.Feed.
 func (h *Host) Status(k messages.Key) feed.Status {
 	s, err := h.shardOf(k)

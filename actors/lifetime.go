@@ -207,6 +207,7 @@ func (s *shard) begin(m *loaded) {
 	s.state, s.from = m.state, m.marker.Position
 	s.position, s.folded = s.from, s.from
 	s.waits, s.population, s.recordAt = m.waits, m.population, s.host.now()
+	s.full.Store(s.population.Full())
 	s.waits.pass(s.state.LogTime())
 	if m.found {
 		s.base.Store(&m.marker)

@@ -13,7 +13,7 @@ import (
 // *yielding, each acknowledged to the shard (a run by its batch, the others by their *turn); and
 // *saving from the shard's saver. To a shard: *loaded, *batch and *naming from its feeders, *folded
 // and *turn from its dashboards, *woken from one that woke, *subscribing, *asking, *closing,
-// *reading, *gaveUp, *listing, *listingRefused, *defaulting from the feed, *scrape from a collector, *beat from the
+// *reading, *gaveUp, *listing, *listingRefused, *defaulting, *roomAsking from the feed, *scrape from a collector, *beat from the
 // host, *saved, *ticked and *forwarded from its own goroutines, *stopping from its keeper.
 type (
 	// loading is the first message to a dashboard.
@@ -91,6 +91,12 @@ type (
 	defaulting struct {
 		tenant string
 		reply  chan feed.DefinitionInForce
+	}
+
+	// roomAsking asks whether a record of a dashboard would be taken. reply has room for the answer.
+	roomAsking struct {
+		key   messages.Key
+		reply chan error
 	}
 
 	// saving asks a dashboard for its state, for a checkpoint.

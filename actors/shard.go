@@ -62,6 +62,7 @@ type shard struct {
 	committed atomic.Int64                      // when the last checkpoint was, since the host's start; 0: none yet
 	lacking   atomic.Int64                      // records that it had still to fold when the log was last asked; -1: unknown
 	beating   atomic.Bool                       // a beat is in the mailbox
+	full      atomic.Bool                       // it takes no records of some dashboards that have none
 	flying    atomic.Int32                      // batches that dashboards have
 	writing   atomic.Bool                       // a saver waits for dashboards' states
 	progress  atomic.Uint64                     // grows as long as dashboards do something
@@ -200,6 +201,8 @@ func (s *shard) receive(message any) {
 		m.reply <- s.list(m)
 	case *defaulting:
 		m.reply <- inForceByDefault(s.state.Default(m.tenant))
+	case *roomAsking:
+		m.reply <- s.population.Room(m.key)
 	case *listingRefused:
 		m.reply <- s.listRefused()
 	case *scrape:

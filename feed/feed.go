@@ -23,6 +23,7 @@ var (
 	ErrUnserved  = errors.New("no node serves the shard")
 	ErrPartition = errors.New("position is of another partition than the dashboard's") // of a Query's After
 	ErrClosed    = errors.New("feed closed")
+	ErrCrowded   = errors.New("the dashboard has no record, and its shard takes none of it") // it has as many dashboards as it may
 )
 
 // Update is what changed of one dashboard between two versions. It is shared by all who get it: nobody changes it.
@@ -125,7 +126,8 @@ type Feed interface {
 	// Subscribe opens a subscription; the dashboard need not have a record yet. ErrNotHere where somebody else has its
 	// shard; it may be an Ending.
 	Subscribe(k messages.Key, v Viewer) (Subscription, error)
-	// Read reads once. ErrUnknown where the dashboard has no record; ErrNotInTime where ctx ended before After.
+	// Read reads once. ErrUnknown where the dashboard has no record and must exist; ErrCrowded where it can't get one; ErrNotInTime
+	// where ctx ended before After.
 	Read(ctx context.Context, k messages.Key, q Query) (Reading, error)
 	// List lists a tenant's dashboards with the prefix, after the name after, by name.
 	List(ctx context.Context, tenant, prefix, after string, limit int) ([]Summary, error)

@@ -1,6 +1,7 @@
 package fold
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/zeebo/xxh3"
@@ -23,11 +24,12 @@ type Population struct {
 	most, mostOfTenant int
 	known              map[uint64]struct{}
 	tenants            map[string]int
+	full               bool
 }
 
 // NewPopulation is one without a dashboard, for shards that have at most so many, and of one tenant.
 func NewPopulation(most, mostOfTenant int) *Population {
-	return &Population{most, mostOfTenant, map[uint64]struct{}{}, map[string]int{}}
+	return &Population{most: most, mostOfTenant: mostOfTenant, known: map[uint64]struct{}{}, tenants: map[string]int{}}
 }
 
 // Enter adds a dashboard that has a record, whatever the bounds.
@@ -41,21 +43,36 @@ func (p *Population) Enter(k messages.Key) {
 		k.Tenant = strings.Clone(k.Tenant) // it may alias a batch
 	}
 	p.tenants[k.Tenant]++
+	p.full = p.full || len(p.known) >= p.most || p.tenants[k.Tenant] >= p.mostOfTenant
 }
+
+// Full reports whether there are dashboards, of one tenant at least, that there is no room for. It stays so: none is taken out.
+func (p *Population) Full() bool { return p.full }
 
 // Len is how many dashboards have a record.
 func (p *Population) Len() int { return len(p.known) }
 
-// Admit reports whether a record of the dashboard is taken: it has one already, or there is room for it.
+// Admit reports whether a record of the dashboard is taken, and enters it then.
 func (p *Population) Admit(k messages.Key) bool {
-	if _, ok := p.known[hashKey(k)]; ok {
-		return true
-	}
-	if len(p.known) >= p.most || p.tenants[k.Tenant] >= p.mostOfTenant {
+	if p.Room(k) != nil {
 		return false
 	}
 	p.Enter(k)
 	return true
+}
+
+// Room is nil where a record of the dashboard would be taken: it has one already, or there is room for it. Else it names the bound.
+func (p *Population) Room(k messages.Key) error {
+	if _, ok := p.known[hashKey(k)]; ok {
+		return nil
+	}
+	if n := len(p.known); n >= p.most {
+		return fmt.Errorf("its shard has %d dashboards, and at most %d are allowed", n, p.most)
+	}
+	if n := p.tenants[k.Tenant]; n >= p.mostOfTenant {
+		return fmt.Errorf("tenant %s has %d dashboards in its shard, and at most %d are allowed", k.Tenant, n, p.mostOfTenant)
+	}
+	return nil
 }
 
 func hashKey(k messages.Key) uint64 {

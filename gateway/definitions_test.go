@@ -119,9 +119,11 @@ func (l *definitionLog) Default(_ context.Context, k messages.Key) (feed.Definit
 }
 
 // door is the doors over a log, as the server mounts them.
-func door(t *testing.T, l *definitionLog) http.Handler {
+func door(t *testing.T, l *definitionLog) http.Handler { return doorOf(t, l, l) }
+
+func doorOf(t *testing.T, f feed.Feed, l *definitionLog) http.Handler {
 	t.Helper()
-	d, err := NewDefinitions(DefinitionsConfig{Feed: l, Log: l})
+	d, err := NewDefinitions(DefinitionsConfig{Feed: f, Log: l})
 	if err != nil {
 		t.Fatal(err)
 	}

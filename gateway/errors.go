@@ -52,6 +52,8 @@ func asError(err error) *wire.Error {
 		return e
 	case errors.Is(err, feed.ErrUnknown), errors.Is(err, eventlog.ErrUnknownTenant):
 		return wire.Errorf(wire.CodeUnknownDashboard, "there is no such dashboard, or it may not be seen")
+	case errors.Is(err, feed.ErrCrowded):
+		return wire.Errorf(wire.CodeCrowded, "%v", err)
 	case errors.Is(err, feed.ErrNotInTime), errors.Is(err, context.DeadlineExceeded):
 		return wire.Errorf(wire.CodeNotInTime, "the position was not reached in time")
 	case errors.Is(err, feed.ErrPartition):

@@ -23,8 +23,12 @@ type IngestConfig struct {
 	InFlight   int64                 // bytes of all bodies in work, half of it of one client; 0: 64 MiB, at least six bodies
 	Proxies    Proxies               // whose word on the client is taken
 	Timeout    time.Duration         // how long the log may take; 0: 30 s
+	Room       Room                  // nil: not known here, and events are stored that no dashboard will get
 	Registerer prometheus.Registerer // nil: metrics are kept and not shown
 }
+
+// Room is nil where a record of the dashboard would be taken; feed.ErrCrowded where it would not. Whoever does not know says nil.
+type Room func(context.Context, messages.Key) error
 
 // Ingest is POST /v1/events. It refuses what it can't read, route or afford, and answers 202 only for what the log has
 // stored; every other judgement is the dashboard's. Any number of requests may run at once; it starts no goroutine.
@@ -70,6 +74,9 @@ func (g *Ingest) serve(w http.ResponseWriter, r *http.Request) (status int) {
 	g.metrics.bytes.Add(float64(len(b.bytes)))
 
 	batch := newBatch(route, g.cfg.Log)
+	if g.cfg.Room != nil {
+		batch.room = func(k messages.Key) error { return g.cfg.Room(r.Context(), k) }
+	}
 	if err := g.split(r, b, batch); err != nil {
 		return g.answer(w, batch.answer(nil), err)
 	}

@@ -22,8 +22,10 @@ type batch struct {
 	event   event.Event
 
 	homes   func(messages.Key) (int, error) // the log's
+	room    func(messages.Key) error        // nil: there is, as far as is known
 	entries []eventlog.Entry                // payloads alias the body
 	keys    map[messages.Key]messages.Key
+	crowded map[messages.Key]error // those that there is no room for
 	last    messages.Key
 
 	listed  []ingestRefusal
@@ -80,7 +82,7 @@ func (b *batch) add(index int, payload []byte, err error) bool {
 	return true
 }
 
-// known refuses a key that has no home in the log.
+// known refuses a key that has no home in the log, or no room there.
 func (b *batch) known(k messages.Key) error {
 	if k == b.last {
 		return nil
@@ -88,7 +90,17 @@ func (b *batch) known(k messages.Key) error {
 	if _, err := b.homes(k); err != nil {
 		return &event.Refusal{Reason: event.ReasonUnknownTenant, Message: fmt.Sprintf("tenant %q is not known here", k.Tenant)}
 	}
-	return nil
+	if _, ok := b.keys[k]; ok || b.room == nil {
+		return nil
+	}
+	err, ok := b.crowded[k]
+	if !ok {
+		if err = b.room(k); err == nil {
+			return nil
+		}
+		b.crowded[messages.Key{Tenant: strings.Clone(k.Tenant), Dashboard: strings.Clone(k.Dashboard)}] = err
+	}
+	return &event.Refusal{Reason: event.ReasonCrowded, Message: fmt.Sprintf("dashboard %q: %v", k.Dashboard, err)}
 }
 
 // owned is k in memory of its own: k's names alias the body, and a log may keep keys.
@@ -115,7 +127,7 @@ func (b *batch) refuse(index int, r *event.Refusal) {
 
 // clear forgets everything: the whole body is refused.
 func (b *batch) clear() {
-	*b = batch{route: b.route, homes: b.homes, keys: map[messages.Key]messages.Key{}, reasons: map[string]int{}, listed: []ingestRefusal{}}
+	*b = batch{route: b.route, homes: b.homes, room: b.room, keys: map[messages.Key]messages.Key{}, crowded: map[messages.Key]error{}, reasons: map[string]int{}, listed: []ingestRefusal{}}
 }
 
 // nothing says why no event was stored.

@@ -33,7 +33,11 @@ func (f *dashboardFlags) hostConfig(s *server, table fold.Table) actors.Config {
 // newGateway makes the public door of a feed and a log.
 func (s *server) newGateway(from feed.Feed, log eventlog.Appender, d dashboardFlags, p publicFlags, table fold.Table) (*gateway.Server, error) {
 	proxies, _ := gateway.ParseProxies(p.TrustedProxies) // the flags are checked
-	events, err := gateway.NewIngest(gateway.IngestConfig{Log: log, Proxies: proxies, Registerer: s.metrics})
+	var room gateway.Room                                // a gateway of a cluster does not ask nodes before it appends
+	if host, ok := from.(*actors.Host); ok {
+		room = host.Room
+	}
+	events, err := gateway.NewIngest(gateway.IngestConfig{Log: log, Proxies: proxies, Room: room, Registerer: s.metrics})
 	if err != nil {
 		return nil, err
 	}

@@ -8,7 +8,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/dashfeed/dashfeed/client"
 	"github.com/dashfeed/dashfeed/fold"
+	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
 // outcome is what one dashboard made of the events that were stored for it.
@@ -34,7 +36,12 @@ var (
 // ours alone. Where more came, what was dropped may be others': it is taken for ours as far as it can be, and said.
 func (a *account) outcome(now counted, err error, retried bool) outcome {
 	o := outcome{account: a, reasons: map[string]uint64{}, panels: map[string]uint64{}}
+	var refused *client.Error
 	switch {
+	case errors.As(err, &refused) && refused.Code == int(wire.CodeCrowded):
+		o.invalid = a.stored
+		o.reasons[fold.RefusedDashboards] = a.stored
+		return o
 	case err != nil:
 		o.err = err
 	case a.unsure > 0:

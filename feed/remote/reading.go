@@ -28,6 +28,7 @@ var codes = []struct {
 	{6, eventlog.ErrUnknownTenant},
 	{7, feed.ErrNotHere},
 	{8, feed.ErrUnserved},
+	{9, feed.ErrCrowded},
 }
 
 // again reports whether the same request may have another answer soon.

@@ -7,23 +7,24 @@ import (
 
 // The reasons for which a door refuses an event. They are words of the protocol: counters and answers carry them.
 const (
-	ReasonMalformed        = "malformed"         // not JSON
-	ReasonNotAnObject      = "not_an_object"     // JSON, but no object
-	ReasonMissingDashboard = "missing_dashboard" // neither the event nor the request names one
-	ReasonMissingMetric    = "missing_metric"    //
-	ReasonBadName          = "bad_name"          // tenant, dashboard, metric, id, producer or sequence is not allowed
-	ReasonBadLabel         = "bad_label"         // labels are no object, or a name or value in them is not allowed
-	ReasonAmbiguousField   = "ambiguous_field"   // a field and its other spelling are both given
-	ReasonWrongTenant      = "wrong_tenant"      // another tenant than the request's
-	ReasonUnknownTenant    = "unknown_tenant"    // the log keeps tenants apart and has not got this one
-	ReasonTooLarge         = "too_large"         // over a limit
+	ReasonMalformed        = "malformed"           // not JSON
+	ReasonNotAnObject      = "not_an_object"       // JSON, but no object
+	ReasonMissingDashboard = "missing_dashboard"   // neither the event nor the request names one
+	ReasonMissingMetric    = "missing_metric"      //
+	ReasonBadName          = "bad_name"            // tenant, dashboard, metric, id, producer or sequence is not allowed
+	ReasonBadLabel         = "bad_label"           // labels are no object, or a name or value in them is not allowed
+	ReasonAmbiguousField   = "ambiguous_field"     // a field and its other spelling are both given
+	ReasonWrongTenant      = "wrong_tenant"        // another tenant than the request's
+	ReasonUnknownTenant    = "unknown_tenant"      // the log keeps tenants apart and has not got this one
+	ReasonCrowded          = "too_many_dashboards" // its shard, or its tenant in it, has as many dashboards as it may, and this is another
+	ReasonTooLarge         = "too_large"           // over a limit
 )
 
 // Reasons lists every reason, in the order of the protocol's page.
 func Reasons() []string {
 	return []string{
 		ReasonMalformed, ReasonNotAnObject, ReasonMissingDashboard, ReasonMissingMetric, ReasonBadName,
-		ReasonBadLabel, ReasonAmbiguousField, ReasonWrongTenant, ReasonUnknownTenant, ReasonTooLarge,
+		ReasonBadLabel, ReasonAmbiguousField, ReasonWrongTenant, ReasonUnknownTenant, ReasonCrowded, ReasonTooLarge,
 	}
 }
 

@@ -19,6 +19,7 @@ const (
 	CodeConflict         Code = 1109
 	CodeNotInTime        Code = 1110
 	CodeNotAvailable     Code = 1111
+	CodeCrowded          Code = 1112
 	CodeStarting         Code = 1300
 	CodeStaleOwner       Code = 1301
 	CodeStorageFull      Code = 1302
@@ -49,6 +50,7 @@ var Codes = []CodeEntry{
 	{CodeConflict, "conflict", 409, false, 0, "If-Match names another definition than the one in force, or another was put at the same moment and is"},
 	{CodeNotInTime, "not_in_time", 504, true, 0, "the fold did not pass the position within the wait"},
 	{CodeNotAvailable, "not_available", 501, false, 0, "part of the protocol, but this server does not have it yet"},
+	{CodeCrowded, "crowded", 507, false, 0, "the dashboard has no record and can't get one: its shard, or its tenant in it, has as many dashboards as it may"},
 	{CodeStarting, "starting", 503, true, 1000, "the dashboard's shard is loading, or the gateway starts or stops"},
 	{CodeStaleOwner, "stale_owner", 503, true, 1000, "no node serves the dashboard's shard at this moment"},
 	{CodeStorageFull, "storage_full", 503, true, 5000, "the log refuses appends: its disk is nearly full"},

@@ -1,0 +1,70 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/dashfeed/dashfeed/feed"
+	"github.com/dashfeed/dashfeed/messages"
+	"github.com/dashfeed/dashfeed/messages/wire"
+)
+
+// crowded is what an owner says of a dashboard that it takes no record of.
+func crowded(k messages.Key) error {
+	return fmt.Errorf("%w: tenant %s has 3 dashboards in its shard, and at most 3 are allowed", feed.ErrCrowded, k.Tenant)
+}
+
+type crowdedFeed struct{ *definitionLog }
+
+func (crowdedFeed) Read(_ context.Context, k messages.Key, _ feed.Query) (feed.Reading, error) {
+	return feed.Reading{}, crowded(k)
+}
+
+// A definition of a dashboard that can't get a record is refused before it is appended.
+func TestDefinitionOfOneTooMany(t *testing.T) {
+	l := newDefinitionLog()
+	h := doorOf(t, crowdedFeed{l}, l)
+	for _, body := range []string{rps, ""} {
+		w := ask(h, methodOf(body), definitionPath, body)
+		if w.Code != 507 || code(t, w.Body.String()) != wire.CodeCrowded || !strings.Contains(w.Body.String(), "at most 3") {
+			t.Errorf("%s: %d %s", methodOf(body), w.Code, w.Body)
+		}
+	}
+	if len(l.records) != 0 {
+		t.Errorf("%d records were appended", len(l.records))
+	}
+}
+
+// Events of dashboards that can't get a record are refused one by one; each dashboard is asked about once a request.
+func TestEventsOfOneTooMany(t *testing.T) {
+	asked := map[string]int{}
+	g := newIngest(t, IngestConfig{Log: openLog(t, nil), Room: func(_ context.Context, k messages.Key) error {
+		asked[k.Dashboard]++
+		if strings.HasPrefix(k.Dashboard, "new") {
+			return crowded(k)
+		}
+		return nil
+	}})
+	body := ""
+	for _, name := range []string{"old", "new1", "old", "new1", "new2", "old2"} {
+		body += fmt.Sprintf(`{"dashboard":%q,"metric":"m","value":1}`+"\n", name)
+	}
+	w := post(g, "/v1/events", form, "", strings.NewReader(body))
+	var a ingestAnswer
+	if err := json.Unmarshal(w.Body.Bytes(), &a); err != nil || w.Code != 202 || a.Accepted != 3 || a.RefusedCount != 3 {
+		t.Fatalf("%d %s, want 3 accepted and 3 refused", w.Code, w.Body)
+	}
+	for _, r := range a.Refused {
+		if r.Reason != "too_many_dashboards" || !strings.Contains(r.Message, `dashboard "new`) || !strings.Contains(r.Message, "at most 3") {
+			t.Errorf("refused with %+v", r)
+		}
+	}
+	for name, n := range asked {
+		if n != 1 {
+			t.Errorf("%s was asked about %d times", name, n)
+		}
+	}
+}

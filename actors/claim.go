@@ -96,7 +96,6 @@ func (s *shard) name(n *naming) {
 	}
 	s.named = append(s.named, *n)
 	s.prove()
-	s.nudgeIfStuck(s.host.now())
 }
 
 // prove looks which of the log's answers the shard has folded up to, and becomes live with the first that is fresh.
@@ -104,8 +103,9 @@ func (s *shard) prove() {
 	if !s.opened || s.life.Err() != nil {
 		return // of a log that was set back everything would be folded; of a shard that ends folds may have been broken off
 	}
+	upTo := s.foldedThrough()
 	reached := 0
-	for reached < len(s.named) && !s.named[reached].last.After(s.folded) {
+	for reached < len(s.named) && !s.named[reached].last.After(upTo) {
 		reached++
 	}
 	s.mu.Lock()
@@ -121,6 +121,14 @@ func (s *shard) prove() {
 	if s.phase.Load() == phaseLoading && s.proven() {
 		s.becomeLive()
 	}
+}
+
+// foldedThrough is up to where the shard has folded all records: the last one, or further where the log has none behind it.
+func (s *shard) foldedThrough() messages.Position {
+	if !s.empty.after.After(s.folded) && s.empty.upTo.After(s.folded) {
+		return s.empty.upTo
+	}
+	return s.folded
 }
 
 // proven reports whether the shard has folded all that the log had a second ago.

@@ -11,7 +11,7 @@ import (
 
 // To a dashboard: *loading, which is not acknowledged; *run, *asking, *reading, *advancing,
 // *yielding, each acknowledged to the shard (a run by its batch, the others by their *turn); and
-// *saving from the shard's saver. To a shard: *loaded, *batch and *naming from its feeders, *folded
+// *saving from the shard's saver. To a shard: *loaded, *batch, *empty and *naming from its feeders, *folded
 // and *turn from its dashboards, *woken from one that woke, *subscribing, *asking, *closing,
 // *reading, *gaveUp, *listing, *listingRefused, *defaulting, *roomAsking from the feed, *scrape from a collector, *beat from the
 // host, *saved, *ticked and *forwarded from its own goroutines, *stopping from its keeper.
@@ -41,6 +41,9 @@ type (
 
 	// skipping says that the next batch begins behind a hole that an operator has accepted.
 	skipping struct{ from, to messages.Position }
+
+	// empty says that the log has no record between these positions; the first is that of the last batch.
+	empty struct{ after, upTo messages.Position }
 
 	// folded says that the last run of the batch is done.
 	folded struct{ batch *batch }
@@ -121,10 +124,7 @@ type (
 	}
 
 	// ticked says that the append of a tick has ended.
-	ticked struct {
-		nudge messages.Position // where it lies, if it was for a shard that is stuck
-		err   error
-	}
+	ticked struct{ err error }
 
 	// forwarded says that the first count records of what waits are stored at home, or that a new leader has caught up.
 	forwarded struct {

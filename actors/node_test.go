@@ -31,7 +31,9 @@ import (
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(onPulsar{m},
 		// Pulsar's client lets it run on for up to a send's timeout after its producer was closed.
-		goleak.IgnoreTopFunction("github.com/apache/pulsar-client-go/pulsar.(*partitionProducer).failTimeoutMessages"))
+		goleak.IgnoreTopFunction("github.com/apache/pulsar-client-go/pulsar.(*partitionProducer).failTimeoutMessages"),
+		// So does what waits for the rest of a chunked message, for a minute.
+		goleak.IgnoreTopFunction("github.com/apache/pulsar-client-go/pulsar.(*chunkedMsgCtxMap).discardChunkIfExpire"))
 }
 
 // onPulsar ends the broker of the tests that need a real one.

@@ -74,7 +74,7 @@ func (r *reader) read(ctx context.Context) (progress bool, err error) {
 			return progress, err
 		}
 		s.waiting.Store(true)
-		records, err := log.Next(ctx, limit)
+		records, err := r.next(ctx, log, limit)
 		s.waiting.Store(false)
 		if r.accept && errors.Is(err, eventlog.ErrTrimmed) {
 			r.lost = true
@@ -107,6 +107,19 @@ func (r *reader) read(ctx context.Context) (progress bool, err error) {
 			}
 		}
 	}
+}
+
+// next waits for records. None come where the log was found to have none up to where its end is named to be: the shard is told.
+func (r *reader) next(ctx context.Context, log eventlog.Reader, limit int) ([]messages.Record, error) {
+	passer, ok := log.(eventlog.Passer)
+	if !ok {
+		return log.Next(ctx, limit)
+	}
+	records, passed, err := passer.NextOrPassed(ctx, limit)
+	if err == nil && len(records) == 0 {
+		r.shard.tell(&empty{after: r.position, upTo: passed})
+	}
+	return records, err
 }
 
 // open opens the log behind the position, or behind what is lost there and accepted.

@@ -199,7 +199,7 @@ func (p *replaying) next(log eventlog.Reader) ([]messages.Record, error) {
 	if err == nil || ctx.Err() == nil || s.life.Err() != nil {
 		return records, err
 	}
-	if _, err := s.appendTick(); err != nil && s.life.Err() == nil {
+	if err := s.appendTick(); err != nil && s.life.Err() == nil {
 		return nil, fmt.Errorf("the log is silent, and a tick behind its end: %w", err)
 	}
 	return log.Next(s.life, atOnce)

@@ -96,6 +96,7 @@ type shard struct {
 	from      messages.Position // of the checkpoint that was loaded
 	position  messages.Position // of the last record dispatched
 	folded    messages.Position // everything up to here is folded
+	empty     empty             // where the log was found to have no record last
 	flights   []flight          // batches dispatched and not folded up to, in order; bounded by the credit
 	named     []naming          // the log's answers that it has not folded up to, in order
 	entries   map[messages.Key]*entry
@@ -121,9 +122,7 @@ type shard struct {
 	light     bool          // since then buffers were let go
 	tickAt    time.Duration // when the last tick was appended
 	ticking   bool
-	nudge     messages.Position // of the last tick that was appended because the shard was stuck
-	nudgedAt  time.Duration     // when that was tried
-	timeless  bool              // since the last tick records came that the log gave no time
+	timeless  bool // since the last tick records came that the log gave no time
 	forwarder forwarder
 	rest      busyTotal // what dashboards asleep did since the last scrape
 }
@@ -185,6 +184,9 @@ func (s *shard) receive(message any) {
 		s.prove()
 	case *skipping:
 		s.skip(m)
+	case *empty:
+		s.empty = *m
+		s.prove()
 	case *naming:
 		s.name(m)
 	case *subscribing:

@@ -18,17 +18,13 @@ func (s *shard) tickIfDue(now time.Duration) {
 	}
 	s.ticking, s.timeless, s.tickAt = true, false, now
 	s.spawn(&s.work, "the append of a tick", func() {
-		_, err := s.appendTick()
-		s.tell(&ticked{err: err})
+		s.tell(&ticked{s.appendTick()})
 	})
 }
 
-func (s *shard) appendTick() (at messages.Position, err error) {
-	receipts, err := s.host.config.Log.Append(s.life, []eventlog.Entry{{Kind: messages.KindTick, Partition: s.number}})
-	if len(receipts) == 1 {
-		at = receipts[0].Position
-	}
-	return at, err
+func (s *shard) appendTick() error {
+	_, err := s.host.config.Log.Append(s.life, []eventlog.Entry{{Kind: messages.KindTick, Partition: s.number}})
+	return err
 }
 
 // deadlinePassed guesses that a deadline has passed that nothing in the log tells of. The wall clock is only a guess at the
@@ -44,32 +40,8 @@ func (s *shard) deadlinePassed(now time.Duration) bool {
 	return waiting && earliest <= max(s.state.LogTime()+(now-s.recordAt).Milliseconds(), time.Now().UnixMilli())
 }
 
-// nudgeAfter is how long a shard waits for a record that its log has named, while its reader has nothing: short enough that a
-// live shard stays so.
-const nudgeAfter = 3 * probeEvery
-
-// nudgeIfStuck appends a tick where the log names as its last what no reader gives: a stranger's message without payload, which
-// Pulsar's client keeps to itself, or something of the broker's own. A record behind it is the proof that nothing was missed.
-// Nobody is live then, so whoever waits does it; once, until its tick has come.
-func (s *shard) nudgeIfStuck(now time.Duration) {
-	if len(s.named) == 0 || now-s.named[0].asked < nudgeAfter || !s.waiting.Load() || s.inflight.Load() > 0 ||
-		s.ticking || s.stopping || s.nudge.After(s.folded) || s.nudgedAt != 0 && now-s.nudgedAt < nudgeAfter {
-		return
-	}
-	s.ticking, s.nudgedAt = true, now
-	named := s.named[0].last
-	s.spawn(&s.work, "the append of a tick", func() {
-		at, err := s.appendTick()
-		s.tell(&ticked{at, err})
-	})
-	s.warn("nudge", "the log names a last record that it does not give: a tick is appended behind it", "named", named, "folded", s.folded)
-}
-
 func (s *shard) endTick(m *ticked) {
 	s.ticking = false
-	if !m.nudge.IsZero() {
-		s.nudge = m.nudge
-	}
 	if m.err != nil && s.life.Err() == nil {
 		s.warn("tick", "a tick could not be appended, open windows wait", "error", m.err)
 	}

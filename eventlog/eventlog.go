@@ -69,6 +69,14 @@ type Reader interface {
 	Close() error
 }
 
+// Passer is a Reader of a log that names as its last what holds no record: a part of a message whose rest is not there.
+type Passer interface {
+	Reader
+	// NextOrPassed is Next, but it also returns without records where the log was looked at up to the position passed, and has no
+	// record there behind those that were returned. Silence is no such look: what is slow still comes.
+	NextOrPassed(ctx context.Context, limit int) (records []messages.Record, passed messages.Position, err error)
+}
+
 // Remnant is a Log of which what is left can be read where a Reader from the zero Position would end with ErrTrimmed.
 type Remnant interface {
 	// ReadRemnant opens a reader of the partition from the oldest record kept, whatever came before it.
@@ -91,8 +99,8 @@ type Log interface {
 	// IsFirst reports, of the first record that a reader from the zero Position gave, whether it is the first that the
 	// partition ever had. A log whose readers end with ErrTrimmed where it isn't always says yes.
 	IsFirst(p messages.Position) bool
-	// Last is the position of the partition's newest record; zero where it never had one. What a stranger stored may be named
-	// and given by no reader: once a record behind it was read, nothing was missed.
+	// Last is the position of the partition's newest record; zero where it never had one. Where it names what holds no record, its
+	// readers say so: they are Passers.
 	Last(ctx context.Context, partition int) (messages.Position, error)
 	// Release says that everything up to the position is in checkpoints: retention may drop it, and nothing after it.
 	Release(partition int, upTo messages.Position) error

@@ -43,6 +43,8 @@ type checker struct {
 	look  *look // nil: the client is read
 	quiet quiet
 	vain  vain
+
+	passed messages.Position // a look has come as far as this, and found no message behind the last one
 }
 
 // entrance gives a partition's entries.
@@ -71,12 +73,14 @@ func (c *checker) close() {
 	c.source.Close()
 }
 
-// next is the next message that has records after c.after; c.at is its place then.
+// next is the next message that has records after c.after; c.at is its place then. None, without an error, says that a look has come
+// as far as c.passed and found no message behind the last one.
 func (c *checker) next(ctx context.Context) (received, error) {
 	for {
 		if c.look != nil {
+			passed := c.passed
 			m, err := c.closely(ctx)
-			if m != nil || err != nil {
+			if m != nil || err != nil || c.passed != passed {
 				return m, err
 			}
 			continue
@@ -167,7 +171,7 @@ func (c *checker) stand() messages.Position {
 // it asks the broker for nothing more: after a batch that it gave up it believes that the broker still owes it messages.
 func (c *checker) lookBehind(ctx context.Context) error {
 	last, err := c.last(ctx)
-	if err != nil || !last.After(c.stand()) || c.vain.again(last) {
+	if err != nil || !last.After(c.stand()) || !last.After(c.passed) || c.vain.again(last) {
 		return nil //nolint:nilerr // who can't be asked is asked again
 	}
 	return c.beginLook(ctx, placeAt(last), false)

@@ -53,7 +53,7 @@ func (c *checker) endLook() {
 	}
 }
 
-// closely is the next message of a look; none where it has ended, or begun anew.
+// closely is the next message of a look; none where it has ended, begun anew, or passed its target without a message.
 func (c *checker) closely(ctx context.Context) (received, error) {
 	k := c.look
 	for len(k.waiting) == 0 {
@@ -75,6 +75,10 @@ func (c *checker) closely(ctx context.Context) (received, error) {
 		}
 		if err := c.unfold(ctx, e); err != nil {
 			return nil, err
+		}
+		if len(k.waiting) == 0 && k.past && k.seen.last().After(c.stand()) {
+			c.passed = k.seen.last()
+			return nil, nil
 		}
 	}
 	f := k.waiting[0]

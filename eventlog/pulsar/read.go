@@ -30,9 +30,10 @@ type reader struct {
 
 	mu      sync.Mutex
 	filling []messages.Record
-	size    int   // payload bytes in filling
-	err     error // why no more will come
-	waiting bool  // the pump, for room
+	size    int               // payload bytes in filling
+	passed  messages.Position // no record lies up to there behind those in filling; zero: they are all that is known
+	err     error             // why no more will come
+	waiting bool              // the pump, for room
 
 	ready chan struct{} // something came, or err is set
 	room  chan struct{} // filling was taken
@@ -124,42 +125,59 @@ func (l *Log) openSource(ctx context.Context, p *partition, after messages.Posit
 
 // Next returns what is ready, at most limit records.
 func (r *reader) Next(ctx context.Context, limit int) ([]messages.Record, error) {
+	for {
+		records, _, err := r.NextOrPassed(ctx, limit)
+		if len(records) > 0 || err != nil {
+			return records, err
+		}
+	}
+}
+
+// NextOrPassed implements eventlog.Passer.
+func (r *reader) NextOrPassed(ctx context.Context, limit int) (records []messages.Record, passed messages.Position, err error) {
 	if limit < 1 {
-		return nil, fmt.Errorf("read partition %d: limit %d is not allowed: 1 or more", r.p.shard, limit)
+		return nil, passed, fmt.Errorf("read partition %d: limit %d is not allowed: 1 or more", r.p.shard, limit)
 	}
 	for {
 		if err := r.life.Err(); err != nil {
-			return nil, eventlog.ErrClosed
+			return nil, passed, eventlog.ErrClosed
 		}
 		if err := r.p.stop.err(); err != nil {
-			return nil, fmt.Errorf("read partition %d: %w", r.p.shard, err)
+			return nil, passed, fmt.Errorf("read partition %d: %w", r.p.shard, err)
 		}
 		if len(r.rest) == 0 {
-			if err := r.take(); err != nil {
-				return nil, fmt.Errorf("read partition %d: %w", r.p.shard, err)
+			if passed, err = r.take(); err != nil {
+				return nil, passed, fmt.Errorf("read partition %d: %w", r.p.shard, err)
 			}
 		}
 		if n := min(limit, len(r.rest)); n > 0 {
 			records := r.rest[:n:n]
 			r.rest = r.rest[n:]
 			r.l.metrics.readRecords.Add(float64(n))
-			return records, nil
+			return records, passed, nil
+		}
+		if !passed.IsZero() {
+			return nil, passed, nil
 		}
 		select {
 		case <-r.ready:
 		case <-ctx.Done():
-			return nil, context.Cause(ctx)
+			return nil, passed, context.Cause(ctx)
 		case <-r.life.Done():
 		}
 	}
 }
 
-// take swaps the buffers. The pump's error comes behind its last record.
-func (r *reader) take() error {
+// take swaps the buffers. Behind the pump's last record comes how far the log was looked at, or the pump's error.
+func (r *reader) take() (passed messages.Position, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.filling) == 0 {
-		return r.err
+		passed, r.passed = r.passed, messages.Position{}
+		if passed.IsZero() {
+			err = r.err
+		}
+		return passed, err
 	}
 	clear(r.giving)
 	r.giving, r.filling = r.filling, r.giving[:0]
@@ -169,7 +187,7 @@ func (r *reader) take() error {
 		r.waiting = false
 		r.room <- struct{}{}
 	}
-	return nil
+	return passed, nil
 }
 
 // Close ends a Next that waits, and returns when the pump has ended.
@@ -188,6 +206,10 @@ func (r *reader) pump(source pulsar.Reader, after messages.Position, remnant boo
 	defer c.close()
 	for {
 		m, err := c.next(r.life)
+		if m == nil && err == nil {
+			r.pass(c.passed)
+			continue
+		}
 		v := unsigned
 		if err == nil {
 			v, err = c.decoder.verify(r.life, m, c.at)
@@ -204,6 +226,14 @@ func (r *reader) pump(source pulsar.Reader, after messages.Position, remnant boo
 			return
 		}
 	}
+}
+
+// pass notes that the log has no record up to there behind those that were put.
+func (r *reader) pass(upTo messages.Position) {
+	r.mu.Lock()
+	r.passed = upTo
+	r.mu.Unlock()
+	r.signal()
 }
 
 func (r *reader) fail(err error) {
@@ -224,6 +254,7 @@ func (r *reader) signal() {
 func (r *reader) put(c *checker, m received, v verdict) error {
 	r.mu.Lock()
 	begin := len(r.filling)
+	r.passed = messages.Position{}
 	var err error
 	r.filling, err = c.decoder.records(r.filling, m, v, c.at, c.after)
 	r.size += len(m.Payload())

@@ -13,7 +13,8 @@ RUN go mod download
 COPY . .
 COPY --from=page /src/gateway/page/dist/built gateway/page/dist/built
 ARG VERSION=unknown
-RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.release=$VERSION" -o /dashfeed ./cmd/dashfeed && mkdir -p /var/lib/dashfeed
+ARG TAGS=
+RUN CGO_ENABLED=0 go build -trimpath -tags "$TAGS" -ldflags "-s -w -X main.release=$VERSION" -o /dashfeed ./cmd/dashfeed && mkdir -p /var/lib/dashfeed
 
 # With a directory for --scratch (nodes) and --data (run), which its user owns.
 FROM gcr.io/distroless/static-debian12:nonroot

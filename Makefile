@@ -53,8 +53,8 @@ generate: build ## Write the files that are made from code.
 	$(GO) generate ./...
 	$(BIN) definition schema > docs/definition.schema.json
 
-build: page ## Build the binary with its page.
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.release=$(VERSION)' -o $(BIN) ./cmd/dashfeed
+build: page ## Build the binary with its page; TAGS=gcs,azure adds checkpoints in these stores.
+	CGO_ENABLED=0 $(GO) build -trimpath -tags '$(TAGS)' -ldflags '-s -w -X main.release=$(VERSION)' -o $(BIN) ./cmd/dashfeed
 
 page: ## Build the page that the binary embeds.
 	./scripts/build-page

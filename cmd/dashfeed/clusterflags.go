@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dashfeed/dashfeed/eventlog/checkpoint/blob"
 	"github.com/dashfeed/dashfeed/messages"
 )
 
@@ -49,7 +50,7 @@ type gossipFlags struct {
 type shardFlags struct {
 	Weight      int    `help:"Share of the shards in proportion to other nodes'." default:"1" group:"Shards"`
 	Replicas    int    `help:"Nodes that fold each shard: 2 keeps a standby that serves at once." default:"1" group:"Shards"`
-	Checkpoints string `help:"Where all nodes find checkpoints: pulsar, file:///DIR, s3://BUCKET?region=REGION, gs://… or azblob://…" default:"pulsar" placeholder:"WHERE" group:"Shards"`
+	Checkpoints string `help:"Where all nodes find checkpoints: pulsar, file:///DIR, s3://BUCKET?region=REGION, or another of those that dashfeed version names" default:"pulsar" placeholder:"WHERE" group:"Shards"`
 	Scratch     string `help:"Directory for this process's own copy of the checkpoints; it may be deleted between runs." default:"scratch" placeholder:"DIR" group:"Shards"`
 }
 
@@ -111,7 +112,9 @@ func (f *shardFlags) wrong() (errs []error) {
 		errs = append(errs, errors.New("scratch is empty: name a directory"))
 	}
 	if f.Checkpoints != "pulsar" {
-		errs = append(errs, wrongURL("checkpoints", f.Checkpoints, "file", "s3", "gs", "azblob"))
+		if err := blob.CheckURL(f.Checkpoints); err != nil {
+			errs = append(errs, fmt.Errorf("checkpoints: %w; or `pulsar`", err))
+		}
 	}
 	return errs
 }

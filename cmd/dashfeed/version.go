@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"strings"
 
+	"github.com/dashfeed/dashfeed/eventlog/checkpoint/blob"
 	"github.com/dashfeed/dashfeed/fold"
 )
 
@@ -16,14 +18,18 @@ type versionCommand struct {
 	outputFlag
 }
 
-// Run prints the version, the commit, the fold's format and the Go version.
+// Run prints the version, the commit, the fold's format, the Go version, and where checkpoints may
+// be kept: the last depends on the tags of the build.
 func (c *versionCommand) Run(p *program) error {
+	checkpoints := append([]string{"pulsar"}, blob.Schemes()...)
 	if c.Output == "table" {
-		_, err := fmt.Fprintf(p.stdout, "dashfeed %s (commit %s, fold format %d, %s %s/%s)\n", release, commit(), fold.Format, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+		_, err := fmt.Fprintf(p.stdout, "dashfeed %s (commit %s, fold format %d, %s %s/%s, checkpoints %s)\n",
+			release, commit(), fold.Format, runtime.Version(), runtime.GOOS, runtime.GOARCH, strings.Join(checkpoints, " "))
 		return err
 	}
 	return printValue(p.stdout, c.Output, map[string]any{
 		"version": release, "commit": commit(), "format": fold.Format, "go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH,
+		"checkpoints": checkpoints,
 	})
 }
 

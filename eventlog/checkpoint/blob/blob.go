@@ -2,7 +2,7 @@
 // by its position, with all dashboards of the shard in it.
 //
 //	store, err := blob.Open(ctx, blob.Config{
-//		URL:    "s3://bucket?region=eu-central-1",      // or gs://, azblob://, file:///a/directory
+//		URL:    "s3://bucket?region=eu-central-1",      // or another of Schemes
 //		Prefix: func(shard int) (string, error) { … }, // acme/3
 //		Shared: shared.Default("/var/lib/dashfeed/scratch"),
 //	})
@@ -25,18 +25,17 @@ import (
 	"net/url"
 
 	gocloud "gocloud.dev/blob"
-	_ "gocloud.dev/blob/azureblob" // azblob://
-	_ "gocloud.dev/blob/fileblob"  // file://
-	_ "gocloud.dev/blob/gcsblob"   // gs://
-	_ "gocloud.dev/blob/s3blob"    // s3://
+	_ "gocloud.dev/blob/fileblob" // file://
+	_ "gocloud.dev/blob/s3blob"   // s3://
 
 	"github.com/dashfeed/dashfeed/eventlog/checkpoint/shared"
 )
 
 // Config says where the objects lie.
 type Config struct {
-	// URL is the bucket: s3://, gs://, azblob:// as gocloud.dev/blob reads them, with credentials from the environment, or
-	// file:///a/directory, which all nodes mount; it is made where there is none.
+	// URL is the bucket, with a scheme of Schemes: s3://, gs://, azblob:// as gocloud.dev/blob reads
+	// them, with credentials from the environment, or file:///a/directory, which all nodes mount; it
+	// is made where there is none.
 	URL string
 	// Prefix is the front of the names of the shard's objects: the same in all processes, another one for every shard.
 	Prefix func(shard int) (string, error)
@@ -46,8 +45,8 @@ type Config struct {
 // Validate reports every field that is out of its range.
 func (c Config) Validate() error {
 	err := c.Shared.Validate()
-	if c.URL == "" {
-		err = errors.Join(errors.New("URL of the checkpoints' bucket is not given: file:///…, s3://…, gs://… or azblob://…"), err)
+	if bad := CheckURL(c.URL); bad != nil {
+		err = errors.Join(fmt.Errorf("URL of the checkpoints' bucket: %w", bad), err)
 	}
 	if c.Prefix == nil {
 		err = errors.Join(errors.New("prefix of the shards' checkpoints is not given"), err)

@@ -1,0 +1,40 @@
+package blob
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	gocloud "gocloud.dev/blob"
+)
+
+// optional are the drivers that only a build with their tag holds: together they are a third of
+// the binary, and few need them.
+var optional = map[string]string{"gs": "gcs", "azblob": "azure"}
+
+// Schemes are those of the URLs that this binary can open, sorted: file and s3, gs where it was
+// built with the tag gcs, azblob with the tag azure.
+func Schemes() []string {
+	return slices.DeleteFunc(gocloud.DefaultURLMux().BucketSchemes(), func(s string) bool { return s == "mem" })
+}
+
+// CheckURL reports a URL that Open would refuse whatever is there: its scheme is not one of
+// Schemes, or it names no bucket.
+func CheckURL(address string) error {
+	u, err := url.Parse(address)
+	if err != nil {
+		return fmt.Errorf("URL of the checkpoints' bucket: %w", err)
+	}
+	if tag, known := optional[u.Scheme]; known && !slices.Contains(Schemes(), u.Scheme) {
+		return fmt.Errorf("%q is not allowed: this binary can't open %s://, build it with `make build TAGS=%s` (it opens %s)",
+			address, u.Scheme, tag, spelledSchemes())
+	}
+	named := u.Host != "" || u.Scheme == "file" && u.Path != ""
+	if !slices.Contains(Schemes(), u.Scheme) || !named {
+		return fmt.Errorf("%q is not allowed: want %s", address, spelledSchemes())
+	}
+	return nil
+}
+
+func spelledSchemes() string { return strings.Join(Schemes(), "://… or ") + "://…" }

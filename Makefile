@@ -54,6 +54,7 @@ generate: build ## Write the files that are made from code.
 	$(BIN) definition schema > docs/definition.schema.json
 
 build: page ## Build the binary with its page; TAGS=gcs,azure adds checkpoints in these stores.
+	@echo 'build: compiling $(BIN): minutes the first time, seconds after it' >&2
 	CGO_ENABLED=0 $(GO) build -trimpath -tags '$(TAGS)' -ldflags '-s -w -X main.release=$(VERSION)' -o $(BIN) ./cmd/dashfeed
 
 page: ## Build the page that the binary embeds.

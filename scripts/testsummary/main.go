@@ -1,5 +1,7 @@
-// Command testsummary reads `go test -json` on stdin, passes on what failed, and ends with the suites that ran and one
-// line of sums. It exits 1 where a test failed or, with CI set, was skipped.
+// Command testsummary reads `go test -json` on stdin. It prints a line for each package when the
+// package ends and the output of each test that failed, and ends with the names of the tests that
+// failed or were skipped and one line of sums. It exits 1 where a test failed or, with CI set, was
+// skipped.
 package main
 
 import (
@@ -8,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 )
 
@@ -19,8 +20,7 @@ type line struct {
 
 type suite struct {
 	passed, failed, skipped int
-	elapsed                 float64
-	broken                  bool // did not build, or ended outside a test
+	elapsed                 float64 // s
 }
 
 func main() {
@@ -37,6 +37,7 @@ func main() {
 type summary struct {
 	suites  map[string]*suite
 	output  map[string][]string // of tests that are not done yet
+	failed  []string
 	skipped []string
 }
 
@@ -68,6 +69,9 @@ func (s *summary) take(l line, out io.Writer) {
 		}
 		delete(s.output, key)
 		s.count(l)
+		if l.Test == "" {
+			s.suites[l.Package].print(out, l.Package)
+		}
 	}
 }
 
@@ -80,37 +84,39 @@ func (s *summary) count(l line) {
 	switch {
 	case l.Test == "":
 		p.elapsed = l.Elapsed
-		p.broken = l.Action == "fail"
+		if l.Action == "fail" && p.failed == 0 { // it did not build, or ended outside a test
+			p.failed = 1
+			s.failed = append(s.failed, l.Package)
+		}
 	case l.Action == "pass":
 		p.passed++
 	case l.Action == "fail":
 		p.failed++
+		s.failed = append(s.failed, l.Package+" "+l.Test)
 	default:
 		p.skipped++
 		s.skipped = append(s.skipped, l.Package+" "+l.Test)
 	}
 }
 
-// print writes the suites that have tests and the sums; it reports whether all is well.
+// print writes the line of a package that has ended; one without tests has none.
+func (p *suite) print(out io.Writer, name string) {
+	if p.passed+p.failed+p.skipped > 0 {
+		fmt.Fprintf(out, "%-60s %5d passed %3d failed %3d skipped %8.1fs\n", name, p.passed, p.failed, p.skipped, p.elapsed)
+	}
+}
+
+// print writes the names of the tests that failed or were skipped, and the sums; it reports whether
+// all is well.
 func (s *summary) print(out io.Writer, strict bool) bool {
 	var sum suite
-	names := make([]string, 0, len(s.suites))
-	for name := range s.suites {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		p := s.suites[name]
-		if p.broken && p.failed == 0 {
-			p.failed = 1
-		}
-		if p.passed+p.failed+p.skipped == 0 {
-			continue
-		}
-		fmt.Fprintf(out, "%-60s %5d passed %3d failed %3d skipped %8.1fs\n", name, p.passed, p.failed, p.skipped, p.elapsed)
+	for _, p := range s.suites {
 		sum.passed += p.passed
 		sum.failed += p.failed
 		sum.skipped += p.skipped
+	}
+	for _, t := range s.failed {
+		fmt.Fprintln(out, "failed:", t)
 	}
 	for _, t := range s.skipped {
 		fmt.Fprintln(out, "skipped:", t)

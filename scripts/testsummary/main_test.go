@@ -16,6 +16,8 @@ func TestSummary(t *testing.T) {
 		strict, well   bool
 	}{
 		{"passed", pass, "1 passed, 0 failed, 0 skipped", true, true},
+		{"a package that ended", pass, "    1 passed   0 failed   0 skipped      1.5s", true, true},
+		{"named at the end", pass + `{"Action":"fail","Package":"q","Test":"TestB"}` + "\n" + `{"Action":"fail","Package":"q"}`, "failed: q TestB\n1 passed, 1 failed", true, false},
 		{"failed", pass + `{"Action":"output","Package":"q","Test":"TestB","Output":"why\n"}` + "\n" + `{"Action":"fail","Package":"q","Test":"TestB"}`, "why", false, false},
 		{"did not build", pass + `{"Action":"build-output","ImportPath":"r","Output":"no such thing\n"}` + "\n" + `{"Action":"fail","Package":"r"}`, "1 passed, 1 failed", false, false},
 		{"skipped at home", pass + `{"Action":"skip","Package":"q","Test":"TestC"}`, "skipped: q TestC", false, true},

@@ -57,7 +57,7 @@ func (d *Definitions) change(ctx context.Context, ifMatch []string, k messages.K
 		return done, err
 	}
 	if len(ifMatch) > 0 && !tagsOf(ifMatch).name(in.Hash) {
-		return done, conflictf(in, "If-Match is %.80s, in force is %s", strings.Join(ifMatch, ", "), quote(in.Hash))
+		return done, conflictf(in, "If-Match is %.80q, in force is %s", strings.Join(ifMatch, ", "), quote(in.Hash))
 	}
 	partition, err := d.cfg.Log.PartitionOf(k)
 	if err != nil {

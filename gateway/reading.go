@@ -13,6 +13,7 @@ import (
 	"github.com/dashfeed/dashfeed/feed"
 	"github.com/dashfeed/dashfeed/fold"
 	"github.com/dashfeed/dashfeed/messages"
+	"github.com/dashfeed/dashfeed/messages/event"
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
@@ -300,6 +301,9 @@ func (q *readingRequest) parseProjection(v query) error {
 		err := json.Unmarshal([]byte(t), &q.groups)
 		if err != nil || len(q.groups) == 0 {
 			return wire.Errorf(wire.CodeBadOption, `groups %.40q is not a JSON array of groups, as in [["DE"],[null]]`, t)
+		}
+		if _, err := event.CheckText([]byte(t)); err != nil {
+			return wire.Errorf(wire.CodeBadOption, "groups: %v", err)
 		}
 	}
 	wanted, err := wantOf(q.panels, q.groups)

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/dashfeed/dashfeed/messages"
 	"github.com/dashfeed/dashfeed/messages/wire"
@@ -33,6 +34,8 @@ func queryOf(r *http.Request, allowed ...string) (query, error) {
 			return nil, wire.Errorf(wire.CodeBadOption, "query parameter %q is given %d times", name, len(given))
 		case given[0] == "" && !slices.Contains(mayBeEmpty, name):
 			return nil, wire.Errorf(wire.CodeBadOption, "%s is empty: leave it out where it is not meant", name)
+		case !utf8.ValidString(given[0]):
+			return nil, wire.Errorf(wire.CodeBadOption, "%s %.100q is not UTF-8", name, given[0])
 		}
 		q[name] = given[0]
 	}

@@ -10,6 +10,8 @@ import (
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/dashfeed/dashfeed/messages/event"
 )
 
 // maxJSONDepth is far beyond what a definition nests.
@@ -23,8 +25,27 @@ type jsonReader struct {
 	line, column int
 }
 
+// textError says that JSON text is not Unicode. encoding/json would mend it, and a filter would ask for another label.
+type textError struct {
+	at  int
+	err error
+}
+
+func (e *textError) Error() string { return e.err.Error() }
+
+func (e *textError) problem(src []byte) Problem {
+	before := src[:e.at]
+	return Problem{
+		Line: 1 + bytes.Count(before, []byte{'\n'}), Column: 1 + utf8.RuneCount(before[1+bytes.LastIndexByte(before, '\n'):]),
+		Message: e.err.Error(),
+	}
+}
+
 // jsonNode reads one JSON value.
 func jsonNode(src []byte) (*yaml.Node, error) {
+	if at, err := event.CheckText(src); err != nil {
+		return nil, &textError{at, err}
+	}
 	r := &jsonReader{src: src, tokens: json.NewDecoder(bytes.NewReader(src)), line: 1, column: 1}
 	r.tokens.UseNumber()
 	n, err := r.value(0)

@@ -42,6 +42,11 @@ func (r *reader) documents(src []byte) []*Definition {
 		return nil
 	}
 	roots, err := parseText(src)
+	var wrong *textError
+	if errors.As(err, &wrong) {
+		r.add(wrong.problem(src))
+		return nil
+	}
 	if err != nil {
 		r.syntax(err)
 		return nil

@@ -2,6 +2,7 @@ package event
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -43,6 +44,15 @@ func notText(b []byte) int {
 		i += size
 	}
 	return -1
+}
+
+// CheckText looks whether JSON text, which is valid otherwise, is Unicode; at is the byte that the error names, -1 where all is well.
+// Other doors than those of events ask, too: encoding/json replaces what is wrong.
+func CheckText(b []byte) (at int, err error) {
+	if at = notText(b); at < 0 {
+		return at, nil
+	}
+	return at, errors.New(refuseNotText(b, at).Message)
 }
 
 // notUTF8 is the index of the first byte of a text that is not UTF-8; -1 where all is well.

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+
+	"github.com/dashfeed/dashfeed/messages/event"
 )
 
 // Protocol is the WebSocket subprotocol with JSON frames; the other two are known and not spoken yet.
@@ -213,7 +215,18 @@ func Encode(f Frame) []byte {
 
 // ParseRequest reads a frame from a client. The error is an *Error of code 1100 or 1103, whose ID is the message's
 // where it could be read; nil: it has none.
-func ParseRequest(b []byte) (f Frame, id *int64, err error) { return parse(b, fromClient) }
+//
+// Text that is not Unicode is refused, where it stands: replaced, it would name another group.
+func ParseRequest(b []byte) (f Frame, id *int64, err error) {
+	f, id, err = parse(b, fromClient)
+	if err != nil {
+		return nil, id, err
+	}
+	if _, err := event.CheckText(b); err != nil {
+		return nil, id, Errorf(CodeBadField, "%v", err)
+	}
+	return f, id, nil
+}
 
 // ParseFrame reads a frame from a server: *Connected, *Subscribed, *Update, *Gap, *Status, *Pong, *Unsubscribed,
 // *Refreshed, *ErrorFrame or *Drain.

@@ -32,6 +32,12 @@ func TestIngest(t *testing.T) {
 			"default/a {\"dashboard\":\"a\",\n\"metric\":\"m\",\"value\":1}",
 		},
 		{
+			"objects laid out one after another, one of them broken", "/v1/events", "application/json", "",
+			"{\n \"dashboard\":\"a\",\n \"metric\":\"m\"\n}\n{\n \"dashboard\" \"a\"\n}\n{\n \"dashboard\":\"a\",\n \"metric\":\"n\"\n} {\"dashboard\":\"a\",\"metric\":\"o\"}", 202,
+			`{"accepted":3,"refused":[{"index":1,"reason":"malformed","message":"event 1: unexpected '\"' at byte 15"}],"refusedCount":1,"positions":{"1":"3"}}`,
+			"default/a {\n \"dashboard\":\"a\",\n \"metric\":\"m\"\n}\ndefault/a {\n \"dashboard\":\"a\",\n \"metric\":\"n\"\n}\ndefault/a {\"dashboard\":\"a\",\"metric\":\"o\"}",
+		},
+		{
 			"an array: refused ones are named, the good ones stored", "/v1/events", "", "",
 			`[{"dashboard":"a","metric":"m"}, {"dashboard":"a"}, 7, {"tenant":"t","dashboard":"b","metric":"m"},{"dashboard":"a","metric":"n","value":"x","time":{}}]`, 202,
 			`{"accepted":3,"refused":[{"index":1,"reason":"missing_metric","message":"event 1: \"metric\" is missing"},` +

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
 	"reflect"
 	"regexp"
 	"slices"
@@ -214,7 +215,7 @@ func timeSlowly(s string) (int64, bool) {
 	return at.UnixMilli(), true
 }
 
-// FuzzSplit holds arrays against encoding/json.
+// FuzzSplit holds streams of values against encoding/json.
 func FuzzSplit(f *testing.F) {
 	for _, s := range seeds {
 		f.Add([]byte(s))
@@ -231,28 +232,46 @@ func FuzzSplit(f *testing.F) {
 			return true
 		})
 		in = bytes.TrimPrefix(in, byteOrderMark)
-		if i := skipSpace(in, 0); i == len(in) || in[i] != '[' {
-			if err != nil {
-				t.Fatalf("%q: %v", in, err)
-			}
-			return
+		want, all := stream(in)
+		if (all || json.Valid(in)) && err != nil {
+			t.Fatalf("%q: got %v", in, err)
 		}
-		var want []json.RawMessage
-		if wrong := json.Unmarshal(in, &want); (wrong == nil) != (err == nil) {
-			t.Fatalf("%q: got %v, encoding/json %v", in, err, wrong)
-		}
-		if err != nil {
+		if !all {
 			return
 		}
 		if len(got) != len(want) {
-			t.Fatalf("%q: got %d elements, want %d", in, len(got), len(want))
+			t.Fatalf("%q: got %d values, want %d", in, len(got), len(want))
 		}
 		for i := range want {
 			if got[i] != string(want[i]) && len(want[i]) <= MaxBytes {
-				t.Fatalf("%q: element %d: got %q, want %q", in, i, got[i], want[i])
+				t.Fatalf("%q: value %d is %q, want %q", in, i, got[i], want[i])
 			}
 		}
 	})
+}
+
+// stream is the values of a text as encoding/json reads it, those of arrays one by one; all is false where it is no stream of
+// objects and arrays, or they are deeper than an event may be.
+func stream(in []byte) (values []json.RawMessage, all bool) {
+	d := json.NewDecoder(bytes.NewReader(in))
+	for {
+		var v json.RawMessage
+		if err := d.Decode(&v); err != nil {
+			return values, errors.Is(err, io.EOF)
+		}
+		if v[0] != '{' && v[0] != '[' || skipValue(v, 0, valueNesting) < 0 {
+			return nil, false
+		}
+		if v[0] == '{' {
+			values = append(values, v)
+			continue
+		}
+		var elements []json.RawMessage
+		if json.Unmarshal(v, &elements) != nil {
+			return nil, false
+		}
+		values = append(values, elements...)
+	}
 }
 
 // FuzzFromMessagePack looks for panics and for JSON that is none.

@@ -39,7 +39,20 @@ func TestSplit(t *testing.T) {
 		{"{\"a\":1}\n{\"b\":2}\r\n\n  \n\t{\"c\"}\n", "0 {\"a\":1}\n1 {\"b\":2}\n2 {\"c\"}\n"},
 		{"{\"a\":1\n{\"b\":2}", "0 {\"a\":1\n1 {\"b\":2}\n"},
 		{"oops\n{\"b\":2}", "0 oops\n1 {\"b\":2}\n"},
-		{`{"a":1}{"b":2}`, "0 {\"a\":1}{\"b\":2}\n"},
+		{`{"a":1}{"b":2}`, "0 {\"a\":1}\n1 {\"b\":2}\n"},
+		{"{\"a\":1} {\"b\":2}\t[3, {}]\r\n{}", "0 {\"a\":1}\n1 {\"b\":2}\n2 3\n3 {}\n4 {}\n"},
+		{"{\n  \"a\":1\n}\n{\n  \"b\":2\n}\n", "0 {\n  \"a\":1\n}\n1 {\n  \"b\":2\n}\n"},
+		{"{\"a\":\n1}\n{\"b\":2}", "0 {\"a\":\n1}\n1 {\"b\":2}\n"},
+		{"{\"a\":1},\n{\"b\":2}", "0 {\"a\":1},\n1 {\"b\":2}\n"},
+		{"{\"a\":1} x\n{\"b\":\n2} x {}\n{}", "0 {\"a\":1} x\n1 {\"b\":\n2} x {}\n2 {}\n"},
+		{"{}\n[{},[7]]\n{}", "0 {}\n1 {}\n2 [7]\n3 {}\n"},
+		{"{}\n[{},\n{}", "0 {}\n1 [{},\n2 {}\n"},
+		{"{\n \"a\" 1\n}\n{\n \"b\":2\n}\n{}", "0 {\n \"a\" 1\n}\n1 {\n \"b\":2\n}\n2 {}\n"},
+		{" {\n  \"a\":{\n  }\n {\n \"b\":2\n }\n", "0 {\n  \"a\":{\n  }\n1 {\n \"b\":2\n }\n"},
+		{"{}{\n \"a\" 1\n}\n{}", "0 {}\n1 {\n \"a\" 1\n}\n2 {}\n"},
+		{"{\n\"a\":1,\n", "0 {\n\"a\":1,\n"},
+		{"{\n\"a\":" + strings.Repeat("[", 40) + strings.Repeat("]", 40) + "\n}\n{}", "0 {\n\"a\":" + strings.Repeat("[", 40) + strings.Repeat("]", 40) + "\n}\n1 {}\n"},
+		{"{\n\"x\":" + big + "}\n{}", "0 too_large: an event is at most 65536 bytes\n1 {}\n"},
 		{"\ufeff{\"a\":1}\n{\"b\":2}", "0 {\"a\":1}\n1 {\"b\":2}\n"},
 		{"\ufeff[1]", "0 1\n"},
 		{"\ufeff", ""},
@@ -54,7 +67,10 @@ func TestSplit(t *testing.T) {
 		{`[1`, "0 1\nbody: the body is not a JSON array: unexpected end after 2 bytes\n"},
 		{`[`, "body: the body is not a JSON array: unexpected end after 1 bytes\n"},
 		{`[1]x`, "0 1\nbody: the body is not a JSON array: unexpected 'x' at byte 3\n"},
-		{"[1]\n[2]", "0 1\nbody: the body is not a JSON array: unexpected '[' at byte 4\n"},
+		{"[1]\n[2]", "0 1\n1 2\n"},
+		{"[1] [2]\n{}\noops\n", "0 1\n1 2\n2 {}\n3 oops\n"},
+		{"[1]\n[2,", "0 1\n1 [2,\n"},
+		{"[1],\n[2]", "0 1\nbody: the body is not a JSON array: unexpected ',' at byte 3\n"},
 		{`[1,NaN]`, "0 1\nbody: the body is not a JSON array: unexpected 'N' at byte 3\n"},
 		{strings.Repeat("[", 1<<20), "body: the body is not a JSON array: nested too deep\n"},
 	} {
@@ -176,6 +192,30 @@ func TestRoute(t *testing.T) {
 		}
 		if got != c.want {
 			t.Errorf("%+v %+v: got %s, want %s", c.route, c.event, got, c.want)
+		}
+	}
+}
+
+// TestSplitLooksAtNoByteOften: each of these lines begins a value that never ends; looked into to their depth, a body of a
+// megabyte would cost minutes.
+func TestSplitLooksAtNoByteOften(t *testing.T) {
+	for _, line := range []string{"{\"a\":\n", "{\"a\":[1,\n", "[\n", "{\n", "{\"a\":1,\"b\":\n"} {
+		body, n := []byte("{}\n"+strings.Repeat(line, 1<<20/len(line))), 0
+		if err := Split(body, func(int, []byte, error) bool { n++; return true }); err != nil || n < 2 {
+			t.Errorf("%q: %d values, %v", line, n, err)
+		}
+	}
+}
+
+// BenchmarkSplit is the cost of a body of 1,000 lines.
+func BenchmarkSplit(b *testing.B) {
+	body := []byte(strings.Repeat(sample+"\n", 1000))
+	b.SetBytes(int64(len(body)))
+	b.ReportAllocs()
+	for b.Loop() {
+		n := 0
+		if err := Split(body, func(int, []byte, error) bool { n++; return true }); err != nil || n != 1000 {
+			b.Fatal(n, err)
 		}
 	}
 }

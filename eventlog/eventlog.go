@@ -13,6 +13,7 @@ import (
 var (
 	ErrFull        = errors.New("storage full")     // nothing was stored: free space is below the reserve
 	ErrUnreachable = errors.New("log unreachable")  // stored or not is unknown
+	ErrUnwritable  = errors.New("log unwritable")   // nothing more is stored for now: its disk or directory refuses writes
 	ErrTrimmed     = errors.New("position trimmed") // a reader's next record is no longer kept
 	ErrInUse       = errors.New("directory in use") // another process holds it
 	ErrTooLarge    = errors.New("record too large") // nothing was stored

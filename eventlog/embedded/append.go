@@ -51,6 +51,10 @@ func (l *Log) Append(ctx context.Context, entries []eventlog.Entry) ([]eventlog.
 
 // wait queues the call and sees it through.
 func (l *Log) wait(ctx context.Context, c *call) error {
+	if err := l.dir.Stalled(); err != nil { // the committer does not come by
+		c.receipts = unstored(c.receipts)
+		return fmt.Errorf("append: nothing stored: %w", err)
+	}
 	if err := l.enter(ctx, c); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -90,26 +91,26 @@ func (l *Log) commit(g *group) error {
 	defer l.storing.Unlock()
 	g.generation = l.generation.number
 	g.batch = l.dir.DB.NewBatch()
-	defer g.batch.Close()
 	g.tails = map[int]*growth{}
 	g.time = max(l.config.Now().UnixMilli(), l.lastAppend)
 	if err := l.take(g); err != nil {
-		return l.fail(err)
+		return errors.Join(l.fail(err), g.batch.Close())
 	}
 	if len(g.tails) == 0 {
-		return nil
+		return g.batch.Close()
 	}
-	if err := g.batch.Commit(pebble.Sync); err != nil {
-		return l.fail(fmt.Errorf("append: %w: %w", eventlog.ErrUnreachable, err))
+	bytes := g.batch.Len()
+	if err := l.dir.Commit(g.batch, pebble.Sync); err != nil {
+		return fmt.Errorf("append: %w: %w", eventlog.ErrUnreachable, l.fail(err))
 	}
 	for n, grown := range g.tails {
 		l.acknowledged += grown.tail.last - l.partitions[n].tail.last
 	}
 	if err := l.mark.Set(l.acknowledged); err != nil { // before anybody is told
-		return l.fail(fmt.Errorf("append: %w: %w", eventlog.ErrUnreachable, err))
+		return fmt.Errorf("append: %w: %w", eventlog.ErrUnreachable, l.fail(err))
 	}
 	l.lastAppend = g.time
-	l.generation.grow(g.batch.Len())
+	l.generation.grow(bytes)
 	for n, grown := range g.tails {
 		l.partitions[n].publish(grown.tail, grown.chunks, g.time)
 	}

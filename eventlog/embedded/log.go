@@ -12,8 +12,8 @@
 //  1. What Append acknowledged survives a crash of the process and of the machine; what a reader returned does too.
 //  2. Append times never fall, over partitions, restarts and clocks set back.
 //  3. Retention drops whole chunks (some 100 KiB) from the old end, by age and size, never what Release has not named.
-//  4. A full volume refuses appends with ErrFull, keeps all that was acknowledged, and takes appends again once there
-//     is space. The process stays up.
+//  4. A full volume refuses appends with ErrFull, a directory that can't be written with ErrUnwritable. All that was acknowledged
+//     is kept and read, and appends are taken again once they can be stored. The process stays up.
 //  5. A corrupt record is an error that names partition and position, never a record.
 //
 // A record's value is checksum (CRC-32C of key and rest), kind, append time, lengths of the names, tenant, dashboard,
@@ -81,7 +81,7 @@ func Open(c Config) (*Log, error) {
 	l := &Log{config: c, dir: dir, queue: newQueue(c.Queue)}
 	l.life, l.end = context.WithCancel(context.Background())
 	if err := l.load(); err != nil {
-		_ = dir.Close()
+		_ = dir.Close(func() {}, func() {})
 		return nil, fmt.Errorf("open log in %s: %w", dir.Path(), err)
 	}
 	l.work.Go(l.commitLoop)
@@ -173,7 +173,7 @@ func (l *Log) partition(n int) (*partition, error) {
 	return l.partitions[n], nil
 }
 
-// Err is ErrFull while free space is below the reserve, ErrClosed after Close, and what broke where a write failed.
+// Err is ErrFull while free space is below the reserve, ErrUnwritable while the directory can't be written, ErrClosed after Close, and what broke where a write failed.
 func (l *Log) Err() error {
 	l.mu.Lock()
 	broken := l.broken
@@ -181,7 +181,7 @@ func (l *Log) Err() error {
 	if broken != nil {
 		return broken
 	}
-	return l.dir.Room()
+	return l.dir.Err()
 }
 
 func (l *Log) fail(err error) error {
@@ -191,7 +191,8 @@ func (l *Log) fail(err error) error {
 	return err
 }
 
-// Close stores what is queued, ends readers with ErrClosed, and returns when both goroutines and Pebble have ended.
+// Close stores what is queued, ends readers with ErrClosed, and returns when both goroutines and Pebble have ended, or says why their
+// writes wait.
 func (l *Log) Close() error {
 	l.mu.Lock()
 	if l.closed {
@@ -202,9 +203,9 @@ func (l *Log) Close() error {
 	close(l.queue.calls)
 	l.mu.Unlock()
 	l.end()
-	l.work.Wait()
-	l.reading.Lock()
-	defer l.reading.Unlock()
-	_ = l.fail(eventlog.ErrClosed)
-	return l.dir.Close()
+	return l.dir.Close(func() {
+		l.work.Wait()
+		l.reading.Lock()
+		_ = l.fail(eventlog.ErrClosed)
+	}, l.reading.Unlock)
 }

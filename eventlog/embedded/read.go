@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -108,6 +109,10 @@ func (r *reader) read(last uint64, limit int) ([]messages.Record, error) {
 	}
 	if err == nil {
 		err = errors.New("record missing")
+	}
+	var path *fs.PathError
+	if errors.As(err, &path) && !pebble.IsCorruptionError(err) { // the disk, or our descriptors: it may pass
+		return nil, fmt.Errorf("read partition %d: %w: position %d: %w", r.p.number, eventlog.ErrUnreachable, r.after+1, err)
 	}
 	return nil, fmt.Errorf("read partition %d: %w at position %d: %w", r.p.number, eventlog.ErrCorrupt, r.after+1, err)
 }

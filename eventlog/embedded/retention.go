@@ -38,6 +38,9 @@ func (l *Log) retainLoop() {
 		case <-tick.C:
 		}
 		l.dir.Tend()
+		if errors.Is(l.dir.Err(), eventlog.ErrUnwritable) {
+			continue // Err of the log tells
+		}
 		if err := l.retain(); err != nil {
 			l.dir.Logger.Error("retention", "err", err)
 		}
@@ -146,18 +149,17 @@ func (l *Log) trim(p *partition, upTo uint64) error {
 		return nil
 	}
 	b := l.dir.DB.NewBatch()
-	defer b.Close()
 	for _, c := range gone {
 		begin := appendKey(nil, c.generation, recordKind, p.number, 0)
 		end := appendKey(nil, c.generation, recordKind, p.number, math.MaxUint64)
 		if err := errors.Join(b.DeleteRange(begin, end, nil), b.Delete(appendKey(nil, c.generation, chunkKind, p.number, c.first), nil)); err != nil {
-			return fmt.Errorf("trim partition %d: %w", p.number, err)
+			return errors.Join(fmt.Errorf("trim partition %d: %w", p.number, err), b.Close())
 		}
 	}
 	if err := b.Set(floorKey(p.number), floor, nil); err != nil {
-		return fmt.Errorf("trim partition %d: %w", p.number, err)
+		return errors.Join(fmt.Errorf("trim partition %d: %w", p.number, err), b.Close())
 	}
-	if err := b.Commit(pebble.NoSync); err != nil {
+	if err := l.dir.Commit(b, pebble.NoSync); err != nil {
 		return l.fail(fmt.Errorf("trim partition %d: %w", p.number, err))
 	}
 	return nil

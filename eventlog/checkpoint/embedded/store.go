@@ -105,10 +105,11 @@ func Open(c Config) (*Store, error) {
 	return s, nil
 }
 
-// Err is eventlog.ErrFull while free space is too low for checkpoints.
-func (s *Store) Err() error { return s.dir.Room() }
+// Err is eventlog.ErrFull while free space is too low for checkpoints, and eventlog.ErrUnwritable while the directory can't be
+// written.
+func (s *Store) Err() error { return s.dir.Err() }
 
-// Close ends the store. Writers under way are given up.
+// Close ends the store. Writers under way are given up. Where writes wait, so that it can't end, it says why.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	closed := s.closed
@@ -117,9 +118,7 @@ func (s *Store) Close() error {
 	if closed {
 		return nil
 	}
-	s.using.Lock()
-	defer s.using.Unlock()
-	return s.dir.Close()
+	return s.dir.Close(s.using.Lock, s.using.Unlock)
 }
 
 // enter lets a call use Pebble until it calls s.using.RUnlock.

@@ -25,8 +25,11 @@ func (s *Store) Wipe(number int) error {
 	for _, space := range []byte{markerSpace, headSpace, bodySpace} {
 		err = errors.Join(err, b.DeleteRange(shardKey(space, number), shardKey(space, number+1), nil))
 	}
-	if err := errors.Join(err, b.Commit(s.writing)); err != nil {
+	if err == nil {
+		err = s.dir.Commit(b, s.writing)
+	}
+	if err != nil {
 		return fmt.Errorf("wipe shard %d: %w", number, err)
 	}
-	return b.Close()
+	return nil
 }

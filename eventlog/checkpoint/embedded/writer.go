@@ -34,7 +34,7 @@ func (s *Store) Begin(number int) (checkpoint.Writer, error) {
 		return nil, err
 	}
 	defer s.using.RUnlock()
-	if err := s.dir.Room(); err != nil {
+	if err := s.dir.Err(); err != nil {
 		return nil, fmt.Errorf("begin checkpoint of shard %d: %w", number, err)
 	}
 	_, _, err := s.reading(number)
@@ -113,14 +113,12 @@ func (w *writer) put(k messages.Key, st stamp, summary, state []byte) error {
 
 // flush hands to Pebble what was gathered.
 func (w *writer) flush() error {
-	if err := w.s.dir.Room(); err != nil {
+	if err := w.s.dir.Err(); err != nil {
 		return err
 	}
-	if err := w.batch.Commit(pebble.NoSync); err != nil {
-		return err
-	}
-	w.batch.Reset()
-	return nil
+	full := w.batch
+	w.batch = w.s.dir.DB.NewBatch()
+	return w.s.dir.Commit(full, pebble.NoSync)
 }
 
 // Again copies the entry under its old stamp: it is new to neither slot now.
@@ -187,14 +185,16 @@ func (w *writer) Commit(m checkpoint.Marker) (released messages.Position, err er
 }
 
 func (w *writer) sync(m mark) error {
-	if err := w.s.dir.Room(); err != nil {
+	if err := w.s.dir.Err(); err != nil {
 		return err
 	}
 	key := markerKey(w.sh.number, w.slot)
 	if err := w.batch.Set(key, m.value(key), nil); err != nil {
 		return err
 	}
-	return w.batch.Commit(w.s.writing)
+	last := w.batch
+	w.batch = w.s.dir.DB.NewBatch()
+	return w.s.dir.Commit(last, w.s.writing)
 }
 
 // settle makes the checkpoint the one that is read from.

@@ -5,8 +5,10 @@
 //
 //  1. One process at a time: the second gets eventlog.ErrInUse, naming the directory.
 //  2. A directory of another kind, or of a newer format than this binary knows, is refused before a byte is touched.
-//  3. A full volume never ends the process. Room refuses work while less than the reserve is free; should something
+//  3. A full volume never ends the process. Err refuses work while less than the reserve is free; should something
 //     else eat the reserve too, a ballast file is given up, and then Pebble's writes wait until space is back.
+//  4. A directory that can't be written, or was moved or removed, never ends the process either: Err refuses work, Pebble's writes
+//     wait until they succeed, and what is there is read. Where a sync failed, or the write-ahead log was removed, they wait for a restart.
 //
 // It is no cache and knows neither records nor checkpoints.
 package directory
@@ -36,6 +38,7 @@ type Directory struct {
 	mark     *Mark // nil: not opened
 	lock     *pebble.Lock
 	space    *space
+	guard    *guard
 	unlogged bool
 }
 
@@ -71,35 +74,72 @@ func (d *Directory) open(inner vfs.FS, want Format, s Storage) error {
 	}
 	d.Format = format
 	d.space = newSpace(inner, d.path, s)
-	d.DB, err = pebble.Open(d.path, s.options(d.space.hooked(), d.lock))
+	if d.guard, err = newGuard(inner, d.path, s, d.space); err != nil {
+		d.space.close()
+		return fmt.Errorf("open %s in %s: %w", want.Kind, d.path, err)
+	}
+	d.DB, err = pebble.Open(d.path, s.options(d.guard, d.lock))
 	if err != nil {
 		d.space.close()
+		_ = d.guard.close()
 		if pebble.IsCorruptionError(err) {
 			err = fmt.Errorf("%w: %w", eventlog.ErrCorrupt, err)
 		}
 		return fmt.Errorf("open %s in %s: %w", want.Kind, d.path, err)
 	}
+	d.guard.arm()
 	return nil
 }
 
 // Path is where the directory lies, absolute.
 func (d *Directory) Path() string { return d.path }
 
-// Room is nil while at least the reserve is free on the volume, else ErrFull with what is free.
-func (d *Directory) Room() error { return d.space.room() }
+// Err is why nothing should be written now, or nil: ErrFull while less than the reserve is free on the volume, ErrUnwritable
+// where the directory can't be written or is not where it was.
+func (d *Directory) Err() error {
+	if err := d.Stalled(); err != nil {
+		return err
+	}
+	if err := d.guard.here(); err != nil {
+		return err
+	}
+	return d.space.room()
+}
+
+// Stalled is why writes wait, or nil. It costs nothing.
+func (d *Directory) Stalled() error { return d.guard.err() }
+
+// Commit applies the batch and closes it, whatever comes of it. Where nothing can be written any more it returns, and
+// whether the batch is stored, only the next start tells.
+func (d *Directory) Commit(b *pebble.Batch, o *pebble.WriteOptions) error {
+	done := make(chan error, 1)
+	go func() { done <- errors.Join(b.Commit(o), b.Close()) }()
+	select {
+	case err := <-done:
+		return err
+	case <-d.guard.lost:
+		return d.guard.err()
+	}
+}
 
 // Tend puts the ballast back once there is space for it again. The owner calls it now and then.
 func (d *Directory) Tend() { d.space.holdBallast() }
 
-// closeWait is how long Close waits for Pebble on a volume that is full to the last byte.
+// closeWait is how long Close waits for writes that wait themselves.
 const closeWait = 5 * time.Second
 
-// Close closes Pebble and gives up the lock. On a volume so full that Pebble cannot finish, it returns ErrFull after
-// five seconds: what was synced is safe, and the lock ends with the process.
-func (d *Directory) Close() error {
+// Close calls quiesce, which returns when nobody uses Pebble any more, closes Pebble, gives up the lock and calls closed. Where
+// writes wait so that this does not end, it returns after five seconds why, and where nothing can be written any more at once:
+// what was synced is safe, and the lock ends with the process.
+func (d *Directory) Close(quiesce, closed func()) error {
 	d.space.close()
 	done := make(chan error, 1)
-	go func() { done <- errors.Join(d.flush(), d.DB.Close(), d.mark.close(), d.lock.Close()) }()
+	go func() {
+		quiesce()
+		err := errors.Join(d.flush(), d.DB.Close(), d.mark.close(), d.guard.close(), d.lock.Close())
+		closed()
+		done <- err
+	}()
 	limit := time.NewTimer(closeWait)
 	defer limit.Stop()
 	for {
@@ -109,9 +149,11 @@ func (d *Directory) Close() error {
 				return fmt.Errorf("close %s: %w", d.path, err)
 			}
 			return nil
+		case <-d.guard.lost:
+			return fmt.Errorf("close %s: %w", d.path, d.Stalled())
 		case <-limit.C:
-			if d.space.stalled.Load() {
-				return fmt.Errorf("close %s: %w", d.path, eventlog.ErrFull)
+			if err := d.Stalled(); err != nil {
+				return fmt.Errorf("close %s: %w", d.path, err)
 			}
 			limit.Reset(closeWait)
 		}

@@ -31,7 +31,7 @@ var markTable = crc32.MakeTable(crc32.Castagnoli)
 // logger, since then it can vouch for nothing.
 func (d *Directory) OpenMark() (m *Mark, number uint64, err error) {
 	path := d.inner.PathJoin(d.path, markFile)
-	f, err := d.inner.OpenReadWrite(path, vfs.WriteCategoryUnspecified)
+	f, err := d.guard.OpenReadWrite(path, vfs.WriteCategoryUnspecified)
 	if err != nil {
 		return nil, 0, fmt.Errorf("open %s: %w", path, err)
 	}

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"sync/atomic"
-	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -21,14 +19,13 @@ const (
 )
 
 // space keeps free space on the volume. Three lines of defence: room refuses new work below the reserve; the ballast
-// gives Pebble's own files (flushes, compactions) some room when others filled the volume; then writes wait.
+// gives Pebble's own files (flushes, compactions) some room when others filled the volume; then writes wait (guard).
 type space struct {
-	fs      vfs.FS // without the hook of OnDiskFull
+	fs      vfs.FS // the operating system's
 	path    string
 	reserve int64
 	ballast int64
 	logger  *slog.Logger
-	stalled atomic.Bool
 
 	mu     sync.Mutex
 	held   bool
@@ -111,35 +108,6 @@ func (s *space) dropBallast() (dropped bool) {
 	}
 	s.held = false
 	return s.fs.Remove(s.ballastName()) == nil
-}
-
-// fullPoll is how often a stalled writer looks whether space is back.
-const fullPoll = 50 * time.Millisecond
-
-// onDiskFull runs while all of Pebble's writes are held back; they are tried again, once, when it returns. So it
-// returns only when that try will succeed: an ENOSPC that reached Pebble would end the process.
-func (s *space) onDiskFull() {
-	if s.dropBallast() {
-		s.logger.Error("volume full: ballast given up", "path", s.path, "bytes", s.ballast)
-		return
-	}
-	s.stalled.Store(true)
-	s.logger.Error("volume full: writes wait until space is back", "path", s.path)
-	poll := time.NewTicker(fullPoll)
-	defer poll.Stop()
-	for {
-		if free, ok := s.free(); !ok || free >= s.reserve/2 {
-			s.stalled.Store(false)
-			s.logger.Info("volume has space again: writes go on", "path", s.path)
-			return
-		}
-		<-poll.C
-	}
-}
-
-// hooked is the file system that Pebble gets. Twice, since a second writer may eat what the first waited for.
-func (s *space) hooked() vfs.FS {
-	return vfs.OnDiskFull(vfs.OnDiskFull(s.fs, s.onDiskFull), s.onDiskFull)
 }
 
 // close gives the ballast back to the volume, so that Pebble has room to finish.

@@ -48,7 +48,7 @@ func TestWritesWaitForSpace(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() {
-		if err := d.Close(); err != nil {
+		if err := d.Close(func() {}, func() {}); err != nil {
 			t.Error(err)
 		}
 	}()
@@ -75,7 +75,7 @@ func TestWritesWaitForSpace(t *testing.T) {
 	}()
 	free := volume.Fill(t, 12*mib)
 	<-waits.seen
-	if err := d.Room(); !errors.Is(err, eventlog.ErrFull) {
+	if err := d.Err(); !errors.Is(err, eventlog.ErrFull) {
 		t.Errorf("got %v while writes wait, want ErrFull", err)
 	}
 	if _, closer, err := d.DB.Get([]byte("000000")); err != nil {
@@ -92,7 +92,7 @@ func TestWritesWaitForSpace(t *testing.T) {
 		}
 		_ = closer.Close()
 	}
-	if err := d.Room(); err != nil {
+	if err := d.Err(); err != nil {
 		t.Errorf("space is back, but: %v", err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
@@ -129,8 +130,8 @@ func (l pebbleLogger) Errorf(format string, args ...any) {
 	l.Error("pebble: " + fmt.Sprintf(format, args...))
 }
 
-// Fatalf must not return. It is reached where the disk fails a write that had to succeed (not where it is full: see
-// space); what the kernel holds is then unknown, and only a new start reads what is truly there.
+// Fatalf must not return. No failure of the disk leads here (see guard): what does is a fault of Pebble's or ours.
 func (l pebbleLogger) Fatalf(format string, args ...any) {
-	panic("pebble: " + fmt.Sprintf(format, args...))
+	l.Error("pebble can't go on, the process ends: " + fmt.Sprintf(format, args...))
+	os.Exit(1)
 }

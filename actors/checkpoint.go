@@ -166,8 +166,13 @@ func (s *shard) write(w checkpoint.Writer, job *savingJob, logTime int64) error 
 }
 
 func putReply(w checkpoint.Writer, r savingReply) error {
-	if !r.lost {
+	switch {
+	case r.err != nil:
+		return r.err
+	case r.buffer != nil:
 		defer states.Put(r.buffer)
+		return w.Put(r.entry)
+	case !r.empty:
 		return w.Put(r.entry)
 	}
 	if err := w.Again(r.key); err != nil && !errors.Is(err, checkpoint.ErrNone) && !errors.Is(err, checkpoint.ErrCorrupt) {

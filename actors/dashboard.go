@@ -1,7 +1,6 @@
 package actors
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -12,9 +11,6 @@ import (
 	"github.com/dashfeed/dashfeed/fold"
 	"github.com/dashfeed/dashfeed/messages"
 )
-
-// errLost is what readers of a dashboard are told that could not be brought back.
-var errLost = errors.New("dashboard could not be brought back after a failure; the log says why")
 
 // dashboard is the actor of one dashboard that is awake: a thin shell round the fold. It has no goroutine, timer or map of
 // its own, since there may be hundreds of thousands.
@@ -74,8 +70,11 @@ func (d *dashboard) receive(message any) {
 		d.acknowledge(&m.turn)
 	case *saving:
 		d.prepare(m.logTime)
-		r := savingReply{key: d.key, lost: true}
+		var r savingReply
 		d.guard("save", func() { r = d.save() })
+		if d.lost {
+			r = d.saveLost()
+		}
 		r.saved = m.entry
 		m.reply <- r
 	}

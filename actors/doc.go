@@ -21,7 +21,8 @@
 //     records that it has already are passed over when the log is replayed.
 //  5. A record that makes a fold panic is set aside (fold.Dashboard.SetAside): the state is loaded from the checkpoint
 //     and replayed up to it. No supervisor restarts a dashboard: one who did would bring an empty one to life. Any other panic ends
-//     the shard's life; it is loaded again, a bounded number of times.
+//     the shard's life; it is loaded again, a bounded number of times. A dashboard that is lost otherwise lacks nothing when it is brought
+//     up the next time, as long as the log has its records.
 //  6. A shard claims to be live while it has folded all that the log had a second ago, by the log's own word. One that lost the
 //     log goes on answering, and claims nothing of that kind; one that has work and makes no progress claims nothing.
 //  7. What is done to the world outside (ticks, forwards, checkpoints that others read, what the log may drop) is done for

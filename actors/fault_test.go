@@ -272,8 +272,14 @@ func TestStopReturnsThoughAFoldDoesNot(t *testing.T) {
 		if want := fmt.Sprint("busy with a record: [", n.home("d"), "]"); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
 		}
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := n.host.Stop(gone); err == nil {
+			t.Error("a second Stop says that all has ended")
+		}
 		close(opened)
-		n.host.keepers.Wait()
+		n.check(n.host.Stop(t.Context())) // joins what was left
+		n.check(n.host.Stop(gone))        // nothing is
 	})
 }
 

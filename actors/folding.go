@@ -121,35 +121,13 @@ func (d *dashboard) setAside(it *item, caught any) {
 	})
 }
 
-// guard does what no record is to blame for where it panics, such as writing rows. Whoever waits for the dashboard is
-// answered all the same: a shard that waits for a batch or a save would wait for ever.
-func (d *dashboard) guard(what string, do func()) {
-	defer func() {
-		if caught := recover(); caught != nil {
-			d.shard.host.tallies.panics.Add(1)
-			d.lose(fmt.Errorf("%s: panic: %v\n%s", what, caught, debug.Stack()))
-		}
-	}()
-	do()
-}
-
-// lose gives the dashboard up until the process starts anew: what the store has of it stays. Where
-// it is given up only because the shard ends, that is the next one's.
-func (d *dashboard) lose(err error) {
-	d.fold, d.lost = nil, true
-	if d.shard.life.Err() != nil {
-		return
-	}
-	d.shard.logger().Error("the dashboard is lost until the next start", "dashboard", d.key.Label(), "error", err)
-}
-
 // states are buffers that saved states are encoded into; the saver gives them back when they are written.
 var states = sync.Pool{New: func() any { return new([]byte) }}
 
 // save is the dashboard's part of a checkpoint.
 func (d *dashboard) save() savingReply {
 	if d.fold == nil {
-		return savingReply{key: d.key, lost: true}
+		return savingReply{key: d.key, empty: true}
 	}
 	d.poison, d.mended = nil, false
 	state := states.Get().(*[]byte)

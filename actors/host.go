@@ -37,6 +37,7 @@ type Host struct {
 	settled  atomic.Bool        // the first shards were all live once
 	ordering atomic.Bool        // the first shards are not all ordered yet
 	done     chan struct{}      // closed when Stop begins
+	ended    chan struct{}      // closed when all goroutines have ended after that
 	life     context.Context    // ends when nothing is waited for any more
 	end      context.CancelFunc //
 
@@ -58,7 +59,7 @@ func New(c Config) (*Host, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	h := &Host{config: c, programs: newPrograms(c.Table), started: time.Now(), free: debug.FreeOSMemory, done: make(chan struct{}), seats: map[int]*seat{}, suspects: make(chan struct{}, 1), loads: make(chan struct{}, loadsAtOnce)}
+	h := &Host{config: c, programs: newPrograms(c.Table), started: time.Now(), free: debug.FreeOSMemory, done: make(chan struct{}), ended: make(chan struct{}), seats: map[int]*seat{}, suspects: make(chan struct{}, 1), loads: make(chan struct{}, loadsAtOnce)}
 	h.life, h.end = context.WithCancel(context.Background())
 	h.system = actor.NewActorSystem(
 		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return slog.New(quiet{c.Logger.Handler()}) }),
@@ -88,43 +89,51 @@ func (h *Host) Start(context.Context) error {
 // Stop takes a last checkpoint of every shard and ends everything. Where ctx ends first, it gives
 // up what is not done: nothing is lost by that, the next start replays more. Where it has ended
 // already, no last checkpoint is begun. It returns when every goroutine has ended, or stopGrace
-// after ctx where one can't be ended: Go has no means against a fold that never returns.
+// after ctx where one can't be ended: Go has no means against a fold that never returns. Then the
+// error says which shards are left, and whoever calls Stop again waits for them again.
 func (h *Host) Stop(ctx context.Context) error {
-	if h.closed.Swap(true) {
-		return nil
-	}
 	if ctx.Err() != nil {
 		h.end()
 	}
-	h.config.Crashes.Ending()
-	close(h.done)
-	h.beating.Wait()
-	if h.config.Metrics != nil {
-		h.config.Metrics.Unregister(h.collector)
+	if !h.closed.Swap(true) {
+		h.beginStop()
 	}
-	ended := make(chan struct{})
-	go func() {
-		h.keepers.Wait()
-		h.workers.stop()
-		close(ended)
-	}()
 	select {
-	case <-ended:
+	case <-h.ended:
+		return nil
+	default:
+	}
+	select {
+	case <-h.ended:
+		return nil
 	case <-ctx.Done():
-		h.end()
-		t := time.NewTimer(stopGrace)
-		defer t.Stop()
-		select {
-		case <-ended:
-		case <-t.C:
-			return fmt.Errorf("stop the shards: %w; these are still busy with a record: %v", ctx.Err(), h.unended())
-		}
-		h.system.Shutdown()
-		return fmt.Errorf("stop the shards: %w", ctx.Err())
 	}
 	h.end()
-	h.system.Shutdown()
-	return nil
+	t := time.NewTimer(stopGrace)
+	defer t.Stop()
+	select {
+	case <-h.ended:
+		return fmt.Errorf("stop the shards: %w", ctx.Err())
+	case <-t.C:
+		return fmt.Errorf("stop the shards: %w; these are still busy with a record: %v", ctx.Err(), h.unended())
+	}
+}
+
+// beginStop has everything end; ended is closed when it has.
+func (h *Host) beginStop() {
+	h.config.Crashes.Ending()
+	close(h.done)
+	go func() {
+		defer close(h.ended)
+		h.beating.Wait()
+		if h.config.Metrics != nil {
+			h.config.Metrics.Unregister(h.collector)
+		}
+		h.keepers.Wait()
+		h.workers.stop()
+		h.end()
+		h.system.Shutdown()
+	}()
 }
 
 // stopGrace is how long Stop waits at the end of its context for what is under way: a record at

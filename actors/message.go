@@ -113,7 +113,8 @@ type (
 		key    messages.Key
 		waits  []int64
 		entry  checkpoint.Entry
-		lost   bool    // it could not be brought back: what the store has of it stays
+		empty  bool    // it has no record
+		err    error   // what the store has of it could not be read, and is wanted
 		buffer *[]byte // holds entry.State; goes back to states when it is written
 	}
 

@@ -40,8 +40,10 @@ func (d *dashboard) bringUp() {
 		s.logger().Error("the dashboard's checkpoint is corrupt, its history is folded anew from the log", "dashboard", d.key.Label(), "error", err)
 		d.mended = true
 		err = d.rebuild(base.Position)
-	case err == nil && d.fold != nil && base.Position.After(from.Position):
+	case err == nil && base != nil && base.Position.After(from.Position):
 		s.host.tallies.corrupt.Add(1)
+		s.logger().Warn("the checkpoint has less of a dashboard than of its shard: the log is read again for it",
+			"dashboard", d.key.Label(), "from", from.Position, "to", base.Position)
 		d.mended = true
 		err = d.rebuild(base.Position)
 	}
@@ -67,11 +69,21 @@ func (d *dashboard) stored(base *checkpoint.Marker) (from checkpoint.Marker, err
 		case errors.Is(err, checkpoint.ErrNone):
 			return *base, nil
 		case err == nil:
-			if d.fold, err = fold.Decode(e.State, s.host.programs.compileCanonical); err != nil {
-				return from, fmt.Errorf("%w: decode state of %s: %w", checkpoint.ErrCorrupt, d.key, err)
+			behind := isBehind(e.State)
+			if behind {
+				if from, e.State, err = decodeBehind(e.State); err != nil {
+					return from, fmt.Errorf("decode how far the entry of %s goes: %w", d.key, err)
+				}
 			}
-			d.fold.Skip(*s.holes.Load())
+			if len(e.State) > 0 || !behind {
+				if d.fold, err = fold.Decode(e.State, s.host.programs.compileCanonical); err != nil {
+					return from, fmt.Errorf("%w: decode state of %s: %w", checkpoint.ErrCorrupt, d.key, err)
+				}
+				d.fold.Skip(*s.holes.Load())
+			}
 			switch {
+			case behind:
+				return from, nil
 			case !e.FellBack || !base.Position.After(e.Through):
 				return *base, nil
 			case e.Marker.State != nil:

@@ -24,9 +24,12 @@ var gates = make(chan chan struct{}, 1)
 // fragile makes definitions with "fragile" panic when they are compiled.
 var fragile atomic.Bool
 
+// faint makes rows with "faint" panic when they are written.
+var faint atomic.Bool
+
 // table is the built-in one, with "boom", which panics at a value of poison, "dud", which panics
 // when it is read, and "stuck", which waits at a value of block for what it finds in gate,
-// "sluggish", which takes its time for one, and "fragile".
+// "sluggish", which takes its time for one, "fragile" and "faint".
 func table() fold.Table {
 	count := func(b []byte, v *aggregate.Values) []byte { return cells.AppendNull(b) }
 	base := func(name string, add func(value float64)) func(aggregate.Options) []aggregate.Base {
@@ -45,6 +48,12 @@ func table() fold.Table {
 			}
 		})},
 		aggregate.Aggregate{Word: "dud", Bases: base("dud", func(float64) {}), Append: func([]byte, *aggregate.Values) []byte { panic("dud") }},
+		aggregate.Aggregate{Word: "faint", Bases: base("faint", func(float64) {}), Append: func(b []byte, _ *aggregate.Values) []byte {
+			if faint.Load() {
+				panic("faint")
+			}
+			return cells.AppendNull(b)
+		}},
 		aggregate.Aggregate{Word: "stuck", Append: count, Bases: base("stuck", func(value float64) {
 			if value == block {
 				<-<-gate

@@ -147,12 +147,7 @@ func TestAnInstantThatMovesBringsNoTick(t *testing.T) {
 // Another dashboard's record moves log time, and with it the deadlines of those who are watched.
 func TestDeadlinesFollowTheShardsLogTime(t *testing.T) {
 	n := newNode(t, nil)
-	other := ""
-	for i := 0; other == ""; i++ {
-		if k := fmt.Sprint("o", i); n.home(k) == n.home("d") {
-			other = k
-		}
-	}
+	other := n.neighbour("d")
 	n.append(n.define("d", 1, quickPanels), eventNow("d"))
 	m := n.subscribe("d")
 	m.untilVersion(2)

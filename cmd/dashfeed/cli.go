@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,20 +41,20 @@ func (p *program) talk(format string, args ...any) {
 
 // commands is the command tree; a file a subcommand.
 type commands struct {
-	Run        runCommand        `cmd:"" help:"Run everything in one process, with the embedded log."`
-	Demo       demoCommand       `cmd:"" help:"Run with the flights of New York in 2013, 300 times as fast, and show them (run --demo)."`
-	Node       nodeCommand       `cmd:"" help:"Run a node of a cluster on Pulsar: it holds shards; with --gateway it serves the public too."`
-	Gateway    gatewayCommand    `cmd:"" help:"Run a gateway of a cluster on Pulsar: it serves the public and holds no shard."`
-	Cluster    clusterCommand    `cmd:"" help:"See the cluster, drain its members, change its keys."`
-	Tenant     tenantCommand     `cmd:"" help:"List and add tenants."`
-	Shard      shardCommand      `cmd:"" help:"What to do with a shard that has stopped."`
-	Publish    publishCommand    `cmd:"" help:"Publish events from a file of NDJSON or CSV."`
-	Watch      watchCommand      `cmd:"" help:"Watch a dashboard live in the terminal."`
-	Fold       foldCommand       `cmd:"" help:"Fold a file of records with the server's engine, without a server."`
-	Definition definitionCommand `cmd:"" help:"Check, apply, get and delete definitions of dashboards."`
-	Config     configCommand     `cmd:"" help:"The configuration in force."`
-	Version    versionCommand    `cmd:"" help:"Print the version."`
-	Completion completionCommand `cmd:"" help:"Print a completion script for a shell."`
+	Run        runCommand        `cmd:"" group:"Servers" help:"Run everything in one process, with the embedded log."`
+	Demo       demoCommand       `cmd:"" group:"Servers" help:"Run with the flights of New York in 2013, 300 times as fast, and show them (run --demo)."`
+	Node       nodeCommand       `cmd:"" group:"Servers" help:"Run a node of a cluster on Pulsar: it holds shards; with --gateway it serves the public too."`
+	Gateway    gatewayCommand    `cmd:"" group:"Servers" help:"Run a gateway of a cluster on Pulsar: it serves the public and holds no shard."`
+	Publish    publishCommand    `cmd:"" group:"Dashboards" help:"Publish events from a file of NDJSON or CSV."`
+	Watch      watchCommand      `cmd:"" group:"Dashboards" help:"Watch a dashboard live in the terminal."`
+	Definition definitionCommand `cmd:"" group:"Dashboards" help:"Check, apply, get and delete definitions of dashboards."`
+	Fold       foldCommand       `cmd:"" group:"Dashboards" help:"Fold a file of records with the server's engine, without a server."`
+	Cluster    clusterCommand    `cmd:"" group:"Operations" help:"See the cluster, drain its members, change its keys."`
+	Tenant     tenantCommand     `cmd:"" group:"Operations" help:"List and add tenants."`
+	Shard      shardCommand      `cmd:"" group:"Operations" help:"What to do with a shard that has stopped."`
+	Config     configCommand     `cmd:"" group:"This program" help:"The configuration in force."`
+	Version    versionCommand    `cmd:"" group:"This program" help:"Print the version."`
+	Completion completionCommand `cmd:"" group:"This program" help:"Print a completion script for a shell."`
 }
 
 // later are the commands that a later release brings.
@@ -180,10 +181,20 @@ func (p *program) run(args []string) (err error) {
 			}
 		}
 	}()
-	if err := notYet(args); err != nil {
+	ctx, err := p.parse(args)
+	if err != nil {
 		return err
 	}
+	return ctx.Run()
+}
+
+// parse finds the command that args name, and fills its flags.
+func (p *program) parse(args []string) (*kong.Context, error) {
+	if err := notYet(args); err != nil {
+		return nil, err
+	}
 	var tree commands
+	var err error
 	p.config = &config{}
 	p.parser, err = kong.New(&tree, kong.Name("dashfeed"),
 		kong.Description("Live dashboards that are right: events in at one end, the same numbers on every screen at the other."),
@@ -191,16 +202,27 @@ func (p *program) run(args []string) (err error) {
 		kong.Writers(p.stdout, p.stderr), kong.Exit(func(code int) { panic(exitPanic(code)) }),
 		kong.ValueFormatter(helpOf), kong.Resolvers(p.config), kong.Bind(p))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if len(args) == 0 {
-		args = []string{"--help"}
-	}
-	ctx, err := p.parser.Parse(args)
+	ctx, err := p.parser.Parse(spelled(args))
 	if err != nil {
-		return parseError(err)
+		return nil, parseError(err)
 	}
-	return ctx.Run()
+	return ctx, nil
+}
+
+// spelled are the arguments as the parser takes them: people also ask for help with no argument or
+// with `help COMMAND`, and for the version with --version.
+func spelled(args []string) []string {
+	switch {
+	case len(args) == 0:
+		return []string{"--help"}
+	case args[0] == "help":
+		return append(slices.Clone(args[1:]), "--help")
+	case args[0] == "--version":
+		return append([]string{"version"}, args[1:]...)
+	}
+	return args
 }
 
 // helpOf is a flag's help with its default, which kong leaves out where there is a placeholder.

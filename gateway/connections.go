@@ -22,11 +22,12 @@ type Connections struct {
 }
 
 // MaxConnections is how many connections the public may have in a process that may open so many files and sockets: the
-// others are for the log, the cluster, the admin listener, and connections that are about to be closed.
+// others are for the log, the cluster, the admin listener, and connections that are about to be closed. Where there are too few for
+// all of that the public gets an eighth.
 func MaxConnections(files uint64) int {
 	reserve := max(96, min(files/8, 2048))
 	if files < reserve+16 {
-		return 16
+		return int(max(4, min(files/8, 16)))
 	}
 	return int(min(files-reserve, 1<<20))
 }
@@ -37,8 +38,8 @@ func (c Connections) withDefaults() Connections {
 	return c
 }
 
-// spareConnections are taken beyond Max to be told that there is no room; further ones are just closed.
-const spareConnections = 16
+// spare connections are taken beyond Max to be told that there is no room; further ones are just closed.
+func (c Connections) spare() int { return min(c.Max, 16) }
 
 // connTable is the connections of one server's listeners.
 type connTable struct {
@@ -106,7 +107,7 @@ func (cs *connTable) add(c net.Conn) bool {
 	if len(cs.open) >= cs.Max && n.refused == nil && !cs.evict(nil) {
 		n.refused = fmt.Errorf("this server has its %d connections already, and not one of them waits", cs.Max)
 	}
-	if n.refused != nil && len(cs.open) >= cs.Max+spareConnections {
+	if n.refused != nil && len(cs.open) >= cs.Max+cs.spare() {
 		return false
 	}
 	cs.open[c] = n

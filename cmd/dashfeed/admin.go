@@ -79,7 +79,8 @@ func (a *admin) ready(w http.ResponseWriter, r *http.Request) {
 const adminConnections = 32
 
 func (a *admin) serve(l net.Listener) error {
-	if err := gateway.Serve(a.http, l, gateway.Connections{Max: adminConnections, Each: adminConnections}); !errors.Is(err, http.ErrServerClosed) {
+	most := min(adminConnections, gateway.MaxConnections(openFiles()))
+	if err := gateway.Serve(a.http, l, gateway.Connections{Max: most, Each: most}); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil

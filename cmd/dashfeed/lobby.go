@@ -31,7 +31,8 @@ func newLobby(l net.Listener) *lobby {
 // serve serves until close.
 func (b *lobby) serve(net.Listener) error {
 	defer close(b.served)
-	if err := b.http.Serve(b.l); !errors.Is(err, http.ErrServerClosed) {
+	most := gateway.Connections{Max: gateway.MaxConnections(openFiles())}
+	if err := gateway.Serve(b.http, b.l, most); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/dashfeed/dashfeed/actors"
@@ -58,15 +57,6 @@ func (s *server) newGateway(from feed.Feed, log eventlog.Appender, d dashboardFl
 		Flush: flush, Origins: p.Origins, Hosts: p.Hosts, Registerer: s.metrics, Logger: s.logger,
 		Connections: gateway.Connections{Max: gateway.MaxConnections(openFiles()), Proxies: proxies},
 	})
-}
-
-// openFiles is how many files and sockets this process may have open. Go's runtime has raised it to the most that is allowed.
-func openFiles() uint64 {
-	var limit syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		return 1024 // what systems grant that say nothing else
-	}
-	return limit.Cur
 }
 
 // keptIn is where a single process keeps what was last applied from which file of definitions.

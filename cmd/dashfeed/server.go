@@ -93,6 +93,12 @@ func (s *server) open(f publicFlags, public bool, adminAddress string, parts ...
 		debug.SetGCPercent(50)
 	}
 	slog.SetDefault(s.logger)
+	files := openFiles()
+	if few, err := checkFiles(files); err != nil {
+		return err
+	} else if few != "" {
+		s.logger.Warn(few)
+	}
 	s.metrics = prometheus.NewRegistry()
 	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	s.health.expect(parts...)

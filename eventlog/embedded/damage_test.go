@@ -2,6 +2,10 @@ package embedded_test
 
 import (
 	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"maps"
 	"math/rand/v2"
 	"strconv"
 	"strings"
@@ -107,6 +111,28 @@ func flip(t *testing.T, fs vfs.FS, rng *rand.Rand) (beforeEnd int64) {
 	return beforeEnd
 }
 
+// contents are the files of the log, and a checksum of each.
+func contents(t *testing.T, fs vfs.FS) map[string]uint32 {
+	t.Helper()
+	names, err := fs.List("log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]uint32{}
+	for _, name := range names {
+		f, err := fs.Open(fs.PathJoin("log", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := io.ReadAll(f)
+		if err := errors.Join(err, f.Close()); err != nil {
+			t.Fatal(err)
+		}
+		all[name] = crc32.ChecksumIEEE(b)
+	}
+	return all
+}
+
 // A log that lacks what was acknowledged says how many records, and how to go on without them.
 func TestMissingRecordsAreNamed(t *testing.T) {
 	fs := vfs.NewCrashableMem()
@@ -129,7 +155,16 @@ func TestMissingRecordsAreNamed(t *testing.T) {
 	if err := vfs.CopyAcrossFS(fs, mark, early, mark); err != nil {
 		t.Fatal(err)
 	}
-	_, err = embedded.Open(inMemory(early))
+	before := contents(t, early)
+	for range 2 { // the second finds all as the first did
+		_, err = embedded.Open(inMemory(early))
+	}
+	if after := contents(t, early); !maps.Equal(before, after) {
+		t.Errorf("the refusal has changed the directory: from %v to %v", before, after)
+	}
+	if !strings.Contains(fmt.Sprint(err), ".log is damaged") {
+		t.Errorf("the write-ahead log is not named: %v", err)
+	}
 	if !errors.Is(err, eventlog.ErrCorrupt) || !strings.Contains(err.Error(), "2 of 3 acknowledged records") || !strings.Contains(err.Error(), mark) {
 		t.Fatalf("open: %v", err)
 	}

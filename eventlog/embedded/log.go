@@ -74,7 +74,7 @@ func Open(c Config) (*Log, error) {
 	if want.Partitions == 0 {
 		want.Partitions = DefaultPartitions
 	}
-	dir, err := directory.Open(c.Path, want, c.Storage)
+	dir, err := directory.Open(c.Path, want, c.Storage, vouch)
 	if err != nil {
 		return nil, fmt.Errorf("open log: %w", err)
 	}
@@ -111,24 +111,37 @@ func (l *Log) load() error {
 		l.lastAppend = max(l.lastAppend, p.newest)
 	}
 	l.generation = newGeneration(newest, stored, l.config.Storage.MemTableBytes)
-	return l.vouch()
+	l.acknowledged = sum(all)
+	if l.mark, err = l.dir.OpenMark(); err != nil {
+		return err
+	}
+	return l.mark.Set(l.acknowledged)
 }
 
-// vouch compares what is here with what was acknowledged.
-func (l *Log) vouch() error {
-	for _, p := range l.partitions {
-		l.acknowledged += p.last
+// sum is how many records all partitions have had.
+func sum(all []*partition) (records uint64) {
+	for _, p := range all {
+		records += p.last
 	}
-	mark, before, err := l.dir.OpenMark()
+	return records
+}
+
+// vouch compares what is here with what was acknowledged, before anything is changed. Nothing is said of a directory whose format
+// load refuses.
+func vouch(dir *directory.Directory) error {
+	before, err := dir.Marked()
+	if n := dir.Format.Partitions; err != nil || before == 0 || dir.Format.Version != formatVersion || n < 1 || n > MaxPartitions {
+		return err
+	}
+	all, _, err := load(dir.DB, dir.Format.Partitions)
 	if err != nil {
 		return err
 	}
-	if l.acknowledged < before {
-		return fmt.Errorf("%w: %d of %d acknowledged records are missing, since what was last written is damaged: restore the directory from a copy, or remove %s to go on without them",
-			eventlog.ErrCorrupt, before-l.acknowledged, before, mark.Path())
+	if here := sum(all); here < before {
+		return fmt.Errorf("%w: %d of %d acknowledged records are missing: the write-ahead log %s is damaged or not the newest. Nothing was changed: restore it from a copy; or, to go on without these records, keep a copy of the directory and remove %s",
+			eventlog.ErrCorrupt, before-here, before, dir.NewestLog(), dir.MarkPath())
 	}
-	l.mark = mark
-	return mark.Set(l.acknowledged)
+	return nil
 }
 
 // Partitions is the number fixed when the log was made.

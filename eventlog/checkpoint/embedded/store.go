@@ -94,7 +94,7 @@ func Open(c Config) (*Store, error) {
 		return nil, fmt.Errorf("open checkpoints: %w", err)
 	}
 	c.Storage.Unlogged = c.Unsynced
-	dir, err := directory.Open(c.Path, directory.Format{Kind: "checkpoints", Version: formatVersion}, c.Storage)
+	dir, err := directory.Open(c.Path, directory.Format{Kind: "checkpoints", Version: formatVersion}, c.Storage, nil)
 	if err != nil {
 		return nil, fmt.Errorf("open checkpoints: %w", err)
 	}

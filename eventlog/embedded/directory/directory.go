@@ -19,6 +19,8 @@ import (
 	"io/fs"
 	"log/slog"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -43,8 +45,9 @@ type Directory struct {
 }
 
 // Open locks the directory at path, making it where there is none, checks that it holds what want says (the zero
-// Partitions of want accepts any number) and opens its Pebble store.
-func Open(path string, want Format, s Storage) (*Directory, error) {
+// Partitions of want accepts any number) and opens its Pebble store. check, where it is given, looks at a store that is there
+// before anything of it is changed, since Pebble replaces its write-ahead logs when it opens them: where it fails, all is as it was.
+func Open(path string, want Format, s Storage, check func(*Directory) error) (*Directory, error) {
 	inner := s.fs()
 	if s.FS == nil {
 		absolute, err := filepath.Abs(path)
@@ -61,18 +64,21 @@ func Open(path string, want Format, s Storage) (*Directory, error) {
 		return nil, lockError(path, err)
 	}
 	d := &Directory{Logger: s.logger(), path: path, inner: inner, lock: lock, unlogged: s.Unlogged}
-	if err := d.open(inner, want, s); err != nil {
+	if err := d.open(inner, want, s, check); err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
 	return d, nil
 }
 
-func (d *Directory) open(inner vfs.FS, want Format, s Storage) error {
+func (d *Directory) open(inner vfs.FS, want Format, s Storage, check func(*Directory) error) error {
 	format, err := loadFormat(inner, d.path, want)
 	if err != nil {
 		return err
 	}
 	d.Format = format
+	if err := d.look(s, check); err != nil {
+		return fmt.Errorf("open %s in %s: %w", want.Kind, d.path, corrupt(err))
+	}
 	d.space = newSpace(inner, d.path, s)
 	if d.guard, err = newGuard(inner, d.path, s, d.space); err != nil {
 		d.space.close()
@@ -82,13 +88,46 @@ func (d *Directory) open(inner vfs.FS, want Format, s Storage) error {
 	if err != nil {
 		d.space.close()
 		_ = d.guard.close()
-		if pebble.IsCorruptionError(err) {
-			err = fmt.Errorf("%w: %w", eventlog.ErrCorrupt, err)
-		}
-		return fmt.Errorf("open %s in %s: %w", want.Kind, d.path, err)
+		return fmt.Errorf("open %s in %s: %w", want.Kind, d.path, corrupt(err))
 	}
 	d.guard.arm()
 	return nil
+}
+
+// look opens the store for reading alone, where there is one, and has it checked.
+func (d *Directory) look(s Storage, check func(*Directory) error) (err error) {
+	if check == nil {
+		return nil
+	}
+	o := s.options(d.inner, d.lock)
+	o.ReadOnly = true
+	d.DB, err = pebble.Open(d.path, o)
+	if errors.Is(err, pebble.ErrDBDoesNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(check(d), d.DB.Close())
+}
+
+// NewestLog is the path of the newest write-ahead log; empty where there is none.
+func (d *Directory) NewestLog() string {
+	names, _ := d.inner.List(d.path)
+	newest, number := "", -1
+	for _, name := range names {
+		if n, err := strconv.Atoi(strings.TrimSuffix(name, ".log")); err == nil && strings.HasSuffix(name, ".log") && n > number {
+			newest, number = d.inner.PathJoin(d.path, name), n
+		}
+	}
+	return newest
+}
+
+func corrupt(err error) error {
+	if pebble.IsCorruptionError(err) {
+		return fmt.Errorf("%w: %w", eventlog.ErrCorrupt, err)
+	}
+	return err
 }
 
 // Path is where the directory lies, absolute.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"io/fs"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -27,33 +28,45 @@ const markBytes = 8 + 4 // number, checksum
 
 var markTable = crc32.MakeTable(crc32.Castagnoli)
 
-// OpenMark opens the mark, or makes it; the directory's Close closes it. number is 0 where there was none; where its bytes are damaged that is said in the
-// logger, since then it can vouch for nothing.
-func (d *Directory) OpenMark() (m *Mark, number uint64, err error) {
-	path := d.inner.PathJoin(d.path, markFile)
+// OpenMark opens the mark, or makes it; the directory's Close closes it.
+func (d *Directory) OpenMark() (*Mark, error) {
+	path := d.MarkPath()
 	f, err := d.guard.OpenReadWrite(path, vfs.WriteCategoryUnspecified)
 	if err != nil {
-		return nil, 0, fmt.Errorf("open %s: %w", path, err)
+		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
-	m = &Mark{file: f, path: path}
-	d.mark = m
+	d.mark = &Mark{file: f, path: path}
+	return d.mark, nil
+}
+
+// Marked is the mark's number. It is 0 where there is none; where its bytes are damaged that is said in the logger, since then it
+// can vouch for nothing.
+func (d *Directory) Marked() (number uint64, err error) {
+	path := d.MarkPath()
+	f, err := d.inner.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("open %s: %w", path, err)
+	}
+	defer f.Close()
 	var b [markBytes]byte
 	n, err := f.ReadAt(b[:], 0)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, 0, fmt.Errorf("read %s: %w", path, err)
+		return 0, fmt.Errorf("read %s: %w", path, err)
 	}
-	number = binary.BigEndian.Uint64(b[:])
 	if n != markBytes || binary.BigEndian.Uint32(b[8:]) != crc32.Checksum(b[:8], markTable) {
 		if n > 0 {
 			d.Logger.Warn("the mark of what was acknowledged is damaged: whether all of it is here is not known", "file", path)
 		}
-		number = 0
+		return 0, nil
 	}
-	return m, number, nil
+	return binary.BigEndian.Uint64(b[:]), nil
 }
 
-// Path is where the mark lies.
-func (m *Mark) Path() string { return m.path }
+// MarkPath is where the mark lies.
+func (d *Directory) MarkPath() string { return d.inner.PathJoin(d.path, markFile) }
 
 // Set writes the number.
 func (m *Mark) Set(number uint64) error {

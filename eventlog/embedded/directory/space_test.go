@@ -43,7 +43,7 @@ func TestWritesWaitForSpace(t *testing.T) {
 	waits := said{slog.Default().Handler(), "writes wait", make(chan struct{}, 1)}
 	s := DefaultStorage()
 	s.ReserveBytes, s.MemTableBytes, s.Logger = 8*mib, mib, slog.New(waits)
-	d, err := Open(filepath.Join(volume.Path, "store"), Format{Kind: "test", Version: 1}, s)
+	d, err := Open(filepath.Join(volume.Path, "store"), Format{Kind: "test", Version: 1}, s, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -36,7 +36,9 @@ func (h *Host) AcceptLoss(ctx context.Context, number int) error {
 	if _, err := h.config.Log.Append(ctx, []eventlog.Entry{{Kind: messages.KindTick, Partition: number}}); err != nil {
 		return fmt.Errorf("accept the loss of shard %d: %w", number, err)
 	}
-	err = h.loadAgain(ctx, s, failure, func(p *seat) { p.accepted, p.setBack, p.lost = true, errors.Is(failure, eventlog.ErrAhead), false })
+	err = h.loadAgain(ctx, s, failure, func(p *assignment) {
+		p.accepted, p.setBack, p.lost = true, errors.Is(failure, eventlog.ErrAhead), false
+	})
 	if err != nil {
 		return fmt.Errorf("accept the loss of shard %d: %w", number, err)
 	}
@@ -56,7 +58,7 @@ func (h *Host) passBy(ctx context.Context, s *shard, failure error) error {
 		_, err = h.config.Log.Append(ctx, []eventlog.Entry{{Kind: messages.KindTick, Partition: s.number}})
 	}
 	if err == nil {
-		err = h.loadAgain(ctx, s, failure, func(p *seat) { p.pass, p.lost = &span, false })
+		err = h.loadAgain(ctx, s, failure, func(p *assignment) { p.pass, p.lost = &span, false })
 	}
 	if err != nil {
 		return fmt.Errorf("accept the loss of shard %d: %w", s.number, err)
@@ -69,7 +71,7 @@ func (h *Host) Retry(ctx context.Context, number int) error {
 	s, failure, err := h.failed(number)
 	if err == nil {
 		s.attempt.forgive()
-		err = h.loadAgain(ctx, s, failure, func(p *seat) { p.lost, p.faults = false, 0 })
+		err = h.loadAgain(ctx, s, failure, func(p *assignment) { p.lost, p.faults = false, 0 })
 	}
 	if err != nil {
 		return fmt.Errorf("retry shard %d: %w", number, err)
@@ -80,7 +82,7 @@ func (h *Host) Retry(ctx context.Context, number int) error {
 // failed is the shard of that number and why it has stopped; an error where it has not.
 func (h *Host) failed(number int) (s *shard, failure, err error) {
 	h.mu.RLock()
-	s, err = h.seats[number].seated()
+	s, err = h.assignments[number].current()
 	h.mu.RUnlock()
 	if err != nil {
 		return nil, nil, err
@@ -94,9 +96,9 @@ func (h *Host) failed(number int) (s *shard, failure, err error) {
 
 // loadAgain has the shard replaced by another that is loaded as prepare says, and waits for what
 // comes of that.
-func (h *Host) loadAgain(ctx context.Context, s *shard, why error, prepare func(p *seat)) error {
+func (h *Host) loadAgain(ctx context.Context, s *shard, why error, prepare func(p *assignment)) error {
 	h.mu.Lock()
-	p := h.seats[s.number]
+	p := h.assignments[s.number]
 	if p == nil || p.shard != s {
 		h.mu.Unlock()
 		return feed.ErrStarting
@@ -110,7 +112,7 @@ func (h *Host) loadAgain(ctx context.Context, s *shard, why error, prepare func(
 	return h.awaitDecision(ctx, s)
 }
 
-// awaitDecision waits until the shards that come after this one on its seat have come to an end
+// awaitDecision waits until the shards that come after this one have come to an end
 // with loading.
 func (h *Host) awaitDecision(ctx context.Context, s *shard) error {
 	for {
@@ -122,7 +124,7 @@ func (h *Host) awaitDecision(ctx context.Context, s *shard) error {
 			return notDecided(s)
 		}
 		h.mu.RLock()
-		next, err := h.seats[s.number].seated()
+		next, err := h.assignments[s.number].current()
 		h.mu.RUnlock()
 		if err != nil {
 			return err

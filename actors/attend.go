@@ -71,7 +71,7 @@ func (s *shard) tellEmpty(e *entry, sub *subscription) {
 	if a.number == 0 || sub.toldEmpty && a.Epoch == 0 && a.Version == 0 {
 		return
 	}
-	if a.Position.After(s.position) && !s.forsaken(e) {
+	if a.Position.After(s.position) && !s.waitedEnough(e) {
 		s.await(e) // its first record is still to come
 		return
 	}

@@ -100,7 +100,7 @@ func BenchmarkLoad(b *testing.B) {
 	var live, answered time.Duration
 	for b.Loop() {
 		h.Drop(shard)
-		for h.seatTaken(shard) {
+		for h.isAssigned(shard) {
 			time.Sleep(time.Millisecond)
 		}
 		b.StopTimer()
@@ -130,9 +130,9 @@ func BenchmarkLoad(b *testing.B) {
 	b.ReportMetric(float64(answered.Milliseconds())/float64(b.N), "ms-to-answers")
 }
 
-// seatTaken reports whether something of the shard is still here.
-func (h *Host) seatTaken(number int) bool {
+// isAssigned reports whether something of the shard is still here.
+func (h *Host) isAssigned(number int) bool {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	return h.seats[number] != nil
+	return h.assignments[number] != nil
 }

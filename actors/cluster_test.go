@@ -104,7 +104,7 @@ func (g *group) stop(m *member, ctx context.Context) {
 	if err := m.host.Stop(ctx); err != nil && ctx.Err() == nil {
 		g.Error(err)
 	}
-	m.host.keepers.Wait()
+	m.host.runners.Wait()
 	time.Sleep(deadLetters)
 	g.check(m.store.Close())
 	m.host = nil
@@ -244,8 +244,7 @@ func TestShardsComeAndGo(t *testing.T) {
 				c.BatchRecords, c.Batches = 1+random.IntN(60), 1+random.IntN(4)
 				c.MaxAwakePerShard = 4 + random.IntN(40)
 			})
-			gone, cancel := context.WithCancel(t.Context())
-			cancel()
+			gone := ended(t.Context())
 			events := uint64(0)
 			for range 100 {
 				for range random.IntN(30) {

@@ -35,7 +35,7 @@ func (c *crooked) Append(ctx context.Context, entries []eventlog.Entry) ([]event
 		if e.Key.Dashboard != "" {
 			p, _ = c.PartitionOf(e.Key)
 			if e.Origin.Position.IsZero() {
-				p = c.astray(p)
+				p = c.elsewhere(p)
 			}
 		}
 		payload, err := json.Marshal(envelope{e.Key, e.Origin, e.Payload})
@@ -68,7 +68,7 @@ func (c *crooked) fail(err error) {
 	c.down = err
 }
 
-func (c *crooked) astray(home int) int {
+func (c *crooked) elsewhere(home int) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.every == 0 || c.random.IntN(c.every) > 0 {

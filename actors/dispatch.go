@@ -56,7 +56,7 @@ func (s *shard) dispatch(b *batch) {
 		if it.Key.Dashboard != "" {
 			if e = s.entries[it.Key]; e == nil && !s.atHome(it.Key) {
 				s.state.PassBy(it.Record)
-				s.stray(&it.Record)
+				s.forwardLater(&it.Record)
 				continue
 			}
 		}

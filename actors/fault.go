@@ -16,7 +16,7 @@ import (
 // from its checkpoint.
 
 const (
-	// mostFaults is how often a shard is loaded again for that, until the seat has gone without one
+	// mostFaults is how often a shard is loaded again for that, until the assignment has gone without one
 	// for faultMemory.
 	mostFaults  = 6
 	faultMemory = 10 * time.Minute
@@ -68,9 +68,9 @@ func (s *shard) afterFault(message any) {
 	}
 }
 
-// faulted counts a fault of the seat's shard, and says how long the next one waits before it is
+// faulted counts a fault of the assignment's shard, and says how long the next one waits before it is
 // loaded; an error: there have been enough.
-func (p *seat) faulted(why error, now time.Duration) (wait time.Duration, refused error) {
+func (p *assignment) faulted(why error, now time.Duration) (wait time.Duration, refused error) {
 	if now-p.faultAt > faultMemory {
 		p.faults = 0
 	}

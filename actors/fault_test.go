@@ -33,7 +33,7 @@ func TestAFaultLoadsTheShardAgain(t *testing.T) {
 	for who, breaks := range broken {
 		t.Run(who, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				n := newNode(t, func(c *Config) { c.CheckpointEvery = time.Second })
+				n := newNode(t, everySecond)
 				number := n.home("d")
 				n.append(event1("d", "m", 1))
 				m := n.subscribe("d")
@@ -68,7 +68,7 @@ func TestFaultsAreBounded(t *testing.T) {
 	for who, breaks := range broken {
 		t.Run(who, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				n := newNode(t, func(c *Config) { c.CheckpointEvery = time.Second })
+				n := newNode(t, everySecond)
 				number := n.home("d")
 				n.append(event1("d", "m", 1))
 				for range mostFaults + 1 {
@@ -97,7 +97,7 @@ func TestFaultsAreBounded(t *testing.T) {
 
 // Faults long ago count no more.
 func TestFaultsAreForgotten(t *testing.T) {
-	p, now := &seat{}, time.Hour
+	p, now := &assignment{}, time.Hour
 	for range 3 * mostFaults {
 		if _, refused := p.faulted(feed.ErrStarting, now); refused != nil {
 			t.Fatal(refused)
@@ -134,13 +134,9 @@ func TestALoadThatPanicsCostsItsDashboardOnly(t *testing.T) {
 // goes on.
 func TestAStuckShardClaimsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := newNode(t, func(c *Config) { c.CheckpointEvery = time.Second })
+		n := newNode(t, everySecond)
 		number := n.home("d")
-		n.append(n.define("d", 1, "panels: [{id: p, window: {count: 1000}, aggregates: [count, stuck]}]"))
-		n.read("d")
-		opened := make(chan struct{})
-		gate <- opened
-		n.append(event1("d", "m", block))
+		letGo := n.blockFold("d")
 		time.Sleep(stuckAfter - time.Second)
 		if n.claimed(number) != messages.Loading || n.host.Troubles() != nil {
 			t.Errorf("claims %v, ready: %v", n.host.Claims(), n.host.Troubles())
@@ -158,7 +154,7 @@ func TestAStuckShardClaimsNothing(t *testing.T) {
 		if got := n.metric("dashfeed_shards", "stuck"); got != 1 {
 			t.Errorf("%v shards are counted as stuck", got)
 		}
-		close(opened)
+		letGo()
 		time.Sleep(3 * time.Second)
 		if n.claimed(number) != messages.Live || n.host.Troubles() != nil {
 			t.Errorf("afterwards: claims %v, ready: %v", n.host.Claims(), n.host.Troubles())
@@ -169,7 +165,7 @@ func TestAStuckShardClaimsNothing(t *testing.T) {
 // Slow is not stuck.
 func TestASlowShardIsNotStuck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := newNode(t, func(c *Config) { c.CheckpointEvery = time.Second })
+		n := newNode(t, everySecond)
 		n.sluggish("d", 1000)
 		for range 45 {
 			time.Sleep(time.Second)
@@ -206,25 +202,23 @@ func TestASlowFoldHoldsUpNothing(t *testing.T) {
 			n.host.Drop(n.home("d"))
 			time.Sleep(soon)
 			n.host.mu.Lock()
-			if n.host.seats[n.home("d")] != nil {
-				n.Error("the seat is not free")
+			if n.host.assignments[n.home("d")] != nil {
+				n.Error("the assignment is not free")
 			}
 			n.host.mu.Unlock()
 		},
 		"stop at once": func(n *node) {
-			gone, cancel := context.WithCancel(n.Context())
-			cancel()
+			gone := ended(n.Context())
 			_ = n.host.Stop(gone)
 		},
 	} {
 		for _, loading := range []bool{false, true} {
 			t.Run(name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					n := newNode(t, func(c *Config) { c.CheckpointEvery = time.Second })
+					n := newNode(t, everySecond)
 					n.sluggish("d", 2000)
 					if loading {
-						gone, cancel := context.WithCancel(t.Context())
-						cancel()
+						gone := ended(t.Context())
 						n.stop(gone)
 						n.open()
 						n.launch()
@@ -233,7 +227,7 @@ func TestASlowFoldHoldsUpNothing(t *testing.T) {
 					host, began := n.host, time.Now()
 					end(n)
 					if name != "drop" {
-						host.keepers.Wait()
+						host.runners.Wait()
 					}
 					if took := time.Since(began); took > time.Second+soon {
 						t.Errorf("it took %v", took)
@@ -256,11 +250,7 @@ func TestASlowFoldHoldsUpNothing(t *testing.T) {
 func TestStopReturnsThoughAFoldDoesNot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNode(t, nil)
-		n.append(n.define("d", 1, "panels: [{id: p, window: {count: 1000}, aggregates: [count, stuck]}]"))
-		n.read("d")
-		opened := make(chan struct{})
-		gate <- opened
-		n.append(event1("d", "m", block))
+		letGo := n.blockFold("d")
 		time.Sleep(time.Second)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -272,12 +262,11 @@ func TestStopReturnsThoughAFoldDoesNot(t *testing.T) {
 		if want := fmt.Sprint("busy with a record: [", n.home("d"), "]"); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
 		}
-		gone, cancel := context.WithCancel(t.Context())
-		cancel()
+		gone := ended(t.Context())
 		if err := n.host.Stop(gone); err == nil {
 			t.Error("a second Stop says that all has ended")
 		}
-		close(opened)
+		letGo()
 		n.check(n.host.Stop(t.Context())) // joins what was left
 		n.check(n.host.Stop(gone))        // nothing is
 	})

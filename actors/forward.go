@@ -14,10 +14,10 @@ import (
 
 // What a forwarder holds at most before its shard stops to dispatch, and appends at once. A batch more may be added to the first.
 const (
-	maxStrays       = 4096
-	maxStrayBytes   = 4 << 20
-	forwardAtOnce   = 512
-	maxForwardBytes = 1 << 20
+	maxMisrouted      = 4096
+	maxMisroutedBytes = 4 << 20
+	forwardAtOnce     = 512
+	maxForwardBytes   = 1 << 20
 )
 
 // forwarder sends home the records that were found in a partition which is not their dashboard's. It is a part of its shard's
@@ -38,28 +38,28 @@ func (s *shard) atHome(k messages.Key) bool {
 	return err == nil && home == s.number
 }
 
-// stray takes a record that is not at home here. One that was forwarded already is not sent on: two nodes that disagree would
+// forwardLater takes a record that is not at home here. One that was forwarded already is not sent on: two nodes that disagree would
 // throw it to and fro. One that is refused was counted here.
-func (s *shard) stray(r *messages.Record) {
+func (s *shard) forwardLater(r *messages.Record) {
 	if r.Refused != "" {
 		return
 	}
 	if !r.Origin.Position.IsZero() || r.Kind == messages.KindTick {
-		s.host.tallies.astray.Add(1)
-		s.warn("stray", "a forwarded record is not at home here, it is passed over", "position", r.Position, "key", r.Key)
+		s.host.tallies.unroutable.Add(1)
+		s.warn("misrouted", "a forwarded record is not at home here, it is passed over", "position", r.Position, "key", r.Key)
 		return
 	}
 	f := &s.forwarder
 	f.last = r.Position
 	if s.leading {
-		f.waiting = append(f.waiting, s.homeward(r))
+		f.waiting = append(f.waiting, s.forwardEntry(r))
 		f.bytes += len(r.Payload)
 	}
 }
 
-// homeward is the entry that brings a record home. Home passes over what is not beyond the last origin, and can't ask whether one is there: it
+// forwardEntry is the entry that brings a record home. Home passes over what is not beyond the last origin, and can't ask whether one is there: it
 // is, since the record was read there.
-func (s *shard) homeward(r *messages.Record) eventlog.Entry {
+func (s *shard) forwardEntry(r *messages.Record) eventlog.Entry {
 	return eventlog.Entry{
 		Kind:    r.Kind,
 		Key:     messages.Key{Tenant: strings.Clone(r.Key.Tenant), Dashboard: strings.Clone(r.Key.Dashboard)},
@@ -72,7 +72,7 @@ func (s *shard) homeward(r *messages.Record) eventlog.Entry {
 
 // congested reports whether so much waits to be forwarded that the shard must not read on.
 func (s *shard) congested() bool {
-	return len(s.forwarder.waiting) >= maxStrays || s.forwarder.bytes >= maxStrayBytes
+	return len(s.forwarder.waiting) >= maxMisrouted || s.forwarder.bytes >= maxMisroutedBytes
 }
 
 // forward begins to append the first of what waits.
@@ -92,17 +92,17 @@ func (s *shard) forward() {
 	f.stop = stop
 	s.spawn(&s.work, "the forwarder", func() {
 		defer stop()
-		err := s.bringHome(ctx, entries)
+		err := s.appendForwards(ctx, entries)
 		s.tell(&forwarded{count: n, size: size, err: err})
 	})
 }
 
-// bringHome appends until everything is stored, or ctx ends.
-func (s *shard) bringHome(ctx context.Context, entries []eventlog.Entry) error {
+// appendForwards appends until everything is stored, or ctx ends.
+func (s *shard) appendForwards(ctx context.Context, entries []eventlog.Entry) error {
 	return eventlog.Insist(ctx, s.host.config.Log, entries, eventlog.Insistence{
 		Stored: func(n int) { s.host.tallies.forwarded.Add(uint64(n)) },
 		Refused: func(e eventlog.Entry, err error) {
-			s.host.tallies.astray.Add(1)
+			s.host.tallies.unroutable.Add(1)
 			s.logger().Error("a record can't be forwarded to its home and is passed over", "position", e.Origin.Position, "key", e.Key, "error", err)
 		},
 		Again: func(err error, wait time.Duration) {
@@ -207,12 +207,12 @@ func (s *shard) forwardAfter(ctx context.Context, from, last, upTo messages.Posi
 				break
 			}
 			if r.Key.Dashboard != "" && r.Refused == "" && r.Kind != messages.KindTick && r.Origin.Position.IsZero() && !s.atHome(r.Key) {
-				entries = append(entries, s.homeward(r))
+				entries = append(entries, s.forwardEntry(r))
 			}
 		}
 		done = !last.After(records[len(records)-1].Position)
 		if len(entries) > 0 {
-			if err := s.bringHome(ctx, entries); err != nil {
+			if err := s.appendForwards(ctx, entries); err != nil {
 				return err
 			}
 		}

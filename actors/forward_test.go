@@ -14,8 +14,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// astray appends n events that lie in a partition which is not their home.
-func (g *group) astray(n int) (partition int) {
+// misplaced appends n events that lie in a partition which is not their home.
+func (g *group) misplaced(n int) (partition int) {
 	g.Helper()
 	g.crowd.every = 0
 	name := ""
@@ -71,23 +71,23 @@ func TestForwardsThatFailHoldBackCheckpoints(t *testing.T) {
 		g.log.fail(errors.New("down"))
 		before, err := g.log.Last(t.Context(), 0)
 		g.check(err)
-		home := g.astray(3 * maxStrays)
+		home := g.misplaced(3 * maxMisrouted)
 		time.Sleep(10 * time.Second)
 		g.noNewer(m, 0, before)
 		s := (&node{T: t, host: m.host}).shard(0)
 		if len(s.credit) > 0 || s.waiting.Load() {
 			t.Error("the reader goes on")
 		}
-		if n := int(g.counts(m, "dashfeed_forwards_waiting")); n < maxStrays || n > maxStrays+100 {
-			t.Errorf("%d records wait, %d and at most a batch are meant", n, maxStrays)
+		if n := int(g.counts(m, "dashfeed_forwards_waiting")); n < maxMisrouted || n > maxMisrouted+100 {
+			t.Errorf("%d records wait, %d and at most a batch are meant", n, maxMisrouted)
 		}
 		if got := g.counts(m, "dashfeed_forwarded_total"); got != 0 {
 			t.Errorf("%v are forwarded", got)
 		}
 		g.log.fail(nil)
 		time.Sleep(20 * time.Second)
-		g.untilAllAreHome(3*maxStrays + 1)
-		if got := g.counts(m, "dashfeed_forwarded_total"); got != 3*maxStrays {
+		g.untilAllAreHome(3*maxMisrouted + 1)
+		if got := g.counts(m, "dashfeed_forwarded_total"); got != 3*maxMisrouted {
 			t.Errorf("%v are forwarded", got)
 		}
 		if at, err := m.store.Newest(t.Context(), 0); err != nil || !at.After(before) {
@@ -116,7 +116,7 @@ func TestACheckpointWaitsForItsForwards(t *testing.T) {
 	for name, late := range map[string]bool{"that leads": false, "that begins to lead": true} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				g := newGroup(t, 1, 0, func(c *Config) { c.CheckpointEvery = time.Second })
+				g := newGroup(t, 1, 0, everySecond)
 				m := g.hosts[0]
 				for shard := range 4 {
 					m.host.Load(shard)
@@ -126,7 +126,7 @@ func TestACheckpointWaitsForItsForwards(t *testing.T) {
 				g.log.fail(errors.New("down"))
 				before, err := g.log.Last(t.Context(), 0)
 				g.check(err)
-				g.astray(10)
+				g.misplaced(10)
 				time.Sleep(10 * time.Second)
 				m.host.Own(0, true)
 				time.Sleep(time.Second)
@@ -153,7 +153,7 @@ func TestAStandbyActsNot(t *testing.T) {
 	for shard := range 4 {
 		m.host.Load(shard)
 	}
-	g.astray(10)
+	g.misplaced(10)
 	for shard := range 4 {
 		g.untilFolded(m, shard)
 	}
@@ -186,17 +186,17 @@ func TestForwardedTwiceCountsOnceInAReplay(t *testing.T) {
 	}
 	g.append((&node{T: t}).define("d", 1, boomPanels), forwarded(1, 1), forwarded(2, 2), forwarded(1, 1))
 	// Of another home, and forwarded all the same: nobody takes it, and it says nothing of what comes behind.
-	stray := event1("s", "m", 1)
+	misrouted := event1("s", "m", 1)
 	for i := 0; ; i++ {
 		if p, _ := g.log.PartitionOf(key(fmt.Sprint("s", i))); p != home {
-			stray = event1(fmt.Sprint("s", i), "m", 1)
+			misrouted = event1(fmt.Sprint("s", i), "m", 1)
 			break
 		}
 	}
-	stray.Payload, err = json.Marshal(envelope{stray.Key, messages.Origin{Partition: (home + 1) % 4, Position: messages.Position{Lo: 9}}, stray.Payload})
+	misrouted.Payload, err = json.Marshal(envelope{misrouted.Key, messages.Origin{Partition: (home + 1) % 4, Position: messages.Position{Lo: 9}}, misrouted.Payload})
 	g.check(err)
-	stray.Partition, stray.Key = home, messages.Key{Tenant: "default"}
-	_, err = g.log.Log.Append(t.Context(), []eventlog.Entry{stray})
+	misrouted.Partition, misrouted.Key = home, messages.Key{Tenant: "default"}
+	_, err = g.log.Log.Append(t.Context(), []eventlog.Entry{misrouted})
 	g.check(err)
 	g.append(forwarded(3, 3), event1("d", "m", poison))
 	g.untilFolded(m, home)
@@ -281,7 +281,7 @@ func TestForwardsThatAreNeverTaken(t *testing.T) {
 			at, err := m.store.Newest(t.Context(), 0)
 			return err == nil && !receipts[5].Position.After(at)
 		})
-		if got := g.counts(m, "dashfeed_astray_total"); got != 2 {
+		if got := g.counts(m, "dashfeed_unroutable_total"); got != 2 {
 			t.Errorf("late %v: %v are passed over, want 2", late, got)
 		}
 	}

@@ -17,7 +17,7 @@ import (
 
 // Host is a node's life: the shards that it was told to load, and their dashboards. It implements feed.Feed.
 //
-// It owns every goroutine under it: a keeper for each shard, which owns the shard's own, at most maxWorkers for all
+// It owns every goroutine under it: a runner for each shard, which owns the shard's own, at most maxWorkers for all
 // dashboards, and the beat. Stop returns when they have ended.
 type Host struct {
 	config    Config
@@ -29,7 +29,7 @@ type Host struct {
 	tallies   tallies // of all shards, also of those that have gone
 	started   time.Time
 
-	tidiedAt time.Duration // the beat's own
+	memoryAt time.Duration // the beat's own
 	freeing  atomic.Bool   // memory is being given back
 	free     func()        // gives it back
 
@@ -41,16 +41,16 @@ type Host struct {
 	life     context.Context    // ends when nothing is waited for any more
 	end      context.CancelFunc //
 
-	mu     sync.RWMutex
-	begun  bool
-	seats  map[int]*seat
-	deafAt time.Duration // when the log was found out of reach last, since started; 0: never
+	mu          sync.RWMutex
+	begun       bool
+	assignments map[int]*assignment
+	deafAt      time.Duration // when the log was found out of reach last, since started; 0: never
 
 	loads    chan struct{} // has one in it for each shard that loads in its turn
 	suspects chan struct{} // has one in it while a shard reads that the process may have ended at
 
 	workers workers // run the dashboards
-	keepers sync.WaitGroup
+	runners sync.WaitGroup
 	beating sync.WaitGroup
 }
 
@@ -59,7 +59,7 @@ func New(c Config) (*Host, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	h := &Host{config: c, programs: newPrograms(c.Table), started: time.Now(), free: debug.FreeOSMemory, done: make(chan struct{}), ended: make(chan struct{}), seats: map[int]*seat{}, suspects: make(chan struct{}, 1), loads: make(chan struct{}, loadsAtOnce)}
+	h := &Host{config: c, programs: newPrograms(c.Table), started: time.Now(), free: debug.FreeOSMemory, done: make(chan struct{}), ended: make(chan struct{}), assignments: map[int]*assignment{}, suspects: make(chan struct{}, 1), loads: make(chan struct{}, loadsAtOnce)}
 	h.life, h.end = context.WithCancel(context.Background())
 	h.system = actor.NewActorSystem(
 		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return slog.New(quiet{c.Logger.Handler()}) }),
@@ -129,7 +129,7 @@ func (h *Host) beginStop() {
 		if h.config.Metrics != nil {
 			h.config.Metrics.Unregister(h.collector)
 		}
-		h.keepers.Wait()
+		h.runners.Wait()
 		h.workers.stop()
 		h.end()
 		h.system.Shutdown()
@@ -140,11 +140,11 @@ func (h *Host) beginStop() {
 // most of each dashboard.
 const stopGrace = 5 * time.Second
 
-// unended are the shards whose keepers have not ended.
+// unended are the shards whose runners have not ended.
 func (h *Host) unended() []int {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	return slices.Sorted(maps.Keys(h.seats))
+	return slices.Sorted(maps.Keys(h.assignments))
 }
 
 // beat wakes the shards a few times a second.
@@ -164,18 +164,18 @@ func (h *Host) beat() {
 				s.tell(&beat{})
 			}
 		}
-		h.tidy()
+		h.checkMemory()
 	}
 }
 
-// tidy gives memory back to the system that the collector has freed or could free, where it is much: after many
+// checkMemory gives memory back to the system that the collector has freed or could free, where it is much: after many
 // dashboards were loaded or went to sleep the runtime alone would keep it for minutes.
-func (h *Host) tidy() {
+func (h *Host) checkMemory() {
 	const pause, worthwhile = 5 * time.Second, 16 << 20
-	if h.now()-h.tidiedAt < pause {
+	if h.now()-h.memoryAt < pause {
 		return
 	}
-	h.tidiedAt = h.now()
+	h.memoryAt = h.now()
 	m := []metrics.Sample{
 		{Name: "/gc/heap/live:bytes"},
 		{Name: "/memory/classes/heap/objects:bytes"},

@@ -255,8 +255,7 @@ func TestRestartsFoldEveryRecordOnce(t *testing.T) {
 				c.Batches = 1 + random.IntN(4)
 				c.MaxAwakePerShard = 4 + random.IntN(40)
 			})
-			gone, cancel := context.WithCancel(t.Context())
-			cancel()
+			gone := ended(t.Context())
 			for range 8 {
 				for i := range 1 + random.IntN(200) {
 					n.append(event1(fmt.Sprint("d", random.IntN(50)), "m", float64(i)), event1(fmt.Sprint("d", random.IntN(50)), "m", 1))

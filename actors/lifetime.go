@@ -15,8 +15,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// newShard makes a shard that loads, for a seat. Its actor lives from now on, so that viewers can come at once.
-func (h *Host) newShard(p *seat) *shard {
+// newShard makes a shard that loads, for an assignment. Its actor lives from now on, so that viewers can come at once.
+func (h *Host) newShard(p *assignment) *shard {
 	// Shards take turns with their checkpoints; the first ones leave the processors to the shards that are loaded at the same time.
 	const turns = 8
 	s := &shard{
@@ -50,7 +50,7 @@ func (h *Host) newShard(p *seat) *shard {
 	return s
 }
 
-// run is the shard's life, on its keeper's goroutine: it loads, is fed, and ends. It ends without more ado when it is
+// run is the shard's life, on its runner's goroutine: it loads, is fed, and ends. It ends without more ado when it is
 // dropped; with a last checkpoint when the host stops; and to be loaded again when its reader finds that records are lost.
 func (s *shard) run() {
 	reading, cancel := context.WithCancel(s.life)
@@ -219,14 +219,14 @@ func (s *shard) begin(m *loaded) {
 	s.lead()
 }
 
-// bequeath hands the subscriptions over to the shard that comes after this one on its seat. This one has ended.
-func (s *shard) bequeath(heir *shard) {
+// handOver hands the subscriptions over to the shard that comes after this one. This one has ended.
+func (s *shard) handOver(next *shard) {
 	s.viewing.Lock()
 	defer s.viewing.Unlock()
-	s.heir = heir
+	s.successor = next
 	for sub := range s.viewers {
-		heir.viewers[sub] = struct{}{}
-		sub.move(heir)
+		next.viewers[sub] = struct{}{}
+		sub.move(next)
 	}
 	s.viewers = nil
 }

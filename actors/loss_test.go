@@ -66,8 +66,7 @@ func lossy(t *testing.T) (n *node, log *shortened) {
 	n.read("d")
 	n.restart()
 	n.append(event1("d", "m", 4), event1("d", "m", 5))
-	gone, cancel := context.WithCancel(t.Context())
-	cancel()
+	gone := ended(t.Context())
 	n.stop(gone)
 	n.open()
 	log.cut(n.append(event1("d", "m", 6), event1("d", "m", 7))[0])
@@ -122,7 +121,7 @@ func TestALossStopsTheShard(t *testing.T) {
 		t.Errorf("afterwards: %v", err)
 	}
 	r := n.read("d")
-	u := m.take() // the subscription went over to the next shard, or the one that stood still was as quick
+	u := m.take() // the subscription went over to the next shard, or the one that had stopped was as quick
 	if u.To == 3 && u.Epoch != r.Epoch {
 		u = m.next()
 	}
@@ -177,8 +176,7 @@ func TestALossBehindALoss(t *testing.T) {
 	n.check(n.host.AcceptLoss(t.Context(), number))
 	n.until("live", func() bool { return n.claimed(number) == messages.Live })
 	epoch := n.read("d").Epoch
-	gone, cancel := context.WithCancel(t.Context())
-	cancel()
+	gone := ended(t.Context())
 	n.until("a checkpoint", func() bool { return n.metric("dashfeed_checkpoints_total", "written") > 0 })
 	n.stop(gone)
 	n.start()

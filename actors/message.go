@@ -14,7 +14,7 @@ import (
 // *saving from the shard's saver. To a shard: *loaded, *batch, *empty and *naming from its feeders, *folded
 // and *turn from its dashboards, *woken from one that woke, *subscribing, *asking, *closing,
 // *reading, *gaveUp, *listing, *listingRefused, *defaulting, *roomAsking from the feed, *scrape from a collector, *beat from the
-// host, *saved, *ticked and *forwarded from its own goroutines, *stopping from its keeper.
+// host, *saved, *ticked and *forwarded from its own goroutines, *stopping from its runner.
 type (
 	// loading is the first message to a dashboard.
 	loading struct{}

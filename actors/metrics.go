@@ -28,7 +28,7 @@ type scraped struct {
 	position messages.Position
 	awake    int
 	pending  int
-	strays   int
+	waiting  int
 	refused  map[string]uint64  // by reason; of a shard that is owned here
 	dash     []scrapedDashboard // all who are named, and the busiest of the others
 	rest     busyTotal
@@ -41,7 +41,7 @@ type scrapedDashboard struct {
 
 // scraped hands over the counts of the shard's dashboards.
 func (s *shard) scraped(m *scrape) scraped {
-	r := scraped{shard: s, position: s.position, awake: s.awake, strays: len(s.forwarder.waiting), pending: len(s.dirty) + len(s.written)}
+	r := scraped{shard: s, position: s.position, awake: s.awake, waiting: len(s.forwarder.waiting), pending: len(s.dirty) + len(s.written)}
 	if s.owned.Load() {
 		r.refused = s.state.RefusedCounts()
 	}
@@ -82,14 +82,14 @@ func (s *shard) scraped(m *scrape) scraped {
 // theirs, and keep it until one that is twice as busy takes the place. No sum ever falls: a name that goes leaves its
 // counts to the rest.
 type collector struct {
-	host                                            *Host
-	processed, seconds                              *prometheus.Desc
-	position, lag, awake, pending, subscriptions    *prometheus.Desc
-	checkpoints, panics, records, corrupt, truncate *prometheus.Desc
-	faults                                          *prometheus.Desc
-	shards, loads, loading, replayed, behind, age   *prometheus.Desc
-	lacking, refused                                *prometheus.Desc
-	waiting, forwarded, astray, takenBack, holes    *prometheus.Desc
+	host                                             *Host
+	processed, seconds                               *prometheus.Desc
+	position, lag, awake, pending, subscriptions     *prometheus.Desc
+	checkpoints, panics, records, corrupt, truncate  *prometheus.Desc
+	faults                                           *prometheus.Desc
+	shards, loads, loading, replayed, behind, age    *prometheus.Desc
+	lacking, refused                                 *prometheus.Desc
+	waiting, forwarded, unroutable, takenBack, holes *prometheus.Desc
 
 	mu    sync.Mutex
 	named map[string]*series
@@ -135,7 +135,7 @@ func newCollector(h *Host) *collector {
 		age:           desc("dashfeed_checkpoint_age_seconds", "Time since the shard's last checkpoint.", "shard"),
 		forwarded:     desc("dashfeed_forwarded_total", "Records found outside their dashboard's home and stored there."),
 		waiting:       desc("dashfeed_forwards_waiting", "Records that wait to be stored at their home; checkpoints wait for them."),
-		astray:        desc("dashfeed_astray_total", "Records that could be brought to no home."),
+		unroutable:    desc("dashfeed_unroutable_total", "Records that could be brought to no home."),
 		takenBack:     desc("dashfeed_viewers_taken_back_total", "Viewers that had seen what the log has not, and began anew."),
 		holes:         desc("dashfeed_losses_accepted_total", "Holes in logs that were accepted: each began a new epoch of its shard's dashboards."),
 		truncate:      desc("dashfeed_histories_truncated_total", "Histories folded from a log that does not go back to their beginning."),
@@ -144,7 +144,7 @@ func newCollector(h *Host) *collector {
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.shards, c.loads, c.loading, c.replayed, c.behind, c.age, c.lacking, c.refused, c.waiting, c.forwarded, c.astray, c.takenBack, c.holes, c.processed, c.seconds, c.position, c.lag, c.awake, c.pending, c.subscriptions, c.checkpoints, c.panics, c.faults, c.records, c.corrupt, c.truncate} {
+	for _, d := range []*prometheus.Desc{c.shards, c.loads, c.loading, c.replayed, c.behind, c.age, c.lacking, c.refused, c.waiting, c.forwarded, c.unroutable, c.takenBack, c.holes, c.processed, c.seconds, c.position, c.lag, c.awake, c.pending, c.subscriptions, c.checkpoints, c.panics, c.faults, c.records, c.corrupt, c.truncate} {
 		ch <- d
 	}
 }

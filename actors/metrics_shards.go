@@ -17,7 +17,7 @@ func (c *collector) sendShards(ch chan<- prometheus.Metric) {
 	counter := func(d *prometheus.Desc, v uint64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), labels...)
 	}
-	awake, pending, strays := 0, 0, 0
+	awake, pending, waiting := 0, 0, 0
 	refused := map[string]uint64{"no_dashboard": 0} // so that there is something to be alerted by
 	for _, r := range c.last {
 		for reason, n := range r.refused {
@@ -28,7 +28,7 @@ func (c *collector) sendShards(ch chan<- prometheus.Metric) {
 		gauge(c.lag, float64(r.shard.lag())/1e3, n)
 		awake += r.awake
 		pending += r.pending
-		strays += r.strays
+		waiting += r.waiting
 	}
 	for reason, n := range refused {
 		gauge(c.refused, float64(n), reason)
@@ -61,9 +61,9 @@ func (c *collector) sendShards(ch chan<- prometheus.Metric) {
 	counter(c.loads, t.drops.Load(), "drop")
 	ch <- prometheus.MustNewConstMetric(c.loading, prometheus.CounterValue, time.Duration(t.loading.Load()).Seconds())
 	counter(c.replayed, t.replayed.Load())
-	gauge(c.waiting, float64(strays))
+	gauge(c.waiting, float64(waiting))
 	counter(c.forwarded, t.forwarded.Load())
-	counter(c.astray, t.astray.Load())
+	counter(c.unroutable, t.unroutable.Load())
 	counter(c.takenBack, t.takenBack.Load())
 	counter(c.holes, t.holes.Load())
 	gauge(c.awake, float64(awake), "awake")

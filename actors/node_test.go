@@ -61,6 +61,27 @@ func newNode(t *testing.T, change func(*Config)) *node {
 	return n
 }
 
+// everySecond has checkpoints written every second.
+func everySecond(c *Config) { c.CheckpointEvery = time.Second }
+
+// ended is a context that has ended.
+func ended(parent context.Context) context.Context {
+	ctx, cancel := context.WithCancel(parent)
+	cancel()
+	return ctx
+}
+
+// blockFold defines the dashboard and has its fold wait at an event until letGo is called.
+func (n *node) blockFold(dashboard string) (letGo func()) {
+	n.Helper()
+	n.append(n.define(dashboard, 1, "panels: [{id: p, window: {count: 1000}, aggregates: [count, stuck]}]"))
+	n.read(dashboard)
+	opened := make(chan struct{})
+	gate <- opened
+	n.append(event1(dashboard, "m", block))
+	return func() { close(opened) }
+}
+
 func (n *node) start() {
 	n.Helper()
 	n.open()
@@ -113,7 +134,7 @@ func (n *node) shard(number int) *shard {
 	n.Helper()
 	n.host.mu.RLock()
 	defer n.host.mu.RUnlock()
-	s, err := n.host.seats[number].seated()
+	s, err := n.host.assignments[number].current()
 	n.check(err)
 	return s
 }
@@ -131,7 +152,7 @@ func (n *node) stop(ctx context.Context) {
 	if err := n.host.Stop(ctx); err != nil && ctx.Err() == nil {
 		n.Error(err)
 	}
-	n.host.keepers.Wait()
+	n.host.runners.Wait()
 	time.Sleep(deadLetters)
 	n.check(n.store.Close())
 	n.check(n.log.Close())

@@ -70,7 +70,7 @@ func (h *Host) Troubles() error {
 func (h *Host) Failed(number int) bool {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	s, err := h.seats[number].seated()
+	s, err := h.assignments[number].current()
 	return err == nil && s.phase.Load() == phaseFailed
 }
 

@@ -27,7 +27,7 @@ func (h *Host) Refused(ctx context.Context, shard int) (Refused, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	h.mu.RLock()
-	s, err := h.seats[shard].seated()
+	s, err := h.assignments[shard].current()
 	h.mu.RUnlock()
 	if err != nil {
 		return Refused{}, err

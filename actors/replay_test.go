@@ -112,7 +112,7 @@ func TestAReplayEndsWithItsShard(t *testing.T) {
 		defer cancel()
 		began := time.Now()
 		_ = n.host.Stop(ctx)
-		n.host.keepers.Wait()
+		n.host.runners.Wait()
 		if took := time.Since(began); took > 2*time.Second {
 			t.Errorf("Stop took %v", took)
 		}

@@ -20,7 +20,7 @@ import (
 
 // shard is the actor of one partition: it owns the table of its awake dashboards and is the only one that wakes them and
 // puts them to sleep. It never blocks: loading, reading, probing, writing and appending are done by goroutines (feeders; at
-// most one saver, one tick and one append of strays at a time) that send it what they have. They are the shard's, and its keeper joins them.
+// most one saver, one tick and one append of forwards at a time) that send it what they have. They are the shard's, and its runner joins them.
 type shard struct {
 	host   *Host
 	number int
@@ -28,7 +28,7 @@ type shard struct {
 	props  *actor.Props  // of its dashboards
 	born   messages.Key  // whom props makes next
 	credit chan *batch   // batches that nobody uses
-	gone   chan struct{} // closed when the seat is given up
+	gone   chan struct{} // closed when the assignment is given up
 	began  time.Duration // when it was made
 	accept bool          // what the log has lost right behind the checkpoint is let go of
 
@@ -44,7 +44,7 @@ type shard struct {
 	stopped chan struct{}  // closed when the actor has ended
 	skipped chan struct{}  // closed when the shard has gone on behind what is lost
 	decided chan struct{}  // closed when it is live for the first time, or fails
-	left    chan struct{}  // closed when another shard has its seat, or nobody has
+	left    chan struct{}  // closed when another shard has its place, or nobody has
 	actors  sync.WaitGroup // its own and its dashboards'
 	feeders sync.WaitGroup // load, reader and probe
 	work    sync.WaitGroup // savers, ticks and forwards
@@ -84,9 +84,9 @@ type shard struct {
 
 	replays replays // of dashboards
 
-	viewing sync.Mutex
-	viewers map[*subscription]struct{} // that are not closed; nil: they went to heir
-	heir    *shard
+	viewing   sync.Mutex
+	viewers   map[*subscription]struct{} // that are not closed; nil: they went to the successor
+	successor *shard
 
 	// The actor's own.
 	ready     bool // the checkpoint is loaded

@@ -73,12 +73,12 @@ func (s *subscription) move(to *shard) {
 	}
 }
 
-// enter adds the subscription to the shard's, or to its heir's.
+// enter adds the subscription to the shard's, or to its successor's.
 func (s *shard) enter(sub *subscription) error {
 	s.viewing.Lock()
 	defer s.viewing.Unlock()
-	if s.heir != nil {
-		return s.heir.enter(sub)
+	if s.successor != nil {
+		return s.successor.enter(sub)
 	}
 	if len(s.viewers) >= maxSubscriptions {
 		return ErrLimit
@@ -93,8 +93,8 @@ func (s *shard) enter(sub *subscription) error {
 func (s *shard) leave(sub *subscription) *shard {
 	s.viewing.Lock()
 	defer s.viewing.Unlock()
-	if s.heir != nil {
-		return s.heir.leave(sub)
+	if s.successor != nil {
+		return s.successor.leave(sub)
 	}
 	delete(s.viewers, sub)
 	return s

@@ -16,7 +16,7 @@ type tallies struct {
 	checkpoints       atomic.Uint64
 	failedCheckpoints atomic.Uint64
 	forwarded         atomic.Uint64
-	astray            atomic.Uint64 // records that are at home nowhere
+	unroutable        atomic.Uint64 // records that are at home nowhere
 	holes             atomic.Uint64 // that were accepted
 	replayed          atomic.Uint64 // records of shards that load
 	takenBack         atomic.Uint64 // viewers

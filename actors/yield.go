@@ -21,8 +21,8 @@ func (s *shard) await(e *entry) {
 	}
 }
 
-// forsaken reports whether nothing is waited for any more.
-func (s *shard) forsaken(e *entry) bool {
+// waitedEnough reports whether what the dashboard's viewers have seen elsewhere is waited for no more.
+func (s *shard) waitedEnough(e *entry) bool {
 	since, waits := s.ahead[e]
 	return waits && s.isLive() && s.host.now()-since >= patience
 }
@@ -50,7 +50,7 @@ func (s *shard) yieldIfDue(now time.Duration) {
 	}
 }
 
-// takeBack counts and says aloud that a viewer is shown less than it has seen.
+// takeBack counts and logs that a viewer is shown less than it has seen.
 func (s *shard) takeBack(k messages.Key, from feed.Place, epoch messages.Epoch, version uint64) {
 	s.host.tallies.takenBack.Add(1)
 	s.warn("taken back", "a viewer has seen what the log has not: the log has lost records; it begins anew",

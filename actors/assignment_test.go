@@ -77,10 +77,10 @@ func TestASilentHostHoldsNothing(t *testing.T) {
 	n.host.Drop(1)
 	n.host.Drop(99)
 	n.host.Own(0, true)
-	n.until("all seats are free", func() bool {
+	n.until("no shard is left", func() bool {
 		n.host.mu.Lock()
 		defer n.host.mu.Unlock()
-		return len(n.host.seats) == 0
+		return len(n.host.assignments) == 0
 	})
 	if c := n.host.Claims(); len(c) != 0 {
 		t.Errorf("claims %v", c)

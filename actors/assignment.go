@@ -12,9 +12,9 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// seat is the place of one shard on this host, from its Load until its keeper has put away what was dropped. A shard that
-// is loaded again, also while its predecessor is still ending, is another *shard on the same seat. Host.mu guards it.
-type seat struct {
+// assignment is one shard's on this host, from its Load until its runner, a goroutine, has put away what was dropped. A shard that is
+// loaded again, also while its predecessor is still ending, is another *shard of the same assignment. Host.mu guards it.
+type assignment struct {
 	number int
 	wanted bool          // between Load and Drop
 	owned  bool          // as Own said last; never without wanted
@@ -23,9 +23,9 @@ type seat struct {
 
 	lost     bool              // it was loaded again since its log had lost records
 	lostAt   messages.Position // how far the reader had come then
-	accepted bool              // an operator has said that the next shard shall go on without them
 	faults   int               // of its shards lately
 	faultAt  time.Duration     // when the last was, since the host's start
+	accepted bool              // an operator has said that the next shard shall go on without what was lost
 	setBack  bool              // likewise, and that what this host alone has lies beyond the log
 	pass     *crashes.Span     // likewise, that it shall go on behind these records
 }
@@ -39,23 +39,23 @@ func (h *Host) Load(number int) {
 	if !h.begun || h.closed.Load() {
 		return
 	}
-	p := h.seats[number]
+	p := h.assignments[number]
 	if (p == nil || !p.wanted) && h.deaf() {
 		return
 	}
 	if p == nil {
-		p = &seat{number: number}
-		h.seats[number] = p
+		p = &assignment{number: number}
+		h.assignments[number] = p
 	}
 	if p.wanted {
 		return
 	}
 	p.wanted, p.gone = true, make(chan struct{})
 	h.tallies.loads.Add(1)
-	if p.shard == nil { // else its keeper finds that it is wanted again
+	if p.shard == nil { // else its runner finds that it is wanted again
 		p.shard = h.newShard(p)
 		s := p.shard
-		h.keepers.Go(func() { h.keep(p, s) })
+		h.runners.Go(func() { h.runAssigned(p, s) })
 	}
 }
 
@@ -64,7 +64,7 @@ func (h *Host) Load(number int) {
 func (h *Host) Drop(number int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	p := h.seats[number]
+	p := h.assignments[number]
 	if p == nil || !p.wanted {
 		return
 	}
@@ -80,7 +80,7 @@ func (h *Host) Drop(number int) {
 func (h *Host) Own(number int, own bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	p := h.seats[number]
+	p := h.assignments[number]
 	if p == nil || !p.wanted || p.owned == own {
 		return
 	}
@@ -113,8 +113,8 @@ func (h *Host) Claims() []messages.Claim {
 	return claims
 }
 
-// keep sees the shards of a seat through, one after another, until the seat is not wanted any more.
-func (h *Host) keep(p *seat, s *shard) {
+// runAssigned runs the shards of an assignment, one after another, until the assignment is not wanted any more.
+func (h *Host) runAssigned(p *assignment, s *shard) {
 	for s != nil {
 		s.run()
 		select {
@@ -126,14 +126,14 @@ func (h *Host) keep(p *seat, s *shard) {
 	}
 }
 
-// succeed puts the next shard on the seat: one that is loaded again, after it was dropped or had to begin anew. It gives nil
+// succeed makes the next shard of the assignment: one that is loaded again, after it was dropped or had to begin anew. It gives nil
 // where there is none.
-func (h *Host) succeed(p *seat, old *shard) *shard {
+func (h *Host) succeed(p *assignment, old *shard) *shard {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	defer close(old.left)
 	if !p.wanted || h.closed.Load() {
-		delete(h.seats, p.number)
+		delete(h.assignments, p.number)
 		return nil
 	}
 	next := h.newShard(p)
@@ -142,7 +142,7 @@ func (h *Host) succeed(p *seat, old *shard) *shard {
 			next.wait, next.refused = p.faulted(*why, h.now())
 			next.trouble.Store(why)
 		}
-		old.bequeath(next)
+		old.handOver(next)
 	}
 	p.shard = next
 	return next
@@ -165,7 +165,7 @@ func (h *Host) forget(number int) {
 func (h *Host) mayLoadAgain(s *shard, at messages.Position) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	p := h.seats[s.number]
+	p := h.assignments[s.number]
 	if p == nil || p.shard != s || p.lost && !at.After(p.lostAt) {
 		return false
 	}
@@ -173,8 +173,8 @@ func (h *Host) mayLoadAgain(s *shard, at messages.Position) bool {
 	return true
 }
 
-// seated is the shard of that number if it is here. A seat that waits for another shard's end has none.
-func (p *seat) seated() (*shard, error) {
+// current is the shard of that number if it is here. An assignment that waits for another shard's end has none.
+func (p *assignment) current() (*shard, error) {
 	switch {
 	case p == nil || !p.wanted:
 		return nil, feed.ErrNotHere
@@ -187,9 +187,9 @@ func (p *seat) seated() (*shard, error) {
 // held are the shards that are here, in order of number.
 func (h *Host) held() []*shard {
 	h.mu.RLock()
-	shards := make([]*shard, 0, len(h.seats))
-	for _, p := range h.seats {
-		if s, err := p.seated(); err == nil {
+	shards := make([]*shard, 0, len(h.assignments))
+	for _, p := range h.assignments {
+		if s, err := p.current(); err == nil {
 			shards = append(shards, s)
 		}
 	}
@@ -209,7 +209,7 @@ func (h *Host) shardOf(k messages.Key) (*shard, error) {
 	}
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	s, err := h.seats[n].seated()
+	s, err := h.assignments[n].current()
 	if err != nil {
 		return nil, fmt.Errorf("shard %d of %s: %w", n, k, err)
 	}

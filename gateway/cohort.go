@@ -43,6 +43,8 @@ type cohort struct {
 	sentTime int64     // log time that went out last, ms
 
 	frames   []*frame // those encoded at version frameTo
+	held     int64    // what they take
+	used     bool     // since the last sweep
 	frameTo  uint64
 	frameOf  messages.Epoch
 	sizeHint int
@@ -58,7 +60,7 @@ type frame struct {
 // project works the view out against the mirror's schema.
 func (c *cohort) project() {
 	c.proj, c.lacks = wire.Project(c.m.key, c.m.schema, c.want.panels, c.want.groups)
-	c.frames = nil
+	c.drop()
 }
 
 // touched reports whether the view shows anything of what changed.
@@ -102,8 +104,10 @@ func (c *cohort) wakeAll() {
 // 0. The caller has made sure that p is not below the floor.
 func (c *cohort) frame(p uint64, initial bool) *frame {
 	version := c.m.set.Version()
-	if c.frames == nil || c.frameTo != version || c.frameOf != c.m.epoch {
-		c.frames, c.frameTo, c.frameOf = make([]*frame, 0, 1), version, c.m.epoch
+	c.used = true
+	if c.frameTo != version || c.frameOf != c.m.epoch {
+		c.drop()
+		c.frameTo, c.frameOf = version, c.m.epoch
 	}
 	from := c.start(p, version)
 	for _, f := range c.frames {
@@ -122,7 +126,7 @@ func (c *cohort) frame(p uint64, initial bool) *frame {
 		f.bytes = c.encode(u)
 	}
 	c.m.stats.encodes.Inc()
-	c.frames = append(c.frames, f)
+	c.keep(f)
 	return f
 }
 

@@ -46,11 +46,12 @@ type Sessions struct {
 
 // Mirrors bounds the copies of dashboards.
 type Mirrors struct {
-	Max       int           // 0: 100,000
-	Linger    time.Duration // how long one is kept after its last session left; 0: 10 s
-	Load      time.Duration // how long a first look may take; 0: 5 s
-	ViewBytes int64         // of all views that name panels or groups, about; 0: 128 MiB
-	Named     int           // dashboards named in metrics, the busiest first; 0: 100
+	Max        int           // 0: 100,000
+	Linger     time.Duration // how long one is kept after its last session left; 0: 10 s
+	Load       time.Duration // how long a first look may take; 0: 5 s
+	ViewBytes  int64         // of all views that name panels or groups, about; 0: 128 MiB
+	FrameBytes int64         // of all frames that are kept for sessions to share, and what they are made of; 0: 128 MiB
+	Named      int           // dashboards named in metrics, the busiest first; 0: 100
 }
 
 // withDefaults is c with every zero filled in.
@@ -71,6 +72,7 @@ func (c Config) withDefaults() Config {
 	set(&c.Mirrors.Linger, 10*time.Second)
 	set(&c.Mirrors.Load, 5*time.Second)
 	set(&c.Mirrors.ViewBytes, 128<<20)
+	set(&c.Mirrors.FrameBytes, 128<<20)
 	set(&c.Mirrors.Named, 100)
 	if c.Logger == nil {
 		c.Logger = slog.Default()

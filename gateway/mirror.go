@@ -24,6 +24,7 @@ type mirror struct {
 	flush  time.Duration
 	stats  *stats
 	budget *views // of all mirrors
+	kept   *kept  // as is this
 
 	inbox  chan *feed.Update // one answer an Ask: room for one is enough
 	nudge  chan struct{}     // a cohort or a waiter came whose time run does not know yet
@@ -50,11 +51,13 @@ type mirror struct {
 	ahead    []*subscription // wait for a version that the mirror has not reached
 	news     chan struct{}   // closed at the next change; nil: nobody waits
 	changes  map[uint64]*cells.Update
+	held     int64 // what they take
+	used     bool  // since the last sweep
 }
 
-func newMirror(k messages.Key, c Config, st *stats, budget *views) *mirror {
+func newMirror(k messages.Key, c Config, st *stats, budget *views, kept *kept) *mirror {
 	return &mirror{
-		key: k, feed: c.Feed, flush: c.Flush, stats: st, budget: budget,
+		key: k, feed: c.Feed, flush: c.Flush, stats: st, budget: budget, kept: kept,
 		inbox: make(chan *feed.Update, 1), nudge: make(chan struct{}, 1),
 		done: make(chan struct{}), loaded: make(chan struct{}),
 		cohorts: map[cohortKey]*cohort{}, state: wire.StateLive,
@@ -156,7 +159,7 @@ func (m *mirror) apply(u *feed.Update) {
 	if err := m.set.Apply(u.Update); err != nil {
 		return
 	}
-	m.changes = nil
+	m.dropChanges()
 	m.epoch, m.position, m.time, m.metrics = u.Epoch, u.Position, u.Time, u.Metrics
 	redefined := broken || !sameOverflow(m.schema, u.Schema)
 	m.schema = u.Schema
@@ -213,6 +216,7 @@ func (m *mirror) nudged() {
 
 // changesSince is the set's changes after v, worked out once a version for all cohorts.
 func (m *mirror) changesSince(v uint64) (*cells.Update, bool) {
+	m.used = true
 	if u := m.changes[v]; u != nil {
 		return u, true
 	}
@@ -221,10 +225,7 @@ func (m *mirror) changesSince(v uint64) (*cells.Update, bool) {
 		return nil, false
 	}
 	u.Epoch = m.epoch
-	if m.changes == nil {
-		m.changes = map[uint64]*cells.Update{}
-	}
-	m.changes[v] = &u
+	m.keepChanges(v, &u)
 	return &u, true
 }
 

@@ -17,6 +17,7 @@ type mirrors struct {
 	stats  *stats
 	wg     *sync.WaitGroup
 	budget *views
+	kept   *kept
 
 	mu     sync.Mutex
 	byKey  map[messages.Key]*mirror
@@ -53,7 +54,7 @@ func (ms *mirrors) hold(k messages.Key) (*mirror, error) {
 		if len(ms.byKey) >= ms.cfg.Mirrors.Max {
 			return nil, wire.Errorf(wire.CodeLimit, "this gateway holds its %d dashboards already", ms.cfg.Mirrors.Max)
 		}
-		m = newMirror(k, ms.cfg, ms.stats, ms.budget)
+		m = newMirror(k, ms.cfg, ms.stats, ms.budget, ms.kept)
 		ms.byKey[k] = m
 		ms.wg.Go(func() { m.run(ms.ctx, ms.cfg.Mirrors.Load) })
 	}
@@ -87,16 +88,26 @@ func (ms *mirrors) count(m *mirror, n int) {
 	m.views += n
 }
 
-// sweep ends the mirrors that nobody has held for linger, and has the others look at their lag.
+// sweep ends the mirrors that nobody has held for linger, and has the others let go of what nobody uses and look at their lag.
 func (ms *mirrors) sweep(now time.Time) {
+	var ended, held []*mirror
 	ms.mu.Lock()
 	for k, m := range ms.byKey {
 		if m.refs == 0 && now.Sub(m.idle) >= ms.cfg.Mirrors.Linger {
 			delete(ms.byKey, k)
 			close(m.done)
+			ended = append(ended, m)
+			continue
 		}
+		held = append(held, m)
 	}
 	ms.mu.Unlock()
+	for _, m := range ended {
+		m.letGo(true)
+	}
+	for _, m := range held {
+		m.letGo(false)
+	}
 	ms.look()
 }
 

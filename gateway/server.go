@@ -57,7 +57,7 @@ func New(cfg Config) (*Server, error) {
 	s.origins, _ = ParseOrigins(cfg.Origins) // validate has looked
 	s.hosts, _ = ParseHosts(cfg.Hosts, s.origins)
 	s.ctx, s.stop = context.WithCancel(context.Background())
-	s.mirrors = &mirrors{ctx: s.ctx, cfg: cfg, stats: s.stats, wg: &s.wg, budget: &views{all: cfg.Mirrors.ViewBytes, each: cfg.Sessions.ViewBytes}, byKey: map[messages.Key]*mirror{}}
+	s.mirrors = &mirrors{ctx: s.ctx, cfg: cfg, stats: s.stats, wg: &s.wg, budget: &views{all: cfg.Mirrors.ViewBytes, each: cfg.Sessions.ViewBytes}, kept: &kept{most: cfg.Mirrors.FrameBytes}, byKey: map[messages.Key]*mirror{}}
 	s.clients = map[netip.Addr]int{}
 	for i := range s.sessions {
 		s.sessions[i] = map[*session]struct{}{}

@@ -48,7 +48,9 @@ func (s *Server) register(r prometheus.Registerer) error {
 		func() float64 { return float64(s.mirrors.len()) })
 	views := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "dashfeed_view_bytes", Help: "What views that name panels or groups take, of at most 128 MiB."},
 		func() float64 { return float64(s.mirrors.budget.held.Load()) })
-	for _, c := range []prometheus.Collector{views, st.frames, st.bytes, st.encodes, st.errors, st.closes, st.writes, st.ages, sessions, mirrors, &connections{s.mirrors, s.cfg.Mirrors.Named}} {
+	frames := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "dashfeed_kept_frame_bytes", Help: "What frames that are kept for sessions to share take, of at most 128 MiB."},
+		func() float64 { return float64(s.mirrors.kept.held.Load()) })
+	for _, c := range []prometheus.Collector{views, frames, st.frames, st.bytes, st.encodes, st.errors, st.closes, st.writes, st.ages, sessions, mirrors, &connections{s.mirrors, s.cfg.Mirrors.Named}} {
 		if err := r.Register(c); err != nil {
 			return err
 		}

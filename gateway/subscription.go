@@ -164,6 +164,7 @@ func (s *subscription) leave() {
 	delete(s.cohort.subs, s)
 	if len(s.cohort.subs) == 0 {
 		delete(s.m.cohorts, s.cohort.key)
+		s.cohort.drop()
 		s.m.budget.give(s.cohort.want.cost())
 	}
 	s.cohort = nil

@@ -1,0 +1,98 @@
+package gateway
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/dashfeed/dashfeed/messages/wire"
+)
+
+// crowd is a dashboard of many cells and one client with views of it that all differ.
+func crowd(t *testing.T, h *house, views int) (cellsOf int) {
+	t.Helper()
+	const groups = 500
+	h.step(func(b *board, v uint64) {
+		for i := range groups {
+			b.put(v, panelRPS, fmt.Sprintf("g-%d-%s", i, strings.Repeat("x", 40)), 0, float64(i), 1)
+		}
+	})
+	c := h.connect()
+	for i := range views {
+		c.send(fmt.Sprintf(`{"type":"subscribe","id":%d,"dashboard":"checkout","panels":["rps"],"groups":[["g-%d-%s"],["no%d"]]}`, i, i, strings.Repeat("x", 40), i))
+		want1[*wire.Subscribed](c)
+		want1[*wire.Update](c)
+	}
+	all := h.connect()
+	all.send(`{"type":"subscribe","id":1,"dashboard":"checkout"}`)
+	want1[*wire.Subscribed](all)
+	return len(want1[*wire.Update](all).Cells)
+}
+
+// TestSilentDashboardsKeepNoFrames: once nobody comes any more, of a dashboard without changes only its cells are kept; who
+// comes later gets the same.
+func TestSilentDashboardsKeepNoFrames(t *testing.T) {
+	inBubble(t, Config{}, func(t *testing.T, h *house) {
+		cells := crowd(t, h, 50)
+		kept := &h.srv.mirrors.kept.held
+		before := kept.Load()
+		if before < 40*500 {
+			t.Errorf("%d bytes are kept of a dashboard of %d cells that is looked at: not what is meant", before, cells)
+		}
+		time.Sleep(3 * time.Second)
+		synctest.Wait()
+		t.Logf("%d bytes of frames and changes while it was sent, %d three seconds later", before, kept.Load())
+		if n := kept.Load(); n != 0 {
+			t.Errorf("%d bytes are kept of a silent dashboard", n)
+		}
+		late := h.connect()
+		late.send(`{"type":"subscribe","id":1,"dashboard":"checkout"}`)
+		want1[*wire.Subscribed](late)
+		if n := len(want1[*wire.Update](late).Cells); n != cells {
+			t.Errorf("who came later got %d cells, want %d", n, cells)
+		}
+	})
+}
+
+// TestKeptFramesHaveABudget: what finds no room is made for each session, and all get what they should.
+func TestKeptFramesHaveABudget(t *testing.T) {
+	const most = 20_000
+	inBubble(t, Config{Mirrors: Mirrors{FrameBytes: most}}, func(t *testing.T, h *house) {
+		if cells := crowd(t, h, 100); cells != 500 {
+			t.Errorf("%d cells came, want 500", cells)
+		}
+		if n := h.srv.mirrors.kept.held.Load(); n <= 0 || n > most {
+			t.Errorf("%d bytes are kept, at most %d are allowed", n, most)
+		}
+		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "new", 0, 1, 1) })
+		c := h.connect()
+		c.send(`{"type":"subscribe","id":1,"dashboard":"checkout"}`)
+		want1[*wire.Subscribed](c)
+		want1[*wire.Update](c)
+	})
+}
+
+// TestKeptBytesComeBack: whoever leaves, and a mirror that ends, gives back what was kept.
+func TestKeptBytesComeBack(t *testing.T) {
+	inBubble(t, Config{Mirrors: Mirrors{Linger: time.Second}}, func(t *testing.T, h *house) {
+		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, 1, 1) })
+		c := h.connect()
+		c.send(`{"type":"subscribe","id":1,"dashboard":"checkout"}`)
+		want1[*wire.Subscribed](c)
+		want1[*wire.Update](c)
+		for range 20 {
+			h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, float64(v), 1) })
+			want1[*wire.Update](c)
+		}
+		if err := c.ws.Close(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(4 * time.Second)
+		synctest.Wait()
+		if held, n := h.srv.mirrors.kept.held.Load(), h.srv.mirrors.len(); held != 0 || n != 0 {
+			t.Errorf("%d bytes are kept, of %d mirrors", held, n)
+		}
+	})
+}

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"unsafe"
+)
+
+// console opens a pseudo-terminal: what is written to one end is typed at the other.
+func console(t *testing.T) (keys, tty *os.File) {
+	t.Helper()
+	keys, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
+	if err != nil {
+		t.Skipf("no pseudo-terminals: %v", err)
+	}
+	t.Cleanup(func() { keys.Close() })
+	var number, unlocked uint32
+	for request, at := range map[uintptr]*uint32{syscall.TIOCGPTN: &number, syscall.TIOCSPTLCK: &unlocked} {
+		if _, _, failed := syscall.Syscall(syscall.SYS_IOCTL, keys.Fd(), request, uintptr(unsafe.Pointer(at))); failed != 0 {
+			t.Fatalf("ioctl %x: %v", request, failed)
+		}
+	}
+	tty, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|syscall.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { tty.Close() })
+	return keys, tty
+}
+
+// TestResetAsksAtATerminal: a definition that forgets what was counted is applied where a person says yes, and not otherwise. A
+// device that is no terminal answers nothing.
+func TestResetAsksAtATerminal(t *testing.T) {
+	s := start(t, io.Discard, "run", "--data", t.TempDir())
+	defer s.stop(t)
+	apply := func(title string, stdin io.Reader) (code int, said string, applied bool) {
+		t.Helper()
+		file := write(t, "reset.yaml", "dashboard: d\ntitle: "+title+"\nreset: true\npanels: [{id: p, window: latest}]\n")
+		var out, told bytes.Buffer
+		code = run(context.WithoutCancel(t.Context()), []string{"definition", "apply", file, "--server", s.public}, stdin, &out, &told)
+		return code, told.String(), strings.Contains(get(t, s.public+"/v1/dashboards/d/definition"), "title: "+title)
+	}
+	for name, c := range map[string]struct {
+		typed string
+		yes   bool
+	}{
+		"y": {"y\n", true}, "yes": {" YES \n", true},
+		"n": {"n\n", false}, "enter": {"\n", false}, "another word": {"yess\n", false}, "the end of input": {"\x04", false},
+		"y, and no enter": {"y\x04\x04", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			keys, tty := console(t)
+			if _, err := keys.WriteString(c.typed); err != nil {
+				t.Fatal(err)
+			}
+			code, said, applied := apply("t"+fmt.Sprint(len(name)), tty)
+			if !strings.Contains(said, "d (") || !strings.Contains(said, "Apply? [y/N]") {
+				t.Errorf("it was not asked: %s", said)
+			}
+			if applied != c.yes || (code == 0) != c.yes || !c.yes && (code != exitUsage || !strings.Contains(said, "nothing was applied")) {
+				t.Errorf("exit %d, applied: %v: %s", code, applied, said)
+			}
+		})
+	}
+	file, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if code, said, applied := apply("nothing", file); code != exitUsage || applied || !strings.Contains(said, "--yes") {
+		t.Errorf("from /dev/null: exit %d, applied: %v: %s", code, applied, said)
+	}
+}

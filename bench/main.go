@@ -6,6 +6,7 @@
 //	go run ./bench sessions     memory of 10,000 idle plain sessions
 //	go run ./bench kills        an owner of three killed with -9, twenty times; pauses and recount
 //	go run ./bench rolling      every node and gateway drained and started again
+//	go run ./bench tenant       a tenant of 512 partitions added beside 256 live shards
 //	go run ./bench cut          nodes and broker cut off from each other for 5, 20 and 75 s (root)
 //	go run ./bench fold         CPU from Pulsar to folded state, and the rate of a replay
 //	go run ./bench load         50,000 dashboards go to a new owner
@@ -41,6 +42,7 @@ var measurements = []measurement{
 	{"sessions", sessions},
 	{"kills", kills},
 	{"rolling", rolling},
+	{"tenant", tenant},
 	{"cut", cut},
 	{"fold", folding},
 	{"load", moving},

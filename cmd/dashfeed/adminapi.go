@@ -23,7 +23,7 @@ type operations struct {
 	keys       func() ([]keyAnswer, error)
 	changeKey  func(do string, key []byte) error
 	tenants    func() []tenantAnswer
-	addTenant  func(ctx context.Context, t tenantRequest) (tenantAnswer, error)
+	addTenant  func(ctx context.Context, t tenantRequest) (tenantProgress, error)
 	acceptLoss func(ctx context.Context, shard int) error
 	retryShard func(ctx context.Context, shard int) error
 	refused    func(ctx context.Context, shard int) (actors.Refused, error)

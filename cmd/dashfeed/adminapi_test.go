@@ -21,6 +21,7 @@ import (
 func adminTold(t *testing.T) (url string, heard *[]string) {
 	t.Helper()
 	heard = &[]string{}
+	looks := 0
 	note := func(format string, args ...any) { *heard = append(*heard, fmt.Sprintf(format, args...)) }
 	shard := shardAnswer{
 		Shard: 3, Tenant: "default", Partition: 3, Owner: "node-1", State: "live", Ranked: []string{"node-1", "node-2"},
@@ -42,9 +43,18 @@ func adminTold(t *testing.T) (url string, heard *[]string) {
 		keys:      func() ([]keyAnswer, error) { return []keyAnswer{{"0a0b", true}}, nil },
 		changeKey: func(do string, key []byte) error { note("%s %d bytes", do, len(key)); return nil },
 		tenants:   func() []tenantAnswer { return []tenantAnswer{{"default", 0, 8, "broker"}, {"acme", 8, 2, "ticks"}} },
-		addTenant: func(_ context.Context, r tenantRequest) (tenantAnswer, error) {
-			note("add %s %d %s", r.Name, r.Partitions, r.LogTime)
-			return tenantAnswer{r.Name, 10, r.Partitions, r.LogTime}, nil
+		addTenant: func(_ context.Context, r tenantRequest) (p tenantProgress, err error) {
+			p = tenantProgress{tenantAnswer: tenantAnswer{r.Name, 10, r.Partitions, r.LogTime}}
+			switch looks++; looks {
+			case 1:
+				p.Topics, p.AllTopics = 3, 8
+			case 2:
+				p.Made, p.Live = true, 1
+			default:
+				note("add %s %d %s", r.Name, r.Partitions, r.LogTime)
+				p.Made, p.Live = true, r.Partitions
+			}
+			return p, nil
 		},
 		refused: func(_ context.Context, shard int) (actors.Refused, error) {
 			note("refused of %d", shard)

@@ -70,6 +70,11 @@ type clustered struct {
 	secrets [][]byte        // the cluster's keys
 	members atomic.Pointer[cluster.Cluster]
 
+	makings makings         // tenants
+	making  sync.WaitGroup  // their goroutines
+	life    context.Context // theirs
+	endLife context.CancelFunc
+
 	told chan struct{}  // the door is to be emptied
 	work sync.WaitGroup // the watch, the moves, the definitions
 }
@@ -114,6 +119,8 @@ func (c *clustered) start(ctx context.Context) (err error) {
 		return err
 	}
 	c.onStop(c.log.Close)
+	c.life, c.endLife = context.WithCancel(context.Background())
+	c.onStop(func() error { c.endLife(); c.making.Wait(); return nil })
 	if err = c.makeTenants(ctx); err != nil {
 		return err
 	}

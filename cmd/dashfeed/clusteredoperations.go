@@ -43,7 +43,7 @@ func (c *clustered) offerOperations(members *cluster.Cluster) {
 			return c.keys.change(do, key)
 		},
 		tenants:    c.listTenants,
-		addTenant:  c.addTenant,
+		addTenant:  c.addTenant(members),
 		acceptLoss: c.onShard((*actors.Host).AcceptLoss),
 		retryShard: c.onShard((*actors.Host).Retry),
 		refused: func(ctx context.Context, shard int) (r actors.Refused, err error) {

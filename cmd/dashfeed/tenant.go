@@ -1,9 +1,12 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 
+	"github.com/dashfeed/dashfeed/eventlog"
 	"github.com/dashfeed/dashfeed/messages"
 )
 
@@ -31,7 +34,7 @@ type tenantAddCommand struct {
 	Name       string `arg:"" help:"Tenant."`
 }
 
-// Run makes the tenant; one that is there already with as many partitions is no error.
+// Run makes the tenant and waits until it is served; one that is there already with as many partitions is no error.
 func (c *tenantAddCommand) Run(p *program) error {
 	if err := messages.CheckName("tenant", c.Name); err != nil {
 		return usage("%w", err)
@@ -39,11 +42,46 @@ func (c *tenantAddCommand) Run(p *program) error {
 	if c.Partitions < 1 || c.Partitions > 1024 {
 		return usage("partitions %d is not allowed: 1 to 1024", c.Partitions)
 	}
-	var made tenantAnswer
-	if err := c.ask(p, http.MethodPost, "/tenants", tenantRequest{c.Name, c.Partitions, c.LogTime}, &made); err != nil {
+	made, err := c.wait(p)
+	if err != nil {
 		return err
 	}
 	return printTenants(p, c.Output, []tenantAnswer{made})
+}
+
+// wait asks until all shards of the tenant are live. What was begun goes on in the cluster when nobody asks any more.
+func (c *tenantAddCommand) wait(p *program) (tenantAnswer, error) {
+	told := progressOf(p)
+	defer told.end()
+	topics := -1
+	for {
+		var made tenantProgress
+		err := c.ask(p, http.MethodPost, "/tenants", tenantRequest{c.Name, c.Partitions, c.LogTime}, &made)
+		if errors.Is(err, context.Canceled) {
+			return made.tenantAnswer, &exitError{exitInterrupted, fmt.Errorf("tenant %s is made on without this command; give it again to see how far it is", c.Name)}
+		}
+		if err != nil || made.Made && made.Live >= made.Partitions {
+			return made.tenantAnswer, err
+		}
+		if made.Topics > topics { // a broker that is busy with them is no trouble
+			topics, made.Trouble = made.Topics, ""
+		}
+		told.say(made.String())
+		if made.Made { // until then the answer takes its time
+			eventlog.Pause(p, progressPause)
+		}
+	}
+}
+
+// String is how far it is.
+func (t tenantProgress) String() string {
+	switch {
+	case t.Made:
+		return fmt.Sprintf("tenant %s: %d of %d shards are live", t.Name, t.Live, t.Partitions)
+	case t.Trouble != "":
+		return fmt.Sprintf("tenant %s: %d of %d topics are made; trying again: %s", t.Name, t.Topics, t.AllTopics, t.Trouble)
+	}
+	return fmt.Sprintf("tenant %s: %d of %d topics are made", t.Name, t.Topics, t.AllTopics)
 }
 
 func printTenants(p *program, format string, tenants []tenantAnswer) error {

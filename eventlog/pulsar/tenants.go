@@ -199,6 +199,27 @@ func (l *Log) makeTopics(ctx context.Context, t Tenant) error {
 	return nil
 }
 
+// MadeTopics counts the partitions' topics of a tenant, of events and of checkpoints, that the broker has already, and says how
+// many there will be: what AddTenant has got to.
+func (l *Log) MadeTopics(ctx context.Context, t Tenant) (made, all int, err error) {
+	if l.admin == nil {
+		return 0, 0, fmt.Errorf("tenant %s: no admin URL is configured", t.Name)
+	}
+	for _, topic := range []string{EventsTopic(t.Name), CheckpointsTopic(t.Name)} {
+		var names []string
+		err := l.admin.Get(ctx, broker.TopicPath(broker.NamespaceOf(topic)), &names)
+		if err != nil && broker.Status(err) != http.StatusNotFound {
+			return 0, 0, err
+		}
+		for _, name := range names {
+			if strings.HasPrefix(name, topic+"-partition-") {
+				made++
+			}
+		}
+	}
+	return made, 2 * t.Partitions, nil
+}
+
 // firstTicks gives every partition a log time to begin with.
 func (l *Log) firstTicks(ctx context.Context, t Tenant) error {
 	x := &tenant{Tenant: t, keys: newKeyring(l.config.Keys, t.Name)}

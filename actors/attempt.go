@@ -134,6 +134,13 @@ func (p *attempt) suspect() (span crashes.Span, ok bool) {
 	return p.span, p.ends >= endsToSuspect
 }
 
+// blamed reports whether the process has ended at records that the shard has not folded.
+func (p *attempt) blamed() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.ends > 0
+}
+
 // settle waits until all that was sent is folded, where the shard does not read ahead.
 func (p *attempt) settle(ctx context.Context) error {
 	p.mu.Lock()
@@ -191,10 +198,11 @@ func (s *shard) crashed(at messages.Position) error {
 }
 
 // takeCare has the shard read what the process has ended at while no other shard does so. It
-// reports whether it may read.
+// reports whether it may read. Where a shard is to be read with care, those that the process has
+// ended at once take turns with it: one of them may be to blame, and would end it once more.
 func (s *shard) takeCare(ctx context.Context, at messages.Position) bool {
 	p := &s.attempt
-	if _, suspect := p.suspect(); suspect && s.pass == nil {
+	if s.host.config.Crashes.MostEnds() >= endsToSuspect && p.blamed() && s.pass == nil {
 		if p.alone(ctx, s.host.suspects) != nil {
 			return false
 		}

@@ -21,6 +21,7 @@ var formatName = [16]byte([]byte("crashes-format-1"))
 type File struct {
 	name    func(shard int) (string, error)
 	unclean bool // the process before was not told to end
+	most    int  // ends of a shard when the file was opened
 
 	mu     sync.Mutex
 	f      *os.File
@@ -67,6 +68,9 @@ func (c *File) take(b []byte) {
 			k.ended()
 		}
 		k.busy = false
+		if whole && k.used {
+			c.most = max(c.most, int(k.ends))
+		}
 		if !whole || !k.used || k.ends == 0 {
 			c.free = append(c.free, len(c.all))
 			k = known{}
@@ -105,6 +109,14 @@ func (c *File) grow() error {
 
 // Unclean reports whether the process before ended without having been told to.
 func (c *File) Unclean() bool { return c != nil && c.unclean }
+
+// MostEnds is how often processes before have ended at the same records of the shard where that is most.
+func (c *File) MostEnds() int {
+	if c == nil {
+		return 0
+	}
+	return c.most
+}
 
 // Ending says that the process was told to end: from now on nothing that it is at is a suspect.
 func (c *File) Ending() {

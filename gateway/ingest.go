@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -105,6 +106,9 @@ func (g *Ingest) serve(w http.ResponseWriter, r *http.Request) (status int) {
 // split fills the batch from the body; an error is the whole body's, and then nothing of it is stored.
 func (g *Ingest) split(r *http.Request, b *body, batch *batch) error {
 	var err error
+	if t := r.Header.Get("Content-Type"); strings.HasPrefix(strings.ToLower(strings.TrimSpace(t)), "multipart/") {
+		return wire.Errorf(wire.CodeBadOption, "Content-Type %.40q is no body of events: send them as they are, as curl --data-binary @FILE does", t)
+	}
 	if isMessagePack(r) {
 		// Text grows at most sixfold in JSON (control characters), so that small bodies reserve little.
 		limit := min(2*g.cfg.BodyBytes, 6*len(b.bytes)+64)

@@ -38,6 +38,10 @@ func TestIngest(t *testing.T) {
 			"default/a {\n \"dashboard\":\"a\",\n \"metric\":\"m\"\n}\ndefault/a {\n \"dashboard\":\"a\",\n \"metric\":\"n\"\n}\ndefault/a {\"dashboard\":\"a\",\"metric\":\"o\"}",
 		},
 		{
+			"a form with a file in it", "/v1/events", "Multipart/Form-Data; boundary=x", "", "--x\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\n{\"dashboard\":\"a\",\"metric\":\"m\"}\r\n--x--\r\n", 400,
+			`{"accepted":0,"refused":[],"refusedCount":0,"positions":{},"error":{"code":1105,"message":"Content-Type \"Multipart/Form-Data; boundary=x\" is no body of events: send them as they are, as curl --data-binary @FILE does","retry":false,"after":0}}`, "",
+		},
+		{
 			"an array: refused ones are named, the good ones stored", "/v1/events", "", "",
 			`[{"dashboard":"a","metric":"m"}, {"dashboard":"a"}, 7, {"tenant":"t","dashboard":"b","metric":"m"},{"dashboard":"a","metric":"n","value":"x","time":{}}]`, 202,
 			`{"accepted":3,"refused":[{"index":1,"reason":"missing_metric","message":"event 1: \"metric\" is missing"},` +

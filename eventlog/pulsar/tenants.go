@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/apache/pulsar-client-go/pulsar"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/dashfeed/dashfeed/eventlog"
 	"github.com/dashfeed/dashfeed/eventlog/pulsar/broker"
@@ -21,6 +22,11 @@ import (
 
 // MaxPartitions is the most partitions that one tenant may have.
 const MaxPartitions = 1024
+
+const (
+	perPartition = 100 * time.Millisecond // what a broker may take to make one, beside its time for any request
+	guardsAtOnce = 8
+)
 
 // LogTime says what moves a tenant's log time.
 type LogTime string
@@ -179,7 +185,8 @@ func (l *Log) makeTopics(ctx context.Context, t Tenant) error {
 			return err
 		}
 		path := broker.TopicPath(topic)
-		if err := l.admin.Make(ctx, path+"/partitions", t.Partitions); err != nil {
+		slow := l.admin.Within(l.config.Timeout + time.Duration(t.Partitions)*perPartition)
+		if err := slow.Make(ctx, path+"/partitions", t.Partitions); err != nil {
 			return err
 		}
 		var made struct{ Partitions int }
@@ -189,7 +196,7 @@ func (l *Log) makeTopics(ctx context.Context, t Tenant) error {
 		if made.Partitions != t.Partitions {
 			return fmt.Errorf("the topic %s is there already with %d partitions: ask for as many, or delete it", topic, made.Partitions)
 		}
-		if err := l.makeGuard(ctx, topic); err != nil {
+		if err := l.makeGuards(ctx, topic, t.Partitions); err != nil {
 			return err
 		}
 	}
@@ -243,10 +250,19 @@ func (l *Log) firstTicks(ctx context.Context, t Tenant) error {
 	return nil
 }
 
-// makeGuard makes this cluster's subscription on every partition, from the oldest record on.
-func (l *Log) makeGuard(ctx context.Context, topic string) error {
+// makeGuards makes this cluster's subscription on every partition, from the oldest record on. A
+// request for each: one for all takes the broker minutes where partitions are hundreds.
+func (l *Log) makeGuards(ctx context.Context, topic string, partitions int) error {
 	earliest := map[string]any{"ledgerId": -1, "entryId": -1, "partitionIndex": -1}
-	return l.admin.Make(ctx, broker.TopicPath(topic)+"/subscription/"+url.PathEscape(GuardName(l.config.Cluster)), earliest)
+	guard := "/subscription/" + url.PathEscape(GuardName(l.config.Cluster))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(guardsAtOnce)
+	for i := range partitions {
+		group.Go(func() error {
+			return l.admin.Make(ctx, broker.TopicPath(PartitionTopic(topic, i))+guard, earliest)
+		})
+	}
+	return group.Wait()
 }
 
 // makePulsarTenant makes a tenant that may live on every cluster the broker knows. Without the right to, one that is there will do.

@@ -20,6 +20,7 @@ type Admin struct {
 	base     string
 	security Security
 	client   *http.Client
+	timeout  time.Duration // of one request
 }
 
 // StatusError is an answer that is no success.
@@ -65,15 +66,17 @@ func Status(err error) int {
 	return 0
 }
 
+// errSlow is why a request was given up.
+var errSlow = errors.New("the admin API took too long")
+
 // NewAdmin asks nothing yet; timeout is of one request.
 func NewAdmin(u string, s Security, timeout time.Duration) (*Admin, error) {
 	config, err := s.TLSConfig()
 	if err != nil {
 		return nil, err
 	}
-	a := &Admin{base: strings.TrimSuffix(u, "/") + "/admin/v2/", security: s}
+	a := &Admin{base: strings.TrimSuffix(u, "/") + "/admin/v2/", security: s, timeout: timeout}
 	a.client = &http.Client{
-		Timeout:       timeout,
 		Transport:     &http.Transport{TLSClientConfig: config, Proxy: http.ProxyFromEnvironment},
 		CheckRedirect: func(r *http.Request, via []*http.Request) error { return a.authorize(r) }, // to the broker that owns the topic
 	}
@@ -88,6 +91,13 @@ func (a *Admin) authorize(r *http.Request) error {
 	return err
 }
 
+// Within is the same with another time-out of one request, for what takes the broker longer.
+func (a *Admin) Within(timeout time.Duration) *Admin {
+	b := *a
+	b.timeout = timeout
+	return &b
+}
+
 // Do sends a request below admin/v2/ and decodes the answer into out, where there is one.
 func (a *Admin) Do(ctx context.Context, method, path string, in, out any) error {
 	body, err := json.Marshal(in)
@@ -97,6 +107,8 @@ func (a *Admin) Do(ctx context.Context, method, path string, in, out any) error 
 	if in == nil {
 		body = nil
 	}
+	ctx, cancel := context.WithTimeoutCause(ctx, a.timeout, errSlow)
+	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, method, a.base+path, bytes.NewReader(body))
 	if err != nil {
 		return err
@@ -107,13 +119,13 @@ func (a *Admin) Do(ctx context.Context, method, path string, in, out any) error 
 	}
 	response, err := a.client.Do(request)
 	if err != nil {
-		return fmt.Errorf("the admin API does not answer: is the broker up, and is its URL right? %w: %w", eventlog.ErrUnreachable, err)
+		return a.unanswered(ctx, method, path, err)
 	}
 	defer response.Body.Close()
 	const most = 4 << 20
 	answer, err := io.ReadAll(io.LimitReader(response.Body, most))
 	if err != nil {
-		return fmt.Errorf("%s %s: %w: %w", method, path, eventlog.ErrUnreachable, err)
+		return a.unanswered(ctx, method, path, err)
 	}
 	if response.StatusCode >= 300 {
 		return &StatusError{method, path, response.StatusCode, reason(answer)}
@@ -125,6 +137,15 @@ func (a *Admin) Do(ctx context.Context, method, path string, in, out any) error 
 		return fmt.Errorf("%s %s: the answer is not what Pulsar gives: is the admin URL right? %w", method, path, err)
 	}
 	return nil
+}
+
+// unanswered says why there is no answer: nobody is there, or who is there is slow.
+func (a *Admin) unanswered(ctx context.Context, method, path string, err error) error {
+	if context.Cause(ctx) == errSlow {
+		return fmt.Errorf("the admin API has not answered %s %s within %s: the broker is busy, or stuck: %w: %w",
+			method, path, a.timeout, eventlog.ErrUnreachable, err)
+	}
+	return fmt.Errorf("the admin API does not answer: is the broker up, and is its URL right? %w: %w", eventlog.ErrUnreachable, err)
 }
 
 // Get asks.

@@ -8,14 +8,16 @@ import (
 	"github.com/apache/pulsar-client-go/pulsar"
 )
 
-// oddEvery is how many events a Stranger sends for one message that is no event: what says that it steers, as a copied topic has it, and what
-// is addressed to nobody here. It must be refused and take nothing from the others.
+// oddEvery is how many events a Stranger sends for one message that is no event: what says that it steers, as a copied topic has it, what
+// nobody here can decrypt, and what is addressed to nobody. It must be refused, once, and take nothing from the others.
 const oddEvery = 25
 
 // odd are their kinds, with the properties and the key of each; an empty key is that of the dashboard.
 var odd = [...]struct {
 	properties map[string]string
 	key        string
+	payload    string // "": an event's
+	encrypted  bool
 	atHome     bool // its dashboard counts it as invalid; else its shard does
 }{
 	{properties: map[string]string{"dashfeed-origin": "0:ffffffffffffffffffffffffffffffff"}, atHome: true},
@@ -24,10 +26,13 @@ var odd = [...]struct {
 	{properties: map[string]string{"dashfeed": "tick"}},
 	{properties: map[string]string{"dashfeed": "packed"}},
 	{key: "nobody/else"},
+	{key: "no name", payload: `{"metric":"m","value":1}`},
+	{payload: `{"dashboard":"another","metric":"m","value":1}`, atHome: true},
+	{encrypted: true, atHome: true},
 }
 
 // sendOdd sends the nth of them, once: whether it was stored is not known where the broker does not say so.
-func (s *Stranger) sendOdd(p pulsar.Producer, n int) {
+func (s *Stranger) sendOdd(p *producers, n int) {
 	o, dashboard := odd[n%len(odd)], s.Dashboards[n%len(s.Dashboards)]
 	m := &pulsar.ProducerMessage{
 		Key: dashboard, Payload: fmt.Appendf(nil, `{"id":"odd-%s-%d","metric":"m","value":1}`, s.Name, n),
@@ -39,10 +44,17 @@ func (s *Stranger) sendOdd(p pulsar.Producer, n int) {
 	if o.key != "" {
 		m.Key = o.key
 	}
+	if o.payload != "" {
+		m.Payload = []byte(o.payload)
+	}
+	to := p.plain[n%len(p.plain)]
+	if o.encrypted {
+		to = p.encrypting
+	}
 	if o.atHome {
 		s.Account.odd(dashboard, 0, 1)
 	}
-	p.SendAsync(context.Background(), m, func(_ pulsar.MessageID, _ *pulsar.ProducerMessage, err error) {
+	to.SendAsync(context.Background(), m, func(_ pulsar.MessageID, _ *pulsar.ProducerMessage, err error) {
 		if err == nil && o.atHome {
 			s.Account.odd(dashboard, 1, 0)
 		}

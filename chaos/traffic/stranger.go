@@ -32,8 +32,9 @@ var ways = [...]Way{Home, Astray, Full, Keyless}
 // unsent bounds what a Stranger has sent and not heard of.
 const unsent = 1000
 
-// Stranger writes events to a tenant's topic with the broker's own client, compressed and in all ways in turn, and between them messages that are to be refused. The id of each decides how often
-// it counts, so what is not acknowledged is sent again, in the same way.
+// Stranger writes events to a tenant's topic with the broker's own client, in all ways, with every compression, in batches, alone and in
+// chunks in turn, and between them messages that are to be refused. The id of each decides how often it counts, so what is not
+// acknowledged is sent again, in the same way.
 type Stranger struct {
 	Name       string
 	Broker     string // pulsar://…
@@ -45,9 +46,10 @@ type Stranger struct {
 	Account    *Account
 }
 
-// sent is an event with its way.
+// sent is an event with its number and way.
 type sent struct {
 	event
+	n   int
 	way Way
 }
 
@@ -58,11 +60,16 @@ func (s *Stranger) Run(ctx context.Context) error {
 		return err
 	}
 	defer client.Close()
-	producer, err := s.open(ctx, client)
+	p, err := s.openProducers(ctx, client)
 	if err != nil {
 		return err
 	}
-	defer producer.Close()
+	defer p.close()
+	return s.stream(ctx, p)
+}
+
+// stream sends events at the rate, and odd messages between them.
+func (s *Stranger) stream(ctx context.Context, p *producers) error {
 	list := s.Ways
 	if list == nil {
 		list = ways[:]
@@ -76,9 +83,9 @@ func (s *Stranger) Run(ctx context.Context) error {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return s.rest(producer, again, free)
+			return s.rest(p, again, free)
 		case e := <-again:
-			s.send(producer, e, again, free)
+			s.send(p, e, again, free)
 			continue
 		}
 		for due := int(time.Since(began).Seconds() * float64(s.Rate)); n < due; n++ {
@@ -88,28 +95,10 @@ func (s *Stranger) Run(ctx context.Context) error {
 				due = n
 				continue
 			}
-			s.send(producer, sent{makeEvent(s.Name, n, s.Dashboards), list[n/len(s.Dashboards)%len(list)]}, again, free)
+			s.send(p, sent{makeEvent(s.Name, n, s.Dashboards), n, list[n/len(s.Dashboards)%len(list)]}, again, free)
 			if n%oddEvery == 0 {
-				s.sendOdd(producer, n/oddEvery)
+				s.sendOdd(p, n/oddEvery)
 			}
-		}
-	}
-}
-
-// open makes the producer; a broker that has just started may say no for a moment.
-func (s *Stranger) open(ctx context.Context, client pulsar.Client) (pulsar.Producer, error) {
-	for {
-		p, err := client.CreateProducer(pulsar.ProducerOptions{
-			Topic: s.Topic, SendTimeout: 10 * time.Second, MaxPendingMessages: 2 * unsent, BatchingMaxPublishDelay: 5 * time.Millisecond, CompressionType: pulsar.ZSTD,
-			BatcherBuilderType: pulsar.KeyBasedBatchBuilder, MessageRouter: s.route,
-		})
-		if err == nil {
-			return p, nil
-		}
-		select {
-		case <-time.After(200 * time.Millisecond):
-		case <-ctx.Done():
-			return nil, fmt.Errorf("open a producer of %s: %w", s.Topic, err)
 		}
 	}
 }
@@ -130,7 +119,8 @@ func (s *Stranger) route(m *pulsar.ProducerMessage, t pulsar.TopicMetadata) int 
 	}
 }
 
-func (s *Stranger) send(p pulsar.Producer, e sent, again chan<- sent, free <-chan struct{}) {
+// message is the message of an event.
+func (s *Stranger) message(e sent) *pulsar.ProducerMessage {
 	m := &pulsar.ProducerMessage{
 		Payload:    e.append(nil),
 		Properties: map[string]string{wayProperty: strconv.Itoa(int(e.way)), "dashboard": e.dashboard},
@@ -141,7 +131,11 @@ func (s *Stranger) send(p pulsar.Producer, e sent, again chan<- sent, free <-cha
 	case Full:
 		m.Key = s.Tenant + "/" + e.dashboard
 	}
-	p.SendAsync(context.Background(), m, func(_ pulsar.MessageID, _ *pulsar.ProducerMessage, err error) {
+	return m
+}
+
+func (s *Stranger) send(p *producers, e sent, again chan<- sent, free <-chan struct{}) {
+	p.plain[e.n%len(p.plain)].SendAsync(context.Background(), s.message(e), func(_ pulsar.MessageID, _ *pulsar.ProducerMessage, err error) {
 		if err != nil {
 			again <- e // never full: one for each under way
 			return
@@ -152,7 +146,7 @@ func (s *Stranger) send(p pulsar.Producer, e sent, again chan<- sent, free <-cha
 }
 
 // rest sees that all that is under way is acknowledged.
-func (s *Stranger) rest(p pulsar.Producer, again chan sent, free chan struct{}) error {
+func (s *Stranger) rest(p *producers, again chan sent, free chan struct{}) error {
 	late := time.After(patience)
 	for len(free) > 0 {
 		select {

@@ -53,18 +53,21 @@ func take(t testing.TB, r eventlog.Reader, n int) []messages.Record {
 	return all
 }
 
-// takeUntil gives up when nothing comes for a minute.
+const quietFor = 3 * time.Minute
+
+// takeUntil gives up when nothing comes for so long: a broker has taken 84 s to start on a busy
+// machine.
 func takeUntil(ctx context.Context, r eventlog.Reader, enough func([]messages.Record) bool) (all []messages.Record, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	quiet := time.AfterFunc(time.Minute, func() { cancel(errors.New("nothing came for a minute")) })
+	quiet := time.AfterFunc(quietFor, func() { cancel(fmt.Errorf("nothing came for %s", quietFor)) })
 	defer quiet.Stop()
 	for !enough(all) {
 		records, err := r.Next(ctx, 1000)
 		if err != nil {
 			return all, err
 		}
-		quiet.Reset(time.Minute)
+		quiet.Reset(quietFor)
 		for _, record := range records {
 			record.Payload = slices.Clone(record.Payload)
 			all = append(all, record)

@@ -6,45 +6,34 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/apache/pulsar-client-go/pulsar"
-
 	"github.com/dashfeed/dashfeed/eventlog"
+	"github.com/dashfeed/dashfeed/eventlog/pulsar/broker"
 	"github.com/dashfeed/dashfeed/eventlog/pulsar/entries"
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-const (
-	// lull is how long the client may give nothing before the log is asked whether something is there: short enough that a
-	// shard whose last record the client keeps to itself stays live (actors: a second).
-	lull = 400 * time.Millisecond
-	// patience is how long the answer may take, and an entry that the log has named.
-	patience = time.Second
-)
-
-// checker gives the messages of a partition in order, each once, without a hole, and none depends on what was read before. The client
-// is not believed: it goes from a message to one far behind, without a word, where the ledgers between are gone, and keeps to itself
-// what it can't make a message of. Where what it gives does not follow, and where it gives nothing though there is something, the
-// checker takes a look at the entries themselves.
+// checker gives the messages of a partition in order, each once, without a hole, and none depends on what was read before. The broker
+// goes from an entry to one far behind, without a word, where the ledgers between are gone, and where it keeps to itself what lies
+// between. It drops ledgers as a whole and the oldest first, so that nothing is gone between two entries of one ledger, nor behind one
+// that is still there.
 type checker struct {
 	l       *Log
 	p       *partition
-	source  pulsar.Reader
-	open    func(ctx context.Context, at messages.Position) (pulsar.Reader, error)
-	enter   func(ctx context.Context, ledger, entry int64) (entrance, error) // a look from that entry on
-	last    func(ctx context.Context) (messages.Position, error)
+	enter   func(ctx context.Context, ledger, entry int64) (entrance, error)
 	decoder *decoder
 
 	after   messages.Position // given to the reader: what comes after it is wanted
 	at      place             // of the last message
-	index   uint64            // of the last message
-	started bool              // at and index are known
+	started bool              // at is known
 	remnant bool              // what came before the oldest record kept is not asked for
+	passed  messages.Position // entries were read up to there that hold no message behind the last one
 
-	look  *look // nil: the client is read
-	quiet quiet
-	vain  vain
+	from   entrance // nil: it broke off
+	seen   *entries.Entry
+	chunks entries.Assembler
 
-	passed messages.Position // a look has come as far as this, and found no message behind the last one
+	all  []received // of an entry
+	each []entries.Message
 }
 
 // entrance gives a partition's entries.
@@ -53,74 +42,200 @@ type entrance interface {
 	Close()
 }
 
-func newChecker(l *Log, p *partition, source pulsar.Reader, after messages.Position) *checker {
+func newChecker(l *Log, p *partition, after messages.Position) *checker {
 	return &checker{
-		l: l, p: p, source: source, decoder: newDecoder(l, p), after: after,
-		open: func(ctx context.Context, at messages.Position) (pulsar.Reader, error) {
-			return l.openSource(ctx, p, at)
-		},
+		l: l, p: p, decoder: newDecoder(l, p), after: after,
 		enter: func(ctx context.Context, ledger, entry int64) (entrance, error) {
 			return l.enter(ctx, p, ledger, entry)
 		},
-		last: func(ctx context.Context) (messages.Position, error) { return l.lately(ctx, p) },
 	}
 }
 
 func (c *checker) close() {
 	c.decoder.close()
-	c.endLook()
-	c.quiet.end()
-	c.source.Close()
+	c.leave()
 }
 
-// next is the next message that has records after c.after; c.at is its place then. None, without an error, says that a look has come
-// as far as c.passed and found no message behind the last one.
-func (c *checker) next(ctx context.Context) (received, error) {
+func (c *checker) leave() {
+	if c.from != nil {
+		c.from.Close()
+		c.from = nil
+	}
+}
+
+// open begins to read at the entry of the last message.
+func (c *checker) open(ctx context.Context) (err error) {
+	from := place{ledger: -1}
+	if stand := c.stand(); !stand.IsZero() {
+		from = placeAt(stand)
+	}
+	c.seen = nil
+	c.from, err = c.enter(ctx, from.ledger, from.entry)
+	return err
+}
+
+// stand is the position behind which the next message lies.
+func (c *checker) stand() messages.Position {
+	if c.started {
+		return c.at.last()
+	}
+	return c.after
+}
+
+// next is the messages of the next entry that has some after c.after. None, without an error, says that entries up to c.passed hold none
+// behind the last one.
+func (c *checker) next(ctx context.Context) ([]received, error) {
 	for {
-		if c.look != nil {
-			passed := c.passed
-			m, err := c.closely(ctx)
-			if m != nil || err != nil || c.passed != passed {
-				return m, err
-			}
-			continue
+		e, err := c.entry(ctx)
+		if err == nil {
+			err = c.follows(ctx, e)
 		}
-		m, err := c.quiet.next(ctx, c.source)
-		switch {
-		case ctx.Err() != nil:
-			return nil, ctx.Err()
-		case errors.Is(err, errSilence):
-			err = c.lookBehind(ctx)
-		case err != nil:
-			err = c.reopen(ctx, err)
-		default:
-			if m, err = c.check(ctx, m); m != nil {
-				return m, nil
-			}
+		if err == nil && e.Chunked() && c.wants(lastOf(e)) {
+			e, err = c.l.assemble(ctx, &c.chunks, e, c.enter)
 		}
 		if err != nil {
 			return nil, err
 		}
+		if e != nil {
+			if all := c.unfold(e); len(all) > 0 {
+				return all, nil
+			}
+		}
+		if here := lastOf(c.seen).last(); here.After(c.stand()) {
+			c.passed = here
+			return nil, nil
+		}
 	}
 }
 
-// check gives back a message of the client's that follows and is wanted. Where it does not follow, a look begins.
-func (c *checker) check(ctx context.Context, m pulsar.Message) (pulsar.Message, error) {
-	at, ok := whole(m)
-	if !c.wants(at) {
-		return nil, nil
+// entry is the next entry. What breaks off is begun again, whatever the broker says meanwhile: one
+// that starts, or whose tokens change, lets us in again later. Only a topic that is gone is an error.
+func (c *checker) entry(ctx context.Context) (*entries.Entry, error) {
+	const refused = time.Second
+	warn := c.l.logger.Warn
+	for {
+		if c.from == nil {
+			err := c.open(ctx)
+			switch {
+			case ctx.Err() != nil:
+				return nil, ctx.Err()
+			case errors.Is(err, errMissing):
+				return nil, err
+			case err != nil:
+				warn("a partition can't be read, it is tried again", "topic", c.p.topic, "error", err)
+				warn = c.l.logger.Debug // it is said once
+				eventlog.Pause(ctx, refused)
+				continue
+			}
+		}
+		e, err := c.from.Next(ctx)
+		if err == nil {
+			return e, nil
+		}
+		c.leave()
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		c.l.metrics.reopened.WithLabelValues("reader").Inc()
+		c.l.logger.Warn("reading a partition broke off, it begins again", "topic", c.p.topic, "error", err)
+		eventlog.Pause(ctx, broker.LeastWait)
 	}
-	index := m.Index()
-	if ok && index == nil && c.p.tenant.LogTime != TickTime {
-		return nil, fmt.Errorf("%w: the record at %s of %s has no index: %s", eventlog.ErrUnstamped, at.last(), c.p.topic, neededSettings)
+}
+
+// follows tells whether nothing can be missing in front of the entry.
+func (c *checker) follows(ctx context.Context, e *entries.Entry) error {
+	before := c.seen
+	c.seen = e
+	switch {
+	case before == nil:
+		c.chunks = entries.Assembler{Ledger: e.Ledger, Entry: e.Entry}
+		return c.begins(e)
+	case before.Ledger == e.Ledger:
+		return nil
+	case e.Index != nil && before.Index != nil && e.FirstIndex() == *before.Index+1:
+		return nil
 	}
-	if !ok || !c.follows(at, index) {
-		return nil, c.beginLook(ctx, at, true)
+	if err := c.isThere(ctx, before); err != nil {
+		return c.lost(err)
 	}
-	if c.take(at, index); at.last() == c.after {
-		return nil, nil // the position's own message, which holds nothing after it
+	c.l.metrics.holes.WithLabelValues("marker").Inc()
+	return nil
+}
+
+func (c *checker) lost(err error) error {
+	if errors.Is(err, eventlog.ErrTrimmed) {
+		c.l.metrics.holes.WithLabelValues("loss").Inc()
 	}
-	return m, nil
+	return err
+}
+
+// begins tells whether the first entry is the one it must be. From the beginning on it must be the first one ever: a ledger goes as a
+// whole, and every entry of one has a number or more (a batch inside a transaction has one), so that where ledgers are gone number N is
+// in front of place N.
+func (c *checker) begins(e *entries.Entry) error {
+	got := place{ledger: e.Ledger, entry: e.Entry}
+	if stand := c.stand(); !stand.IsZero() {
+		if wanted := placeAt(stand); wanted.ledger != got.ledger || wanted.entry != got.entry {
+			return c.lost(trimmed(wanted, got))
+		}
+		return nil
+	}
+	if c.remnant || e.Index == nil {
+		return nil
+	}
+	first := int64(e.FirstIndex())
+	if first <= e.Entry {
+		return nil
+	}
+	return c.lost(fmt.Errorf("%w: the oldest record kept, at %s, is number %d: those before are gone", eventlog.ErrTrimmed, got.last(), first))
+}
+
+// isThere tells whether the broker still has an entry. Then all that came behind it is there, too.
+func (c *checker) isThere(ctx context.Context, e *entries.Entry) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, c.l.config.Timeout, errPatience)
+	defer cancel()
+	from, err := c.enter(ctx, e.Ledger, e.Entry)
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	first, err := from.Next(ctx)
+	switch {
+	case err != nil:
+		return unreachable(err)
+	case first.Ledger != e.Ledger || first.Entry != e.Entry:
+		return trimmed(place{ledger: e.Ledger, entry: e.Entry}, place{ledger: first.Ledger, entry: first.Entry})
+	}
+	return nil
+}
+
+func trimmed(wanted, got place) error {
+	return fmt.Errorf("%w: the record at %s is gone, the next one kept is at %s", eventlog.ErrTrimmed, wanted.last(), got.last())
+}
+
+// unfold gives the entry's messages, as far as they are wanted.
+func (c *checker) unfold(e *entries.Entry) []received {
+	if !c.wants(lastOf(e)) {
+		return nil
+	}
+	c.each = e.Messages(c.each[:0])
+	c.all = c.all[:0]
+	for i := range c.each {
+		m := received{&c.each[i], e}
+		at := m.at()
+		if !c.wants(at) {
+			continue
+		}
+		if c.at, c.started = at, true; at.last() != c.after { // else the position's own, which holds nothing after it
+			c.all = append(c.all, m)
+		}
+	}
+	return c.all
+}
+
+// lastOf is where the entry's last message lies.
+func lastOf(e *entries.Entry) place {
+	return place{e.Ledger, e.Entry, int32(min(e.Count()-1, anywhere))}
 }
 
 // wants reports whether a message there did not come before, and is not before the position's own.
@@ -132,128 +247,4 @@ func (c *checker) wants(at place) bool {
 		return at.compare(placeAt(c.after)) >= 0
 	}
 	return true
-}
-
-func (c *checker) take(at place, index *uint64) {
-	c.at, c.started = at, true
-	if index != nil {
-		c.index = *index
-	}
-}
-
-// follows reports whether nothing can lie between the last message and this one. Where a tenant's log time is ticks there may be no
-// numbers: then entries must follow, and whether something lay at a ledger's end is looked up.
-func (c *checker) follows(at place, index *uint64) bool {
-	switch {
-	case !c.started && !c.after.IsZero():
-		return at == placeAt(c.after)
-	case !c.started:
-		return at.entry == 0 && at.batch == 0 && (index == nil || *index == 0 || c.remnant)
-	case index == nil:
-		return at.ledger == c.at.ledger && at.entry <= c.at.entry+1
-	}
-	return *index == c.index+1
-}
-
-func (c *checker) trimmed(wanted, got place) error {
-	return fmt.Errorf("%w: the record at %s is gone, the next one kept is at %s", eventlog.ErrTrimmed, wanted.last(), got.last())
-}
-
-// stand is the position behind which the next message lies.
-func (c *checker) stand() messages.Position {
-	if c.started {
-		return c.at.last()
-	}
-	return c.after
-}
-
-// lookBehind begins a look where something lies behind the last message and the client is silent. It may be what it keeps to itself, or
-// it asks the broker for nothing more: after a batch that it gave up it believes that the broker still owes it messages.
-func (c *checker) lookBehind(ctx context.Context) error {
-	last, err := c.last(ctx)
-	if err != nil || !last.After(c.stand()) || !last.After(c.passed) || c.vain.again(last) {
-		return nil //nolint:nilerr // who can't be asked is asked again
-	}
-	return c.beginLook(ctx, placeAt(last), false)
-}
-
-// reopen replaces a Reader that the client gave up. Where its topic is gone the error says so.
-func (c *checker) reopen(ctx context.Context, why error) error {
-	c.l.metrics.reopened.WithLabelValues("reader").Inc()
-	c.l.logger.Warn("a reader was given up by the client, another is opened", "topic", c.p.topic, "error", why)
-	return c.openAgain(ctx, c.stand())
-}
-
-// openAgain opens another Reader at a position.
-func (c *checker) openAgain(ctx context.Context, at messages.Position) error {
-	for {
-		source, err := c.open(ctx, at)
-		if err == nil {
-			c.source.Close()
-			c.source = source
-			return nil
-		}
-		if ctx.Err() != nil || !errors.Is(err, eventlog.ErrUnreachable) {
-			return err
-		}
-	}
-}
-
-// quiet reads a Reader as long as something comes.
-type quiet struct {
-	ctx    context.Context // ends a while after the last message
-	cancel context.CancelFunc
-	timer  *time.Timer
-}
-
-var errSilence = errors.New("the client gives nothing")
-
-func (q *quiet) next(ctx context.Context, source pulsar.Reader) (pulsar.Message, error) {
-	if q.ctx == nil || q.ctx.Err() != nil {
-		q.end()
-		q.ctx, q.cancel = context.WithCancel(ctx)
-		q.timer = time.AfterFunc(lull, q.cancel)
-	} else {
-		q.timer.Reset(lull)
-	}
-	m, err := source.Next(q.ctx)
-	if err != nil && q.ctx.Err() != nil && ctx.Err() == nil {
-		return nil, errSilence
-	}
-	return m, err
-}
-
-func (q *quiet) end() {
-	if q.cancel != nil {
-		q.timer.Stop()
-		q.cancel()
-	}
-}
-
-// vain remembers up to where a look found nothing: it may be the beginning of a chunked message, or a transaction that is open.
-type vain struct {
-	last messages.Position
-	when time.Time
-}
-
-// again reports whether a look up to there was in vain a short time ago.
-func (v *vain) again(last messages.Position) bool {
-	const pause = 30 * time.Second
-	return v.last == last && time.Since(v.when) < pause
-}
-
-// lately is the partition's last position as of not long ago: shards ask for it all the time.
-func (l *Log) lately(ctx context.Context, p *partition) (messages.Position, error) {
-	if known := p.newest.Load(); known != nil && time.Since(known.when) < 2*patience {
-		return known.position, nil
-	}
-	ctx, cancel := context.WithTimeoutCause(ctx, patience, errPatience) // what the client gives meanwhile waits
-	defer cancel()
-	return l.last(ctx, p)
-}
-
-// newest is a partition's last position, when the broker was asked.
-type newest struct {
-	position messages.Position
-	when     time.Time
 }

@@ -5,118 +5,104 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/apache/pulsar-client-go/pulsar"
 
 	"github.com/dashfeed/dashfeed/eventlog"
 	"github.com/dashfeed/dashfeed/eventlog/pulsar/entries"
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// script stands for Pulsar's Reader: it gives what it is told, then waits.
-type script struct {
-	pulsar.Reader
-	left []pulsar.Message
+// kept stands for a broker: it gives the entries that it has, ledger.entry:index, in order. At "trim:L" all ledgers below L go, and
+// at "cut" and "cut:L" connections break, once.
+type kept struct {
+	words []string
+	done  map[int]bool
+	floor int64
+	opens int
 }
 
-func (s *script) Next(ctx context.Context) (pulsar.Message, error) {
-	if len(s.left) == 0 {
-		<-ctx.Done()
-		return nil, ctx.Err()
-	}
-	m := s.left[0]
-	s.left = s.left[1:]
-	return m, nil
+func (k *kept) enter(_ context.Context, ledger, entry int64) (entrance, error) {
+	k.opens++
+	return &keptReader{k: k, ledger: ledger, entry: entry}, nil
 }
 
-func (s *script) Close() {}
+type keptReader struct {
+	k             *kept
+	ledger, entry int64 // the least that it gives
+	next          int
+}
 
-// stored stands for the broker's entries of ledger 1.
-type stored struct{ left []*entries.Entry }
+func (r *keptReader) Close() {}
 
-func store(t *testing.T, text string, from int64) *stored {
-	t.Helper()
-	s := &stored{}
-	text = regexp.MustCompile(`\d+:m`).ReplaceAllString(text, "")
-	for _, m := range read(t, text).left {
-		if w := m.(*written); w.entry >= from {
-			s.left = append(s.left, &entries.Entry{Ledger: 1, Entry: w.entry, Index: w.index})
+func (r *keptReader) Next(ctx context.Context) (*entries.Entry, error) {
+	for r.next < len(r.k.words) {
+		n := r.next
+		r.next++
+		e, ok := entryOf(r.k.words[n])
+		switch {
+		case !ok && r.k.done[n]:
+		case !ok:
+			r.k.done[n] = true
+			what, ledger, _ := strings.Cut(r.k.words[n], ":")
+			_, _ = fmt.Sscan(ledger, &r.k.floor)
+			if what == "cut" {
+				return nil, errors.New("it broke off")
+			}
+		case e.Ledger < r.k.floor, e.Ledger < r.ledger, e.Ledger == r.ledger && e.Entry < r.entry:
+		default:
+			return e, nil
 		}
 	}
-	return s
+	<-ctx.Done()
+	return nil, context.Cause(ctx)
 }
 
-func (s *stored) Next(ctx context.Context) (*entries.Entry, error) {
-	if len(s.left) == 0 {
-		<-ctx.Done()
-		return nil, context.Cause(ctx)
+func entryOf(word string) (*entries.Entry, bool) {
+	e := &entries.Entry{}
+	var index uint64
+	n, _ := fmt.Sscanf(word, "%d.%d:%d", &e.Ledger, &e.Entry, &index)
+	if n == 3 {
+		e.Index = &index
 	}
-	e := s.left[0]
-	s.left = s.left[1:]
-	return e, nil
+	return e, n >= 2
 }
 
-func (s *stored) Close() {}
-
-// written is a message in a script: entry:index, or entry:- where the broker gave no index.
-type written struct {
-	pulsar.Message
-	entry int64
-	index *uint64
-}
-
-func (w *written) ID() pulsar.MessageID { return pulsar.NewMessageID(1, w.entry, 0, 0) }
-func (w *written) Index() *uint64       { return w.index }
-
-func read(t *testing.T, text string) *script {
-	t.Helper()
-	s := &script{}
-	for word := range strings.FieldsSeq(text) {
-		w := &written{}
-		var index uint64
-		if _, err := fmt.Sscanf(word, "%d:%d", &w.entry, &index); err == nil {
-			w.index = &index
-		}
-		s.left = append(s.left, w)
-	}
-	return s
-}
-
-// What the checker makes of what a Reader gives, and of what a look at the entries finds where that does not follow.
+// What the checker makes of what a broker gives, and when it asks once more.
 func TestChecker(t *testing.T) {
 	for _, x := range []struct {
-		what          string
-		after         int64 // entry; -1: the beginning
-		given, stored string
-		want          string // entries given, then the error
-		looks         int
+		what  string
+		after string // ledger.entry; "": the beginning
+		given string
+		want  string // given on, then the error
+		opens int
 	}{
-		{"in order", -1, "0:0 1:1 2:2", "", "0 1 2", 0},
-		{"twice", -1, "0:0 1:1 0:0 1:1 2:2", "", "0 1 2", 0},
-		{"after a position", 3, "2:2 3:3 4:4", "", "4", 0},
-		{"after a position, the index of which need not be its entry", 3, "3:103 4:104", "", "4", 0},
-		{"oldest is gone", -1, "0:5 1:6", "0:5 1:6", "position trimmed", 1},
-		{"oldest is gone, and the client gives nothing of what its ledger begins with", -1, "2:7 3:8", "2:7 3:8", "position trimmed", 1},
-		{"the partition begins with markers", -1, "2:2 3:3", "2:2 3:3", "2 3", 1},
-		{"the client gives nothing of what the partition begins with", -1, "2:2 3:3", "0:0 1:1 2:2 3:3", "0 1 2 3", 1},
-		{"the position's own is gone", 3, "5:5", "5:5", "position trimmed", 1},
-		{"the client does not give the position's own", 3, "5:5 6:6", "3:3 4:4 5:5 6:6", "4 5 6", 1},
-		{"a marker", -1, "0:0 2:2 3:3", "0:0 2:2 3:3", "0 2 3", 1},
-		{"the client keeps one to itself", -1, "0:0 2:2 3:3", "0:0 1:1 2:2 3:3", "0 1 2 3", 1},
-		{"the client keeps the last ones to itself", -1, "0:0", "0:0 1:1 2:2", "0 1 2", 1},
-		{"nothing is there but what the broker keeps to itself", -1, "0:0", "0:0 3:m", "0", 1},
-		{"ledgers are gone", -1, "0:0 7:7", "7:7 8:8", "0 position trimmed", 1},
-		{"made anew", -1, "0:0 1:1 7:0", "7:0", "0 1 position trimmed", 1},
-		{"no index", -1, "0:-", "", "record without the log's own time or number", 0},
-		{"ticks: no index", -1, "0:- 1:- 0:- 2:-", "", "0 1 2", 0},
-		{"ticks: after a position", 3, "2:- 3:- 4:- 5:-", "", "4 5", 0},
-		{"ticks: the position's own is gone", 3, "5:- 6:-", "5:- 6:-", "position trimmed", 1},
-		{"ticks: the client keeps one to itself", -1, "0:- 2:-", "0:- 1:- 2:-", "0 1 2", 1},
+		{"in order", "", "1.0:0 1.1:1 1.2:2", "1.0 1.1 1.2", 1},
+		{"after a position", "1.1", "1.0:0 1.1:1 1.2:2", "1.2", 1},
+		{"after a position, the number of which need not be its place", "1.3", "1.3:103 1.4:104", "1.4", 1},
+		{"from ledger to ledger", "", "1.0:0 2.0:1 5.0:2", "1.0 2.0 5.0", 1},
+		{"the oldest is gone", "", "2.0:5 2.1:6", "position trimmed", 1},
+		{"the oldest is gone, and so is what its ledger begins with", "", "2.2:7 2.3:8", "position trimmed", 1},
+		{"markers at the beginning", "", "1.2:2 1.3:3", "1.2 1.3", 1},
+		{"markers between", "", "1.0:0 1.2:2 1.3:3", "1.0 1.2 1.3", 1},
+		{"an aborted batch between", "", "1.0:0 1.3:50", "1.0 1.3", 1},
+		{"markers at a ledger's end", "", "1.0:0 2.0:2 2.1:3", "1.0 2.0 2.1", 2},
+		{"numbers that are not true", "", "1.0:0 1.1:999 1.2:5 1.3:5 2.0:3", "1.0 1.1 1.2 1.3 2.0", 2},
+		{"the position's own is gone", "1.3", "1.5:5", "position trimmed", 1},
+		{"the position's ledger is gone", "1.3", "2.0:5", "position trimmed", 1},
+		{"ledgers go while it reads", "", "1.0:0 trim:7 7.0:7 7.1:8", "1.0 position trimmed", 2},
+		{"made anew while it reads", "", "1.0:0 1.1:1 trim:7 7.0:0", "1.0 1.1 position trimmed", 2},
+		{"broken off", "", "1.0:0 1.1:1 cut 1.2:2", "1.0 1.1 1.2", 2},
+		{"broken off before the first", "", "cut 1.0:0", "1.0", 2},
+		{"broken off behind a position", "1.0", "1.0:0 cut 1.1:1", "1.1", 2},
+		{"broken off, and ledgers go", "", "1.0:0 cut:3 3.0:1", "1.0 position trimmed", 2},
+		{"ticks: no number", "", "1.0 1.1 1.2", "1.0 1.1 1.2", 1},
+		{"ticks: after a position", "1.1", "1.0 1.1 1.2", "1.2", 1},
+		{"ticks: the position's own is gone", "1.3", "1.5 1.6", "position trimmed", 1},
+		{"ticks: from ledger to ledger", "", "1.0 2.0 2.1", "1.0 2.0 2.1", 2},
+		{"ticks: ledgers go while it reads", "", "1.0 trim:2 3.0", "1.0 position trimmed", 2},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -127,45 +113,28 @@ func TestChecker(t *testing.T) {
 				p.tenant.LogTime = TickTime
 			}
 			var after messages.Position
-			if x.after >= 0 {
-				after = place{ledger: 1, entry: x.after}.last()
+			if e, ok := entryOf(x.after); ok {
+				after = place{ledger: e.Ledger, entry: e.Entry}.last()
 			}
-			looks := 0
-			c := &checker{l: l, p: p, source: read(t, x.given), after: after}
-			c.enter = func(_ context.Context, ledger, entry int64) (entrance, error) {
-				looks++
-				if stand := c.stand(); stand.IsZero() != (ledger < 0) || !stand.IsZero() && entry != placeAt(stand).entry {
-					t.Errorf("%s: looks at %d:%d, want %s", x.what, ledger, entry, stand)
-				}
-				return store(t, x.stored, max(0, entry)), nil
-			}
-			c.open = func(_ context.Context, at messages.Position) (pulsar.Reader, error) {
-				again := read(t, x.given)
-				for len(again.left) > 0 && !at.IsZero() && again.left[0].(*written).entry < placeAt(at).entry {
-					again.left = again.left[1:]
-				}
-				return again, nil
-			}
-			c.last = func(context.Context) (messages.Position, error) {
-				all := read(t, x.given+" "+x.stored).left // 3:m is the broker's own
-				return (place{1, all[len(all)-1].(*written).entry, 0}).last(), nil
-			}
-			defer c.quiet.end()
+			broker := &kept{words: strings.Fields(x.given), done: map[int]bool{}}
+			c := newChecker(l, p, after)
+			c.enter = broker.enter
+			defer c.close()
 			var got []string
 			for {
-				m, err := c.next(ctx)
+				all, err := c.next(ctx)
+				for _, m := range all {
+					got = append(got, fmt.Sprintf("%d.%d", m.entry.Ledger, m.entry.Entry))
+				}
 				if err != nil {
-					for _, e := range []error{eventlog.ErrTrimmed, eventlog.ErrUnstamped} {
-						if errors.Is(err, e) {
-							got = append(got, e.Error())
-						}
+					if errors.Is(err, eventlog.ErrTrimmed) {
+						got = append(got, eventlog.ErrTrimmed.Error())
 					}
 					break
 				}
-				got = append(got, fmt.Sprint(m.ID().EntryID()))
 			}
-			if looked := min(looks, 1); strings.Join(got, " ") != x.want || looked != x.looks {
-				t.Errorf("%s: got %q, looked %d times; want %q, %d", x.what, got, looks, x.want, x.looks)
+			if strings.Join(got, " ") != x.want || broker.opens != x.opens {
+				t.Errorf("%s: got %q, opened %d times; want %q, %d", x.what, got, broker.opens, x.want, x.opens)
 			}
 		})
 	}

@@ -28,22 +28,24 @@ func newDecoder(l *Log, p *partition) *decoder {
 func (d *decoder) close() { d.unpacker.close() }
 
 // records appends the message's records that lie after the given position. The verdict is verify's of the message.
-func (d *decoder) records(all []messages.Record, m received, v verdict, at place, after messages.Position) ([]messages.Record, error) {
-	properties := m.Properties()
+func (d *decoder) records(all []messages.Record, m received, v verdict, after messages.Position) ([]messages.Record, error) {
+	properties, at := m.Properties, m.at()
 	kind := properties[kindProperty]
-	appended, err := d.appendTime(m, at)
+	appended, why, err := d.appendTime(m, v)
 	if err != nil {
 		return all, err
 	}
-	if why := unread(m); why != "" {
+	if why == "" {
+		why = m.unread()
+	}
+	if why != "" {
 		k, _ := d.keyed(m)
 		return append(all, d.refused(m, at, appended, k, why)), nil
 	}
 	if kind == kindPacked {
 		return d.packed(all, m, v, at, appended, after), nil
 	}
-	r := messages.Record{Position: at.last(), Append: appended, Kind: messages.KindEvent, Payload: m.Payload(), EventTime: eventTime(m)}
-	why := ""
+	r := messages.Record{Position: at.last(), Append: appended, Kind: messages.KindEvent, Payload: m.Payload, EventTime: max(0, m.EventTime)}
 	switch kind {
 	case "", messages.KindEvent.String():
 		k, other := d.keyed(m)
@@ -57,7 +59,7 @@ func (d *decoder) records(all []messages.Record, m received, v verdict, at place
 	case messages.KindTick.String():
 		r.Kind, r.Payload = messages.KindTick, nil
 		if d.p.tenant.LogTime == TickTime && v == valid {
-			r.Append, _ = tickTime(m.Payload())
+			r.Append, _ = tickTime(m.Payload)
 		}
 	default:
 		why = unreadable
@@ -76,22 +78,24 @@ func (d *decoder) records(all []messages.Record, m received, v verdict, at place
 }
 
 // appendTime is the broker's. Where ticks move log time, a record has none of its own, unless it is a tick, which holds the time of
-// the node that sent it.
-func (d *decoder) appendTime(m received, at place) (int64, error) {
-	if d.p.tenant.LogTime == TickTime {
-		return messages.Unstamped, nil
+// the node that sent it. A broker that stamps records leaves out what its producer says to be no message, or fewer than none: that is
+// refused, and moves no time. One that does not stamp what is ours stamps nothing.
+func (d *decoder) appendTime(m received, v verdict) (appended int64, why string, err error) {
+	switch {
+	case d.p.tenant.LogTime == TickTime:
+		return messages.Unstamped, "", nil
+	case m.entry.Index != nil && m.entry.Broker != 0:
+		return m.entry.Broker, "", nil
+	case v != valid && !d.l.control.unstamped.Load():
+		return messages.Unstamped, unstamped, nil
 	}
-	t := m.BrokerPublishTime()
-	if t == nil {
-		return 0, fmt.Errorf("%w: the record at %s of %s has no time of the broker: %s", eventlog.ErrUnstamped, at.last(), d.p.topic, neededSettings)
-	}
-	return t.UnixMilli(), nil
+	return 0, "", fmt.Errorf("%w: the record at %s of %s has no time or number of the broker: %s", eventlog.ErrUnstamped, m.at().last(), d.p.topic, neededSettings)
 }
 
 // packed appends the records of a packed message. One that can't be read, or that steers and is not ours, is a record that no dashboard gets.
 func (d *decoder) packed(all []messages.Record, m received, v verdict, at place, appended int64, after messages.Position) []messages.Record {
 	begin := len(all)
-	all, err := d.unpacker.records(all, m.Payload(), d.p.tenant.Name, at, appended)
+	all, err := d.unpacker.records(all, m.Payload, d.p.tenant.Name, at, appended)
 	if err != nil {
 		return append(all, d.refused(m, at, appended, messages.Key{}, unreadable))
 	}
@@ -152,12 +156,12 @@ func (d *decoder) address(m received) (k messages.Key, why string) {
 	if k, why = d.keyed(m); k.Dashboard != "" || why != "" {
 		return k, why
 	}
-	return d.named(m.Payload())
+	return d.named(m.Payload)
 }
 
 // keyed is the dashboard that the message's key names; none where the key is none.
 func (d *decoder) keyed(m received) (k messages.Key, why string) {
-	key, own := m.Key(), d.p.tenant.Name
+	key, own := m.Key, d.p.tenant.Name
 	tenant, dashboard, both := strings.Cut(key, "/")
 	switch {
 	case both && tenant == own && messages.ValidName(dashboard):
@@ -172,10 +176,10 @@ func (d *decoder) keyed(m received) (k messages.Key, why string) {
 
 // defined is what a definition is of: a dashboard, or the tenant's default.
 func (d *decoder) defined(m received) (k messages.Key, why string) {
-	if m.Key() != "" && !messages.ValidName(m.Key()) {
+	if m.Key != "" && !messages.ValidName(m.Key) {
 		return k, unreadable
 	}
-	return messages.Key{Tenant: d.p.tenant.Name, Dashboard: m.Key()}, ""
+	return messages.Key{Tenant: d.p.tenant.Name, Dashboard: m.Key}, ""
 }
 
 // Why a record is refused.
@@ -183,16 +187,17 @@ const (
 	noDashboard = "no_dashboard"
 	wrongTenant = "wrong_tenant"
 	unreadable  = "unreadable"
-	noMAC       = "no_mac"  // it says that it steers, and is not signed
-	badMAC      = "bad_mac" // likewise, and is not signed by us, or not for this partition of this tenant
+	noMAC       = "no_mac"    // it says that it steers, and is not signed
+	unstamped   = "unstamped" // its producer says that it is no message
+	badMAC      = "bad_mac"   // likewise, and is not signed by us, or not for this partition of this tenant
 )
 
 // refused is the record of a message that is not taken for what it says it is. The key is that of the dashboard whose it is; the
 // zero Key: nobody knows.
 func (d *decoder) refused(m received, at place, appended int64, k messages.Key, why string) messages.Record {
-	d.l.logger.Debug("a record is refused", "reason", why, "topic", d.p.topic, "id", m.ID(), "key", m.Key())
+	d.l.logger.Debug("a record is refused", "reason", why, "topic", d.p.topic, "position", at.last(), "key", m.Key)
 	k.Tenant = d.p.tenant.Name
-	return messages.Record{Position: at.last(), Append: appended, Kind: messages.KindEvent, Key: k, Refused: why, Producer: m.ProducerName()}
+	return messages.Record{Position: at.last(), Append: appended, Kind: messages.KindEvent, Key: k, Refused: why, Producer: m.entry.Producer}
 }
 
 // origin is where a forwarded record was found.

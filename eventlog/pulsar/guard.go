@@ -88,7 +88,6 @@ func (l *Log) last(ctx context.Context, p *partition) (messages.Position, error)
 		}
 		last = at.last()
 	}
-	p.newest.Store(&newest{last, time.Now()})
 	return last, nil
 }
 

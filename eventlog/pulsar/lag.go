@@ -41,9 +41,9 @@ func (l *Log) lag(ctx context.Context, p *partition, after messages.Position) (u
 		return 0, err
 	}
 	if after.IsZero() {
-		return newest - index + 1, nil
+		index--
 	}
-	return newest - index, nil
+	return uint64(max(0, int64(newest-index))), nil // a producer can say that it sends fewer than none, and move the numbers back
 }
 
 // indexAt is the broker's number of the message at the position; of the oldest one kept where that is zero.

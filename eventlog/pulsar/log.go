@@ -8,11 +8,11 @@
 // What it promises:
 //
 //  1. What Append acknowledged is read again, in one order, by every process, whatever broker was killed meanwhile.
-//  2. A record's append time is the broker's, never a producer's. A record without it, or without the broker's index, is an
-//     error that names the setting, and nothing after it is returned.
-//  3. Indices are watched: where one is missing, or the client gives nothing though there is something, the entries themselves are
-//     looked at (package entries). What is found is returned, as what it is or as refused, the same whoever reads from wherever; where
-//     nothing is, while the record before is still there, it was the broker's own; else the reader ends with ErrTrimmed.
+//  2. A record's append time is the broker's, never a producer's. Where the broker gives none, or no index, that is an error that
+//     names the setting, and nothing after it is returned; but for a message that its producer says to be none, which is refused.
+//  3. Entries are read as the broker stores them (package entries), and each message of one is returned, as what it is or as refused,
+//     the same whoever reads from wherever, whatever stands in it. Where an entry does not follow the one before and that one is gone, the
+//     reader ends with ErrTrimmed; where it is still there, what lies between was the broker's own, or of an aborted transaction.
 //  4. Shards are numbered alike in every process, by the control topic; a tenant added while running makes every Log grow.
 //  5. Any client may produce: a plain message is an event, and its key names the dashboard (see address).
 //  6. What others produce to partitions that were added to a topic after its tenant was made is forwarded home (see added).

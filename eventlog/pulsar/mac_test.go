@@ -11,27 +11,17 @@ import (
 	"github.com/apache/pulsar-client-go/pulsar"
 
 	"github.com/dashfeed/dashfeed/eventlog"
+	"github.com/dashfeed/dashfeed/eventlog/pulsar/entries"
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// arrived is a message that was sent, as a reader gets it.
-type arrived struct {
-	pulsar.Message // nil: what these tests ask for is below
-	sent           pulsar.ProducerMessage
-	at             time.Time
+// arrive is a message that was sent, as a reader gets it.
+func arrive(m pulsar.ProducerMessage) received {
+	return received{
+		&entries.Message{Key: m.Key, Properties: m.Properties, EventTime: m.EventTime.UnixMilli(), Payload: m.Payload},
+		&entries.Entry{Ledger: 1, Entry: 2, Index: new(uint64), Broker: 5000, Producer: "somebody"},
+	}
 }
-
-func (r arrived) Properties() map[string]string { return r.sent.Properties }
-func (r arrived) Payload() []byte               { return r.sent.Payload }
-func (r arrived) Key() string                   { return r.sent.Key }
-func (r arrived) EventTime() time.Time          { return r.sent.EventTime }
-func (r arrived) ProducerName() string          { return "somebody" }
-func (r arrived) ID() pulsar.MessageID          { return pulsar.NewMessageID(1, 2, 0, 0) }
-func (r arrived) PublishTime() time.Time        { return r.at }
-func (r arrived) Index() *uint64                { return nil }
-
-func (r arrived) GetEncryptionContext() *pulsar.EncryptionContext { return nil }
-func (r arrived) BrokerPublishTime() *time.Time                   { return &r.at }
 
 var oneKey, otherKey = bytes.Repeat([]byte{1}, KeyBytes), bytes.Repeat([]byte{2}, KeyBytes)
 
@@ -49,13 +39,12 @@ func seat(t *testing.T, x Tenant, number int, keys ...[]byte) (*partition, *deco
 // read is a message as a decoder makes records of it.
 func (d *decoder) read(t *testing.T, m pulsar.ProducerMessage) []messages.Record {
 	t.Helper()
-	r := arrived{sent: m, at: time.UnixMilli(5000)}
-	at := place{ledger: 1, entry: 2}
-	v, err := d.verify(t.Context(), r, at)
+	r := arrive(m)
+	v, err := d.verify(t.Context(), r)
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, err := d.records(nil, r, v, at, messages.Position{})
+	all, err := d.records(nil, r, v, messages.Position{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,6 +182,33 @@ func TestTicksHaveTheirOwnTime(t *testing.T) {
 	}
 }
 
+// A broker leaves out what its producer says to be no message: that is refused, and moves no time. Where it has not stamped what is ours,
+// or what the control topic holds, it stamps nothing.
+func TestUnstamped(t *testing.T) {
+	p, d := seat(t, Tenant{Name: "acme", Made: "first"}, 1, oneKey)
+	read := func(m pulsar.ProducerMessage) ([]messages.Record, error) {
+		r := arrive(m)
+		r.entry.Index, r.entry.Broker = nil, 0
+		v, err := d.verify(t.Context(), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d.records(nil, r, v, messages.Position{})
+	}
+	event := pulsar.ProducerMessage{Key: "sales", Payload: []byte("{}")}
+	all, err := read(event)
+	if err != nil || len(all) != 1 || all[0].Refused != unstamped || all[0].Append != messages.Unstamped || all[0].Key.Dashboard != "sales" {
+		t.Errorf("a message that has no stamp: got %+v, %v", all, err)
+	}
+	if all, err := read(encoded(p, d, eventlog.Entry{Kind: messages.KindTick})); !errors.Is(err, eventlog.ErrUnstamped) {
+		t.Errorf("a tick of ours that has none: got %+v, %v", all, err)
+	}
+	d.l.control.unstamped.Store(true)
+	if all, err := read(event); !errors.Is(err, eventlog.ErrUnstamped) {
+		t.Errorf("a message that has none, of a broker that has not stamped the control topic: got %+v, %v", all, err)
+	}
+}
+
 // A key that was announced and that this process has not got is no verdict: others may have it.
 func TestAKeyThatIsLacking(t *testing.T) {
 	tenant := Tenant{Name: "acme", Made: "first"}
@@ -202,7 +218,7 @@ func TestAKeyThatIsLacking(t *testing.T) {
 	if err := lacking.p.tenant.announced.add([]string{KeyID(otherKey)}); err != nil {
 		t.Fatal(err)
 	}
-	_, err := lacking.verify(t.Context(), arrived{sent: m}, place{ledger: 1})
+	_, err := lacking.verify(t.Context(), arrive(m))
 	if !errors.Is(err, errKeyLess) {
 		t.Errorf("got %v", err)
 	}
@@ -251,10 +267,10 @@ func BenchmarkMAC(b *testing.B) {
 			m := pulsar.ProducerMessage{Payload: make([]byte, x.bytes), Properties: map[string]string{kindProperty: "tick"}}
 			p.sign(&m)
 			d := &decoder{p: p}
-			r := arrived{sent: m}
+			r := arrive(m)
 			b.ReportAllocs()
 			for b.Loop() {
-				if v, err := d.verify(b.Context(), r, place{}); v != valid || err != nil {
+				if v, err := d.verify(b.Context(), r); v != valid || err != nil {
 					b.Fatal(v, err)
 				}
 			}

@@ -43,12 +43,12 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		Name: "dashfeed_log_append_seconds", Help: "Time from an append to the broker's answer to all of it.",
 		Buckets: prometheus.ExponentialBuckets(0.0005, 2, 16),
 	})).(prometheus.Histogram)
-	m.holes = vector("holes_total", "Looks at entries where the client gave nothing or what did not follow, by what they found: marker (the broker's own), record (what the client keeps to itself), loss.", "found")
+	m.holes = vector("holes_total", "Places where a partition's entries do not follow each other and were looked at, by what was found: marker (something of the broker's own), loss.", "found")
 	m.addressed = counter("addressed_records_total", "Records of dashboards read where their producers put them: all but ticks, tenants' defaults and what was forwarded.")
 	m.misrouted = counter("misrouted_records_total", "Those of them that lay in a partition which is not their dashboard's home, so that they are forwarded and written twice.")
 	m.forwarded = counter("forwarded_records_total", "Records of partitions that were added to topics, stored at their dashboards' homes.")
 	m.unaddressed = vector("unaddressed_records_total", "Messages in partitions that were added to topics that are refused, by reason: nobody lists them.", "reason")
-	m.reopened = vector("reopened_total", "Readers and producers that the client gave up and that were opened again.", "what")
+	m.reopened = vector("reopened_total", "Readers and producers that broke off and were opened again.", "what")
 	m.problems = m.register(prometheus.NewGauge(prometheus.GaugeOpts{Name: "dashfeed_log_problems", Help: "Problems found when topics and their policies were last checked."})).(prometheus.Gauge)
 	return m
 }

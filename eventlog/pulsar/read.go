@@ -2,24 +2,19 @@ package pulsar
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 
-	"github.com/apache/pulsar-client-go/pulsar"
-
 	"github.com/dashfeed/dashfeed/eventlog"
-	"github.com/dashfeed/dashfeed/eventlog/pulsar/broker"
 	"github.com/dashfeed/dashfeed/messages"
 )
 
 const (
 	maxReadRecords = 8192    // what a reader has ready at most, beyond one message's
 	maxReadBytes   = 4 << 20 // of payloads likewise
-	receiverQueue  = 256     // messages that the client holds for a reader
 )
 
-// reader reads one partition. Its pump, a goroutine of the log's, takes messages from the client and makes records of
+// reader reads one partition. Its pump, a goroutine of the log's, takes entries from the broker and makes records of
 // them while the records before are folded: two buffers, in turn.
 type reader struct {
 	l    *Log
@@ -86,41 +81,20 @@ func (l *Log) read(p *partition, after messages.Position, remnant bool) (*reader
 			return nil, fmt.Errorf("%w: position %s, the last record is at %s", eventlog.ErrAhead, after, last)
 		}
 	}
-	source, err := l.openSource(ctx, p, after)
-	if err != nil {
+	c := newChecker(l, p, after)
+	c.remnant = remnant
+	if err := c.open(ctx); err != nil {
+		c.close()
 		return nil, err
 	}
 	r := &reader{l: l, p: p, done: make(chan struct{}), ready: make(chan struct{}, 1), room: make(chan struct{}, 1)}
 	r.life, r.end = context.WithCancel(l.life)
-	if !l.work(func() { r.pump(source, after, remnant) }) {
-		source.Close()
+	if !l.work(func() { r.pump(c) }) {
+		c.close()
 		r.end()
 		return nil, eventlog.ErrClosed
 	}
 	return r, nil
-}
-
-// openSource opens a Reader of the client's at the position's own message. Right after a broker's start that may fail for
-// some 100 ms: it is tried until ctx ends.
-func (l *Log) openSource(ctx context.Context, p *partition, after messages.Position) (pulsar.Reader, error) {
-	start := pulsar.EarliestMessageID()
-	if !after.IsZero() {
-		start = placeAt(after).id()
-	}
-	for {
-		r, err := l.reading.CreateReader(pulsar.ReaderOptions{
-			Topic: p.topic, Name: "dashfeed-shard", StartMessageID: start, StartMessageIDInclusive: true,
-			ReceiverQueueSize:        receiverQueue,
-			MaxPendingChunkedMessage: 10, // what it makes of them is not used
-			BackoffPolicyFunc:        broker.NewBackoff, Decryption: broker.Encrypted(),
-		})
-		if err == nil {
-			return r, nil
-		}
-		if err = classify(err); !errors.Is(err, eventlog.ErrUnreachable) || !eventlog.Pause(ctx, 2*broker.LeastWait) {
-			return nil, l.explain("open "+p.topic, err)
-		}
-	}
 }
 
 // Next returns what is ready, at most limit records.
@@ -197,25 +171,22 @@ func (r *reader) Close() error {
 	return nil
 }
 
-// pump moves records from the client to Next until it errs or the reader is closed.
-func (r *reader) pump(source pulsar.Reader, after messages.Position, remnant bool) {
+// pump moves records from the broker to Next until it errs or the reader is closed.
+func (r *reader) pump(c *checker) {
 	defer close(r.done)
 	defer r.end()
-	c := newChecker(r.l, r.p, source, after)
-	c.remnant = remnant
 	defer c.close()
+	var verdicts []verdict
 	for {
-		m, err := c.next(r.life)
-		if m == nil && err == nil {
+		all, err := c.next(r.life)
+		if len(all) == 0 && err == nil {
 			r.pass(c.passed)
 			continue
 		}
-		v := unsigned
 		if err == nil {
-			v, err = c.decoder.verify(r.life, m, c.at)
-		}
-		if err == nil {
-			err = r.put(c, m, v)
+			if verdicts, err = c.decoder.verifyAll(r.life, verdicts[:0], all); err == nil {
+				err = r.put(c, all, verdicts)
+			}
 		}
 		if r.life.Err() != nil {
 			return
@@ -250,26 +221,34 @@ func (r *reader) signal() {
 	}
 }
 
-// put decodes a message into the buffer, and waits while that is full.
-func (r *reader) put(c *checker, m received, v verdict) error {
-	r.mu.Lock()
-	begin := len(r.filling)
-	r.passed = messages.Position{}
-	var err error
-	r.filling, err = c.decoder.records(r.filling, m, v, c.at, c.after)
-	r.size += len(m.Payload())
-	full := len(r.filling) >= maxReadRecords || r.size >= maxReadBytes
-	r.waiting = full
-	r.mu.Unlock()
-	if begin == 0 || err != nil {
-		r.signal()
+// put decodes an entry's messages into the buffer, and waits while that is full.
+func (r *reader) put(c *checker, all []received, verdicts []verdict) (err error) {
+	for len(all) > 0 && err == nil {
+		n := 0
+		r.mu.Lock()
+		begin := len(r.filling)
+		r.passed = messages.Position{}
+		for n < len(all) && err == nil && !r.full() {
+			r.filling, err = c.decoder.records(r.filling, all[n], verdicts[n], c.after)
+			r.size += len(all[n].Payload)
+			n++
+		}
+		full := r.full()
+		r.waiting = full
+		r.mu.Unlock()
+		if begin == 0 || err != nil {
+			r.signal()
+		}
+		if all, verdicts = all[n:], verdicts[n:]; !full || err != nil {
+			continue
+		}
+		select {
+		case <-r.room:
+		case <-r.life.Done():
+			return r.life.Err()
+		}
 	}
-	if err != nil || !full {
-		return err
-	}
-	select {
-	case <-r.room:
-	case <-r.life.Done():
-	}
-	return nil
+	return err
 }
+
+func (r *reader) full() bool { return len(r.filling) >= maxReadRecords || r.size >= maxReadBytes }

@@ -47,9 +47,9 @@ func (d *decoder) several(all []messages.Record, m received, at place, appended 
 	}
 	var err error
 	if f == messagePack {
-		err = event.FromMessagePack(m.Payload(), maxPayload, give)
+		err = event.FromMessagePack(m.Payload, maxPayload, give)
 	} else {
-		err = event.Split(m.Payload(), give)
+		err = event.Split(m.Payload, give)
 	}
 	var body *event.BodyError
 	switch {
@@ -77,7 +77,7 @@ func (d *decoder) one(m received, appended int64, k messages.Key, payload []byte
 	if why != "" {
 		return d.refused(m, place{}, appended, k, why)
 	}
-	return messages.Record{Append: appended, Kind: messages.KindEvent, Key: k, Payload: payload, EventTime: eventTime(m)}
+	return messages.Record{Append: appended, Kind: messages.KindEvent, Key: k, Payload: payload, EventTime: max(0, m.EventTime)}
 }
 
 // named is the dashboard that an event names itself.
@@ -90,6 +90,3 @@ func (d *decoder) named(payload []byte) (k messages.Key, why string) {
 	}
 	return k, wrongTenant
 }
-
-// eventTime is the time that the message's producer gave it; 0: none.
-func eventTime(m received) int64 { return max(0, m.EventTime().UnixMilli()) }

@@ -3,7 +3,6 @@ package pulsar
 import (
 	"fmt"
 	"maps"
-	"sync/atomic"
 
 	"github.com/dashfeed/dashfeed/eventlog"
 	"github.com/dashfeed/dashfeed/messages"
@@ -37,7 +36,6 @@ type partition struct {
 	producer lazy[*producer]
 	guard    lazy[*guard]
 	release  release
-	newest   atomic.Pointer[newest]
 	stop     stopped
 }
 

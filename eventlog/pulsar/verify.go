@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/hmac"
 	"fmt"
+	"time"
 
 	"github.com/dashfeed/dashfeed/messages"
 )
@@ -37,11 +38,23 @@ func claims(properties map[string]string) bool {
 	return properties[originProperty] != ""
 }
 
+// verifyAll appends the verdicts of an entry's messages.
+func (d *decoder) verifyAll(ctx context.Context, verdicts []verdict, all []received) ([]verdict, error) {
+	for i := range all {
+		v, err := d.verify(ctx, all[i])
+		if err != nil {
+			return verdicts, err
+		}
+		verdicts = append(verdicts, v)
+	}
+	return verdicts, nil
+}
+
 // verify judges a message by its MAC, where it says that it steers or has one. Where its key's id was not announced up to now the control
 // topic is asked once more: it names every key before its first use. An error is no verdict: of a broker that does not answer, or of a
 // key that was announced and that this process has not got, of which the others may think otherwise.
-func (d *decoder) verify(ctx context.Context, m received, at place) (verdict, error) {
-	properties := m.Properties()
+func (d *decoder) verify(ctx context.Context, m received) (verdict, error) {
+	properties := m.Properties
 	if len(properties) == 0 || !claims(properties) && properties[kindProperty] != kindPacked {
 		return unsigned, nil
 	}
@@ -54,18 +67,18 @@ func (d *decoder) verify(ctx context.Context, m received, at place) (verdict, er
 		return forged, nil
 	}
 	if k := d.p.tenant.keys.find(id); k != nil {
-		want := k.mac(d.p, signedOf(properties, m.Key(), m.EventTime(), m.Payload()))
+		want := k.mac(d.p, signedOf(properties, m.Key, time.UnixMilli(m.EventTime), m.Payload))
 		if hmac.Equal(mac, want[:]) {
 			return valid, nil
 		}
 		return forged, nil
 	}
-	announced, err := d.announced(ctx, id, at)
+	announced, err := d.announced(ctx, id, m.at())
 	switch {
 	case err != nil:
 		return unsigned, err
 	case announced:
-		return unsigned, fmt.Errorf("%w: %s, of the record at %s of %s: add that key's line to the file of --cluster-key of this process and start it again", errKeyLess, id, at.last(), d.p.topic)
+		return unsigned, fmt.Errorf("%w: %s, of the record at %s of %s: add that key's line to the file of --cluster-key of this process and start it again", errKeyLess, id, m.at().last(), d.p.topic)
 	}
 	return forged, nil
 }

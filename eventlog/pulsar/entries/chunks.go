@@ -13,6 +13,8 @@ const (
 
 // Assembler makes whole messages of the chunks in a partition's entries, which may lie between those of others.
 type Assembler struct {
+	Ledger, Entry int64 // the first one of which it is given all that is a chunk
+
 	open  map[string]*open
 	bytes int
 }
@@ -31,9 +33,9 @@ type State int
 
 // The states of a chunk.
 const (
-	Part     State = iota // of a message that does not end here
-	Whole                 // the last one: the entry holds the message
-	Headless              // the last one of a message whose others are not known
+	Part    State = iota // of a message that does not end here
+	Whole                // the last one: the entry holds the message, or is refused
+	Unknown              // the last one of a message whose others were not given, or not kept
 )
 
 // Take takes a chunk, in the order of entries. Where it is the last one of a message that is known, the entry gets all its bytes.
@@ -52,36 +54,53 @@ func (a *Assembler) Take(e *Entry) State {
 		a.open[e.uuid] = o
 	case o == nil, e.chunk < o.next: // one that came twice
 		if e.lastChunk() && o == nil {
-			return Headless
+			return a.headless(e)
 		}
 		return Part
 	case e.chunk != o.next:
 		a.drop(e.uuid)
 		if e.lastChunk() {
-			return Headless
+			return a.headless(e)
 		}
 		return Part
 	}
-	o.next++
-	if !o.dropped && !o.large {
-		o.payload = append(o.payload, e.payload...)
-		a.bytes += len(e.payload)
-		if o.large = len(o.payload) > MaxChunked; o.large {
-			a.bytes -= len(o.payload)
-			o.payload = nil
-		}
-	}
+	a.add(o, e)
 	if !e.lastChunk() {
 		return Part
 	}
 	a.drop(e.uuid)
-	if o.dropped || o.ledger != e.Ledger || e.Entry-o.first > MaxSpan {
-		return Headless
+	switch {
+	case o.dropped:
+		return Unknown
+	case o.ledger != e.Ledger || e.Entry-o.first > MaxSpan:
+		return a.headless(e)
 	}
 	if e.payload = o.payload; o.large {
 		e.Refuse(TooLarge)
 	}
 	return Whole
+}
+
+// headless is the last chunk of a message, the others of which did not come.
+func (a *Assembler) headless(e *Entry) State {
+	if e.Ledger == a.Ledger && a.Entry > max(0, e.Entry-MaxSpan) {
+		return Unknown
+	}
+	e.Refuse(Incomplete)
+	return Whole
+}
+
+func (a *Assembler) add(o *open, e *Entry) {
+	o.next++
+	if o.dropped || o.large {
+		return
+	}
+	o.payload = append(o.payload, e.payload...)
+	a.bytes += len(e.payload)
+	if o.large = len(o.payload) > MaxChunked; o.large {
+		a.bytes -= len(o.payload)
+		o.payload = nil
+	}
 }
 
 // Refuse says that the entry is no message, for that reason.

@@ -13,8 +13,8 @@ import (
 	"github.com/pierrec/lz4/v4"
 )
 
-// maxUncompressed bounds what an entry is decompressed to.
-const maxUncompressed = 128 << 20
+// maxUncompressed bounds what an entry is decompressed to: four times what one message may have.
+const maxUncompressed = 32 << 20
 
 // The compressions of Pulsar's protocol.
 const (

@@ -5,10 +5,12 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -19,6 +21,9 @@ const (
 	maxCommandBytes = 1 << 20
 	maxFrameBytes   = 128 << 20 // a broker's largest message is 5 MB unless it is told otherwise
 	maxRedirects    = 20
+
+	bufferBytes = 32 << 10
+	keepAlive   = 5 * time.Second // a broker that says nothing for so long is asked whether it is there
 
 	protocolVersion = 20
 )
@@ -38,6 +43,9 @@ type conn struct {
 	host   string // the broker that answers: behind a proxy not the one that was dialled
 	in     *bufio.Reader
 	broken error // why it can't be used any more
+
+	obeyed  context.Context // closes it when it ends
+	disobey func() bool
 }
 
 // dial connects to a broker, through a proxy where that is another host.
@@ -56,7 +64,8 @@ func dial(ctx context.Context, o Options, through, host string) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{Conn: raw, o: o, host: host, in: bufio.NewReaderSize(raw, 64<<10)}
+	c := &conn{Conn: raw, o: o, host: host}
+	c.in = bufio.NewReaderSize(&patient{c}, bufferBytes)
 	if err := c.hello(ctx, through); err != nil {
 		_ = raw.Close()
 		return nil, fmt.Errorf("connect to %s: %w", host, err)
@@ -66,17 +75,22 @@ func dial(ctx context.Context, o Options, through, host string) (*conn, error) {
 
 // within does something that ends, at the latest, with ctx.
 func (c *conn) within(ctx context.Context, do func() error) error {
+	err := c.obeying(ctx, do)
+	c.obey(context.Background())
+	return err
+}
+
+// obeying is within, but that ctx closes the connection until another takes its place: who asks for one entry after the other does so
+// with the same one.
+func (c *conn) obeying(ctx context.Context, do func() error) error {
 	if c.broken != nil {
 		return c.broken
 	}
 	if err := ctx.Err(); err != nil {
-		return err
+		return context.Cause(ctx)
 	}
-	stop := context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })
+	c.obey(ctx)
 	err := do()
-	if late := !stop(); late && err == nil {
-		c.broken = net.ErrClosed
-	}
 	if err != nil {
 		c.broken = err // in the middle of something, perhaps
 		if ctx.Err() != nil {
@@ -84,6 +98,44 @@ func (c *conn) within(ctx context.Context, do func() error) error {
 		}
 	}
 	return err
+}
+
+func (c *conn) obey(ctx context.Context) {
+	if c.obeyed == ctx {
+		return
+	}
+	if c.disobey != nil && !c.disobey() && c.broken == nil {
+		c.broken = net.ErrClosed
+	}
+	c.obeyed, c.disobey = ctx, context.AfterFunc(ctx, func() { _ = c.Conn.Close() })
+}
+
+// Close gives it up.
+func (c *conn) Close() error {
+	c.obey(context.Background())
+	return c.Conn.Close()
+}
+
+// patient reads from a connection for as long as the broker is there: one that says nothing is asked, and is gone where it does not
+// answer. A network that fails without a word would else be waited for without end.
+type patient struct{ c *conn }
+
+func (p *patient) Read(b []byte) (int, error) {
+	for asked := false; ; asked = true {
+		if err := p.c.SetReadDeadline(time.Now().Add(keepAlive)); err != nil {
+			return 0, err
+		}
+		n, err := p.c.Conn.Read(b)
+		if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+			return n, err
+		}
+		if asked {
+			return 0, fmt.Errorf("%s has not answered for %s", p.c.host, keepAlive)
+		}
+		if err := p.c.send(cmdPing, nil); err != nil {
+			return 0, err
+		}
+	}
 }
 
 func (c *conn) auth() (method string, data []byte, err error) {

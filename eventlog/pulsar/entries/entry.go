@@ -54,6 +54,9 @@ func (e *Entry) Count() int64 {
 	return max(1, int64(e.batch))
 }
 
+// FirstIndex is the broker's number of its first message, if it has one.
+func (e *Entry) FirstIndex() uint64 { return *e.Index - uint64(e.Count()-1) }
+
 // Chunked reports whether it is a part of a chunked message.
 func (e *Entry) Chunked() bool { return e.chunks > 1 }
 
@@ -135,7 +138,7 @@ func (e *Entry) metadata(f field) error {
 	case 4:
 		return e.single.property(f.b)
 	case 6:
-		e.single.key = f.text()
+		e.single.key = f.own()
 	case 8:
 		e.compression = f.n
 	case 9:
@@ -164,7 +167,7 @@ func (s *single) of(f field) error {
 	case 1:
 		return s.property(f.b)
 	case 2:
-		s.key = f.text()
+		s.key = f.own()
 	case 3:
 		s.size = int32(f.n)
 	case 5:
@@ -191,11 +194,6 @@ func (s *single) property(b []byte) error {
 	}
 	s.properties[key] = value
 	return err
-}
-
-// Odd reports whether Pulsar's client may keep it to itself, or not say all of it.
-func (e *Entry) Odd() bool {
-	return e.encrypted || e.refused != "" || e.Chunked() || len(e.payload) == 0 || e.Count() > MaxBatch
 }
 
 // SameMessage reports whether both are chunks of one message.

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"math"
 	"strings"
 	"testing"
 )
@@ -65,7 +66,8 @@ func TestMessages(t *testing.T) {
 		{"a batch that ends early", batch(3), single1("x") + single1("y"), "0:!corrupt 1:!corrupt 2:!corrupt"},
 		{"a batch of rubbish", batch(1), "xy", "0:!corrupt"},
 		{"a batch with a size beyond its end", batch(1), "\xff\xff\xff\xffrubbish", "0:!corrupt"},
-		{"a batch of none", batch(0), "", "0:!corrupt"},
+		{"a batch of none", batch(0), "", ""},
+		{"a batch of fewer than none", batch(math.MaxUint64), "", "0:!corrupt"},
 		{"a batch of more than there are places", batch(MaxBatch + 1), "", "65535:!too_large"},
 		{"a compression that is none", key(plain("p")).number(8, 9).number(9, 5), "x", "0:d!corrupt"},
 		{"broken lz4", key(plain("p")).number(8, withLZ4).number(9, 5), "x", "0:d!corrupt"},
@@ -75,13 +77,13 @@ func TestMessages(t *testing.T) {
 		{"4 GB of lz4", key(plain("p")).number(8, withLZ4).number(9, 1<<32-1), "x", "0:d!too_large"},
 	} {
 		e := entryOf(t, stored(7, x.metadata, x.payload))
-		if got := shown(e.Messages()); got != x.want || e.Entry != 7 || *e.Index != 7 || e.Broker != 1000 {
+		if got := shown(e.Messages(nil)); got != x.want || e.Entry != 7 || *e.Index != 7 || e.Broker != 1000 {
 			t.Errorf("%s: %.100q at %d, number %d, %d; want %q", x.what, got, e.Entry, *e.Index, e.Broker, x.want)
 		}
 	}
 	bad := stored(7, plain("p"), "x")
 	bad.rest[len(bad.rest)-1]++
-	if got := shown(entryOf(t, bad).Messages()); got != "0:!corrupt" {
+	if got := shown(entryOf(t, bad).Messages(nil)); got != "0:!corrupt" {
 		t.Errorf("a checksum that does not fit: %q", got)
 	}
 }
@@ -94,10 +96,12 @@ func TestAssembler(t *testing.T) {
 		{"two", "a0/2 b0/2 a1/2 b1/2", "part part whole:a0a1 whole:b0b1"},
 		{"a chunk twice", "a0/3 a1/3 a1/3 a2/3", "part part part whole:a0a1a2"},
 		{"begun anew", "a0/3 a1/3 a0/3 a1/3 a2/3", "part part part part whole:a0a1a2"},
-		{"no head", "a1/3 a2/3", "part headless"},
-		{"one is missing", "a0/3 a2/3", "part headless"},
+		{"no head", "a1/3 a2/3", "part whole:!incomplete"},
+		{"one is missing", "a0/3 a2/3", "part whole:!incomplete"},
 		{"too large", "L0/4 L1/4 L2/4 L3/4", "part part part whole:!too_large"},
-		{"begun too far in front", "a0/2 +2000 a1/2", "part headless"},
+		{"begun too far in front", "a0/2 +2000 a1/2", "part whole:!incomplete"},
+		{"perhaps begun before the first that was given", "@5 a1/2", "unknown"},
+		{"begun too far in front to be behind the first that was given", "@5 +1000 a1/2", "whole:!incomplete"},
 	} {
 		var a Assembler
 		var got []string
@@ -107,6 +111,10 @@ func TestAssembler(t *testing.T) {
 			var chunk, of, skip int
 			if _, err := fmt.Sscanf(word, "+%d", &skip); err == nil {
 				at += skip
+				continue
+			}
+			if _, err := fmt.Sscanf(word, "@%d", &at); err == nil {
+				a = Assembler{Ledger: 1, Entry: int64(at)}
 				continue
 			}
 			if _, err := fmt.Sscanf(word, "%1s%d/%d", &uuid, &chunk, &of); err != nil {
@@ -121,10 +129,10 @@ func TestAssembler(t *testing.T) {
 			switch a.Take(e) {
 			case Part:
 				got = append(got, "part")
-			case Headless:
-				got = append(got, "headless")
+			case Unknown:
+				got = append(got, "unknown")
 			case Whole:
-				m := e.Messages()[0]
+				m := e.Messages(nil)[0]
 				if m.Refused != "" {
 					m.Payload = []byte("!" + m.Refused)
 				}
@@ -170,8 +178,8 @@ func FuzzEntry(f *testing.F) {
 		if e.uncompressed > 1<<20 || e.Count() > MaxBatch {
 			return // seldom, and it takes long
 		}
-		all := e.Messages()
-		if len(all) == 0 || int64(len(all)) != e.Count() {
+		all := e.Messages(nil)
+		if none := e.batched && e.batch == 0; none != (len(all) == 0) || !none && int64(len(all)) != e.Count() {
 			t.Fatalf("%d messages of %d", len(all), e.Count())
 		}
 	})

@@ -16,10 +16,10 @@ const (
 // MaxBatch is how many messages a batch has at most: more are refused as one.
 const MaxBatch = 1 << 16
 
-// Message is one message of an entry. Payload, key and properties are its own.
+// Message is one message of an entry. Payload and key are parts of the entry's bytes, which are never written again: who keeps one of
+// them for long keeps a copy.
 type Message struct {
 	Batch      int32 // its place in the batch
-	Index      *uint64
 	Key        string
 	Properties map[string]string
 	EventTime  int64 // ms; 0: none
@@ -27,72 +27,66 @@ type Message struct {
 	Refused    string // why it can't be read; then there is no payload, and of a batch's message no key
 }
 
-// Messages are the entry's messages, as Pulsar's client would give them; where it gives none, the refused ones. A part of a chunked
-// message is read once it is assembled.
-func (e *Entry) Messages() []Message {
-	if e.refused != "" {
-		return e.refusing(e.refused)
-	}
-	if e.encrypted {
-		return e.refusing(Encrypted)
-	}
-	if e.Count() > MaxBatch {
-		return e.refusing(TooLarge)
+// Messages appends the entry's messages. Those that can't be read are refused, each of them, so that a batch counts as many as it
+// says that it has; one of none has none: whether the broker gives it depends on what it sends it with. A part of a chunked message is
+// read once it is assembled.
+func (e *Entry) Messages(all []Message) []Message {
+	switch {
+	case e.batched && e.batch == 0:
+		return all
+	case e.refused != "":
+		return e.refusing(all, e.refused)
+	case e.encrypted:
+		return e.refusing(all, Encrypted)
+	case e.Count() > MaxBatch:
+		return e.refusing(all, TooLarge)
 	}
 	payload, err := e.decompress()
 	if errors.Is(err, errSize) {
-		return e.refusing(TooLarge)
+		return e.refusing(all, TooLarge)
 	}
 	if err != nil {
-		return e.refusing(Corrupt)
+		return e.refusing(all, Corrupt)
 	}
 	if !e.batched {
 		if e.single.null {
 			payload = nil
 		}
-		return []Message{e.message(0, &e.single, payload)}
+		return append(all, e.single.message(0, payload))
 	}
-	all := make([]Message, 0, e.batch)
+	begin := len(all)
 	for i := range e.batch {
 		s, own, rest, err := cutSingle(payload)
 		if err != nil {
-			return e.refusing(Corrupt)
+			return e.refusing(all[:begin], Corrupt)
 		}
-		all, payload = append(all, e.message(i, &s, own)), rest
+		all, payload = append(all, s.message(i, own)), rest
 	}
-	if len(all) == 0 {
-		return e.refusing(Corrupt)
+	if len(all) == begin { // fewer than none
+		return e.refusing(all, Corrupt)
 	}
 	return all
 }
 
-func (e *Entry) message(i int32, s *single, payload []byte) Message {
-	return Message{Batch: i, Index: e.index(int64(i)), Key: s.key, Properties: s.properties, EventTime: s.eventTime, Payload: payload}
+func (s *single) message(batch int32, payload []byte) Message {
+	return Message{Batch: batch, Key: s.key, Properties: s.properties, EventTime: s.eventTime, Payload: payload}
 }
 
 // refusing gives each of the entry's messages the reason. A batch that has more than there are places is one message, at the last.
-func (e *Entry) refusing(why string) []Message {
+func (e *Entry) refusing(all []Message, why string) []Message {
 	n := e.Count()
 	if n > MaxBatch {
-		return []Message{{Batch: MaxBatch - 1, Index: e.Index, Refused: why}}
-	}
-	all := make([]Message, n)
-	for i := range all {
-		all[i] = Message{Batch: int32(i), Index: e.index(int64(i)), Refused: why}
+		return append(all, Message{Batch: MaxBatch - 1, Refused: why})
 	}
 	if !e.batched { // a batch bears the key of its first message, and the others may have others
-		all[0].Key, all[0].Properties, all[0].EventTime = e.single.key, e.single.properties, e.single.eventTime
+		m := e.single.message(0, nil)
+		m.Refused = why
+		return append(all, m)
+	}
+	for i := range int32(n) {
+		all = append(all, Message{Batch: i, Refused: why})
 	}
 	return all
-}
-
-// index is the broker's number of the entry's message i.
-func (e *Entry) index(i int64) *uint64 {
-	if e.Index == nil {
-		return nil
-	}
-	n := *e.Index - uint64(e.Count()-1-i)
-	return &n
 }
 
 // cutSingle reads a message from the front of a batch: size, metadata, payload.

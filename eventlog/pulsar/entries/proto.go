@@ -2,6 +2,7 @@ package entries
 
 import (
 	"errors"
+	"unsafe"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -16,6 +17,9 @@ type field struct {
 }
 
 func (f field) text() string { return string(f.b) }
+
+// own is text without a copy.
+func (f field) own() string { return unsafe.String(unsafe.SliceData(f.b), len(f.b)) }
 
 // fields calls do with each field of a protobuf message; b aliases the message.
 func fields(message []byte, do func(f field) error) error {
@@ -64,6 +68,7 @@ const (
 	cmdConnected     = 3
 	cmdSubscribe     = 4
 	cmdMessage       = 9
+	cmdAck           = 10
 	cmdFlow          = 11
 	cmdSuccess       = 13
 	cmdError         = 14

@@ -5,33 +5,77 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"math"
 )
 
 const (
-	consumer = 1  // the number of the only one on a connection
-	permits  = 64 // messages that the broker may send before it is told that some came
+	consumer = 1    // the number of the only one on a connection
+	permits  = 1000 // messages that the broker may send before it is told that some came
 )
 
-// Reader gives a partition's entries in order. It is for one goroutine.
+// Reader gives a partition's entries in order, all that the broker gives to anybody. It is for one goroutine.
+//
+// A broker that sends several entries at once adds up how many messages they say that they have, and sends none of them where that
+// makes 0: an entry that says it has -1 hides another. So it is asked for the entries of a gap one by one. A gap of one entry holds
+// nothing: alone an entry is hidden only by saying that it has no messages, and then it has none.
 type Reader struct {
-	c *conn
+	c       *conn
+	o       Options
+	topic   string
+	held    string // the subscription, if it was not made for this reader
+	owed    int64  // messages that came and that the broker was not told of
+	spoiled bool   // nobody knows how many the broker believes that it may send
+
+	next   spot   // follows the last entry that was given
+	known  bool   // next is
+	behind *Entry // a gap that is looked into
+}
+
+// spot is where an entry lies.
+type spot struct{ ledger, entry int64 }
+
+func (e *Entry) spot() spot { return spot{e.Ledger, e.Entry} }
+
+func (s spot) before(o spot) bool {
+	return s.ledger < o.ledger || s.ledger == o.ledger && s.entry < o.entry
 }
 
 // Open begins at an entry, or, where the ledger is below 0, at the oldest one kept. Where the entry is gone, what comes first is
 // the next one kept.
 func Open(ctx context.Context, o Options, topic string, ledger, entry int64) (*Reader, error) {
+	r, err := begin(ctx, o, topic, spot{ledger, entry}, permits)
+	if err == nil && ledger >= 0 {
+		r.next, r.known = spot{ledger, entry}, true
+	}
+	return r, err
+}
+
+func begin(ctx context.Context, o Options, topic string, at spot, permits uint64) (*Reader, error) {
+	if at.ledger < 0 {
+		at = spot{-1, -1}
+	}
+	// A start with a place in a batch has the broker send the whole entry.
+	start := pack(nil).number(1, uint64(at.ledger)).number(2, uint64(at.entry)).number(4, 0)
+	return subscribe(ctx, o, topic, pack(nil).text(2, "dashfeed-entries-"+rand.Text()).number(8, 0).bytes(9, start), permits)
+}
+
+// Hold begins behind what was acknowledged in the topic's subscription of that name, which is made where it is not there, and which
+// nobody else can hold meanwhile: IsBusy tells that another does.
+func Hold(ctx context.Context, o Options, topic, subscription string) (*Reader, error) {
+	r, err := subscribe(ctx, o, topic, pack(nil).text(2, subscription).number(8, 1), permits)
+	if err == nil {
+		r.held = subscription
+	}
+	return r, err
+}
+
+// subscribe makes a reader of an exclusive subscription.
+func subscribe(ctx context.Context, o Options, topic string, what pack, permits uint64) (*Reader, error) {
+	const exclusive, earliest = 0, 1
 	c, err := connect(ctx, o, topic)
 	if err != nil {
 		return nil, err
 	}
-	if ledger < 0 {
-		ledger, entry = -1, -1
-	}
-	// A start with a place in a batch has the broker send the whole entry.
-	start := pack(nil).number(1, uint64(ledger)).number(2, uint64(entry)).number(4, 0)
-	body := pack(nil).text(1, topic).text(2, "dashfeed-entries-"+rand.Text()).number(3, 0).number(4, consumer).number(5, 2).
-		text(6, "dashfeed-entries").number(8, 0).bytes(9, start).number(13, 1).number(15, 0)
+	body := what.text(1, topic).number(3, exclusive).number(4, consumer).number(5, 2).text(6, "dashfeed-entries").number(13, earliest).number(15, 0)
 	err = c.within(ctx, func() error {
 		if err := c.send(cmdSubscribe, body); err != nil {
 			return err
@@ -45,7 +89,14 @@ func Open(ctx context.Context, o Options, topic string, ledger, entry int64) (*R
 		_ = c.Close()
 		return nil, fmt.Errorf("read the entries of %s: %w", topic, err)
 	}
-	return &Reader{c}, nil
+	return &Reader{c: c, o: o, topic: topic}, nil
+}
+
+// IsBusy tells that another holds the subscription.
+func IsBusy(err error) bool {
+	const consumerBusy = 5
+	var said *BrokerError
+	return errors.As(err, &said) && said.Code == consumerBusy
 }
 
 // Close gives up the connection.
@@ -53,9 +104,43 @@ func (r *Reader) Close() { _ = r.c.Close() }
 
 var errGivenUp = errors.New("the broker has given up the consumer")
 
-// Next is the next entry. When ctx ended before it came, the reader can't be used any more.
+// Next is the next entry. When ctx ends before it came, or before another Next with another ctx, the reader can't be used any more.
 func (r *Reader) Next(ctx context.Context) (e *Entry, err error) {
-	err = r.c.within(ctx, func() error {
+	if r.spoiled && r.behind == nil {
+		if err := r.renew(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if r.behind == nil {
+		if e, err = r.come(ctx); err != nil {
+			return nil, err
+		}
+		switch {
+		case r.known:
+		case r.held != "":
+			r.next = e.spot()
+		default:
+			r.next = spot{e.Ledger, 0}
+		}
+		if at := e.spot(); r.next.before(at) && (r.next.ledger != at.ledger || at.entry-r.next.entry > 1) {
+			r.behind = e
+		}
+	}
+	if r.behind != nil {
+		if e, err = r.alone(ctx, r.next); err != nil {
+			return nil, err
+		}
+		if !e.spot().before(r.behind.spot()) {
+			e, r.behind = r.behind, nil
+		}
+	}
+	r.next, r.known = spot{e.Ledger, e.Entry + 1}, true
+	return e, nil
+}
+
+// come is the next entry that comes.
+func (r *Reader) come(ctx context.Context) (e *Entry, err error) {
+	err = r.c.obeying(ctx, func() error {
 		for e == nil {
 			f, err := r.c.read()
 			if err != nil {
@@ -70,11 +155,57 @@ func (r *Reader) Next(ctx context.Context) (e *Entry, err error) {
 				return errGivenUp
 			}
 		}
-		// The broker counts messages, by what the entry says of itself.
-		return r.c.send(cmdFlow, pack(nil).number(1, consumer).number(2, uint64(min(e.Count(), math.MaxInt32))))
+		return r.came(e)
 	})
+	return e, err
+}
+
+// alone is the first entry from there on that the broker has and gives when it is asked for one.
+func (r *Reader) alone(ctx context.Context, from spot) (*Entry, error) {
+	one, err := begin(ctx, r.o, r.topic, from, 1)
 	if err != nil {
 		return nil, err
 	}
-	return e, nil
+	defer one.Close()
+	return one.come(ctx)
+}
+
+// More reports whether another entry has come, in part at least.
+func (r *Reader) More() bool { return !r.spoiled && (r.behind != nil || r.c.in.Buffered() > 0) }
+
+// came tells the broker, for many entries at once, that it may send more. It counts messages by what an entry says of itself, in 32 bits,
+// also where that is less than none or more than it can count.
+func (r *Reader) came(e *Entry) error {
+	if e.batched && (e.batch < 0 || e.batch > MaxBatch) {
+		r.spoiled = true
+		return nil
+	}
+	if r.owed += e.Count(); r.owed < permits/2 {
+		return nil
+	}
+	more := r.owed
+	r.owed = 0
+	return r.c.send(cmdFlow, pack(nil).number(1, consumer).number(2, uint64(more)))
+}
+
+// renew has the broker count anew.
+func (r *Reader) renew(ctx context.Context) (err error) {
+	_ = r.c.Close()
+	var fresh *Reader
+	if r.held != "" {
+		fresh, err = Hold(ctx, r.o, r.topic, r.held)
+	} else {
+		fresh, err = begin(ctx, r.o, r.topic, r.next, permits)
+	}
+	if err == nil {
+		r.c, r.owed, r.spoiled = fresh.c, 0, false
+	}
+	return err
+}
+
+// Acknowledge tells the broker of a reader that holds a subscription that nothing up to the entry is wanted again.
+func (r *Reader) Acknowledge(ledger, entry int64) error {
+	const cumulative = 1
+	id := pack(nil).number(1, uint64(ledger)).number(2, uint64(entry))
+	return r.c.send(cmdAck, pack(nil).number(1, consumer).number(2, cumulative).bytes(3, id))
 }

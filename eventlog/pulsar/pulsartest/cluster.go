@@ -35,6 +35,8 @@ type Options struct {
 	Stock    bool     // without the settings that Dashfeed needs
 	Tokens   bool     // who comes must have a token: see Cluster.Token
 	TLS      bool     // TLS listeners beside the plain ones, with certificates in Dir/tls
+
+	Transactions bool // producers may use them: the broker has a coordinator
 }
 
 // Cluster is one standalone Pulsar: broker, bookie and metadata store in one process. Its methods are for one goroutine.
@@ -61,6 +63,9 @@ type Cluster struct {
 func Launch(o Options) (*Cluster, error) {
 	if o.Name == "" {
 		o.Name = "dashfeed"
+	}
+	if o.Transactions {
+		o.Settings = append(o.Settings, "transactionCoordinatorEnabled=true")
 	}
 	dir, err := os.MkdirTemp("", "pulsartest")
 	if err != nil {

@@ -105,7 +105,7 @@ An [expr](https://expr-lang.org/docs/language-definition) expression of at most 
 - `+"`labels.NAME` or `labels[\"NAME\"]`"+` (text; nil where the label is missing, which differs from the empty text),
 - `+"`metadata`"+` (any JSON, nil where there is none; `+"`metadata?.unit`"+` goes on where there is none).
 
-Labels are text, also where they look like numbers: `+"`labels.n > 5` is refused, `int(labels.n) > 5` and `labels.n == \"5\"`"+` compare them.
+Labels are text, also where they look like numbers: `+"`labels.n > 5` and `(labels.n ?? 0) > 5` are refused, `int(labels.n) > 5` and `labels.n == \"5\"`"+` compare them.
 An event on which it fails (it compares a missing label by size) does not pass. Functions: %s. There are no others, no
 variables, ranges or predicates, and the pattern of `+"`matches`"+` must be written out: a filter depends on nothing but the event, and its cost is bounded.
 

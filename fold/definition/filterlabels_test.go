@@ -22,6 +22,7 @@ func TestLabelsAreText(t *testing.T) {
 		"labels.n > 5", "5 < labels.n", "labels.n == 5", "labels.n != 5.5", "labels.n > -5", "labels.n == value", "labels.n < time", "labels[metric] > value",
 		"labels.n in [1, 2]", "labels.n not in [value]", "labels.n + 1 > 2", "-labels.n > 2", "labels.n % 2 == 0", "round(labels.n) == 1", "max(labels.n, 5) > 3",
 		"labels.n", "!labels.n", "labels.n && value > 1", "labels.n == true", "labels.n != nil && labels.n > 3", "int(labels.n) == labels.m",
+		"(labels.n ?? 0) > 5", "(labels.n ?? 5) == 5", `(value > 1 ? labels.n : 0) > 5`, `(value > 1 ? 0 : labels.n) == 5`, "int(value) + (labels.n ?? 1) > 2", "(labels.n ?? labels.m ?? 0) > 1", "(labels.n ?? true)",
 	} {
 		err := checkFilter(t, filter)
 		if err == nil || !strings.Contains(err.Error(), "a label is text: int(labels.n) > 5") || !strings.Contains(err.Error(), "d.yaml:3:") {
@@ -29,7 +30,7 @@ func TestLabelsAreText(t *testing.T) {
 		}
 	}
 	for _, filter := range []string{
-		"int(labels.n) > 5", "float(labels.n) > value", `labels.n == "5"`, `labels.n > "a"`, "labels.n == nil", `(labels.n ?? "none") == "none"`, "(labels.n ?? 5) > 3",
+		"int(labels.n) > 5", "float(labels.n) > value", `labels.n == "5"`, `labels.n > "a"`, "labels.n == nil", `(labels.n ?? "none") == "none"`, "int(labels.n ?? \"5\") > 3", `(labels.n ?? labels.m) == "1"`, "(labels.n ?? metadata.n) == metadata.m", "(metadata.n ?? 5) > 3", "(value > 1 ? labels.n : nil) != nil",
 		`labels.n in ["1", "2"]`, "labels.n in metadata.tags", "labels.n == metadata.n", `"n" in labels`, "len(labels) == 3", `labels["a.b"] == metric`, "labels.a == labels.b",
 		`upper(labels.country) == "DE"`, `labels.n matches "^[0-9]+$"`, "metadata.n > 5",
 	} {

@@ -176,13 +176,8 @@ func TestServersTakeTurns(t *testing.T) {
 			_, _, err := h.List(t.Context(), "", "", 10)
 			return err
 		}
-		h.networks["a.test:80"].set(true)
-		h.networks["b.test:80"].set(true)
-		var unreachable *UnreachableError
-		for _, server := range []string{"http://a.test", "http://b.test"} {
-			if err := ask(); !errors.As(err, &unreachable) || unreachable.Server != server {
-				t.Fatalf("got %v, want %s unreachable", err, server)
-			}
+		for _, server := range []string{"a.test:80", "b.test:80"} {
+			h.networks[server].set(true)
 		}
 		for range 2 { // and stays there
 			if err := ask(); err != nil {
@@ -191,6 +186,11 @@ func TestServersTakeTurns(t *testing.T) {
 		}
 		if fmt.Sprint(h.dialled) != "[a b c]" {
 			t.Errorf("dialled %v, want [a b c]", h.dialled)
+		}
+		h.networks["c.test:80"].set(true)
+		var unreachable *UnreachableError
+		if err := ask(); !errors.As(err, &unreachable) || unreachable.Server != "http://b.test" {
+			t.Errorf("got %v, want the last of three that can't be reached", err)
 		}
 	})
 }

@@ -28,7 +28,7 @@ func (n *network) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.down {
-		return nil, errors.New("connection refused")
+		return nil, &net.OpError{Op: "dial", Err: errors.New("connection refused")}
 	}
 	here, there := net.Pipe()
 	n.open = append(n.open, here)
@@ -36,7 +36,7 @@ func (n *network) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	case n.conns <- there:
 		return here, nil
 	case <-n.closed:
-		return nil, errors.New("connection refused")
+		return nil, &net.OpError{Op: "dial", Err: errors.New("connection refused")}
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"time"
@@ -176,8 +177,24 @@ func compressed(body []byte) []byte {
 // maxAnswerBytes bounds what one HTTP answer may hold.
 const maxAnswerBytes = 256 << 20
 
-// do makes one request and reads its answer whole.
+// do makes one request and reads its answer whole. Where a server can't be reached at all, so that nothing was sent, or can't
+// be read from for now, it asks each of the others before it gives up.
 func (c *Client) do(ctx context.Context, method string, address *url.URL, header http.Header, body []byte) (int, http.Header, []byte, error) {
+	for asked := 1; ; asked++ {
+		status, answered, answer, err := c.once(ctx, method, address, header, body)
+		elsewhere := unsent(err) || method == http.MethodGet && status == http.StatusServiceUnavailable
+		if !elsewhere || asked >= len(c.bases) || ctx.Err() != nil {
+			return status, answered, answer, err
+		}
+		next := c.base(c.at.Load())
+		u := *address
+		u.Scheme, u.Host = next.Scheme, next.Host
+		address = &u
+	}
+}
+
+// once makes one request to one server.
+func (c *Client) once(ctx context.Context, method string, address *url.URL, header http.Header, body []byte) (int, http.Header, []byte, error) {
 	request, err := http.NewRequestWithContext(ctx, method, address.String(), bytes.NewReader(body))
 	if err != nil {
 		return 0, nil, nil, err
@@ -198,6 +215,12 @@ func (c *Client) do(ctx context.Context, method string, address *url.URL, header
 		c.turn(address)
 	}
 	return response.StatusCode, response.Header, answer, nil
+}
+
+// unsent reports that no connection came about: the request was not done.
+func unsent(err error) bool {
+	var dial *net.OpError
+	return errors.As(err, &dial) && dial.Op == "dial"
 }
 
 // serverOf is the server of an address, as people know it.

@@ -32,7 +32,10 @@ func (r *Rows) bind(m Mapping) (bound, error) {
 	for _, rule := range m {
 		index := slices.Index(r.header, rule.Column)
 		if rule.From == FromColumn && index < 0 {
-			errs = append(errs, fmt.Errorf("%s:1: %s=%s: there is no column %q: %s", r.options.File, rule.Field, rule.Column, rule.Column, strings.Join(r.header, ", ")))
+			errs = append(errs, fmt.Errorf("%s:1: %s=%s: there is no column %q: %s", r.options.File, rule.Field, rule.Column, rule.Column, r.columns()))
+		}
+		if rule.From == FromColumn && index >= 0 && slices.Contains(r.header[index+1:], rule.Column) {
+			errs = append(errs, fmt.Errorf("%s:1: %s=%s: two columns are called %q: %s", r.options.File, rule.Field, rule.Column, rule.Column, r.columns()))
 		}
 		if rule.Field == "id" && rule.From == FromRow {
 			continue // as where no rule speaks of ids
@@ -44,6 +47,17 @@ func (r *Rows) bind(m Mapping) (bound, error) {
 	}
 	slices.SortStableFunc(b.rules, func(x, y boundRule) int { return strings.Compare(x.Field, y.Field) })
 	return b, errors.Join(errs...)
+}
+
+// columns are the header's names, quoted where spaces or nothing would not be seen.
+func (r *Rows) columns() string {
+	names := make([]string, len(r.header))
+	for i, name := range r.header {
+		if names[i] = name; name == "" || strings.TrimSpace(name) != name || strings.Contains(name, ",") {
+			names[i] = strconv.Quote(name)
+		}
+	}
+	return strings.Join(names, ", ")
 }
 
 // suffixOf tells the ids of mappings apart that may fill one dashboard from one source of ids: of an id, a dashboard

@@ -1,6 +1,7 @@
 package csv
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -27,8 +28,12 @@ func ReadMappings(file string, r io.Reader) ([]Mapping, error) {
 		return nil, fmt.Errorf("%s: more than %d bytes", file, maxMapFileBytes)
 	}
 	var doc yaml.Node
-	if err := yaml.Unmarshal(src, &doc); err != nil {
+	documents := yaml.NewDecoder(bytes.NewReader(src))
+	if err := documents.Decode(&doc); err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	if err := documents.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("%s: a second document (---) begins in it; only one is read", file)
 	}
 	if len(doc.Content) != 1 || doc.Content[0].Kind != yaml.SequenceNode || len(doc.Content[0].Content) == 0 {
 		return nil, fmt.Errorf("%s: want a list of mappings, each a list of rules (metric==dep_delay) or a map (metric: =dep_delay)", file)

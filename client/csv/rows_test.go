@@ -172,6 +172,8 @@ func TestOpenRefuses(t *testing.T) {
 		{"", []Mapping{mapping(t, "metric==m", "value=a")}, "f.csv: empty: the first line names the columns"},
 		{"a,b\n", nil, "f.csv: no mapping: at least metric and value"},
 		{"a,b\n", []Mapping{mapping(t, "metric=x", "value=y")}, "f.csv:1: metric=x: there is no column \"x\": a, b\nf.csv:1: value=y: there is no column \"y\": a, b"},
+		{"a,b,a\n", []Mapping{mapping(t, "metric=b", "value=a")}, "f.csv:1: value=a: two columns are called \"a\": a, b, a"},
+		{" a,b,\n", []Mapping{mapping(t, "metric=b", "value=a")}, "f.csv:1: value=a: there is no column \"a\": \" a\", b, \"\""},
 		{"a,\"b\n", []Mapping{mapping(t, "metric==m", "value=a")}, "f.csv:1: header: the quote that opens here does not end before the file does"},
 	} {
 		_, err := Open(strings.NewReader(c.src), c.maps, Options{File: "f.csv"})

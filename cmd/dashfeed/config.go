@@ -98,16 +98,31 @@ func (c *config) loadEnv(known []string) error {
 }
 
 func (c *config) loadFile(known []string) error {
-	if err := c.file.Load(file.Provider(c.path), yaml.Parser()); err != nil {
+	if err := c.file.Load(file.Provider(c.path), oneDocument{yaml.Parser()}); err != nil {
 		return usage("read configuration %s: %w", c.path, err)
 	}
 	var errs []error
+	known = slices.DeleteFunc(slices.Clone(known), func(name string) bool { return name == "config" })
 	for _, key := range c.file.Keys() {
-		if !slices.Contains(known, key) || key == "config" {
+		switch {
+		case !slices.Contains(known, key):
 			errs = append(errs, fmt.Errorf("%s: %w", c.path, unknown("key", key, known)))
+		case c.file.Get(key) == nil:
+			errs = append(errs, fmt.Errorf("%s: key %q has no value: give it one, or leave the key out", c.path, key))
 		}
 	}
 	return usageOf(errors.Join(errs...))
+}
+
+// oneDocument refuses a text of several documents: all but the first would be left out.
+type oneDocument struct{ *yaml.YAML }
+
+func (p oneDocument) Unmarshal(text []byte) (map[string]any, error) {
+	settings, err := p.YAML.Unmarshal(text)
+	if err != nil {
+		return nil, err
+	}
+	return settings, singleDocument(text)
 }
 
 // configPath is the value of --config on the command line, where it is given.

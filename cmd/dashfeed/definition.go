@@ -246,5 +246,9 @@ func openServers(servers []string, o client.Options) (*client.Client, error) {
 // reachable asks the server for something cheap, so that a wrong address is told at once.
 func reachable(ctx context.Context, server *client.Client) error {
 	_, _, err := server.List(ctx, "", "", 1)
+	var other *client.Error
+	if errors.As(err, &other) && other.Code == 0 {
+		return fmt.Errorf("what answers there is not Dashfeed's public address, the one of --listen: %w", err)
+	}
 	return err
 }

@@ -38,6 +38,29 @@ func TestDefinedTwice(t *testing.T) {
 	}
 }
 
+// TestHiddenDefinitions: what an editor or a file system keeps beside a definition is no definition of its own.
+func TestHiddenDefinitions(t *testing.T) {
+	dir := t.TempDir()
+	const text = "dashboard: two\npanels: [{id: a, window: latest}]\n"
+	for name, text := range map[string]string{"a.yaml": text, ".a.yaml.swp.yaml": text, "._a.yaml": "\x00\x05"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink("user@host.1234", filepath.Join(dir, ".#a.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	if code, out, stderr := call(t, "", "definition", "check", dir); code != exitDone || strings.Count(out, "two") != 1 {
+		t.Errorf("exit %d: %s %s", code, out, stderr)
+	}
+	if err := os.Symlink("/nowhere", filepath.Join(dir, "b.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, stderr := call(t, "", "definition", "check", dir); code != exitFailed || !strings.Contains(stderr, "in "+dir+": open b.yaml") {
+		t.Errorf("exit %d: %s", code, stderr)
+	}
+}
+
 // TestDefinitionsFromStdin are checked and applied as files are.
 func TestDefinitionsFromStdin(t *testing.T) {
 	s := start(t, os.Stderr, "run", "--data", t.TempDir())

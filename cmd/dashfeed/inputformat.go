@@ -114,7 +114,7 @@ func (c *publishCommand) csvFormat(options csv.Options, route event.Route) (form
 		f.mappings = append(f.mappings, ms...)
 	}
 	if len(f.mappings) == 0 {
-		return nil, usage("%s is CSV: --map or --map-file says what its columns are, such as --map dashboard==sales --map metric==price --map value=price --map time=time", c.File)
+		return nil, usage("%s is CSV or TSV: --map or --map-file says what its columns are, such as --map dashboard==sales --map metric==price --map value=price --map time=time", c.File)
 	}
 	return f, nil
 }

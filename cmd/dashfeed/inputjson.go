@@ -65,7 +65,7 @@ func (f *ndjsonFormat) outgoing(v ndjson.Value) (outgoing, error) {
 	var e event.Event
 	err := f.decoder.Decode(v.Text, &e)
 	if wrong := lines.Check(v.Text); wrong != nil {
-		return outgoing{}, &event.Refusal{Reason: event.ReasonMalformed, Message: wrong.Error() + because(err)}
+		return outgoing{}, &event.Refusal{Reason: event.ReasonMalformed, Message: wrong.Error()}
 	}
 	if err != nil {
 		return outgoing{}, err
@@ -95,15 +95,6 @@ func (f *ndjsonFormat) outgoing(v ndjson.Value) (outgoing, error) {
 	o, err := describe(f.route, &e)
 	o.payload, o.line = payload, v.Line
 	return o, err
-}
-
-// because adds what else was found.
-func because(err error) string {
-	var r *event.Refusal
-	if !errors.As(err, &r) {
-		return ""
-	}
-	return " (" + r.Message + ")"
 }
 
 // note remembers the times of the first round.

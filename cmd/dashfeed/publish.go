@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -38,8 +39,13 @@ type publishCommand struct {
 
 // Run publishes until the end of the file, or for ever.
 func (c *publishCommand) Run(p *program) error {
-	if c.Speed < 0 || c.Batch < 1 || c.Batch > 500 {
-		return usage("speed %g and batch %d: speed is 0 or more, batch 1 to 500", c.Speed, c.Batch)
+	switch {
+	case !(c.Speed >= 0) || math.IsInf(c.Speed, 0): // NaN is neither
+		return usage("speed %g is not allowed: a number from 0 on", c.Speed)
+	case c.Batch < 1 || c.Batch > 500:
+		return usage("batch %d is not allowed: 1 to 500", c.Batch)
+	case c.Patience < 0:
+		return usage("patience %v is not allowed: 0 for ever, or more", c.Patience)
 	}
 	if c.Dashboard != "" {
 		if err := messages.CheckName("dashboard", c.Dashboard); err != nil {

@@ -106,9 +106,10 @@ func TestPublishTells(t *testing.T) {
 		says             []string
 	}{
 		{"good", "a.ndjson", manyLines(3, event("good")), nil, 0, "accepted 3, counted 3", nil},
-		{"again", "a.ndjson", manyLines(3, event("good")), nil, 0, "accepted 3, duplicates 3", nil},
+		{"again", "a.ndjson", manyLines(3, event("good")), nil, 0, "accepted 3, duplicates 3", []string{"3 events were duplicates, and not counted again"}},
 		{"grown", "a.ndjson", manyLines(5, event("good")), nil, 0, "accepted 5, counted 2, duplicates 3", []string{"good: whether this file was published before could be checked only as far back"}},
-		{"empty", "a.ndjson", "", nil, 0, "accepted 0", nil},
+		{"empty", "a.ndjson", "", nil, 0, "accepted 0", []string{"a.ndjson holds no event"}},
+		{"an empty array", "a.json", "[]", nil, 0, "accepted 0", []string{"a.json holds no event"}},
 		{"marked", "a.ndjson", "\ufeff" + manyLines(2, event("mark")), nil, 0, "accepted 2, counted 2", nil},
 		{"a broken line", "a.ndjson", manyLines(1000, func(i int) string {
 			return strings.TrimSuffix(event("line")(i), strings.Repeat("}", max(0, 1-max(i-699, 699-i))))

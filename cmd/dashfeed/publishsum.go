@@ -50,6 +50,9 @@ func (c *publishCommand) sum(p *program, s *sending, err error) error {
 	if p.Err() != nil {
 		p.talk("interrupted: %d events were stored. Published again, the file goes on from there: what was counted is not counted twice, as long as the dashboard remembers ids", stats.Accepted)
 	}
+	if err == nil && stats.Accepted+refused == 0 && made.bad+made.null == 0 {
+		p.talk("%s holds no event", s.input.name)
+	}
 	t := table{columns: []string{
 		"ACCEPTED", "REFUSED", "RETRIES", "BAD", "NULL", "COUNTED", "LATE", "INVALID", "FUTURE", "DUPLICATES", "FILTERED", "UNKNOWN", "SECONDS",
 	}}
@@ -84,6 +87,9 @@ func (s *sending) explain(settled *settlement) {
 			}
 			s.program.talk("%s", line)
 		}
+	}
+	if settled.duplicates > 0 {
+		s.program.talk("%d events were duplicates, and not counted again: events with their ids are counted already. One without an id has one made from the file up to and with it", settled.duplicates)
 	}
 	if settled.filtered > 0 {
 		s.program.talk("%d events were taken by no panel: its filters leave them out", settled.filtered)

@@ -21,7 +21,7 @@ type source struct {
 	definition *definition.Definition // without Dashboard: a tenant's default
 }
 
-// readSources reads the definitions of a file or a directory: every *.yaml and *.yml in it by name, and the tenants'
+// readSources reads the definitions of a file or a directory: every *.yaml and *.yml in it by name, but hidden ones, and the tenants'
 // defaults in defaults/TENANT.yaml. The error is definition.Problems where the text of any is wrong.
 func readSources(name string) ([]source, error) {
 	info, err := os.Stat(name)
@@ -45,7 +45,7 @@ func readDirectory(dir fs.FS, name string) ([]source, error) {
 	for _, file := range yamlFiles(dir) {
 		text, err := fs.ReadFile(dir, file)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("in %s: %w", name, err)
 		}
 		var key messages.Key
 		if path.Dir(file) == "defaults" {
@@ -94,7 +94,11 @@ func yamlFiles(dir fs.FS) []string {
 	var files []string
 	for _, pattern := range []string{"defaults/*.yaml", "defaults/*.yml", "*.yaml", "*.yml"} {
 		found, _ := fs.Glob(dir, pattern) // the patterns are good
-		files = append(files, found...)
+		for _, file := range found {
+			if !strings.HasPrefix(path.Base(file), ".") { // what editors and file systems keep beside a file is none of its own
+				files = append(files, file)
+			}
+		}
 	}
 	slices.SortStableFunc(files, func(a, b string) int {
 		if da, db := path.Dir(a), path.Dir(b); da != db {

@@ -12,8 +12,9 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// assignment is one shard's on this host, from its Load until its runner, a goroutine, has put away what was dropped. A shard that is
-// loaded again, also while its predecessor is still ending, is another *shard of the same assignment. Host.mu guards it.
+// assignment is one shard's on this host, from its Load until its runner, a goroutine, has put away
+// what was dropped. A shard that is loaded again, also while its predecessor is still ending, is
+// another *shard of the same assignment. Host.mu guards it.
 type assignment struct {
 	number int
 	wanted bool          // between Load and Drop
@@ -21,18 +22,20 @@ type assignment struct {
 	shard  *shard        // the one that lives or is ending
 	gone   chan struct{} // closed by Drop: the subscriptions of this stay end
 
-	lost     bool              // it was loaded again since its log had lost records
-	lostAt   messages.Position // how far the reader had come then
-	faults   int               // of its shards lately
-	faultAt  time.Duration     // when the last was, since the host's start
-	accepted bool              // an operator has said that the next shard shall go on without what was lost
-	setBack  bool              // likewise, and that what this host alone has lies beyond the log
-	pass     *crashes.Span     // likewise, that it shall go on behind these records
+	lost    bool              // it was loaded again since its log had lost records
+	lostAt  messages.Position // how far the reader had come then
+	faults  int               // of its shards lately
+	faultAt time.Duration     // when the last was, since the host's start
+	// an operator has said that the next shard shall go on without what was lost
+	accepted bool
+	setBack  bool          // likewise, and that what this host alone has lies beyond the log
+	pass     *crashes.Span // likewise, that it shall go on behind these records
 }
 
-// Load begins to load the shard, and returns at once. It does nothing where the shard is here or loading already, nor while
-// the host itself can't reach the log: it is asked again, as long as nobody claims the shard. What fails is tried again, with
-// backoff, until it works or Drop says that it needn't.
+// Load begins to load the shard, and returns at once. It does nothing where the shard is here or
+// loading already, nor while the host itself can't reach the log: it is asked again, as long as
+// nobody claims the shard. What fails is tried again, with backoff, until it works or Drop says
+// that it needn't.
 func (h *Host) Load(number int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -59,8 +62,9 @@ func (h *Host) Load(number int) {
 	}
 }
 
-// Drop ends the shard, without a last checkpoint, and returns at once: its subscriptions end, its memory is given back, what
-// a shared store keeps of it here is forgotten. It does nothing where the shard isn't here.
+// Drop ends the shard, without a last checkpoint, and returns at once: its subscriptions end, its
+// memory is given back, what a shared store keeps of it here is forgotten. It does nothing where
+// the shard isn't here.
 func (h *Host) Drop(number int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -75,8 +79,8 @@ func (h *Host) Drop(number int) {
 	p.shard.end()
 }
 
-// Own says whether this host acts for the shard from now on, as soon as it is live: ticks, forwards, checkpoints for all,
-// what the log may drop. Of a shard that isn't here it says nothing.
+// Own says whether this host acts for the shard from now on, as soon as it is live: ticks,
+// forwards, checkpoints for all, what the log may drop. Of a shard that isn't here it says nothing.
 func (h *Host) Own(number int, own bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -89,8 +93,8 @@ func (h *Host) Own(number int, own bool) {
 	p.shard.tell(&beat{})
 }
 
-// OwnAll loads and owns every shard that the log has: a single machine does. Until all are ordered the host is not ready, though those
-// that were ordered first may be live already.
+// OwnAll loads and owns every shard that the log has: a single machine does. Until all are ordered
+// the host is not ready, though those that were ordered first may be live already.
 func (h *Host) OwnAll() {
 	h.ordering.Store(true)
 	defer h.ordering.Store(false)
@@ -100,8 +104,8 @@ func (h *Host) OwnAll() {
 	}
 }
 
-// Claims are what the host says of the shards it holds, in order of number. One that has stopped, or is cut off from
-// its log, is not among them.
+// Claims are what the host says of the shards it holds, in order of number. One that has stopped,
+// or is cut off from its log, is not among them.
 func (h *Host) Claims() []messages.Claim {
 	shards := h.held()
 	claims := make([]messages.Claim, 0, len(shards))
@@ -113,7 +117,8 @@ func (h *Host) Claims() []messages.Claim {
 	return claims
 }
 
-// runAssigned runs the shards of an assignment, one after another, until the assignment is not wanted any more.
+// runAssigned runs the shards of an assignment, one after another, until the assignment is not
+// wanted any more.
 func (h *Host) runAssigned(p *assignment, s *shard) {
 	for s != nil {
 		s.run()
@@ -126,8 +131,8 @@ func (h *Host) runAssigned(p *assignment, s *shard) {
 	}
 }
 
-// succeed makes the next shard of the assignment: one that is loaded again, after it was dropped or had to begin anew. It gives nil
-// where there is none.
+// succeed makes the next shard of the assignment: one that is loaded again, after it was dropped or
+// had to begin anew. It gives nil where there is none.
 func (h *Host) succeed(p *assignment, old *shard) *shard {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -160,8 +165,8 @@ func (h *Host) forget(number int) {
 	}
 }
 
-// mayLoadAgain reports whether a shard whose log has lost records after the position is loaded again: the first time, and
-// whenever it has come further since.
+// mayLoadAgain reports whether a shard whose log has lost records after the position is loaded
+// again: the first time, and whenever it has come further since.
 func (h *Host) mayLoadAgain(s *shard, at messages.Position) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -173,7 +178,8 @@ func (h *Host) mayLoadAgain(s *shard, at messages.Position) bool {
 	return true
 }
 
-// current is the shard of that number if it is here. An assignment that waits for another shard's end has none.
+// current is the shard of that number if it is here. An assignment that waits for another shard's
+// end has none.
 func (p *assignment) current() (*shard, error) {
 	switch {
 	case p == nil || !p.wanted:

@@ -27,16 +27,18 @@ const (
 type attempt struct {
 	mark *crashes.Shard // nil: nobody is told
 
-	mu      sync.Mutex
-	span    crashes.Span // what earlier processes ended at
-	ends    int          // how often; 0: never
-	sent    messages.Position
-	folded  messages.Position
-	to      messages.Position // the log goes as far as this: until then the shard is at records while it reads
-	wary    bool              // until then it reads nothing before all that it has read is folded
-	care    int               // records that are still to be read with care, where the span's end is not known
-	settled chan struct{}     // closed when all that was sent is folded; nil: nobody waits
-	release func()            // lets another suspect go on
+	mu     sync.Mutex
+	span   crashes.Span // what earlier processes ended at
+	ends   int          // how often; 0: never
+	sent   messages.Position
+	folded messages.Position
+	// the log goes as far as this: until then the shard is at records while it reads
+	to   messages.Position
+	wary bool // until then it reads nothing before all that it has read is folded
+	// records that are still to be read with care, where the span's end is not known
+	care    int
+	settled chan struct{} // closed when all that was sent is folded; nil: nobody waits
+	release func()        // lets another suspect go on
 }
 
 // from begins behind the position. Where the log is known to go on, to is how far: then the shard

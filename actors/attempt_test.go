@@ -30,8 +30,8 @@ func (w *waitingLog) Read(partition int, after messages.Position) (eventlog.Read
 	return w.Log.Read(partition, after)
 }
 
-// Where one shard has to be read with care, another that was at records at the last of these ends does not read beside it: it may be
-// the one that ends the process.
+// Where one shard has to be read with care, another that was at records at the last of these ends
+// does not read beside it: it may be the one that ends the process.
 func TestWhoMayBeToBlameReadsAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "crashes")

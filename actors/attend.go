@@ -36,7 +36,8 @@ func (s *shard) unsubscribe(sub *subscription) {
 	s.touch(e)
 }
 
-// ask passes an ask on to the dashboard, which it wakes. While the shard loads the ask waits: the state would go back.
+// ask passes an ask on to the dashboard, which it wakes. While the shard loads the ask waits: the
+// state would go back.
 func (s *shard) ask(m *asking) {
 	sub := m.sub
 	if !sub.open {
@@ -56,7 +57,8 @@ func (s *shard) ask(m *asking) {
 	s.send(e, m)
 }
 
-// askAgain passes on the asks that wait at a dashboard: it has just got an actor, or the shard is live now.
+// askAgain passes on the asks that wait at a dashboard: it has just got an actor, or the shard is
+// live now.
 func (s *shard) askAgain(e *entry) {
 	for _, sub := range e.subs {
 		if sub.pending.number != 0 && sub.waits(sub.pending) {
@@ -65,7 +67,8 @@ func (s *shard) askAgain(e *entry) {
 	}
 }
 
-// tellEmpty answers an ask to a dashboard that has no record: once, and whoever comes with a version of another epoch.
+// tellEmpty answers an ask to a dashboard that has no record: once, and whoever comes with a
+// version of another epoch.
 func (s *shard) tellEmpty(e *entry, sub *subscription) {
 	a := sub.pending
 	if a.number == 0 || sub.toldEmpty && a.Epoch == 0 && a.Version == 0 {
@@ -79,7 +82,8 @@ func (s *shard) tellEmpty(e *entry, sub *subscription) {
 	sub.deliver(a, emptyUpdate(sub.key, s.state.Default(sub.key.Tenant)))
 }
 
-// emptyUpdate is what a dashboard without record has to say: epoch 0, version 0, and how its cells will be read.
+// emptyUpdate is what a dashboard without record has to say: epoch 0, version 0, and how its cells
+// will be read.
 func emptyUpdate(k messages.Key, p *fold.Program) *feed.Update {
 	return &feed.Update{Key: k, Watermark: fold.NoTime, Schema: p.Schema(), Metrics: p.MetricsPanel()}
 }

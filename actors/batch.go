@@ -10,10 +10,11 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// batch is what a shard reads at once and a unit of its credit: there are Config.Batches of them and no more. It
-// belongs to the reader until sent, then to the shard and the dashboards that fold its runs, and goes back to the reader
-// when the last of them is done. Payloads lie in its arena: one copy of ~200 B a record, which frees the log's own
-// buffers at once and lets reading and folding overlap.
+// batch is what a shard reads at once and a unit of its credit: there are Config.Batches of them
+// and no more. It belongs to the reader until sent, then to the shard and the dashboards that fold
+// its runs, and goes back to the reader when the last of them is done. Payloads lie in its arena:
+// one copy of ~200 B a record, which frees the log's own buffers at once and lets reading and
+// folding overlap.
 type batch struct {
 	items []item
 	runs  []run // capacity len(items) before the first is taken: pointers to them travel
@@ -24,13 +25,14 @@ type batch struct {
 // item is a record of the batch on its way to a dashboard.
 type item struct {
 	messages.Record
-	at      fold.At
-	program *fold.Program // the tenant's default at this record; for what needs it: a first record, a definition
-	next    int32         // of the same dashboard in this batch; -1: none
+	at fold.At
+	// the tenant's default at this record; for what needs it: a first record, a definition
+	program *fold.Program
+	next    int32 // of the same dashboard in this batch; -1: none
 }
 
-// run is the records of one dashboard in one batch: the message that its actor gets. The dashboard fills what lies
-// below the line before it counts the batch down; the shard reads it after.
+// run is the records of one dashboard in one batch: the message that its actor gets. The dashboard
+// fills what lies below the line before it counts the batch down; the shard reads it after.
 type run struct {
 	turn
 	batch *batch

@@ -10,7 +10,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// BenchmarkReplay reads and folds a log that is there already: JSON bytes on disk to folded state, default definition.
+// BenchmarkReplay reads and folds a log that is there already: JSON bytes on disk to folded state,
+// default definition.
 func BenchmarkReplay(b *testing.B) {
 	h, metrics := newDiskHost(b)
 	entries := make([]eventlog.Entry, 0, 1000)
@@ -41,7 +42,8 @@ func BenchmarkReplay(b *testing.B) {
 	check(b, again.Stop(b.Context()))
 }
 
-// BenchmarkAppendToViewer is the way of one event on a quiet node: appended, with fsync, folded, delivered.
+// BenchmarkAppendToViewer is the way of one event on a quiet node: appended, with fsync, folded,
+// delivered.
 func BenchmarkAppendToViewer(b *testing.B) {
 	h, _ := newDiskHost(b)
 	got := make(viewerFunc, 1)
@@ -73,8 +75,9 @@ func (h *Host) idle() bool {
 	return true
 }
 
-// BenchmarkLoad is a shard of 50,000 dashboards loaded from a checkpoint in a local store, with a hundred viewers that have asked: until
-// it claims to be live, and until the last of them is answered.
+// BenchmarkLoad is a shard of 50,000 dashboards loaded from a checkpoint in a local store, with a
+// hundred viewers that have asked: until it claims to be live, and until the last of them is
+// answered.
 //
 //	go test ./actors -run '^$' -bench Load$ -benchtime 5x
 func BenchmarkLoad(b *testing.B) {

@@ -55,8 +55,9 @@ func TestAwakeDashboardsAreBounded(t *testing.T) {
 	n.compare()
 }
 
-// TestDashboardsOfAShardAreBounded: records of one too many are counted as refused, once, and the others go on, also after
-// a restart. Whoever asks before, or reads what he wrote, is told the bound.
+// TestDashboardsOfAShardAreBounded: records of one too many are counted as refused, once, and the
+// others go on, also after a restart. Whoever asks before, or reads what he wrote, is told the
+// bound.
 func TestDashboardsOfAShardAreBounded(t *testing.T) {
 	n := newNode(t, nil)
 	partitions := n.log.Partitions()
@@ -118,7 +119,8 @@ func TestDashboardsOfAShardAreBounded(t *testing.T) {
 	}
 }
 
-// Held open by viewers, more than the bound are awake: they cannot be put to sleep, and the shard goes on.
+// Held open by viewers, more than the bound are awake: they cannot be put to sleep, and the shard
+// goes on.
 func TestSubscribedDashboardsDoNotStopTheShard(t *testing.T) {
 	n := newNode(t, func(c *Config) { c.MaxAwakePerShard = 4 })
 	var viewers []*mirror

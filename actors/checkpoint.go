@@ -19,12 +19,13 @@ type savingJob struct {
 	leading bool               // it was begun by who leads: only such a one may count for others
 	waits   map[*entry][]int64 // of those written whose windows wait
 
-	home   chan struct{} // the actor closes it when all that had to be forwarded up to the marker is stored
+	// the actor closes it when all that had to be forwarded up to the marker is stored
+	home   chan struct{}
 	isHome <-chan struct{}
 }
 
-// beginCheckpoint starts one if anything changed and none is under way. The marker is where the shard stands now: the
-// request for a dashboard's state comes to it behind all records up to there.
+// beginCheckpoint starts one if anything changed and none is under way. The marker is where the
+// shard stands now: the request for a dashboard's state comes to it behind all records up to there.
 func (s *shard) beginCheckpoint() {
 	if !s.ready {
 		return
@@ -90,7 +91,8 @@ func (s *shard) endCheckpoint(m *saved) {
 	s.resume()
 }
 
-// mend has a dashboard whose entry is corrupt written anew: it is woken, from the entry before and the log.
+// mend has a dashboard whose entry is corrupt written anew: it is woken, from the entry before and
+// the log.
 func (s *shard) mend(k messages.Key) {
 	s.host.tallies.corrupt.Add(1)
 	e := s.entry(k)
@@ -98,8 +100,8 @@ func (s *shard) mend(k messages.Key) {
 	s.mark(e)
 }
 
-// save writes the checkpoint, on a goroutine of its own. The dashboards' states are collected a few at a time: encoded ones
-// take memory, and those who are asked are kept from folding.
+// save writes the checkpoint, on a goroutine of its own. The dashboards' states are collected a few
+// at a time: encoded ones take memory, and those who are asked are kept from folding.
 func (s *shard) save(job *savingJob, logTime int64) (err error) {
 	w, err := s.host.config.Checkpoints.Begin(s.number)
 	if err != nil {

@@ -11,14 +11,17 @@ import (
 
 const (
 	probeEvery = 250 * time.Millisecond
-	// proofGood is how long a shard is live after it asked the log for its last record and had folded that: a second, and
-	// the time to the next probe.
+	// proofGood is how long a shard is live after it asked the log for its last record and had
+	// folded that: a second, and the time to the next probe.
 	proofGood = time.Second + probeEvery
-	// cutOff is how long a shard that can't hear its log claims all the same: then others may take its place.
+	// cutOff is how long a shard that can't hear its log claims all the same: then others may take
+	// its place.
 	cutOff = 5 * time.Second
-	// calm is how long a host that reaches the log again takes no more shards on: those who had them reach it too.
+	// calm is how long a host that reaches the log again takes no more shards on: those who had
+	// them reach it too.
 	calm = 3 * time.Second
-	// mostNamed is how many of the log's answers a shard keeps that it has not come to: older ones are no proof any more.
+	// mostNamed is how many of the log's answers a shard keeps that it has not come to: older ones
+	// are no proof any more.
 	mostNamed = 8
 )
 
@@ -35,8 +38,8 @@ type standing struct {
 	once   bool          // it was live once; without it proven means nothing
 }
 
-// probe asks the log for its last record over and over, one ask at a time, until ctx ends. A log that doesn't answer proves
-// nothing: who hears no record and no answer is cut off, not up to date.
+// probe asks the log for its last record over and over, one ask at a time, until ctx ends. A log
+// that doesn't answer proves nothing: who hears no record and no answer is cut off, not up to date.
 func (s *shard) probe(ctx context.Context) {
 	s.lagAsked = s.host.now() - lagEvery/2 // most loads are done within a second
 	for {
@@ -63,8 +66,8 @@ func (s *shard) unheard(asked time.Duration) { s.silent.CompareAndSwap(0, int64(
 // heard notes that it could.
 func (s *shard) heard() { s.silent.Store(0) }
 
-// cut reports whether the shard has not heard its log for so long that it should not stand in anybody's way. One that loads, and asks
-// for more than the log's last word, goes by the log's own.
+// cut reports whether the shard has not heard its log for so long that it should not stand in
+// anybody's way. One that loads, and asks for more than the log's last word, goes by the log's own.
 func (s *shard) cut() bool {
 	if s.phase.Load() == phaseLoading && errors.Is(s.host.config.Log.Err(), eventlog.ErrUnreachable) {
 		return true
@@ -73,8 +76,9 @@ func (s *shard) cut() bool {
 	return since != 0 && s.host.now()-time.Duration(since) > cutOff
 }
 
-// deaf reports whether the host can't reach the log at all, or could not a moment ago. Then it takes no more shards on: where nobody
-// reaches the log, nobody serves a shard better than who had it. It is called with mu held.
+// deaf reports whether the host can't reach the log at all, or could not a moment ago. Then it
+// takes no more shards on: where nobody reaches the log, nobody serves a shard better than who had
+// it. It is called with mu held.
 func (h *Host) deaf() bool {
 	if errors.Is(h.config.Log.Err(), eventlog.ErrUnreachable) {
 		h.deafAt = max(h.now(), 1)
@@ -98,10 +102,13 @@ func (s *shard) name(n *naming) {
 	s.prove()
 }
 
-// prove looks which of the log's answers the shard has folded up to, and becomes live with the first that is fresh.
+// prove looks which of the log's answers the shard has folded up to, and becomes live with the
+// first that is fresh.
 func (s *shard) prove() {
 	if !s.opened || s.life.Err() != nil {
-		return // of a log that was set back everything would be folded; of a shard that ends folds may have been broken off
+		// of a log that was set back everything would be folded; of a shard that ends folds may
+		// have been broken off
+		return
 	}
 	upTo := s.foldedThrough()
 	reached := 0
@@ -123,7 +130,8 @@ func (s *shard) prove() {
 	}
 }
 
-// foldedThrough is up to where the shard has folded all records: the last one, or further where the log has none behind it.
+// foldedThrough is up to where the shard has folded all records: the last one, or further where the
+// log has none behind it.
 func (s *shard) foldedThrough() messages.Position {
 	if !s.empty.after.After(s.folded) && s.empty.upTo.After(s.folded) {
 		return s.empty.upTo
@@ -160,7 +168,8 @@ func (s *shard) claim() (c messages.Claim, ok bool) {
 	return c, true
 }
 
-// liveUntil is when the shard's last proof ended, as a time of the wall clock; zero where it is live or never was.
+// liveUntil is when the shard's last proof ended, as a time of the wall clock; zero where it is
+// live or never was.
 func (s *shard) liveUntil() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -170,7 +179,8 @@ func (s *shard) liveUntil() time.Time {
 	return s.host.started.Add(s.standing.proven)
 }
 
-// proofAge is how old the newest word of the log is that the shard has folded up to; once is false where there is none.
+// proofAge is how old the newest word of the log is that the shard has folded up to; once is false
+// where there is none.
 func (s *shard) proofAge() (age time.Duration, once bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -38,7 +38,8 @@ func (m *mute) Last(ctx context.Context, partition int) (messages.Position, erro
 	return m.Log.Last(ctx, partition)
 }
 
-// A shard cut off from its log claims no more that it is live, however silent the log was, and goes on answering.
+// A shard cut off from its log claims no more that it is live, however silent the log was, and goes
+// on answering.
 func TestSilenceIsNotTakenForHealth(t *testing.T) {
 	t.Parallel()
 	log := &mute{}
@@ -76,7 +77,8 @@ func TestSilenceIsNotTakenForHealth(t *testing.T) {
 	n.until("live again", func() bool { return n.claimed(number) == messages.Live })
 }
 
-// A shard that loads while the log can't be reached claims nothing: viewers are not told that they wait for a move.
+// A shard that loads while the log can't be reached claims nothing: viewers are not told that they
+// wait for a move.
 func TestWhoCannotLoadClaimsNothing(t *testing.T) {
 	t.Parallel()
 	log := &mute{}

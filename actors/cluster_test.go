@@ -41,7 +41,8 @@ type member struct {
 	fs      vfs.FS
 }
 
-// newGroup starts hosts that hold nothing, over four partitions of which one record in every lands in a wrong one; 0: none.
+// newGroup starts hosts that hold nothing, over four partitions of which one record in every lands
+// in a wrong one; 0: none.
 func newGroup(t *testing.T, hosts, every int, change func(*Config)) *group {
 	lc := logs.Default("/log")
 	lc.Partitions, lc.Storage.FS, lc.Storage.Logger = 4, vfs.NewMem(), slog.New(slog.DiscardHandler)
@@ -232,8 +233,9 @@ func (g *group) compare(m *member, shards ...int) (dashboards int) {
 	return dashboards
 }
 
-// Shards come and go on three hosts in any order while records are appended, some of them where they do not belong: in the end
-// every host that holds a shard has what a straight recount has, and every event counts once.
+// Shards come and go on three hosts in any order while records are appended, some of them where
+// they do not belong: in the end every host that holds a shard has what a straight recount has, and
+// every event counts once.
 func TestShardsComeAndGo(t *testing.T) {
 	for seed := range uint64(2) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {

@@ -14,7 +14,8 @@ import (
 	"github.com/dashfeed/dashfeed/fold"
 )
 
-// Config is what a Host is made of. Take Default and override; the first three fields have no default.
+// Config is what a Host is made of. Take Default and override; the first three fields have no
+// default.
 type Config struct {
 	Log         eventlog.Log
 	Checkpoints checkpoint.Store
@@ -28,7 +29,8 @@ type Config struct {
 	CheckpointEvery time.Duration // between two checkpoints of a shard in which something changed
 	SleepAfter      time.Duration // a dashboard without record or viewer for so long is put to sleep
 
-	MaxAwakePerShard int // dashboards in memory; beyond it the shard puts the idlest to sleep before it reads on
+	// dashboards in memory; beyond it the shard puts the idlest to sleep before it reads on
+	MaxAwakePerShard int
 	Batches          int // batches in flight per shard: its credit
 	BatchRecords     int // records of a batch, at most
 	BatchBytes       int // payload bytes that a batch aims at

@@ -10,9 +10,9 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// crooked is a log some of whose producers do not route as the log does: one in `every` of what is appended lands in a
-// partition that is not its home, unless it is forwarded. Records lie in envelopes without a key, so that any partition takes
-// them.
+// crooked is a log some of whose producers do not route as the log does: one in `every` of what is
+// appended lands in a partition that is not its home, unless it is forwarded. Records lie in
+// envelopes without a key, so that any partition takes them.
 type crooked struct {
 	eventlog.Log
 	every int

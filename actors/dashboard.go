@@ -12,8 +12,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// dashboard is the actor of one dashboard that is awake: a thin shell round the fold. It has no goroutine, timer or map of
-// its own, since there may be hundreds of thousands.
+// dashboard is the actor of one dashboard that is awake: a thin shell round the fold. It has no
+// goroutine, timer or map of its own, since there may be hundreds of thousands.
 type dashboard struct {
 	shard  *shard
 	key    messages.Key
@@ -80,7 +80,8 @@ func (d *dashboard) receive(message any) {
 	}
 }
 
-// run folds the records and counts the batch down: the last of its dashboards hands it back to the shard.
+// run folds the records and counts the batch down: the last of its dashboards hands it back to the
+// shard.
 func (d *dashboard) run(r *run) {
 	d.foldRun(r)
 	d.guard("answer", d.answer)
@@ -156,8 +157,9 @@ func (d *dashboard) answer() {
 	}
 }
 
-// behind reports whether there is nothing to tell whoever stands at the place: it is as far, or further, which viewers of
-// another owner can be. Of two epochs the one whose last record lies further on is the newer.
+// behind reports whether there is nothing to tell whoever stands at the place: it is as far, or
+// further, which viewers of another owner can be. Of two epochs the one whose last record lies
+// further on is the newer.
 func (d *dashboard) behind(at feed.Place) bool {
 	if at.Epoch == d.fold.Epoch() {
 		return at.Version >= d.fold.Version()
@@ -170,8 +172,8 @@ func (d *dashboard) isAhead(at feed.Place) bool {
 	return d.behind(at) && (at.Epoch != d.fold.Epoch() || at.Version > d.fold.Version())
 }
 
-// yield gives up to wait for what viewers have seen elsewhere and the log has not: who asked before that time gets everything
-// there is.
+// yield gives up to wait for what viewers have seen elsewhere and the log has not: who asked before
+// that time gets everything there is.
 func (d *dashboard) yield(before time.Duration) {
 	if d.fold == nil {
 		return
@@ -238,7 +240,8 @@ func (m *reading) empty() readingReply {
 	return readingReply{Reading: feed.Reading{Update: *emptyUpdate(m.key, m.fallback), Definition: inForceByDefault(m.fallback)}}
 }
 
-// crowded is the reading of a dashboard without record that can't get one. Whether it has one is all that some want to know.
+// crowded is the reading of a dashboard without record that can't get one. Whether it has one is
+// all that some want to know.
 func (m *reading) crowded(full error) readingReply {
 	if m.query.MustExist && m.query.After == nil {
 		return readingReply{err: feed.ErrUnknown}

@@ -8,8 +8,9 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// take dispatches a batch, or holds it while too many dashboards are awake. Those held wait for a checkpoint, after
-// which the idlest can be put to sleep; there are never more than the credit allows.
+// take dispatches a batch, or holds it while too many dashboards are awake. Those held wait for a
+// checkpoint, after which the idlest can be put to sleep; there are never more than the credit
+// allows.
 func (s *shard) take(b *batch) {
 	if s.stopping {
 		s.giveBack(b)
@@ -33,8 +34,8 @@ func (s *shard) resume() {
 	}
 }
 
-// crowded reports whether the shard has to wait for dashboards to be put to sleep. Those held open never are: if
-// there are no others, waiting would not help.
+// crowded reports whether the shard has to wait for dashboards to be put to sleep. Those held open
+// never are: if there are no others, waiting would not help.
 func (s *shard) crowded() bool {
 	most := s.host.config.MaxAwakePerShard
 	if s.awake < most {
@@ -127,8 +128,8 @@ func (s *shard) arrive() {
 	s.advanceDue()
 }
 
-// becomeLive opens the shard to viewers. What they asked in the meantime is asked now: the dashboards answer when
-// they have folded what lies before it in their mailboxes.
+// becomeLive opens the shard to viewers. What they asked in the meantime is asked now: the
+// dashboards answer when they have folded what lies before it in their mailboxes.
 func (s *shard) becomeLive() {
 	s.phase.Store(phaseLive)
 	s.decide()
@@ -216,7 +217,8 @@ func (s *shard) acknowledge(t *turn) {
 	s.resume()
 }
 
-// learn takes a report. A run's may come after that of a later message, since a batch comes back as a whole.
+// learn takes a report. A run's may come after that of a later message, since a batch comes back as
+// a whole.
 func (s *shard) learn(t *turn) {
 	e := t.entry
 	e.inflight--

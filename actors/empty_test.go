@@ -56,8 +56,9 @@ func (r *hollowReader) NextOrPassed(ctx context.Context, limit int) (records []m
 	return records, passed, err
 }
 
-// Where a log names as its last what holds no record, a shard is live once its reader has said so, and only then: silence may be a
-// slow log's. Nothing is appended for it, and a checkpoint stands at a record.
+// Where a log names as its last what holds no record, a shard is live once its reader has said so,
+// and only then: silence may be a slow log's. Nothing is appended for it, and a checkpoint stands
+// at a record.
 func TestALogThatEndsWithNoRecord(t *testing.T) {
 	for name, says := range map[string]bool{"its reader says so": true, "its reader is silent": false} {
 		t.Run(name, func(t *testing.T) {

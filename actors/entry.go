@@ -14,8 +14,8 @@ import (
 // noDeadline is the deadline of a dashboard that waits for nothing.
 const noDeadline = math.MaxInt64
 
-// entry is what a shard knows of a dashboard that is awake or held open. Only the shard's actor touches it, but for
-// key and pid, which do not change while a message is on its way.
+// entry is what a shard knows of a dashboard that is awake or held open. Only the shard's actor
+// touches it, but for key and pid, which do not change while a message is on its way.
 type entry struct {
 	key  messages.Key
 	pid  *actor.PID // nil: held open, but it has no record yet
@@ -47,7 +47,8 @@ type report struct {
 	ahead    bool // it waits for what a viewer has seen elsewhere
 }
 
-// turn is the part of each message to a dashboard that comes back to the shard, filled, as the acknowledgement.
+// turn is the part of each message to a dashboard that comes back to the shard, filled, as the
+// acknowledgement.
 type turn struct {
 	entry   *entry
 	logTime int64 // the shard's when the message was sent: deadlines up to it are applied first

@@ -16,8 +16,8 @@ import (
 // from its checkpoint.
 
 const (
-	// mostFaults is how often a shard is loaded again for that, until the assignment has gone without one
-	// for faultMemory.
+	// mostFaults is how often a shard is loaded again for that, until the assignment has gone
+	// without one for faultMemory.
 	mostFaults  = 6
 	faultMemory = 10 * time.Minute
 
@@ -68,8 +68,8 @@ func (s *shard) afterFault(message any) {
 	}
 }
 
-// faulted counts a fault of the assignment's shard, and says how long the next one waits before it is
-// loaded; an error: there have been enough.
+// faulted counts a fault of the assignment's shard, and says how long the next one waits before it
+// is loaded; an error: there have been enough.
 func (p *assignment) faulted(why error, now time.Duration) (wait time.Duration, refused error) {
 	if now-p.faultAt > faultMemory {
 		p.faults = 0

@@ -57,7 +57,8 @@ func (h *Host) Read(ctx context.Context, k messages.Key, q feed.Query) (feed.Rea
 	return feed.Reading{}, err
 }
 
-// List implements feed.Feed. It lists what the shards here have, but for those that load: ErrStarting where all do.
+// List implements feed.Feed. It lists what the shards here have, but for those that load:
+// ErrStarting where all do.
 func (h *Host) List(ctx context.Context, tenant, prefix, after string, limit int) ([]feed.Summary, error) {
 	shards, err := h.listable(tenant)
 	if err != nil {
@@ -150,8 +151,9 @@ func (h *Host) Default(ctx context.Context, k messages.Key) (feed.DefinitionInFo
 	return await(ctx, s, m.reply)
 }
 
-// Room is nil where a record of the dashboard would be taken, as far as is known here; ErrCrowded where its shard, or its
-// tenant in it, has as many dashboards as it may. It costs nothing before a bound is reached.
+// Room is nil where a record of the dashboard would be taken, as far as is known here; ErrCrowded
+// where its shard, or its tenant in it, has as many dashboards as it may. It costs nothing before a
+// bound is reached.
 func (h *Host) Room(ctx context.Context, k messages.Key) error {
 	s, err := h.live(k)
 	if err != nil || !s.full.Load() {
@@ -181,8 +183,8 @@ func (h *Host) Status(k messages.Key) feed.Status {
 	return feed.Status{State: wire.StateStale, Lag: s.lag(), Since: s.liveUntil()}
 }
 
-// lag is 0 where the reader waits and everything is folded. Else the newest record's time is not known here; the clock
-// stands for it.
+// lag is 0 where the reader waits and everything is folded. Else the newest record's time is not
+// known here; the clock stands for it.
 func (s *shard) lag() int64 {
 	if s.waiting.Load() && s.inflight.Load() == 0 {
 		return 0

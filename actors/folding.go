@@ -70,7 +70,8 @@ func (d *dashboard) foldFrom(r *run, dec *decoding, i *int32) (next int32, caugh
 	return -1, nil
 }
 
-// apply folds one record. fallback is the tenant's default at it, for a definition record that takes the own one away.
+// apply folds one record. fallback is the tenant's default at it, for a definition record that
+// takes the own one away.
 func (d *dashboard) apply(dec *decoding, r *messages.Record, at fold.At, fallback *fold.Program) {
 	if r.Refused != "" {
 		d.fold.Malformed(at, r.Refused)
@@ -110,7 +111,8 @@ func reason(err error) string {
 	return "malformed"
 }
 
-// setAside brings the dashboard back to where it was before the record, and tells it to pass over that.
+// setAside brings the dashboard back to where it was before the record, and tells it to pass over
+// that.
 func (d *dashboard) setAside(it *item, caught any) {
 	d.shard.host.tallies.panics.Add(1)
 	d.poison = append(d.poison, it.Position)
@@ -121,7 +123,8 @@ func (d *dashboard) setAside(it *item, caught any) {
 	})
 }
 
-// states are buffers that saved states are encoded into; the saver gives them back when they are written.
+// states are buffers that saved states are encoded into; the saver gives them back when they are
+// written.
 var states = sync.Pool{New: func() any { return new([]byte) }}
 
 // save is the dashboard's part of a checkpoint.

@@ -12,7 +12,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// What a forwarder holds at most before its shard stops to dispatch, and appends at once. A batch more may be added to the first.
+// What a forwarder holds at most before its shard stops to dispatch, and appends at once. A batch
+// more may be added to the first.
 const (
 	maxMisrouted      = 4096
 	maxMisroutedBytes = 4 << 20
@@ -20,26 +21,29 @@ const (
 	maxForwardBytes   = 1 << 20
 )
 
-// forwarder sends home the records that were found in a partition which is not their dashboard's. It is a part of its shard's
-// actor, and works only while the shard leads: one append at a time, so that each home gets them in order. What is on its way
-// counts as here until it is stored, and the shard's checkpoints wait for it: whoever leads next begins at the newest of them.
+// forwarder sends home the records that were found in a partition which is not their dashboard's.
+// It is a part of its shard's actor, and works only while the shard leads: one append at a time, so
+// that each home gets them in order. What is on its way counts as here until it is stored, and the
+// shard's checkpoints wait for it: whoever leads next begins at the newest of them.
 type forwarder struct {
 	waiting []eventlog.Entry // in order
 	bytes   int              // payloads of waiting
 	busy    bool             // an append, or the catching up of a new leader, is under way
-	behind  bool             // it is the catching up: records up to the place where it began may be missing
-	last    messages.Position
-	stop    context.CancelFunc // ends what is under way
+	// it is the catching up: records up to the place where it began may be missing
+	behind bool
+	last   messages.Position
+	stop   context.CancelFunc // ends what is under way
 }
 
-// atHome reports whether the dashboard belongs in this shard. One of a tenant that the log does not know belongs nowhere.
+// atHome reports whether the dashboard belongs in this shard. One of a tenant that the log does not
+// know belongs nowhere.
 func (s *shard) atHome(k messages.Key) bool {
 	home, err := s.host.config.Log.PartitionOf(k)
 	return err == nil && home == s.number
 }
 
-// forwardLater takes a record that is not at home here. One that was forwarded already is not sent on: two nodes that disagree would
-// throw it to and fro. One that is refused was counted here.
+// forwardLater takes a record that is not at home here. One that was forwarded already is not sent
+// on: two nodes that disagree would throw it to and fro. One that is refused was counted here.
 func (s *shard) forwardLater(r *messages.Record) {
 	if r.Refused != "" {
 		return
@@ -57,8 +61,8 @@ func (s *shard) forwardLater(r *messages.Record) {
 	}
 }
 
-// forwardEntry is the entry that brings a record home. Home passes over what is not beyond the last origin, and can't ask whether one is there: it
-// is, since the record was read there.
+// forwardEntry is the entry that brings a record home. Home passes over what is not beyond the last
+// origin, and can't ask whether one is there: it is, since the record was read there.
 func (s *shard) forwardEntry(r *messages.Record) eventlog.Entry {
 	return eventlog.Entry{
 		Kind:    r.Kind,
@@ -131,7 +135,8 @@ func (s *shard) endForward(m *forwarded) {
 	s.resume()
 }
 
-// letCommit lets the checkpoint under way become one that counts: every record up to it that had to be forwarded is stored.
+// letCommit lets the checkpoint under way become one that counts: every record up to it that had to
+// be forwarded is stored.
 func (s *shard) letCommit() {
 	j, f := s.job, &s.forwarder
 	if j == nil || j.home == nil {
@@ -144,8 +149,9 @@ func (s *shard) letCommit() {
 	j.home = nil
 }
 
-// catchUp is a new leader's first act: what lies between the newest checkpoint that counts and its own fold's position was not
-// forwarded by itself and perhaps by nobody. It is read again, if there is any.
+// catchUp is a new leader's first act: what lies between the newest checkpoint that counts and its
+// own fold's position was not forwarded by itself and perhaps by nobody. It is read again, if there
+// is any.
 func (s *shard) catchUp() {
 	f := &s.forwarder
 	upTo := s.position
@@ -174,8 +180,9 @@ func (s *shard) catchUp() {
 	})
 }
 
-// forwardAgain forwards what lies between the newest checkpoint, from, and upTo; behind last everything is at home. Records that the log
-// has dropped in the meantime can't be forwarded by anybody.
+// forwardAgain forwards what lies between the newest checkpoint, from, and upTo; behind last
+// everything is at home. Records that the log has dropped in the meantime can't be forwarded by
+// anybody.
 func (s *shard) forwardAgain(ctx context.Context, from, last, upTo messages.Position) error {
 	if !last.After(from) {
 		return nil

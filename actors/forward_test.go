@@ -55,7 +55,8 @@ func (g *group) athome(partition int) {
 	}
 }
 
-// While records can't be forwarded no checkpoint counts for others, what waits is bounded, and nothing is lost by that.
+// While records can't be forwarded no checkpoint counts for others, what waits is bounded, and
+// nothing is lost by that.
 func TestForwardsThatFailHoldBackCheckpoints(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGroup(t, 1, 0, func(c *Config) { c.BatchRecords, c.CheckpointEvery = 100, time.Second })
@@ -172,7 +173,8 @@ func TestAStandbyActsNot(t *testing.T) {
 	})
 }
 
-// What was passed over when it came is passed over in a replay, too: what was forwarded twice, and what is not at home here.
+// What was passed over when it came is passed over in a replay, too: what was forwarded twice, and
+// what is not at home here.
 func TestForwardedTwiceCountsOnceInAReplay(t *testing.T) {
 	g := newGroup(t, 1, 0, func(c *Config) { c.CheckpointEvery = time.Hour })
 	m := g.hosts[0]
@@ -185,7 +187,8 @@ func TestForwardedTwiceCountsOnceInAReplay(t *testing.T) {
 		return e
 	}
 	g.append((&node{T: t}).define("d", 1, boomPanels), forwarded(1, 1), forwarded(2, 2), forwarded(1, 1))
-	// Of another home, and forwarded all the same: nobody takes it, and it says nothing of what comes behind.
+	// Of another home, and forwarded all the same: nobody takes it, and it says nothing of what
+	// comes behind.
 	misrouted := event1("s", "m", 1)
 	for i := 0; ; i++ {
 		if p, _ := g.log.PartitionOf(key(fmt.Sprint("s", i))); p != home {
@@ -205,8 +208,8 @@ func TestForwardedTwiceCountsOnceInAReplay(t *testing.T) {
 	}
 }
 
-// A dashboard whose newest entry is corrupt is folded again from the checkpoint before: what had come home before that one is known
-// there, too, and a second copy of it counts no more.
+// A dashboard whose newest entry is corrupt is folded again from the checkpoint before: what had
+// come home before that one is known there, too, and a second copy of it counts no more.
 func TestForwardedTwiceCountsOnceBehindACorruptEntry(t *testing.T) {
 	g := newGroup(t, 1, 0, func(c *Config) { c.CheckpointEvery = time.Hour })
 	m := g.hosts[0]
@@ -241,8 +244,8 @@ func TestForwardedTwiceCountsOnceBehindACorruptEntry(t *testing.T) {
 	}
 }
 
-// A record that no log takes is passed over, and holds up neither those that came with it nor the checkpoints: while the shard
-// leads, and when it begins to.
+// A record that no log takes is passed over, and holds up neither those that came with it nor the
+// checkpoints: while the shard leads, and when it begins to.
 func TestForwardsThatAreNeverTaken(t *testing.T) {
 	for _, late := range []bool{false, true} {
 		g := newGroup(t, 1, 0, nil)

@@ -15,10 +15,11 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 )
 
-// Host is a node's life: the shards that it was told to load, and their dashboards. It implements feed.Feed.
+// Host is a node's life: the shards that it was told to load, and their dashboards. It implements
+// feed.Feed.
 //
-// It owns every goroutine under it: a runner for each shard, which owns the shard's own, at most maxWorkers for all
-// dashboards, and the beat. Stop returns when they have ended.
+// It owns every goroutine under it: a runner for each shard, which owns the shard's own, at most
+// maxWorkers for all dashboards, and the beat. Stop returns when they have ended.
 type Host struct {
 	config    Config
 	system    *actor.ActorSystem
@@ -168,8 +169,9 @@ func (h *Host) beat() {
 	}
 }
 
-// checkMemory gives memory back to the system that the collector has freed or could free, where it is much: after many
-// dashboards were loaded or went to sleep the runtime alone would keep it for minutes.
+// checkMemory gives memory back to the system that the collector has freed or could free, where it
+// is much: after many dashboards were loaded or went to sleep the runtime alone would keep it for
+// minutes.
 func (h *Host) checkMemory() {
 	const pause, worthwhile = 5 * time.Second, 16 << 20
 	if h.now()-h.memoryAt < pause {

@@ -8,12 +8,12 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// lagEvery is how often a shard that is not live asks the log how many records it has still to fold: to count them is dearer
-// than to name the last.
+// lagEvery is how often a shard that is not live asks the log how many records it has still to
+// fold: to count them is dearer than to name the last.
 const lagEvery = 2 * time.Second
 
-// measureLag is the prober's: it counts what a shard that is behind has still to fold. One that is live lacks what came within
-// a second, which is not counted.
+// measureLag is the prober's: it counts what a shard that is behind has still to fold. One that is
+// live lacks what came within a second, which is not counted.
 func (s *shard) measureLag(ctx context.Context) {
 	log, counts := s.host.config.Log.(eventlog.Lag)
 	if !counts || s.host.now()-s.lagAsked < lagEvery {

@@ -7,15 +7,16 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// pointer is a shared store that can tell where the newest checkpoint of a shard stands that others can read; zero: there is
-// none.
+// pointer is a shared store that can tell where the newest checkpoint of a shard stands that others
+// can read; zero: there is none.
 type pointer interface {
 	Newest(ctx context.Context, shard int) (messages.Position, error)
 }
 
-// lead makes the shard the one that writes checkpoints for all and forwards, or lets it be that no more, as Own has said. It
-// begins when the shard is live and no checkpoint is under way that was begun without waiting for forwards; where no other
-// node reads the store, at once. It is called whenever one of these may have changed.
+// lead makes the shard the one that writes checkpoints for all and forwards, or lets it be that no
+// more, as Own has said. It begins when the shard is live and no checkpoint is under way that was
+// begun without waiting for forwards; where no other node reads the store, at once. It is called
+// whenever one of these may have changed.
 func (s *shard) lead() {
 	store, shared := s.host.config.Checkpoints.(checkpoint.Shared)
 	wanted := s.owned.Load() && s.ready && s.phase.Load() != phaseFailed
@@ -41,8 +42,8 @@ func (s *shard) lead() {
 	}
 }
 
-// newest is where the newest checkpoint stands that a successor would begin at. Of a store that can't tell it is the last one
-// that this shard knows of.
+// newest is where the newest checkpoint stands that a successor would begin at. Of a store that
+// can't tell it is the last one that this shard knows of.
 func (s *shard) newest(ctx context.Context) (messages.Position, error) {
 	if store, ok := s.host.config.Checkpoints.(pointer); ok {
 		return store.Newest(ctx, s.number)

@@ -15,9 +15,11 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// newShard makes a shard that loads, for an assignment. Its actor lives from now on, so that viewers can come at once.
+// newShard makes a shard that loads, for an assignment. Its actor lives from now on, so that
+// viewers can come at once.
 func (h *Host) newShard(p *assignment) *shard {
-	// Shards take turns with their checkpoints; the first ones leave the processors to the shards that are loaded at the same time.
+	// Shards take turns with their checkpoints; the first ones leave the processors to the shards
+	// that are loaded at the same time.
 	const turns = 8
 	s := &shard{
 		host: h, number: p.number, gone: p.gone,
@@ -50,8 +52,9 @@ func (h *Host) newShard(p *assignment) *shard {
 	return s
 }
 
-// run is the shard's life, on its runner's goroutine: it loads, is fed, and ends. It ends without more ado when it is
-// dropped; with a last checkpoint when the host stops; and to be loaded again when its reader finds that records are lost.
+// run is the shard's life, on its runner's goroutine: it loads, is fed, and ends. It ends without
+// more ado when it is dropped; with a last checkpoint when the host stops; and to be loaded again
+// when its reader finds that records are lost.
 func (s *shard) run() {
 	reading, cancel := context.WithCancel(s.life)
 	defer s.end()
@@ -77,7 +80,8 @@ func (s *shard) run() {
 	s.work.Wait()
 }
 
-// load fetches the newest checkpoint, which may take seconds where it comes from elsewhere, and begins to feed the shard.
+// load fetches the newest checkpoint, which may take seconds where it comes from elsewhere, and
+// begins to feed the shard.
 func (s *shard) load(ctx context.Context) {
 	const least, most = 50 * time.Millisecond, 5 * time.Second
 	if s.wait > 0 && !eventlog.Pause(ctx, s.wait) {
@@ -122,15 +126,15 @@ func (s *shard) load(ctx context.Context) {
 }
 
 const (
-	// loadsAtOnce is how many shards of a host load at a time: hundreds at once keep each other, and those that are
-	// live, from their logs for seconds.
+	// loadsAtOnce is how many shards of a host load at a time: hundreds at once keep each other,
+	// and those that are live, from their logs for seconds.
 	loadsAtOnce = 16
 	// loadTurn is how long one of them may take before the next begins beside it.
 	loadTurn = 5 * time.Second
 )
 
-// loadInTurn waits until few enough others load. done ends the shard's turn; so does that it is live or has failed, or
-// takes too long.
+// loadInTurn waits until few enough others load. done ends the shard's turn; so does that it is
+// live or has failed, or takes too long.
 func (s *shard) loadInTurn(ctx context.Context) (done func(), ok bool) {
 	select {
 	case s.host.loads <- struct{}{}:
@@ -151,7 +155,8 @@ func (s *shard) loadInTurn(ctx context.Context) (done func(), ok bool) {
 	return done, true
 }
 
-// loadCheckpoint reads what the store has. Where nothing is whole, the shard begins with the oldest record kept.
+// loadCheckpoint reads what the store has. Where nothing is whole, the shard begins with the oldest
+// record kept.
 func (s *shard) loadCheckpoint(ctx context.Context) (*loaded, error) {
 	population := fold.NewPopulation(fold.MaxDashboards, fold.MaxTenantDashboards)
 	none := &loaded{state: fold.NewShardState(s.host.config.Table), population: population}

@@ -13,13 +13,15 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// isLoss reports whether a reader's error means that records are gone for good, so that to try again is no use.
+// isLoss reports whether a reader's error means that records are gone for good, so that to try
+// again is no use.
 func isLoss(err error) bool {
 	return errors.Is(err, eventlog.ErrTrimmed) || errors.Is(err, eventlog.ErrAhead) || errors.Is(err, eventlog.ErrCorrupt)
 }
 
-// breaks is the reader's: the log has lost records behind the position. The newest checkpoint may lie beyond them, so the shard is
-// loaded again; where it has come no further than before, it stops, and an operator has to say what next, here or on another host.
+// breaks is the reader's: the log has lost records behind the position. The newest checkpoint may
+// lie beyond them, so the shard is loaded again; where it has come no further than before, it
+// stops, and an operator has to say what next, here or on another host.
 func (s *shard) breaks(ctx context.Context, at messages.Position, err error) {
 	if s.host.mayLoadAgain(s, at) {
 		s.broken <- err
@@ -39,8 +41,9 @@ func (s *shard) breaks(ctx context.Context, at messages.Position, err error) {
 // newerEvery is how often a shard that has stopped looks whether others have gone on.
 const newerEvery = 5 * time.Second
 
-// awaitNewer has the shard loaded again once another host has published a checkpoint beyond the position: the log may have been kept
-// there, or the loss accepted. So to accept it on one host is enough.
+// awaitNewer has the shard loaded again once another host has published a checkpoint beyond the
+// position: the log may have been kept there, or the loss accepted. So to accept it on one host is
+// enough.
 func (s *shard) awaitNewer(ctx context.Context, at messages.Position, err error) {
 	store, ok := s.host.config.Checkpoints.(pointer)
 	for ok && eventlog.Pause(ctx, newerEvery) {
@@ -61,7 +64,8 @@ func (s *shard) awaitNewer(ctx context.Context, at messages.Position, err error)
 // wiper is a store of this host alone that can drop what it has of a shard.
 type wiper interface{ Wipe(shard int) error }
 
-// behindAhead is where a shard goes on whose checkpoint lies beyond the end of its log, once that is accepted.
+// behindAhead is where a shard goes on whose checkpoint lies beyond the end of its log, once that
+// is accepted.
 func (s *shard) behindAhead() string {
 	if _, shared := s.host.config.Checkpoints.(checkpoint.Shared); shared {
 		return "from the newest checkpoint of all hosts"
@@ -80,7 +84,8 @@ func (s *shard) dropOwn() error {
 	return nil
 }
 
-// openBehind opens the log behind a position of the shard; where a hole begins there that was accepted, behind the hole.
+// openBehind opens the log behind a position of the shard; where a hole begins there that was
+// accepted, behind the hole.
 func (s *shard) openBehind(at messages.Position, holes []fold.Hole) (eventlog.Reader, error) {
 	if n := len(holes); n > 0 && holes[n-1].From == at {
 		return s.readRemnant()
@@ -88,7 +93,8 @@ func (s *shard) openBehind(at messages.Position, holes []fold.Hole) (eventlog.Re
 	return s.host.config.Log.Read(s.number, at)
 }
 
-// inHole reports whether a record lies in one of the holes. It is in the log all the same where it was passed by.
+// inHole reports whether a record lies in one of the holes. It is in the log all the same where it
+// was passed by.
 func inHole(holes []fold.Hole, at messages.Position) bool {
 	return slices.ContainsFunc(holes, func(h fold.Hole) bool { return at.After(h.From) && h.To.After(at) })
 }
@@ -100,9 +106,11 @@ func (s *shard) readRemnant() (eventlog.Reader, error) {
 	return s.host.config.Log.Read(s.number, messages.Position{})
 }
 
-// checkHole looks at the first record that the log gives behind the position. Where a hole begins there, the record must be the
-// one at its end; another one means that more was lost. Where a loss was accepted, and there is one, that is the hole: another host
-// may have published a checkpoint behind it meanwhile. Where the log was set back the hole may be one that held nothing: it begins the epoch.
+// checkHole looks at the first record that the log gives behind the position. Where a hole begins
+// there, the record must be the one at its end; another one means that more was lost. Where a loss
+// was accepted, and there is one, that is the hole: another host may have published a checkpoint
+// behind it meanwhile. Where the log was set back the hole may be one that held nothing: it begins
+// the epoch.
 func (r *reader) checkHole(first messages.Position) error {
 	n := len(r.holes)
 	known := n > 0 && r.holes[n-1].From == r.position

@@ -55,7 +55,8 @@ func (s *shortened) Read(partition int, after messages.Position) (eventlog.Reade
 	return s.Log.Read(partition, after)
 }
 
-// lossy is a node over such a log, with a checkpoint behind three records of "d", and then a hole of two.
+// lossy is a node over such a log, with a checkpoint behind three records of "d", and then a hole
+// of two.
 func lossy(t *testing.T) (n *node, log *shortened) {
 	log = &shortened{}
 	n = newNode(t, func(c *Config) {
@@ -121,7 +122,8 @@ func TestALossStopsTheShard(t *testing.T) {
 		t.Errorf("afterwards: %v", err)
 	}
 	r := n.read("d")
-	u := m.take() // the subscription went over to the next shard, or the one that had stopped was as quick
+	// the subscription went over to the next shard, or the one that had stopped was as quick
+	u := m.take()
 	if u.To == 3 && u.Epoch != r.Epoch {
 		u = m.next()
 	}
@@ -168,7 +170,8 @@ func TestALossThatIsAcceptedInVain(t *testing.T) {
 	n.check(n.host.AcceptLoss(t.Context(), number))
 }
 
-// A crash right after the checkpoint that has the hole, at the position where that begins, and one more loss behind it.
+// A crash right after the checkpoint that has the hole, at the position where that begins, and one
+// more loss behind it.
 func TestALossBehindALoss(t *testing.T) {
 	n, log := lossy(t)
 	number := n.home("d")

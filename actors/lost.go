@@ -14,8 +14,9 @@ import (
 // errLost is what readers of a dashboard are told that could not be brought back.
 var errLost = errors.New("dashboard could not be brought back after a failure; the log says why")
 
-// guard does what no record is to blame for where it panics, such as writing rows. Whoever waits for the dashboard is
-// answered all the same: a shard that waits for a batch or a save would wait for ever.
+// guard does what no record is to blame for where it panics, such as writing rows. Whoever waits
+// for the dashboard is answered all the same: a shard that waits for a batch or a save would wait
+// for ever.
 func (d *dashboard) guard(what string, do func()) {
 	defer func() {
 		if caught := recover(); caught != nil {

@@ -13,8 +13,9 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// A dashboard that was lost by a panic has all its records when it is brought up the next time, after a start or a sleep: also those
-// that came while it was lost, whether or not it was in a checkpoint before, and however often it is lost again.
+// A dashboard that was lost by a panic has all its records when it is brought up the next time,
+// after a start or a sleep: also those that came while it was lost, whether or not it was in a
+// checkpoint before, and however often it is lost again.
 func TestALostDashboardLacksNothing(t *testing.T) {
 	for name, c := range map[string]struct {
 		fresh bool // it was in no checkpoint when it was lost

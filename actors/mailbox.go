@@ -6,8 +6,9 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 )
 
-// mailbox is a dashboard's. The library's own keeps room for ten messages, a third of what an idle actor costs; this one
-// keeps none beyond the first. System messages go first. It has no bound, since the shard's credit is one.
+// mailbox is a dashboard's. The library's own keeps room for ten messages, a third of what an idle
+// actor costs; this one keeps none beyond the first. System messages go first. It has no bound,
+// since the shard's credit is one.
 type mailbox struct {
 	workers *workers
 	invoker actor.MessageInvoker
@@ -71,8 +72,8 @@ func (m *mailbox) startAndUnlock() {
 // turnMessages is how many messages a mailbox has processed before others that wait come.
 const turnMessages = 4
 
-// run processes messages until there are none, or the mailbox has had its turn: then more is true, and it has to run again. A
-// dashboard whose records come as fast as it folds them always has some.
+// run processes messages until there are none, or the mailbox has had its turn: then more is true,
+// and it has to run again. A dashboard whose records come as fast as it folds them always has some.
 func (m *mailbox) run() (more bool) {
 	for range turnMessages {
 		message, system := m.pop()

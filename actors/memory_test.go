@@ -21,8 +21,9 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// BenchmarkHundredThousandDashboards gives each dashboard ten events of two metrics under the default definition and
-// tells by how much memory has grown, awake and asleep. The log and the checkpoints are on disk.
+// BenchmarkHundredThousandDashboards gives each dashboard ten events of two metrics under the
+// default definition and tells by how much memory has grown, awake and asleep. The log and the
+// checkpoints are on disk.
 //
 //	go test ./actors -run '^$' -bench HundredThousand -benchtime 1x
 func BenchmarkHundredThousandDashboards(b *testing.B) {

@@ -11,10 +11,11 @@ import (
 
 // To a dashboard: *loading, which is not acknowledged; *run, *asking, *reading, *advancing,
 // *yielding, each acknowledged to the shard (a run by its batch, the others by their *turn); and
-// *saving from the shard's saver. To a shard: *loaded, *batch, *empty and *naming from its feeders, *folded
-// and *turn from its dashboards, *woken from one that woke, *subscribing, *asking, *closing,
-// *reading, *gaveUp, *listing, *listingRefused, *defaulting, *roomAsking from the feed, *scrape from a collector, *beat from the
-// host, *saved, *ticked and *forwarded from its own goroutines, *stopping from its runner.
+// *saving from the shard's saver. To a shard: *loaded, *batch, *empty and *naming from its feeders,
+// *folded and *turn from its dashboards, *woken from one that woke, *subscribing, *asking,
+// *closing, *reading, *gaveUp, *listing, *listingRefused, *defaulting, *roomAsking from the feed,
+// *scrape from a collector, *beat from the host, *saved, *ticked and *forwarded from its own
+// goroutines, *stopping from its runner.
 type (
 	// loading is the first message to a dashboard.
 	loading struct{}
@@ -36,13 +37,15 @@ type (
 		waits []int64
 	}
 
-	// opened says that the log has what lies behind the loaded position, as far as can be told before a record was read.
+	// opened says that the log has what lies behind the loaded position, as far as can be told
+	// before a record was read.
 	opened struct{}
 
 	// skipping says that the next batch begins behind a hole that an operator has accepted.
 	skipping struct{ from, to messages.Position }
 
-	// empty says that the log has no record between these positions; the first is that of the last batch.
+	// empty says that the log has no record between these positions; the first is that of the last
+	// batch.
 	empty struct{ after, upTo messages.Position }
 
 	// folded says that the last run of the batch is done.
@@ -96,7 +99,8 @@ type (
 		reply  chan feed.DefinitionInForce
 	}
 
-	// roomAsking asks whether a record of a dashboard would be taken. reply has room for the answer.
+	// roomAsking asks whether a record of a dashboard would be taken. reply has room for the
+	// answer.
 	roomAsking struct {
 		key   messages.Key
 		reply chan error
@@ -127,7 +131,8 @@ type (
 	// ticked says that the append of a tick has ended.
 	ticked struct{ err error }
 
-	// forwarded says that the first count records of what waits are stored at home, or that a new leader has caught up.
+	// forwarded says that the first count records of what waits are stored at home, or that a new
+	// leader has caught up.
 	forwarded struct {
 		count, size int
 		newest      *messages.Position // of the checkpoints that count: the new leader's
@@ -137,7 +142,8 @@ type (
 	// beat comes from the host a few times a second, for all that is due by the clock.
 	beat struct{}
 
-	// stopping ends the shard: with last, what is in flight is folded and a last checkpoint taken; every actor is stopped.
+	// stopping ends the shard: with last, what is in flight is folded and a last checkpoint taken;
+	// every actor is stopped.
 	stopping struct{ last bool }
 )
 

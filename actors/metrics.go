@@ -78,9 +78,9 @@ func (s *shard) scraped(m *scrape) scraped {
 	return r
 }
 
-// collector is a prometheus.Collector over all shards. Labels are bounded: the busiest maxNamed dashboards have
-// theirs, and keep it until one that is twice as busy takes the place. No sum ever falls: a name that goes leaves its
-// counts to the rest.
+// collector is a prometheus.Collector over all shards. Labels are bounded: the busiest maxNamed
+// dashboards have theirs, and keep it until one that is twice as busy takes the place. No sum ever
+// falls: a name that goes leaves its counts to the rest.
 type collector struct {
 	host                                             *Host
 	processed, seconds                               *prometheus.Desc

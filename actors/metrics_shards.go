@@ -9,7 +9,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// sendShards sends what is told of each shard, and what all of them, with those that have gone, have counted.
+// sendShards sends what is told of each shard, and what all of them, with those that have gone,
+// have counted.
 func (c *collector) sendShards(ch chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)

@@ -53,7 +53,8 @@ type node struct {
 	unordered bool // launch loads no shard
 }
 
-// newNode starts a host with two partitions, fast checkpoints and no sleep, but for what change says.
+// newNode starts a host with two partitions, fast checkpoints and no sleep, but for what change
+// says.
 func newNode(t *testing.T, change func(*Config)) *node {
 	n := &node{T: t, fs: vfs.NewMem(), change: change}
 	n.start()
@@ -259,7 +260,8 @@ func (n *node) records(partition int) (all []messages.Record) {
 	return all
 }
 
-// compare holds what the store has after the host was stopped against the recount: byte for byte, all dashboards.
+// compare holds what the store has after the host was stopped against the recount: byte for byte,
+// all dashboards.
 func (n *node) compare() {
 	n.Helper()
 	n.stop(n.Context())

@@ -73,7 +73,8 @@ func TestPanicsAreCounted(t *testing.T) {
 	}
 }
 
-// A row that can't be written is no record's fault: its dashboard is given up and logged, and the shard goes on.
+// A row that can't be written is no record's fault: its dashboard is given up and logged, and the
+// shard goes on.
 func TestRowThatPanicsCostsItsDashboardOnly(t *testing.T) {
 	n := newNode(t, func(conf *Config) { conf.CheckpointEvery = time.Millisecond })
 	n.append(n.define("d", 1, "panels: [{id: p, window: {count: 100}, aggregates: [dud]}]"), event1("d", "m", 1), event1("other", "m", 1))

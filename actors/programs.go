@@ -11,8 +11,8 @@ import (
 	"github.com/dashfeed/dashfeed/fold/definition"
 )
 
-// programs lets dashboards with the same definition share its compiled form. It holds none alive: one whose last
-// dashboard fell asleep is collected.
+// programs lets dashboards with the same definition share its compiled form. It holds none alive:
+// one whose last dashboard fell asleep is collected.
 type programs struct {
 	table fold.Table
 

@@ -25,7 +25,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// station is a host on a real broker, with connections, a scratch store and a log of its own. Its tenant has one partition.
+// station is a host on a real broker, with connections, a scratch store and a log of its own. Its
+// tenant has one partition.
 type station struct {
 	*testing.T
 	broker  *pulsartest.Cluster
@@ -181,8 +182,9 @@ func (s *station) stranger(o client.ProducerOptions) client.Producer {
 	return p
 }
 
-// A stranger's message without payload is the last that the log names, and Pulsar's client does not give it: whoever folds
-// the shard becomes live all the same, and stays so, also while such messages are all that comes.
+// A stranger's message without payload is the last that the log names, and Pulsar's client does not
+// give it: whoever folds the shard becomes live all the same, and stays so, also while such
+// messages are all that comes.
 func TestTheLastRecordIsNotGiven(t *testing.T) {
 	all := newStations(t, "one", "two")
 	one, two := all[0], all[1]
@@ -202,7 +204,8 @@ func TestTheLastRecordIsNotGiven(t *testing.T) {
 	one.untilLive()
 	for range 30 {
 		send()
-		for began := time.Now(); time.Since(began) < 100*time.Millisecond; time.Sleep(10 * time.Millisecond) { // real time: a real broker
+		// real time: a real broker
+		for began := time.Now(); time.Since(began) < 100*time.Millisecond; time.Sleep(10 * time.Millisecond) {
 			if one.state() != messages.Live {
 				t.Fatal("it is not live while messages without payload come")
 			}
@@ -239,8 +242,9 @@ func (f *firstHalf) Encrypt(_ []string, _ crypto.KeyReader, _ crypto.MessageMeta
 	return payload, nil
 }
 
-// The first part of a chunked message whose rest never comes is the last that the log names, and it is no record: a shard is live all
-// the same, has none appended for it, and goes on when a record comes.
+// The first part of a chunked message whose rest never comes is the last that the log names, and it
+// is no record: a shard is live all the same, has none appended for it, and goes on when a record
+// comes.
 func TestAnUnfinishedMessageIsLast(t *testing.T) {
 	all := newStations(t, "one", "two")
 	one, two := all[0], all[1]

@@ -34,8 +34,8 @@ func (s *station) backlog() int {
 	return stats.Subscriptions[pulsar.GuardName("actors")].MsgBacklog
 }
 
-// trim appends events that nobody folds and has the broker drop them, and what came before, but for the newest. The hosts that
-// fold the shard are stopped; s is another.
+// trim appends events that nobody folds and has the broker drop them, and what came before, but for
+// the newest. The hosts that fold the shard are stopped; s is another.
 func (s *station) trim() {
 	s.Helper()
 	s.append(10)
@@ -72,8 +72,9 @@ func (s *station) published(r eventlog.Receipt) {
 	})
 }
 
-// The log of two hosts has lost what neither has folded, so both stand still. The loss is accepted on one, and on the other too, later
-// or never: one serves, both come to the same, byte for byte, and the guard lets go of what is published from then on.
+// The log of two hosts has lost what neither has folded, so both stand still. The loss is accepted
+// on one, and on the other too, later or never: one serves, both come to the same, byte for byte,
+// and the guard lets go of what is published from then on.
 func TestALossOnTwoHosts(t *testing.T) {
 	for _, other := range []string{"too", "later", "never"} {
 		t.Run(other, func(t *testing.T) {
@@ -98,7 +99,8 @@ func TestALossOnTwoHosts(t *testing.T) {
 				after = crowd.append(3)
 				one.published(after)
 			}
-			// What is kept lies behind the checkpoint before the last, whose own record stays: a shard at rest has some backlog.
+			// What is kept lies behind the checkpoint before the last, whose own record stays: a
+			// shard at rest has some backlog.
 			one.until("the guard lets go", func() bool { return one.backlog() <= 4 })
 			a, b := one.read(after), two.read(after)
 			if a.Epoch != b.Epoch || a.To != b.To || a.Epoch == epoch {
@@ -114,7 +116,8 @@ func TestALossOnTwoHosts(t *testing.T) {
 	}
 }
 
-// bereave has two hosts fold 20 events and stop; the log loses the next 10, not the one after, and both stand still.
+// bereave has two hosts fold 20 events and stop; the log loses the next 10, not the one after, and
+// both stand still.
 func bereave(one, two, crowd *station) (epoch messages.Epoch) {
 	one.host.Load(one.shard)
 	two.host.Load(two.shard)
@@ -134,7 +137,8 @@ func bereave(one, two, crowd *station) (epoch messages.Epoch) {
 	return epoch
 }
 
-// bytes are the shard's state and that of d as the host's last checkpoint has them, after it is stopped.
+// bytes are the shard's state and that of d as the host's last checkpoint has them, after it is
+// stopped.
 func (s *station) bytes() []byte {
 	s.Helper()
 	s.stop()

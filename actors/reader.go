@@ -12,8 +12,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// reader feeds a shard with its partition. Its goroutine is the shard's and ends with the context it was started with,
-// or when the log has lost records that were not folded.
+// reader feeds a shard with its partition. Its goroutine is the shard's and ends with the context
+// it was started with, or when the log has lost records that were not folded.
 type reader struct {
 	shard    *shard
 	holes    []fold.Hole       // of the state at position
@@ -109,7 +109,8 @@ func (r *reader) read(ctx context.Context) (progress bool, err error) {
 	}
 }
 
-// next waits for records. None come where the log was found to have none up to where its end is named to be: the shard is told.
+// next waits for records. None come where the log was found to have none up to where its end is
+// named to be: the shard is told.
 func (r *reader) next(ctx context.Context, log eventlog.Reader, limit int) ([]messages.Record, error) {
 	passer, ok := log.(eventlog.Passer)
 	if !ok {
@@ -158,8 +159,8 @@ func (r *reader) send(b *batch, records []messages.Record) {
 	s.tell(b)
 }
 
-// careful is how many records to ask for. Near what the process has ended at nothing is read before all that was read is
-// folded, and that itself comes a record at a time.
+// careful is how many records to ask for. Near what the process has ended at nothing is read before
+// all that was read is folded, and that itself comes a record at a time.
 func (r *reader) careful(ctx context.Context) (limit int, err error) {
 	if err := r.shard.attempt.settle(ctx); err != nil {
 		return 0, err
@@ -171,8 +172,8 @@ func (r *reader) careful(ctx context.Context) (limit int, err error) {
 	return r.limit(), nil
 }
 
-// cut leaves of records what comes before those that are read with care, or passed by. beyond says that the rest has to be
-// read again.
+// cut leaves of records what comes before those that are read with care, or passed by. beyond says
+// that the rest has to be read again.
 func (r *reader) cut(records []messages.Record) (left []messages.Record, beyond bool) {
 	span, suspect := r.shard.attempt.suspect()
 	if r.pass != nil {
@@ -191,7 +192,8 @@ func (r *reader) cut(records []messages.Record) (left []messages.Record, beyond 
 	return records[:n], n < len(records)
 }
 
-// behindHole leaves out what lies in a hole that begins at the position: what crashes the process is passed by, and still there.
+// behindHole leaves out what lies in a hole that begins at the position: what crashes the process
+// is passed by, and still there.
 func (r *reader) behindHole(records []messages.Record) []messages.Record {
 	n := len(r.holes)
 	if n == 0 || r.holes[n-1].From != r.position {
@@ -203,7 +205,8 @@ func (r *reader) behindHole(records []messages.Record) []messages.Record {
 	return records
 }
 
-// limit is how many records to ask for: as many as the batch's bytes allow for, by the records seen so far.
+// limit is how many records to ask for: as many as the batch's bytes allow for, by the records seen
+// so far.
 func (r *reader) limit() int {
 	c := &r.shard.host.config
 	if r.payload == 0 {

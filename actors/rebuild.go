@@ -14,9 +14,9 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// load brings the dashboard up from the checkpoint, once. It blocks this actor and nobody else: records for it wait in
-// its mailbox, within the shard's credit. While it slept it had no record after the checkpoint's marker, so where its
-// entry goes as far as that nothing is left to replay.
+// load brings the dashboard up from the checkpoint, once. It blocks this actor and nobody else:
+// records for it wait in its mailbox, within the shard's credit. While it slept it had no record
+// after the checkpoint's marker, so where its entry goes as far as that nothing is left to replay.
 func (d *dashboard) load() {
 	if d.loaded {
 		return
@@ -52,9 +52,10 @@ func (d *dashboard) bringUp() {
 	}
 }
 
-// stored decodes what the newest checkpoint has of the dashboard into d.fold: nil where it has nothing. All the
-// dashboard's records up to from's position are in it; a replay begins there, with from's state where that is known. ErrCorrupt where no slot is whole; other errors, which are tried again until
-// the host is stopped for good, mean that the store can't be read.
+// stored decodes what the newest checkpoint has of the dashboard into d.fold: nil where it has
+// nothing. All the dashboard's records up to from's position are in it; a replay begins there, with
+// from's state where that is known. ErrCorrupt where no slot is whole; other errors, which are
+// tried again until the host is stopped for good, mean that the store can't be read.
 func (d *dashboard) stored(base *checkpoint.Marker) (from checkpoint.Marker, err error) {
 	s := d.shard
 	d.fold = nil
@@ -98,8 +99,9 @@ func (d *dashboard) stored(base *checkpoint.Marker) (from checkpoint.Marker, err
 	}
 }
 
-// rebuild makes the dashboard as it is at a position: from the checkpoint and the log's records after it; where the
-// checkpoint has it corrupt, from the oldest record kept. Records in d.poison, and what else panics, are set aside.
+// rebuild makes the dashboard as it is at a position: from the checkpoint and the log's records
+// after it; where the checkpoint has it corrupt, from the oldest record kept. Records in d.poison,
+// and what else panics, are set aside.
 func (d *dashboard) rebuild(upTo messages.Position) error {
 	for {
 		poisoned := len(d.poison)

@@ -8,7 +8,8 @@ import (
 	"github.com/dashfeed/dashfeed/fold"
 )
 
-// Refused is what lay in a shard's log and no dashboard got, as the shard's state has it: the same on every host.
+// Refused is what lay in a shard's log and no dashboard got, as the shard's state has it: the same
+// on every host.
 type Refused struct {
 	Counts map[string]uint64 // by reason
 	Newest []fold.Refusal    // oldest first

@@ -14,7 +14,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// setBack stops the member and gives all hosts another log, which has only the first n records of one shard, and nothing of others.
+// setBack stops the member and gives all hosts another log, which has only the first n records of
+// one shard, and nothing of others.
 func (g *group) setBack(m *member, shard, n int) {
 	g.Helper()
 	g.stop(m, g.Context())
@@ -36,8 +37,9 @@ func (g *group) setBack(m *member, shard, n int) {
 	g.start(m)
 }
 
-// A log that was set back behind what this host has in its scratch store alone: to accept that lets go of the scratch and goes on from
-// the checkpoint of all hosts, as a new epoch, since viewers may have seen what is no more.
+// A log that was set back behind what this host has in its scratch store alone: to accept that lets
+// go of the scratch and goes on from the checkpoint of all hosts, as a new epoch, since viewers may
+// have seen what is no more.
 func TestALogSetBack(t *testing.T) {
 	g := newGroup(t, 1, 0, nil)
 	m := g.hosts[0]

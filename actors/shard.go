@@ -18,9 +18,10 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// shard is the actor of one partition: it owns the table of its awake dashboards and is the only one that wakes them and
-// puts them to sleep. It never blocks: loading, reading, probing, writing and appending are done by goroutines (feeders; at
-// most one saver, one tick and one append of forwards at a time) that send it what they have. They are the shard's, and its runner joins them.
+// shard is the actor of one partition: it owns the table of its awake dashboards and is the only
+// one that wakes them and puts them to sleep. It never blocks: loading, reading, probing, writing
+// and appending are done by goroutines (feeders; at most one saver, one tick and one append of
+// forwards at a time) that send it what they have. They are the shard's, and its runner joins them.
 type shard struct {
 	host   *Host
 	number int
@@ -35,8 +36,9 @@ type shard struct {
 	wait    time.Duration // before it is loaded: its predecessor had a fault
 	refused error         // why it is not loaded at all; nil: it is
 
-	pass    *crashes.Span // records that crash the process, whose loss is accepted
-	setBack bool          // the log was, and that is accepted: what this host alone has of the shard is dropped
+	pass *crashes.Span // records that crash the process, whose loss is accepted
+	// the log was, and that is accepted: what this host alone has of the shard is dropped
+	setBack bool
 
 	life    context.Context // ends when the shard is dropped or has ended
 	end     context.CancelFunc
@@ -50,27 +52,33 @@ type shard struct {
 	work    sync.WaitGroup // savers, ticks and forwards
 
 	// Read by others.
-	phase     atomic.Int32
-	owned     atomic.Bool
-	failure   atomic.Pointer[error]             // why it has stopped
-	faulty    atomic.Pointer[error]             // the first panic outside a fold
-	trouble   atomic.Pointer[error]             // why it is not loaded yet; nil: nothing is wrong
-	silent    atomic.Int64                      // since when the log can't be heard, since the host's start; 0: it can
-	waiting   atomic.Bool                       // the reader has all there is
-	inflight  atomic.Int32                      // batches
-	logTime   atomic.Int64                      // of the last batch folded
-	committed atomic.Int64                      // when the last checkpoint was, since the host's start; 0: none yet
-	lacking   atomic.Int64                      // records that it had still to fold when the log was last asked; -1: unknown
-	beating   atomic.Bool                       // a beat is in the mailbox
-	full      atomic.Bool                       // it takes no records of some dashboards that have none
-	flying    atomic.Int32                      // batches that dashboards have
-	writing   atomic.Bool                       // a saver waits for dashboards' states
-	progress  atomic.Uint64                     // grows as long as dashboards do something
-	handled   atomic.Uint64                     // messages that the actor has taken
-	stuck     atomic.Int64                      // how long it has had work and done nothing; 0: it is not stuck
-	base      atomic.Pointer[checkpoint.Marker] // of the newest checkpoint here; nil: none
-	holes     atomic.Pointer[[]fold.Hole]       // that were accepted: each dashboard takes them when it comes up
-	counted   atomic.Pointer[messages.Position] // of the newest one that counts for others, as far as is known here
+	phase   atomic.Int32
+	owned   atomic.Bool
+	failure atomic.Pointer[error] // why it has stopped
+	faulty  atomic.Pointer[error] // the first panic outside a fold
+	trouble atomic.Pointer[error] // why it is not loaded yet; nil: nothing is wrong
+	// since when the log can't be heard, since the host's start; 0: it can
+	silent   atomic.Int64
+	waiting  atomic.Bool  // the reader has all there is
+	inflight atomic.Int32 // batches
+	logTime  atomic.Int64 // of the last batch folded
+	// when the last checkpoint was, since the host's start; 0: none yet
+	committed atomic.Int64
+	// records that it had still to fold when the log was last asked; -1: unknown
+	lacking  atomic.Int64
+	beating  atomic.Bool   // a beat is in the mailbox
+	full     atomic.Bool   // it takes no records of some dashboards that have none
+	flying   atomic.Int32  // batches that dashboards have
+	writing  atomic.Bool   // a saver waits for dashboards' states
+	progress atomic.Uint64 // grows as long as dashboards do something
+	handled  atomic.Uint64 // messages that the actor has taken
+	// how long it has had work and done nothing; 0: it is not stuck
+	stuck atomic.Int64
+	base  atomic.Pointer[checkpoint.Marker] // of the newest checkpoint here; nil: none
+	// that were accepted: each dashboard takes them when it comes up
+	holes atomic.Pointer[[]fold.Hole]
+	// of the newest one that counts for others, as far as is known here
+	counted atomic.Pointer[messages.Position]
 
 	deciding sync.Once
 	attempt  attempt
@@ -89,16 +97,19 @@ type shard struct {
 	successor *shard
 
 	// The actor's own.
-	ready     bool // the checkpoint is loaded
-	due       bool // a checkpoint is, though no record may have come: a hole was accepted, or others have an older one
-	opened    bool // the log is open behind it
-	state     *fold.ShardState
-	from      messages.Position // of the checkpoint that was loaded
-	position  messages.Position // of the last record dispatched
-	folded    messages.Position // everything up to here is folded
-	empty     empty             // where the log was found to have no record last
-	flights   []flight          // batches dispatched and not folded up to, in order; bounded by the credit
-	named     []naming          // the log's answers that it has not folded up to, in order
+	ready bool // the checkpoint is loaded
+	// a checkpoint is, though no record may have come: a hole was accepted, or others have an older
+	// one
+	due      bool
+	opened   bool // the log is open behind it
+	state    *fold.ShardState
+	from     messages.Position // of the checkpoint that was loaded
+	position messages.Position // of the last record dispatched
+	folded   messages.Position // everything up to here is folded
+	empty    empty             // where the log was found to have no record last
+	// batches dispatched and not folded up to, in order; bounded by the credit
+	flights   []flight
+	named     []naming // the log's answers that it has not folded up to, in order
 	entries   map[messages.Key]*entry
 	largest   int // the most entries that the map had to hold
 	awake     int
@@ -109,7 +120,8 @@ type shard struct {
 	population *fold.Population // which dashboards have a record
 	held       []*batch         // not dispatched: too many dashboards are awake
 	waiters    []*reading
-	ahead      map[*entry]time.Duration // dashboards whose viewers have seen what is not in them, since when; they are held open
+	// dashboards whose viewers have seen what is not in them, since when; they are held open
+	ahead map[*entry]time.Duration
 
 	dirty     []*entry       // what the next checkpoint writes
 	written   []messages.Key // what the last one wrote, and the next one writes again
@@ -292,7 +304,8 @@ func (s *shard) beat() {
 	}
 }
 
-// fail stops the shard until it is loaded again: readers of its dashboards and Troubles are told why.
+// fail stops the shard until it is loaded again: readers of its dashboards and Troubles are told
+// why.
 func (s *shard) fail(err error) {
 	s.failure.Store(&err)
 	s.phase.Store(phaseFailed)
@@ -306,8 +319,8 @@ func (s *shard) decide() { s.deciding.Do(func() { close(s.decided) }) }
 
 func (s *shard) logger() *slog.Logger { return s.host.config.Logger.With("shard", s.number) }
 
-// warn logs what happens over and over at most once a minute for each kind; that the broker can't be reached, which every shard
-// meets at once and in many ways, once for the whole host.
+// warn logs what happens over and over at most once a minute for each kind; that the broker can't
+// be reached, which every shard meets at once and in many ways, once for the whole host.
 func (s *shard) warn(kind, message string, args ...any) {
 	own := s.host.warnings.allow(s.number, kind, s.host.now())
 	switch {

@@ -10,7 +10,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// wake gives the entry an actor, which loads its dashboard with its first message. It reports whether there was none.
+// wake gives the entry an actor, which loads its dashboard with its first message. It reports
+// whether there was none.
 func (s *shard) wake(e *entry) bool {
 	if e.pid != nil {
 		return false
@@ -19,8 +20,8 @@ func (s *shard) wake(e *entry) bool {
 	s.actors.Add(1)
 	e.pid = s.host.root.Spawn(s.props)
 	e.unborn = false
-	// The message makes the PID remember its process; then the name can go from the system's registry, whose maps never
-	// shrink. Nobody looks for a dashboard there.
+	// The message makes the PID remember its process; then the name can go from the system's
+	// registry, whose maps never shrink. Nobody looks for a dashboard there.
 	s.host.root.Send(e.pid, load)
 	s.host.system.ProcessRegistry.LocalPIDs.GetBucket(e.pid.Id).Pop(e.pid.Id)
 	s.awake++
@@ -73,14 +74,15 @@ func (e *entry) maySleep() bool {
 	return e.pid != nil && e.inflight == 0 && !e.dirty && !e.saving && len(e.subs) == 0
 }
 
-// sweep puts to sleep the dashboards that were of no use to anyone for so long. It looks at a bounded number of entries a
-// beat: the rest has time.
+// sweep puts to sleep the dashboards that were of no use to anyone for so long. It looks at a
+// bounded number of entries a beat: the rest has time.
 func (s *shard) sweep(now time.Duration) {
 	const most = 20_000
 	s.evictWhile(most, math.MaxInt, func(e *entry) bool { return now-e.touched >= s.host.config.SleepAfter })
 }
 
-// evict puts to sleep the n idlest dashboards that can be, if they are among the idlest few thousand.
+// evict puts to sleep the n idlest dashboards that can be, if they are among the idlest few
+// thousand.
 func (s *shard) evict(n int) {
 	const most = 4096
 	s.evictWhile(most, n, func(*entry) bool { return true })
@@ -97,7 +99,8 @@ func (s *shard) evictWhile(looks, most int, old func(*entry) bool) {
 	}
 }
 
-// drop takes the entry out of the table, which is made anew when most of it is empty: maps don't shrink.
+// drop takes the entry out of the table, which is made anew when most of it is empty: maps don't
+// shrink.
 func (s *shard) drop(e *entry) {
 	delete(s.entries, e.key)
 	const small = 1024

@@ -7,9 +7,10 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// subscription is one viewer's interest. An ask goes to the shard, which keeps it as pending and passes it on to the
-// dashboard if that is awake; so an ask that meets a dashboard going to sleep, or one without record, is not lost. Asks
-// are numbered: whoever answers an answered one answers nobody.
+// subscription is one viewer's interest. An ask goes to the shard, which keeps it as pending and
+// passes it on to the dashboard if that is awake; so an ask that meets a dashboard going to sleep,
+// or one without record, is not lost. Asks are numbered: whoever answers an answered one answers
+// nobody.
 type subscription struct {
 	key    messages.Key
 	viewer feed.Viewer
@@ -45,7 +46,8 @@ func (s *subscription) Ask(at feed.Place) {
 	}
 }
 
-// Close implements feed.Subscription. It waits for a Deliver under way: do not hold in Deliver what the caller of Close holds.
+// Close implements feed.Subscription. It waits for a Deliver under way: do not hold in Deliver what
+// the caller of Close holds.
 func (s *subscription) Close() {
 	s.mu.Lock()
 	again, shard := s.closed, s.shard
@@ -60,8 +62,8 @@ func (s *subscription) Close() {
 // Ended implements feed.Ending.
 func (s *subscription) Ended() <-chan struct{} { return s.ended }
 
-// move takes the subscription to the shard that comes after its own, which has ended, with the ask that waits. What was told to
-// the old one is lost, and what Ask tells it now is this ask.
+// move takes the subscription to the shard that comes after its own, which has ended, with the ask
+// that waits. What was told to the old one is lost, and what Ask tells it now is this ask.
 func (s *subscription) move(to *shard) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

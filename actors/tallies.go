@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// tallies are what a host's shards count for its metrics. They outlive the shards, since no counter may fall.
+// tallies are what a host's shards count for its metrics. They outlive the shards, since no counter
+// may fall.
 type tallies struct {
 	records           [4]atomic.Uint64 // by kind
 	panics            atomic.Uint64    // of folds

@@ -27,8 +27,9 @@ func (s *shard) appendTick() error {
 	return err
 }
 
-// deadlinePassed guesses that a deadline has passed that nothing in the log tells of. The wall clock is only a guess at the
-// log's: what the tick does is decided by the append time that the log gives it.
+// deadlinePassed guesses that a deadline has passed that nothing in the log tells of. The wall
+// clock is only a guess at the log's: what the tick does is decided by the append time that the log
+// gives it.
 func (s *shard) deadlinePassed(now time.Duration) bool {
 	if s.inflight.Load() > 0 {
 		return false

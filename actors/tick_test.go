@@ -193,7 +193,8 @@ func (n *node) ticks(dashboard string) (count int) {
 	return count
 }
 
-// Where the log gives no time, ticks move log time: one for the records that came, and none in silence.
+// Where the log gives no time, ticks move log time: one for the records that came, and none in
+// silence.
 func TestTicksStandForTheLogsTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNode(t, func(c *Config) { c.Log = timeless{c.Log} })

@@ -36,7 +36,8 @@ func (w *written) count(words ...string) (n int) {
 	return n
 }
 
-// That the log can't be reached is one warning of the host, however many shards find out and how often; what each meets is told at debug.
+// That the log can't be reached is one warning of the host, however many shards find out and how
+// often; what each meets is told at debug.
 func TestOneWarningWhenTheLogIsAway(t *testing.T) {
 	t.Parallel()
 	log, said := &mute{}, &written{}

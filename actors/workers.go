@@ -5,10 +5,12 @@ import (
 	"sync"
 )
 
-// workers run the dashboards that have mail: as many at once as there are processors, in the order in which they got it, and some
-// messages of one before the next has its turn. The library starts a goroutine for each; a batch for ten thousand dashboards would
-// take ten thousand stacks, which outweigh the dashboards, and a batch of one record each would cost more in wake-ups, and in stacks
-// that grow until they are as deep as a fold, than its folds. A dashboard that has to wait for a store or the log steps aside meanwhile, so that another has its place.
+// workers run the dashboards that have mail: as many at once as there are processors, in the order
+// in which they got it, and some messages of one before the next has its turn. The library starts a
+// goroutine for each; a batch for ten thousand dashboards would take ten thousand stacks, which
+// outweigh the dashboards, and a batch of one record each would cost more in wake-ups, and in
+// stacks that grow until they are as deep as a fold, than its folds. A dashboard that has to wait
+// for a store or the log steps aside meanwhile, so that another has its place.
 type workers struct {
 	joined sync.WaitGroup
 
@@ -64,7 +66,8 @@ func (w *workers) start(m *mailbox) {
 	w.joined.Go(func() { w.work(m) })
 }
 
-// stepAside does what blocks, in a worker, while another works in its place: as long as not too many are aside.
+// stepAside does what blocks, in a worker, while another works in its place: as long as not too
+// many are aside.
 func (w *workers) stepAside(do func()) {
 	if !w.leave() {
 		do()
@@ -117,8 +120,8 @@ func (w *workers) work(m *mailbox) {
 	}
 }
 
-// take is the next mailbox that waits, after the last one, which waits again if it has more; without one, or where too many run,
-// the worker stays, or goes.
+// take is the next mailbox that waits, after the last one, which waits again if it has more;
+// without one, or where too many run, the worker stays, or goes.
 func (w *workers) take(last *mailbox, more bool) (m *mailbox, stays bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -30,7 +30,8 @@ func (b *blocking) InvokeUserMessage(any) {
 	}
 }
 
-// However many mailboxes have mail, so many run at once and no more, and so many step aside; all end with stop.
+// However many mailboxes have mail, so many run at once and no more, and so many step aside; all
+// end with stop.
 func TestWorkersAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &workers{}
@@ -107,7 +108,8 @@ func (e *endless) InvokeUserMessage(any) {
 	}
 }
 
-// Dashboards that always have mail do not keep the others from their turns, however many of them there are.
+// Dashboards that always have mail do not keep the others from their turns, however many of them
+// there are.
 func TestMailThatNeverEndsLetsOthersHaveTheirTurn(t *testing.T) {
 	const most = 10_000
 	w := &workers{}

@@ -8,7 +8,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// Who has seen more than the log has waits for it, and is told after some seconds that it does not come.
+// Who has seen more than the log has waits for it, and is told after some seconds that it does not
+// come.
 func TestViewersWhoAreAhead(t *testing.T) {
 	t.Parallel()
 	n := newNode(t, nil)

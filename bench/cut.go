@@ -21,8 +21,9 @@ const (
 
 var machines = []string{"pulsar", "node-1", "node-2", "node-3"}
 
-// cut puts Pulsar and three nodes on machines of their own, cuts node from node and node from broker for 5, 20 and 75 s each, and
-// measures how soon after it every shard has one owner again by everybody's word. It needs root: see chaos/network.
+// cut puts Pulsar and three nodes on machines of their own, cuts node from node and node from
+// broker for 5, 20 and 75 s each, and measures how soon after it every shard has one owner again by
+// everybody's word. It needs root: see chaos/network.
 func cut(ctx context.Context, b *bench) (err error) {
 	if prefix := os.Getenv(hubVariable); prefix != "" {
 		return b.cutInside(ctx, network.Of(prefix, machines...))

@@ -25,9 +25,10 @@ const (
 	foldDashboards = 200
 )
 
-// folding measures what one node takes from Pulsar to folded state: its CPU by /proc while it folds events as they come, less what
-// it takes when nothing comes, for events that are a message each, of an ordinary producer with batching, and for events that our own
-// appender packs into messages; and how fast it folds them again after kill -9 without a checkpoint.
+// folding measures what one node takes from Pulsar to folded state: its CPU by /proc while it folds
+// events as they come, less what it takes when nothing comes, for events that are a message each,
+// of an ordinary producer with batching, and for events that our own appender packs into messages;
+// and how fast it folds them again after kill -9 without a checkpoint.
 func folding(ctx context.Context, b *bench) error {
 	for _, c := range []struct {
 		name   string
@@ -180,7 +181,8 @@ func foldEvent(prefix string, n int, dashboard string) []byte {
 		prefix, n, dashboard, n%1000, time.Now().UnixMilli(), n%8)
 }
 
-// caughtUp waits until every shard is live at the position that is now the log's last, by the word of the gateway.
+// caughtUp waits until every shard is live at the position that is now the log's last, by the word
+// of the gateway.
 func (b *bench) caughtUp(ctx context.Context, t *trial.Trial, log *pulsar.Log) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*patience)
 	defer cancel()

@@ -11,9 +11,10 @@ import (
 	"github.com/dashfeed/dashfeed/eventlog"
 )
 
-// kills kills one of three nodes with -9 twenty times in a row, under 5,000 events a second on 200 dashboards, without and with
-// standbys. The pause of a viewer is its longest time without an update of a dashboard that the killed node served; each
-// dashboard has an event every 40 ms. In the end every count is compared with the log.
+// kills kills one of three nodes with -9 twenty times in a row, under 5,000 events a second on 200
+// dashboards, without and with standbys. The pause of a viewer is its longest time without an
+// update of a dashboard that the killed node served; each dashboard has an event every 40 ms. In
+// the end every count is compared with the log.
 func kills(ctx context.Context, b *bench) error {
 	for _, replicas := range []int{1, 2} {
 		if err := b.killsWith(ctx, replicas); err != nil {

@@ -17,10 +17,11 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// latency sends 2,000 single events a second, spread over 50 dashboards, and stamps each event's value with its number.
-// The time runs from before the POST to after the frame that carries the value was read by a WebSocket client that
-// subscribed without maxRate. An event that was replaced by a newer one within a flush has no frame of its own: it ends with the
-// frame that brought the newer value, as a viewer sees it.
+// latency sends 2,000 single events a second, spread over 50 dashboards, and stamps each event's
+// value with its number. The time runs from before the POST to after the frame that carries the
+// value was read by a WebSocket client that subscribed without maxRate. An event that was replaced
+// by a newer one within a flush has no frame of its own: it ends with the frame that brought the
+// newer value, as a viewer sees it.
 func latency(ctx context.Context, b *bench) error {
 	const (
 		dashboards = 50
@@ -126,7 +127,8 @@ func (l *latencyRun) post(client *http.Client, url string, body []byte) error {
 	return nil
 }
 
-// view reads the frames of one dashboard's latest panel, whose cell's first value is the newest event's number.
+// view reads the frames of one dashboard's latest panel, whose cell's first value is the newest
+// event's number.
 func (l *latencyRun) view(ctx context.Context, conn *websocket.Conn, d int) error {
 	for {
 		_, data, err := conn.ReadMessage()

@@ -10,12 +10,12 @@ import (
 	"time"
 )
 
-// yardstick is what encoding/json takes for an event of some 200 bytes on two cores that nobody else uses: see BenchmarkYardstick
-// of the fold, which decodes the same.
+// yardstick is what encoding/json takes for an event of some 200 bytes on two cores that nobody
+// else uses: see BenchmarkYardstick of the fold, which decodes the same.
 const yardstick = 2.4 // us
 
-// machine prints how busy the machine is beside us, by its load and by what CPU time buys at the moment: caches and cores are
-// shared with others, and figures of CPU grow with that.
+// machine prints how busy the machine is beside us, by its load and by what CPU time buys at the
+// moment: caches and cores are shared with others, and figures of CPU grow with that.
 func (b *bench) machine() {
 	load, err := os.ReadFile("/proc/loadavg")
 	if err != nil {

@@ -1,5 +1,5 @@
-// Command bench measures the built binary through its public doors and prints what the project promises beside what it
-// found, with commit, duration and number of samples.
+// Command bench measures the built binary through its public doors and prints what the project
+// promises beside what it found, with commit, duration and number of samples.
 //
 //	go run ./bench latency      POST to the frame at a WebSocket client
 //	go run ./bench dashboards   memory of 100,000 dashboards, awake and asleep

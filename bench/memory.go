@@ -18,8 +18,8 @@ import (
 
 const mib = 1 << 20
 
-// dashboards sends 10 events of 2 metrics to each of 100,000 dashboards under the default definition, and reads the
-// process's resident memory awake and, with a short --sleep, asleep.
+// dashboards sends 10 events of 2 metrics to each of 100,000 dashboards under the default
+// definition, and reads the process's resident memory awake and, with a short --sleep, asleep.
 func dashboards(ctx context.Context, b *bench) error {
 	const count, events = 100_000, 10
 	for _, phase := range []struct {
@@ -101,7 +101,8 @@ func post(url, prefix string, first, n, events int) error {
 	return err
 }
 
-// settled waits until the resident memory has stopped falling for 30 s, at most 3 minutes, and returns it.
+// settled waits until the resident memory has stopped falling for 30 s, at most 3 minutes, and
+// returns it.
 func settled(ctx context.Context, p *process.Process) (int64, error) {
 	least, err := p.RSS()
 	if err != nil {

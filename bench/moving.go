@@ -11,9 +11,10 @@ import (
 	"github.com/dashfeed/dashfeed/cmd/process"
 )
 
-// moving has one node serve 50,000 dashboards and then drain, so that another loads them all from the checkpoint, while a
-// hundred of them are watched and have events. It measures how long the new owner claims to load until it claims to be live with
-// the last shard, and the longest time that a viewer had no update.
+// moving has one node serve 50,000 dashboards and then drain, so that another loads them all from
+// the checkpoint, while a hundred of them are watched and have events. It measures how long the new
+// owner claims to load until it claims to be live with the last shard, and the longest time that a
+// viewer had no update.
 func moving(ctx context.Context, b *bench) (err error) {
 	const dashboards, watched, rate = 50_000, 100, 1000
 	t, err := b.trial(ctx, "load", trial.Config{

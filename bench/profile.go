@@ -12,10 +12,12 @@ import (
 	"github.com/dashfeed/dashfeed/cmd/process"
 )
 
-// profileVariable names a directory that gets CPU profiles of the processes measured; they cost a few percent.
+// profileVariable names a directory that gets CPU profiles of the processes measured; they cost a
+// few percent.
 const profileVariable = "BENCH_PROFILE"
 
-// profile takes a CPU profile of a process for some time, where it is asked for; the function returned waits for it.
+// profile takes a CPU profile of a process for some time, where it is asked for; the function
+// returned waits for it.
 func (b *bench) profile(p *process.Process, name string, lasts time.Duration) (wait func()) {
 	dir := os.Getenv(profileVariable)
 	if dir == "" {

@@ -20,11 +20,13 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// pulsarLatency measures, at 5,000 events a second on 50 dashboards, the time from a producer's send to the frame at a viewer,
-// through Pulsar, a node and a gateway. A plain consumer of the same topic, in the same process as producer and viewer, tells
-// when the broker delivers the same event; what comes after that is our part. An event that was replaced within a flush ends with
-// the frame that brought the newer one, as a viewer sees it. The producer has the defaults of the Go client, whose messages wait up to
-// 10 ms for others; then those of the Java client, 1 ms: that is a message an event here, and the broker has most of both processors.
+// pulsarLatency measures, at 5,000 events a second on 50 dashboards, the time from a producer's
+// send to the frame at a viewer, through Pulsar, a node and a gateway. A plain consumer of the same
+// topic, in the same process as producer and viewer, tells when the broker delivers the same event;
+// what comes after that is our part. An event that was replaced within a flush ends with the frame
+// that brought the newer one, as a viewer sees it. The producer has the defaults of the Go client,
+// whose messages wait up to 10 ms for others; then those of the Java client, 1 ms: that is a
+// message an event here, and the broker has most of both processors.
 func pulsarLatency(ctx context.Context, b *bench) (err error) {
 	t, err := b.trial(ctx, "pulsar-latency", trial.Config{
 		Cluster:    process.ClusterConfig{Nodes: 1, Gateways: 1, Tenants: fmt.Sprintf("default=%d", clusterPartitions)},

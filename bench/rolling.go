@@ -10,8 +10,9 @@ import (
 	"github.com/dashfeed/dashfeed/cmd/process"
 )
 
-// rolling drains every node and every gateway in turn and starts it again, under load. A pause is a viewer's longest time without
-// an update of a dashboard in one such step, in which each dashboard has an event every 40 ms.
+// rolling drains every node and every gateway in turn and starts it again, under load. A pause is a
+// viewer's longest time without an update of a dashboard in one such step, in which each dashboard
+// has an event every 40 ms.
 func rolling(ctx context.Context, b *bench) (err error) {
 	const dashboards, rate = 200, 5000
 	t, err := b.trial(ctx, "rolling", trial.Config{

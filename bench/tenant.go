@@ -11,8 +11,9 @@ import (
 	"github.com/dashfeed/dashfeed/cmd/process"
 )
 
-// tenant adds a tenant of hundreds of partitions beside hundreds of live shards, under load. A pause is a viewer's longest time
-// without an update of a dashboard of the old tenant meanwhile, in which each dashboard has an event every 200 ms.
+// tenant adds a tenant of hundreds of partitions beside hundreds of live shards, under load. A
+// pause is a viewer's longest time without an update of a dashboard of the old tenant meanwhile, in
+// which each dashboard has an event every 200 ms.
 func tenant(ctx context.Context, b *bench) (err error) {
 	const watched, beside, added, dashboards, rate = 16, 240, 512, 100, 500
 	t, err := b.trial(ctx, "tenant", trial.Config{
@@ -73,7 +74,8 @@ func (b *bench) addTenant(ctx context.Context, t *trial.Trial, name string, part
 	return nil
 }
 
-// longestUnheard asks a process again and again how the first n shards stand, and gives the longest time that one was not live.
+// longestUnheard asks a process again and again how the first n shards stand, and gives the longest
+// time that one was not live.
 func longestUnheard(ctx context.Context, p *process.Process, n int) (longest time.Duration) {
 	since := map[int]time.Time{}
 	for wait(ctx, 100*time.Millisecond) == nil {

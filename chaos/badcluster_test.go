@@ -20,8 +20,9 @@ import (
 // says is how long a process may take to say what is wrong.
 const says = 60 * time.Second
 
-// TestBadCluster gives nodes what they can't work with, and damages the topics of some of five tenants while the node is stopped. In
-// each case readyz names what is wrong and what to do, what is whole goes on, and what was acknowledged is there.
+// TestBadCluster gives nodes what they can't work with, and damages the topics of some of five
+// tenants while the node is stopped. In each case readyz names what is wrong and what to do, what
+// is whole goes on, and what was acknowledged is there.
 func TestBadCluster(t *testing.T) {
 	t.Parallel()
 	broker := pulsartest.Start(t, pulsartest.Options{Tokens: true})
@@ -177,7 +178,8 @@ func (b *badCluster) wrongTopics(t *testing.T) {
 	b.counts(t, p, "grown", float64(30+sent)) // all of it, from a partition that is nobody's home
 
 	b.admin(t, "PUT", "persistent/bare/dashfeed-state/checkpoints/partitions", "1") // as it says
-	b.counts(t, p, "bare", 70)                                                      // its log is there to be folded again
+	// its log is there to be folded again
+	b.counts(t, p, "bare", 70)
 
 	var shards []struct {
 		Shard  int
@@ -208,7 +210,8 @@ func (b *badCluster) twins(t *testing.T) {
 	b.append(t, log, "twins", 30)
 	b.counts(t, one, "twins", 30) // both fold the same
 	b.counts(t, other, "twins", 30)
-	// The first to publish holds the place, and the second is told when it has something new to publish itself.
+	// The first to publish holds the place, and the second is told when it has something new to
+	// publish itself.
 	refused := func() *process.Process {
 		for _, p := range []*process.Process{one, other} {
 			if strings.Contains(p.Health(), "another process writes") {
@@ -217,7 +220,8 @@ func (b *badCluster) twins(t *testing.T) {
 		}
 		return nil
 	}
-	for deadline := time.Now().Add(says); refused() == nil && time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) { // real time: real processes
+	// real time: real processes
+	for deadline := time.Now().Add(says); refused() == nil && time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
 		b.append(t, log, "twins", 1)
 	}
 	told, holder := other, "one"

@@ -17,7 +17,8 @@ import (
 	"github.com/dashfeed/dashfeed/cmd/process"
 )
 
-// TestDoorRefuses sends events that can't be read, routed or afforded; each is named by index and reason.
+// TestDoorRefuses sends events that can't be read, routed or afforded; each is named by index and
+// reason.
 func TestDoorRefuses(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir())
@@ -124,8 +125,8 @@ func TestDataInUse(t *testing.T) {
 	wellStill(t, p)
 }
 
-// TestDiskFull fills a small disk: appends are refused with 503, nothing acknowledged is lost, and appends are taken
-// again when there is space.
+// TestDiskFull fills a small disk: appends are refused with 503, nothing acknowledged is lost, and
+// appends are taken again when there is space.
 func TestDiskFull(t *testing.T) {
 	t.Parallel()
 	mount := t.TempDir()
@@ -182,7 +183,8 @@ func TestDiskFull(t *testing.T) {
 	}
 }
 
-// TestRefusesToStart gives what can't be run with; each is a clear error on stderr and the documented exit code.
+// TestRefusesToStart gives what can't be run with; each is a clear error on stderr and the
+// documented exit code.
 func TestRefusesToStart(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "file")
@@ -210,8 +212,8 @@ func TestRefusesToStart(t *testing.T) {
 	}
 }
 
-// read waits until the fold has passed everything that was posted to the dashboard, and reads it. The record that it
-// waits for is the last of its own: positions of one partition are ordered.
+// read waits until the fold has passed everything that was posted to the dashboard, and reads it.
+// The record that it waits for is the last of its own: positions of one partition are ordered.
 func read(t *testing.T, p *process.Process, dashboard, query string) answer {
 	t.Helper()
 	a := ask(t, "POST", p.URL+"/v1/events?dashboard="+dashboard, []byte(`{"metric":"probe","value":0,"id":"probe"}`))

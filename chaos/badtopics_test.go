@@ -52,7 +52,8 @@ func (b *badCluster) append(t *testing.T, log *pulsar.Log, tenant string, n int)
 func (b *badCluster) counts(t *testing.T, p *process.Process, tenant string, want float64) {
 	t.Helper()
 	var last answer
-	for deadline := time.Now().Add(says); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) { // real time: it is a real process
+	// real time: it is a real process
+	for deadline := time.Now().Add(says); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		var err error
 		if last, err = try(t.Context(), http.MethodGet, p.URL+"/v1/dashboards/d?tenant="+tenant, nil); err == nil && last.field("counters.records") == want {
 			return
@@ -68,7 +69,8 @@ func (b *badCluster) admin(t *testing.T, method, path, body string) string {
 	return said
 }
 
-// trim has the broker drop records of a tenant of one partition that stand in no checkpoint: all but the last.
+// trim has the broker drop records of a tenant of one partition that stand in no checkpoint: all
+// but the last.
 func (b *badCluster) trim(t *testing.T, log *pulsar.Log, tenant string) {
 	t.Helper()
 	topic := "persistent/" + tenant + "/dashfeed/events-partition-0"
@@ -77,7 +79,8 @@ func (b *badCluster) trim(t *testing.T, log *pulsar.Log, tenant string) {
 	b.append(t, log, tenant, 1) // in a ledger of its own
 	b.admin(t, "POST", "namespaces/"+tenant+"/dashfeed/retention", `{"retentionTimeInMinutes":0,"retentionSizeInMB":0}`)
 	b.admin(t, "DELETE", topic+"/subscription/"+pulsar.GuardName("topics")+"?force=true", "")
-	for deadline := time.Now().Add(says); ; time.Sleep(200 * time.Millisecond) { // real time: the broker trims when it likes
+	// real time: the broker trims when it likes
+	for deadline := time.Now().Add(says); ; time.Sleep(200 * time.Millisecond) {
 		b.admin(t, "POST", topic+"/trim", "")
 		var stats struct{ Ledgers []any }
 		must(t, json.Unmarshal([]byte(b.admin(t, "GET", topic+"/internalStats", "")), &stats))

@@ -15,14 +15,16 @@ import (
 )
 
 const (
-	recovers = 60 * time.Second // a loaded machine is slow to find a crash; bench kills measures how fast it is
+	// a loaded machine is slow to find a crash; bench kills measures how fast it is
+	recovers = 60 * time.Second
 	paused   = 10 * time.Second
 )
 
-// TestCluster puts three nodes and two gateways on a real Pulsar under load, by gateways and by strangers who write to other
-// partitions, and then kills an owner, freezes one until it is given up and lets it come back, drains a node and a gateway,
-// and kills the broker. After each, all viewers go on and every shard has one owner. In the end every version that a viewer
-// was shown, every cell and every count is what the log says when it is folded again.
+// TestCluster puts three nodes and two gateways on a real Pulsar under load, by gateways and by
+// strangers who write to other partitions, and then kills an owner, freezes one until it is given
+// up and lets it come back, drains a node and a gateway, and kills the broker. After each, all
+// viewers go on and every shard has one owner. In the end every version that a viewer was shown,
+// every cell and every count is what the log says when it is folded again.
 func TestCluster(t *testing.T) {
 	c := startTrial(t, trial.Config{
 		Cluster:    process.ClusterConfig{Nodes: 3, Gateways: 2, Args: []string{"--checkpoint", "2s"}},
@@ -132,8 +134,8 @@ func killOwner(t *testing.T, c *trial.Trial) {
 	moved(t, c)
 }
 
-// freezeNode stops a node as a full swap would: its connections stay. Others take over; then it comes back and believes that
-// nothing has happened.
+// freezeNode stops a node as a full swap would: its connections stay. Others take over; then it
+// comes back and believes that nothing has happened.
 func freezeNode(t *testing.T, c *trial.Trial) {
 	node := owner(t, c)
 	must(t, node.Pause())
@@ -178,7 +180,8 @@ func drainGateway(t *testing.T, c *trial.Trial) {
 	settled(t, c)
 }
 
-// watchedGateway is the first gateway that a viewer is at: a viewer that has lost its connection has gone to the next.
+// watchedGateway is the first gateway that a viewer is at: a viewer that has lost its connection
+// has gone to the next.
 func watchedGateway(t *testing.T, c *trial.Trial) *process.Process {
 	t.Helper()
 	for _, g := range c.Cluster.Gateways {
@@ -226,7 +229,8 @@ func killBroker(t *testing.T, c *trial.Trial) {
 		t.Errorf("the broker is gone, and viewers are not told that their dashboards are stale: %v", err)
 	}
 	t.Logf("all viewers were told after %s", time.Since(killed).Round(time.Millisecond))
-	time.Sleep(8*time.Second - time.Since(killed)) // until no node claims anything; real time: they are real processes
+	// until no node claims anything; real time: they are real processes
+	time.Sleep(8*time.Second - time.Since(killed))
 	for _, url := range c.Cluster.URLs() {
 		a, err := try(t.Context(), http.MethodGet, url+"/v1/dashboards/"+c.Names[0], nil)
 		if err != nil || a.status != http.StatusOK || a.field("state") != "stale" {

@@ -23,9 +23,10 @@ const (
 	crashKills      = 5
 )
 
-// TestCrash kills the real process five times with kill -9 while four producers send 200,000 events and retry with the same
-// ids until each is acknowledged. Then every event is counted once and only once, and a client that stayed through it all,
-// reconnecting by itself, holds exactly the server's state and never saw a version go backward.
+// TestCrash kills the real process five times with kill -9 while four producers send 200,000 events
+// and retry with the same ids until each is acknowledged. Then every event is counted once and only
+// once, and a client that stayed through it all, reconnecting by itself, holds exactly the server's
+// state and never saw a version go backward.
 func TestCrash(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
@@ -40,7 +41,8 @@ panels:
 	}
 	viewer := stay(t, p, "c7")
 
-	// Killed once in each fifth of the events, at a random moment of it; the producers go on until everything is acknowledged.
+	// Killed once in each fifth of the events, at a random moment of it; the producers go on until
+	// everything is acknowledged.
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	producers, producing := errgroup.WithContext(ctx)
@@ -50,7 +52,8 @@ panels:
 	}
 	random := rand.New(rand.NewPCG(seed, 1))
 	for kill := range int64(crashKills) {
-		const parts = 100 // of a fifth; its end is left out: the last kill must come before the last event
+		// of a fifth; its end is left out: the last kill must come before the last event
+		const parts = 100
 		at := crashEvents * (kill*parts + random.Int64N(parts*3/4)) / (crashKills * parts)
 		for acknowledged.Load() < at && producing.Err() == nil {
 			time.Sleep(time.Millisecond) // real time: this is a real process

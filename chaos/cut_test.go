@@ -17,9 +17,10 @@ const hubVariable = "CHAOS_HUB"
 
 var machines = []string{"pulsar", "node-1", "node-2", "node-3"}
 
-// TestCut cuts three nodes on machines of their own off from each other for 5 s, and then one of them off from the broker. Each
-// heals by itself: within 15 s every shard has one owner again. go run ./bench cut does the same for 20 and 75 s. The test
-// runs itself again inside the network's hub, so that not one address is made outside.
+// TestCut cuts three nodes on machines of their own off from each other for 5 s, and then one of
+// them off from the broker. Each heals by itself: within 15 s every shard has one owner again. go
+// run ./bench cut does the same for 20 and 75 s. The test runs itself again inside the network's
+// hub, so that not one address is made outside.
 func TestCut(t *testing.T) {
 	if prefix := os.Getenv(hubVariable); prefix != "" {
 		cutInside(t, network.Of(prefix, machines...))

@@ -20,9 +20,10 @@ import (
 
 const damageDashboards = 8
 
-// TestDamagedLog kills a real process with kill -9 under load and flips a bit in the last 125 KB of its newest write-ahead log, again
-// and again in a fresh copy. The next start has every acknowledged event, or refuses with exit code 1, names the file and how many
-// are missing, and has changed nothing: with the bit as it was, all is there.
+// TestDamagedLog kills a real process with kill -9 under load and flips a bit in the last 125 KB of
+// its newest write-ahead log, again and again in a fresh copy. The next start has every
+// acknowledged event, or refuses with exit code 1, names the file and how many are missing, and has
+// changed nothing: with the bit as it was, all is there.
 func TestDamagedLog(t *testing.T) {
 	data, acknowledged, rng := killedUnderLoad(t, "1h")
 	refused := 0
@@ -51,8 +52,9 @@ func TestDamagedLog(t *testing.T) {
 	}
 }
 
-// TestDamagedCheckpoints does the same to the checkpoints, and takes their write-ahead log away. The log has all that they lack: the
-// next start counts the same as with all of them, or refuses and names the directory.
+// TestDamagedCheckpoints does the same to the checkpoints, and takes their write-ahead log away.
+// The log has all that they lack: the next start counts the same as with all of them, or refuses
+// and names the directory.
 func TestDamagedCheckpoints(t *testing.T) {
 	data, acknowledged, rng := killedUnderLoad(t, "50ms")
 	want, said, code := startsOver(t, copyOf(t, data))
@@ -95,7 +97,8 @@ func copyOf(t *testing.T, data string) string {
 	return copied
 }
 
-// killedUnderLoad is the data of a process that was killed under load, and how many events it had acknowledged.
+// killedUnderLoad is the data of a process that was killed under load, and how many events it had
+// acknowledged.
 func killedUnderLoad(t *testing.T, checkpoint string) (data string, events int64, rng *rand.Rand) {
 	t.Helper()
 	data = t.TempDir()
@@ -166,7 +169,8 @@ func flipBit(t *testing.T, path string, beforeEnd int64) {
 	}
 }
 
-// startsOver starts a process on the data: how many events are there, or its last words and exit code.
+// startsOver starts a process on the data: how many events are there, or its last words and exit
+// code.
 func startsOver(t *testing.T, data string) (events int64, said string, code int) {
 	t.Helper()
 	log := &logBuffer{}

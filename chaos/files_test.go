@@ -13,8 +13,8 @@ import (
 	"github.com/dashfeed/dashfeed/cmd/process"
 )
 
-// TestFewFiles: a server that may open few files says so, and answers all the same while idle connections hold all that it has for
-// the public, and more come.
+// TestFewFiles: a server that may open few files says so, and answers all the same while idle
+// connections hold all that it has for the public, and more come.
 func TestFewFiles(t *testing.T) {
 	t.Parallel()
 	limited := func(files int) []string {

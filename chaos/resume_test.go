@@ -17,9 +17,10 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// TestResume cuts a client off 1,000 times at random moments of a busy dashboard whose cells come and go, sometimes for so
-// long that the tombstones of what it missed are gone. It always resumes by its place or is told of the gap, and whenever
-// the events pause it holds exactly what the server has.
+// TestResume cuts a client off 1,000 times at random moments of a busy dashboard whose cells come
+// and go, sometimes for so long that the tombstones of what it missed are gone. It always resumes
+// by its place or is told of the gap, and whenever the events pause it holds exactly what the
+// server has.
 func TestResume(t *testing.T) {
 	t.Parallel()
 	const disconnects, compareEvery = 1000, 50
@@ -39,7 +40,8 @@ panels:
 	}
 	defer c.Close()
 	for n := range disconnects {
-		// What happens while nobody is connected: mostly little, now and then more than the tombstones tell.
+		// What happens while nobody is connected: mostly little, now and then more than the
+		// tombstones tell.
 		steps := r.random.IntN(4)
 		if n%100 == 99 {
 			steps = 150
@@ -122,7 +124,8 @@ func (r *resuming) watch(t *testing.T, conn *websocket.Conn) {
 	defer posting.Wait()
 	defer cancel()
 	if events > 0 {
-		posting.Go(func() { _, _ = try(ctx, "POST", r.p.URL+"/v1/events", []byte(body)) }) // may be cut off too
+		// may be cut off too
+		posting.Go(func() { _, _ = try(ctx, "POST", r.p.URL+"/v1/events", []byte(body)) })
 	}
 	frames := 2 // connected and subscribed; where nothing happens there may be no third for seconds
 	if events > 0 {

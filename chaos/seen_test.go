@@ -16,8 +16,9 @@ import (
 // region is that of every server; it is part of epochs.
 const region = "local"
 
-// boardDefinition is what the tests of whole histories define their dashboards as: cells that change, that are born and become
-// final, and that go. Windows wait for nobody long, so that ticks soon end.
+// boardDefinition is what the tests of whole histories define their dashboards as: cells that
+// change, that are born and become final, and that go. Windows wait for nobody long, so that ticks
+// soon end.
 const boardDefinition = `
 time: {bound: 500ms, lateness: 1s, max_future: 1h}
 dedupe: {by: id, horizon: 1h}
@@ -36,8 +37,9 @@ func boards(n int) (names []string) {
 	return names
 }
 
-// TestEveryVersionSeen kills a server twice under load while two viewers watch, then reads its log and folds it again: every
-// single version that a viewer was shown was so and not otherwise, and every acknowledged event is counted once.
+// TestEveryVersionSeen kills a server twice under load while two viewers watch, then reads its log
+// and folds it again: every single version that a viewer was shown was so and not otherwise, and
+// every acknowledged event is counted once.
 func TestEveryVersionSeen(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
@@ -93,8 +95,8 @@ func TestEveryVersionSeen(t *testing.T) {
 	judge(t, r, viewers, account, names)
 }
 
-// judge fails the test where a viewer saw what never was, a rule of the protocol was broken, or an event was lost or counted
-// twice.
+// judge fails the test where a viewer saw what never was, a rule of the protocol was broken, or an
+// event was lost or counted twice.
 func judge(t *testing.T, r *recount.Recount, viewers []*viewer.Viewer, account *traffic.Account, names []string) {
 	t.Helper()
 	updates := 0

@@ -13,8 +13,9 @@ import (
 	"github.com/dashfeed/dashfeed/cmd/process"
 )
 
-// A hang-up ends a server in good order, as SIGTERM does: sessions are closed with 1012, what was counted is in a checkpoint, and the
-// exit code is 0. One that was told to ignore it, as nohup does, goes on.
+// A hang-up ends a server in good order, as SIGTERM does: sessions are closed with 1012, what was
+// counted is in a checkpoint, and the exit code is 0. One that was told to ignore it, as nohup
+// does, goes on.
 func TestHangUp(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), "--checkpoint", "1h")
@@ -63,7 +64,8 @@ func TestHangUp(t *testing.T) {
 // Whoever reads a server's lines may go: then they are lost, and not the server.
 func TestNobodyReadsTheLines(t *testing.T) {
 	t.Parallel()
-	p, err := process.New(process.Config{Binary: binary}) // its addresses alone: stderr is a pipe of this test
+	// its addresses alone: stderr is a pipe of this test
+	p, err := process.New(process.Config{Binary: binary})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +84,8 @@ func TestNobodyReadsTheLines(t *testing.T) {
 	if err := lines.Close(); err != nil { // from here on a line meets a pipe that nobody reads
 		t.Fatal(err)
 	}
-	for began := time.Now(); !p.Ready(); time.Sleep(5 * time.Millisecond) { // real time: this is a real process
+	// real time: this is a real process
+	for began := time.Now(); !p.Ready(); time.Sleep(5 * time.Millisecond) {
 		if time.Since(began) > time.Minute {
 			t.Fatal("it is not ready")
 		}

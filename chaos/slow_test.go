@@ -109,7 +109,8 @@ func TestSlowClient(t *testing.T) {
 	}
 }
 
-// slowLoad posts to both twins 20 times a second; every cell changes each time. A value is the time of sending in µs.
+// slowLoad posts to both twins 20 times a second; every cell changes each time. A value is the time
+// of sending in µs.
 type slowLoad struct {
 	p       *process.Process
 	version atomic.Uint64 // of either dashboard: one definition, then one step an event

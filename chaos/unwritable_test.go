@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// A data directory that is moved away while the server runs costs the events of that time their 202, and nothing else: what was
-// acknowledged is shown, and all goes on when it is back. Removed, it ends nothing either; told to stop, the process says why it
-// can't finish, in a line, and ends.
+// A data directory that is moved away while the server runs costs the events of that time their
+// 202, and nothing else: what was acknowledged is shown, and all goes on when it is back. Removed,
+// it ends nothing either; told to stop, the process says why it can't finish, in a line, and ends.
 func TestTheDataDirectoryGoes(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir() + "/data"

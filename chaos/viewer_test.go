@@ -15,7 +15,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// stayer is a client that stays through everything, reconnecting by itself, and watches that versions never go back.
+// stayer is a client that stays through everything, reconnecting by itself, and watches that
+// versions never go back.
 type stayer struct {
 	dashboard string
 	client    *client.Client

@@ -18,8 +18,9 @@ type backoff struct {
 	attempts int
 }
 
-// next is the wait before the next attempt: anything up to 1 s, 2 s, 4 s … 30 s, so that clients that fell together
-// do not come back together; after, the server's own word, wins where it is longer.
+// next is the wait before the next attempt: anything up to 1 s, 2 s, 4 s … 30 s, so that clients
+// that fell together do not come back together; after, the server's own word, wins where it is
+// longer.
 func (b *backoff) next(after time.Duration) time.Duration {
 	ceiling := maxBackoff
 	if b.attempts < 5 {

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// TestBackoffCeilings: full jitter, so a wait lies anywhere below its ceiling, and over many draws near both ends.
+// TestBackoffCeilings: full jitter, so a wait lies anywhere below its ceiling, and over many draws
+// near both ends.
 func TestBackoffCeilings(t *testing.T) {
 	ceilings := []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second, 30 * time.Second, 30 * time.Second}
 	for attempt, ceiling := range ceilings {

@@ -18,10 +18,12 @@ import (
 type ReadOptions struct {
 	Since  messages.Place // zero: everything
 	Panels []string       // nil: all
-	After  string         // "PARTITION:POSITION" of an event, or several with commas: answer when that of the dashboard's partition is folded
-	Wait   time.Duration  // how long to wait for After
-	Lists  bool           // also the lists of late and refused events
-	Bare   bool           // no cells
+	// "PARTITION:POSITION" of an event, or several with commas: answer when that of the dashboard's
+	// partition is folded
+	After string
+	Wait  time.Duration // how long to wait for After
+	Lists bool          // also the lists of late and refused events
+	Bare  bool          // no cells
 }
 
 // Reading is a dashboard at a version.
@@ -79,7 +81,8 @@ type Applied struct {
 	Hash      string `json:"hash"`
 	Position  string `json:"position"`
 	Changed   bool   `json:"changed"`
-	Pending   bool   `json:"pending"` // it is stored, and was not folded in time: another, put at the same moment, may win over it
+	// it is stored, and was not folded in time: another, put at the same moment, may win over it
+	Pending bool `json:"pending"`
 }
 
 // Read reads a dashboard once.
@@ -106,8 +109,8 @@ func (c *Client) Read(ctx context.Context, dashboard string, o ReadOptions) (Rea
 	return r, err
 }
 
-// List lists the tenant's dashboards that begin with prefix, by name: at most limit of them, after the cursor of the
-// answer before ("": from the start). next is "" after the last.
+// List lists the tenant's dashboards that begin with prefix, by name: at most limit of them, after
+// the cursor of the answer before ("": from the start). next is "" after the last.
 func (c *Client) List(ctx context.Context, prefix, cursor string, limit int) (list []Summary, next string, err error) {
 	q := url.Values{"limit": {strconv.Itoa(limit)}}
 	if prefix != "" {

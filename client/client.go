@@ -12,16 +12,19 @@ import (
 
 // Options says which server to talk to, and as whom.
 type Options struct {
-	Server string   // base URL; "": http://127.0.0.1:8080
-	Others []string // further base URLs of the same house, tried in turn where one is lost, drains or can't be reached
-	Token  string   // shown as a bearer token; "": none
-	Tenant string   // "": the token's, else default
+	Server string // base URL; "": http://127.0.0.1:8080
+	// further base URLs of the same house, tried in turn where one is lost, drains or can't be
+	// reached
+	Others []string
+	Token  string // shown as a bearer token; "": none
+	Tenant string // "": the token's, else default
 
 	// DialContext opens connections, for HTTP and WebSocket alike; nil: net.Dialer's.
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
-// Client talks to one server, or to one of several of a house at a time. Any number of goroutines may use it.
+// Client talks to one server, or to one of several of a house at a time. Any number of goroutines
+// may use it.
 type Client struct {
 	bases   []*url.URL     // Server first
 	at      *atomic.Uint32 // the one that requests go to; subscriptions each have their own
@@ -74,7 +77,8 @@ func (c *Client) address(path string, query url.Values) *url.URL {
 // base is the server whose turn it is.
 func (c *Client) base(turn uint32) *url.URL { return c.bases[int(turn)%len(c.bases)] }
 
-// turn has requests go to the next server, unless somebody else has turned away from this one already.
+// turn has requests go to the next server, unless somebody else has turned away from this one
+// already.
 func (c *Client) turn(from *url.URL) {
 	if at := c.at.Load(); len(c.bases) > 1 && c.base(at).Host == from.Host {
 		c.at.CompareAndSwap(at, at+1)

@@ -20,7 +20,8 @@ const (
 	maxFrameBytes    = 256 << 20   // inflated; a snapshot of the largest dashboard is far below
 )
 
-// ClosedError says that the server closed the connection, and why. Codes of 4500 and above mean: do not come back.
+// ClosedError says that the server closed the connection, and why. Codes of 4500 and above mean: do
+// not come back.
 type ClosedError struct {
 	Code   int
 	Reason string
@@ -116,7 +117,8 @@ func (c *connection) readAll() {
 	}
 }
 
-// close ends the connection, joins its reader and says why reading ended. A nil connection is closed already.
+// close ends the connection, joins its reader and says why reading ended. A nil connection is
+// closed already.
 func (c *connection) close() error {
 	if c == nil {
 		return nil

@@ -9,8 +9,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// handover is a subscription's way from a server that drains to the next: it waits for its slot and opens a connection
-// beside the one that serves. Its goroutine ends with that; end joins it.
+// handover is a subscription's way from a server that drains to the next: it waits for its slot and
+// opens a connection beside the one that serves. Its goroutine ends with that; end joins it.
 type handover struct {
 	slot   time.Time
 	result chan opening // has room for the one result
@@ -59,7 +59,8 @@ func (h *handover) read() <-chan wire.Frame {
 	return h.conn.read()
 }
 
-// end gives the handover up, closes what it has opened and joins its goroutine. A nil one is over already.
+// end gives the handover up, closes what it has opened and joins its goroutine. A nil one is over
+// already.
 func (h *handover) end() {
 	if h == nil {
 		return
@@ -84,8 +85,8 @@ func (s *Subscription) drained(f *wire.Drain) {
 	s.turn++
 }
 
-// opened is told what came of the handover's attempt. Where it failed, the connection that serves goes on until the
-// server closes it.
+// opened is told what came of the handover's attempt. Where it failed, the connection that serves
+// goes on until the server closes it.
 func (s *Subscription) opened(ctx context.Context, o opening) (SubscriptionEvent, error) {
 	conn, err := o.conn, o.err
 	if err == nil {
@@ -106,7 +107,8 @@ func (s *Subscription) opened(ctx context.Context, o opening) (SubscriptionEvent
 	return nil, nil
 }
 
-// takeOver is told what the new connection said first. Both speak of the same place: what both bring is applied once.
+// takeOver is told what the new connection said first. Both speak of the same place: what both
+// bring is applied once.
 func (s *Subscription) takeOver(ctx context.Context, f wire.Frame) (SubscriptionEvent, error) {
 	switch f.(type) {
 	case *wire.Subscribed, *wire.Update, *wire.Gap:

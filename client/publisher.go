@@ -32,8 +32,10 @@ type PublisherOptions struct {
 	Speed     float64       // replay: so many times as fast as the events' times; 0: at once
 	Patience  time.Duration // a batch is retried so long; 0: for ever
 
-	Refused func(Refusal)                                       // told of each event refused, as far as the server lists them
-	Stored  func(Stored)                                        // told of each batch that was answered, after Refused
+	// told of each event refused, as far as the server lists them
+	Refused func(Refusal)
+	// told of each batch that was answered, after Refused
+	Stored  func(Stored)
 	Retried func(attempt int, wait time.Duration, reason error) // told before each retry
 }
 
@@ -60,8 +62,8 @@ type PublishStats struct {
 	Retries  uint64 // batches sent again
 }
 
-// Publisher sends events in batches, in order, and again with the same ids until the log has stored them. Any number
-// of goroutines may call Publish. It owns one goroutine, which Close joins.
+// Publisher sends events in batches, in order, and again with the same ids until the log has stored
+// them. Any number of goroutines may call Publish. It owns one goroutine, which Close joins.
 type Publisher struct {
 	client  *Client
 	options PublisherOptions
@@ -107,8 +109,9 @@ func (c *Client) Publisher(o PublisherOptions) *Publisher {
 	return p
 }
 
-// Publish takes one event, and waits while the buffer is full. An error says that this event was not taken: ctx
-// ended, the event cannot be written as JSON, or the publisher has failed or was closed.
+// Publish takes one event, and waits while the buffer is full. An error says that this event was
+// not taken: ctx ended, the event cannot be written as JSON, or the publisher has failed or was
+// closed.
 func (p *Publisher) Publish(ctx context.Context, e Event) error {
 	if e.ID == "" {
 		e.ID = p.nextID()
@@ -125,7 +128,8 @@ func (p *Publisher) Publish(ctx context.Context, e Event) error {
 	return p.take(ctx, payload, nil)
 }
 
-// PublishJSON is Publish of an event's own JSON (one object), which is kept. Speed does not pace it.
+// PublishJSON is Publish of an event's own JSON (one object), which is kept. Speed does not pace
+// it.
 func (p *Publisher) PublishJSON(ctx context.Context, payload []byte) error {
 	var named struct {
 		ID *json.RawMessage `json:"id"`
@@ -137,7 +141,8 @@ func (p *Publisher) PublishJSON(ctx context.Context, payload []byte) error {
 	return p.take(ctx, payload, nil)
 }
 
-// PublishTagged is PublishJSON of an event that has its id, if it is to have one. Refused and Stored get the tag back.
+// PublishTagged is PublishJSON of an event that has its id, if it is to have one. Refused and
+// Stored get the tag back.
 func (p *Publisher) PublishTagged(ctx context.Context, payload []byte, tag any) error {
 	return p.take(ctx, payload, tag)
 }
@@ -163,8 +168,8 @@ func (p *Publisher) Flush(ctx context.Context) error {
 	}
 }
 
-// Close sends what is left and ends the publisher; ctx bounds how long that may take. Nil: every event taken was
-// stored or refused.
+// Close sends what is left and ends the publisher; ctx bounds how long that may take. Nil: every
+// event taken was stored or refused.
 func (p *Publisher) Close(ctx context.Context) error {
 	p.closing.Do(func() {
 		close(p.closed) // whoever waits in put leaves

@@ -15,7 +15,8 @@ import (
 	"time"
 )
 
-// door is POST /v1/events in its smallest form: what it stored, and what it says instead of storing.
+// door is POST /v1/events in its smallest form: what it stored, and what it says instead of
+// storing.
 type door struct {
 	mu     sync.Mutex
 	bodies [][]string // ids of each request stored
@@ -100,7 +101,8 @@ func TestPublisherBatches(t *testing.T) {
 	})
 }
 
-// TestPublisherRetries: 429, 503 and a broken network are repeated with the same ids, not before Retry-After.
+// TestPublisherRetries: 429, 503 and a broken network are repeated with the same ids, not before
+// Retry-After.
 func TestPublisherRetries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &door{}

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// aheadAllowed is how far an event may be ahead of the clock under a definition's default max_future.
+// aheadAllowed is how far an event may be ahead of the clock under a definition's default
+// max_future.
 const aheadAllowed = time.Minute
 
 // Replay paces events by their own times: Speed times as fast as they happened.
@@ -19,8 +20,8 @@ type Replay struct {
 // NewReplay paces from the first event on; a speed of 0 does not wait at all.
 func NewReplay(speed float64) *Replay { return &Replay{speed: speed} }
 
-// OvertakesError says that a replay faster than time has caught up with the clock: a dashboard would refuse what
-// comes next as future.
+// OvertakesError says that a replay faster than time has caught up with the clock: a dashboard
+// would refuse what comes next as future.
 type OvertakesError struct {
 	Speed float64
 	Event time.Time

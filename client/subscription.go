@@ -24,7 +24,8 @@ type SubscribeOptions struct {
 
 // What Next returns.
 type (
-	// Snapshot says that the view was replaced: after the first subscribe, a gap, a changed definition.
+	// Snapshot says that the view was replaced: after the first subscribe, a gap, a changed
+	// definition.
 	Snapshot struct{ Frame *wire.Update }
 	// Update says that the view moved; Frame tells by which cells.
 	Update struct{ Frame *wire.Update }
@@ -32,7 +33,8 @@ type (
 	Status struct{ Frame *wire.Status }
 	// Gap says that what is held is void; a Snapshot follows. The cells stay to be shown meanwhile.
 	Gap struct{ Why string }
-	// Disconnected says that the connection, or an attempt at one, ended; the next call of Next waits, then tries again.
+	// Disconnected says that the connection, or an attempt at one, ended; the next call of Next
+	// waits, then tries again.
 	Disconnected struct {
 		Err     error
 		Attempt int // the one that Wait leads to, from 1; begins anew after a stable connection
@@ -49,9 +51,9 @@ func (*Status) subscriptionEvent()       {}
 func (*Gap) subscriptionEvent()          {}
 func (*Disconnected) subscriptionEvent() {}
 
-// Subscription is one dashboard's cells, kept as the server has them. One goroutine uses it; each of its
-// connections has a reader, which Close joins. A caller who is slow is a slow client, and misses only values in
-// between.
+// Subscription is one dashboard's cells, kept as the server has them. One goroutine uses it; each
+// of its connections has a reader, which Close joins. A caller who is slow is a slow client, and
+// misses only values in between.
 type Subscription struct {
 	client  *Client
 	options SubscribeOptions
@@ -84,8 +86,8 @@ func (s *Subscription) Close() {
 	s.end(ErrSubscriptionClosed)
 }
 
-// Next waits for the next event. An error ends the subscription, except ctx's own: the server says not to come back,
-// or MaxAttempts is reached.
+// Next waits for the next event. An error ends the subscription, except ctx's own: the server says
+// not to come back, or MaxAttempts is reached.
 func (s *Subscription) Next(ctx context.Context) (SubscriptionEvent, error) {
 	for {
 		e, err := s.step(ctx)
@@ -168,8 +170,8 @@ func (s *Subscription) request() *wire.Subscribe {
 	return f
 }
 
-// dropped is told that the connection has ended. The one of a handover takes its place, and where that has yet to open,
-// its slot is waited for: it was given by the server.
+// dropped is told that the connection has ended. The one of a handover takes its place, and where
+// that has yet to open, its slot is waited for: it was given by the server.
 func (s *Subscription) dropped(ctx context.Context) (SubscriptionEvent, error) {
 	err := s.conn.close()
 	if s.conn.stable() {

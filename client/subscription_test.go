@@ -16,7 +16,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// script is /v1/ws as a list of what each connection does in turn; the last one serves those after it too.
+// script is /v1/ws as a list of what each connection does in turn; the last one serves those after
+// it too.
 type script struct {
 	mu       sync.Mutex
 	asked    []*wire.Subscribe
@@ -102,7 +103,8 @@ func want(t *testing.T, s *Subscription, events ...string) {
 	}
 }
 
-// TestSubscriptionResumes: after a lost connection the place goes with the next subscribe, and the cells are right.
+// TestSubscriptionResumes: after a lost connection the place goes with the next subscribe, and the
+// cells are right.
 func TestSubscriptionResumes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &script{sessions: []func(*scripted){
@@ -111,7 +113,8 @@ func TestSubscriptionResumes(t *testing.T) {
 				s.close(1012)
 			},
 			func(s *scripted) {
-				s.say(hello, fmt.Sprintf(answer, true), change(10, 12), change(11, 15)) // old news, and one that overlaps
+				// old news, and one that overlaps
+				s.say(hello, fmt.Sprintf(answer, true), change(10, 12), change(11, 15))
 				s.listen()
 			},
 		}}
@@ -132,7 +135,8 @@ func TestSubscriptionResumes(t *testing.T) {
 	})
 }
 
-// TestSubscriptionGap: an update that begins after the place makes the client ask again from its place.
+// TestSubscriptionGap: an update that begins after the place makes the client ask again from its
+// place.
 func TestSubscriptionGap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		again := make(chan *wire.Subscribe, 1)
@@ -159,7 +163,8 @@ func TestSubscriptionGap(t *testing.T) {
 	})
 }
 
-// TestSubscriptionBacksOff: waits grow while nothing answers, and begin anew only after a stable connection.
+// TestSubscriptionBacksOff: waits grow while nothing answers, and begin anew only after a stable
+// connection.
 func TestSubscriptionBacksOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		short := func(s *scripted) { s.say(hello, fmt.Sprintf(answer, false), snapshot); s.close(4003) }
@@ -237,7 +242,8 @@ func TestSubscriptionGivesUp(t *testing.T) {
 	}
 }
 
-// TestSubscriptionDrains: the next connection is opened in its slot, and the old one closed when it has answered.
+// TestSubscriptionDrains: the next connection is opened in its slot, and the old one closed when it
+// has answered.
 func TestSubscriptionDrains(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gone := make(chan time.Time, 1)

@@ -15,8 +15,8 @@ func clocked(h *house) (g *tenant) {
 	return g
 }
 
-// restart kills n1 and starts it at once, with its clock so far ahead of what is right, and waits until
-// all others hear it.
+// restart kills n1 and starts it at once, with its clock so far ahead of what is right, and waits
+// until all others hear it.
 func (h *house) restart(ahead time.Duration, moved string) (believed time.Duration) {
 	h.t.Helper()
 	h.kill("n1")
@@ -81,8 +81,8 @@ func TestAClockThatWasSetHeals(t *testing.T) {
 	}
 }
 
-// What gossip sent when the clock was an hour ahead comes again when it is right: nobody follows the
-// dead, not even for a moment, and the living serves on.
+// What gossip sent when the clock was an hour ahead comes again when it is right: nobody follows
+// the dead, not even for a moment, and the living serves on.
 func TestAnOldMessageIsNotBelieved(t *testing.T) {
 	inBubble(t, 12, func(h *house) {
 		h.network.taping = "n1"

@@ -102,7 +102,8 @@ func TestACutHeals(t *testing.T) {
 	}
 }
 
-// Nodes that their log can't reach claim nothing any more; a gateway goes on with them, says since when, and knows better who serves again.
+// Nodes that their log can't reach claim nothing any more; a gateway goes on with them, says since
+// when, and knows better who serves again.
 func TestNobodyIsLiveAndTheLastIsFollowed(t *testing.T) {
 	inBubble(t, 8, func(h *house) {
 		for i := range 3 {
@@ -208,7 +209,8 @@ func TestADrainHandsOverFirst(t *testing.T) {
 	})
 }
 
-// A gateway that sends its sessions away is listed so, by itself and by the others, until it says the opposite; a node is not.
+// A gateway that sends its sessions away is listed so, by itself and by the others, until it says
+// the opposite; a node is not.
 func TestAGatewaySaysThatItEmpties(t *testing.T) {
 	inBubble(t, 8, func(h *house) {
 		h.start("n0")

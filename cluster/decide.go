@@ -13,15 +13,16 @@ type orders struct {
 	own  []bool // by shard: whether it acts for it
 }
 
-// decide says what to load, what to drop and what to own. It is a function of the view, of the claims that were heard and of
-// this node's own, and of the time: the same at every call, so that it may be called as often as one likes, and nothing
-// depends on an order having been followed.
+// decide says what to load, what to drop and what to own. It is a function of the view, of the
+// claims that were heard and of this node's own, and of the time: the same at every call, so that
+// it may be called as often as one likes, and nothing depends on an order having been followed.
 //
-//   - load when, of those that rank above, fewer than replicas claim the shard. A newcomer counts as claiming until it had time
-//     to. One above that is heard and doesn't claim gets two beats to begin, so that not all begin at once;
-//   - drop when, for keep without a break, replicas stood above and were live. Both must have held for so long: where ranks were
-//     just turned over, the one that is now above may have dropped a moment ago, and its last beat doesn't say so yet. A load
-//     once begun is finished;
+//   - load when, of those that rank above, fewer than replicas claim the shard. A newcomer counts
+//     as claiming until it had time to. One above that is heard and doesn't claim gets two beats to
+//     begin, so that not all begin at once;
+//   - drop when, for keep without a break, replicas stood above and were live. Both must have held
+//     for so long: where ranks were just turned over, the one that is now above may have dropped a
+//     moment ago, and its last beat doesn't say so yet. A load once begun is finished;
 //   - own when live, and nobody above is heard to be live.
 func (v *view) decide(now time.Duration, shards int, mine []messages.Claim) orders {
 	v.rank(now, shards)
@@ -114,7 +115,8 @@ func (v *view) kept(now time.Duration, shard int, above standing) bool {
 	return now-v.served[shard] >= v.rules.keep
 }
 
-// remember keeps what is known by shard in step with the shards there are and with what this node has of them.
+// remember keeps what is known by shard in step with the shards there are and with what this node
+// has of them.
 func (v *view) remember(shards int) {
 	for len(v.lacking) < shards {
 		v.lacking = append(v.lacking, never)

@@ -164,7 +164,8 @@ func TestTheOlderStartDropsEverything(t *testing.T) {
 	p.want("it is back, or an old message of it is", now+2*ms, messages.Live, false, false, true)
 }
 
-// A node cut off from the log says loading, as one does that has just begun: only the latter is on its way.
+// A node cut off from the log says loading, as one does that has just begun: only the latter is on
+// its way.
 func TestWhoWasLiveDoesNotLoad(t *testing.T) {
 	p := newPair(t, 0)
 	for _, step := range []struct {

@@ -9,8 +9,9 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// Drain makes this node rank last everywhere, and returns when enough others are live on all that it has; it serves until
-// then and after. If ctx ends before, the error says what is missing; the node stays draining.
+// Drain makes this node rank last everywhere, and returns when enough others are live on all that
+// it has; it serves until then and after. If ctx ends before, the error says what is missing; the
+// node stays draining.
 func (l *Cluster) Drain(ctx context.Context) error {
 	l.mu.Lock()
 	l.drainLocked()
@@ -49,8 +50,9 @@ func (l *Cluster) drainLocked() {
 // Draining is closed when this node begins to drain, whoever asked for it.
 func (l *Cluster) Draining() <-chan struct{} { return l.draining }
 
-// Emptying says whether this process, as a gateway, sends its sessions away: others list it as draining within a beat. It may say the
-// opposite later. Nothing is decided by it: a node, whose draining has it rank last, says what Drain made it say.
+// Emptying says whether this process, as a gateway, sends its sessions away: others list it as
+// draining within a beat. It may say the opposite later. Nothing is decided by it: a node, whose
+// draining has it rank last, says what Drain made it say.
 func (l *Cluster) Emptying(on bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -59,7 +61,8 @@ func (l *Cluster) Emptying(on bool) {
 	}
 }
 
-// waiting are the shards that not enough others are live on, or not long enough for all to have heard it.
+// waiting are the shards that not enough others are live on, or not long enough for all to have
+// heard it.
 func (v *view) waiting(now time.Duration) []int {
 	others := 0
 	for _, m := range v.members {
@@ -87,7 +90,8 @@ func (v *view) waiting(now time.Duration) []int {
 	return waiting
 }
 
-// RequestDrain asks another node, by its name, to drain: every beat until it says that it does. It may be this one.
+// RequestDrain asks another node, by its name, to drain: every beat until it says that it does. It
+// may be this one.
 func (l *Cluster) RequestDrain(ctx context.Context, node string) error {
 	if node == l.view.self.peer.Node() {
 		l.mu.Lock()

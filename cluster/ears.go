@@ -13,11 +13,13 @@ import (
 var (
 	// ErrWrongKey: the other side can't read what this one encrypts, or the other way round.
 	ErrWrongKey = errors.New("gossip keys differ: give all members the same keys, or add the new key everywhere before one uses it")
-	// ErrOtherCluster: the other side closed without a word, as one does that belongs to a cluster of another name.
+	// ErrOtherCluster: the other side closed without a word, as one does that belongs to a cluster
+	// of another name.
 	ErrOtherCluster = errors.New("no answer: probably a cluster of another name is there; compare the cluster names, and the seeds")
 )
 
-// whyNot finds the reason in what memberlist says of a join; nil where the others simply aren't there.
+// whyNot finds the reason in what memberlist says of a join; nil where the others simply aren't
+// there.
 func whyNot(err error) error {
 	switch s := err.Error(); {
 	case strings.Contains(s, "decrypt"), strings.Contains(s, "encrypt"):
@@ -28,7 +30,8 @@ func whyNot(err error) error {
 	return nil
 }
 
-// ears listen to memberlist's chat for what an operator should know. It is an io.Writer, one line a call.
+// ears listen to memberlist's chat for what an operator should know. It is an io.Writer, one line a
+// call.
 type ears struct {
 	logger  *slog.Logger
 	cluster string

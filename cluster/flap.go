@@ -14,7 +14,8 @@ const maxPast = 1024
 
 // arrival notes that a node came and tells until when this node would hold it back.
 //
-// Those who are there when this process starts aren't held: for the others it is this process that came.
+// Those who are there when this process starts aren't held: for the others it is this process that
+// came.
 func (v *view) arrival(now time.Duration, node string) (heldUntil time.Duration) {
 	p := v.past[node]
 	if p == nil {
@@ -58,9 +59,10 @@ func (v *view) forget() {
 	delete(v.past, oldest)
 }
 
-// vote settles who is held: whom more than half of those who are heard hold back. Each has its own opinion, since each saw
-// others come and go at other moments; a majority is what all can hear alike. And a node that lost sight of all others for a
-// moment holds them, but they are the majority, and it is they who hold it.
+// vote settles who is held: whom more than half of those who are heard hold back. Each has its own
+// opinion, since each saw others come and go at other moments; a majority is what all can hear
+// alike. And a node that lost sight of all others for a moment holds them, but they are the
+// majority, and it is they who hold it.
 func (v *view) vote(now time.Duration) {
 	for name, m := range v.members {
 		votes, voters := 0, 0

@@ -21,7 +21,8 @@ func (v *view) bury(now time.Duration, m *member) {
 	v.left = append(v.left, leaver{m.sighting, now})
 }
 
-// Gone are the members that left or died lately and have not come back. Since says when this process found out.
+// Gone are the members that left or died lately and have not come back. Since says when this
+// process found out.
 func (l *Cluster) Gone() (all []Member) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

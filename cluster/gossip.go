@@ -16,8 +16,8 @@ import (
 	"github.com/dashfeed/dashfeed/cluster/link"
 )
 
-// gossip is memberlist, kept to one question: who is there? Its callbacks run under its lock: they copy what they are given,
-// since it changes its own under everybody's hands, and ring a bell.
+// gossip is memberlist, kept to one question: who is there? Its callbacks run under its lock: they
+// copy what they are given, since it changes its own under everybody's hands, and ring a bell.
 type gossip struct {
 	list *memberlist.Memberlist
 	wake func()
@@ -57,7 +57,8 @@ func openGossip(c Config, wake func()) (*gossip, error) {
 	return g, nil
 }
 
-// memberlist gives the library's settings. Detection takes a probe, its timeout, and SuspicionMult*log10(n+1) probes more.
+// memberlist gives the library's settings. Detection takes a probe, its timeout, and
+// SuspicionMult*log10(n+1) probes more.
 func (p Preset) memberlist() *memberlist.Config {
 	m := memberlist.DefaultLANConfig()
 	m.PushPullInterval = 10 * time.Second

@@ -90,8 +90,8 @@ func (l *Cluster) Shards() []ShardInfo {
 	return all
 }
 
-// Err is why this process isn't fit to serve: it isn't let into the cluster, another start has taken its place, or, as a
-// gateway, it has heard no node for 10 s. Nil when all is well.
+// Err is why this process isn't fit to serve: it isn't let into the cluster, another start has
+// taken its place, or, as a gateway, it has heard no node for 10 s. Nil when all is well.
 func (l *Cluster) Err() error {
 	if err := l.seeker.err(); err != nil {
 		return fmt.Errorf("cluster %q: %w", l.config.Cluster, err)

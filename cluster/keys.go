@@ -8,8 +8,9 @@ import (
 	"github.com/hashicorp/memberlist"
 )
 
-// Keys encrypt gossip. One is used to encrypt, all may decrypt. To change keys on a running cluster: Add the new one on every
-// member, then Use it on every member, then Remove the old one on every member.
+// Keys encrypt gossip. One is used to encrypt, all may decrypt. To change keys on a running
+// cluster: Add the new one on every member, then Use it on every member, then Remove the old one on
+// every member.
 type Keys struct{ ring *memberlist.Keyring }
 
 // MaxKeys is how many keys there may be at a time.

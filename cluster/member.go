@@ -41,14 +41,16 @@ type sighting struct {
 	draining bool
 }
 
-// member is one incarnation in the view, this process's own among them. Times are since the view began.
+// member is one incarnation in the view, this process's own among them. Times are since the view
+// began.
 type member struct {
 	sighting
 	arrived   time.Duration
 	heldUntil time.Duration // this node's own opinion; the members vote
 	held      bool          // the outcome
 
-	heard    bool          // there was a beat, its connection didn't break since and it isn't too long ago
+	// there was a beat, its connection didn't break since and it isn't too long ago
+	heard    bool
 	gone     bool          // it was heard and isn't any more
 	heardAt  time.Duration // when the last beat came
 	number   uint64        // of the last beat

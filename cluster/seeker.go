@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// seeker finds the other members and finds them again: memberlist gives up those that were away for half a minute, and two
-// halves of a cluster would stay two for ever. So every few seconds it asks the seeds, and those it knew, that aren't there.
+// seeker finds the other members and finds them again: memberlist gives up those that were away for
+// half a minute, and two halves of a cluster would stay two for ever. So every few seconds it asks
+// the seeds, and those it knew, that aren't there.
 type seeker struct {
 	gossip *gossip
 	logger *slog.Logger
@@ -71,7 +72,8 @@ func (s *seeker) run(ctx context.Context) {
 	}
 }
 
-// missing are the addresses of seeds and of members that were there lately, without those that are there now.
+// missing are the addresses of seeds and of members that were there lately, without those that are
+// there now.
 func (s *seeker) missing(ctx context.Context) []string {
 	now := time.Now()
 	there := map[string]bool{}
@@ -137,8 +139,9 @@ func resolve(ctx context.Context, seed string) []string {
 	return addresses
 }
 
-// judge decides whether it is in: somebody is there, or nobody answers and it has waited, or there is nobody to ask. One that
-// is turned away, by another key or another cluster's name, goes on asking: alone it would serve everything a second time.
+// judge decides whether it is in: somebody is there, or nobody answers and it has waited, or there
+// is nobody to ask. One that is turned away, by another key or another cluster's name, goes on
+// asking: alone it would serve everything a second time.
 func (s *seeker) judge(err error, missing int, waited time.Duration) {
 	s.mu.Lock()
 	others := len(s.gossip.members()) > 1

@@ -12,9 +12,10 @@ type Serving uint8
 
 // The ways.
 const (
-	Unheard Serving = iota // nobody is heard that has it, or only who was live on it before: what is shown ages
-	Loading                // somebody else loads it
-	Live                   // somebody is live on it
+	// nobody is heard that has it, or only who was live on it before: what is shown ages
+	Unheard Serving = iota
+	Loading         // somebody else loads it
+	Live            // somebody is live on it
 )
 
 // String names how a shard stands.
@@ -80,8 +81,8 @@ func (v *view) answers(m *member) bool {
 	return m != nil && m.heard && v.members[m.peer.Name] == m
 }
 
-// loading reports whether anybody is on the way to be live for the first time. Who was live and is no more is cut off from the
-// log, or far behind it: nothing moves to another node by that.
+// loading reports whether anybody is on the way to be live for the first time. Who was live and is
+// no more is cut off from the log, or far behind it: nothing moves to another node by that.
 func (v *view) loading(shard int) bool {
 	for _, m := range v.ranked {
 		if m == nil {
@@ -94,9 +95,10 @@ func (v *view) loading(shard int) bool {
 	return false
 }
 
-// Source is whom to follow for a shard: the highest-ranked node that is heard to be live. While nobody is, it is who was last, as
-// long as it is heard: a node that its log can't reach still knows what it knew, and Status says that it ages. It may be this process.
-// False while there is nobody.
+// Source is whom to follow for a shard: the highest-ranked node that is heard to be live. While
+// nobody is, it is who was last, as long as it is heard: a node that its log can't reach still
+// knows what it knew, and Status says that it ages. It may be this process. False while there is
+// nobody.
 func (l *Cluster) Source(shard int) (link.Peer, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -106,8 +108,8 @@ func (l *Cluster) Source(shard int) (link.Peer, bool) {
 	return l.served[shard].source.peer, true
 }
 
-// Changed is closed when the source or the status of any shard changes; then ask for the next one. Take it before Source, or
-// a change between the two is missed.
+// Changed is closed when the source or the status of any shard changes; then ask for the next one.
+// Take it before Source, or a change between the two is missed.
 func (l *Cluster) Changed() <-chan struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -9,8 +9,8 @@ import (
 
 var runs = flag.Int("runs", 60, "how many random runs the simulation makes")
 
-// TestFaultsEndInOneOwner makes trouble for a minute and then none: whatever happened, every shard ends with as many that
-// fold it as there should be, and one owner, and stays so.
+// TestFaultsEndInOneOwner makes trouble for a minute and then none: whatever happened, every shard
+// ends with as many that fold it as there should be, and one owner, and stays so.
 func TestFaultsEndInOneOwner(t *testing.T) {
 	t.Parallel()
 	n := *runs
@@ -116,7 +116,8 @@ func steady(t *testing.T, seed uint64, nodes, shards, replicas int) (*world, *pr
 	return w, g
 }
 
-// watched fails the test at the first moment at which nobody is live on a shard, or the gateway follows nobody.
+// watched fails the test at the first moment at which nobody is live on a shard, or the gateway
+// follows nobody.
 func watched(t *testing.T, w *world, g *process, what string) func() {
 	return func() {
 		for s := range w.shards {
@@ -152,8 +153,8 @@ func TestAPlannedMoveNeverLeavesAShardAlone(t *testing.T) {
 	}
 }
 
-// TestRanksThatTurnOverNeverLeaveAShardAlone drains and restores nodes at any moment, so that one drops while the other begins
-// to: what a node heard last may no longer be so.
+// TestRanksThatTurnOverNeverLeaveAShardAlone drains and restores nodes at any moment, so that one
+// drops while the other begins to: what a node heard last may no longer be so.
 func TestRanksThatTurnOverNeverLeaveAShardAlone(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(60) {
@@ -187,7 +188,8 @@ func TestARollingRestartNeverLeavesAShardAlone(t *testing.T) {
 	}
 }
 
-// TestACrashIsTakenOverAtOnce measures how long nobody is live: the next in rank begins within a beat.
+// TestACrashIsTakenOverAtOnce measures how long nobody is live: the next in rank begins within a
+// beat.
 func TestACrashIsTakenOverAtOnce(t *testing.T) {
 	t.Parallel()
 	var worst [3]time.Duration
@@ -206,7 +208,8 @@ func TestACrashIsTakenOverAtOnce(t *testing.T) {
 					}
 				}
 			})
-			if w.loads > orphans+2 { // a shard may go on from there to the one that ranks first without the dead
+			// a shard may go on from there to the one that ranks first without the dead
+			if w.loads > orphans+2 {
 				t.Errorf("seed %d: a crash of a node with %d shards led to %d loads", seed, orphans, w.loads)
 			}
 		}

@@ -14,8 +14,8 @@ import (
 // MaxShards is how many shards a cluster has at most.
 const MaxShards = 1 << 16
 
-// view is what this process knows of the cluster. It has no clock, lock or goroutine: time comes as an argument, since
-// this process started.
+// view is what this process knows of the cluster. It has no clock, lock or goroutine: time comes as
+// an argument, since this process started.
 type view struct {
 	rules    rules
 	replicas int
@@ -23,12 +23,14 @@ type view struct {
 	members  map[string]*member // by incarnation
 	past     map[string]*past   // by node
 	left     []leaver           // the last ones that went and have not come back, oldest first
-	newer    *sighting          // a later start of this node has stayed: while it does, this process serves nothing
-	rivalled time.Duration      // since when gossip names a later start of this node without a break; never
+	// a later start of this node has stayed: while it does, this process serves nothing
+	newer    *sighting
+	rivalled time.Duration // since when gossip names a later start of this node without a break; never
 
-	joining   bool          // it hasn't found the others yet: it decides nothing
-	newUntil  time.Duration // until then it is this process that came, and not those it sees
-	deafUntil time.Duration // until then it hasn't listened long enough to conclude anything from silence
+	joining  bool          // it hasn't found the others yet: it decides nothing
+	newUntil time.Duration // until then it is this process that came, and not those it sees
+	// until then it hasn't listened long enough to conclude anything from silence
+	deafUntil time.Duration
 	lastLook  time.Duration
 	drainedAt time.Duration // it began to drain
 
@@ -46,15 +48,17 @@ const never = time.Duration(-1)
 
 // rules are the durations of the decision.
 type rules struct {
-	beat    time.Duration // between two beats
-	silent  time.Duration // without a beat ends what was heard: three, and half a one for the way
-	grace   time.Duration // a member so new counts as claiming
-	keep    time.Duration // others above must have been live so long before this node drops
-	settle  time.Duration // after the start, or a pause of the process, that long nothing is concluded
-	hold    time.Duration // a newcomer ranks behind those who stayed for so long, doubled with each flap,
+	beat   time.Duration // between two beats
+	silent time.Duration // without a beat ends what was heard: three, and half a one for the way
+	grace  time.Duration // a member so new counts as claiming
+	keep   time.Duration // others above must have been live so long before this node drops
+	settle time.Duration // after the start, or a pause of the process, that long nothing is concluded
+	// a newcomer ranks behind those who stayed for so long, doubled with each flap,
+	hold    time.Duration
 	maxHold time.Duration // up to this
 	forgive time.Duration // a member that stayed so long has a clean past
-	contest time.Duration // a later start of this node that stays so long is no dead one: gossip has found those by then
+	// a later start of this node that stays so long is no dead one: gossip has found those by then
+	contest time.Duration
 }
 
 func standardRules() rules {
@@ -80,14 +84,16 @@ func (v *view) join(now time.Duration) {
 	v.newUntil = now + 2*v.rules.settle
 }
 
-// see takes over what gossip says who is there, this process or not. It reports whether the view is another than before.
+// see takes over what gossip says who is there, this process or not. It reports whether the view is
+// another than before.
 func (v *view) see(now time.Duration, all []sighting) (changed bool) {
 	all = v.one(v.rivals(now, all))
 	there := map[string]bool{v.self.peer.Name: true}
 	for _, s := range all {
 		there[s.peer.Name] = true
 	}
-	for name, m := range v.members { // before those that came: one of them may be the same node's next start
+	// before those that came: one of them may be the same node's next start
+	for name, m := range v.members {
 		if !there[name] {
 			changed = true
 			delete(v.members, name)
@@ -109,11 +115,11 @@ func (v *view) see(now time.Duration, all []sighting) (changed bool) {
 	return changed
 }
 
-// rivals leaves those that are neither this process nor another start of its node or at its address,
-// and decides whether such a one has taken its place. Two that run can only be told apart by their
-// clocks: the later one stays. But clocks are set back, and what gossip names may be dead, or an old
-// message: a later start counts when it has stayed for longer than the dead do, and only while it
-// stays.
+// rivals leaves those that are neither this process nor another start of its node or at its
+// address, and decides whether such a one has taken its place. Two that run can only be told apart
+// by their clocks: the later one stays. But clocks are set back, and what gossip names may be dead,
+// or an old message: a later start counts when it has stayed for longer than the dead do, and only
+// while it stays.
 func (v *view) rivals(now time.Duration, all []sighting) (others []sighting) {
 	var latest *sighting
 	born := link.Started(v.self.peer.Name)
@@ -137,10 +143,10 @@ func (v *view) rivals(now time.Duration, all []sighting) (others []sighting) {
 	return others
 }
 
-// one leaves one of several incarnations of a node, or at one address. Gossip may know the dead for a
-// while, and a process that was paused may come back when another has taken its place. Who is heard is
-// there, and whose connection broke is not; only where that decides nothing is it the one that started
-// last, by its own clock.
+// one leaves one of several incarnations of a node, or at one address. Gossip may know the dead for
+// a while, and a process that was paused may come back when another has taken its place. Who is
+// heard is there, and whose connection broke is not; only where that decides nothing is it the one
+// that started last, by its own clock.
 func (v *view) one(all []sighting) (left []sighting) {
 	slices.SortFunc(all, func(a, b sighting) int {
 		return cmp.Or(cmp.Compare(v.trust(b), v.trust(a)), link.Started(b.peer.Name).Compare(link.Started(a.peer.Name)), strings.Compare(a.peer.Name, b.peer.Name))
@@ -179,7 +185,8 @@ type heardBeat struct {
 	drain    []string
 }
 
-// hear takes a beat. It reports whether it says anything new; one of a stranger, or one that comes late, says nothing.
+// hear takes a beat. It reports whether it says anything new; one of a stranger, or one that comes
+// late, says nothing.
 func (v *view) hear(now time.Duration, from string, b heardBeat) (changed bool) {
 	m := v.members[from]
 	if m == nil || m == v.self || b.number <= m.number {
@@ -219,7 +226,8 @@ func (v *view) look(now time.Duration) (changed bool) {
 	return changed
 }
 
-// rank makes the table anew if it would be another. Draining members rank last, and before them those that are held.
+// rank makes the table anew if it would be another. Draining members rank last, and before them
+// those that are held.
 func (v *view) rank(now time.Duration, shards int) {
 	v.vote(now)
 	var placed []placement.Member

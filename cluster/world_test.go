@@ -12,8 +12,8 @@ import (
 
 const ms = time.Millisecond
 
-// world is a cluster in virtual time: real views and decisions; gossip, links and folds are models that are late, lossy and
-// slow by chance.
+// world is a cluster in virtual time: real views and decisions; gossip, links and folds are models
+// that are late, lossy and slow by chance.
 type world struct {
 	r        *rand.Rand
 	now      time.Duration

@@ -42,7 +42,8 @@ func settings(t *testing.T, path string) map[string]string {
 	return m
 }
 
-// composed is docker-compose.yml as far as these tests look at it, with what docker-compose filled in.
+// composed is docker-compose.yml as far as these tests look at it, with what docker-compose filled
+// in.
 type composed struct {
 	Services map[string]struct {
 		Command     []string
@@ -68,8 +69,8 @@ func compose(t *testing.T) composed {
 	return c
 }
 
-// TestSettingsAgree: a process of docker-compose.yml runs with what the same process of scripts/cluster runs with, but for
-// its addresses.
+// TestSettingsAgree: a process of docker-compose.yml runs with what the same process of
+// scripts/cluster runs with, but for its addresses.
 func TestSettingsAgree(t *testing.T) {
 	c, script, shared := compose(t), read(t, "../scripts/cluster"), settings(t, "cluster.env")
 	if !strings.Contains(script, `. "$root/deploy/cluster.env"`) {
@@ -112,7 +113,8 @@ func TestSettingsAgree(t *testing.T) {
 	}
 }
 
-// TestProgramKnowsTheSettings: every variable is a setting of the program, with a value that it takes.
+// TestProgramKnowsTheSettings: every variable is a setting of the program, with a value that it
+// takes.
 func TestProgramKnowsTheSettings(t *testing.T) {
 	binary, err := process.Build(t.Context(), t.TempDir())
 	if err != nil {
@@ -130,7 +132,8 @@ func TestProgramKnowsTheSettings(t *testing.T) {
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Errorf("%s: %v\n%s", name, err, out)
 		}
-		// What the role itself refuses, it says beside the wrong name of the cluster, which keeps it from starting.
+		// What the role itself refuses, it says beside the wrong name of the cluster, which keeps
+		// it from starting.
 		role := exec.CommandContext(t.Context(), binary, service.Command[0], "--cluster=")
 		role.Env = cmd.Env
 		if out, err := role.CombinedOutput(); err == nil || strings.Count(string(out), "\n") != 1 || !strings.Contains(string(out), "cluster name") {

@@ -50,8 +50,8 @@ func expressions(t *testing.T) []string {
 	return found
 }
 
-// TestMetricsExist: every metric of the board and of the rules is there on some process of a running cluster that has
-// folded events and shown them.
+// TestMetricsExist: every metric of the board and of the rules is there on some process of a
+// running cluster that has folded events and shown them.
 func TestMetricsExist(t *testing.T) {
 	dir := t.TempDir()
 	binary, err := process.Build(t.Context(), dir)
@@ -73,7 +73,8 @@ func TestMetricsExist(t *testing.T) {
 	showSomething(t, c.Gateways[0].URL)
 
 	var there strings.Builder
-	for said := ""; !strings.Contains(said, "dashfeed_checkpoint_age_seconds{"); { // the first checkpoint has been taken
+	// the first checkpoint has been taken
+	for said := ""; !strings.Contains(said, "dashfeed_checkpoint_age_seconds{"); {
 		said = fetch(t, c.Nodes[0].Admin+"/metrics")
 		there.Reset()
 		there.WriteString(said)

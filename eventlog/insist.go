@@ -13,9 +13,10 @@ type Insistence struct {
 	Again   func(err error, wait time.Duration) // the rest is tried again after the wait
 }
 
-// Insist appends entries, those of one partition in order, until all are stored, or ctx ends, whose error it returns. One that
-// the log will never take does not hold up those that came with it. An entry of which the log can't say whether it was stored is
-// appended again: what the entries mean must not change by coming twice.
+// Insist appends entries, those of one partition in order, until all are stored, or ctx ends, whose
+// error it returns. One that the log will never take does not hold up those that came with it. An
+// entry of which the log can't say whether it was stored is appended again: what the entries mean
+// must not change by coming twice.
 func Insist(ctx context.Context, log Appender, entries []Entry, tell Insistence) error {
 	const least, most = 50 * time.Millisecond, 5 * time.Second
 	for wait := least; ; wait = min(2*wait, most) {
@@ -40,7 +41,8 @@ func Insist(ctx context.Context, log Appender, entries []Entry, tell Insistence)
 		switch {
 		case len(entries) == 0:
 			return nil
-		case neverTaken(err) && len(entries) > 1: // one of them: it is found by halves, which keep the order
+		case neverTaken(err) && len(entries) > 1:
+			// one of them: it is found by halves, which keep the order
 			half := len(entries) / 2
 			if err := Insist(ctx, log, entries[:half], tell); err != nil {
 				return err

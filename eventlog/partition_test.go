@@ -25,8 +25,9 @@ func TestPartitionOf(t *testing.T) {
 	}
 }
 
-// Names as people give them spread over the partitions. Java's hash is no good one for names that are counted through: with 64
-// partitions the fullest has 2.3 times what is fair, whatever stands before the number.
+// Names as people give them spread over the partitions. Java's hash is no good one for names that
+// are counted through: with 64 partitions the fullest has 2.3 times what is fair, whatever stands
+// before the number.
 func TestPartitionsAreEven(t *testing.T) {
 	const each = 100
 	for _, format := range []string{"dashboard-%d", "shop.%d.orders", "%d", "team:%04d"} {

@@ -1,6 +1,6 @@
-// Package feed is the contract between owners and viewers of dashboards: an owner (actors.Host, or the far end of a
-// link) offers a Feed, a gateway holds it. Everything is asked for by version, so an answer may be lost, late or come
-// twice and nothing breaks.
+// Package feed is the contract between owners and viewers of dashboards: an owner (actors.Host, or
+// the far end of a link) offers a Feed, a gateway holds it. Everything is asked for by version, so
+// an answer may be lost, late or come twice and nothing breaks.
 package feed
 
 import (
@@ -21,12 +21,15 @@ var (
 	ErrStarting  = errors.New("shard is loading")
 	ErrNotHere   = errors.New("shard is not on this node")
 	ErrUnserved  = errors.New("no node serves the shard")
-	ErrPartition = errors.New("position is of another partition than the dashboard's") // of a Query's After
+	// of a Query's After
+	ErrPartition = errors.New("position is of another partition than the dashboard's")
 	ErrClosed    = errors.New("feed closed")
-	ErrCrowded   = errors.New("the dashboard has no record, and its shard takes none of it") // it has as many dashboards as it may
+	// it has as many dashboards as it may
+	ErrCrowded = errors.New("the dashboard has no record, and its shard takes none of it")
 )
 
-// Update is what changed of one dashboard between two versions. It is shared by all who get it: nobody changes it.
+// Update is what changed of one dashboard between two versions. It is shared by all who get it:
+// nobody changes it.
 type Update struct {
 	cells.Update // every panel's cells, also those of the hidden panel Metrics
 	Key          messages.Key
@@ -34,11 +37,15 @@ type Update struct {
 	Time         int64             // log time at To, ms
 	Watermark    int64             // ms; fold.NoTime where no event was accepted
 	Schema       wire.Schema
-	Metrics      int  // number of the panel of the newest value per metric; Schema ends before it unless a visible panel serves
-	Reset        bool // From is 0 though the viewer asked from a version of this epoch: tombstones were gone
+	// number of the panel of the newest value per metric; Schema ends before it unless a visible
+	// panel serves
+	Metrics int
+	// From is 0 though the viewer asked from a version of this epoch: tombstones were gone
+	Reset bool
 }
 
-// Viewer is told what changed; a gateway's mirror is one. Deliver must return soon and not call back into the feed.
+// Viewer is told what changed; a gateway's mirror is one. Deliver must return soon and not call
+// back into the feed.
 type Viewer interface {
 	Deliver(u *Update)
 }
@@ -55,17 +62,19 @@ type Place struct {
 
 // Subscription is one viewer's interest in one dashboard, which keeps it awake.
 type Subscription interface {
-	// Ask asks once for what changed after the place. The answer comes by Deliver, as soon as the dashboard is beyond it
-	// in this epoch, or, from 0, where the epoch is another and the dashboard has come as far as the position: who asks an
-	// owner that is behind is never taken back. A second Ask replaces an unanswered one. Not asking is how a viewer holds
-	// back: one answer an Ask.
+	// Ask asks once for what changed after the place. The answer comes by Deliver, as soon as the
+	// dashboard is beyond it in this epoch, or, from 0, where the epoch is another and the
+	// dashboard has come as far as the position: who asks an owner that is behind is never taken
+	// back. A second Ask replaces an unanswered one. Not asking is how a viewer holds back: one
+	// answer an Ask.
 	Ask(at Place)
 	// Close ends the interest. No Deliver begins after it returns.
 	Close()
 }
 
-// Ending is a Subscription that can end by itself: its owner gave the shard up. Then no answer comes from it any more;
-// whoever still has an interest closes it and subscribes elsewhere, or again.
+// Ending is a Subscription that can end by itself: its owner gave the shard up. Then no answer
+// comes from it any more; whoever still has an interest closes it and subscribes elsewhere, or
+// again.
 type Ending interface {
 	Subscription
 	// Ended is closed when the subscription has ended so; Close does not close it.
@@ -116,25 +125,28 @@ type Summary struct {
 
 // Status is how the numbers of a shard's dashboards stand to the world.
 type Status struct {
-	State string    // wire.StateLive; StateMoving: nobody serves it at the moment, somebody loads it; StateStale: nobody is heard to
+	// wire.StateLive; StateMoving: nobody serves it at the moment, somebody loads it; StateStale:
+	// nobody is heard to
+	State string
 	Lag   int64     // how far, in ms, the fold is behind the newest record of its log
 	Since time.Time // when it was last live; zero where it is
 }
 
 // Feed is what owners offer. Any number of goroutines may call it.
 type Feed interface {
-	// Subscribe opens a subscription; the dashboard need not have a record yet. ErrNotHere where somebody else has its
-	// shard; it may be an Ending.
+	// Subscribe opens a subscription; the dashboard need not have a record yet. ErrNotHere where
+	// somebody else has its shard; it may be an Ending.
 	Subscribe(k messages.Key, v Viewer) (Subscription, error)
-	// Read reads once. ErrUnknown where the dashboard has no record and must exist; ErrCrowded where it can't get one; ErrNotInTime
-	// where ctx ended before After.
+	// Read reads once. ErrUnknown where the dashboard has no record and must exist; ErrCrowded
+	// where it can't get one; ErrNotInTime where ctx ended before After.
 	Read(ctx context.Context, k messages.Key, q Query) (Reading, error)
 	// List lists a tenant's dashboards with the prefix, after the name after, by name.
 	List(ctx context.Context, tenant, prefix, after string, limit int) ([]Summary, error)
 	// Default is the definition in force for a tenant's dashboards that have none of their own.
 	Default(ctx context.Context, k messages.Key) (DefinitionInForce, error)
-	// Ready is nil when whoever offers the feed is: not still starting, and not cut off. What is wrong with one shard is told to
-	// those who read it: ErrStarting while it is loaded, ErrUnserved where nobody has it.
+	// Ready is nil when whoever offers the feed is: not still starting, and not cut off. What is
+	// wrong with one shard is told to those who read it: ErrStarting while it is loaded,
+	// ErrUnserved where nobody has it.
 	Ready() error
 	// Status is how the key's shard stands to its log.
 	Status(k messages.Key) Status

@@ -9,7 +9,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// TestNoAllocations: in steady state, cells and groups being there, an event costs no allocation, whatever the window.
+// TestNoAllocations: in steady state, cells and groups being there, an event costs no allocation,
+// whatever the window.
 func TestNoAllocations(t *testing.T) {
 	for name, w := range map[string]definition.Window{
 		"tumbling": {Kind: definition.Tumbling, Size: time.Hour},

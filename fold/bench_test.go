@@ -38,8 +38,8 @@ func benchEvents(groups, n int) []event.Event {
 	return events
 }
 
-// BenchmarkEvent is the goal of 150 ns an event and no allocation: 1,000 groups, tumbling 10 s, four aggregates, no
-// dedupe, no filter; 100,000 events a second of event time.
+// BenchmarkEvent is the goal of 150 ns an event and no allocation: 1,000 groups, tumbling 10 s,
+// four aggregates, no dedupe, no filter; 100,000 events a second of event time.
 func BenchmarkEvent(b *testing.B) {
 	bench(b, definition.ByNone, 100, benchEvents(1000, 1000))
 }
@@ -49,12 +49,14 @@ func BenchmarkEventDedupe(b *testing.B) {
 	bench(b, definition.ByID, 100, benchEvents(1000, 1<<16))
 }
 
-// BenchmarkEventSparse is the worst of it: ten events a window and group, so that cells are born and rows written.
+// BenchmarkEventSparse is the worst of it: ten events a window and group, so that cells are born
+// and rows written.
 func BenchmarkEventSparse(b *testing.B) {
 	bench(b, definition.ByNone, 1, benchEvents(1000, 1000))
 }
 
-// BenchmarkJSONToFolded is the goal of 700 ns from an event's 204 bytes of JSON to folded, with dedupe over 10,000 ids.
+// BenchmarkJSONToFolded is the goal of 700 ns from an event's 204 bytes of JSON to folded, with
+// dedupe over 10,000 ids.
 func BenchmarkJSONToFolded(b *testing.B) {
 	payloads := make([][]byte, 1<<16)
 	for i := range payloads {
@@ -71,8 +73,8 @@ func BenchmarkJSONToFolded(b *testing.B) {
 	})
 }
 
-// BenchmarkYardstick is encoding/json on an event of the same shape: what it takes tells how fast the machine is at the
-// moment (2.4 us on a quiet one), since others use it too.
+// BenchmarkYardstick is encoding/json on an event of the same shape: what it takes tells how fast
+// the machine is at the moment (2.4 us on a quiet one), since others use it too.
 func BenchmarkYardstick(b *testing.B) {
 	payload := fmt.Appendf(nil, `{"id":"order-%08d","tenant":"default","dashboard":"bench","metric":"checkout.latency","value":%d.25,`+
 		`"time":%d,"labels":{"country":"DE","host":"host-%04d"},"metadata":{"unit":"ms","sdk":"go"}}`, 1, 977, benchStart, 42)
@@ -92,8 +94,8 @@ func BenchmarkYardstick(b *testing.B) {
 	b.ReportMetric(float64(cpuTime(b)-before)/float64(b.N), "cpu-ns/op")
 }
 
-// bench folds the events in a ring, perMs of them in each ms of event time. cpu-ns/op is what counts where others use
-// the machine too.
+// bench folds the events in a ring, perMs of them in each ms of event time. cpu-ns/op is what
+// counts where others use the machine too.
 func bench(b *testing.B, by definition.DedupeBy, perMs int, events []event.Event) {
 	benchFold(b, by, perMs, func(i int) *event.Event { return &events[i%len(events)] })
 }
@@ -135,8 +137,8 @@ func cpuTime(b *testing.B) time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// TestBytesPerDashboard measures what an awake small dashboard costs: 10 events of 2 metrics under the default
-// definition.
+// TestBytesPerDashboard measures what an awake small dashboard costs: 10 events of 2 metrics under
+// the default definition.
 func TestBytesPerDashboard(t *testing.T) {
 	if testing.Short() {
 		t.Skip("fills 40 MB")

@@ -25,8 +25,8 @@ func (d *Dashboard) remove(h cells.Handle, v uint64) {
 // full tells that no cell but overflow rows may be born.
 func (d *Dashboard) full() bool { return d.set.Len() >= MaxCells || d.stateBytes() >= MaxStateBytes }
 
-// stateBytes is about how long the encoded state is. What it adds up is kept with each part, so it costs nothing to ask, and
-// equal states give the same.
+// stateBytes is about how long the encoded state is. What it adds up is kept with each part, so it
+// costs nothing to ask, and equal states give the same.
 func (d *Dashboard) stateBytes() int {
 	const cellBytes = 32 // without the group and the accumulator
 	n := cellBytes*d.set.Len() + d.set.GroupBytes() + d.seen.bytes()

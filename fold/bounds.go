@@ -6,8 +6,8 @@ import (
 	"github.com/dashfeed/dashfeed/fold/aggregate"
 )
 
-// Format is the number of the fold: two binaries of different formats never share an epoch. Raise it with every
-// change after which the same log gives other bytes.
+// Format is the number of the fold: two binaries of different formats never share an epoch. Raise
+// it with every change after which the same log gives other bytes.
 const Format = 2
 
 // NoTime stands where no event was accepted yet.
@@ -15,21 +15,28 @@ const NoTime = math.MinInt64
 
 // The bounds of a dashboard's state.
 const (
-	MaxCells      = 50_000  // live cells; new keys beyond it go to the overflow row of their window
-	MaxMetrics    = 1000    // newest values; events of further metrics are counted (MetricsDropped)
-	MaxListed     = 100     // entries of the late and of the refused list
-	MaxIDs        = 100_000 // ids remembered; beyond it the oldest are forgotten, and what is as old is refused (horizon); and as many invented ones
-	MaxRanges     = 1024    // ranges of sequences a producer
-	MaxProducers  = 1024    // producers whose sequences are remembered; events of others are refused (horizon)
-	MaxAllRanges  = 65_536  // ranges of all producers; beyond it the producer that needs another closes its lowest hole
-	MaxStateBytes = 4 << 20 // of a dashboard's encoded state, as stateBytes counts it; beyond it new keys go to overflow rows
-	MaxReasons    = 32      // reasons of invalid events counted by name, the rest as "other"
-	MaxOverlap    = 1024    // windows that one event can fall in (hopping)
+	MaxCells   = 50_000 // live cells; new keys beyond it go to the overflow row of their window
+	MaxMetrics = 1000   // newest values; events of further metrics are counted (MetricsDropped)
+	MaxListed  = 100    // entries of the late and of the refused list
+	// ids remembered; beyond it the oldest are forgotten, and what is as old is refused (horizon);
+	// and as many invented ones
+	MaxIDs    = 100_000
+	MaxRanges = 1024 // ranges of sequences a producer
+	// producers whose sequences are remembered; events of others are refused (horizon)
+	MaxProducers = 1024
+	// ranges of all producers; beyond it the producer that needs another closes its lowest hole
+	MaxAllRanges = 65_536
+	// of a dashboard's encoded state, as stateBytes counts it; beyond it new keys go to overflow
+	// rows
+	MaxStateBytes = 4 << 20
+	MaxReasons    = 32   // reasons of invalid events counted by name, the rest as "other"
+	MaxOverlap    = 1024 // windows that one event can fall in (hopping)
 	MaxSamples    = aggregate.MaxSamples
 )
 
-// farthest is the greatest distance of a time from 1970 that the fold computes with, ms: far beyond it sums of times and durations
-// would overflow. Events don't come near it (event.MaxTime), append times are cut.
+// farthest is the greatest distance of a time from 1970 that the fold computes with, ms: far beyond
+// it sums of times and durations would overflow. Events don't come near it (event.MaxTime), append
+// times are cut.
 const farthest = 1 << 60
 
 func clampTime(t int64) int64 { return min(max(t, -farthest), farthest) }

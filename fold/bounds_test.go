@@ -166,7 +166,8 @@ func TestBoundOfReasons(t *testing.T) {
 	}
 }
 
-// TestBoundOfIDs: beyond it the id of the lowest time is forgotten, and what is as old can't be checked.
+// TestBoundOfIDs: beyond it the id of the lowest time is forgotten, and what is as old can't be
+// checked.
 func TestBoundOfIDs(t *testing.T) {
 	def := onePanel(tumbling10s, nil, "count")
 	def.Dedupe.Horizon = 24 * time.Hour

@@ -28,8 +28,8 @@ func filtered(filters ...string) *definition.Definition {
 	return d
 }
 
-// TestDearFilterIsNotTried: the event is counted with its reason, other panels and other events go on, also after a
-// restart.
+// TestDearFilterIsNotTried: the event is counted with its reason, other panels and other events go
+// on, also after a restart.
 func TestDearFilterIsNotTried(t *testing.T) {
 	const dear = `metadata.t matches "(.*,){150}x"`
 	d := feedOf(t, filtered(dear, `value > 0`, `metric == "other" or `+dear))
@@ -69,7 +69,8 @@ func TestOneFilterHasABudgetOfItsOwn(t *testing.T) {
 	}
 }
 
-// TestFiltersShareABudget: each of the filters may be tried alone; together only as many are as an event has units for.
+// TestFiltersShareABudget: each of the filters may be tried alone; together only as many are as an
+// event has units for.
 func TestFiltersShareABudget(t *testing.T) {
 	const costly = `metadata.t matches "a,b,c,x"`
 	f, err := definition.CompileFilter(costly)

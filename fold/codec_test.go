@@ -25,7 +25,8 @@ func randomState(t testing.TB, def *definition.Definition, n int, seed uint64) *
 	return f.Dashboard
 }
 
-// TestDecodeCorrupt changes and cuts a state at many places: it is refused or understood, and what is understood folds on.
+// TestDecodeCorrupt changes and cuts a state at many places: it is refused or understood, and what
+// is understood folds on.
 func TestDecodeCorrupt(t *testing.T) {
 	def := everyWindow(definition.ByID, definition.TieID)
 	for i := range def.Panels { // a small state, so that much of it is tried

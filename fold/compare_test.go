@@ -66,7 +66,8 @@ func (p *pair) fold(s *step) {
 	}
 }
 
-// check compares everything that can be seen. Both sides have the deadlines up to log time applied before.
+// check compares everything that can be seen. Both sides have the deadlines up to log time applied
+// before.
 func (p *pair) check() {
 	p.Helper()
 	p.engine.Advance(p.logTime)
@@ -249,7 +250,8 @@ func (p *pair) checkMirror() {
 	}
 }
 
-// follow asks for what changed since the mirror's version, and for everything where that can't be had.
+// follow asks for what changed since the mirror's version, and for everything where that can't be
+// had.
 func follow(t testing.TB, mirror *cells.Set, d *fold.Dashboard) {
 	t.Helper()
 	u, ok := d.Since(mirror.Version())

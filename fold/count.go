@@ -2,8 +2,8 @@ package fold
 
 import "github.com/dashfeed/dashfeed/messages/cells"
 
-// count folds into windows of n events of one group, in log order (S11). A window is final when it is full; then its
-// row stands and its accumulator is free for the next.
+// count folds into windows of n events of one group, in log order (S11). A window is final when it
+// is full; then its row stands and its accumulator is free for the next.
 func (d *Dashboard) count(i int, a *arrival) (o outcome) {
 	p, pp := &d.panels[i], &d.program.panels[i]
 	var scratch [scratchBytes]byte
@@ -14,7 +14,8 @@ func (d *Dashboard) count(i int, a *arrival) (o outcome) {
 		g = d.admit(i, key, o.overflows)
 	}
 	h := p.groups.at(g).next
-	if !o.overflows && h != 0 && d.entries[h-1].acc == 0 && d.full() { // its next window would be a cell too many
+	// its next window would be a cell too many
+	if !o.overflows && h != 0 && d.entries[h-1].acc == 0 && d.full() {
 		o.overflows = true
 		g = d.overflow(i, key)
 		h = p.groups.at(g).next

@@ -7,16 +7,20 @@ import "github.com/dashfeed/dashfeed/messages/event"
 //	Records  = Accepted + Invalid + Future + Duplicates
 //	Accepted = Filtered + LateDropped + Folded, in every panel
 type Counters struct {
-	Records        uint64                  `json:"records"`
-	Accepted       uint64                  `json:"accepted"`
-	Invalid        uint64                  `json:"invalid"`
-	InvalidReasons map[string]uint64       `json:"invalid_reasons"` // missing, type, range, time, and the doors' reasons
-	Future         uint64                  `json:"future"`
-	Duplicates     uint64                  `json:"duplicates"`
-	Horizon        uint64                  `json:"horizon"`         // accepted events that could not be checked for duplicates any more
-	MetricsDropped uint64                  `json:"metrics_dropped"` // events of metrics beyond the newest-value cache's bound
-	SetAside       uint64                  `json:"set_aside"`       // records that made the fold panic; not in Records
-	Panels         map[string]PanelCounter `json:"panels"`          // by panel id
+	Records  uint64 `json:"records"`
+	Accepted uint64 `json:"accepted"`
+	Invalid  uint64 `json:"invalid"`
+	// missing, type, range, time, and the doors' reasons
+	InvalidReasons map[string]uint64 `json:"invalid_reasons"`
+	Future         uint64            `json:"future"`
+	Duplicates     uint64            `json:"duplicates"`
+	// accepted events that could not be checked for duplicates any more
+	Horizon uint64 `json:"horizon"`
+	// events of metrics beyond the newest-value cache's bound
+	MetricsDropped uint64 `json:"metrics_dropped"`
+	// records that made the fold panic; not in Records
+	SetAside uint64                  `json:"set_aside"`
+	Panels   map[string]PanelCounter `json:"panels"` // by panel id
 }
 
 // PanelCounter counts what one panel did with the accepted events.
@@ -24,13 +28,15 @@ type PanelCounter struct {
 	Accepted uint64 `json:"accepted"`
 	Filtered uint64 `json:"filtered"`
 
-	FilteredReasons FilteredReasons `json:"filtered_reasons,omitzero"` // of Filtered: what no filter decided
+	// of Filtered: what no filter decided
+	FilteredReasons FilteredReasons `json:"filtered_reasons,omitzero"`
 
 	LateDropped  uint64 `json:"late_dropped"`
 	Folded       uint64 `json:"folded"`
 	LateAccepted uint64 `json:"late_accepted"`
 	Overflowed   uint64 `json:"overflowed"` // events folded into the overflow group
-	Unsampled    uint64 `json:"unsampled"`  // events beyond the 1,024 samples that increase and delta keep a group
+	// events beyond the 1,024 samples that increase and delta keep a group
+	Unsampled uint64 `json:"unsampled"`
 }
 
 // FilteredReasons are why events were filtered without being tried.
@@ -46,5 +52,6 @@ type Listed struct {
 	Reason   string `json:"reason"` // late, horizon; missing, type, range, time, future, panic, …
 	Position string `json:"position"`
 
-	TimeHint event.TimeHint `json:"hint,omitempty"` // what the time likely is: seconds, microseconds, nanoseconds, no zone
+	// what the time likely is: seconds, microseconds, nanoseconds, no zone
+	TimeHint event.TimeHint `json:"hint,omitempty"`
 }

@@ -60,7 +60,8 @@ func TestSamplesAreBounded(t *testing.T) {
 	}
 }
 
-// More than 1,024 ranges of one producer's sequences: the lowest hole is closed, and what comes for it later is refused.
+// More than 1,024 ranges of one producer's sequences: the lowest hole is closed, and what comes for
+// it later is refused.
 func TestProducerRangesAreBounded(t *testing.T) {
 	p := newPair(t, plain(func(d *definition.Definition) { d.Dedupe.By = definition.ByProducer }))
 	send := func(sequence uint64) {
@@ -81,7 +82,8 @@ func TestProducerRangesAreBounded(t *testing.T) {
 	}
 }
 
-// max_ids: the id of the lowest time is dropped; what is not later than it can't be checked any more.
+// max_ids: the id of the lowest time is dropped; what is not later than it can't be checked any
+// more.
 func TestIDsAreBounded(t *testing.T) {
 	d := fold.New(testKey, "local", compile(plain(nil)))
 	fold1 := func(id string, ms int64) {

@@ -18,8 +18,9 @@ type At struct {
 	Again    bool  // it was forwarded and is here already: no dashboard gets it
 }
 
-// Dashboard is the state of one dashboard. There may be a hundred thousand, so what few of them need is kept behind
-// pointers (rare, panelRare, seenRare), and rows are written only when they are read.
+// Dashboard is the state of one dashboard. There may be a hundred thousand, so what few of them
+// need is kept behind pointers (rare, panelRare, seenRare), and rows are written only when they are
+// read.
 type Dashboard struct {
 	program  *Program
 	key      messages.Key
@@ -99,7 +100,8 @@ func (d *Dashboard) getRare() *rare {
 	return d.rare
 }
 
-// New is a dashboard without a record. The region is part of its epochs; the key's strings are kept.
+// New is a dashboard without a record. The region is part of its epochs; the key's strings are
+// kept.
 func New(k messages.Key, region string, p *Program) *Dashboard {
 	d := &Dashboard{program: p, key: k, region: region}
 	d.begin()
@@ -117,8 +119,8 @@ func (d *Dashboard) begin() {
 	}
 }
 
-// step begins a step for a record: first come the deadlines up to its log time, and the end of the memory of invented ids. It gives
-// the step's version.
+// step begins a step for a record: first come the deadlines up to its log time, and the end of the
+// memory of invented ids. It gives the step's version.
 func (d *Dashboard) step(at At) uint64 {
 	d.Advance(at.LogTime)
 	if r := d.seen.rare; r != nil && r.invented != nil {
@@ -156,8 +158,8 @@ func (d *Dashboard) Watermark() int64 { return d.watermark }
 // Program is the compiled definition in force.
 func (d *Dashboard) Program() *Program { return d.program }
 
-// InForce tells which definition record is in force; isDefault is the tenant's default, also after a record that
-// took the dashboard's own away.
+// InForce tells which definition record is in force; isDefault is the tenant's default, also after
+// a record that took the dashboard's own away.
 func (d *Dashboard) InForce() (revision uint64, region string, isDefault bool) {
 	if d.inForce == nil {
 		return 0, "", true
@@ -165,7 +167,8 @@ func (d *Dashboard) InForce() (revision uint64, region string, isDefault bool) {
 	return d.inForce.Revision, d.inForce.Region, d.inForce.deleted
 }
 
-// Since is what changed after version v: the cells of all panels, the hidden one too. ok is false where only Since(0) helps.
+// Since is what changed after version v: the cells of all panels, the hidden one too. ok is false
+// where only Since(0) helps.
 func (d *Dashboard) Since(v uint64) (cells.Update, bool) {
 	d.writeRows()
 	u, ok := d.set.Since(v)

@@ -8,7 +8,8 @@ import (
 // Idling (S2): a window that holds events and isn't final becomes final when log time reaches
 // L + idle + max(0, end − M). Nothing else happens by log time alone.
 
-// Deadline is the log time of the next deadline, ms; ok is false where none is waiting. It moves with every event.
+// Deadline is the log time of the next deadline, ms; ok is false where none is waiting. It moves
+// with every event.
 func (d *Dashboard) Deadline() (logTime int64, ok bool) {
 	if d.program.idle == 0 || d.lastLog == NoTime {
 		return 0, false
@@ -62,7 +63,8 @@ func (d *Dashboard) Deadlines(most int) []int64 {
 	return append(fewer, instants[last])
 }
 
-// Advance applies the deadlines up to a log time, one instant after another, each a step if it changes a cell.
+// Advance applies the deadlines up to a log time, one instant after another, each a step if it
+// changes a cell.
 func (d *Dashboard) Advance(logTime int64) (changed bool) {
 	if d.program.idle == 0 || logTime < d.lastLog+d.program.idle {
 		return false // by far the most frequent case

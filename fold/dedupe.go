@@ -169,8 +169,8 @@ func (s *seen) index() {
 	rare.table = t
 }
 
-// lowest tells the least time that is remembered, and whether it lies in the heap. Of equal times what is in the
-// ring came first: something goes to the heap only while the ring ends later.
+// lowest tells the least time that is remembered, and whether it lies in the heap. Of equal times
+// what is in the ring came first: something goes to the heap only while the ring ends later.
 func (s *seen) lowest() (time int64, inHeap, ok bool) {
 	if s.rare != nil && len(s.rare.heap) > 0 {
 		time, inHeap, ok = s.rare.heap[0].time, true, true
@@ -210,7 +210,8 @@ func (s *seen) forget(p *Program, watermark int64) {
 	}
 }
 
-// append appends the canonical form: floor, the ids in order of (time, arrival), the invented ones in order of the log, the producers.
+// append appends the canonical form: floor, the ids in order of (time, arrival), the invented ones
+// in order of the log, the producers.
 func (s *seen) append(b []byte) []byte {
 	b = binary.AppendVarint(b, s.floor)
 	b = binary.AppendUvarint(b, uint64(s.ids()))

@@ -15,9 +15,10 @@ type inForce struct {
 	deleted bool // it took the dashboard's own definition away
 }
 
-// Define folds a definition record: a step and a break; a record that is not after the one in force, by (revision, region, hash), is a
-// step only, also with Reset. p is compiled from r.Definition or, where that is nil, the tenant's default. Panels that are
-// asked the same as before keep their state; with Reset nothing is kept but the version.
+// Define folds a definition record: a step and a break; a record that is not after the one in
+// force, by (revision, region, hash), is a step only, also with Reset. p is compiled from
+// r.Definition or, where that is nil, the tenant's default. Panels that are asked the same as
+// before keep their state; with Reset nothing is kept but the version.
 func (d *Dashboard) Define(at At, r definition.Record, p *Program) {
 	v := d.step(at)
 	order := r.Order()
@@ -37,7 +38,8 @@ func (d *Dashboard) Define(at At, r definition.Record, p *Program) {
 	d.breakAt(at)
 }
 
-// SetAside folds a record that makes the fold panic, in place of Event: a step and a break. metric is the event's, if known.
+// SetAside folds a record that makes the fold panic, in place of Event: a step and a break. metric
+// is the event's, if known.
 func (d *Dashboard) SetAside(at At, metric string) {
 	d.step(at)
 	d.getRare().setAside++
@@ -85,9 +87,9 @@ func (d *Dashboard) adopt(p *Program, v uint64) {
 	d.obey(v)
 }
 
-// handOver gives the newest value of each metric, which outlives definitions, to the panel that keeps it from now on,
-// in the place of what that panel itself had but for its counters. It reports whether that must be a copy, since the panel that
-// had it goes on.
+// handOver gives the newest value of each metric, which outlives definitions, to the panel that
+// keeps it from now on, in the place of what that panel itself had but for its counters. It reports
+// whether that must be a copy, since the panel that had it goes on.
 func (d *Dashboard) handOver(p *Program, to []int, panels []panel, v uint64) (copies bool) {
 	had, has := d.program.metrics, p.metrics
 	if to[had] == has || p.def.Tie != d.program.def.Tie {

@@ -27,7 +27,8 @@ func TestDeterminism(t *testing.T) {
 	})
 }
 
-// FuzzDeterminism is TestDeterminism with the fuzzer's bytes as the source of chance. Its seeds are in testdata.
+// FuzzDeterminism is TestDeterminism with the fuzzer's bytes as the source of chance. Its seeds are
+// in testdata.
 func FuzzDeterminism(f *testing.F) {
 	f.Add([]byte{})
 	f.Add(bytes.Repeat([]byte{0xa7, 0x13, 0x5c, 0xee, 0x01}, 400))
@@ -115,7 +116,8 @@ func foldPlainly(log []messages.Record) map[messages.Key]result {
 	return results
 }
 
-// node folds a shard as an owner does: in batches, its dashboards side by side, some of them asleep, and restarts.
+// node folds a shard as an owner does: in batches, its dashboards side by side, some of them
+// asleep, and restarts.
 type node struct {
 	testing.TB
 	draw
@@ -323,7 +325,8 @@ func restarted(t testing.TB, d *fold.Dashboard) *fold.Dashboard {
 	return r
 }
 
-// Long histories: many groups, many windows that come and go, so that tombstones are forgotten and tables grow.
+// Long histories: many groups, many windows that come and go, so that tombstones are forgotten and
+// tables grow.
 func TestLongHistory(t *testing.T) {
 	random := rand.New(rand.NewPCG(7, 11))
 	def := &definition.Definition{

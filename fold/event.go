@@ -16,7 +16,8 @@ type arrival struct {
 	aggregate.Sample
 }
 
-// Event folds an event's record: one step. Where the event has no time, e.Time becomes the one that it is judged by.
+// Event folds an event's record: one step. Where the event has no time, e.Time becomes the one that
+// it is judged by.
 func (d *Dashboard) Event(at At, e *event.Event) {
 	v := d.step(at)
 	t, reason := judge(at, e)
@@ -135,8 +136,8 @@ func (d *Dashboard) toPanels(a *arrival) (late bool) {
 	return late
 }
 
-// lets reports whether the filter lets the event through. One that would cost too much, by itself or with those before
-// it, doesn't: the event is counted as filtered, and why.
+// lets reports whether the filter lets the event through. One that would cost too much, by itself
+// or with those before it, doesn't: the event is counted as filtered, and why.
 func (p *panel) lets(f *definition.Filter, e *event.Event, spent *int64) bool {
 	price := f.Price(e)
 	tooDear := price > definition.MaxFilterPrice || *spent+price > definition.MaxEventPrice

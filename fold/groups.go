@@ -8,8 +8,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages/cells"
 )
 
-// groups is a panel's keys. References count from 1; 0 is none. Few keys are searched one by one; an index is
-// built only when there are more.
+// groups is a panel's keys. References count from 1; 0 is none. Few keys are searched one by one;
+// an index is built only when there are more.
 type groups struct {
 	list  []group
 	index *groupIndex // nil up to indexBeyond keys
@@ -149,7 +149,8 @@ func (x *groupIndex) remove(list []group, i uint32) {
 	x.used--
 }
 
-// keyFor is the string of a key that is to be kept: that of an earlier panel with the same group_by, or a copy.
+// keyFor is the string of a key that is to be kept: that of an earlier panel with the same
+// group_by, or a copy.
 func (d *Dashboard) keyFor(panel int, key []byte) cells.Group {
 	if j := d.program.panels[panel].sharesKeys; j >= 0 {
 		g := &d.panels[j].groups
@@ -160,7 +161,8 @@ func (d *Dashboard) keyFor(panel int, key []byte) cells.Group {
 	return cells.Group(strings.Clone(string(key)))
 }
 
-// appendTight is append that grows small slices by little: most dashboards are small and there are many.
+// appendTight is append that grows small slices by little: most dashboards are small and there are
+// many.
 func appendTight[T any](s []T, x T) []T {
 	if len(s) == cap(s) && cap(s) < 64 {
 		grown := make([]T, len(s), len(s)+max(2, len(s)/4))

@@ -11,10 +11,12 @@ import (
 // MaxHoles is how many holes a shard's log may have had.
 const MaxHoles = 256
 
-// Hole is a part of a shard's log that was lost before it was folded, which an operator has accepted. It is part of the
-// shard's state, not a record of the log: nobody who has folded what lay there is told of it by the log, and nobody has to agree
-// when it was accepted. Who goes on behind it is in another epoch, named by both its ends, by the epoch before, and by the
-// dashboard's last record: a checkpoint may hold some that lie behind its marker, and lie in the hole.
+// Hole is a part of a shard's log that was lost before it was folded, which an operator has
+// accepted. It is part of the shard's state, not a record of the log: nobody who has folded what
+// lay there is told of it by the log, and nobody has to agree when it was accepted. Who goes on
+// behind it is in another epoch, named by both its ends, by the epoch before, and by the
+// dashboard's last record: a checkpoint may hold some that lie behind its marker, and lie in the
+// hole.
 type Hole struct {
 	From, To messages.Position // the last position folded, and the first record behind the hole
 	LogTime  int64             // at From
@@ -35,9 +37,9 @@ func (s *ShardState) Skip(from, to messages.Position) error {
 // Holes are the shard's, oldest first. Nobody changes them.
 func (s *ShardState) Holes() []Hole { return s.holes }
 
-// Skip takes those of the shard's holes that the dashboard has not taken yet. Each is a step and a break. A dashboard without a
-// record takes no step, but the epoch that its first record begins is another: its default may have been lost. It must be called
-// before the first record behind a hole.
+// Skip takes those of the shard's holes that the dashboard has not taken yet. Each is a step and a
+// break. A dashboard without a record takes no step, but the epoch that its first record begins is
+// another: its default may have been lost. It must be called before the first record behind a hole.
 func (d *Dashboard) Skip(holes []Hole) {
 	for int(d.holes) < len(holes) {
 		h := holes[d.holes]

@@ -9,7 +9,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages/event"
 )
 
-// A dashboard that sleeps through holes is the one that was awake, and who went on behind another hole is in another epoch.
+// A dashboard that sleeps through holes is the one that was awake, and who went on behind another
+// hole is in another epoch.
 func TestHoles(t *testing.T) {
 	at := func(n uint64) fold.At {
 		return fold.At{Position: messages.Position{Lo: n}, LogTime: int64(1000 * n), Append: int64(1000 * n)}
@@ -86,8 +87,8 @@ func TestHoles(t *testing.T) {
 	}
 }
 
-// Two that lost different records of one log are never in one epoch again, whatever records come behind: a version of the one
-// must never be taken for the other's.
+// Two that lost different records of one log are never in one epoch again, whatever records come
+// behind: a version of the one must never be taken for the other's.
 func TestHistoriesThatPartedStayApart(t *testing.T) {
 	at := func(n uint64) fold.At {
 		return fold.At{Position: messages.Position{Lo: n}, LogTime: int64(1000 * n), Append: int64(1000 * n)}

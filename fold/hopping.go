@@ -5,9 +5,10 @@ import (
 	"github.com/dashfeed/dashfeed/messages/cells"
 )
 
-// Hopping windows overlap. An event goes to one pane of its group, as long as the greatest common divisor of size and
-// every; a window's row is the merge of its panes, in order of time. Only overflow rows have an accumulator of their own: which keys
-// overflow differs from window to window.
+// Hopping windows overlap. An event goes to one pane of its group, as long as the greatest common
+// divisor of size and every; a window's row is the merge of its panes, in order of time. Only
+// overflow rows have an accumulator of their own: which keys overflow differs from window to
+// window.
 
 // panes are a panel's panes.
 type panes struct {
@@ -76,7 +77,8 @@ func (d *Dashboard) hopping(i int, a *arrival) (o outcome) {
 	return o
 }
 
-// beyondSamples reports whether one of the windows that a pane is part of has more events than samples are kept.
+// beyondSamples reports whether one of the windows that a pane is part of has more events than
+// samples are kept.
 func (d *Dashboard) beyondSamples(i int, g uint32, at int64) bool {
 	p, pp := &d.panels[i], &d.program.panels[i]
 	list := p.rare.panes.list
@@ -156,8 +158,8 @@ func (s *panes) column(start int64) *column {
 	return &s.columns[at]
 }
 
-// dropPanes drops the panes whose last window, or an earlier one, starts at the given time: that window was purged
-// or left keep.
+// dropPanes drops the panes whose last window, or an earlier one, starts at the given time: that
+// window was purged or left keep.
 func (d *Dashboard) dropPanes(i int, window int64) {
 	p, pp := &d.panels[i], &d.program.panels[i]
 	if p.rare == nil || p.rare.panes == nil {
@@ -186,7 +188,8 @@ func (d *Dashboard) dropPanes(i int, window int64) {
 	}
 }
 
-// mergePanes merges the group's panes that lie in [start, end), the earliest first: the order is part of the sum.
+// mergePanes merges the group's panes that lie in [start, end), the earliest first: the order is
+// part of the sum.
 func (d *Dashboard) mergePanes(i int, g uint32, start, end int64) aggregate.Acc {
 	p, pp := &d.panels[i], &d.program.panels[i]
 	to := pp.layout.New()

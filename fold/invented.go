@@ -11,8 +11,8 @@ import (
 // inventedMark begins the ids that a client invents for events that came without (S6).
 const inventedMark = '~'
 
-// invented are the ids remembered that a client invented, in order of the log. They say that the same file is sent again; nothing
-// follows from their absence, so that they need no floor.
+// invented are the ids remembered that a client invented, in order of the log. They say that the
+// same file is sent again; nothing follows from their absence, so that they need no floor.
 type invented struct {
 	queue []remembered // from head on; time is log time at the record
 	head  int

@@ -2,8 +2,8 @@ package fold
 
 import "github.com/dashfeed/dashfeed/messages/cells"
 
-// latest folds into the group's one cell, which is never final and never late. Where its columns are those of the
-// newest event, an older one changes nothing.
+// latest folds into the group's one cell, which is never final and never late. Where its columns
+// are those of the newest event, an older one changes nothing.
 func (d *Dashboard) latest(i int, a *arrival) (o outcome) {
 	p, pp := &d.panels[i], &d.program.panels[i]
 	var scratch [scratchBytes]byte

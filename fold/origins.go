@@ -10,12 +10,13 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// MaxOrigins is from how many other partitions a shard takes forwarded records. A tenant has fewer partitions; beyond it
-// records are passed over.
+// MaxOrigins is from how many other partitions a shard takes forwarded records. A tenant has fewer
+// partitions; beyond it records are passed over.
 const MaxOrigins = 4096
 
-// origins is, by partition, the position there of the last record forwarded from it. A forwarder that has taken over begins at
-// the newest checkpoint and forwards some records again, in order: what lies no further than the last one is here already.
+// origins is, by partition, the position there of the last record forwarded from it. A forwarder
+// that has taken over begins at the newest checkpoint and forwards some records again, in order:
+// what lies no further than the last one is here already.
 type origins map[int]messages.Position
 
 // pass reports whether a record with that origin is to be passed over, and remembers it if not.

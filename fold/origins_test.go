@@ -18,7 +18,8 @@ func forwarded(at uint64, dashboard string, from int, was uint64) messages.Recor
 	}
 }
 
-// Copies of forwarded records count once and are no step, also after the state was saved; they move log time as any record.
+// Copies of forwarded records count once and are no step, also after the state was saved; they move
+// log time as any record.
 func TestForwardedRecordsCountOnce(t *testing.T) {
 	s := fold.NewShard("local", fold.Builtin())
 	s.Home(func(k messages.Key) bool { return k.Dashboard != "stranger" })

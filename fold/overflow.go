@@ -13,8 +13,9 @@ import (
 // maxExactKeys is how many overflowed keys are counted one by one.
 const maxExactKeys = 1024
 
-// overflowKeys counts the distinct keys that went to a panel's overflow group: exactly up to maxExactKeys, then
-// by a dense HyperLogLog, whose registers are the same in whatever order the keys come.
+// overflowKeys counts the distinct keys that went to a panel's overflow group: exactly up to
+// maxExactKeys, then by a dense HyperLogLog, whose registers are the same in whatever order the
+// keys come.
 type overflowKeys struct {
 	exact  map[uint64]struct{}
 	sketch *hyperloglog.Sketch

@@ -9,17 +9,20 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// The bounds of a shard: how many dashboards have a record in it. Records of further ones are refused.
+// The bounds of a shard: how many dashboards have a record in it. Records of further ones are
+// refused.
 const (
 	MaxDashboards       = 200_000
 	MaxTenantDashboards = 100_000 // of one tenant; the tenants of an embedded log share its shards
 )
 
-// RefusedDashboards is the reason of records that are refused since their dashboard would be one too many.
+// RefusedDashboards is the reason of records that are refused since their dashboard would be one
+// too many.
 const RefusedDashboards = "too_many_dashboards"
 
-// Population knows which dashboards of a shard have a record, by the hashes of their keys: two that are alike, which nobody
-// will meet, would count as one. It is a function of the log: whoever begins at a checkpoint enters all that have an entry.
+// Population knows which dashboards of a shard have a record, by the hashes of their keys: two that
+// are alike, which nobody will meet, would count as one. It is a function of the log: whoever
+// begins at a checkpoint enters all that have an entry.
 type Population struct {
 	most, mostOfTenant int
 	known              map[uint64]struct{}
@@ -27,7 +30,8 @@ type Population struct {
 	full               bool
 }
 
-// NewPopulation is one without a dashboard, for shards that have at most so many, and of one tenant.
+// NewPopulation is one without a dashboard, for shards that have at most so many, and of one
+// tenant.
 func NewPopulation(most, mostOfTenant int) *Population {
 	return &Population{most: most, mostOfTenant: mostOfTenant, known: map[uint64]struct{}{}, tenants: map[string]int{}}
 }
@@ -46,7 +50,8 @@ func (p *Population) Enter(k messages.Key) {
 	p.full = p.full || len(p.known) >= p.most || p.tenants[k.Tenant] >= p.mostOfTenant
 }
 
-// Full reports whether there are dashboards, of one tenant at least, that there is no room for. It stays so: none is taken out.
+// Full reports whether there are dashboards, of one tenant at least, that there is no room for. It
+// stays so: none is taken out.
 func (p *Population) Full() bool { return p.full }
 
 // Len is how many dashboards have a record.
@@ -61,7 +66,8 @@ func (p *Population) Admit(k messages.Key) bool {
 	return true
 }
 
-// Room is nil where a record of the dashboard would be taken: it has one already, or there is room for it. Else it names the bound.
+// Room is nil where a record of the dashboard would be taken: it has one already, or there is room
+// for it. Else it names the bound.
 func (p *Population) Room(k messages.Key) error {
 	if _, ok := p.known[hashKey(k)]; ok {
 		return nil

@@ -10,8 +10,8 @@ import (
 	"github.com/dashfeed/dashfeed/fold/codec"
 )
 
-// producer is what was seen of one producer's sequences: ranges above a floor, neither overlapping nor touching.
-// Up to the floor nothing can be checked any more: holes were closed there.
+// producer is what was seen of one producer's sequences: ranges above a floor, neither overlapping
+// nor touching. Up to the floor nothing can be checked any more: holes were closed there.
 type producer struct {
 	name   string
 	closed bool // there is a floor
@@ -33,7 +33,8 @@ func (s *seen) judgeSequence(name string, sequence uint64) verdict {
 		rare.producers = slices.Insert(rare.producers, at, producer{name: strings.Clone(name)})
 	}
 	p := &rare.producers[at]
-	// The range that ends at or after the sequence; nearly always there is none, or it is the last one.
+	// The range that ends at or after the sequence; nearly always there is none, or it is the last
+	// one.
 	i := len(p.ranges)
 	if i > 0 && sequence <= p.ranges[i-1].last {
 		i, _ = slices.BinarySearchFunc(p.ranges, sequence, func(r sequences, q uint64) int { return cmp.Compare(r.last, q) })
@@ -71,7 +72,8 @@ func (p *producer) insert(i int, sequence uint64) {
 	}
 }
 
-// close closes the lowest hole where there are too many ranges. What lies up to the floor counts as one.
+// close closes the lowest hole where there are too many ranges. What lies up to the floor counts as
+// one.
 func (p *producer) close() {
 	n := len(p.ranges)
 	apart := p.closed && p.ranges[0].first > p.floor+1

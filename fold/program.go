@@ -51,7 +51,8 @@ type groupPlace struct {
 	label  string
 }
 
-// Compile compiles a definition against a table of aggregates. Errors name the panel and what is allowed.
+// Compile compiles a definition against a table of aggregates. Errors name the panel and what is
+// allowed.
 func Compile(def *definition.Definition, t Table) (*Program, error) {
 	p := &Program{
 		def: def, canonical: def.Canonical(), hash: def.Hash(), metrics: -1,
@@ -190,8 +191,8 @@ func (p *Program) Canonical() []byte { return p.canonical }
 // Hash is the definition's hash, 16 hex digits.
 func (p *Program) Hash() string { return p.hash }
 
-// MetricsPanel is the number of the panel of the newest value per metric: a visible panel that is just that, else the
-// hidden one after all visible ones.
+// MetricsPanel is the number of the panel of the newest value per metric: a visible panel that is
+// just that, else the hidden one after all visible ones.
 func (p *Program) MetricsPanel() int { return p.metrics }
 
 func milliseconds(d time.Duration) int64 { return d.Milliseconds() }

@@ -62,8 +62,9 @@ func randomEvent(r *rand.Rand, now int64) event.Event {
 	return e
 }
 
-// TestStateIsCanonical folds the same random log twice: once straight, once with restarts, reads and Advances at random. The states
-// are equal, and a holder that applied every update holds the same cells.
+// TestStateIsCanonical folds the same random log twice: once straight, once with restarts, reads
+// and Advances at random. The states are equal, and a holder that applied every update holds the
+// same cells.
 func TestStateIsCanonical(t *testing.T) {
 	for _, by := range []definition.DedupeBy{definition.ByID, definition.ByProducer, definition.ByNone} {
 		for _, tie := range []definition.Tie{definition.TieOrder, definition.TieID} {

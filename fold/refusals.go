@@ -13,8 +13,8 @@ import (
 // maxRefusedText bounds a producer's name and a reason in a Refusal; what is longer is cut.
 const maxRefusedText = 64
 
-// Refusal is a record of a shard that no dashboard got: nobody knows whose it is, or the log did not take it for what it
-// says and it is not at home.
+// Refusal is a record of a shard that no dashboard got: nobody knows whose it is, or the log did
+// not take it for what it says and it is not at home.
 type Refusal struct {
 	Position messages.Position
 	Append   int64  // its append time, ms
@@ -22,8 +22,8 @@ type Refusal struct {
 	Reason   string
 }
 
-// refusals counts them, and keeps the newest MaxListed, oldest first. They are part of the shard's state, so that each counts
-// once, however often and by how many it is read.
+// refusals counts them, and keeps the newest MaxListed, oldest first. They are part of the shard's
+// state, so that each counts once, however often and by how many it is read.
 type refusals struct {
 	counts reasons
 	newest []Refusal

@@ -17,8 +17,9 @@ func refused(at uint64, dashboard, why string) messages.Record {
 	}
 }
 
-// What is refused counts once: at the dashboard that its key names where that is at home, else at the shard, which lists it. It
-// moves log time, and a saved state goes on as if it had not been saved.
+// What is refused counts once: at the dashboard that its key names where that is at home, else at
+// the shard, which lists it. It moves log time, and a saved state goes on as if it had not been
+// saved.
 func TestRefusedRecordsAreCountedAndListed(t *testing.T) {
 	s := fold.NewShard("local", fold.Builtin())
 	s.Home(func(k messages.Key) bool { return k.Dashboard != "elsewhere" })

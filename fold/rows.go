@@ -22,8 +22,8 @@ func (d *Dashboard) writeRows() {
 	d.rowsAt = v
 }
 
-// writeRow writes one cell's row, unless it stands as it is: nothing changed, or its accumulator was dropped, before
-// which the row was written.
+// writeRow writes one cell's row, unless it stands as it is: nothing changed, or its accumulator
+// was dropped, before which the row was written.
 func (d *Dashboard) writeRow(h cells.Handle, i int) {
 	c, e := d.set.At(h), d.entries[h]
 	if c.Changed <= d.rowsAt || e.group == 0 {

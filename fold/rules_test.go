@@ -126,7 +126,8 @@ func (c *ruleCase) at(appended int64) fold.At {
 	return fold.At{Position: messages.Position{Lo: c.records}, LogTime: c.logTime, Append: appended}
 }
 
-// event folds time=… value=… append=… id=… metric=… producer=… sequence=…; every other key is a label.
+// event folds time=… value=… append=… id=… metric=… producer=… sequence=…; every other key is a
+// label.
 func (c *ruleCase) event(text string) {
 	e := event.Event{Metric: "m", Value: 1, TimeStatus: event.Missing}
 	appended, given := int64(0), false

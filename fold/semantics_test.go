@@ -30,9 +30,10 @@ func plain(change func(d *definition.Definition)) *definition.Definition {
 	return d
 }
 
-// One scenario for each rule of docs/SEMANTICS.md that is easily got wrong. A log line is the append time in ms and
-// what follows: t=TIME (else the append time; none) e=EVENTTIME of the record v=VALUE id=ID k=LABEL m=METRIC p=PRODUCER s=SEQUENCE, or "tick". Engine and reference
-// are compared after each line; then the cells must be the ones written here.
+// One scenario for each rule of docs/SEMANTICS.md that is easily got wrong. A log line is the
+// append time in ms and what follows: t=TIME (else the append time; none) e=EVENTTIME of the record
+// v=VALUE id=ID k=LABEL m=METRIC p=PRODUCER s=SEQUENCE, or "tick". Engine and reference are
+// compared after each line; then the cells must be the ones written here.
 var scenarios = []struct {
 	rule   string
 	change func(d *definition.Definition)

@@ -8,7 +8,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages/cells"
 )
 
-// session folds into the session that the event extends, bridges or begins (S9): merged first, judged then.
+// session folds into the session that the event extends, bridges or begins (S9): merged first,
+// judged then.
 func (d *Dashboard) session(i int, a *arrival) (o outcome) {
 	p, pp := &d.panels[i], &d.program.panels[i]
 	var scratch [scratchBytes]byte
@@ -57,7 +58,8 @@ func (d *Dashboard) session(i int, a *arrival) (o outcome) {
 	return o
 }
 
-// touching are the group's sessions that [t, t+gap) overlaps or touches and that aren't purged, the latest first.
+// touching are the group's sessions that [t, t+gap) overlaps or touches and that aren't purged, the
+// latest first.
 func (d *Dashboard) touching(parts []uint32, i int, g uint32, t, gap int64) []uint32 {
 	p := &d.panels[i]
 	if g == 0 || p.rare == nil || p.rare.sessions == nil {
@@ -122,8 +124,9 @@ func (d *Dashboard) sessionCell(i int, x, revision uint32, v uint64) {
 	d.entries[e.cell-1].acc = p.accs.Take(d.program.panels[i].layout)
 }
 
-// mergeSessions merges what an event bridges or begins earlier (the latest part first in parts). The part of the
-// least start keeps its cell unless the start changes. A part that left keep hides the whole: its samples are gone.
+// mergeSessions merges what an event bridges or begins earlier (the latest part first in parts).
+// The part of the least start keeps its cell unless the start changes. A part that left keep hides
+// the whole: its samples are gone.
 func (d *Dashboard) mergeSessions(i int, parts []uint32, a *arrival) uint32 {
 	p, pp := &d.panels[i], &d.program.panels[i]
 	s := p.rare.sessions
@@ -152,7 +155,8 @@ func (d *Dashboard) mergeSessions(i int, parts []uint32, a *arrival) uint32 {
 		d.endSession(i, x, a.version)
 	}
 	for x := p.groups.at(merged.group).next; x != 0; x = s.at(x).next {
-		if s.at(x).start == merged.start { // purged but shown: start and group name a cell, so there can't be two
+		// purged but shown: start and group name a cell, so there can't be two
+		if s.at(x).start == merged.start {
 			d.endSession(i, x, a.version)
 			break
 		}
@@ -227,7 +231,8 @@ func (d *Dashboard) finishSessions(i int, end int64, v uint64) (changed bool) {
 	return changed
 }
 
-// obeySessions does what W asks for. Cells are removed in order of their numbers, whatever the heap's order is.
+// obeySessions does what W asks for. Cells are removed in order of their numbers, whatever the
+// heap's order is.
 func (d *Dashboard) obeySessions(i int, v uint64) {
 	s := d.panels[i].rare.sessions
 	d.finishSessions(i, d.watermark, v)

@@ -2,16 +2,18 @@ package fold
 
 import "math"
 
-// sessions are a panel's session windows: each group has its own, linked from the latest end to the earliest. Unpurged ones neither
-// overlap nor touch, so that they are in order of their starts, too; but one may have grown back past the start of a purged one,
-// or over it. All unpurged ones end later than all purged ones, and no two of a group at the same time. References count from 1.
+// sessions are a panel's session windows: each group has its own, linked from the latest end to the
+// earliest. Unpurged ones neither overlap nor touch, so that they are in order of their starts,
+// too; but one may have grown back past the start of a purged one, or over it. All unpurged ones
+// end later than all purged ones, and no two of a group at the same time. References count from 1.
 type sessions struct {
 	list []session
 	free uint32 // first free session, linked by next
 	due  [3]endHeap
 }
 
-// The heaps a session waits in, each by its end: until it is final, until it is purged, until it leaves keep.
+// The heaps a session waits in, each by its end: until it is final, until it is purged, until it
+// leaves keep.
 const (
 	untilFinal = iota
 	untilPurged
@@ -96,7 +98,8 @@ func (s *sessions) pop(k int, end int64) uint32 {
 	return x
 }
 
-// endHeap is a binary heap of sessions, the least end on top, in which each session knows its place.
+// endHeap is a binary heap of sessions, the least end on top, in which each session knows its
+// place.
 type endHeap []uint32
 
 func (h *endHeap) push(s *sessions, k int, x uint32) {

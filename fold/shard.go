@@ -9,8 +9,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages/event"
 )
 
-// Shard folds whole records of one partition, for the command, recounts and tests. It holds every dashboard in memory;
-// servers have actors for that.
+// Shard folds whole records of one partition, for the command, recounts and tests. It holds every
+// dashboard in memory; servers have actors for that.
 type Shard struct {
 	state      *ShardState
 	region     string
@@ -21,7 +21,8 @@ type Shard struct {
 	home       func(messages.Key) bool // nil: every dashboard is at home
 }
 
-// replayable is a dashboard with what is needed to fold its newest records again, without one that makes it panic.
+// replayable is a dashboard with what is needed to fold its newest records again, without one that
+// makes it panic.
 type replayable struct {
 	dashboard *Dashboard
 	state     []byte // nil: it began with the first of records
@@ -29,7 +30,8 @@ type replayable struct {
 	records   []observed
 }
 
-// observed is a record with where it stands and, of a definition, what it was read and compiled to then.
+// observed is a record with where it stands and, of a definition, what it was read and compiled to
+// then.
 type observed struct {
 	messages.Record
 	at      At
@@ -45,8 +47,8 @@ func NewShard(region string, t Table) *Shard {
 	return &Shard{state: NewShardState(t), region: region, table: t, dashboards: map[messages.Key]*replayable{}, population: NewPopulation(MaxDashboards, MaxTenantDashboards)}
 }
 
-// Home says which dashboards are at home in the shard. Records of others, which lie here until they are forwarded, are passed
-// by from now on.
+// Home says which dashboards are at home in the shard. Records of others, which lie here until they
+// are forwarded, are passed by from now on.
 func (s *Shard) Home(home func(messages.Key) bool) { s.home = home }
 
 // State is the shard's own state.
@@ -134,7 +136,8 @@ func (s *Shard) apply(d *Dashboard, o observed) {
 	d.Event(o.at, &e)
 }
 
-// read reads and compiles a definition record, once: a replay must not find another default than there was.
+// read reads and compiles a definition record, once: a replay must not find another default than
+// there was.
 func (s *Shard) read(r messages.Record, at At) observed {
 	o := observed{Record: r, at: at}
 	if r.Kind != messages.KindDefinition || r.Refused != "" {

@@ -28,8 +28,8 @@ func explosive() fold.Table {
 	})
 }
 
-// TestShardSetsAside: a record that makes the fold panic is set aside, whether it is the first, in the middle or after a
-// saved state, and every other record counts once.
+// TestShardSetsAside: a record that makes the fold panic is set aside, whether it is the first, in
+// the middle or after a saved state, and every other record counts once.
 func TestShardSetsAside(t *testing.T) {
 	s := fold.NewShard("local", explosive())
 	k := messages.Key{Tenant: "default", Dashboard: "d"}
@@ -69,7 +69,8 @@ func TestShardSetsAside(t *testing.T) {
 	}
 }
 
-// TestShardState: log time never falls; a tenant's default is taken by its new dashboards and kept by the others.
+// TestShardState: log time never falls; a tenant's default is taken by its new dashboards and kept
+// by the others.
 func TestShardState(t *testing.T) {
 	s := fold.NewShard("local", fold.Builtin())
 	n := uint64(0)
@@ -91,7 +92,8 @@ func TestShardState(t *testing.T) {
 	if got := s.Dashboard(old).Program().Definition().Title; got != "" {
 		t.Errorf("an old dashboard folds by %q", got)
 	}
-	if got := s.Dashboard(young).Time(); got != 5000+10_000+5500 { // L is 5000, M 4500, the window ends at 10000
+	// L is 5000, M 4500, the window ends at 10000
+	if got := s.Dashboard(young).Time(); got != 5000+10_000+5500 {
 		t.Errorf("the young dashboard's window became final at %d", got)
 	}
 	if got := fmt.Sprint(s.Keys()); got != "[acme/old acme/young]" {

@@ -11,8 +11,9 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// ShardState is a shard's own state: log time, the tenants' defaults, which forwarded records are here already, the holes
-// that were accepted, and the records that no dashboard got. What its dashboards hold is theirs.
+// ShardState is a shard's own state: log time, the tenants' defaults, which forwarded records are
+// here already, the holes that were accepted, and the records that no dashboard got. What its
+// dashboards hold is theirs.
 type ShardState struct {
 	table    Table
 	logTime  int64
@@ -23,7 +24,8 @@ type ShardState struct {
 	refusals refusals
 }
 
-// tenantDefault is the default definition record in force for a tenant. A record that took it away is remembered for its revision.
+// tenantDefault is the default definition record in force for a tenant. A record that took it away
+// is remembered for its revision.
 type tenantDefault struct {
 	definition.Order
 	program *Program // nil: taken away
@@ -40,9 +42,10 @@ func NewShardState(t Table) *ShardState {
 // LogTime is the greatest append time seen, or NoTime.
 func (s *ShardState) LogTime() int64 { return s.logTime }
 
-// Observe takes any record of the shard that is at home there, in log order: it moves log time, takes the definition records of
-// tenants' defaults, counts what is refused and no dashboard's, and tells which forwarded ones are to be passed over. An error means
-// that a default could not be read or a forwarded record not be taken; it changed nothing but log time.
+// Observe takes any record of the shard that is at home there, in log order: it moves log time,
+// takes the definition records of tenants' defaults, counts what is refused and no dashboard's, and
+// tells which forwarded ones are to be passed over. An error means that a default could not be read
+// or a forwarded record not be taken; it changed nothing but log time.
 func (s *ShardState) Observe(r messages.Record) (At, error) {
 	at := s.stamp(&r)
 	if r.Refused != "" {
@@ -83,7 +86,8 @@ func (s *ShardState) Refuse(r messages.Record, at At, reason string) {
 	s.refusals.add(&r, at.Append)
 }
 
-// Default is what a tenant's dashboards without a definition of their own fold by: the tenant's default, else the built-in one.
+// Default is what a tenant's dashboards without a definition of their own fold by: the tenant's
+// default, else the built-in one.
 func (s *ShardState) Default(tenant string) *Program {
 	if t := s.defaults[tenant]; t != nil && t.program != nil {
 		return t.program
@@ -102,7 +106,8 @@ func (s *ShardState) Default(tenant string) *Program {
 	return p
 }
 
-// DefaultRevision is the (revision, region) of the tenant's default in force; 0 and "" where none was ever set.
+// DefaultRevision is the (revision, region) of the tenant's default in force; 0 and "" where none
+// was ever set.
 func (s *ShardState) DefaultRevision(tenant string) (revision uint64, region string) {
 	if t := s.defaults[tenant]; t != nil {
 		return t.Revision, t.Region
@@ -110,8 +115,8 @@ func (s *ShardState) DefaultRevision(tenant string) (revision uint64, region str
 	return 0, ""
 }
 
-// PassBy takes a record that is not at home in the shard: it moves log time and nothing else. One that is refused is counted, since
-// nobody brings it home.
+// PassBy takes a record that is not at home in the shard: it moves log time and nothing else. One
+// that is refused is counted, since nobody brings it home.
 func (s *ShardState) PassBy(r messages.Record) {
 	at := s.stamp(&r)
 	if r.Refused != "" {
@@ -129,7 +134,8 @@ func (s *ShardState) stamp(r *messages.Record) At {
 	return at
 }
 
-// Append appends the canonical state: format, log time, the defaults by tenant, the origins, the holes, the refusals.
+// Append appends the canonical state: format, log time, the defaults by tenant, the origins, the
+// holes, the refusals.
 func (s *ShardState) Append(b []byte) []byte {
 	b = binary.AppendVarint(append(b, Format), s.logTime)
 	tenants := make([]string, 0, len(s.defaults))

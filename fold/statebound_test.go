@@ -20,7 +20,8 @@ func wide(n int, metadata int) event.Event {
 	return e
 }
 
-// bounded are states that would grow beyond their bound: by keys, samples, metadata, values of many sizes, producers.
+// bounded are states that would grow beyond their bound: by keys, samples, metadata, values of many
+// sizes, producers.
 var bounded = map[string]struct {
 	definition func() *definition.Definition
 	event      func(n int) event.Event
@@ -61,8 +62,8 @@ var bounded = map[string]struct {
 	},
 }
 
-// TestBoundOfState: beyond it nothing new is remembered; every event is still counted somewhere, and a restart makes no
-// difference.
+// TestBoundOfState: beyond it nothing new is remembered; every event is still counted somewhere,
+// and a restart makes no difference.
 func TestBoundOfState(t *testing.T) {
 	for name, c := range bounded {
 		t.Run(name, func(t *testing.T) {

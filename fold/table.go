@@ -2,7 +2,8 @@ package fold
 
 import "github.com/dashfeed/dashfeed/fold/aggregate"
 
-// Table is the aggregates by name; package aggregate says what an entry is. A test adds its own by appending.
+// Table is the aggregates by name; package aggregate says what an entry is. A test adds its own by
+// appending.
 type Table = aggregate.Table
 
 // Builtin is the table of what definitions may ask for.

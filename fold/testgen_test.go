@@ -18,8 +18,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// draw is the generator's only source of chance: a number from 0 up to, not including, n. rapid draws it, or the bytes
-// of a fuzzer.
+// draw is the generator's only source of chance: a number from 0 up to, not including, n. rapid
+// draws it, or the bytes of a fuzzer.
 type draw func(n int) int
 
 // scripts draws logs of so many steps; rapid shrinks them and prints them once.
@@ -102,7 +102,8 @@ type world struct {
 	sequences map[string]uint64
 	current   *definition.Definition
 
-	// What the definition's limits are counted from, as far as the generator knows: it takes every event for an accepted one.
+	// What the definition's limits are counted from, as far as the generator knows: it takes every
+	// event for an accepted one.
 	watermark, newest int64
 }
 
@@ -229,7 +230,8 @@ func floorOf(t, size int64) int64 { return t - (t%size+size)%size }
 func (w *world) coarse(ms int64) int64 { return ms / w.grain * w.grain }
 
 func (w *world) pause() int64 {
-	if idle := w.current.Time.Idle.Milliseconds(); idle > 0 && w.often(10) { // to where a window becomes final by idling
+	// to where a window becomes final by idling
+	if idle := w.current.Time.Idle.Milliseconds(); idle > 0 && w.often(10) {
 		size := max(1, w.current.Panels[0].Window.Size.Milliseconds())
 		end := floorOf(w.newest, size) + size
 		return max(0, idle+max(0, end-w.newest)+pick[int64](w.draw, 0, -1, 1))
@@ -458,7 +460,8 @@ func toReference(d *definition.Definition) reference.Definition {
 	return r
 }
 
-// referenceFilters are the generator's filters written by hand. A filter that errs (nil < "m") lets nothing through.
+// referenceFilters are the generator's filters written by hand. A filter that errs (nil < "m") lets
+// nothing through.
 var referenceFilters = map[string]func(e *reference.Event, time int64) bool{
 	``:                nil,
 	`value > 0`:       func(e *reference.Event, _ int64) bool { return e.Value > 0 },

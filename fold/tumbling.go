@@ -37,8 +37,8 @@ func (d *Dashboard) tumbling(i int, a *arrival) (o outcome) {
 	return o
 }
 
-// tumblingCell finds or makes the cell of an event whose group has none in that window: its own, or the overflow
-// row. 0 where the window left keep.
+// tumblingCell finds or makes the cell of an event whose group has none in that window: its own, or
+// the overflow row. 0 where the window left keep.
 func (d *Dashboard) tumblingCell(i int, key []byte, start int64, a *arrival, o *outcome) uint32 {
 	p, pp := &d.panels[i], &d.program.panels[i]
 	at := d.window(i, start, a.version)
@@ -54,8 +54,8 @@ func (d *Dashboard) tumblingCell(i int, key []byte, start int64, a *arrival, o *
 	return h
 }
 
-// windowCell finds or makes the cell of a group that has none of its own in the window: its own if the window takes
-// another key, else the overflow row.
+// windowCell finds or makes the cell of a group that has none of its own in the window: its own if
+// the window takes another key, else the overflow row.
 func (d *Dashboard) windowCell(i, at int, key []byte, v uint64) (h uint32, overflows bool) {
 	p, pp := &d.panels[i], &d.program.panels[i]
 	w := &p.windows[at]

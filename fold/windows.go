@@ -9,18 +9,20 @@ import (
 	"github.com/dashfeed/dashfeed/messages/cells"
 )
 
-// window is a window of time that all groups share (tumbling, hopping). It is remembered until it is purged and has left keep.
+// window is a window of time that all groups share (tumbling, hopping). It is remembered until it
+// is purged and has left keep.
 type window struct {
 	start      int64
 	head, tail uint32 // handle + 1 of its cells, in order of birth; none once it left keep
 	groups     uint32 // how many keys it has, the overflow group not counted
 	final      bool
 	left       bool // left keep: it never shows again
-	full       bool // a key was turned away: so is every new one from now on, whatever another definition allows
+	// a key was turned away: so is every new one from now on, whatever another definition allows
+	full bool
 }
 
-// window is the index of the window that starts there; it is made if it isn't there. No reference to another window
-// survives this.
+// window is the index of the window that starts there; it is made if it isn't there. No reference
+// to another window survives this.
 func (d *Dashboard) window(i int, start int64, v uint64) int {
 	p, pp := &d.panels[i], &d.program.panels[i]
 	at := len(p.windows)
@@ -57,7 +59,8 @@ func (p *panel) firstShown() int {
 	return slices.IndexFunc(p.windows, func(w window) bool { return !w.left })
 }
 
-// finish makes the panel's windows final that end at or before the given time. It reports whether a cell changed.
+// finish makes the panel's windows final that end at or before the given time. It reports whether a
+// cell changed.
 func (d *Dashboard) finish(i int, end int64, v uint64) (changed bool) {
 	p, pp := &d.panels[i], &d.program.panels[i]
 	if p.rare != nil && p.rare.sessions != nil {
@@ -102,7 +105,8 @@ func (d *Dashboard) purge(i int) {
 	}
 }
 
-// leave removes the cells of a window that leaves keep. It gives 1 where the window itself is forgotten, else 0.
+// leave removes the cells of a window that leaves keep. It gives 1 where the window itself is
+// forgotten, else 0.
 func (d *Dashboard) leave(i, at int, v uint64) (forgotten int) {
 	p := &d.panels[i]
 	w := &p.windows[at]

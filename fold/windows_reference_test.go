@@ -10,7 +10,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// The engine answers what the reference answers: after every record of random logs under random definitions.
+// The engine answers what the reference answers: after every record of random logs under random
+// definitions.
 func TestWindowsAgainstReference(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		s := scripts(10, 70).Draw(rt, "log")
@@ -39,7 +40,8 @@ func TestWindowsReadSeldom(t *testing.T) {
 	})
 }
 
-// bound lets a rapid.T stand where a testing.TB is asked for: failures are rapid's, so that it shrinks them.
+// bound lets a rapid.T stand where a testing.TB is asked for: failures are rapid's, so that it
+// shrinks them.
 type bound struct {
 	testing.TB
 	rt *rapid.T
@@ -53,7 +55,8 @@ func (b bound) Fatalf(f string, a ...any) { b.rt.Fatalf(f, a...) }
 func (b bound) Errorf(f string, a ...any) { b.rt.Errorf(f, a...) }
 func (b bound) Logf(f string, a ...any)   { b.rt.Logf(f, a...) }
 
-// Sessions close together, most of them late: purged ones lie between, below and over those that still grow, bridge and merge.
+// Sessions close together, most of them late: purged ones lie between, below and over those that
+// still grow, bridge and merge.
 func TestSessionsAgainstReference(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		d := draws(rt)
@@ -76,8 +79,8 @@ func TestSessionsAgainstReference(t *testing.T) {
 	})
 }
 
-// TestPercentilesAgree: more values in a cell than are kept each, so that cells, panes and sessions go over to the sketch, each in its own
-// way, while the state is written and read again.
+// TestPercentilesAgree: more values in a cell than are kept each, so that cells, panes and sessions
+// go over to the sketch, each in its own way, while the state is written and read again.
 func TestPercentilesAgree(t *testing.T) {
 	percentiles := []string{"count", "min", "max", "p0.1", "p50", "p90", "p99.9"}
 	def := plain(func(d *definition.Definition) {

@@ -17,7 +17,8 @@ const (
 	encodingPlain          // the plain dialect
 )
 
-// exactFrames is how many readers' places get a frame of their own at one version; further laggards share.
+// exactFrames is how many readers' places get a frame of their own at one version; further laggards
+// share.
 const exactFrames = 16
 
 // cohortKey is what makes sessions of one dashboard get the same bytes.
@@ -27,7 +28,8 @@ type cohortKey struct {
 	encoding encoding
 }
 
-// cohort is the subscriptions that get the same bytes. Everything in it is guarded by its mirror's mu.
+// cohort is the subscriptions that get the same bytes. Everything in it is guarded by its mirror's
+// mu.
 type cohort struct {
 	m        *mirror
 	key      cohortKey
@@ -50,7 +52,8 @@ type cohort struct {
 	sizeHint int
 }
 
-// frame is an update as bytes for the socket, WebSocket headers included. It is shared and never changed.
+// frame is an update as bytes for the socket, WebSocket headers included. It is shared and never
+// changed.
 type frame struct {
 	from, to uint64
 	initial  bool // for one who holds nothing
@@ -100,7 +103,8 @@ func (c *cohort) wakeAll() {
 	}
 }
 
-// frame gives what brings a reader at version p to the mirror's; initial says that it holds nothing, not even a version
+// frame gives what brings a reader at version p to the mirror's; initial says that it holds
+// nothing, not even a version
 // 0. The caller has made sure that p is not below the floor.
 func (c *cohort) frame(p uint64, initial bool) *frame {
 	version := c.m.set.Version()
@@ -130,8 +134,9 @@ func (c *cohort) frame(p uint64, initial bool) *frame {
 	return f
 }
 
-// start chooses the version that the frame for a reader at p begins at: p itself as long as few places are about,
-// then at distances of powers of two, so that laggards share. A frame may start before its reader (rule 1).
+// start chooses the version that the frame for a reader at p begins at: p itself as long as few
+// places are about, then at distances of powers of two, so that laggards share. A frame may start
+// before its reader (rule 1).
 func (c *cohort) start(p, version uint64) uint64 {
 	if p == 0 || p == c.prev || len(c.frames) < exactFrames {
 		return p
@@ -148,8 +153,8 @@ func (c *cohort) start(p, version uint64) uint64 {
 	return max(version-distance, c.m.set.Floor())
 }
 
-// encode writes the JSON frame. Log time goes along where it moved over a second since it last did, and in whatever
-// is not the common frame.
+// encode writes the JSON frame. Log time goes along where it moved over a second since it last did,
+// and in whatever is not the common frame.
 func (c *cohort) encode(u *cells.Update) []byte {
 	at := c.m.time
 	if u.From == c.prev && u.From != 0 {

@@ -9,8 +9,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// A rate class gives the first change after quiet at once and the next not before its interval; what came between is
-// one update.
+// A rate class gives the first change after quiet at once and the next not before its interval;
+// what came between is one update.
 func TestRates(t *testing.T) {
 	for _, c := range []struct {
 		maxRate  string
@@ -92,7 +92,8 @@ func TestHeartbeat(t *testing.T) {
 	})
 }
 
-// However many laggards at however many places, a cohort encodes few frames a version, and each is good for its reader.
+// However many laggards at however many places, a cohort encodes few frames a version, and each is
+// good for its reader.
 func TestLaggardsShare(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, h *house) {
 		for range 5_000 {
@@ -118,8 +119,8 @@ func TestLaggardsShare(t *testing.T) {
 	})
 }
 
-// One of 200 stops reading for a minute: the others get everything, each of them costs what it did, and the slow one
-// has the newest state with the next frame.
+// One of 200 stops reading for a minute: the others get everything, each of them costs what it did,
+// and the slow one has the newest state with the next frame.
 func TestSlowClient(t *testing.T) {
 	const viewers = 200
 	inBubble(t, Config{}, func(t *testing.T, h *house) {
@@ -290,7 +291,8 @@ func TestControlIsBounded(t *testing.T) {
 	})
 }
 
-// A session that was slow for so long that what it lacks of removed cells is forgotten is told so, and gets it all anew.
+// A session that was slow for so long that what it lacks of removed cells is forgotten is told so,
+// and gets it all anew.
 func TestSlowBeyondTombstones(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, h *house) {
 		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, 1, 1) })

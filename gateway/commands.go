@@ -96,7 +96,8 @@ func (s *session) subscribe(f *wire.Subscribe) error {
 	return nil
 }
 
-// key is the dashboard that a subscribe names, of the tenant that the connection's address binds it to, if it does.
+// key is the dashboard that a subscribe names, of the tenant that the connection's address binds it
+// to, if it does.
 func (s *session) key(f *wire.Subscribe) (messages.Key, error) {
 	tenant := f.Tenant
 	if tenant == "" {
@@ -169,7 +170,8 @@ func (s *session) spent() (n int, bytes int64) {
 	return len(s.subs), bytes
 }
 
-// drop ends a subscription, unless it has ended: the writer drops one that a new definition refuses.
+// drop ends a subscription, unless it has ended: the writer drops one that a new definition
+// refuses.
 func (s *session) drop(sub *subscription) {
 	s.mu.Lock()
 	n := len(s.subs)

@@ -13,15 +13,20 @@ import (
 
 // Config says what a gateway serves and how much. Zero values get the defaults named here.
 type Config struct {
-	Feed        feed.Feed    // needed
-	Events      http.Handler // POST /v1/events; nil: not available
-	Definitions http.Handler // /v1/dashboards/{id}/definition and /v1/schema/definition.json; nil: not available
+	Feed   feed.Feed    // needed
+	Events http.Handler // POST /v1/events; nil: not available
+	// /v1/dashboards/{id}/definition and /v1/schema/definition.json; nil: not available
+	Definitions http.Handler
 	Page        http.Handler // what no other path takes; nil: 404
 
-	Flush   time.Duration // least time between two looks at a dashboard; 0: 5 ms, negative: none; at most 100 ms
-	Origins []string      // origins let in besides none, the same host, and loopback where the listener is; see ParseOrigins
-	Hosts   []string      // names it may be asked by besides IP addresses, localhost and those of Origins; see ParseHosts
-	MaxRate float64       // greatest update rate a subscription gets, frames/s; 0: no cap
+	// least time between two looks at a dashboard; 0: 5 ms, negative: none; at most 100 ms
+	Flush time.Duration
+	// origins let in besides none, the same host, and loopback where the listener is; see
+	// ParseOrigins
+	Origins []string
+	// names it may be asked by besides IP addresses, localhost and those of Origins; see ParseHosts
+	Hosts   []string
+	MaxRate float64 // greatest update rate a subscription gets, frames/s; 0: no cap
 
 	Connections Connections
 	Sessions    Sessions
@@ -40,18 +45,20 @@ type Sessions struct {
 	PingEvery     time.Duration // 0: 25 s
 	PingTimeout   time.Duration // nothing heard for so long closes 4002; 0: 4 x PingEvery
 	WriteTimeout  time.Duration // a socket that takes nothing for so long closes 4001; 0: 75 s
-	DrainNotice   time.Duration // from not ready to the first slot, so that balancers have noticed; 0: 2 s, negative: none
-	DrainRate     float64       // sessions a second that a drain sends away; 0: 200, at least 1
+	// from not ready to the first slot, so that balancers have noticed; 0: 2 s, negative: none
+	DrainNotice time.Duration
+	DrainRate   float64 // sessions a second that a drain sends away; 0: 200, at least 1
 }
 
 // Mirrors bounds the copies of dashboards.
 type Mirrors struct {
-	Max        int           // 0: 100,000
-	Linger     time.Duration // how long one is kept after its last session left; 0: 10 s
-	Load       time.Duration // how long a first look may take; 0: 5 s
-	ViewBytes  int64         // of all views that name panels or groups, about; 0: 128 MiB
-	FrameBytes int64         // of all frames that are kept for sessions to share, and what they are made of; 0: 128 MiB
-	Named      int           // dashboards named in metrics, the busiest first; 0: 100
+	Max       int           // 0: 100,000
+	Linger    time.Duration // how long one is kept after its last session left; 0: 10 s
+	Load      time.Duration // how long a first look may take; 0: 5 s
+	ViewBytes int64         // of all views that name panels or groups, about; 0: 128 MiB
+	// of all frames that are kept for sessions to share, and what they are made of; 0: 128 MiB
+	FrameBytes int64
+	Named      int // dashboards named in metrics, the busiest first; 0: 100
 }
 
 // withDefaults is c with every zero filled in.

@@ -13,17 +13,18 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// Connections bounds the connections of a listener. Where there is no room for one more, the one that has waited longest for
-// its client, between requests or within one, is closed; where none waits, the new one is told so.
+// Connections bounds the connections of a listener. Where there is no room for one more, the one
+// that has waited longest for its client, between requests or within one, is closed; where none
+// waits, the new one is told so.
 type Connections struct {
 	Max     int     // 0: 16,384
 	Each    int     // of one client's address, but loopback's and proxies'; 0: a quarter of Max
 	Proxies Proxies // many come through them: of whom they ask for, the sessions are counted
 }
 
-// MaxConnections is how many connections the public may have in a process that may open so many files and sockets: the
-// others are for the log, the cluster, the admin listener, and connections that are about to be closed. Where there are too few for
-// all of that the public gets an eighth.
+// MaxConnections is how many connections the public may have in a process that may open so many
+// files and sockets: the others are for the log, the cluster, the admin listener, and connections
+// that are about to be closed. Where there are too few for all of that the public gets an eighth.
 func MaxConnections(files uint64) int {
 	reserve := max(96, min(files/8, 2048))
 	if files < reserve+16 {
@@ -38,7 +39,8 @@ func (c Connections) withDefaults() Connections {
 	return c
 }
 
-// spare connections are taken beyond Max to be told that there is no room; further ones are just closed.
+// spare connections are taken beyond Max to be told that there is no room; further ones are just
+// closed.
 func (c Connections) spare() int { return min(c.Max, 16) }
 
 // connTable is the connections of one server's listeners.
@@ -64,7 +66,8 @@ func newConnTable(c Connections) *connTable {
 	return &connTable{Connections: c.withDefaults(), open: map[net.Conn]*connection{}, each: map[netip.Addr]int{}}
 }
 
-// Serve serves a listener within the bounds of c, until the server is shut down; it then returns http.ErrServerClosed.
+// Serve serves a listener within the bounds of c, until the server is shut down; it then returns
+// http.ErrServerClosed.
 func Serve(s *http.Server, l net.Listener, c Connections) error {
 	cs := newConnTable(c)
 	cs.guard(s)
@@ -93,7 +96,8 @@ func (l limited) Accept() (net.Conn, error) {
 	}
 }
 
-// add counts a connection, and makes room for it where it can. It is false where the connection is to be closed.
+// add counts a connection, and makes room for it where it can. It is false where the connection is
+// to be closed.
 func (cs *connTable) add(c net.Conn) bool {
 	n := &connection{conn: c, address: addressOf(c.RemoteAddr().String())}
 	n.counted = n.address.IsValid() && !n.address.IsLoopback() && !cs.Proxies.has(n.address)
@@ -117,7 +121,8 @@ func (cs *connTable) add(c net.Conn) bool {
 	return true
 }
 
-// evict closes the connection that has waited longest for its client, of the new one's address where that is given.
+// evict closes the connection that has waited longest for its client, of the new one's address
+// where that is given.
 func (cs *connTable) evict(of *connection) bool {
 	var longest *connection
 	since := int64(0)
@@ -153,14 +158,16 @@ func (cs *connTable) ended(c net.Conn) {
 	}
 }
 
-// endedOf forgets the connection of a request that was taken from the HTTP server and closed; any other is ended by the server.
+// endedOf forgets the connection of a request that was taken from the HTTP server and closed; any
+// other is ended by the server.
 func (cs *connTable) endedOf(ctx context.Context) {
 	if n, ok := ctx.Value(connectionKey{}).(*connection); ok && n.taken.Load() {
 		cs.ended(n.conn)
 	}
 }
 
-// state follows what the HTTP server makes of a connection. One that it has given away is ended by whoever took it.
+// state follows what the HTTP server makes of a connection. One that it has given away is ended by
+// whoever took it.
 func (cs *connTable) state(c net.Conn, s http.ConnState) {
 	if s == http.StateClosed {
 		cs.ended(c)

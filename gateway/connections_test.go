@@ -18,7 +18,8 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// TestIdleConnectionsMakeWay: connections that wait for their client, in whatever state, keep nobody out.
+// TestIdleConnectionsMakeWay: connections that wait for their client, in whatever state, keep
+// nobody out.
 func TestIdleConnectionsMakeWay(t *testing.T) {
 	for name, sent := range map[string]string{
 		"nothing sent":        "",
@@ -57,7 +58,8 @@ func TestIdleConnectionsMakeWay(t *testing.T) {
 	}
 }
 
-// TestSessionsAreNotEvicted: where nobody waits, who comes is told so at once, and is let in when one has gone.
+// TestSessionsAreNotEvicted: where nobody waits, who comes is told so at once, and is let in when
+// one has gone.
 func TestSessionsAreNotEvicted(t *testing.T) {
 	s, address := listening(t, Config{Connections: Connections{Max: 5}})
 	var sessions []*websocket.Conn
@@ -104,7 +106,8 @@ func (a at) RemoteAddr() net.Addr {
 	return n
 }
 
-// TestConnectionsOfOneAddress: they are bounded, but of loopback and of proxies; those of an IPv6 network are one's.
+// TestConnectionsOfOneAddress: they are bounded, but of loopback and of proxies; those of an IPv6
+// network are one's.
 func TestConnectionsOfOneAddress(t *testing.T) {
 	proxies, _ := ParseProxies([]string{"10.0.0.0/8"})
 	for _, c := range []struct {
@@ -190,7 +193,8 @@ func (e exhausted) Accept() (net.Conn, error) {
 	}
 }
 
-// TestRepeatedErrorsAreToldOnceAMinute: a listener that fails for an hour is a line a minute, and keeps trying.
+// TestRepeatedErrorsAreToldOnceAMinute: a listener that fails for an hour is a line a minute, and
+// keeps trying.
 func TestRepeatedErrorsAreToldOnceAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer

@@ -38,7 +38,8 @@ func TestDefinitionOfOneTooMany(t *testing.T) {
 	}
 }
 
-// Events of dashboards that can't get a record are refused one by one; each dashboard is asked about once a request.
+// Events of dashboards that can't get a record are refused one by one; each dashboard is asked
+// about once a request.
 func TestEventsOfOneTooMany(t *testing.T) {
 	asked := map[string]int{}
 	g := newIngest(t, IngestConfig{Log: openLog(t, nil), Room: func(_ context.Context, k messages.Key) error {

@@ -18,7 +18,8 @@ import (
 type change struct {
 	position string // the record's, or the one up to which nothing had changed
 	changed  bool   // there is a record
-	pending  bool   // it is stored, and was not folded in time: whether it will be in force is not known
+	// it is stored, and was not folded in time: whether it will be in force is not known
+	pending bool
 }
 
 func (c change) status(done int) int {
@@ -42,8 +43,9 @@ func conflictf(in feed.DefinitionInForce, format string, args ...any) error {
 	return &conflict{in.Hash, wire.Errorf(wire.CodeConflict, format, args...)}
 }
 
-// change appends a record with def (nil: the default applies) if ifMatch is empty or names what is in force, and if it
-// changes anything; `reset: true` always does. Where another's record is in force when its own is folded, it has lost.
+// change appends a record with def (nil: the default applies) if ifMatch is empty or names what is
+// in force, and if it changes anything; `reset: true` always does. Where another's record is in
+// force when its own is folded, it has lost.
 func (d *Definitions) change(ctx context.Context, ifMatch []string, k messages.Key, def *definition.Definition) (done change, err error) {
 	turn := d.turns[maphash.Comparable(d.seed, k)%uint64(len(d.turns))]
 	select {

@@ -12,15 +12,17 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// DefinitionFiles applies definitions from files at start. A definition is appended where its hash differs from the one
-// last applied from the same file: so a later PUT survives a restart, and a changed file wins over it.
+// DefinitionFiles applies definitions from files at start. A definition is appended where its hash
+// differs from the one last applied from the same file: so a later PUT survives a restart, and a
+// changed file wins over it.
 type DefinitionFiles struct {
 	Feed   feed.Feed
 	Log    eventlog.Appender
 	Region string // "": local
 
-	// Load and Save keep what was last applied, as JSON, between runs. Load gives nil where nothing was saved yet. What one
-	// process saves between another's Load and Save is lost: several that apply files take turns.
+	// Load and Save keep what was last applied, as JSON, between runs. Load gives nil where nothing
+	// was saved yet. What one process saves between another's Load and Save is lost: several that
+	// apply files take turns.
 	Load func() ([]byte, error)
 	Save func([]byte) error
 }
@@ -28,9 +30,10 @@ type DefinitionFiles struct {
 // applied holds, by source, then tenant/dashboard (tenant/ for a default), the hash last applied.
 type applied map[string]map[string]string
 
-// Apply applies the definitions of one file, source being its name; one without dashboard is its tenant's default and
-// goes to every partition. It returns how many were appended, also with errors: what can't be applied, since its shard is not served,
-// keeps back nothing else, and what was applied is remembered.
+// Apply applies the definitions of one file, source being its name; one without dashboard is its
+// tenant's default and goes to every partition. It returns how many were appended, also with
+// errors: what can't be applied, since its shard is not served, keeps back nothing else, and what
+// was applied is remembered.
 func (f *DefinitionFiles) Apply(ctx context.Context, source string, defs []*definition.Definition) (changed int, err error) {
 	state, err := f.load()
 	if err != nil {
@@ -38,7 +41,8 @@ func (f *DefinitionFiles) Apply(ctx context.Context, source string, defs []*defi
 	}
 	last := state[source]
 	var errs []error
-	now := map[string]string{} // what the file no longer holds is forgotten: put back, it counts as changed
+	// what the file no longer holds is forgotten: put back, it counts as changed
+	now := map[string]string{}
 	for _, def := range defs {
 		k := messages.Key{Tenant: def.Tenant, Dashboard: def.Dashboard}
 		name, hash := k.String(), def.Hash()
@@ -69,7 +73,8 @@ func (f *DefinitionFiles) apply(ctx context.Context, source string, k messages.K
 		return false, err
 	}
 	if k.Dashboard != "" && !in.Default && in.Hash == def.Hash() && !def.Reset {
-		return false, nil // a tenant's default is in force in one partition and perhaps not yet in another
+		// a tenant's default is in force in one partition and perhaps not yet in another
+		return false, nil
 	}
 	region := f.Region
 	set(&region, localRegion)

@@ -13,8 +13,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// TestDefinitionRaceOfGateways: two gateways look at the same moment, and both append. The order of the records decides, not
-// which came first; whose record is not in force is told so, and what is.
+// TestDefinitionRaceOfGateways: two gateways look at the same moment, and both append. The order of
+// the records decides, not which came first; whose record is not in force is told so, and what is.
 func TestDefinitionRaceOfGateways(t *testing.T) {
 	const a, b, anew = "title: a\n" + rps, "title: b\n" + rps, "reset: true\ntitle: a\n" + rps
 	for name, race := range map[string]struct {
@@ -29,7 +29,8 @@ func TestDefinitionRaceOfGateways(t *testing.T) {
 		"both want it":      {[2]string{a, a}, nil, true},
 		"both want it gone": {[2]string{"", ""}, nil, true},
 	} {
-		for i, bodies := range [][2]string{race.bodies, {race.bodies[1], race.bodies[0]}} { // the order in the log
+		// the order in the log
+		for i, bodies := range [][2]string{race.bodies, {race.bodies[1], race.bodies[0]}} {
 			for _, folds := range []time.Duration{0, time.Second} {
 				t.Run(fmt.Sprintf("%s/%d/%v", name, i, folds), func(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) { raceOfGateways(t, bodies, race.header, race.agree, folds) })
@@ -78,7 +79,8 @@ func raceOfGateways(t *testing.T, bodies [2]string, header []string, agree bool,
 			}
 		case w.Code >= 300:
 			t.Errorf("%q: %d %s", body, w.Code, w.Body)
-		case !is(in, want) && (i == 1 || folds > 0): // the first may have been in force until the second came
+		case !is(in, want) && (i == 1 || folds > 0):
+			// the first may have been in force until the second came
 			t.Errorf("%q: %d %s, and in force is %s", body, w.Code, w.Body, in.Canonical)
 		}
 	}

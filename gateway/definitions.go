@@ -19,24 +19,26 @@ import (
 
 // DefinitionsConfig says whose definitions are served and where they are appended.
 type DefinitionsConfig struct {
-	Feed       feed.Feed         // needed: what is in force
-	Log        eventlog.Appender // needed
-	Aggregates []string          // the words allowed, from fold.Table.Names(); empty: definition.Aggregates
-	Region     string            // written into records; "": local
-	Timeout    time.Duration     // how long the log may take; 0: 30 s
-	Settle     time.Duration     // how long an answer waits for its record to be in force; 0: 2 s
-	Proxies    Proxies           // whose word on the client is taken
+	Feed feed.Feed         // needed: what is in force
+	Log  eventlog.Appender // needed
+	// the words allowed, from fold.Table.Names(); empty: definition.Aggregates
+	Aggregates []string
+	Region     string        // written into records; "": local
+	Timeout    time.Duration // how long the log may take; 0: 30 s
+	Settle     time.Duration // how long an answer waits for its record to be in force; 0: 2 s
+	Proxies    Proxies       // whose word on the client is taken
 }
 
-// Definitions is /v1/dashboards/{id}/definition and /v1/schema/definition.json. A definition is a record in the log:
-// PUT and DELETE append one, and answer when it is stored and, mostly, in force, so that who reads next reads it. Any
-// number of requests may run at once; it starts no goroutine.
+// Definitions is /v1/dashboards/{id}/definition and /v1/schema/definition.json. A definition is a
+// record in the log: PUT and DELETE append one, and answer when it is stored and, mostly, in force,
+// so that who reads next reads it. Any number of requests may run at once; it starts no goroutine.
 type Definitions struct {
 	cfg    DefinitionsConfig
 	bodies bodies
 	seed   maphash.Seed
-	// Between looking at what is in force and its own record being in force a change holds its dashboard's turn, so that of
-	// those of one gateway each sees the one before. Between two gateways the order of the records decides.
+	// Between looking at what is in force and its own record being in force a change holds its
+	// dashboard's turn, so that of those of one gateway each sees the one before. Between two
+	// gateways the order of the records decides.
 	turns [64]chan struct{}
 }
 
@@ -125,7 +127,8 @@ func (d *Definitions) get(ctx context.Context, w http.ResponseWriter, r *http.Re
 	if err != nil {
 		return fmt.Errorf("definition in force of %s: %w", k, err)
 	}
-	def.Tenant, def.Dashboard = k.Tenant, k.Dashboard // a default names no dashboard; like this it can be put back
+	// a default names no dashboard; like this it can be put back
+	def.Tenant, def.Dashboard = k.Tenant, k.Dashboard
 	w.Header().Set("ETag", quote(in.Hash))
 	w.Header().Set("Vary", "Accept")
 	w.Header().Set("Cache-Control", "no-cache")
@@ -184,8 +187,8 @@ func (d *Definitions) delete(ctx context.Context, w http.ResponseWriter, r *http
 	return nil
 }
 
-// inForce is the definition that a dashboard folds by, or would by its first record, and the position up to which the
-// fold has come.
+// inForce is the definition that a dashboard folds by, or would by its first record, and the
+// position up to which the fold has come.
 func inForce(ctx context.Context, f feed.Feed, k messages.Key) (feed.DefinitionInForce, messages.Position, error) {
 	if k.Dashboard != "" {
 		r, err := f.Read(ctx, k, feed.Query{})

@@ -19,7 +19,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// definitionLog is a log of definition records and the feed of what they come to: all that these doors see of either.
+// definitionLog is a log of definition records and the feed of what they come to: all that these
+// doors see of either.
 type definitionLog struct {
 	feed.Feed // Read and Default only
 
@@ -258,7 +259,8 @@ func TestDefinitionLogFails(t *testing.T) {
 	}
 }
 
-// Of many who saw the same and change it under If-Match, one wins; in a bubble all come while the log still writes.
+// Of many who saw the same and change it under If-Match, one wins; in a bubble all come while the
+// log still writes.
 func TestDefinitionRace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newDefinitionLog()

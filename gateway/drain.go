@@ -12,7 +12,8 @@ import (
 // drainSlot is how wide a slot is: sessions of one slot come back spread over it.
 const drainSlot = time.Second
 
-// drainTail is how long after its slot a session is closed: what its next connection has to get there.
+// drainTail is how long after its slot a session is closed: what its next connection has to get
+// there.
 const drainTail = time.Second
 
 // turn is one session's end in a drain.
@@ -21,20 +22,23 @@ type turn struct {
 	at  time.Time
 }
 
-// Draining reports whether Drain has been called: the gateway is to be told not ready, and stays so.
+// Draining reports whether Drain has been called: the gateway is to be told not ready, and stays
+// so.
 func (s *Server) Draining() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.draining
 }
 
-// Drain empties the gateway while others stand ready to take its sessions. It is not ready from now on; after
-// Sessions.DrainNotice it takes no new session (503, code 1300) and gives each session a slot to come back in, at
-// Sessions.DrainRate sessions a second; it goes on serving all of them, and closes with 1012 who has not left one
-// second after its slot. A session of the plain dialect, which is told nothing, is closed in its slot.
+// Drain empties the gateway while others stand ready to take its sessions. It is not ready from now
+// on; after Sessions.DrainNotice it takes no new session (503, code 1300) and gives each session a
+// slot to come back in, at Sessions.DrainRate sessions a second; it goes on serving all of them,
+// and closes with 1012 who has not left one second after its slot. A session of the plain dialect,
+// which is told nothing, is closed in its slot.
 //
-// Drain returns when no session is left; nil then. Where ctx has a deadline, the slots are made to fit before it; where
-// ctx ends all the same, or Shutdown begins, the rest is left to Shutdown. Readings and events are served until then.
+// Drain returns when no session is left; nil then. Where ctx has a deadline, the slots are made to
+// fit before it; where ctx ends all the same, or Shutdown begins, the rest is left to Shutdown.
+// Readings and events are served until then.
 func (s *Server) Drain(ctx context.Context) error {
 	s.mu.Lock()
 	again := s.draining
@@ -46,7 +50,8 @@ func (s *Server) Drain(ctx context.Context) error {
 	if err := s.pass(ctx, time.Now().Add(s.cfg.Sessions.DrainNotice), nil); err != nil {
 		return s.leftover(err)
 	}
-	s.http.SetKeepAlivesEnabled(false) // readers and publishers find another gateway with their next request
+	// readers and publishers find another gateway with their next request
+	s.http.SetKeepAlivesEnabled(false)
 	turns := s.giveSlots(ctx)
 	for _, t := range turns {
 		err := s.pass(ctx, t.at, s.empty)
@@ -65,7 +70,8 @@ func (s *Server) Drain(ctx context.Context) error {
 	}
 }
 
-// Resume takes sessions again after a Drain that has returned: what the gateway was emptied for is over.
+// Resume takes sessions again after a Drain that has returned: what the gateway was emptied for is
+// over.
 func (s *Server) Resume() {
 	s.mu.Lock()
 	if s.refusing && s.count == 0 {

@@ -12,8 +12,9 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// mover is a client as the protocol wants one: told drain, it opens its next connection in its slot at the other
-// gateway, goes on from its place, and lets the old one go at the first word of the new.
+// mover is a client as the protocol wants one: told drain, it opens its next connection in its slot
+// at the other gateway, goes on from its place, and lets the old one go at the first word of the
+// new.
 type mover struct {
 	view  wire.View
 	moved time.Duration // from start
@@ -61,8 +62,8 @@ func (m *mover) take(f wire.Frame) {
 	}
 }
 
-// While updates go on, every session of a gateway that drains moves to another one in its slot: nobody is told a gap,
-// nobody is closed, and all end with the numbers of the feed.
+// While updates go on, every session of a gateway that drains moves to another one in its slot:
+// nobody is told a gap, nobody is closed, and all end with the numbers of the feed.
 func TestDrainUnderUpdatesLosesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newHouse(t, Config{Sessions: Sessions{DrainRate: 20}})

@@ -35,7 +35,8 @@ func ends(start time.Time, clients []*client) <-chan string {
 	return out
 }
 
-// A drain says not ready, tells slots, serves on, and closes each session one second after its slot.
+// A drain says not ready, tells slots, serves on, and closes each session one second after its
+// slot.
 func TestDrain(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, h *house) {
 		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, 1, 1) })
@@ -135,7 +136,8 @@ func TestDrainClosesWhoComesInBetween(t *testing.T) {
 	})
 }
 
-// Slots follow each other at the rate; a plain session is closed inside its slot, the others one second behind theirs.
+// Slots follow each other at the rate; a plain session is closed inside its slot, the others one
+// second behind theirs.
 func TestDrainSpreads(t *testing.T) {
 	inBubble(t, Config{Sessions: Sessions{DrainNotice: -1, DrainRate: 4}}, func(t *testing.T, h *house) {
 		start := time.Now()

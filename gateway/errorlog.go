@@ -8,14 +8,16 @@ import (
 	"time"
 )
 
-// repeatTime is how long an error that comes again is only counted; repeatKinds how many are told apart.
+// repeatTime is how long an error that comes again is only counted; repeatKinds how many are told
+// apart.
 const (
 	repeatTime  = time.Minute
 	repeatKinds = 100
 )
 
-// ErrorLog is a log for an http.Server, which logs each time it cannot take a connection: the same error is told once a
-// minute, with how often it came meanwhile. Two are the same where they differ in numbers only.
+// ErrorLog is a log for an http.Server, which logs each time it cannot take a connection: the same
+// error is told once a minute, with how often it came meanwhile. Two are the same where they differ
+// in numbers only.
 func ErrorLog(l *slog.Logger) *log.Logger {
 	return log.New(&repeats{log: l, kinds: map[string]*repeat{}}, "", 0)
 }

@@ -14,7 +14,8 @@ import (
 
 // The table of codes, with status, retry and meaning, is wire.Codes.
 
-// writeError answers with the protocol's error body, and gives its status. Whatever is not a *wire.Error is put in its terms by asError.
+// writeError answers with the protocol's error body, and gives its status. Whatever is not a
+// *wire.Error is put in its terms by asError.
 func writeError(w http.ResponseWriter, err error) (status int) {
 	var u unsupported
 	if errors.As(err, &u) {
@@ -31,7 +32,8 @@ func writeError(w http.ResponseWriter, err error) (status int) {
 	return status
 }
 
-// ServeStarting answers every request as a gateway that starts does, for whoever has an address before he has a gateway.
+// ServeStarting answers every request as a gateway that starts does, for whoever has an address
+// before he has a gateway.
 func ServeStarting(w http.ResponseWriter, _ *http.Request) {
 	writeError(w, wire.Errorf(wire.CodeStarting, "the server is starting: try again"))
 }

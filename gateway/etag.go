@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// tags are the entity tags of an If-Match or If-None-Match. W/ is passed over, since proxies that compress put it
-// before tags that are good; quotes may be missing.
+// tags are the entity tags of an If-Match or If-None-Match. W/ is passed over, since proxies that
+// compress put it before tags that are good; quotes may be missing.
 type tags struct {
 	any  bool // "*"
 	list []string

@@ -11,7 +11,8 @@ import (
 // staleLag is the lag of a shard's fold, in ms, from which its views are told that they are stale.
 const staleLag = 3_000
 
-// Moved says that it has changed who serves some shards: every view is told at once how it stands, not at the next beat.
+// Moved says that it has changed who serves some shards: every view is told at once how it stands,
+// not at the next beat.
 func (s *Server) Moved() {
 	select {
 	case s.moved <- struct{}{}:
@@ -19,8 +20,8 @@ func (s *Server) Moved() {
 	}
 }
 
-// look asks how the shard stands, and tells everybody where that changes places. A mirror whose shard nobody serves goes
-// on being served, as it is.
+// look asks how the shard stands, and tells everybody where that changes places. A mirror whose
+// shard nobody serves goes on being served, as it is.
 func (m *mirror) look() {
 	st := m.feed.Status(m.key)
 	m.mu.Lock()
@@ -29,7 +30,9 @@ func (m *mirror) look() {
 	m.lagging = st.Lag >= staleLag
 	state, since, lag := freshness(st, m.time)
 	if st.State == wire.StateLive && !lagged {
-		state = wire.StateLive // after quiet, a batch under way looks as old as the log's last record: only what lasts is believed
+		// after quiet, a batch under way looks as old as the log's last record: only what lasts is
+		// believed
+		state = wire.StateLive
 	}
 	m.lag = lag
 	if state != m.state {
@@ -48,8 +51,9 @@ func (m *mirror) look() {
 	}
 }
 
-// freshness is how what is shown at log time t stands: its state, since when in ms where that is not live, and the lag.
-// While nobody serves a shard, nobody can tell its lag: it is at least as long as that lasts.
+// freshness is how what is shown at log time t stands: its state, since when in ms where that is
+// not live, and the lag. While nobody serves a shard, nobody can tell its lag: it is at least as
+// long as that lasts.
 func freshness(st feed.Status, t int64) (state string, since, lag int64) {
 	switch {
 	case st.State != wire.StateLive && st.Since.IsZero():

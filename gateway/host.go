@@ -11,13 +11,14 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// Hosts are the names by which a listener may be asked, besides IP addresses and localhost. Any site can give its own name
-// the address of a machine that its visitor reaches (DNS rebinding); for the browser, the site and the server are then
-// one host, and no check of origins tells them apart. The name that is asked for does.
+// Hosts are the names by which a listener may be asked, besides IP addresses and localhost. Any
+// site can give its own name the address of a machine that its visitor reaches (DNS rebinding); for
+// the browser, the site and the server are then one host, and no check of origins tells them apart.
+// The name that is asked for does.
 type Hosts map[string]bool
 
-// ParseHosts reads names as an operator writes them, without scheme and port, and adds those of the origins. It names all
-// that are not allowed.
+// ParseHosts reads names as an operator writes them, without scheme and port, and adds those of the
+// origins. It names all that are not allowed.
 func ParseHosts(names []string, origins Origins) (Hosts, error) {
 	all := Hosts{}
 	var errs []error
@@ -38,8 +39,8 @@ func ParseHosts(names []string, origins Origins) (Hosts, error) {
 	return all, errors.Join(errs...)
 }
 
-// Check is why a request asks for a host that is none of these, or nil. One in HTTP/1.0 may name none: no browser sends it,
-// and balancers ask so how a server is.
+// Check is why a request asks for a host that is none of these, or nil. One in HTTP/1.0 may name
+// none: no browser sends it, and balancers ask so how a server is.
 func (h Hosts) Check(r *http.Request) error {
 	if r.Host == "" && !r.ProtoAtLeast(1, 1) {
 		return nil

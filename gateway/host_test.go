@@ -67,7 +67,8 @@ func raw(t *testing.T, address, request string) (status int, body string) {
 	return resp.StatusCode, string(b)
 }
 
-// TestHosts: a request that asks for another name than ours is refused on every path, whatever way it names it.
+// TestHosts: a request that asks for another name than ours is refused on every path, whatever way
+// it names it.
 func TestHosts(t *testing.T) {
 	_, address := listening(t, Config{Hosts: []string{"Dash.Example.com.", "gateway-1"}, Origins: []string{"https://wall.example:8443"}})
 	for host, ok := range map[string]bool{

@@ -17,22 +17,27 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// IngestConfig says where Ingest appends and how much it takes at once. Zero values get the defaults named here.
+// IngestConfig says where Ingest appends and how much it takes at once. Zero values get the
+// defaults named here.
 type IngestConfig struct {
-	Log        eventlog.Appender     // needed
-	BodyBytes  int                   // of one body, also inflated; 0: 8 MiB
-	InFlight   int64                 // bytes of all bodies in work, half of it of one client; 0: 64 MiB, at least six bodies
-	Proxies    Proxies               // whose word on the client is taken
-	Timeout    time.Duration         // how long the log may take; 0: 30 s
-	Room       Room                  // nil: not known here, and events are stored that no dashboard will get
+	Log       eventlog.Appender // needed
+	BodyBytes int               // of one body, also inflated; 0: 8 MiB
+	// bytes of all bodies in work, half of it of one client; 0: 64 MiB, at least six bodies
+	InFlight int64
+	Proxies  Proxies       // whose word on the client is taken
+	Timeout  time.Duration // how long the log may take; 0: 30 s
+	// nil: not known here, and events are stored that no dashboard will get
+	Room       Room
 	Registerer prometheus.Registerer // nil: metrics are kept and not shown
 }
 
-// Room is nil where a record of the dashboard would be taken; feed.ErrCrowded where it would not. Whoever does not know says nil.
+// Room is nil where a record of the dashboard would be taken; feed.ErrCrowded where it would not.
+// Whoever does not know says nil.
 type Room func(context.Context, messages.Key) error
 
-// Ingest is POST /v1/events. It refuses what it can't read, route or afford, and answers 202 only for what the log has
-// stored; every other judgement is the dashboard's. Any number of requests may run at once; it starts no goroutine.
+// Ingest is POST /v1/events. It refuses what it can't read, route or afford, and answers 202 only
+// for what the log has stored; every other judgement is the dashboard's. Any number of requests may
+// run at once; it starts no goroutine.
 type Ingest struct {
 	cfg     IngestConfig
 	bodies  bodies
@@ -50,7 +55,8 @@ func NewIngest(cfg IngestConfig) (*Ingest, error) {
 	set(&cfg.BodyBytes, 8<<20)
 	set(&cfg.InFlight, 64<<20)
 	set(&cfg.Timeout, 30*time.Second)
-	cfg.InFlight = max(cfg.InFlight, 6*int64(cfg.BodyBytes)) // else one client's great body of MessagePack could never be taken
+	// else one client's great body of MessagePack could never be taken
+	cfg.InFlight = max(cfg.InFlight, 6*int64(cfg.BodyBytes))
 	return &Ingest{cfg: cfg, bodies: newBodies(cfg.BodyBytes, cfg.InFlight, "a body", ": send the events in several requests", cfg.Proxies), metrics: newIngestMetrics(cfg.Registerer)}, nil
 }
 
@@ -103,14 +109,16 @@ func (g *Ingest) serve(w http.ResponseWriter, r *http.Request) (status int) {
 	return g.answer(w, a, err)
 }
 
-// split fills the batch from the body; an error is the whole body's, and then nothing of it is stored.
+// split fills the batch from the body; an error is the whole body's, and then nothing of it is
+// stored.
 func (g *Ingest) split(r *http.Request, b *body, batch *batch) error {
 	var err error
 	if t := r.Header.Get("Content-Type"); strings.HasPrefix(strings.ToLower(strings.TrimSpace(t)), "multipart/") {
 		return wire.Errorf(wire.CodeBadOption, "Content-Type %.40q is no body of events: send them as they are, as curl --data-binary @FILE does", t)
 	}
 	if isMessagePack(r) {
-		// Text grows at most sixfold in JSON (control characters), so that small bodies reserve little.
+		// Text grows at most sixfold in JSON (control characters), so that small bodies reserve
+		// little.
 		limit := min(2*g.cfg.BodyBytes, 6*len(b.bytes)+64)
 		if err := b.reserve(int64(limit)); err != nil {
 			return err

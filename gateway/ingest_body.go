@@ -30,8 +30,8 @@ func (u unsupported) Error() string {
 	return fmt.Sprintf("Content-Encoding %.40q is not known: gzip, identity or none", string(u))
 }
 
-// bodies reads request bodies into buffers that are used again. A buffer grows, and is reserved, as its bytes come: who
-// promises much and sends little holds little.
+// bodies reads request bodies into buffers that are used again. A buffer grows, and is reserved, as
+// its bytes come: who promises much and sends little holds little.
 type bodies struct {
 	limit      int    // of one body
 	name, hint string // what a body is, and what to do where it is too large
@@ -49,7 +49,8 @@ func newBodies(limit int, inFlight int64, name, hint string, proxies Proxies) bo
 	}
 }
 
-// body is one request's body in memory, held until release. What is not its reader's alone is guarded by the room's mu.
+// body is one request's body in memory, held until release. What is not its reader's alone is
+// guarded by the room's mu.
 type body struct {
 	of    *bodies
 	ctx   context.Context
@@ -66,8 +67,8 @@ type body struct {
 	window   int       // bytes that came since the deadline was set
 }
 
-// read reads a whole body, inflated. The body it returns is to be released also with an error, which is a *wire.Error
-// or unsupported.
+// read reads a whole body, inflated. The body it returns is to be released also with an error,
+// which is a *wire.Error or unsupported.
 func (p *bodies) read(w http.ResponseWriter, r *http.Request) (*body, error) {
 	now := time.Now()
 	b := &body{of: p, ctx: r.Context(), src: r.Body, conn: http.NewResponseController(w), began: now, last: now}
@@ -145,7 +146,8 @@ func (b *body) extend(now time.Time) {
 	if whole := b.began.Add(wholeTime); whole.Before(until) {
 		until = whole
 	}
-	_ = b.conn.SetReadDeadline(until) // not there in what is no connection: then nothing is slow either
+	// not there in what is no connection: then nothing is slow either
+	_ = b.conn.SetReadDeadline(until)
 }
 
 // interrupt has Read return at once.
@@ -182,8 +184,9 @@ func (b *body) fill(src io.Reader) error {
 	}
 }
 
-// inflate puts what the body's bytes inflate to in their place. They are whole: nobody holds the state of a gzip reader
-// by waiting. A compressed body is bounded too: a stream of empty members inflates to nothing for ever.
+// inflate puts what the body's bytes inflate to in their place. They are whole: nobody holds the
+// state of a gzip reader by waiting. A compressed body is bounded too: a stream of empty members
+// inflates to nothing for ever.
 func (b *body) inflate() error {
 	packed, held := b.bytes, int64(cap(b.bytes))
 	z := b.of.gzips.Get().(*gzip.Reader)
@@ -227,7 +230,8 @@ func (b *body) abandon() {
 	}
 }
 
-// drain reads on for a while, and holds nothing: an answer that comes while the client still sends is lost on many of them.
+// drain reads on for a while, and holds nothing: an answer that comes while the client still sends
+// is lost on many of them.
 func (b *body) drain() { _, _ = io.CopyN(io.Discard, b, 3*int64(b.of.limit)) }
 
 func (p *bodies) tooBig() error {

@@ -95,7 +95,8 @@ func TestIngest(t *testing.T) {
 			if w.Code != c.status {
 				t.Errorf("status %d, want %d: %s", w.Code, c.status, w.Body)
 			}
-			got, _, warned := strings.Cut(strings.TrimSpace(w.Body.String()), `,"warnings":`) // TestWarnings has these
+			// TestWarnings has these
+			got, _, warned := strings.Cut(strings.TrimSpace(w.Body.String()), `,"warnings":`)
 			if warned {
 				got += "}"
 			}

@@ -6,8 +6,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages/event"
 )
 
-// ingestWarning tells of events that were taken and are likely not what was meant. The door refuses none of them: that is
-// the dashboard's judgement, which their sender does not see.
+// ingestWarning tells of events that were taken and are likely not what was meant. The door refuses
+// none of them: that is the dashboard's judgement, which their sender does not see.
 type ingestWarning struct {
 	Kind    string `json:"kind"`
 	Count   int    `json:"count"`

@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// What is taken and likely not meant is told by kind, how many and the first; nothing of it is refused.
+// What is taken and likely not meant is told by kind, how many and the first; nothing of it is
+// refused.
 func TestWarnings(t *testing.T) {
 	g := newIngest(t, IngestConfig{Log: openLog(t, nil)})
 	for fields, want := range map[string]string{

@@ -15,7 +15,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// openLog opens an embedded log of two partitions. default/a and t/b lie in 1, t/a and default/b in 0.
+// openLog opens an embedded log of two partitions. default/a and t/b lie in 1, t/a and default/b in
+// 0.
 func openLog(t *testing.T, change func(*embedded.Config)) *embedded.Log {
 	t.Helper()
 	c := embedded.Default(t.TempDir())

@@ -7,9 +7,10 @@ import (
 	"github.com/dashfeed/dashfeed/messages/cells"
 )
 
-// kept bounds what a gateway keeps so that sessions can share it: encoded frames, and the changes that they are made of. What
-// finds no room is made for one session and forgotten. What nobody has used since the sweep before is let go of, so that of
-// a dashboard that is silent only its cells are held.
+// kept bounds what a gateway keeps so that sessions can share it: encoded frames, and the changes
+// that they are made of. What finds no room is made for one session and forgotten. What nobody has
+// used since the sweep before is let go of, so that of a dashboard that is silent only its cells
+// are held.
 type kept struct {
 	most int64
 	held atomic.Int64

@@ -31,8 +31,8 @@ func crowd(t *testing.T, h *house, views int) (cellsOf int) {
 	return len(want1[*wire.Update](all).Cells)
 }
 
-// TestSilentDashboardsKeepNoFrames: once nobody comes any more, of a dashboard without changes only its cells are kept; who
-// comes later gets the same.
+// TestSilentDashboardsKeepNoFrames: once nobody comes any more, of a dashboard without changes only
+// its cells are kept; who comes later gets the same.
 func TestSilentDashboardsKeepNoFrames(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, h *house) {
 		cells := crowd(t, h, 50)
@@ -56,7 +56,8 @@ func TestSilentDashboardsKeepNoFrames(t *testing.T) {
 	})
 }
 
-// TestKeptFramesHaveABudget: what finds no room is made for each session, and all get what they should.
+// TestKeptFramesHaveABudget: what finds no room is made for each session, and all get what they
+// should.
 func TestKeptFramesHaveABudget(t *testing.T) {
 	const most = 20_000
 	inBubble(t, Config{Mirrors: Mirrors{FrameBytes: most}}, func(t *testing.T, h *house) {

@@ -26,8 +26,8 @@ type listEntry struct {
 	Sessions  int    `json:"sessions"` // of this gateway
 }
 
-// serveList serves GET /v1/dashboards: a tenant's dashboards by name, a page at a time. The cursor is the last name of
-// the page before.
+// serveList serves GET /v1/dashboards: a tenant's dashboards by name, a page at a time. The cursor
+// is the last name of the page before.
 func (s *Server) serveList(w http.ResponseWriter, r *http.Request) {
 	q, err := queryOf(r, "tenant", "prefix", "limit", "cursor")
 	if err != nil {

@@ -13,8 +13,9 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// localFeed is a feed fed by hand: dashboards are versioned sets in memory, moved by step. It stands for what lies
-// beyond this room's border, and does no more than the contract in package feed says.
+// localFeed is a feed fed by hand: dashboards are versioned sets in memory, moved by step. It
+// stands for what lies beyond this room's border, and does no more than the contract in package
+// feed says.
 type localFeed struct {
 	mu     sync.Mutex
 	boards map[messages.Key]*board
@@ -24,7 +25,8 @@ type localFeed struct {
 	hold   chan struct{} // readings wait for it where it is set
 }
 
-// board is one dashboard: two visible panels, "rps" (tumbling) and "visits" (session), and the hidden one.
+// board is one dashboard: two visible panels, "rps" (tumbling) and "visits" (session), and the
+// hidden one.
 type board struct {
 	epoch   messages.Epoch
 	set     cells.Set

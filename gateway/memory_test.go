@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// One idle plain session costs at most so much of the gateway's heap and stacks, kernel memory left out. What a whole
-// process grows by is measured from outside, in bench/.
+// One idle plain session costs at most so much of the gateway's heap and stacks, kernel memory left
+// out. What a whole process grows by is measured from outside, in bench/.
 func TestIdleSessionIsSmall(t *testing.T) {
 	const sessions, maxBytes = 500, 12 << 10
 	h := newLocalFeed()

@@ -17,7 +17,8 @@ import (
 // heartbeat is how long a view's place may age while versions pass that change nothing in it.
 const heartbeat = 5 * time.Second
 
-// mirror is a gateway's copy of one dashboard. Its goroutine, run, is started by mirrors and ends when done closes.
+// mirror is a gateway's copy of one dashboard. Its goroutine, run, is started by mirrors and ends
+// when done closes.
 type mirror struct {
 	key    messages.Key
 	feed   feed.Feed
@@ -64,7 +65,8 @@ func newMirror(k messages.Key, c Config, st *stats, budget *views, kept *kept) *
 	}
 }
 
-// Deliver takes a feed's answer. One that finds the room taken is dropped: what it tells is asked for again.
+// Deliver takes a feed's answer. One that finds the room taken is dropped: what it tells is asked
+// for again.
 func (m *mirror) Deliver(u *feed.Update) {
 	select {
 	case m.inbox <- u:
@@ -72,9 +74,10 @@ func (m *mirror) Deliver(u *feed.Update) {
 	}
 }
 
-// run fills the mirror until done: it asks, waits for the answer, hands it to the cohorts at once, and asks again, but not within a
-// flush interval of the last time. So the first change after quiet goes out at once, and under load changes coalesce at the owner,
-// whose answer to a question asked long ago does not make the next one wait.
+// run fills the mirror until done: it asks, waits for the answer, hands it to the cohorts at once,
+// and asks again, but not within a flush interval of the last time. So the first change after quiet
+// goes out at once, and under load changes coalesce at the owner, whose answer to a question asked
+// long ago does not make the next one wait.
 func (m *mirror) run(ctx context.Context, load time.Duration) {
 	sub, err := m.open(ctx, load)
 	if err != nil {
@@ -114,8 +117,8 @@ func (m *mirror) run(ctx context.Context, load time.Duration) {
 	}
 }
 
-// open subscribes, which keeps the dashboard awake, and takes the first look by a reading: it is also there for a
-// dashboard that has no record yet, of which a subscription hears nothing.
+// open subscribes, which keeps the dashboard awake, and takes the first look by a reading: it is
+// also there for a dashboard that has no record yet, of which a subscription hears nothing.
 func (m *mirror) open(ctx context.Context, load time.Duration) (feed.Subscription, error) {
 	ctx, cancel := context.WithTimeout(ctx, load)
 	defer cancel()
@@ -126,7 +129,8 @@ func (m *mirror) open(ctx context.Context, load time.Duration) (feed.Subscriptio
 	r, err := m.feed.Read(ctx, m.key, feed.Query{})
 	if err != nil {
 		sub.Close()
-		if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, feed.ErrNotInTime) { // nobody who waits has named a position
+		// nobody who waits has named a position
+		if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, feed.ErrNotInTime) {
 			err = fmt.Errorf("%w: no first look within %v", feed.ErrStarting, load)
 		}
 		return nil, err
@@ -142,8 +146,9 @@ func (m *mirror) place() feed.Place {
 	return feed.Place{Epoch: m.epoch, Version: m.set.Version(), Position: m.position}
 }
 
-// apply takes an answer into the set and tells the cohorts what of it they show. An answer that leaves a gap or is not
-// from 0 though its epoch is another is no use; the next Ask gets a better one.
+// apply takes an answer into the set and tells the cohorts what of it they show. An answer that
+// leaves a gap or is not from 0 though its epoch is another is no use; the next Ask gets a better
+// one.
 func (m *mirror) apply(u *feed.Update) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -175,8 +180,8 @@ func (m *mirror) apply(u *feed.Update) {
 	}
 }
 
-// tick wakes the cohorts whose time has come, and the subscriptions that waited for a version, and gives the time of
-// the next.
+// tick wakes the cohorts whose time has come, and the subscriptions that waited for a version, and
+// gives the time of the next.
 func (m *mirror) tick(now time.Time) (next time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -244,8 +249,8 @@ func (m *mirror) changed(e messages.Epoch, version uint64) <-chan struct{} {
 	return m.news
 }
 
-// join gives the cohort of the key, made where there is none and the budget of views allows it. Who joins enters it before
-// anybody leaves.
+// join gives the cohort of the key, made where there is none and the budget of views allows it. Who
+// joins enters it before anybody leaves.
 func (m *mirror) join(k cohortKey, w want) (*cohort, error) {
 	c := m.cohorts[k]
 	if c == nil {
@@ -260,7 +265,8 @@ func (m *mirror) join(k cohortKey, w want) (*cohort, error) {
 	return c, nil
 }
 
-// sameOverflow reports whether two schemas of one epoch, which can differ in nothing else, have the same overflow.
+// sameOverflow reports whether two schemas of one epoch, which can differ in nothing else, have the
+// same overflow.
 func sameOverflow(a, b wire.Schema) bool {
 	return slices.EqualFunc(a, b, func(a, b wire.Panel) bool {
 		return a.Overflow == b.Overflow || a.Overflow != nil && b.Overflow != nil && *a.Overflow == *b.Overflow

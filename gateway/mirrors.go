@@ -9,8 +9,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// mirrors are a gateway's mirrors by dashboard: at most max. One that nobody holds stays for linger, so that a client
-// that reconnects finds it.
+// mirrors are a gateway's mirrors by dashboard: at most max. One that nobody holds stays for
+// linger, so that a client that reconnects finds it.
 type mirrors struct {
 	ctx    context.Context // ends with the server
 	cfg    Config
@@ -88,7 +88,8 @@ func (ms *mirrors) count(m *mirror, n int) {
 	m.views += n
 }
 
-// sweep ends the mirrors that nobody has held for linger, and has the others let go of what nobody uses and look at their lag.
+// sweep ends the mirrors that nobody has held for linger, and has the others let go of what nobody
+// uses and look at their lag.
 func (ms *mirrors) sweep(now time.Time) {
 	var ended, held []*mirror
 	ms.mu.Lock()

@@ -13,13 +13,15 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// origin is where a page comes from, in one spelling: two that browsers take for the same are equal.
+// origin is where a page comes from, in one spelling: two that browsers take for the same are
+// equal.
 type origin struct {
 	scheme, host string // lower case; of an IP address as netip writes it, without zone
 	port         string // "": the scheme's own
 }
 
-// ParseOrigins reads origins as an operator writes them, SCHEME://HOST[:PORT] each, and names all that are none.
+// ParseOrigins reads origins as an operator writes them, SCHEME://HOST[:PORT] each, and names all
+// that are none.
 func ParseOrigins(list []string) (Origins, error) {
 	all := Origins{}
 	var errs []error
@@ -37,8 +39,8 @@ func ParseOrigins(list []string) (Origins, error) {
 // Origins are the origins that pages may come from, besides the server's own.
 type Origins map[origin]bool
 
-// parseOrigin reads what a browser sends or an operator writes. A slash at the end, the case and a port that is the
-// scheme's own make no difference.
+// parseOrigin reads what a browser sends or an operator writes. A slash at the end, the case and a
+// port that is the scheme's own make no difference.
 func parseOrigin(text string) (origin, error) {
 	refuse := func(why string) (origin, error) {
 		return origin{}, fmt.Errorf("origin %.200q is not allowed: %s; want SCHEME://HOST or SCHEME://HOST:PORT, such as https://dash.example.com", text, why)
@@ -79,8 +81,8 @@ func ownPort(scheme string) string {
 	return ""
 }
 
-// splitHost takes HOST or HOST:PORT apart, with the host in one spelling: lower case, no dot at the end, an IP address as
-// netip writes it, without brackets and zone.
+// splitHost takes HOST or HOST:PORT apart, with the host in one spelling: lower case, no dot at the
+// end, an IP address as netip writes it, without brackets and zone.
 func splitHost(text string) (host, port string, err error) {
 	if strings.ContainsAny(text, "/?#@") {
 		return "", "", fmt.Errorf("%.200q is no name of a host", text)
@@ -113,7 +115,8 @@ func splitHost(text string) (host, port string, err error) {
 	return host, port, nil
 }
 
-// isWord reports whether s has only lower case letters, digits and those others, and begins with a letter or digit.
+// isWord reports whether s has only lower case letters, digits and those others, and begins with a
+// letter or digit.
 func isWord(s, others string) bool {
 	for i, r := range s {
 		letter := r >= 'a' && r <= 'z' || r >= '0' && r <= '9'
@@ -132,8 +135,8 @@ func isLoopback(host string) bool {
 
 const localhost = "localhost"
 
-// withOrigin refuses pages of origins that are not let in: none, the same host and the configured are, and loopback where
-// the listener is.
+// withOrigin refuses pages of origins that are not let in: none, the same host and the configured
+// are, and loopback where the listener is.
 func (s *Server) withOrigin(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		given := r.Header.Values("Origin")

@@ -8,7 +8,8 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// TestOrigins: which pages a handshake is taken from, by origin, the host asked for, and where the listener is.
+// TestOrigins: which pages a handshake is taken from, by origin, the host asked for, and where the
+// listener is.
 func TestOrigins(t *testing.T) {
 	configured := []string{"https://wall.example/", "HTTPS://Dash.Example.com:443", "http://dev.example:3000", "http://[2001:DB8:0::1]", "https://xn--mnchen-3ya.example"}
 	for _, c := range []struct {

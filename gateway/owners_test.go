@@ -19,8 +19,8 @@ func (h *house) stands(state string, since time.Time) {
 	h.srv.Moved()
 }
 
-// While a dashboard has no owner its viewers are told so at once, and since when; the copy goes on being served, to those
-// who come as well.
+// While a dashboard has no owner its viewers are told so at once, and since when; the copy goes on
+// being served, to those who come as well.
 func TestNoOwner(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, h *house) {
 		h.step(func(b *board, v uint64) { b.time = 7_000; b.put(v, panelRPS, "DE", 0, 1, 1) })
@@ -81,7 +81,8 @@ func TestNoOwnerUntold(t *testing.T) {
 
 // Who wants a dashboard that the gateway holds no copy of waits for an owner, for a bounded time.
 func TestNoOwnerAndNoCopy(t *testing.T) {
-	inBubble(t, Config{Sessions: Sessions{PingEvery: time.Hour}}, // a pipe has no room for a pong while the subscribe waits
+	// a pipe has no room for a pong while the subscribe waits
+	inBubble(t, Config{Sessions: Sessions{PingEvery: time.Hour}},
 		func(t *testing.T, h *house) {
 			h.feed.hold = make(chan struct{})
 			h.stands(wire.StateStale, time.Now())
@@ -111,7 +112,8 @@ func TestReadingOfAShardThatMoves(t *testing.T) {
 	})
 }
 
-// A snapshot of the same epoch replaces the copy by difference: its viewers go on where they are and learn what is gone.
+// A snapshot of the same epoch replaces the copy by difference: its viewers go on where they are
+// and learn what is gone.
 func TestSnapshotByDifference(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, h *house) {
 		h.step(func(b *board, v uint64) {
@@ -142,7 +144,8 @@ func TestSnapshotByDifference(t *testing.T) {
 	})
 }
 
-// An owner whose log lost records answers from 0, with an older position and an epoch of its own: that is taken.
+// An owner whose log lost records answers from 0, with an older position and an epoch of its own:
+// that is taken.
 func TestOwnerThatWentBack(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, h *house) {
 		for range 5 {

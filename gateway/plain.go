@@ -38,7 +38,8 @@ func (s *Server) servePlain(w http.ResponseWriter, r *http.Request) {
 	}
 	sub := &subscription{s: ses, m: m}
 	m.mu.Lock()
-	c, _ := m.join(cohortKey{encoding: encodingPlain}, want{}) // the view of a whole dashboard is always had
+	// the view of a whole dashboard is always had
+	c, _ := m.join(cohortKey{encoding: encodingPlain}, want{})
 	sub.enter(c)
 	m.mu.Unlock()
 	s.mirrors.count(m, 1)
@@ -47,8 +48,9 @@ func (s *Server) servePlain(w http.ResponseWriter, r *http.Request) {
 	sub.wake()
 }
 
-// plainFrames are the dialect's messages for an update: the initial state for who holds nothing, else one for each
-// metric whose newest value changed. Several messages stand one behind the other, each with its header.
+// plainFrames are the dialect's messages for an update: the initial state for who holds nothing,
+// else one for each metric whose newest value changed. Several messages stand one behind the other,
+// each with its header.
 func (m *mirror) plainFrames(u *cells.Update, initial bool) []byte {
 	if initial {
 		return sealText(m.appendInitialState(make([]byte, maxHeader, 1024), u))
@@ -136,8 +138,8 @@ func appendPlainPanel(b []byte, p wire.Panel, number int, u *cells.Update) []byt
 	return append(b, `]}`...)
 }
 
-// appendNewest appends the object of newest values by metric; the readings call the time "time", the plain dialect
-// "timestamp".
+// appendNewest appends the object of newest values by metric; the readings call the time "time",
+// the plain dialect "timestamp".
 func appendNewest(b []byte, u *cells.Update, panel int, timeName string) []byte {
 	b = append(b, '{')
 	first := true

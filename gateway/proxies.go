@@ -11,7 +11,8 @@ import (
 // Proxies are the networks of proxies that say truly for whom they ask.
 type Proxies []netip.Prefix
 
-// ParseProxies reads networks as an operator writes them, 10.0.0.0/8 or 10.1.2.3, and names all that are none.
+// ParseProxies reads networks as an operator writes them, 10.0.0.0/8 or 10.1.2.3, and names all
+// that are none.
 func ParseProxies(list []string) (Proxies, error) {
 	var all Proxies
 	var errs []error
@@ -40,8 +41,9 @@ func (p Proxies) has(a netip.Addr) bool {
 	return false
 }
 
-// Client is who asks, as one whom shares are counted by: the other end of the connection, or, where that is a proxy, the
-// last in X-Forwarded-For that is none; what stands before it anybody may have written.
+// Client is who asks, as one whom shares are counted by: the other end of the connection, or, where
+// that is a proxy, the last in X-Forwarded-For that is none; what stands before it anybody may have
+// written.
 func (p Proxies) Client(r *http.Request) netip.Addr {
 	client := addressOf(r.RemoteAddr)
 	said := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
@@ -55,7 +57,8 @@ func (p Proxies) Client(r *http.Request) netip.Addr {
 	return shareOf(client)
 }
 
-// named is the client that a proxy names; the zero address where no proxy is between, or names none.
+// named is the client that a proxy names; the zero address where no proxy is between, or names
+// none.
 func (p Proxies) named(r *http.Request) netip.Addr {
 	if !p.has(addressOf(r.RemoteAddr)) {
 		return netip.Addr{}
@@ -66,8 +69,8 @@ func (p Proxies) named(r *http.Request) netip.Addr {
 	return netip.Addr{}
 }
 
-// shareOf is the address that a client's share is counted by: an IPv6 client has a network of its own, and all addresses
-// in it.
+// shareOf is the address that a client's share is counted by: an IPv6 client has a network of its
+// own, and all addresses in it.
 func shareOf(a netip.Addr) netip.Addr {
 	if a.Is6() {
 		network, _ := a.Prefix(64)

@@ -35,8 +35,8 @@ type readingRequest struct {
 	refused bool
 }
 
-// serveReading serves GET /v1/dashboards/{id}: a snapshot, or what changed since a place, at once or when there is
-// something.
+// serveReading serves GET /v1/dashboards/{id}: a snapshot, or what changed since a place, at once
+// or when there is something.
 func (s *Server) serveReading(w http.ResponseWriter, r *http.Request) {
 	q, err := parseReading(r)
 	if err != nil {
@@ -78,8 +78,9 @@ func (s *Server) serveReading(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(s.appendReading(nil, q, got, p)) // the client may have gone
 }
 
-// lookFrom is look for a caller whose place may lie ahead of what is served: it was got from somebody who had come further.
-// It is waited for as long as over a WebSocket; then the answer is from 0.
+// lookFrom is look for a caller whose place may lie ahead of what is served: it was got from
+// somebody who had come further. It is waited for as long as over a WebSocket; then the answer is
+// from 0.
 func (s *Server) lookFrom(ctx context.Context, q *readingRequest) (*feed.Reading, *wire.Projection, error) {
 	got, p, err := s.look(ctx, q)
 	if err != nil || !q.ahead(got, p) {
@@ -98,7 +99,8 @@ func (s *Server) lookFrom(ctx context.Context, q *readingRequest) (*feed.Reading
 		case <-wait.Done():
 		case <-m.changed(at.Epoch, at.Version):
 		}
-		at = m.place() // what is read may be behind the mirror: another look is worth it after more news only
+		// what is read may be behind the mirror: another look is worth it after more news only
+		at = m.place()
 		if got, p, err = s.look(ctx, q); err != nil {
 			return nil, nil, err
 		}
@@ -106,7 +108,8 @@ func (s *Server) lookFrom(ctx context.Context, q *readingRequest) (*feed.Reading
 	return got, p, nil
 }
 
-// ahead reports whether a place that the caller holds lies beyond what was read, in the same history.
+// ahead reports whether a place that the caller holds lies beyond what was read, in the same
+// history.
 func (q *readingRequest) ahead(got *feed.Reading, p *wire.Projection) bool {
 	beyond := func(at messages.Place) bool {
 		return at.Epoch == got.Epoch && (at.View == 0 || at.View == p.View) && at.Version > got.To
@@ -311,8 +314,8 @@ func (q *readingRequest) parseProjection(v query) error {
 	return err
 }
 
-// readAfter reads after the position that is of the dashboard's partition. Whoever posted knows no partition, only
-// how far each came.
+// readAfter reads after the position that is of the dashboard's partition. Whoever posted knows no
+// partition, only how far each came.
 func (s *Server) readAfter(ctx context.Context, q *readingRequest, fq *feed.Query) (got feed.Reading, err error) {
 	if len(q.after) == 0 {
 		return s.cfg.Feed.Read(ctx, q.key, *fq)

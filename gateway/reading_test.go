@@ -43,7 +43,8 @@ func TestReading(t *testing.T) {
 	})
 }
 
-// What a reading is answered with, by what the caller holds. The dashboard stands at 3; the view is that of all panels.
+// What a reading is answered with, by what the caller holds. The dashboard stands at 3; the view is
+// that of all panels.
 func TestReadingSince(t *testing.T) {
 	for name, c := range map[string]struct {
 		query, match string
@@ -98,8 +99,9 @@ func TestReadingSince(t *testing.T) {
 	}
 }
 
-// A place ahead of what is served is waited for, whichever way it is given, and then answered as any other; where it does
-// not come within 5 s the answer is from 0. It is the rule of a subscribe with since.
+// A place ahead of what is served is waited for, whichever way it is given, and then answered as
+// any other; where it does not come within 5 s the answer is from 0. It is the rule of a subscribe
+// with since.
 func TestReadingAhead(t *testing.T) {
 	const here, beyond = `"9f2c41d0:3:VIEW"`, `"9f2c41d0:5:VIEW"`
 	for name, c := range map[string]struct {
@@ -250,7 +252,8 @@ func TestSlowLoadIsStarting(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, h *house) {
 		h.feed.hold = make(chan struct{})
 		c := h.connect()
-		c.ws.SetPingHandler(func(string) error { return nil }) // over a pipe, a pong would wait for the reader
+		// over a pipe, a pong would wait for the reader
+		c.ws.SetPingHandler(func(string) error { return nil })
 		c.send(`{"type":"subscribe","id":1,"dashboard":"checkout"}`)
 		if e := want1[*wire.ErrorFrame](c); !e.Retry {
 			t.Fatalf("%+v", e)
@@ -323,8 +326,8 @@ func TestPlainDialect(t *testing.T) {
 				t.Fatalf("\ngot  %s\nwant %s", got, want)
 			}
 		}
-		// A viewer that does not read skips: the newest value comes, the ones between do not. (What a frame held when the
-		// socket took it is already on its way.)
+		// A viewer that does not read skips: the newest value comes, the ones between do not. (What
+		// a frame held when the socket took it is already on its way.)
 		for i := range 100 {
 			h.step(func(b *board, v uint64) { b.newest(v, "latency", float64(i), int64(i), "") })
 			time.Sleep(10 * time.Millisecond)

@@ -11,9 +11,9 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// query is the parameters of a request, each at most once and none that its path does not know: a misspelt one would
-// else be a wish that nobody heard, and a tenant given twice one of which a proxy checks the first and the gateway obeys
-// the last.
+// query is the parameters of a request, each at most once and none that its path does not know: a
+// misspelt one would else be a wish that nobody heard, and a tenant given twice one of which a
+// proxy checks the first and the gateway obeys the last.
 type query map[string]string
 
 // mayBeEmpty are the parameters that mean the same empty as left out.
@@ -49,7 +49,8 @@ func listOf(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// binding is the tenant that a request's address names: everything it asks for is that tenant's. "": it names none.
+// binding is the tenant that a request's address names: everything it asks for is that tenant's.
+// "": it names none.
 func (q query) binding() (string, error) {
 	t, ok := q["tenant"]
 	if !ok {
@@ -70,7 +71,8 @@ func (q query) tenant() (string, error) {
 	return t, err
 }
 
-// keyOf is the dashboard that a request with {id} in its pattern names. A name that is not allowed is 1103.
+// keyOf is the dashboard that a request with {id} in its pattern names. A name that is not allowed
+// is 1103.
 func keyOf(r *http.Request, q query) (messages.Key, error) {
 	t, err := q.tenant()
 	if err != nil {

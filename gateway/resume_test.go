@@ -84,8 +84,8 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
-// A record set aside begins another epoch with the same view: said aloud, then from 0. A new definition is another
-// view: subscribed again, without id, then from 0.
+// A record set aside begins another epoch with the same view: said aloud, then from 0. A new
+// definition is another view: subscribed again, without id, then from 0.
 func TestBreaks(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, h *house) {
 		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, 1, 1) })
@@ -116,8 +116,9 @@ func TestBreaks(t *testing.T) {
 	})
 }
 
-// A thousand disconnects at random moments, with and without a break between: what a client has folded from snapshot
-// and updates is always the server's state at that version, and versions never go back within an epoch.
+// A thousand disconnects at random moments, with and without a break between: what a client has
+// folded from snapshot and updates is always the server's state at that version, and versions never
+// go back within an epoch.
 func TestResumeAlwaysGivesTheServersState(t *testing.T) {
 	const disconnects = 1_000
 	inBubble(t, Config{Sessions: Sessions{Max: 4}}, func(t *testing.T, h *house) {

@@ -10,8 +10,9 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// room bounds the bytes of all bodies in work, and those of each client's. A body that finds no room gets that of the
-// slowest whose bytes still come: of the same client where the client's share is taken, else of all. That one is cut.
+// room bounds the bytes of all bodies in work, and those of each client's. A body that finds no
+// room gets that of the slowest whose bytes still come: of the same client where the client's share
+// is taken, else of all. That one is cut.
 type room struct {
 	all, each int64 // bytes of everybody, and of one client
 
@@ -19,7 +20,8 @@ type room struct {
 	held    int64
 	clients map[netip.Addr]*holder // who has a body in work
 	reading map[*body]struct{}     // bodies whose bytes still come
-	changed chan struct{}          // closed when room was taken or given back, or a body cut; nil: nobody waits for it
+	// closed when room was taken or given back, or a body cut; nil: nobody waits for it
+	changed chan struct{}
 }
 
 // holder is what one client holds.
@@ -96,7 +98,8 @@ func waitFor(ctx context.Context, changed <-chan struct{}) bool {
 	return false
 }
 
-// makeWay reports whether bodies that are cut will make way for n bytes of b, and cuts one more where they do not.
+// makeWay reports whether bodies that are cut will make way for n bytes of b, and cuts one more
+// where they do not.
 func (r *room) makeWay(b *body, n int64, own bool) bool {
 	held, limit := r.held, r.all
 	if own {
@@ -183,7 +186,8 @@ func (r *room) tell() {
 }
 
 const (
-	rateTime  = time.Second      // over which a body's rate is taken: what came before counts less and less
+	// over which a body's rate is taken: what came before counts less and less
+	rateTime  = time.Second
 	graceTime = time.Second      // before which it is not judged
 	leastTime = 10 * time.Second // in each of which leastBytes have to come
 	wholeTime = time.Minute      // in which the whole body has to come
@@ -196,7 +200,8 @@ func (b *body) rateAt(now time.Time) float64 {
 	return b.rate * math.Exp(-now.Sub(b.last).Seconds()/rateTime.Seconds())
 }
 
-// slower reports whether b rather than o is cut. One that has just begun has no rate yet: who is silent for longer goes.
+// slower reports whether b rather than o is cut. One that has just begun has no rate yet: who is
+// silent for longer goes.
 func (b *body) slower(o *body, now time.Time) bool {
 	young, other := now.Sub(b.began) < graceTime, now.Sub(o.began) < graceTime
 	switch {

@@ -16,7 +16,8 @@ import (
 
 const anEvent = `{"dashboard":"a","metric":"m","value":1}`
 
-// ingestDoor is a gateway on a real socket, with bodies of at most 64 KiB, 384 KiB of all and 192 KiB of one client.
+// ingestDoor is a gateway on a real socket, with bodies of at most 64 KiB, 384 KiB of all and 192
+// KiB of one client.
 func ingestDoor(t *testing.T, connections Connections) (g *Ingest, address string) {
 	t.Helper()
 	g = newIngest(t, IngestConfig{Log: openLog(t, nil), BodyBytes: 64 << 10, InFlight: 384 << 10, Proxies: connections.Proxies})
@@ -124,7 +125,8 @@ func TestStalledBodies(t *testing.T) {
 	}
 }
 
-// TestSharesOfBodies: a client whose share is taken makes way by its own bodies, and another's stay.
+// TestSharesOfBodies: a client whose share is taken makes way by its own bodies, and another's
+// stay.
 func TestSharesOfBodies(t *testing.T) {
 	g, address := ingestDoor(t, Connections{})
 	other := from(t, "127.0.0.2", address)
@@ -186,7 +188,8 @@ func TestManySmallBodies(t *testing.T) {
 	}
 }
 
-// TestForwardedClients: behind a proxy the client that it names has the share; what a client says itself counts nothing.
+// TestForwardedClients: behind a proxy the client that it names has the share; what a client says
+// itself counts nothing.
 func TestForwardedClients(t *testing.T) {
 	proxies, err := ParseProxies([]string{"127.0.0.9", "10.0.0.0/8", "2001:db8::/32"})
 	if err != nil {
@@ -277,7 +280,8 @@ func TestLeastRate(t *testing.T) {
 	}
 }
 
-// TestSlowestIsCut: of bodies that are not new the slowest makes way, not the newest and not the largest.
+// TestSlowestIsCut: of bodies that are not new the slowest makes way, not the newest and not the
+// largest.
 func TestSlowestIsCut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRoom(100, 100)

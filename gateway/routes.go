@@ -30,8 +30,8 @@ func (s *Server) routes() []route {
 	}
 }
 
-// mux serves the routes; a path with another method is 405, no path 404, both with the protocol's body. A handler that
-// is nil answers 1111.
+// mux serves the routes; a path with another method is 405, no path 404, both with the protocol's
+// body. A handler that is nil answers 1111.
 func (s *Server) mux() *http.ServeMux {
 	m := http.NewServeMux()
 	methods := map[string][]string{}

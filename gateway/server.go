@@ -18,8 +18,8 @@ import (
 // beats is how many slots the sessions are spread over: each beat of the ticker pings one slot.
 const beats = 25
 
-// Server serves the public door. New starts its ticker; Shutdown joins every goroutine that it ever started: the
-// ticker, the mirrors, the sessions' readers and writers.
+// Server serves the public door. New starts its ticker; Shutdown joins every goroutine that it ever
+// started: the ticker, the mirrors, the sessions' readers and writers.
 type Server struct {
 	cfg     Config
 	http    *http.Server
@@ -100,8 +100,9 @@ func (s *Server) Serve(l net.Listener) error {
 	return nil
 }
 
-// Shutdown takes no new connection, closes every session with 1012 and waits for them, and for running requests until
-// ctx ends. A session that does not answer the close is cut after two seconds.
+// Shutdown takes no new connection, closes every session with 1012 and waits for them, and for
+// running requests until ctx ends. A session that does not answer the close is cut after two
+// seconds.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.stop()
 	s.mu.Lock()
@@ -125,7 +126,8 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return err
 }
 
-// tick is the one ticker: it pings a slot of the sessions a beat, and has the mirrors look at their lag.
+// tick is the one ticker: it pings a slot of the sessions a beat, and has the mirrors look at their
+// lag.
 func (s *Server) tick() {
 	beat := time.NewTicker(s.cfg.Sessions.PingEvery / beats)
 	defer beat.Stop()
@@ -156,8 +158,9 @@ func (s *Server) inSlot(slot int) []*session {
 	return list
 }
 
-// admit takes one place among the sessions, or says why there is none. The place, and the handler that holds it, are
-// given back by remove. Sessions that come through a proxy are counted by whom it names: the zero address is not counted.
+// admit takes one place among the sessions, or says why there is none. The place, and the handler
+// that holds it, are given back by remove. Sessions that come through a proxy are counted by whom
+// it names: the zero address is not counted.
 func (s *Server) admit(client netip.Addr) *wire.Error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

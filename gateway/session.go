@@ -15,20 +15,23 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// maxControl is how many answers to a client's messages wait for the socket; then its messages wait.
+// maxControl is how many answers to a client's messages wait for the socket; then its messages
+// wait.
 const maxControl = 64
 
 // closeGrace is how long a close may take: to get out, and then to be answered.
 const closeGrace = time.Second
 
-// session is one client connection. Its reader goroutine lives as long as it does; a writer is started when there is
-// something to send and none runs, and ends when there is nothing. Both count in the server's WaitGroup. It has no
-// queue: what is to be sent is asked of the subscriptions when the socket takes it.
+// session is one client connection. Its reader goroutine lives as long as it does; a writer is
+// started when there is something to send and none runs, and ends when there is nothing. Both count
+// in the server's WaitGroup. It has no queue: what is to be sent is asked of the subscriptions when
+// the socket takes it.
 type session struct {
-	srv     *Server
-	conn    net.Conn                // is written to
-	in      incoming                // the reader's
-	receive func(op byte, b []byte) // takes a message, on the reader; nil: what the client sends is ignored
+	srv  *Server
+	conn net.Conn // is written to
+	in   incoming // the reader's
+	// takes a message, on the reader; nil: what the client sends is ignored
+	receive func(op byte, b []byte)
 	plain   bool
 	client  netip.Addr // whom a proxy names; else the zero address
 	tenant  string     // that the address binds it to; "": none
@@ -68,7 +71,8 @@ func newSession(srv *Server, conn net.Conn, plain bool, client netip.Addr) *sess
 	return s
 }
 
-// sendBuffer is the size of a session's kernel send buffer: what a slow client has yet to read of the past.
+// sendBuffer is the size of a session's kernel send buffer: what a slow client has yet to read of
+// the past.
 const sendBuffer = 32 << 10
 
 // onControl takes a ping or a pong.
@@ -79,7 +83,8 @@ func (s *session) onControl(op byte, payload []byte) {
 	}
 }
 
-// read is the reader goroutine: it handles messages until the connection ends, and then everything of the session.
+// read is the reader goroutine: it handles messages until the connection ends, and then everything
+// of the session.
 func (s *session) read() {
 	defer s.finish()
 	for {
@@ -130,8 +135,8 @@ func (s *session) ended(err error) {
 	}
 	s.mu.Unlock()
 	if v != nil {
-		// What it still sends would, unread, reset the connection, and the close be lost on the way. The read deadline that
-		// last has set bounds it.
+		// What it still sends would, unread, reset the connection, and the close be lost on the
+		// way. The read deadline that last has set bounds it.
 		_, _ = io.Copy(io.Discard, s.conn)
 	}
 }
@@ -157,7 +162,8 @@ func (s *session) isClosing() bool {
 	return s.closing != 0
 }
 
-// close begins to close the session: what is being written has a last moment, then the close goes out.
+// close begins to close the session: what is being written has a last moment, then the close goes
+// out.
 func (s *session) close(code wire.CloseCode) {
 	s.mu.Lock()
 	first := s.closing == 0 && !s.over
@@ -173,7 +179,8 @@ func (s *session) close(code wire.CloseCode) {
 	}
 }
 
-// send queues an answer. Only the reader calls it: where the queue is full, the client's next message waits.
+// send queues an answer. Only the reader calls it: where the queue is full, the client's next
+// message waits.
 func (s *session) send(f wire.Frame) { s.sendWith(f, nil) }
 
 // sendWith queues an answer and, in the same moment, does what must not be seen before it.

@@ -40,8 +40,8 @@ func TestTranscript(t *testing.T) {
 	})
 }
 
-// rpsView is the id of the view {"panels":["rps"]} of the test's dashboard: it may not change from release to release
-// without a reason.
+// rpsView is the id of the view {"panels":["rps"]} of the test's dashboard: it may not change from
+// release to release without a reason.
 const rpsView = "750597fccfefc0eb"
 
 // The dashboard that has no record yet can be watched; its first record is another epoch.
@@ -219,7 +219,8 @@ func TestSubscriptionLimit(t *testing.T) {
 		if e := want1[*wire.ErrorFrame](c); e.Code != wire.CodeLimit || !e.Retry {
 			t.Fatalf("%+v", e)
 		}
-		c.send(`{"type":"subscribe","id":5,"dashboard":"d0"}`) // the same view again takes no further place
+		// the same view again takes no further place
+		c.send(`{"type":"subscribe","id":5,"dashboard":"d0"}`)
 		if f := want1[*wire.Subscribed](c); told(f.ID) != 5 {
 			t.Fatalf("%+v", f)
 		}

@@ -58,8 +58,8 @@ func (s *Server) register(r prometheus.Registerer) error {
 	return nil
 }
 
-// connections shows the subscriptions of each dashboard: the busiest by name, the rest as _other, so that the number
-// of series is bounded.
+// connections shows the subscriptions of each dashboard: the busiest by name, the rest as _other,
+// so that the number of series is bounded.
 type connections struct {
 	mirrors *mirrors
 	named   int

@@ -14,7 +14,8 @@ const patience = 5 * time.Second
 // maxUnacked is how many updates go out beyond a view's last ack, once it has acked.
 const maxUnacked = 16
 
-// subscription is one session's interest in one view: a cursor. What is not atomic is guarded by the mirror's mu.
+// subscription is one session's interest in one view: a cursor. What is not atomic is guarded by
+// the mirror's mu.
 type subscription struct {
 	s     *session
 	m     *mirror
@@ -40,7 +41,8 @@ func (s *subscription) wake() {
 	s.s.wake()
 }
 
-// resume decides what the client's place is worth. It is called once, before the subscription is in its cohort.
+// resume decides what the client's place is worth. It is called once, before the subscription is in
+// its cohort.
 func (s *subscription) resume(since *messages.Place, now time.Time) (resumed bool) {
 	v := messages.View(s.view.Load())
 	if since == nil || since.Version == 0 || since.Epoch != s.m.epoch || since.View != 0 && since.View != v {
@@ -112,7 +114,8 @@ func (s *subscription) notices(now time.Time) (out [][]byte, wait bool) {
 		was := messages.View(s.view.Swap(uint64(view)))
 		s.held, s.gap = false, ""
 		f := s.subscribed(nil, false)
-		f.Was = was.String() // else a client with several views of the dashboard could not tell which this is
+		// else a client with several views of the dashboard could not tell which this is
+		f.Was = was.String()
 		out = append(out, textFrame(wire.Encode(f)))
 	case s.held && s.epoch != s.m.epoch:
 		s.held, s.gap = false, wire.WhyEpoch
@@ -147,7 +150,8 @@ func (s *subscription) subscribed(id *int64, resumed bool) wire.Subscribed {
 	return f
 }
 
-// enter puts the subscription into a cohort, taking it out of the one it was in. The mirror's mu is held.
+// enter puts the subscription into a cohort, taking it out of the one it was in. The mirror's mu is
+// held.
 func (s *subscription) enter(c *cohort) {
 	if c == s.cohort {
 		return

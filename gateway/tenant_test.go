@@ -9,7 +9,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// A tenant in the address binds a connection: whatever its messages name, nothing of another tenant is served.
+// A tenant in the address binds a connection: whatever its messages name, nothing of another tenant
+// is served.
 func TestAddressBindsConnection(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, h *house) {
 		for i, tenant := range []string{"acme", "globex", "default"} {

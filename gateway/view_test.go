@@ -8,8 +8,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// A definition that drops a watched panel ends the view with the error that a subscribe gets from then on; nothing else of
-// the connection ends.
+// A definition that drops a watched panel ends the view with the error that a subscribe gets from
+// then on; nothing else of the connection ends.
 func TestDroppedPanel(t *testing.T) {
 	inBubble(t, Config{Sessions: Sessions{Subscriptions: 3}}, func(t *testing.T, h *house) {
 		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, 1, 1); b.put(v, panelVisits, "", 0, 1) })
@@ -73,8 +73,9 @@ func TestDroppedPanel(t *testing.T) {
 	})
 }
 
-// The order of panels and groups, and what is named twice, makes no other view; asking for all panels and for a list of
-// all of them does. So no two subscriptions of a connection come to be one by a change of the definition.
+// The order of panels and groups, and what is named twice, makes no other view; asking for all
+// panels and for a list of all of them does. So no two subscriptions of a connection come to be one
+// by a change of the definition.
 func TestViewIsCanonical(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, h *house) {
 		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, 1, 1) })

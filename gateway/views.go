@@ -14,7 +14,8 @@ const (
 	maxGroupBytes = 32 << 10 // of the texts of all groups
 )
 
-// want is a view as it was asked for: it outlives a change of the definition, the projection does not.
+// want is a view as it was asked for: it outlives a change of the definition, the projection does
+// not.
 type want struct {
 	panels []string // sorted, each once; nil: all
 	groups []wire.Tuple
@@ -49,8 +50,8 @@ func textOf(groups []wire.Tuple) (n int) {
 	return n
 }
 
-// cost is about what a gateway holds of a view, in bytes: its lists, the canonical forms of them, and a table of groups. The
-// view of a whole dashboard costs nothing that counts.
+// cost is about what a gateway holds of a view, in bytes: its lists, the canonical forms of them,
+// and a table of groups. The view of a whole dashboard costs nothing that counts.
 func (w want) cost() int64 {
 	if w.panels == nil && w.groups == nil {
 		return 0
@@ -66,7 +67,8 @@ func (w want) cost() int64 {
 	return int64(n + 224*len(w.groups) + 48*keys + 6*textOf(w.groups))
 }
 
-// views bounds what all views that name panels or groups take of a gateway, and those of one session.
+// views bounds what all views that name panels or groups take of a gateway, and those of one
+// session.
 type views struct {
 	all, each int64
 	held      atomic.Int64

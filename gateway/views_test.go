@@ -26,7 +26,8 @@ func subscribeTo(seed, groups int) string {
 	return fmt.Sprintf(`{"type":"subscribe","id":%d,"dashboard":"checkout","panels":["rps"],"groups":%s}`, seed+1, groupsOf(seed, groups))
 }
 
-// TestBoundsOfAView: how many panels and groups one view names, and how long they are, over WebSocket and HTTP.
+// TestBoundsOfAView: how many panels and groups one view names, and how long they are, over
+// WebSocket and HTTP.
 func TestBoundsOfAView(t *testing.T) {
 	long := fmt.Sprintf(`[[%q],[%q]]`, strings.Repeat("x", 16<<10), strings.Repeat("y", 16<<10))
 	fits := fmt.Sprintf(`[[%q],[null]]`, strings.Repeat("x", 32<<10-3))
@@ -63,7 +64,8 @@ func TestBoundsOfAView(t *testing.T) {
 	})
 }
 
-// TestBudgetOfViews: all views have a budget, each session one, and what ends gives back what it had.
+// TestBudgetOfViews: all views have a budget, each session one, and what ends gives back what it
+// had.
 func TestBudgetOfViews(t *testing.T) {
 	w, err := wantOf([]string{"rps"}, tuples(t, groupsOf(10, 100)))
 	if err != nil {
@@ -105,13 +107,15 @@ func TestBudgetOfViews(t *testing.T) {
 		take(two, 14)
 		held(5)
 		refused(three, 15, fmt.Sprintf("of this gateway's %d already", 5*cost))
-		three.send(`{"type":"subscribe","id":1,"dashboard":"checkout"}`) // a whole dashboard is always there
+		// a whole dashboard is always there
+		three.send(`{"type":"subscribe","id":1,"dashboard":"checkout"}`)
 		want1[*wire.Subscribed](three)
 		want1[*wire.Update](three)
 		if status, _, body := h.get("/v1/dashboards/checkout?groups=" + url.QueryEscape(groupsOf(15, 100))); status != 429 {
 			t.Errorf("a reading beside a full budget: %d %s", status, body)
 		}
-		one.send(`{"type":"set","id":1,"view":"` + views[11] + `","maxRate":1}`) // another rate is another view for a moment
+		// another rate is another view for a moment
+		one.send(`{"type":"set","id":1,"view":"` + views[11] + `","maxRate":1}`)
 		if e := want1[*wire.ErrorFrame](one); e.Code != wire.CodeLimit {
 			t.Errorf("%+v", e)
 		}

@@ -8,7 +8,8 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// serveWebSocket serves /v1/ws. The handler returns when the session has begun: its goroutine's stack is not kept.
+// serveWebSocket serves /v1/ws. The handler returns when the session has begun: its goroutine's
+// stack is not kept.
 func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 	q, err := queryOf(r, "tenant")
 	if err != nil {
@@ -40,7 +41,8 @@ func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 	ses.wake()
 }
 
-// upgradable refuses what is no WebSocket handshake, and whom there is no room for. Where it is true, a place is taken.
+// upgradable refuses what is no WebSocket handshake, and whom there is no room for. Where it is
+// true, a place is taken.
 func (s *Server) upgradable(w http.ResponseWriter, r *http.Request) bool {
 	if !websocket.IsWebSocketUpgrade(r) || !r.ProtoAtLeast(1, 1) {
 		w.Header().Set("Upgrade", "websocket")

@@ -38,8 +38,8 @@ func (s *session) write() {
 	}
 }
 
-// writeNext sends one thing: the answers that wait, or what the next subscription has, or the close. The next one is
-// only encoded when the socket has taken the one before.
+// writeNext sends one thing: the answers that wait, or what the next subscription has, or the
+// close. The next one is only encoded when the socket has taken the one before.
 func (s *session) writeNext() (more bool) {
 	out, sub, closing := s.pick()
 	switch {
@@ -123,7 +123,8 @@ func (s *session) put(out [][]byte) error {
 	return err
 }
 
-// last ends writing: after a close the client has a moment to answer, after an error the connection is gone.
+// last ends writing: after a close the client has a moment to answer, after an error the connection
+// is gone.
 func (s *session) last(err error) {
 	s.mu.Lock()
 	s.over = true

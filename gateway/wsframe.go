@@ -2,8 +2,9 @@ package gateway
 
 import "encoding/binary"
 
-// Frames from a server are unmasked, so one is a few bytes of header and its payload. They are built here, once for a
-// whole cohort, and written to the socket as they are; wsread.go reads the client's, and the handshake is the library's.
+// Frames from a server are unmasked, so one is a few bytes of header and its payload. They are
+// built here, once for a whole cohort, and written to the socket as they are; wsread.go reads the
+// client's, and the handshake is the library's.
 
 // opcodes of RFC 6455.
 const (

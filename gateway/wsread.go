@@ -12,9 +12,9 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// incoming reads a client's frames: RFC 6455, without extensions. What breaks the rules is a *violation, and is found at the
-// first byte that shows it: a message over the limit at the header that announces it, text that is not UTF-8 at the
-// character. It is not for concurrent use.
+// incoming reads a client's frames: RFC 6455, without extensions. What breaks the rules is a
+// *violation, and is found at the first byte that shows it: a message over the limit at the header
+// that announces it, text that is not UTF-8 at the character. It is not for concurrent use.
 //
 //	h, err := in.next()       // waits for a message; pings and pongs on the way go to control
 //	b, err := in.rest(h, b)   // reads it
@@ -24,7 +24,8 @@ type incoming struct {
 	control func(op byte, payload []byte) // payload is good until it returns
 }
 
-// readBuffer is what a session holds to read through: a control frame fits, long messages go past it.
+// readBuffer is what a session holds to read through: a control frame fits, long messages go past
+// it.
 const readBuffer = 512
 
 // violation says what a client did that its protocol does not allow.
@@ -85,7 +86,8 @@ func (in *incoming) rest(h header, b []byte) ([]byte, error) {
 	}
 }
 
-// payload appends a frame's payload to b. Of text the first valid bytes are known to be whole characters.
+// payload appends a frame's payload to b. Of text the first valid bytes are known to be whole
+// characters.
 func (in *incoming) payload(h header, b []byte, text bool, valid int) ([]byte, int, error) {
 	for at := uint64(0); at < h.size; {
 		if len(b) == cap(b) {
@@ -108,8 +110,8 @@ func (in *incoming) payload(h header, b []byte, text bool, valid int) ([]byte, i
 	return b, valid, nil
 }
 
-// validUpTo is how far b is whole characters of UTF-8, where it is as far as from. ok is false where what follows can't
-// become one.
+// validUpTo is how far b is whole characters of UTF-8, where it is as far as from. ok is false
+// where what follows can't become one.
 func validUpTo(b []byte, from int) (valid int, ok bool) {
 	for from < len(b) {
 		if b[from] < utf8.RuneSelf {
@@ -171,7 +173,8 @@ func closing(payload []byte) error {
 	code := binary.BigEndian.Uint16(payload)
 	switch {
 	case code >= 3000 && code < 5000: // libraries' and applications'
-	case code >= 1000 && code <= 1014 && (code < 1004 || code > 1006): // registered, and not for local use only
+	case code >= 1000 && code <= 1014 && (code < 1004 || code > 1006):
+		// registered, and not for local use only
 	default:
 		return violated(wire.CloseProtocol, "a close with code %d", code)
 	}

@@ -40,7 +40,8 @@ func announced(op byte, size int) string {
 
 const last = 0x80
 
-// echoes serves a door in which our own upgrade, sessions, reading and writing send every message back, and nothing else.
+// echoes serves a door in which our own upgrade, sessions, reading and writing send every message
+// back, and nothing else.
 func echoes(srv *Server) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !srv.upgradable(w, r) {
@@ -79,7 +80,8 @@ func (h *house) echo() *bytesClient {
 }
 
 func (c *bytesClient) write(frames ...string) {
-	go func() { _, _ = io.WriteString(c.conn, strings.Join(frames, "")) }() // the other end may have closed
+	// the other end may have closed
+	go func() { _, _ = io.WriteString(c.conn, strings.Join(frames, "")) }()
 }
 
 // next is the server's next frame but for its own pings.
@@ -228,7 +230,8 @@ func TestFaultsAreSeenAtOnce(t *testing.T) {
 					t.Errorf("answered %q after %v, want %q at once", s, time.Since(began), c.want)
 				}
 				began = time.Now()
-				if _, err := r.r.ReadByte(); !errors.Is(err, io.EOF) { // the client sends nothing more, and is cut
+				// the client sends nothing more, and is cut
+				if _, err := r.r.ReadByte(); !errors.Is(err, io.EOF) {
 					t.Errorf("after the close: %v", err)
 				}
 				if d := time.Since(began); d > closeGrace {
@@ -282,14 +285,15 @@ func utf8Cases() (cases []string) {
 	}
 	return append(cases,
 		"κόσμε", "Hello-µ@ßöäüàá-UTF-8!!",
-		"\xc0\xaf", "\xe0\x80\xaf", "\xf0\x80\x80\xaf", "\xf8\x80\x80\x80\xaf", "\xfc\x80\x80\x80\x80\xaf", // overlong
+		// overlong
+		"\xc0\xaf", "\xe0\x80\xaf", "\xf0\x80\x80\xaf", "\xf8\x80\x80\x80\xaf", "\xfc\x80\x80\x80\x80\xaf",
 		"\xf8\x88\x80\x80\x80", "\xfc\x84\x80\x80\x80\x80", "\xfe\xfe\xff\xff", "\xf4\x90\x80\x80",
 		"\xed\xa0\x80", "\xed\xaf\xbf\xed\xb0\x80", "\xed\xbf\xbf", // surrogates
 	)
 }
 
-// Text is taken where the standard library takes it for UTF-8, however it is cut into frames and reads; else it is
-// refused no later than at the byte that the standard library stops at.
+// Text is taken where the standard library takes it for UTF-8, however it is cut into frames and
+// reads; else it is refused no later than at the byte that the standard library stops at.
 func TestTextIsUTF8(t *testing.T) {
 	for _, c := range utf8Cases() {
 		text := "ok " + c + " ok"

@@ -1,5 +1,5 @@
-// Package messages holds the words of Dashfeed, one word for one thing: code, docs, command line and metrics use
-// these and no others. It has no goroutine, clock, lock or I/O.
+// Package messages holds the words of Dashfeed, one word for one thing: code, docs, command line
+// and metrics use these and no others. It has no goroutine, clock, lock or I/O.
 //
 //	event       one fact: tenant, dashboard, metric, value, time, labels, metadata, id
 //	record      what the log holds: an event, a definition or a tick, with its position and append time

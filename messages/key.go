@@ -20,7 +20,8 @@ type Key struct {
 // String is tenant/dashboard, the message key on a shared topic.
 func (k Key) String() string { return k.Tenant + "/" + k.Dashboard }
 
-// Label is the value of the metric label dashboard_id: the bare name for the default tenant, else tenant/dashboard.
+// Label is the value of the metric label dashboard_id: the bare name for the default tenant, else
+// tenant/dashboard.
 func (k Key) Label() string {
 	if k.Tenant == DefaultTenant {
 		return k.Dashboard
@@ -39,8 +40,8 @@ func (k Key) Compare(o Key) int {
 // Valid reports whether both names are allowed.
 func (k Key) Valid() bool { return ValidName(k.Tenant) && ValidName(k.Dashboard) }
 
-// ValidName reports whether s may name a tenant or a dashboard: 1-128 bytes of A-Z a-z 0-9 . _ ~ : -, beginning
-// with a letter or digit.
+// ValidName reports whether s may name a tenant or a dashboard: 1-128 bytes of A-Z a-z 0-9 . _ ~ :
+// -, beginning with a letter or digit.
 func ValidName(s string) bool {
 	if s == "" || len(s) > MaxNameBytes || !alphanumeric(s[0]) {
 		return false
@@ -53,7 +54,8 @@ func ValidName(s string) bool {
 	return true
 }
 
-// CheckName is ValidName as an error that says what was given and what is allowed; what is "tenant" or "dashboard".
+// CheckName is ValidName as an error that says what was given and what is allowed; what is "tenant"
+// or "dashboard".
 func CheckName(what, s string) error {
 	if ValidName(s) {
 		return nil

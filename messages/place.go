@@ -36,7 +36,8 @@ func ParseView(s string) (View, error) {
 	return View(n), nil
 }
 
-// Place is what a client holds: a version means nothing without the epoch and the view it was got under.
+// Place is what a client holds: a version means nothing without the epoch and the view it was got
+// under.
 type Place struct {
 	Epoch   Epoch
 	Version uint64

@@ -8,9 +8,10 @@ import (
 	"strings"
 )
 
-// Position is where a record lies in its partition. Positions of one partition are totally ordered; the zero
-// Position lies before every record. To everybody but the log that made it, it is an opaque token: the embedded
-// log counts records in Lo, a Pulsar log holds the ledger in Hi and entry and batch index in Lo.
+// Position is where a record lies in its partition. Positions of one partition are totally ordered;
+// the zero Position lies before every record. To everybody but the log that made it, it is an
+// opaque token: the embedded log counts records in Lo, a Pulsar log holds the ledger in Hi and
+// entry and batch index in Lo.
 type Position struct {
 	Hi, Lo uint64
 }

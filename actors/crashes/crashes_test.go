@@ -25,7 +25,8 @@ func process(t *testing.T, path string, do func(c *File)) {
 		t.Fatal(err)
 	}
 	do(c)
-	if err := errors.Join(syscall.Munmap(c.mapped), c.f.Close()); err != nil { // as the system does; no word is written
+	// as the system does; no word is written
+	if err := errors.Join(syscall.Munmap(c.mapped), c.f.Close()); err != nil {
 		t.Fatal(err)
 	}
 }

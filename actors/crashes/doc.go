@@ -6,7 +6,7 @@
 //	span, ends := mark.Suspect() // three ends or more: do not load it
 //	mark.At(crashes.Span{After: p, Through: q}, false) // these records are being folded
 //	mark.Idle()                                        // they are folded, and nothing else waits
-//	file.Ending()                               // the process was told to end: what it is at is no suspect
+//	file.Ending() // the process was told to end: what it is at is no suspect
 //
 // An end counts for a shard that was at records, of a process that nobody had told to end. The
 // spans of two ends are the same batch where they have records in common, since batches are cut

@@ -110,7 +110,8 @@ func (c *File) grow() error {
 // Unclean reports whether the process before ended without having been told to.
 func (c *File) Unclean() bool { return c != nil && c.unclean }
 
-// MostEnds is how often processes before have ended at the same records of the shard where that is most.
+// MostEnds is how often processes before have ended at the same records of the shard where that is
+// most.
 func (c *File) MostEnds() int {
 	if c == nil {
 		return 0

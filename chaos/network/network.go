@@ -1,13 +1,15 @@
-// Package network makes machines of network namespaces on one bridge, and cuts them off from each other.
+// Package network makes machines of network namespaces on one bridge, and cuts them off from each
+// other.
 //
 //	n, err := network.New("pulsar", "node-1", "node-2")
-//	defer n.Close()                      // removes every namespace, and with them all that was in them
+//	defer n.Close() // removes every namespace, and with them all that was in them
 //	cmd := append(n.Exec("node-1"), "dashfeed", "node", "--link", n.Addr("node-1")+":7947", …)
 //	err = n.Cut("node-1", "node-2")      // nothing passes between the two any more
 //	err = n.Heal()
 //
-// The bridge stands in a namespace of its own, the hub, which is a machine too and hears all others: the test's own place. No
-// address and no rule is made outside. It needs root, iproute2 and nftables.
+// The bridge stands in a namespace of its own, the hub, which is a machine too and hears all
+// others: the test's own place. No address and no rule is made outside. It needs root, iproute2 and
+// nftables.
 package network
 
 import (
@@ -47,7 +49,8 @@ func New(machines ...string) (*Network, error) {
 	return n, nil
 }
 
-// Of is the network that another process made, for who runs in its hub and neither cuts nor closes what it did not make.
+// Of is the network that another process made, for who runs in its hub and neither cuts nor closes
+// what it did not make.
 func Of(prefix string, machines ...string) *Network {
 	n := &Network{prefix: prefix, addrs: map[string]string{Hub: subnet + "1"}}
 	for i, m := range machines {
@@ -110,7 +113,8 @@ func (n *Network) Exec(machine string) []string {
 	return []string{"ip", "netns", "exec", n.prefix + machine}
 }
 
-// Cut drops every packet between two machines, neither of which is the hub; open connections stay and hear nothing.
+// Cut drops every packet between two machines, neither of which is the hub; open connections stay
+// and hear nothing.
 func (n *Network) Cut(a, b string) error {
 	return n.nft(fmt.Sprintf("add element bridge cuts pairs { %[1]s . %[2]s, %[2]s . %[1]s }", n.addrs[a], n.addrs[b]))
 }

@@ -8,7 +8,8 @@ import (
 	"github.com/dashfeed/dashfeed/chaos/network"
 )
 
-// Machines hear each other until they are cut, then nothing, and again when it is healed. Nothing is left behind.
+// Machines hear each other until they are cut, then nothing, and again when it is healed. Nothing
+// is left behind.
 func TestNetwork(t *testing.T) {
 	n, err := network.New("one", "two", "three")
 	if err != nil {

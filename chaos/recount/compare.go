@@ -14,15 +14,16 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// ElsewhereError says that a reading is of another version than the recount: one of the two has not come so far.
+// ElsewhereError says that a reading is of another version than the recount: one of the two has not
+// come so far.
 type ElsewhereError struct{ Reading, Recount messages.Place }
 
 func (e *ElsewhereError) Error() string {
 	return fmt.Sprintf("the reading is at %s, the recount at %s", e.Reading, e.Recount)
 }
 
-// Differs compares a server's reading of a dashboard, whole, with the recount: epoch and version, every cell byte by byte, and
-// the counters. *ElsewhereError where they stand at two versions.
+// Differs compares a server's reading of a dashboard, whole, with the recount: epoch and version,
+// every cell byte by byte, and the counters. *ElsewhereError where they stand at two versions.
 func (r *Recount) Differs(k messages.Key, reading client.Reading) error {
 	d := r.Dashboard(k)
 	if d == nil {

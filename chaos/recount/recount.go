@@ -1,11 +1,11 @@
-// Package recount reads a log from its beginning and folds it once more, apart from every server, so that what servers say can
-// be compared with what is true.
+// Package recount reads a log from its beginning and folds it once more, apart from every server,
+// so that what servers say can be compared with what is true.
 //
 //	r := recount.New("local")
 //	r.Expect("default", v.Seen())      // what viewers saw, version by version
 //	err := r.Read(ctx, log)            // to the end; again later, it goes on
 //	d := r.Dashboard(key)              // the dashboard at the end of the log
-//	problems := r.Problems()           // versions that were seen and never were, or looked otherwise
+//	problems := r.Problems() // versions that were seen and never were, or looked otherwise
 package recount
 
 import (
@@ -59,7 +59,8 @@ func New(region string) *Recount {
 	}
 }
 
-// Expect adds what a viewer saw of the whole view of dashboards: fingerprints by place. Before the first Read.
+// Expect adds what a viewer saw of the whole view of dashboards: fingerprints by place. Before the
+// first Read.
 func (r *Recount) Expect(tenant string, seen map[string]map[messages.Place]uint64) {
 	for name, places := range seen {
 		k := messages.Key{Tenant: tenant, Dashboard: name}
@@ -125,8 +126,8 @@ func (r *Recount) readShard(ctx context.Context, log eventlog.Log, p int) error 
 	return nil
 }
 
-// fold folds one record, and looks at every dashboard whose version has moved by it, where somebody saw some: deadlines move
-// others than its own.
+// fold folds one record, and looks at every dashboard whose version has moved by it, where somebody
+// saw some: deadlines move others than its own.
 func (r *Recount) fold(s *shard, p int, record messages.Record) {
 	s.fold.Fold(record)
 	r.count(record)
@@ -171,7 +172,8 @@ func (r *Recount) moved(d *dashboard, now *fold.Dashboard) {
 	}
 }
 
-// count remembers an event's id, wherever the event lies and however often: the simplest count there is.
+// count remembers an event's id, wherever the event lies and however often: the simplest count
+// there is.
 func (r *Recount) count(record messages.Record) {
 	var e struct{ ID, Dashboard string }
 	if record.Kind != messages.KindEvent || json.Unmarshal(record.Payload, &e) != nil {
@@ -195,7 +197,8 @@ func (r *Recount) Dashboard(k messages.Key) *fold.Dashboard {
 	return r.shards[p].fold.Dashboard(k)
 }
 
-// Records is how many records were folded, and Compared how many versions that were seen have been come upon.
+// Records is how many records were folded, and Compared how many versions that were seen have been
+// come upon.
 func (r *Recount) Records() (n int) {
 	for _, s := range r.shards {
 		n += s.records

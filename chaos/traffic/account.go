@@ -1,13 +1,14 @@
-// Package traffic sends events to a cluster from outside and keeps account of them: what was acknowledged, per dashboard. Load
-// posts to gateways; Stranger writes to Pulsar as other people's producers do, in the wrong partition and under other keys too.
+// Package traffic sends events to a cluster from outside and keeps account of them: what was
+// acknowledged, per dashboard. Load posts to gateways; Stranger writes to Pulsar as other people's
+// producers do, in the wrong partition and under other keys too.
 //
 //	account := traffic.NewAccount()
 //	load := &traffic.Load{Doors: urls, Dashboards: names, Rate: 1500, Account: account}
-//	err := load.Run(ctx)               // until ctx ends; what was begun is sent until it is acknowledged
+//	err := load.Run(ctx) // until ctx ends; what was begun is sent until it is acknowledged
 //	account.Of("d7")                   // Count, Sum: each event once, however often it was sent
 //
-// Each event has an id of its own and is sent again under it until it is stored, so a dashboard that tells copies by id counts
-// exactly what the account has.
+// Each event has an id of its own and is sent again under it until it is stored, so a dashboard
+// that tells copies by id counts exactly what the account has.
 package traffic
 
 import "sync"
@@ -17,7 +18,8 @@ type Total struct {
 	Count uint64
 	Sum   float64
 
-	Refused, Odd uint64 // messages that it must have counted as invalid, at least and at most: acknowledged, and sent
+	// messages that it must have counted as invalid, at least and at most: acknowledged, and sent
+	Refused, Odd uint64
 }
 
 // Account is what was acknowledged. Any number of goroutines may use it.

@@ -30,8 +30,9 @@ type Load struct {
 	Account    *Account
 }
 
-// Run posts until ctx ends, and then until what was begun is acknowledged. A body that no gateway takes for 90 s is an error,
-// and so is one of whose events some are refused. Where bodies are held up the rate is made up for afterwards.
+// Run posts until ctx ends, and then until what was begun is acknowledged. A body that no gateway
+// takes for 90 s is an error, and so is one of whose events some are refused. Where bodies are held
+// up the rate is made up for afterwards.
 func (l *Load) Run(ctx context.Context) error {
 	senders := max(1, l.Senders)
 	if l.Senders == 0 {

@@ -14,16 +14,17 @@ import (
 // numberMark is what an event's number follows.
 var numberMark = []byte(`"value":`)
 
-// Numbered sends events, each a message of its own, to a tenant's topic at a steady rate, as an ordinary producer with batching does.
-// Their values are their numbers, from 0 on.
+// Numbered sends events, each a message of its own, to a tenant's topic at a steady rate, as an
+// ordinary producer with batching does. Their values are their numbers, from 0 on.
 type Numbered struct {
 	Broker, Topic string
 	Token         string // "": none
 	Dashboards    []string
-	Rate          int                                         // events a second
-	Delay         time.Duration                               // a message waits so long at most for others; 0: 1 ms
-	Payload       func(n int, dashboard string) []byte        // nil: a short event
-	Sent          func(n int, dashboard string, at time.Time) // called before each; may be nil
+	Rate          int // events a second
+	// a message waits so long at most for others; 0: 1 ms
+	Delay   time.Duration
+	Payload func(n int, dashboard string) []byte        // nil: a short event
+	Sent    func(n int, dashboard string, at time.Time) // called before each; may be nil
 }
 
 // Run sends for some time and returns how many were sent, when all are acknowledged.

@@ -8,11 +8,13 @@ import (
 	"github.com/apache/pulsar-client-go/pulsar"
 )
 
-// oddEvery is how many events a Stranger sends for one message that is no event: what says that it steers, as a copied topic has it, what
-// nobody here can decrypt, and what is addressed to nobody. It must be refused, once, and take nothing from the others.
+// oddEvery is how many events a Stranger sends for one message that is no event: what says that it
+// steers, as a copied topic has it, what nobody here can decrypt, and what is addressed to nobody.
+// It must be refused, once, and take nothing from the others.
 const oddEvery = 25
 
-// odd are their kinds, with the properties and the key of each; an empty key is that of the dashboard.
+// odd are their kinds, with the properties and the key of each; an empty key is that of the
+// dashboard.
 var odd = [...]struct {
 	properties map[string]string
 	key        string
@@ -31,7 +33,8 @@ var odd = [...]struct {
 	{encrypted: true, atHome: true},
 }
 
-// sendOdd sends the nth of them, once: whether it was stored is not known where the broker does not say so.
+// sendOdd sends the nth of them, once: whether it was stored is not known where the broker does not
+// say so.
 func (s *Stranger) sendOdd(p *producers, n int) {
 	o, dashboard := odd[n%len(odd)], s.Dashboards[n%len(s.Dashboards)]
 	m := &pulsar.ProducerMessage{

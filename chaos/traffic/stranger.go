@@ -16,7 +16,8 @@ import (
 	"github.com/dashfeed/dashfeed/eventlog"
 )
 
-// Ways are how a Stranger addresses its messages. All of them are allowed; all but Home leave work to the shards.
+// Ways are how a Stranger addresses its messages. All of them are allowed; all but Home leave work
+// to the shards.
 type Way int
 
 // The ways.
@@ -32,9 +33,10 @@ var ways = [...]Way{Home, Astray, Full, Keyless}
 // unsent bounds what a Stranger has sent and not heard of.
 const unsent = 1000
 
-// Stranger writes events to a tenant's topic with the broker's own client, in all ways, with every compression, in batches, alone and in
-// chunks in turn, and between them messages that are to be refused. The id of each decides how often it counts, so what is not
-// acknowledged is sent again, in the same way.
+// Stranger writes events to a tenant's topic with the broker's own client, in all ways, with every
+// compression, in batches, alone and in chunks in turn, and between them messages that are to be
+// refused. The id of each decides how often it counts, so what is not acknowledged is sent again,
+// in the same way.
 type Stranger struct {
 	Name       string
 	Broker     string // pulsar://…
@@ -169,7 +171,8 @@ type Listener struct {
 	failure error
 }
 
-// Listen calls heard with every message that is published from now on, on one goroutine that Close joins.
+// Listen calls heard with every message that is published from now on, on one goroutine that Close
+// joins.
 func Listen(broker, topic string, heard func(payload []byte, at time.Time)) (*Listener, error) {
 	client, err := Connect(broker, "")
 	if err != nil {

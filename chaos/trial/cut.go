@@ -11,7 +11,8 @@ import (
 	"github.com/dashfeed/dashfeed/cmd/process"
 )
 
-// On has a cluster's nodes and its Pulsar run on machines of a network, and the gateways in its hub, where the caller must be.
+// On has a cluster's nodes and its Pulsar run on machines of a network, and the gateways in its
+// hub, where the caller must be.
 func On(n *network.Network, c process.ClusterConfig) process.ClusterConfig {
 	c.Host = func(name string) string {
 		if addr := n.Addr(name); addr != "" {
@@ -30,9 +31,10 @@ func On(n *network.Network, c process.ClusterConfig) process.ClusterConfig {
 
 // Healing is what a cut did.
 type Healing struct {
-	Healed time.Duration   // from its end until every shard had one owner by everybody's word
-	Moved  time.Duration   // from its end until every viewer had had an update
-	Pauses []time.Duration // the longest of each viewer of each dashboard, from the cut's begin, sorted
+	Healed time.Duration // from its end until every shard had one owner by everybody's word
+	Moved  time.Duration // from its end until every viewer had had an update
+	// the longest of each viewer of each dashboard, from the cut's begin, sorted
+	Pauses []time.Duration
 }
 
 // String is the healing in a line.
@@ -42,7 +44,8 @@ func (h Healing) String() string {
 		h.Healed.Round(time.Millisecond), h.Moved.Round(time.Millisecond), at(50), at(99), h.Pauses[len(h.Pauses)-1].Round(time.Millisecond))
 }
 
-// Cut cuts two machines off from each other for some time, and waits at most a minute until all is well again.
+// Cut cuts two machines off from each other for some time, and waits at most a minute until all is
+// well again.
 func (t *Trial) Cut(ctx context.Context, n *network.Network, a, b string, length time.Duration) (h Healing, err error) {
 	t.Begin()
 	if err := n.Cut(a, b); err != nil {

@@ -20,8 +20,9 @@ type Verdict struct {
 	Acknowledged uint64 // events
 	Records      int    // of the log
 	Updates      int    // that viewers were shown
-	Compared     int    // versions that viewers were shown and that were folded again; with Config.Record
-	Problems     []string
+	// versions that viewers were shown and that were folded again; with Config.Record
+	Compared int
+	Problems []string
 }
 
 // String is the verdict in a line.
@@ -30,9 +31,10 @@ func (v Verdict) String() string {
 		v.Acknowledged, v.Records, v.Updates, v.Compared, len(v.Problems))
 }
 
-// Judge ends the load, waits until gateways and viewers are where the log ends, and compares: every cell and counter at every
-// gateway with the log folded again, every count with what was acknowledged and with the ids in the log, and every version that a
-// viewer was shown. An error says that it could not judge.
+// Judge ends the load, waits until gateways and viewers are where the log ends, and compares: every
+// cell and counter at every gateway with the log folded again, every count with what was
+// acknowledged and with the ids in the log, and every version that a viewer was shown. An error
+// says that it could not judge.
 func (t *Trial) Judge(ctx context.Context) (Verdict, error) {
 	v := Verdict{}
 	if err := t.EndLoad(); err != nil {
@@ -85,7 +87,8 @@ func key(dashboard string) messages.Key {
 	return messages.Key{Tenant: messages.DefaultTenant, Dashboard: dashboard}
 }
 
-// openLog is the log as one more reader, which takes part in nothing: its guard has a name of its own.
+// openLog is the log as one more reader, which takes part in nothing: its guard has a name of its
+// own.
 func (t *Trial) openLog(ctx context.Context) (*pulsar.Log, error) {
 	c := pulsar.Default(t.Cluster.Pulsar.URL, t.Cluster.Pulsar.Admin)
 	c.Keys = [][]byte{t.Cluster.Key}
@@ -93,8 +96,8 @@ func (t *Trial) openLog(ctx context.Context) (*pulsar.Log, error) {
 	return pulsar.Open(ctx, c)
 }
 
-// agree waits until each gateway and each viewer stands where the log ends with every dashboard, and all hold the same. Ticks may
-// move the end for some seconds.
+// agree waits until each gateway and each viewer stands where the log ends with every dashboard,
+// and all hold the same. Ticks may move the end for some seconds.
 func (t *Trial) agree(ctx context.Context, r *recount.Recount, log *pulsar.Log) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, 60*time.Second, errors.New("gateways, viewers and log have not come together within 60 s"))
 	defer cancel()

@@ -60,7 +60,8 @@ func (t *Trial) Drain(ctx context.Context, member *process.Process) error {
 	return member.Stop()
 }
 
-// Asked is whose admin address is asked to have a member drain: a gateway's own, another one for a node.
+// Asked is whose admin address is asked to have a member drain: a gateway's own, another one for a
+// node.
 func (t *Trial) Asked(member *process.Process) *process.Process {
 	for _, p := range t.Cluster.Nodes {
 		if member.URL == "" && p != member && p.Running() {
@@ -70,8 +71,8 @@ func (t *Trial) Asked(member *process.Process) *process.Process {
 	return member
 }
 
-// Emptied waits until a node that drains holds no shard any more by others' word and each has another owner, or a gateway that
-// drains has no session.
+// Emptied waits until a node that drains holds no shard any more by others' word and each has
+// another owner, or a gateway that drains has no session.
 func (t *Trial) Emptied(ctx context.Context, member *process.Process) error {
 	return t.until(ctx, func() error {
 		if member.URL != "" {
@@ -128,7 +129,8 @@ func Admin(ctx context.Context, p *process.Process, method, path string, body, a
 	return nil
 }
 
-// OwnerOf is the node that serves the most shards, by the word of a gateway, and which shards those are.
+// OwnerOf is the node that serves the most shards, by the word of a gateway, and which shards those
+// are.
 func (t *Trial) OwnerOf(ctx context.Context) (node *process.Process, shards []int, err error) {
 	all, err := Shards(ctx, t.Cluster.Gateways[0])
 	if err != nil {
@@ -149,8 +151,8 @@ func (t *Trial) OwnerOf(ctx context.Context) (node *process.Process, shards []in
 	return node, shards, nil
 }
 
-// Settled waits until every shard is live at as many nodes as it should be, no more and no fewer, none is being loaded, and every
-// process that runs names the same owner.
+// Settled waits until every shard is live at as many nodes as it should be, no more and no fewer,
+// none is being loaded, and every process that runs names the same owner.
 func (t *Trial) Settled(ctx context.Context) error {
 	return t.until(ctx, func() error { return t.settled(ctx) })
 }

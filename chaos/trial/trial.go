@@ -1,14 +1,15 @@
-// Package trial puts a whole cluster under load while viewers watch, for tests that break it and measurements of how it takes that.
+// Package trial puts a whole cluster under load while viewers watch, for tests that break it and
+// measurements of how it takes that.
 //
 //	t, err := trial.Start(ctx, trial.Config{Cluster: process.ClusterConfig{Binary: binary, Dir: dir}, Dashboards: 100, Rate: 1500})
 //	defer t.Stop()
 //	t.Begin()
 //	err = t.Cluster.Nodes[0].Kill()
-//	err = t.Moved(ctx)                     // every viewer of every dashboard has had an update since Begin
+//	err = t.Moved(ctx) // every viewer of every dashboard has had an update since Begin
 //	pauses := t.Pauses()
 //	err = t.Cluster.Nodes[0].Start(ctx)
 //	err = t.Settled(ctx)                   // one owner a shard, and everybody says the same
-//	verdict, err := t.Judge(ctx)           // ends the load; compares everything with the log, folded again
+//	verdict, err := t.Judge(ctx) // ends the load; compares everything with the log, folded again
 package trial
 
 import (
@@ -121,7 +122,8 @@ func (t *Trial) run() {
 	}
 }
 
-// watch starts the viewers: at every gateway, or by turns, a connection for each hundred dashboards.
+// watch starts the viewers: at every gateway, or by turns, a connection for each hundred
+// dashboards.
 func (t *Trial) watch() {
 	urls := t.Cluster.URLs()
 	for g := range urls {
@@ -151,7 +153,8 @@ func (t *Trial) Begin() {
 	}
 }
 
-// Pauses are the longest times without an update since Begin, one for each viewer of each dashboard.
+// Pauses are the longest times without an update since Begin, one for each viewer of each
+// dashboard.
 func (t *Trial) Pauses() (all []Pause) {
 	for _, v := range t.Viewers {
 		for d, p := range v.Pauses() {

@@ -87,8 +87,8 @@ func (v *Viewer) open(ctx context.Context) (*connection, error) {
 	return c, nil
 }
 
-// read reads until the connection ends or ctx does. Told to drain, it opens another in the slot given, and goes on reading
-// until the other has answered for every dashboard.
+// read reads until the connection ends or ctx does. Told to drain, it opens another in the slot
+// given, and goes on reading until the other has answered for every dashboard.
 func (c *connection) read(ctx context.Context) error {
 	defer context.AfterFunc(ctx, func() { c.ws.Close() })()
 	defer c.ws.Close()
@@ -109,14 +109,16 @@ func (c *connection) read(ctx context.Context) error {
 		}
 		if d, ok := f.(*wire.Drain); ok && next == nil {
 			next = make(chan *connection, 1)
-			go func() { next <- c.handOver(ctx, d, hurry) }() // joined above: this connection's end waits for it
+			// joined above: this connection's end waits for it
+			go func() { next <- c.handOver(ctx, d, hurry) }()
 			continue
 		}
 		c.take(f)
 	}
 }
 
-// handOver opens the connection that takes over from this one, and ends this one. Nil where there was none to be had.
+// handOver opens the connection that takes over from this one, and ends this one. Nil where there
+// was none to be had.
 func (c *connection) handOver(ctx context.Context, d *wire.Drain, hurry <-chan struct{}) *connection {
 	defer c.ws.Close()
 	wait := time.Duration(d.After) * time.Millisecond

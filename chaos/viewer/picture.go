@@ -9,7 +9,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// picture is the fingerprint of a set of cells, kept up to date cell by cell: the exclusive or of the cells' own.
+// picture is the fingerprint of a set of cells, kept up to date cell by cell: the exclusive or of
+// the cells' own.
 type picture struct {
 	cells map[uint32]uint64 // by number
 	sum   uint64
@@ -40,10 +41,12 @@ func (p *picture) put(c *cells.Cell) {
 	p.cells[c.Number] = h
 }
 
-// Picture makes fingerprints of a dashboard that is folded elsewhere, to be compared with what viewers saw.
+// Picture makes fingerprints of a dashboard that is folded elsewhere, to be compared with what
+// viewers saw.
 type Picture struct{ picture }
 
-// Move takes what has changed since it was last asked, in the panels that viewers see; an update from 0 is everything.
+// Move takes what has changed since it was last asked, in the panels that viewers see; an update
+// from 0 is everything.
 func (p *Picture) Move(u *cells.Update, panels int) (fingerprint uint64) {
 	if u.From == 0 {
 		p.clear()
@@ -52,7 +55,8 @@ func (p *Picture) Move(u *cells.Update, panels int) (fingerprint uint64) {
 		p.remove(t.Number)
 	}
 	for i := range u.Cells {
-		if int(u.Cells[i].Panel) < panels { // beyond them is the newest value of each metric, for the plain dialect
+		// beyond them is the newest value of each metric, for the plain dialect
+		if int(u.Cells[i].Panel) < panels {
 			p.put(&u.Cells[i])
 		}
 	}

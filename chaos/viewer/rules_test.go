@@ -12,7 +12,8 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// TestRules has a server break one rule at a time; the viewer must say so, and must say nothing of one that keeps to them.
+// TestRules has a server break one rule at a time; the viewer must say so, and must say nothing of
+// one that keeps to them.
 func TestRules(t *testing.T) {
 	const (
 		subscribed = `{"type":"subscribed","id":1,"dashboard":"d","view":"00000000000000aa","rate":0,"resumed":false,"schema":[{"panel":"p","title":"","window":{"latest":true},"keep":1,"groupBy":[],"columns":["count"]}]}`

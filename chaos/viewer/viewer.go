@@ -1,4 +1,5 @@
-// Package viewer watches dashboards as clients do and holds the server to every rule of docs/PROTOCOL.md.
+// Package viewer watches dashboards as clients do and holds the server to every rule of
+// docs/PROTOCOL.md.
 //
 //	v := viewer.Watch(viewer.Config{Doors: urls, Dashboards: names})
 //	defer v.Close()
@@ -7,8 +8,9 @@
 //	problems := v.Problems()           // what broke a rule; none is what is wanted
 //	seen := v.Seen()                   // what every version that was shown looked like
 //
-// One Viewer has one connection, or two while a drained gateway hands it over, whatever the number of dashboards: a load
-// generator shares the machine with what it measures. It reconnects by itself, at the next door, from the places it holds.
+// One Viewer has one connection, or two while a drained gateway hands it over, whatever the number
+// of dashboards: a load generator shares the machine with what it measures. It reconnects by
+// itself, at the next door, from the places it holds.
 package viewer
 
 import (
@@ -93,7 +95,8 @@ func (v *Viewer) Close() {
 	v.joined.Wait()
 }
 
-// Begin forgets the pauses that have ended: the one that lasts, as every time between two updates, counts from its own beginning.
+// Begin forgets the pauses that have ended: the one that lasts, as every time between two updates,
+// counts from its own beginning.
 func (v *Viewer) Begin() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -114,7 +117,8 @@ func (v *Viewer) Waiting() (names []string) {
 	return names
 }
 
-// Pauses are, by dashboard, the longest time without an update since Begin; the one that lasts is one too.
+// Pauses are, by dashboard, the longest time without an update since Begin; the one that lasts is
+// one too.
 func (v *Viewer) Pauses() map[string]time.Duration {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -192,7 +196,8 @@ func (v *Viewer) problem(format string, args ...any) {
 	v.problems = append(v.problems, v.config.Name+": "+fmt.Sprintf(format, args...))
 }
 
-// Seen gives, by dashboard and place, the fingerprint of all cells there: see Fingerprint. With Config.Record.
+// Seen gives, by dashboard and place, the fingerprint of all cells there: see Fingerprint. With
+// Config.Record.
 func (v *Viewer) Seen() map[string]map[messages.Place]uint64 {
 	v.mu.Lock()
 	defer v.mu.Unlock()

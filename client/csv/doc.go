@@ -1,5 +1,6 @@
-// Package csv turns the rows of a CSV file into events by mappings. It is the pure part of `dashfeed publish FILE.csv`:
-// it reads what it is given, and neither opens files nor sends anything.
+// Package csv turns the rows of a CSV file into events by mappings. It is the pure part of
+// `dashfeed publish FILE.csv`: it reads what it is given, and neither opens files nor sends
+// anything.
 //
 //	m, err := csv.ParseMapping([]string{"dashboard==departures", "metric==dep_delay", "value=dep_delay", "time=time"})
 //	rows, err := csv.Open(file, []csv.Mapping{m}, csv.Options{File: "flights.csv", Null: []string{"NA", ""}})
@@ -9,11 +10,12 @@
 //	}
 //	err = rows.Again(file) // another round: times moved on by whole days, ids with #2
 //
-// Left of the `=` of a rule stands a field of an event (id, tenant, dashboard, metric, value, time, producer, sequence,
-// labels.NAME, metadata.NAME); right of it COLUMN, =CONSTANT or @row, the number of the row, from 1. Each mapping makes
-// one event of each row; where its value is null it makes none, and that is counted.
+// Left of the `=` of a rule stands a field of an event (id, tenant, dashboard, metric, value, time,
+// producer, sequence, labels.NAME, metadata.NAME); right of it COLUMN, =CONSTANT or @row, the
+// number of the row, from 1. Each mapping makes one event of each row; where its value is null it
+// makes none, and that is counted.
 //
-// An event without an id of its own (no rule for id, a null, or id=@row) gets one that begins with ~: a hash of the file up to
-// and with the row, and of the event. The same file gives the same ids again, also where it has grown; another event never
-// has the same one.
+// An event without an id of its own (no rule for id, a null, or id=@row) gets one that begins with
+// ~: a hash of the file up to and with the row, and of the event. The same file gives the same ids
+// again, also where it has grown; another event never has the same one.
 package csv

@@ -11,7 +11,8 @@ import (
 	"github.com/dashfeed/dashfeed/client/lines"
 )
 
-// rowsOf reads a file of the columns a and b, where a is a number: a's that were read, and every message.
+// rowsOf reads a file of the columns a and b, where a is a number: a's that were read, and every
+// message.
 func rowsOf(t *testing.T, file string, o Options) (values []float64, messages []string) {
 	t.Helper()
 	o.File = "f.csv"
@@ -195,7 +196,8 @@ func ids(t *testing.T, file string, maps ...Mapping) (all []string) {
 	return all
 }
 
-// TestInventedIDs: an event of the same row of the same beginning of a file has the same id, and no other has.
+// TestInventedIDs: an event of the same row of the same beginning of a file has the same id, and no
+// other has.
 func TestInventedIDs(t *testing.T) {
 	value := mapping(t, "metric==m", "value=v", "time=t")
 	const file = "t,v,w\n1000,1,5\n1000,1,5\n2000,3,5\n"

@@ -13,12 +13,15 @@ import (
 
 // Options says how a file is read. The zero value is good.
 type Options struct {
-	File       string         // its name, for errors; "": input
-	Comma      rune           // between columns; 0: a comma
-	Decimal    rune           // of values: '.' or ','; 0: a point
-	TimeFormat string         // "ms", "s", "rfc3339" or a layout of Go's package time; "": ms where it is a whole number, else rfc3339
-	Zone       *time.Location // of times that name none; nil: UTC for layouts, and RFC 3339 must name one
-	Null       []string       // texts of a column that stand for nothing
+	File    string // its name, for errors; "": input
+	Comma   rune   // between columns; 0: a comma
+	Decimal rune   // of values: '.' or ','; 0: a point
+	// "ms", "s", "rfc3339" or a layout of Go's package time; "": ms where it is a whole number,
+	// else rfc3339
+	TimeFormat string
+	// of times that name none; nil: UTC for layouts, and RFC 3339 must name one
+	Zone *time.Location
+	Null []string // texts of a column that stand for nothing
 }
 
 // ParseTime reads a time as the options say, as ms UTC.

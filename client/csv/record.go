@@ -9,8 +9,9 @@ import (
 	"github.com/dashfeed/dashfeed/client/lines"
 )
 
-// records cuts a file into records as RFC 4180 says. A record of several lines has at most lines.MaxBytes. One whose
-// quote does not end costs its first line only: the others are read anew, since what looks like text in quotes are rows.
+// records cuts a file into records as RFC 4180 says. A record of several lines has at most
+// lines.MaxBytes. One whose quote does not end costs its first line only: the others are read anew,
+// since what looks like text in quotes are rows.
 type records struct {
 	lines *lines.Reader
 	comma string
@@ -48,8 +49,8 @@ func newRecords(r io.Reader, comma rune) *records {
 	return &records{lines: lines.New(r), comma: string(comma)}
 }
 
-// next are the fields of the next record; their texts are good for ever, the slice until the next call. Empty lines are
-// left out.
+// next are the fields of the next record; their texts are good for ever, the slice until the next
+// call. Empty lines are left out.
 func (r *records) next(fields []string) ([]string, error) {
 	r.spans, r.raw, r.text, r.ends, r.opened = 1, r.raw[:0], r.text[:0], r.ends[:0], -1
 	for {
@@ -180,7 +181,8 @@ func (r *records) giveUp(err error) error {
 	return &recordError{r.line, r.opened, r.openQuote(err)}
 }
 
-// openQuote says what is wrong with a quote that opens in the record's first line, and what becomes of the lines behind it.
+// openQuote says what is wrong with a quote that opens in the record's first line, and what becomes
+// of the lines behind it.
 func (r *records) openQuote(err error) error {
 	others := r.spans - 1
 	switch {

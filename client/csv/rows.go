@@ -73,7 +73,8 @@ func (e *RowError) Error() string {
 // Unwrap is what was wrong.
 func (e *RowError) Unwrap() error { return e.Err }
 
-// Open reads the header of r and binds the mappings to its columns. The error names every column that is not there.
+// Open reads the header of r and binds the mappings to its columns. The error names every column
+// that is not there.
 func Open(r io.Reader, m []Mapping, o Options) (*Rows, error) {
 	if o.File == "" {
 		o.File = "input"
@@ -130,8 +131,9 @@ func (r *Rows) hashRecord() {
 	_, _ = r.hash.Write([]byte{'\n'})
 }
 
-// Next makes the events of the next row: one for each mapping whose value is not null, so perhaps none. They are good
-// until the next call. io.EOF at the end of the round; a *RowError is that row's alone, and Next may be called again.
+// Next makes the events of the next row: one for each mapping whose value is not null, so perhaps
+// none. They are good until the next call. io.EOF at the end of the round; a *RowError is that
+// row's alone, and Next may be called again.
 func (r *Rows) Next() ([]event.Event, error) {
 	fields, err := r.records.next(r.fields[:0])
 	if errors.Is(err, io.EOF) {
@@ -204,9 +206,9 @@ func (r *Rows) unreadable(err error) error {
 	return r.bad(&RowError{Column: r.column(record.field), Err: err})
 }
 
-// Again begins another round over the same file, given anew. Its times lie later by the length of the file, rounded up
-// to whole days so that hours of the day stay what they are, and its ids end in #2, #3 and so on: an unmoved round would
-// be late, one with the same ids would be copies.
+// Again begins another round over the same file, given anew. Its times lie later by the length of
+// the file, rounded up to whole days so that hours of the day stay what they are, and its ids end
+// in #2, #3 and so on: an unmoved round would be late, one with the same ids would be copies.
 func (r *Rows) Again(src io.Reader) error {
 	if r.round == 1 && r.seen {
 		r.period = max(1, (r.most-r.least+dayMs-1)/dayMs) * dayMs
@@ -224,7 +226,8 @@ func (r *Rows) Stats() Stats { return r.stats }
 // Round is the number of the round, from 1.
 func (r *Rows) Round() int { return r.round }
 
-// Span is the least and the greatest event time of the first round so far, ms; ok where there was one.
+// Span is the least and the greatest event time of the first round so far, ms; ok where there was
+// one.
 func (r *Rows) Span() (least, most int64, ok bool) { return r.least, r.most, r.seen }
 
 // moved is a time of the file in this round.
@@ -246,8 +249,9 @@ func (r *Rows) suffixed(id string) string {
 	return id + "#" + strconv.Itoa(r.round)
 }
 
-// invented is the id of an event that has none of its own: the same whenever this file's beginning up to the event's row
-// makes this event, and another for everything else. The mark ~ tells the dashboard that the sender didn't give it.
+// invented is the id of an event that has none of its own: the same whenever this file's beginning
+// up to the event's row makes this event, and another for everything else. The mark ~ tells the
+// dashboard that the sender didn't give it.
 func (r *Rows) invented(e *event.Event) string {
 	r.payload = event.AppendJSON(r.payload[:0], e)
 	file := r.hash.Sum128()
@@ -259,7 +263,8 @@ func (r *Rows) invented(e *event.Event) string {
 	return r.suffixed(id)
 }
 
-// Token is a short text that stands for the beginning of a file, by its hash, and an event made of its end.
+// Token is a short text that stands for the beginning of a file, by its hash, and an event made of
+// its end.
 func Token(file xxh3.Uint128, payload []byte) string {
 	var b [32]byte
 	binary.LittleEndian.PutUint64(b[:], file.Lo)

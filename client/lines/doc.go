@@ -1,5 +1,5 @@
-// Package lines reads text files of events as they come: unpacked (gzip, zstd, bzip2), decoded to UTF-8, and cut into
-// numbered lines of bounded length.
+// Package lines reads text files of events as they come: unpacked (gzip, zstd, bzip2), decoded to
+// UTF-8, and cut into numbered lines of bounded length.
 //
 //	text, err := lines.Open(file, "latin1")
 //	r := lines.New(text)
@@ -8,6 +8,7 @@
 //		…
 //	}
 //
-// A line ends with \n, \r\n, or, in a file whose first line does, with \r. What can't be decoded is left as bytes that are
-// not UTF-8, for Check to find: nothing is replaced, so that two texts never become one.
+// A line ends with \n, \r\n, or, in a file whose first line does, with \r. What can't be decoded is
+// left as bytes that are not UTF-8, for Check to find: nothing is replaced, so that two texts never
+// become one.
 package lines

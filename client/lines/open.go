@@ -16,13 +16,15 @@ import (
 	"golang.org/x/text/encoding/charmap"
 )
 
-// Encodings are the words for what a file may be written in; "" is UTF-8, or what the file's first bytes say.
+// Encodings are the words for what a file may be written in; "" is UTF-8, or what the file's first
+// bytes say.
 var Encodings = []string{"utf-8", "latin1", "windows-1252", "utf-16", "utf-16le", "utf-16be"}
 
 // zstdWindow bounds the memory that a packed file can ask for.
 const zstdWindow = 128 << 20
 
-// Open unpacks a file and decodes it to UTF-8. A byte order mark at its start is left out and wins over the encoding.
+// Open unpacks a file and decodes it to UTF-8. A byte order mark at its start is left out and wins
+// over the encoding.
 func Open(file io.Reader, encoding string) (io.Reader, error) {
 	if encoding != "" && !slices.Contains(Encodings, encoding) {
 		return nil, fmt.Errorf("encoding %q is not known: %s", encoding, strings.Join(Encodings, ", "))
@@ -69,7 +71,8 @@ func unpack(r *bufio.Reader) (io.Reader, error) {
 	return r, nil
 }
 
-// begins reports how the file begins. It asks for no byte more than tells: a pipe may hold little for now.
+// begins reports how the file begins. It asks for no byte more than tells: a pipe may hold little
+// for now.
 func begins(r *bufio.Reader, magic string) bool {
 	for i := range len(magic) {
 		if head, _ := r.Peek(i + 1); len(head) <= i || head[i] != magic[i] {

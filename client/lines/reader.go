@@ -43,8 +43,8 @@ func New(text io.Reader) *Reader {
 // Number is the number of the line that is read next, from 1.
 func (r *Reader) Number() int { return r.number }
 
-// Piece is the next part of the current line, without its end; ends tells that the line is over. It is good until the
-// next call. io.EOF comes alone.
+// Piece is the next part of the current line, without its end; ends tells that the line is over. It
+// is good until the next call. io.EOF comes alone.
 func (r *Reader) Piece() (piece []byte, ends bool, err error) {
 	buf, err := r.look()
 	if len(buf) == 0 {
@@ -118,8 +118,8 @@ func (r *Reader) decide(buf []byte) {
 	}
 }
 
-// Line is the next line, whole, without its end; it is good until the next call. With ErrTooLong it is the beginning of
-// a line whose rest comes next: Skip leaves that out.
+// Line is the next line, whole, without its end; it is good until the next call. With ErrTooLong it
+// is the beginning of a line whose rest comes next: Skip leaves that out.
 func (r *Reader) Line() ([]byte, error) {
 	var line []byte
 	for first := true; ; first = false {
@@ -165,8 +165,8 @@ func (r *Reader) Skip() error {
 	}
 }
 
-// Unread gives text back, which is read again; number is its first line's. It is bounded by what callers hold: MaxBytes and
-// a piece.
+// Unread gives text back, which is read again; number is its first line's. It is bounded by what
+// callers hold: MaxBytes and a piece.
 func (r *Reader) Unread(text []byte, number int) {
 	r.back = append(bytes.Clone(text), r.back...)
 	r.number = number

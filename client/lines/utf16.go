@@ -8,8 +8,8 @@ import (
 	"unicode/utf16"
 )
 
-// utf16Reader decodes UTF-16. Half a pair becomes three bytes that are not UTF-8 (as WTF-8 has it), and half a unit
-// at the end one: a decoder that replaces them would make one text of two.
+// utf16Reader decodes UTF-16. Half a pair becomes three bytes that are not UTF-8 (as WTF-8 has it),
+// and half a unit at the end one: a decoder that replaces them would make one text of two.
 type utf16Reader struct {
 	src  *bufio.Reader
 	big  bool

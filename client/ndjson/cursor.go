@@ -18,7 +18,8 @@ type cursor struct {
 
 var lineBreak = []byte{'\n'}
 
-// chunk is what has been read of the current line, or at its end the line break; never nothing, unless there is an error.
+// chunk is what has been read of the current line, or at its end the line break; never nothing,
+// unless there is an error.
 func (c *cursor) chunk() ([]byte, error) {
 	for len(c.piece) == 0 {
 		if c.ends {
@@ -77,7 +78,8 @@ func (c *cursor) space() (byte, error) {
 	}
 }
 
-// giveBack puts text, and then what has not been taken, before what is still to be read; line is the text's first.
+// giveBack puts text, and then what has not been taken, before what is still to be read; line is
+// the text's first.
 func (c *cursor) giveBack(text []byte, line int) {
 	rest := append(append([]byte{}, text...), c.piece...)
 	if c.ends {

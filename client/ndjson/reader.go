@@ -168,8 +168,8 @@ func (r *Reader) keep(n int, long bool) bool {
 	return long
 }
 
-// endOfLine sees that a value which has ended is followed by another, or by the end of its line. Else the line is no
-// value, and its decoder says why.
+// endOfLine sees that a value which has ended is followed by another, or by the end of its line.
+// Else the line is no value, and its decoder says why.
 func (r *Reader) endOfLine(v Value, long bool) (Value, error) {
 	for {
 		c, err := r.peek()
@@ -214,8 +214,8 @@ func (r *Reader) found(v Value, text []byte, long bool) (Value, error) {
 // laidOut reports whether a value is laid out over several lines, as its first one shows.
 func laidOut(line []byte) bool { return len(bytes.TrimSpace(line)) == 1 }
 
-// resume goes to where the next value begins: a line with the same indentation. begun is the line where the broken
-// value begins, err what came where it is broken: nil, or io.EOF.
+// resume goes to where the next value begins: a line with the same indentation. begun is the line
+// where the broken value begins, err what came where it is broken: nil, or io.EOF.
 func (r *Reader) resume(begun int, indent []byte, alone bool, err error) error {
 	if err != nil && r.array > 0 {
 		return r.noEnd()

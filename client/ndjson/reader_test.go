@@ -109,7 +109,8 @@ func TestTooLong(t *testing.T) {
 	}
 }
 
-// TestSums: the same values have the same sums, however the file is written, and others have others.
+// TestSums: the same values have the same sums, however the file is written, and others have
+// others.
 func TestSums(t *testing.T) {
 	sums := func(file string) (all []string) {
 		r := New(lines.New(strings.NewReader(file)))

@@ -3,8 +3,8 @@ package ndjson
 // maxDepth bounds the scanner's stack; an event may be far less deep.
 const maxDepth = 1000
 
-// scanner follows the structure of one JSON value, byte by byte. It is strict about brackets, commas, colons and strings,
-// and takes anything that looks like a number or a word.
+// scanner follows the structure of one JSON value, byte by byte. It is strict about brackets,
+// commas, colons and strings, and takes anything that looks like a number or a word.
 type scanner struct {
 	stack []byte // { and [
 	state state

@@ -2,8 +2,8 @@ package placement
 
 import "container/heap"
 
-// share gives every shard a member of the lowest tier, none of them more than its bound; not the one that taken gives it.
-// -1 where nobody is left who may: such a shard keeps its order.
+// share gives every shard a member of the lowest tier, none of them more than its bound; not the
+// one that taken gives it. -1 where nobody is left who may: such a shard keeps its order.
 func (d *draws) share(taken []int32) []int32 {
 	chosen := make([]int32, d.shards)
 	next := make([]int, d.shards) // whom the shard asks next, by its order
@@ -12,7 +12,8 @@ func (d *draws) share(taken []int32) []int32 {
 		full[i] = seats{member: i, draws: d, bound: bound}
 	}
 	for s := range d.shards {
-		// A shard sent away asks on, and may send away another: a chain that ends, since nobody asks anyone twice.
+		// A shard sent away asks on, and may send away another: a chain that ends, since nobody
+		// asks anyone twice.
 		for asking := s; asking >= 0; {
 			asking = d.ask(asking, taken, chosen, next, full)
 		}
@@ -55,7 +56,8 @@ func (d *draws) bounds() []int {
 	for i, m := range d.all {
 		if m.Tier == lowest {
 			w := max(m.Weight, 1)
-			// In whole numbers, for the reason of price. Rounded up to the share, or all shards might not fit.
+			// In whole numbers, for the reason of price. Rounded up to the share, or all shards
+			// might not fit.
 			bounds[i] = max(d.shards*w*11/(sum*10), (d.shards*w+sum-1)/sum)
 		}
 	}

@@ -48,8 +48,8 @@ type Table struct {
 	ranks   []uint16 // len(Members) a shard
 }
 
-// Rank ranks the members for the shards 0 to shards-1. Of members with one name the first is taken; beyond MaxMembers
-// the last by name are left out.
+// Rank ranks the members for the shards 0 to shards-1. Of members with one name the first is taken;
+// beyond MaxMembers the last by name are left out.
 func Rank(members []Member, shards int) *Table {
 	t := &Table{Members: slices.Clone(members)}
 	slices.SortStableFunc(t.Members, func(a, b Member) int { return strings.Compare(a.Name, b.Name) })
@@ -77,7 +77,8 @@ func (t *Table) Shards() int {
 	return len(t.ranks) / len(t.Members)
 }
 
-// Of is the ranking of a shard, best first, as indices of Members; nil for a shard that isn't ranked.
+// Of is the ranking of a shard, best first, as indices of Members; nil for a shard that isn't
+// ranked.
 func (t *Table) Of(shard int) []uint16 {
 	n := len(t.Members)
 	if shard < 0 || (shard+1)*n > len(t.ranks) {

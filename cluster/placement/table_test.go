@@ -117,7 +117,8 @@ func TestTheLogarithm(t *testing.T) {
 }
 
 func TestAGoldenTable(t *testing.T) {
-	// Every binary of a cluster computes the same table: a change of these numbers is a change of the cluster's protocol.
+	// Every binary of a cluster computes the same table: a change of these numbers is a change of
+	// the cluster's protocol.
 	table := Rank([]Member{{"a", 1, Settled}, {"b", 2, Settled}, {"c", 1, Held}, {"d", 3, Draining}}, 8)
 	got := fmt.Sprint(table.ranks)
 	const want = "[1 0 2 3 1 0 2 3 1 0 2 3 1 0 2 3 0 1 2 3 0 1 2 3 1 0 2 3 1 0 2 3]"

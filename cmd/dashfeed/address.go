@@ -17,7 +17,8 @@ type address struct {
 	guarded  bool   // they are given
 }
 
-// wrong checks who is let in, and that nothing unguarded is within others' reach unless --insecure says so.
+// wrong checks who is let in, and that nothing unguarded is within others' reach unless --insecure
+// says so.
 func (f *publicFlags) wrong(listened ...address) (errs []error) {
 	origins, err := gateway.ParseOrigins(f.Origins)
 	errs = append(errs, flagged("origins", err))
@@ -50,8 +51,8 @@ func flagged(flag string, err error) error {
 	return fmt.Errorf("--%s: %w", flag, err)
 }
 
-// exposed reports whether anything but this machine may reach an address. Of one that does not resolve the listener says
-// why.
+// exposed reports whether anything but this machine may reach an address. Of one that does not
+// resolve the listener says why.
 func exposed(at string) bool {
 	host, _, err := net.SplitHostPort(at)
 	if err != nil || host == "" {

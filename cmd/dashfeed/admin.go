@@ -17,8 +17,8 @@ import (
 	"github.com/dashfeed/dashfeed/gateway"
 )
 
-// admin is the admin listener: health, metrics, profiles, and what the role has to say and to be told. It is not for
-// the public.
+// admin is the admin listener: health, metrics, profiles, and what the role has to say and to be
+// told. It is not for the public.
 type admin struct {
 	http   *http.Server
 	mux    *http.ServeMux
@@ -40,8 +40,8 @@ func newAdmin(metrics *prometheus.Registry, h *health, hosts gateway.Hosts) *adm
 	return a
 }
 
-// withHost is the mux for who asks for one of the hosts: a site that the operator looks at must not read his profiles
-// under a name of its own.
+// withHost is the mux for who asks for one of the hosts: a site that the operator looks at must not
+// read his profiles under a name of its own.
 func (a *admin) withHost(hosts gateway.Hosts) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := hosts.Check(r); err != nil {
@@ -75,7 +75,8 @@ func (a *admin) ready(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintln(w, first)
 }
 
-// adminConnections is enough for Prometheus and some operators; they are not among those of the public.
+// adminConnections is enough for Prometheus and some operators; they are not among those of the
+// public.
 const adminConnections = 32
 
 func (a *admin) serve(l net.Listener) error {

@@ -70,14 +70,16 @@ type tenantAnswer struct {
 	LogTime    string `json:"log_time"` // broker, ticks
 }
 
-// tenantProgress answers POST /tenants, which is asked again until as many shards are live as there are partitions.
+// tenantProgress answers POST /tenants, which is asked again until as many shards are live as there
+// are partitions.
 type tenantProgress struct {
 	tenantAnswer
-	Made      bool   `json:"made"`                 // First is known, and shards are loaded
-	Live      int    `json:"live"`                 // shards that a node is live on
-	Topics    int    `json:"topics,omitempty"`     // before that: the partitions' topics that are there
-	AllTopics int    `json:"all_topics,omitempty"` // of so many
-	Trouble   string `json:"trouble,omitempty"`    // why the last try to make it failed; it is tried again
+	Made      bool `json:"made"`                 // First is known, and shards are loaded
+	Live      int  `json:"live"`                 // shards that a node is live on
+	Topics    int  `json:"topics,omitempty"`     // before that: the partitions' topics that are there
+	AllTopics int  `json:"all_topics,omitempty"` // of so many
+	// why the last try to make it failed; it is tried again
+	Trouble string `json:"trouble,omitempty"`
 }
 
 // tenantRequest is POST /tenants.

@@ -14,7 +14,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// operations are what the admin listener answers and does beside health and metrics; what a role has not is nil. Any goroutine may call them.
+// operations are what the admin listener answers and does beside health and metrics; what a role
+// has not is nil. Any goroutine may call them.
 type operations struct {
 	members    func() []memberAnswer
 	shards     func() []shardAnswer
@@ -44,7 +45,8 @@ func (a *admin) offer(o operations) {
 	}
 }
 
-// longestLoad is how long a request to go on with a shard waits until it is live; it is less than the commands wait for an answer.
+// longestLoad is how long a request to go on with a shard waits until it is live; it is less than
+// the commands wait for an answer.
 const longestLoad = adminTimeout - 5*time.Second
 
 // offerShards adds what is done with one shard that has stopped.
@@ -162,7 +164,8 @@ func (a *admin) get(path string, do func(*http.Request) (any, error)) {
 	a.mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) { answer(w, r, do) })
 }
 
-// post takes JSON only, and nothing from a page in a browser: a site that the operator looks at must not drain his nodes.
+// post takes JSON only, and nothing from a page in a browser: a site that the operator looks at
+// must not drain his nodes.
 func (a *admin) post(path string, do func(*http.Request) (any, error)) {
 	a.mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
 		answer(w, r, func(r *http.Request) (any, error) {
@@ -208,7 +211,8 @@ func answerJSON(w http.ResponseWriter, status int, v any) {
 	_ = e.Encode(v) // who asked has gone
 }
 
-// decode reads a small body; keys that are not known are refused, since a misspelt one would be ignored.
+// decode reads a small body; keys that are not known are refused, since a misspelt one would be
+// ignored.
 func decode(r *http.Request, v any) error {
 	d := json.NewDecoder(http.MaxBytesReader(nil, r.Body, 64<<10))
 	d.DisallowUnknownFields()

@@ -17,7 +17,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// adminTold is an admin listener whose operations answer with fixed words; what they are told is written down.
+// adminTold is an admin listener whose operations answer with fixed words; what they are told is
+// written down.
 func adminTold(t *testing.T) (url string, heard *[]string) {
 	t.Helper()
 	heard = &[]string{}
@@ -134,7 +135,8 @@ func TestClusterCommands(t *testing.T) {
 	}
 }
 
-// TestAdminRefusesBrowsers: a page that the operator looks at cannot drain his nodes, nor can a form.
+// TestAdminRefusesBrowsers: a page that the operator looks at cannot drain his nodes, nor can a
+// form.
 func TestAdminRefusesBrowsers(t *testing.T) {
 	url, heard := adminTold(t)
 	for name, header := range map[string]http.Header{
@@ -155,7 +157,8 @@ func TestAdminRefusesBrowsers(t *testing.T) {
 	}
 }
 
-// TestAdminChecksHost: a site that gives its own name the admin listener's address reads nothing there.
+// TestAdminChecksHost: a site that gives its own name the admin listener's address reads nothing
+// there.
 func TestAdminChecksHost(t *testing.T) {
 	url, heard := adminTold(t)
 	ask := func(method, path, host string) (status int, body string) {

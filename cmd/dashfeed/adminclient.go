@@ -27,7 +27,8 @@ type adminServerFlag struct {
 // adminTimeout bounds one request; a drain is asked for and then looked at, so none takes long.
 const adminTimeout = 30 * time.Second
 
-// ask sends a request to the admin listener: body as JSON where it is given, the answer into answer.
+// ask sends a request to the admin listener: body as JSON where it is given, the answer into
+// answer.
 func (f *adminServerFlag) ask(ctx context.Context, method, path string, body, answer any) error {
 	base, err := url.Parse(f.AdminServer)
 	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {

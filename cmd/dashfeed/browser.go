@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// openPage opens an address in the browser of whoever sits at this machine, and reports whether one was asked. Where
-// there is no display or no program for it, or that fails, nothing happens: the address was printed.
+// openPage opens an address in the browser of whoever sits at this machine, and reports whether one
+// was asked. Where there is no display or no program for it, or that fails, nothing happens: the
+// address was printed.
 func openPage(address string) bool {
 	name := opener()
 	if name == "" {
@@ -22,8 +23,8 @@ func openPage(address string) bool {
 	return true
 }
 
-// opener is the program that opens addresses here: what BROWSER names, else the desktop's where there is one; "" where
-// nobody would see it.
+// opener is the program that opens addresses here: what BROWSER names, else the desktop's where
+// there is one; "" where nobody would see it.
 func opener() string {
 	switch {
 	case os.Getenv("BROWSER") != "":

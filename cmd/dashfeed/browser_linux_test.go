@@ -12,7 +12,8 @@ import (
 	"unsafe"
 )
 
-// desktop puts programs on the path that write their names and arguments to a pipe, and nothing of a real desktop.
+// desktop puts programs on the path that write their names and arguments to a pipe, and nothing of
+// a real desktop.
 func desktop(t *testing.T, env map[string]string) (asked *os.File) {
 	t.Helper()
 	dir := t.TempDir()
@@ -102,8 +103,8 @@ func screen(t *testing.T) *os.File {
 	return tty
 }
 
-// TestDemoOpensThePage: the demo on a terminal of somebody with a screen opens the address that serves the page; without a
-// terminal, or told not to, it opens nothing.
+// TestDemoOpensThePage: the demo on a terminal of somebody with a screen opens the address that
+// serves the page; without a terminal, or told not to, it opens nothing.
 func TestDemoOpensThePage(t *testing.T) {
 	for _, c := range []struct {
 		name  string

@@ -121,7 +121,8 @@ func (c *clusterDrainCommand) Run(p *program) error {
 	return nil
 }
 
-// clusterKeysCommand changes the gossip's keys without a restart: add everywhere, use everywhere, remove everywhere.
+// clusterKeysCommand changes the gossip's keys without a restart: add everywhere, use everywhere,
+// remove everywhere.
 type clusterKeysCommand struct {
 	New    clusterKeysNewCommand    `cmd:"" help:"Print a new key, for the gossip or for the cluster."`
 	List   clusterKeysListCommand   `cmd:"" help:"Print the fingerprints of the keys of one process."`

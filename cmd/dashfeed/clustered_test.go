@@ -43,7 +43,8 @@ func clusterKey(t *testing.T) string {
 	return write(t, "cluster.key", base64.StdEncoding.EncodeToString(pulsartest.Keys()[0])+"\n")
 }
 
-// testRoles goes once through everything: two nodes, a gateway, a tenant added, a node drained, all stopped in good order.
+// testRoles goes once through everything: two nodes, a gateway, a tenant added, a node drained, all
+// stopped in good order.
 func testRoles(t *testing.T, on []string) {
 	key := write(t, "gossip.key", "AAAAAAAAAAAAAAAAAAAAAA==\n")
 	definitions := write(t, "sales.yaml", "dashboard: sales\npanels: [{id: total, window: {tumbling: 1h}, group_by: [labels.shop], aggregates: [count, sum]}]\n")
@@ -107,7 +108,8 @@ func testRoles(t *testing.T, on []string) {
 	}
 }
 
-// testHandOver: watch, told of two doors, goes from one that drains to the other and misses nothing.
+// testHandOver: watch, told of two doors, goes from one that drains to the other and misses
+// nothing.
 func testHandOver(t *testing.T, from, to *served) {
 	t.Helper()
 	watch, stop := context.WithCancel(t.Context())
@@ -155,7 +157,8 @@ func testHandOver(t *testing.T, from, to *served) {
 func untilMember(t *testing.T, at *served, name, state string) {
 	t.Helper()
 	said := ""
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) { // real time: a real cluster
+	// real time: a real cluster
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		said = get(t, at.admin+"/cluster/members")
 		var all []memberAnswer
 		if err := json.Unmarshal([]byte(said), &all); err != nil {
@@ -191,8 +194,8 @@ func until(t *testing.T, admin, want string) {
 	}
 }
 
-// testTrouble: what is wrong is said by readyz, in the line of its part, with what mends it; and the process lives on and
-// ends with 0 when it is told to.
+// testTrouble: what is wrong is said by readyz, in the line of its part, with what mends it; and
+// the process lives on and ends with 0 when it is told to.
 func testTrouble(t *testing.T, broker *pulsartest.Cluster, on []string) {
 	ask := func(method, path, body string) {
 		t.Helper()

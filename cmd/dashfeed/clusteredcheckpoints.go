@@ -44,8 +44,9 @@ func (c *clustered) checkpointConfig(config shared.Config) checkpoints.Config {
 	}
 }
 
-// checkpointPrefix is what a shard's checkpoints lie under in the scratch, and the front of their names in a directory or a bucket:
-// cluster/tenant/partition, with the name of the tenant's making before the partition where it has one.
+// checkpointPrefix is what a shard's checkpoints lie under in the scratch, and the front of their
+// names in a directory or a bucket: cluster/tenant/partition, with the name of the tenant's making
+// before the partition where it has one.
 func (c *clustered) checkpointPrefix(shard int) (string, error) {
 	tenant, partition, err := c.tenantOf(shard)
 	if err != nil {

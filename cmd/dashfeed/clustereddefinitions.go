@@ -8,16 +8,17 @@ import (
 	"github.com/dashfeed/dashfeed/gateway"
 )
 
-// define applies the definitions of --definitions, as soon as the shards that they belong to are served. What was applied
-// from the same file before is passed over, whichever gateway did it: the log remembers for all. It ends when all
-// are applied.
+// define applies the definitions of --definitions, as soon as the shards that they belong to are
+// served. What was applied from the same file before is passed over, whichever gateway did it: the
+// log remembers for all. It ends when all are applied.
 func (c *clustered) define(ctx context.Context) {
 	var last attempt
 	c.keepDefining(ctx, errStarting, func(ctx context.Context) error { return c.defineOnce(ctx, &last) })
 }
 
-// attempt is what one try to apply made of what was remembered. Where that could not be kept, the next try goes on from it:
-// else it would append definitions again that were replaced meanwhile, or that reset their dashboard.
+// attempt is what one try to apply made of what was remembered. Where that could not be kept, the
+// next try goes on from it: else it would append definitions again that were replaced meanwhile, or
+// that reset their dashboard.
 type attempt struct{ before, after []byte }
 
 func (a *attempt) over(kept []byte) []byte {

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// testDefinitions: what a gateway last applied from a file is remembered for all gateways, so that a definition put later
-// survives any restart with the same file, and a file that changed wins.
+// testDefinitions: what a gateway last applied from a file is remembered for all gateways, so that
+// a definition put later survives any restart with the same file, and a file that changed wins.
 func testDefinitions(t *testing.T, on []string) {
 	seed := free(t)
 	member := func(role, name, gossip string, args ...string) *served {
@@ -73,7 +73,8 @@ func testDefinitions(t *testing.T, on []string) {
 	stop(node)
 }
 
-// A try goes on from the one before where that could not be kept, and from what is kept where somebody else has changed it.
+// A try goes on from the one before where that could not be kept, and from what is kept where
+// somebody else has changed it.
 func TestAttempt(t *testing.T) {
 	for _, c := range []struct {
 		last attempt

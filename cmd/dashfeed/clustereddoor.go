@@ -72,10 +72,11 @@ func (c *clustered) drainDoor() {
 	}
 }
 
-// watch empties the door when it is told to, or its node drains; and while no node is heard: what it shows ages, and
-// another gateway may hear more.
+// watch empties the door when it is told to, or its node drains; and while no node is heard: what
+// it shows ages, and another gateway may hear more.
 func (c *clustered) watch(ctx context.Context, draining <-chan struct{}) {
-	const patience = 10 * time.Second // with a start that has heard nobody yet, as with a silence later
+	// with a start that has heard nobody yet, as with a silence later
+	const patience = 10 * time.Second
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	began, cutOff := time.Now(), false

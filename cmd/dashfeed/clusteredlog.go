@@ -10,8 +10,9 @@ import (
 	"github.com/dashfeed/dashfeed/eventlog/pulsar"
 )
 
-// openLog connects to Pulsar. What is wrong is told by readyz and the log, and tried again until it is mended or the
-// process is told to stop: a broker that starts later, or whose token is renewed, needs no restart of ours.
+// openLog connects to Pulsar. What is wrong is told by readyz and the log, and tried again until it
+// is mended or the process is told to stop: a broker that starts later, or whose token is renewed,
+// needs no restart of ours.
 func (c *clustered) openLog(ctx context.Context) (log *pulsar.Log, err error) {
 	config := pulsar.Default(c.flags.Pulsar, c.flags.PulsarAdmin)
 	config.Cluster = c.flags.Cluster
@@ -78,7 +79,8 @@ func (c *clustered) again(ctx context.Context, part string, do func() error) err
 	}
 }
 
-// logHealth is what readyz tells of the log: trouble with the broker, then what its topics and policies would do to us.
+// logHealth is what readyz tells of the log: trouble with the broker, then what its topics and
+// policies would do to us.
 func (c *clustered) logHealth() error {
 	errs := []error{c.log.Err()}
 	for _, p := range c.log.Problems() {

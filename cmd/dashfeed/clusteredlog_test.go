@@ -31,7 +31,8 @@ func producer(t *testing.T, broker *pulsartest.Cluster) *pulsar.Log {
 	return log
 }
 
-// put stores n events of the tenant's dashboard d, each of the value 1 and of the time given; 0: none.
+// put stores n events of the tenant's dashboard d, each of the value 1 and of the time given; 0:
+// none.
 func put(t *testing.T, log *pulsar.Log, tenant string, n int, ms int64) {
 	t.Helper()
 	payload := `{"dashboard":"d","metric":"m","value":1}`
@@ -59,7 +60,8 @@ type reading struct {
 func untilRead(t *testing.T, door, tenant string, wanted func(r reading) bool) (r reading) {
 	t.Helper()
 	said := ""
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) { // real time: a real broker
+	// real time: a real broker
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		answer, err := http.Get(door + "/v1/dashboards/d?tenant=" + tenant)
 		if err != nil {
 			t.Fatal(err)
@@ -75,8 +77,9 @@ func untilRead(t *testing.T, door, tenant string, wanted func(r reading) bool) (
 	return r
 }
 
-// testTicks: where a tenant's log time is ticks, events are folded from the first one on, and windows become final by ticks
-// alone: neither the broker's clock nor one that an event names moves them.
+// testTicks: where a tenant's log time is ticks, events are folded from the first one on, and
+// windows become final by ticks alone: neither the broker's clock nor one that an event names moves
+// them.
 func testTicks(t *testing.T, broker *pulsartest.Cluster, on []string) {
 	file := write(t, "d.yaml", "tenant: slow\ndashboard: d\npanels: [{id: p, window: {tumbling: 1s}, aggregates: [count]}]\n")
 	node := start(t, io.Discard, append([]string{
@@ -98,7 +101,8 @@ func testTicks(t *testing.T, broker *pulsartest.Cluster, on []string) {
 	put(t, log, "slow", 10, time.Now().UnixMilli())
 	put(t, log, "slow", 1, time.Now().Add(10*time.Hour).UnixMilli())
 	r := untilRead(t, node.public, "slow", func(r reading) bool {
-		return r.Counters.Accepted+r.Counters.Future == 11 && len(r.Cells) > 0 && r.Cells[0][5].(float64) > 0 // its revision: final
+		// its revision: final
+		return r.Counters.Accepted+r.Counters.Future == 11 && len(r.Cells) > 0 && r.Cells[0][5].(float64) > 0
 	})
 	if r.Counters.Accepted != 10 || r.Counters.Future != 1 || len(r.Cells) != 1 || fmt.Sprint(r.Cells[0][6]) != "[10]" {
 		t.Errorf("read %+v", r)

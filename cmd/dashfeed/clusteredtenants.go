@@ -34,8 +34,9 @@ func (c *clustered) listTenants() []tenantAnswer {
 	return all
 }
 
-// makings are the tenants that are being made here, whoever waits for them. Hundreds of partitions take a broker minutes, so that a
-// request only looks in: it begins the making, or finds it under way, and tells how far it is.
+// makings are the tenants that are being made here, whoever waits for them. Hundreds of partitions
+// take a broker minutes, so that a request only looks in: it begins the making, or finds it under
+// way, and tells how far it is.
 type makings struct {
 	mu  sync.Mutex
 	all map[string]*making
@@ -57,8 +58,9 @@ const (
 	makingPause  = time.Second // before it is tried again
 )
 
-// addTenant makes a tenant, which every process learns of from the control topic, and tells how far it is. It is asked again until
-// all shards are live; whoever asks for what is under way, or was interrupted, goes on with it.
+// addTenant makes a tenant, which every process learns of from the control topic, and tells how far
+// it is. It is asked again until all shards are live; whoever asks for what is under way, or was
+// interrupted, goes on with it.
 func (c *clustered) addTenant(members *cluster.Cluster) func(context.Context, tenantRequest) (tenantProgress, error) {
 	return func(ctx context.Context, r tenantRequest) (tenantProgress, error) {
 		t := pulsar.Tenant{Name: r.Name, Partitions: r.Partitions, LogTime: pulsar.LogTime(r.LogTime)}
@@ -127,7 +129,8 @@ func (s *makings) end(m *making) {
 	}
 }
 
-// run tries until the tenant is there, or can't be. A broker that is busy with the topics answers late or not at all.
+// run tries until the tenant is there, or can't be. A broker that is busy with the topics answers
+// late or not at all.
 func (m *making) run(ctx context.Context, log *pulsar.Log) error {
 	for {
 		err := log.AddTenant(ctx, m.tenant)

@@ -12,11 +12,13 @@ import (
 	"github.com/dashfeed/dashfeed/eventlog/pulsar"
 )
 
-// alone reports whether the process is a whole cluster and asks nobody to join: so nobody else has the cluster's key.
+// alone reports whether the process is a whole cluster and asks nobody to join: so nobody else has
+// the cluster's key.
 func (f *clusteredFlags) alone() bool { return f.shards && f.public && len(f.Join) == 0 }
 
-// clusterKeys reads the file of --cluster-key: the first key signs what steers, all verify. Where there is no such file, whoever is alone
-// makes it; others would make one each, and understand nobody.
+// clusterKeys reads the file of --cluster-key: the first key signs what steers, all verify. Where
+// there is no such file, whoever is alone makes it; others would make one each, and understand
+// nobody.
 func clusterKeys(path string, alone bool, logger *slog.Logger) ([][]byte, error) {
 	_, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -31,8 +33,8 @@ func clusterKeys(path string, alone bool, logger *slog.Logger) ([][]byte, error)
 	return readKeys("cluster-key", path, func(text string) ([]byte, error) { return parseKey(text, pulsar.KeyBytes) })
 }
 
-// makeKey makes a file with a new key, which is durable when it returns: what is signed with a key that is lost is understood by nobody. It fails
-// where the file is there.
+// makeKey makes a file with a new key, which is durable when it returns: what is signed with a key
+// that is lost is understood by nobody. It fails where the file is there.
 func makeKey(path string) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {

@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// The file of the cluster's keys is made by whoever is alone, once, for its owner only; others ask for it.
+// The file of the cluster's keys is made by whoever is alone, once, for its owner only; others ask
+// for it.
 func TestClusterKeys(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "cluster.key")
 	quiet := slog.New(slog.DiscardHandler)
@@ -45,7 +46,8 @@ func TestClusterKeys(t *testing.T) {
 	}
 }
 
-// A process that is not alone does not start without the cluster's key, whatever its role, and leaves no file.
+// A process that is not alone does not start without the cluster's key, whatever its role, and
+// leaves no file.
 func TestClusterKeyIsAskedFor(t *testing.T) {
 	for _, args := range [][]string{
 		{"node"}, {"gateway"}, {"node", "--gateway", "--join", "127.0.0.1:1"},

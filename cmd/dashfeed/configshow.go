@@ -13,7 +13,8 @@ type configCommand struct {
 	Show configShowCommand `cmd:"" help:"Print every setting with its value and where it came from."`
 }
 
-// configShowCommand takes the flags of every command that has settings, so that it can show what they would be.
+// configShowCommand takes the flags of every command that has settings, so that it can show what
+// they would be.
 type configShowCommand struct {
 	serverFlags
 	pulsarFlags

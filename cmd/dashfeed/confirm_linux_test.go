@@ -34,8 +34,8 @@ func console(t *testing.T) (keys, tty *os.File) {
 	return keys, tty
 }
 
-// TestResetAsksAtATerminal: a definition that forgets what was counted is applied where a person says yes, and not otherwise. A
-// device that is no terminal answers nothing.
+// TestResetAsksAtATerminal: a definition that forgets what was counted is applied where a person
+// says yes, and not otherwise. A device that is no terminal answers nothing.
 func TestResetAsksAtATerminal(t *testing.T) {
 	s := start(t, io.Discard, "run", "--data", t.TempDir())
 	defer s.stop(t)

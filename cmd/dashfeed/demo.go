@@ -49,8 +49,8 @@ func (c *demoCommand) Run(p *program) error {
 	return errors.Join(c.perform(p, []string{addressOf(s.public)}, s.failed), s.stop())
 }
 
-// perform replays and shows at a house of servers until the program is stopped. It goes on from where the demo's dashboards
-// stand, or begins a fresh history of them.
+// perform replays and shows at a house of servers until the program is stopped. It goes on from
+// where the demo's dashboards stand, or begins a fresh history of them.
 func (c *demoCommand) perform(p *program, servers []string, failed <-chan error) error {
 	server, err := openServers(servers, client.Options{})
 	if err != nil {
@@ -105,7 +105,8 @@ func (c *demoCommand) perform(p *program, servers []string, failed <-chan error)
 	return unlessStopped(p, err)
 }
 
-// unlessStopped is nil where the program was stopped: what then fails does so because everything ends.
+// unlessStopped is nil where the program was stopped: what then fails does so because everything
+// ends.
 func unlessStopped(p *program, err error) error {
 	if p.Err() != nil {
 		return nil
@@ -123,7 +124,8 @@ func begin(ctx context.Context, server *client.Client, demo []source) error {
 	return nil
 }
 
-// demoSources are the demo's definitions; each begins a fresh history, since the replay starts over.
+// demoSources are the demo's definitions; each begins a fresh history, since the replay starts
+// over.
 func demoSources() ([]source, error) {
 	sources, err := readDirectory(flights.Definitions(), "demo")
 	for _, s := range sources {
@@ -132,8 +134,9 @@ func demoSources() ([]source, error) {
 	return sources, err
 }
 
-// replay publishes the flights over and over. When, after weeks, the moved times overtake the clock, it begins with a
-// fresh history, and so it does where the dashboards hold something else than the replay's beginning.
+// replay publishes the flights over and over. When, after weeks, the moved times overtake the
+// clock, it begins with a fresh history, and so it does where the dashboards hold something else
+// than the replay's beginning.
 func (c *demoCommand) replay(ctx context.Context, p *program, server *client.Client, demo []source, from *standing) error {
 	for {
 		err := replayOnce(ctx, p, server, from)

@@ -10,8 +10,9 @@ import (
 	"github.com/dashfeed/dashfeed/fold"
 )
 
-// standing is where the demo's dashboards stand in its replay. The replay sends the same events in the same order, and
-// each is sent until it is stored: so a dashboard that holds n events holds the first n that are for it.
+// standing is where the demo's dashboards stand in its replay. The replay sends the same events in
+// the same order, and each is sent until it is stored: so a dashboard that holds n events holds the
+// first n that are for it.
 type standing struct {
 	left   map[string]uint64 // events of the replay that it has, by dashboard
 	newest map[string]int64  // the newest time it knows, ms

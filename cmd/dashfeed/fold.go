@@ -22,7 +22,8 @@ const region = "local"
 //
 //	{"append":MS,"event":{…}} | {"append":MS,"tick":true} | {"append":MS,"definition":{…}|null}
 //
-// Its position is its line number, from 1. It prints a line for each version at which cells changed, and a last one:
+// Its position is its line number, from 1. It prints a line for each version at which cells
+// changed, and a last one:
 //
 //	{"version":N,"time":MS,"watermark":MS|null,"cells":[[panel,start,end,group,revision,values]…],"removed":[[panel,start,end,group]…]}
 //	{"final":true,"version":N,"time":…,"watermark":…,"counters":{…},"late":[…],"refused":[…],"cells":[…]}

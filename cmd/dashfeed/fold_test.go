@@ -28,8 +28,8 @@ const foldLog = `{"append":1000,"event":{"id":"a","metric":"m","value":1,"time":
 {"append":40002,"event":{"id":"g","metric":"m","value":1,"time":39000}}
 `
 
-// What must come: a line a version, deadlines as versions of their own (6 and 7: idle, from log time 12000 on), the cells
-// that a definition takes away, and the sums.
+// What must come: a line a version, deadlines as versions of their own (6 and 7: idle, from log
+// time 12000 on), the cells that a definition takes away, and the sums.
 const folded = `{"version":1,"time":1000,"watermark":500,"cells":[["w",0,10000,["A"],0,[1,1]],["s",500,5500,[],0,[1]]],"removed":[]}
 {"version":2,"time":2000,"watermark":1500,"cells":[["s",500,6500,[],0,[2]],["w",0,10000,["B"],0,[1,2.5]]],"removed":[]}
 {"version":3,"time":12000,"watermark":11500,"cells":[["w",0,10000,["A"],1,[1,1]],["s",500,6500,[],1,[2]],["w",0,10000,["B"],1,[1,2.5]],["w",10000,20000,[null],0,[1,3]],["s",11500,16500,[],0,[1]]],"removed":[]}

@@ -12,8 +12,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// printer prints what changed between two steps of a dashboard. It holds the cells as they were last printed, since
-// what is removed is named by what it was: this output has no numbers.
+// printer prints what changed between two steps of a dashboard. It holds the cells as they were
+// last printed, since what is removed is named by what it was: this output has no numbers.
 type printer struct {
 	out     io.Writer
 	err     error // of the first write that failed
@@ -135,8 +135,8 @@ func (p *printer) end(tail string) {
 	}
 }
 
-// shows reports whether the cell belongs to a panel that the definition has: the newest value per metric is kept in a
-// panel behind them.
+// shows reports whether the cell belongs to a panel that the definition has: the newest value per
+// metric is kept in a panel behind them.
 func shows(schema wire.Schema, c *cells.Cell) bool { return int(c.Panel) < len(schema) }
 
 func appendIdentity(b []byte, schema wire.Schema, c *cells.Cell) []byte {

@@ -11,11 +11,13 @@ import (
 	"github.com/dashfeed/dashfeed/fold"
 )
 
-// countEvery is how often the counters of a dashboard that is watched are asked for, while it moves.
+// countEvery is how often the counters of a dashboard that is watched are asked for, while it
+// moves.
 const countEvery = time.Second
 
-// follow hands over what a subscription brings, and the dashboard's counters after it moved, one at a time, until ctx ends
-// or the server says that there is nothing to see. Counters do not travel with updates: they are read.
+// follow hands over what a subscription brings, and the dashboard's counters after it moved, one at
+// a time, until ctx ends or the server says that there is nothing to see. Counters do not travel
+// with updates: they are read.
 func follow(ctx context.Context, server *client.Client, o client.SubscribeOptions, event func(*client.Subscription, client.SubscriptionEvent) error, counters func(fold.Counters) error) error {
 	s := server.Subscribe(o)
 	defer s.Close()

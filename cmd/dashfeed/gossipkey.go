@@ -11,7 +11,8 @@ import (
 	"strings"
 )
 
-// gossipKeys reads a file of keys: one a line, the first is spoken with. Empty lines and those with # are passed over.
+// gossipKeys reads a file of keys: one a line, the first is spoken with. Empty lines and those with
+// # are passed over.
 func gossipKeys(path string) ([][]byte, error) {
 	if path == "" {
 		return nil, nil

@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// health is what /readyz tells: a line a part, in start order. Parts appear while the admin listener serves already; until
-// a part is there, it is starting.
+// health is what /readyz tells: a line a part, in start order. Parts appear while the admin
+// listener serves already; until a part is there, it is starting.
 type health struct {
 	mu     sync.Mutex
 	checks []check
@@ -21,7 +21,8 @@ type check struct {
 	minor bool // told, but does not make the server unready: what it does serve is still right
 }
 
-// notice is trouble of a part that is told and does not make the server unready, as with minor parts; the part itself can be unready too.
+// notice is trouble of a part that is told and does not make the server unready, as with minor
+// parts; the part itself can be unready too.
 type notice struct{ error }
 
 func (n notice) Unwrap() error { return n.error }
@@ -40,10 +41,12 @@ func noticeOf(err error) error {
 	return notice{err}
 }
 
-// mostTold is how many of a part's troubles are told at once: a node may have one with each of a thousand shards.
+// mostTold is how many of a part's troubles are told at once: a node may have one with each of a
+// thousand shards.
 const mostTold = 8
 
-// toldOf is a part's trouble in one line: of joined errors the first ones, and how many more there are.
+// toldOf is a part's trouble in one line: of joined errors the first ones, and how many more there
+// are.
 func toldOf(err error) string {
 	lines := strings.Split(err.Error(), "\n")
 	if more := len(lines) - mostTold; more > 0 {

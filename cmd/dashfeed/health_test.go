@@ -10,7 +10,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// However many troubles a part has, readyz tells the first few and how many more there are, in one line.
+// However many troubles a part has, readyz tells the first few and how many more there are, in one
+// line.
 func TestReadyzIsBounded(t *testing.T) {
 	var h health
 	h.expect("log", "shards")

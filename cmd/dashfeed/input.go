@@ -25,8 +25,9 @@ type input struct {
 
 // format makes events of a file's text.
 type format interface {
-	begin(text io.Reader) error         // a round; the first, and those after it
-	next() ([]outgoing, error)          // io.EOF at the end of the round; *badInput costs one row or value
+	begin(text io.Reader) error // a round; the first, and those after it
+	// io.EOF at the end of the round; *badInput costs one row or value
+	next() ([]outgoing, error)
 	span() (least, most int64, ok bool) // times of the first round so far, ms
 	stats() made
 	fresh() format // the same, before its first round
@@ -109,7 +110,8 @@ func (in *input) next() ([]outgoing, error) {
 // again begins another round, its times moved on.
 func (in *input) again() error { return in.begin() }
 
-// span reads the file once to know its first and last time; ok where it can be read again and has times.
+// span reads the file once to know its first and last time; ok where it can be read again and has
+// times.
 func (in *input) span() (least, most int64, ok bool, err error) {
 	if in.open == nil {
 		return 0, 0, false, nil

@@ -12,8 +12,8 @@ const sortBytes = 512 << 20
 // outgoingBytes is what an event takes beside its payload.
 const outgoingBytes = 128
 
-// sortedFormat gives a file's events in order of their times; one without time stays behind the one before it. It holds
-// them all.
+// sortedFormat gives a file's events in order of their times; one without time stays behind the one
+// before it. It holds them all.
 type sortedFormat struct {
 	format
 	limit  int64

@@ -45,7 +45,8 @@ func TestTheLobbyAnswersUntilTheDoorOpens(t *testing.T) {
 			t.Errorf("%v: %s %s %v", r, resp.Status, body, err)
 		}
 	}
-	idle, err := net.Dial("tcp", l.Addr().String()) // who has connected and asks nothing does not hold it up
+	// who has connected and asks nothing does not hold it up
+	idle, err := net.Dial("tcp", l.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}

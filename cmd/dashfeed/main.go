@@ -1,7 +1,7 @@
 // Command dashfeed is Dashfeed's one binary: the server, and the commands that talk to it.
 //
-// stdout is data, stderr is talk. Exit codes: 0 done, 1 failed, 2 usage or config, 3 could not reach the server,
-// 4 some events refused, 130 interrupted.
+// stdout is data, stderr is talk. Exit codes: 0 done, 1 failed, 2 usage or config, 3 could not
+// reach the server, 4 some events refused, 130 interrupted.
 package main
 
 import (
@@ -19,8 +19,9 @@ func main() {
 	os.Exit(code)
 }
 
-// interruptible is a context that the first SIGINT, SIGTERM or SIGHUP ends; a second one ends the process at once. A
-// hang-up that whoever started the process had it ignore, as nohup does, stays ignored.
+// interruptible is a context that the first SIGINT, SIGTERM or SIGHUP ends; a second one ends the
+// process at once. A hang-up that whoever started the process had it ignore, as nohup does, stays
+// ignored.
 func interruptible() (context.Context, func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 2)

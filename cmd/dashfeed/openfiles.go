@@ -5,14 +5,15 @@ import (
 	"syscall"
 )
 
-// How many files and sockets a server needs. It has some 30 open before anybody connects; then come its stores' tables, at least
-// 64 of each, the connections of the public and of the admin address.
+// How many files and sockets a server needs. It has some 30 open before anybody connects; then come
+// its stores' tables, at least 64 of each, the connections of the public and of the admin address.
 const (
 	leastFiles  = 64  // with fewer it could not say no to anybody
 	wantedFiles = 256 // with fewer many connections take what the stores need
 )
 
-// openFiles is how many files and sockets this process may have open. Go's runtime has raised it to the most that is allowed.
+// openFiles is how many files and sockets this process may have open. Go's runtime has raised it to
+// the most that is allowed.
 func openFiles() uint64 {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {

@@ -23,7 +23,8 @@ func (l list) String() string { return strings.Join(l, ",") }
 
 func (t *table) add(row ...any) { t.rows = append(t.rows, row) }
 
-// print writes the table; as json and yaml it is a list of objects, whose keys are the columns in lower case.
+// print writes the table; as json and yaml it is a list of objects, whose keys are the columns in
+// lower case.
 func (t *table) print(w io.Writer, format string) error {
 	if format != "table" {
 		return printValue(w, format, t.objects())

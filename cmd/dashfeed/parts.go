@@ -32,7 +32,8 @@ func (f *dashboardFlags) hostConfig(s *server, table fold.Table) actors.Config {
 // newGateway makes the public door of a feed and a log.
 func (s *server) newGateway(from feed.Feed, log eventlog.Appender, d dashboardFlags, p publicFlags, table fold.Table) (*gateway.Server, error) {
 	proxies, _ := gateway.ParseProxies(p.TrustedProxies) // the flags are checked
-	var room gateway.Room                                // a gateway of a cluster does not ask nodes before it appends
+	// a gateway of a cluster does not ask nodes before it appends
+	var room gateway.Room
 	if host, ok := from.(*actors.Host); ok {
 		room = host.Room
 	}
@@ -71,8 +72,8 @@ func keptIn(file string) (load func() ([]byte, error), save func([]byte) error) 
 	return load, func(b []byte) error { return replace(file, b) }
 }
 
-// keepDefining applies definitions over and over until all are, or ctx ends; readyz tells meanwhile why they are not,
-// which is why until the first try has ended.
+// keepDefining applies definitions over and over until all are, or ctx ends; readyz tells meanwhile
+// why they are not, which is why until the first try has ended.
 func (s *server) keepDefining(ctx context.Context, why error, apply func(context.Context) error) {
 	var trouble atomic.Pointer[error]
 	trouble.Store(&why)
@@ -91,8 +92,8 @@ func (s *server) keepDefining(ctx context.Context, why error, apply func(context
 	}
 }
 
-// applyFiles applies definitions, a file at a time; those that were applied before from the same file are passed over. What can't be
-// applied keeps back nothing else.
+// applyFiles applies definitions, a file at a time; those that were applied before from the same
+// file are passed over. What can't be applied keeps back nothing else.
 func (s *server) applyFiles(ctx context.Context, files gateway.DefinitionFiles, sources []source) error {
 	var errs []error
 	for len(sources) > 0 {

@@ -14,7 +14,8 @@ const (
 	progressEvery = 3 * time.Second        // between two lines where there is no terminal
 )
 
-// progress tells how far a command is: one line that is written over in a terminal, else a line now and then.
+// progress tells how far a command is: one line that is written over in a terminal, else a line now
+// and then.
 type progress struct {
 	out   io.Writer
 	over  bool

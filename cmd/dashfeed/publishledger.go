@@ -26,8 +26,8 @@ const (
 	settleAtOnce = 8
 )
 
-// ledger knows what was stored for each dashboard, and asks it before and after: the difference of its counters is what
-// became of the events, as long as nobody else writes to it.
+// ledger knows what was stored for each dashboard, and asks it before and after: the difference of
+// its counters is what became of the events, as long as nobody else writes to it.
 type ledger struct {
 	server *client.Client
 	tenant string

@@ -32,8 +32,9 @@ var (
 	errUnsure  = errors.New("the door did not say which events it stored")
 )
 
-// outcome compares the dashboard's counters before and now. Where exactly our records came in between, the difference is
-// ours alone. Where more came, what was dropped may be others': it is taken for ours as far as it can be, and said.
+// outcome compares the dashboard's counters before and now. Where exactly our records came in
+// between, the difference is ours alone. Where more came, what was dropped may be others': it is
+// taken for ours as far as it can be, and said.
 func (a *account) outcome(now counted, err error, retried bool) outcome {
 	o := outcome{account: a, reasons: map[string]uint64{}, panels: map[string]uint64{}}
 	var refused *client.Error

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestReadme: the commands of "A dashboard of your own" do one after another what they say, in a fresh copy of the
-// repository, also where the dashboard has the event that the page posts before.
+// TestReadme: the commands of "A dashboard of your own" do one after another what they say, in a
+// fresh copy of the repository, also where the dashboard has the event that the page posts before.
 func TestReadme(t *testing.T) {
 	t.Chdir(filepath.Join("..", ".."))
 	page, err := os.ReadFile("README.md")

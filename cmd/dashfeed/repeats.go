@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// Of warnings and errors of one message, repeatLines are written in repeatTime, and the others counted: what fails and is tried
-// again at once must not fill a disk. At most repeatMessages are told apart.
+// Of warnings and errors of one message, repeatLines are written in repeatTime, and the others
+// counted: what fails and is tried again at once must not fill a disk. At most repeatMessages are
+// told apart.
 const (
 	repeatTime     = time.Minute
 	repeatLines    = 10

@@ -23,8 +23,9 @@ import (
 	"github.com/dashfeed/dashfeed/gateway"
 )
 
-// server is the ground that every role stands on: log lines, metrics, the two addresses, health, and the order in which
-// things end. A role starts its parts from the top to the bottom and says of each how it ends; stop goes back up.
+// server is the ground that every role stands on: log lines, metrics, the two addresses, health,
+// and the order in which things end. A role starts its parts from the top to the bottom and says of
+// each how it ends; stop goes back up.
 type server struct {
 	talk    func(format string, args ...any)
 	logger  *slog.Logger
@@ -52,7 +53,8 @@ type role interface {
 	failure() <-chan error
 }
 
-// serveRole starts a role, serves until the program is told to stop or a part fails, and stops in good order.
+// serveRole starts a role, serves until the program is told to stop or a part fails, and stops in
+// good order.
 func serveRole(p *program, r role) error {
 	err := r.start(p)
 	if err != nil {
@@ -77,18 +79,20 @@ func giveUp(p *program, r role, err error) error {
 func newServer(p *program, level string, w io.Writer) *server {
 	var least slog.Level
 	_ = least.UnmarshalText([]byte(level)) // kong has checked it
-	signal.Ignore(syscall.SIGPIPE)         // whoever reads its lines may go: then they are lost, and not the server
+	// whoever reads its lines may go: then they are lost, and not the server
+	signal.Ignore(syscall.SIGPIPE)
 	return &server{
 		talk: p.talk, failed: make(chan error, 4),
 		logger: slog.New(newRepeats(slog.NewTextHandler(w, &slog.HandlerOptions{Level: least}))),
 	}
 }
 
-// open opens the addresses, so that one in use is known before anything else begins, and serves the admin one: alive, and
-// not ready. At the public one it is told that the server starts. A role without a public door opens
-// the admin one only.
+// open opens the addresses, so that one in use is known before anything else begins, and serves the
+// admin one: alive, and not ready. At the public one it is told that the server starts. A role
+// without a public door opens the admin one only.
 func (s *server) open(f publicFlags, public bool, adminAddress string, parts ...string) (err error) {
-	// Dashboards are many small objects: a heap of half the garbage costs little CPU and saves much memory.
+	// Dashboards are many small objects: a heap of half the garbage costs little CPU and saves much
+	// memory.
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(50)
 	}
@@ -166,7 +170,8 @@ func (s *server) failure() <-chan error { return s.failed }
 // onStop says how a part that has started ends.
 func (s *server) onStop(end func() error) { s.ends = append(s.ends, end) }
 
-// stop ends everything that was started, the last first; not ready before all. A second call waits for the first.
+// stop ends everything that was started, the last first; not ready before all. A second call waits
+// for the first.
 func (s *server) stop() error {
 	s.stopOnce.Do(func() {
 		s.serving.Store(false)
@@ -181,7 +186,8 @@ func (s *server) stop() error {
 	return s.stopErr
 }
 
-// openCrashes opens what tells the next process what this one was at. The directory is there, and this process's own.
+// openCrashes opens what tells the next process what this one was at. The directory is there, and
+// this process's own.
 func (s *server) openCrashes(directory string, name func(shard int) (string, error)) (err error) {
 	if s.crashes, err = crashes.Open(filepath.Join(directory, "crashes"), name); err == nil {
 		s.onStop(s.crashes.Close)

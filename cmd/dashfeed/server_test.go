@@ -108,7 +108,8 @@ func get(t *testing.T, url string) string {
 	return string(b)
 }
 
-// TestRun goes once through everything: define, publish, read, watch, stop, and start again with the same numbers.
+// TestRun goes once through everything: define, publish, read, watch, stop, and start again with
+// the same numbers.
 func TestRun(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "data")
 	definitions := write(t, "sales.yaml", "dashboard: sales\npanels: [{id: total, window: {tumbling: 1h}, group_by: [labels.shop], aggregates: [count, sum]}]\n")
@@ -179,7 +180,8 @@ func watched(t *testing.T, server string, version uint64) string {
 			t.Fatalf("%s: %v", scan.Text(), err)
 		}
 		if e.Version >= version {
-			return strings.Replace(scan.Text(), `"event":"snapshot"`, `"event":"update"`, 1) // whichever it came by
+			// whichever it came by
+			return strings.Replace(scan.Text(), `"event":"snapshot"`, `"event":"update"`, 1)
 		}
 	}
 	t.Fatalf("version %d was not seen", version)
@@ -217,8 +219,8 @@ func TestStopOrder(t *testing.T) {
 	}
 }
 
-// TestDemo: the replay moves the dashboards, and a second start in the same directory goes on where the first has ended:
-// a dashboard that holds n events holds the first n of the replay, each once.
+// TestDemo: the replay moves the dashboards, and a second start in the same directory goes on where
+// the first has ended: a dashboard that holds n events holds the first n of the replay, each once.
 func TestDemo(t *testing.T) {
 	data := t.TempDir()
 	var epoch string

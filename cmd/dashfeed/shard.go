@@ -7,8 +7,8 @@ import (
 	"slices"
 )
 
-// shardCommand groups what there is to see of one shard and to do when it has stopped, at the process that
-// holds it: run, or a node.
+// shardCommand groups what there is to see of one shard and to do when it has stopped, at the
+// process that holds it: run, or a node.
 type shardCommand struct {
 	AcceptLoss shardAcceptLossCommand `cmd:"" help:"Go on over a hole in a shard's log that nothing can fill, as a new history."`
 	Retry      shardRetryCommand      `cmd:"" help:"Load a shard again that has stopped."`

@@ -109,7 +109,8 @@ func (s *single) start(ctx context.Context) (err error) {
 	return nil
 }
 
-// shardsHealth is unready until each shard is live or has failed; then it tells which have failed, or are in trouble.
+// shardsHealth is unready until each shard is live or has failed; then it tells which have failed,
+// or are in trouble.
 func (s *single) shardsHealth() error {
 	if err := s.host.Ready(); err != nil {
 		return err
@@ -137,8 +138,8 @@ func (s *single) operations() operations {
 	return operations{acceptLoss: known(s.host.AcceptLoss), retryShard: known(s.host.Retry), refused: refused}
 }
 
-// define applies the definitions of files, and remembers them in the data directory. Those of a shard that has failed wait for it, and
-// nobody waits for them.
+// define applies the definitions of files, and remembers them in the data directory. Those of a
+// shard that has failed wait for it, and nobody waits for them.
 func (s *single) define(ctx context.Context) error {
 	if len(s.sources) == 0 {
 		return nil

@@ -34,7 +34,8 @@ type tenantAddCommand struct {
 	Name       string `arg:"" help:"Tenant."`
 }
 
-// Run makes the tenant and waits until it is served; one that is there already with as many partitions is no error.
+// Run makes the tenant and waits until it is served; one that is there already with as many
+// partitions is no error.
 func (c *tenantAddCommand) Run(p *program) error {
 	if err := messages.CheckName("tenant", c.Name); err != nil {
 		return usage("%w", err)
@@ -49,7 +50,8 @@ func (c *tenantAddCommand) Run(p *program) error {
 	return printTenants(p, c.Output, []tenantAnswer{made})
 }
 
-// wait asks until all shards of the tenant are live. What was begun goes on in the cluster when nobody asks any more.
+// wait asks until all shards of the tenant are live. What was begun goes on in the cluster when
+// nobody asks any more.
 func (c *tenantAddCommand) wait(p *program) (tenantAnswer, error) {
 	told := progressOf(p)
 	defer told.end()

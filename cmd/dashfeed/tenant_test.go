@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// The command tells how far a tenant is, also where nobody looks at a terminal, and ends when all shards are live.
+// The command tells how far a tenant is, also where nobody looks at a terminal, and ends when all
+// shards are live.
 func TestTenantAddTellsHowFarItIs(t *testing.T) {
 	url, _ := adminTold(t)
 	var out, errs bytes.Buffer

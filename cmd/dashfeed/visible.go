@@ -7,8 +7,9 @@ import (
 	"unicode/utf8"
 )
 
-// visible is a text of strangers as one line of a terminal may show it: what would move the cursor, change colours or
-// turn the direction of reading is spelled out. JSON and YAML have spellings of their own and don't need it.
+// visible is a text of strangers as one line of a terminal may show it: what would move the cursor,
+// change colours or turn the direction of reading is spelled out. JSON and YAML have spellings of
+// their own and don't need it.
 func visible(s string) string { return spellOut(s, false) }
 
 // visibleLines is visible for text that may have several lines.
@@ -41,8 +42,8 @@ func spellOut(s string, breaks bool) string {
 	return b.String()
 }
 
-// acts reports whether a terminal does something at a character instead of showing it: C0, DEL, C1, the marks and
-// overrides of the direction, and the separators of lines.
+// acts reports whether a terminal does something at a character instead of showing it: C0, DEL, C1,
+// the marks and overrides of the direction, and the separators of lines.
 func acts(r rune) bool {
 	return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029'
 }

@@ -12,7 +12,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// TestVisible: nothing of a stranger's text acts on a terminal, and what people write stays as it is.
+// TestVisible: nothing of a stranger's text acts on a terminal, and what people write stays as it
+// is.
 func TestVisible(t *testing.T) {
 	for in, want := range map[string]string{
 		"Müller 😀 \\ \"x\"":             "Müller 😀 \\ \"x\"",

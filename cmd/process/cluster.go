@@ -28,14 +28,15 @@ type ClusterConfig struct {
 	Definitions string // applied by the gateways; "": none
 	Replicas    int    // 0: 1
 
-	Args   []string                   // of all processes
-	Of     func(name string) []string // further arguments of one process; nil: none
-	Host   func(name string) string   // where a process, or "pulsar", listens; nil: 127.0.0.1
-	Prefix func(name string) []string // what runs a process, or "pulsar", such as ip netns exec …; nil: nothing
+	Args []string                   // of all processes
+	Of   func(name string) []string // further arguments of one process; nil: none
+	Host func(name string) string   // where a process, or "pulsar", listens; nil: 127.0.0.1
+	// what runs a process, or "pulsar", such as ip netns exec …; nil: nothing
+	Prefix func(name string) []string
 }
 
-// Cluster is a running cluster: nodes "node-1" …, gateways "gateway-1" …. One goroutine uses it, but for the processes
-// that start and stop at once within Start and Stop.
+// Cluster is a running cluster: nodes "node-1" …, gateways "gateway-1" …. One goroutine uses it,
+// but for the processes that start and stop at once within Start and Stop.
 type Cluster struct {
 	Pulsar   *Pulsar
 	Nodes    []*Process
@@ -59,7 +60,8 @@ func StartCluster(ctx context.Context, config ClusterConfig) (*Cluster, error) {
 	return c, nil
 }
 
-// NewCluster starts Pulsar, where none is given, and chooses every address; no process of the cluster runs yet.
+// NewCluster starts Pulsar, where none is given, and chooses every address; no process of the
+// cluster runs yet.
 func NewCluster(ctx context.Context, config ClusterConfig) (*Cluster, error) {
 	c := &Cluster{config: config.withDefaults(), Pulsar: config.Pulsar, Key: make([]byte, 32)}
 	rand.Read(c.Key)
@@ -238,7 +240,8 @@ func (c *Cluster) Restart(ctx context.Context, p *Process) error {
 	return p.Start(ctx)
 }
 
-// Logs writes the last lines of each process's log, for a test that has failed. The whole ones are Dir/NAME.log.
+// Logs writes the last lines of each process's log, for a test that has failed. The whole ones are
+// Dir/NAME.log.
 func (c *Cluster) Logs(w io.Writer, lines int) error {
 	var errs []error
 	for _, p := range c.All() {
@@ -253,7 +256,8 @@ func (c *Cluster) Logs(w io.Writer, lines int) error {
 	return errors.Join(errs...)
 }
 
-// Stop stops the gateways, then the nodes, then Pulsar where it is its own. Paused processes are let go on first.
+// Stop stops the gateways, then the nodes, then Pulsar where it is its own. Paused processes are
+// let go on first.
 func (c *Cluster) Stop() error {
 	stop := func(p *Process) error {
 		if !p.Running() {

@@ -1,4 +1,5 @@
-// Package process runs the built binary as real processes, for tests and measurements that use the public doors only.
+// Package process runs the built binary as real processes, for tests and measurements that use the
+// public doors only.
 //
 //	binary, err := process.Build(ctx, dir)
 //	p, err := process.Start(ctx, process.Config{Binary: binary, Data: data, Log: os.Stderr})
@@ -34,7 +35,8 @@ import (
 	"time"
 )
 
-// startTimeout bounds how long a process may take until it is ready; stopTimeout how long it may take to end.
+// startTimeout bounds how long a process may take until it is ready; stopTimeout how long it may
+// take to end.
 const (
 	startTimeout = 60 * time.Second
 	stopTimeout  = 60 * time.Second
@@ -227,7 +229,8 @@ func (p *Process) Ended() <-chan struct{} { return p.ended }
 // ExitCode is how the process ended; good after Ended.
 func (p *Process) ExitCode() int { return p.cmd.ProcessState.ExitCode() }
 
-// Stop ends the process as an operator does: SIGTERM. An error where it does not end, or not with 0.
+// Stop ends the process as an operator does: SIGTERM. An error where it does not end, or not with
+// 0.
 func (p *Process) Stop() error {
 	if err := p.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
@@ -258,7 +261,8 @@ func (p *Process) RSS() (int64, error) {
 // clockTick is the unit of times in /proc: 100 a second on every Linux that Go runs on.
 const clockTick = 10 * time.Millisecond
 
-// CPU is how long the process has been running on processors so far, in its own code and in the kernel, in steps of 10 ms.
+// CPU is how long the process has been running on processors so far, in its own code and in the
+// kernel, in steps of 10 ms.
 func (p *Process) CPU() (time.Duration, error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
 	if err != nil {
@@ -277,13 +281,15 @@ func (p *Process) CPU() (time.Duration, error) {
 	return time.Duration(user+system) * clockTick, err
 }
 
-// given are the ports that this program has given to processes: each is given once, though nobody may listen on it yet.
+// given are the ports that this program has given to processes: each is given once, though nobody
+// may listen on it yet.
 var given struct {
 	mu    sync.Mutex
 	ports map[int]bool
 }
 
-// FreeAddress is an address of loopback that nobody listened on a moment ago and that this program gives nobody else.
+// FreeAddress is an address of loopback that nobody listened on a moment ago and that this program
+// gives nobody else.
 func FreeAddress() (string, error) {
 	ports, err := freePorts(1)
 	if err != nil {
@@ -294,7 +300,8 @@ func FreeAddress() (string, error) {
 
 // freePorts are ports of loopback that nobody listened on a moment ago.
 func freePorts(n int) (ports []int, err error) {
-	// Below those that the kernel gives to whoever dials: a port chosen among these is sometimes taken before it is used.
+	// Below those that the kernel gives to whoever dials: a port chosen among these is sometimes
+	// taken before it is used.
 	const first, count = 10_000, 10_000
 	given.mu.Lock()
 	defer given.mu.Unlock()

@@ -17,8 +17,8 @@ import (
 // pulsarName is the name of a test's Pulsar cluster.
 const pulsarName = "pulsar"
 
-// Pulsar is a real Pulsar of a test's own, run by scripts/pulsar. What it stored is deleted when it is stopped, or when
-// the process that started it ends in whatever way. One goroutine uses it.
+// Pulsar is a real Pulsar of a test's own, run by scripts/pulsar. What it stored is deleted when it
+// is stopped, or when the process that started it ends in whatever way. One goroutine uses it.
 type Pulsar struct {
 	URL   string // pulsar://127.0.0.1:PORT
 	Admin string // http://127.0.0.1:PORT
@@ -56,7 +56,8 @@ func StartPulsar(ctx context.Context, c PulsarConfig) (*Pulsar, error) {
 		script: filepath.Join(root, "scripts", "pulsar"), config: c,
 	}
 	p.hold = p.command(context.Background(), "hold", fmt.Sprintf("%s:%d", pulsarName, port))
-	p.hold.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // the caller's Ctrl-C comes to it by the end of its input
+	// the caller's Ctrl-C comes to it by the end of its input
+	p.hold.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	p.hold.Stderr = c.Log
 	if p.open, err = p.hold.StdinPipe(); err != nil {
 		return nil, err
@@ -130,8 +131,8 @@ func (p *Pulsar) Stop() error {
 	return nil
 }
 
-// freeRun is the first of n ports in a row of loopback that nobody listened on a moment ago, outside the range from which
-// the system gives ports to others.
+// freeRun is the first of n ports in a row of loopback that nobody listened on a moment ago,
+// outside the range from which the system gives ports to others.
 func freeRun(n int) (int, error) {
 	for base := 20_000 + os.Getpid()%1000*10; base < 32_000; base += 10 {
 		free := true

@@ -27,8 +27,9 @@ type call struct {
 	done chan struct{}
 }
 
-// Append stores the entries of one call in one atomic group, whatever their partitions. If ctx ends while they wait
-// in the queue, nothing is stored; if it ends while they are being written, the error is ErrUnreachable.
+// Append stores the entries of one call in one atomic group, whatever their partitions. If ctx ends
+// while they wait in the queue, nothing is stored; if it ends while they are being written, the
+// error is ErrUnreachable.
 func (l *Log) Append(ctx context.Context, entries []eventlog.Entry) ([]eventlog.Receipt, error) {
 	c, err := l.route(entries)
 	if err != nil {

@@ -136,7 +136,8 @@ func BenchmarkRead(b *testing.B) {
 	b.ReportMetric(float64(read)/b.Elapsed().Seconds(), "records/s")
 }
 
-// cpu is what this process has used, in the kernel too: on a shared machine it tells more than the clock.
+// cpu is what this process has used, in the kernel too: on a shared machine it tells more than the
+// clock.
 func cpu() time.Duration {
 	var u syscall.Rusage
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)

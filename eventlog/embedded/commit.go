@@ -10,8 +10,9 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// groupBytes is about the most that one group takes from the queue: large enough that the fsync is shared by
-// a thousand records, and well below half a memtable, beyond which Pebble flushes every batch by itself.
+// groupBytes is about the most that one group takes from the queue: large enough that the fsync is
+// shared by a thousand records, and well below half a memtable, beyond which Pebble flushes every
+// batch by itself.
 const groupBytes = 256 << 10
 
 // group is what one fsync makes durable.
@@ -82,7 +83,8 @@ func (q *queue) next() (c *call, ok bool) {
 	}
 }
 
-// commit stores the group. After a write that failed nobody knows what is on disk: the log takes nothing more.
+// commit stores the group. After a write that failed nobody knows what is on disk: the log takes
+// nothing more.
 func (l *Log) commit(g *group) error {
 	if err := l.Err(); err != nil {
 		return err
@@ -117,8 +119,8 @@ func (l *Log) commit(g *group) error {
 	return nil
 }
 
-// take encodes the calls that were not given up. While it holds taking no caller can leave with payloads that are
-// being read here.
+// take encodes the calls that were not given up. While it holds taking no caller can leave with
+// payloads that are being read here.
 func (l *Log) take(g *group) error {
 	l.taking.Lock()
 	defer l.taking.Unlock()
@@ -142,7 +144,8 @@ func (l *Log) take(g *group) error {
 	return nil
 }
 
-// put adds one record to the batch, and before it the beginning of a chunk where the generation has changed.
+// put adds one record to the batch, and before it the beginning of a chunk where the generation has
+// changed.
 func (g *group) put(p *partition, e *eventlog.Entry) (sequence uint64, err error) {
 	grown := g.tails[p.number]
 	if grown == nil {

@@ -26,8 +26,9 @@ type Config struct {
 
 // Retention says how long records are kept. Only what Release has named is ever dropped.
 type Retention struct {
-	Age   time.Duration // older records go; 0: no limit
-	Bytes int64         // of records as stored, before compression, in all partitions; the oldest go; 0: no limit
+	Age time.Duration // older records go; 0: no limit
+	// of records as stored, before compression, in all partitions; the oldest go; 0: no limit
+	Bytes int64
 	Every time.Duration // how often it is looked at; 0: never
 }
 

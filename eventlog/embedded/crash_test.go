@@ -19,7 +19,8 @@ func inMemory(fs vfs.FS) embedded.Config {
 	c := embedded.Default("log")
 	c.Partitions = 2
 	c.Storage.FS = fs
-	c.Storage.MemTableBytes = 64 << 10 // so that flushes and compactions are under way when the power goes
+	// so that flushes and compactions are under way when the power goes
+	c.Storage.MemTableBytes = 64 << 10
 	return c
 }
 
@@ -41,8 +42,9 @@ func homes(l eventlog.Log) (h [2]string) {
 	return h
 }
 
-// TestPowerLoss takes the power away at random moments while two callers append. What was acknowledged before is there
-// afterwards, in its place; the log opens whatever the tail of its files holds, and goes on without a gap.
+// TestPowerLoss takes the power away at random moments while two callers append. What was
+// acknowledged before is there afterwards, in its place; the log opens whatever the tail of its
+// files holds, and goes on without a gap.
 func TestPowerLoss(t *testing.T) {
 	for seed := range uint64(20) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
@@ -154,7 +156,8 @@ func read(t *testing.T, l eventlog.Log, partition int, n uint64) (all []messages
 	return all
 }
 
-// TestCorruptRecord flips one bit in every table file in turn: the reader names the place, or reads on unharmed.
+// TestCorruptRecord flips one bit in every table file in turn: the reader names the place, or reads
+// on unharmed.
 func TestCorruptRecord(t *testing.T) {
 	fs := vfs.NewMem()
 	l, err := embedded.Open(inMemory(fs))

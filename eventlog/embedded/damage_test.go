@@ -18,8 +18,9 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// A bit that flips in what was synced costs no acknowledged record silently: they are all there, or the log refuses to
-// open. Pebble alone takes damage near the end of its newest log for a torn write, and drops what follows it.
+// A bit that flips in what was synced costs no acknowledged record silently: they are all there, or
+// the log refuses to open. Pebble alone takes damage near the end of its newest log for a torn
+// write, and drops what follows it.
 func TestFlippedBitsAreSeen(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 7))
 	fs := vfs.NewCrashableMem()
@@ -47,7 +48,8 @@ func TestFlippedBitsAreSeen(t *testing.T) {
 	}
 	refused := 0
 	for range 60 {
-		left := fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rng}) // as kill -9 leaves it
+		// as kill -9 leaves it
+		left := fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rng})
 		at := flip(t, left, rng)
 		l, err := embedded.Open(config(left))
 		if err != nil {

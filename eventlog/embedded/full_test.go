@@ -137,8 +137,8 @@ func TestFull(t *testing.T) {
 	f.wantAll()
 }
 
-// TestFullToTheLastByte: a stranger takes the reserve too. Pebble's own writes then wait, reads and refusals do not,
-// and all goes on when there is space.
+// TestFullToTheLastByte: a stranger takes the reserve too. Pebble's own writes then wait, reads and
+// refusals do not, and all goes on when there is space.
 func TestFullToTheLastByte(t *testing.T) {
 	f := newFullLog(t, 64*mib, 8*mib)
 	for f.stored < 10_000 {

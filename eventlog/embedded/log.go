@@ -1,6 +1,7 @@
-// Package embedded is the log on one machine, in a Pebble store. Positions count 1, 2, 3 … in each partition, without
-// gaps, in Lo. A record lies under (generation, partition, sequence), where the generation counts up with every few
-// MiB appended; a chunk is a partition's run of records in one generation, and the list of chunks is in memory.
+// Package embedded is the log on one machine, in a Pebble store. Positions count 1, 2, 3 … in each
+// partition, without gaps, in Lo. A record lies under (generation, partition, sequence), where the
+// generation counts up with every few MiB appended; a chunk is a partition's run of records in one
+// generation, and the list of chunks is in memory.
 //
 //	log, err := embedded.Open(embedded.Default("/var/lib/dashfeed/log"))
 //	receipts, err := log.Append(ctx, entries)           // durable on return
@@ -9,15 +10,19 @@
 //
 // What it promises:
 //
-//  1. What Append acknowledged survives a crash of the process and of the machine; what a reader returned does too.
+//  1. What Append acknowledged survives a crash of the process and of the machine; what a reader
+//     returned does too.
 //  2. Append times never fall, over partitions, restarts and clocks set back.
-//  3. Retention drops whole chunks (some 100 KiB) from the old end, by age and size, never what Release has not named.
-//  4. A full volume refuses appends with ErrFull, a directory that can't be written with ErrUnwritable. All that was acknowledged
-//     is kept and read, and appends are taken again once they can be stored. The process stays up.
+//  3. Retention drops whole chunks (some 100 KiB) from the old end, by age and size, never what
+//     Release has not named.
+//  4. A full volume refuses appends with ErrFull, a directory that can't be written with
+//     ErrUnwritable. All that was acknowledged is kept and read, and appends are taken again once
+//     they can be stored. The process stays up.
 //  5. A corrupt record is an error that names partition and position, never a record.
 //
-// A record's value is checksum (CRC-32C of key and rest), kind, append time, lengths of the names, tenant, dashboard,
-// payload. What Release named is not stored: after a start nothing is dropped until it is named again.
+// A record's value is checksum (CRC-32C of key and rest), kind, append time, lengths of the names,
+// tenant, dashboard, payload. What Release named is not stored: after a start nothing is dropped
+// until it is named again.
 package embedded
 
 import (
@@ -30,8 +35,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// formatVersion is that of the keys and values described above. In version 1 a dashboard's home was the hash of its tenant's and
-// its own name.
+// formatVersion is that of the keys and values described above. In version 1 a dashboard's home was
+// the hash of its tenant's and its own name.
 const formatVersion = 2
 
 // Log is the embedded log. It owns two goroutines, the committer and retention; Close joins both.
@@ -126,8 +131,8 @@ func sum(all []*partition) (records uint64) {
 	return records
 }
 
-// vouch compares what is here with what was acknowledged, before anything is changed. Nothing is said of a directory whose format
-// load refuses.
+// vouch compares what is here with what was acknowledged, before anything is changed. Nothing is
+// said of a directory whose format load refuses.
 func vouch(dir *directory.Directory) error {
 	before, err := dir.Marked()
 	if n := dir.Format.Partitions; err != nil || before == 0 || dir.Format.Version != formatVersion || n < 1 || n > MaxPartitions {
@@ -186,7 +191,8 @@ func (l *Log) partition(n int) (*partition, error) {
 	return l.partitions[n], nil
 }
 
-// Err is ErrFull while free space is below the reserve, ErrUnwritable while the directory can't be written, ErrClosed after Close, and what broke where a write failed.
+// Err is ErrFull while free space is below the reserve, ErrUnwritable while the directory can't be
+// written, ErrClosed after Close, and what broke where a write failed.
 func (l *Log) Err() error {
 	l.mu.Lock()
 	broken := l.broken
@@ -204,8 +210,8 @@ func (l *Log) fail(err error) error {
 	return err
 }
 
-// Close stores what is queued, ends readers with ErrClosed, and returns when both goroutines and Pebble have ended, or says why their
-// writes wait.
+// Close stores what is queued, ends readers with ErrClosed, and returns when both goroutines and
+// Pebble have ended, or says why their writes wait.
 func (l *Log) Close() error {
 	l.mu.Lock()
 	if l.closed {

@@ -10,8 +10,8 @@ import (
 	"github.com/dashfeed/dashfeed/eventlog"
 )
 
-// partition is what the log knows of one partition. The committer alone moves last; retention alone moves floor; both
-// hold Log.storing meanwhile.
+// partition is what the log knows of one partition. The committer alone moves last; retention alone
+// moves floor; both hold Log.storing meanwhile.
 type partition struct {
 	number int
 	tail   tail // guarded by Log.storing
@@ -26,8 +26,8 @@ type partition struct {
 	grown    chan struct{} // closed, and made anew, when last moves
 }
 
-// chunk is a run of a partition's records in one generation. Retention keeps or drops it as a whole. It ends where the
-// next begins.
+// chunk is a run of a partition's records in one generation. Retention keeps or drops it as a
+// whole. It ends where the next begins.
 type chunk struct {
 	first      uint64 // sequence
 	time       int64  // append time of the first record, ms
@@ -73,7 +73,8 @@ func (p *partition) publish(t tail, fresh []chunk, appendTime int64) {
 	p.grown = make(chan struct{})
 }
 
-// bounds are the first and the last record that can be read, and a channel that closes when there are more.
+// bounds are the first and the last record that can be read, and a channel that closes when there
+// are more.
 func (p *partition) bounds() (floor, last uint64, grown <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

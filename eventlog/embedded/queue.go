@@ -9,8 +9,8 @@ import (
 	"github.com/dashfeed/dashfeed/eventlog"
 )
 
-// queue holds the calls that wait for the committer. Its two semaphores bound it; the channel has room for as many
-// calls as they let in, so that a send never blocks.
+// queue holds the calls that wait for the committer. Its two semaphores bound it; the channel has
+// room for as many calls as they let in, so that a send never blocks.
 type queue struct {
 	bytes   *semaphore.Weighted
 	entries *semaphore.Weighted

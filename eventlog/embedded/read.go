@@ -32,7 +32,8 @@ type reader struct {
 	closed  chan struct{}
 }
 
-// Read opens a reader. ErrAhead where the position lies beyond the partition's last record: it is of another log.
+// Read opens a reader. ErrAhead where the position lies beyond the partition's last record: it is
+// of another log.
 func (l *Log) Read(partition int, after messages.Position) (eventlog.Reader, error) {
 	p, err := l.partition(partition)
 	if err != nil {
@@ -89,7 +90,8 @@ func (r *reader) Close() error {
 	return nil
 }
 
-// read returns records from after + 1 to last. An error is returned only where no record comes before it.
+// read returns records from after + 1 to last. An error is returned only where no record comes
+// before it.
 func (r *reader) read(last uint64, limit int) ([]messages.Record, error) {
 	r.l.reading.RLock()
 	defer r.l.reading.RUnlock()
@@ -111,7 +113,8 @@ func (r *reader) read(last uint64, limit int) ([]messages.Record, error) {
 		err = errors.New("record missing")
 	}
 	var path *fs.PathError
-	if errors.As(err, &path) && !pebble.IsCorruptionError(err) { // the disk, or our descriptors: it may pass
+	// the disk, or our descriptors: it may pass
+	if errors.As(err, &path) && !pebble.IsCorruptionError(err) {
 		return nil, fmt.Errorf("read partition %d: %w: position %d: %w", r.p.number, eventlog.ErrUnreachable, r.after+1, err)
 	}
 	return nil, fmt.Errorf("read partition %d: %w at position %d: %w", r.p.number, eventlog.ErrCorrupt, r.after+1, err)

@@ -9,10 +9,11 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// Keys begin with their space, and in the space of generations with the generation. Records of all partitions then
-// arrive almost in the order of their keys, and Pebble moves whole files down its levels where it had to merge each
-// with all that came before. For the same reason chunks lie in their generation, and floors before all: they are
-// written together with the deletes at the old end. All numbers are big endian, so that keys sort as numbers.
+// Keys begin with their space, and in the space of generations with the generation. Records of all
+// partitions then arrive almost in the order of their keys, and Pebble moves whole files down its
+// levels where it had to merge each with all that came before. For the same reason chunks lie in
+// their generation, and floors before all: they are written together with the deletes at the old
+// end. All numbers are big endian, so that keys sort as numbers.
 const (
 	floorSpace      = 'f' // partition u16 → what was trimmed
 	generationSpace = 'g' // generation u32, then one of:
@@ -44,8 +45,8 @@ func recordBytes(e *eventlog.Entry) int {
 	return headBytes + len(e.Key.Tenant) + len(e.Key.Dashboard) + len(e.Payload)
 }
 
-// putRecord fills value, which has recordBytes(e) bytes. The checksum covers the key too: a record at a place that
-// is not its own is as corrupt as a flipped bit.
+// putRecord fills value, which has recordBytes(e) bytes. The checksum covers the key too: a record
+// at a place that is not its own is as corrupt as a flipped bit.
 func putRecord(key, value []byte, e *eventlog.Entry, appendTime int64) {
 	value[4] = byte(e.Kind)
 	binary.BigEndian.PutUint64(value[5:], uint64(appendTime))

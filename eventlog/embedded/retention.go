@@ -121,8 +121,8 @@ func (p *partition) oldest(growing uint32) (dropped, bool) {
 	return dropped{upTo: p.end(0), time: p.chunks[0].time, bytes: bytes}, true
 }
 
-// expired is the end of the last released chunk whose records are all older than before, a time in ms; 0: none. The
-// growing chunk ends at the last record.
+// expired is the end of the last released chunk whose records are all older than before, a time in
+// ms; 0: none. The growing chunk ends at the last record.
 func (p *partition) expired(before int64) (upTo uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -139,8 +139,8 @@ func (p *partition) expired(before int64) (upTo uint64) {
 	return upTo
 }
 
-// trim drops a partition's records up to a position that is the end of a chunk. It need not be synced: should a crash
-// undo it, the records are dropped again.
+// trim drops a partition's records up to a position that is the end of a chunk. It need not be
+// synced: should a crash undo it, the records are dropped again.
 func (l *Log) trim(p *partition, upTo uint64) error {
 	l.storing.Lock()
 	defer l.storing.Unlock()
@@ -165,9 +165,9 @@ func (l *Log) trim(p *partition, upTo uint64) error {
 	return nil
 }
 
-// forget takes the chunks up to a position off the list, and the records with them out of sight, and gives the floor
-// to be stored. An append that came
-// in between may have made the growing chunk longer than upTo: then it stays.
+// forget takes the chunks up to a position off the list, and the records with them out of sight,
+// and gives the floor to be stored. An append that came in between may have made the growing chunk
+// longer than upTo: then it stays.
 func (p *partition) forget(upTo uint64) (gone []chunk, floor []byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

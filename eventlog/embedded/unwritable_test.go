@@ -56,8 +56,8 @@ func onDisk(t *testing.T) (embedded.Config, string) {
 	return c, filepath.Dir(c.Path)
 }
 
-// A directory that was moved away, or has another in its place, takes nothing and is read; put back, all goes on, and
-// nothing was written to the stranger.
+// A directory that was moved away, or has another in its place, takes nothing and is read; put
+// back, all goes on, and nothing was written to the stranger.
 func TestADirectoryThatMoved(t *testing.T) {
 	for _, stranger := range []bool{false, true} {
 		c, data := onDisk(t)
@@ -101,8 +101,8 @@ func TestADirectoryThatMoved(t *testing.T) {
 	}
 }
 
-// apart runs a test that ends in a log that writes nothing more in a process of its own: such a log keeps Pebble's goroutines
-// until the process ends.
+// apart runs a test that ends in a log that writes nothing more in a process of its own: such a log
+// keeps Pebble's goroutines until the process ends.
 func apart(t *testing.T, test func()) {
 	t.Helper()
 	const child = "LOG_TEST_APART"
@@ -122,8 +122,8 @@ func apart(t *testing.T, test func()) {
 	os.Exit(0)
 }
 
-// What is removed takes nothing any more, even where the file that is open still could be written; the process ends with a
-// reason.
+// What is removed takes nothing any more, even where the file that is open still could be written;
+// the process ends with a reason.
 func TestADirectoryThatWasRemoved(t *testing.T) { apart(t, func() { removed(t) }) }
 
 func removed(t *testing.T) {
@@ -200,8 +200,8 @@ func fails(err error, kinds ...errorfs.OpKind) *failing {
 	return f
 }
 
-// Writes that fail are tried again until they succeed: what waits is stored then, what comes meanwhile is refused at once,
-// and what was acknowledged survives a loss of power at any time.
+// Writes that fail are tried again until they succeed: what waits is stored then, what comes
+// meanwhile is refused at once, and what was acknowledged survives a loss of power at any time.
 func TestWritesThatFailAreTriedAgain(t *testing.T) {
 	create := []errorfs.OpKind{errorfs.OpCreate, errorfs.OpReuseForWrite, errorfs.OpLink, errorfs.OpRename}
 	write := []errorfs.OpKind{errorfs.OpFileWrite, errorfs.OpFileWriteAt, errorfs.OpFilePreallocate}
@@ -274,8 +274,8 @@ func TestWritesThatFailAreTriedAgain(t *testing.T) {
 	}
 }
 
-// A sync that failed is not tried again: the kernel may have dropped what it was to write. Nobody is told that it is stored,
-// reads go on, and so does a new start.
+// A sync that failed is not tried again: the kernel may have dropped what it was to write. Nobody
+// is told that it is stored, reads go on, and so does a new start.
 func TestASyncThatFails(t *testing.T) { apart(t, func() { failedSync(t) }) }
 
 func failedSync(t *testing.T) {

@@ -12,9 +12,10 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// Partitions that were added to a tenant's topic since the tenant was made are nobody's home: the number that decides a home never
-// changes. What other clients produce to them is forwarded home, in order, by one process of the cluster: whoever holds the
-// partition's guard subscription alone, which also remembers how far it has come. After a crash some records are forwarded again; home
+// Partitions that were added to a tenant's topic since the tenant was made are nobody's home: the
+// number that decides a home never changes. What other clients produce to them is forwarded home,
+// in order, by one process of the cluster: whoever holds the partition's guard subscription alone,
+// which also remembers how far it has come. After a crash some records are forwarded again; home
 // tells by their origin that it has them.
 const (
 	forwardMost  = 512     // records of one append, but for one entry's
@@ -22,8 +23,8 @@ const (
 	forwardAgain = 5 * time.Second
 )
 
-// maxOrigin is the greatest number that stands for a partition in an origin: a shard's, or that of an added partition, which is
-// maxShards and its number within its topic.
+// maxOrigin is the greatest number that stands for a partition in an origin: a shard's, or that of
+// an added partition, which is maxShards and its number within its topic.
 const maxOrigin = maxShards + MaxPartitions
 
 // added are the partitions that this process forwards, or waits to forward, by their topics.
@@ -85,7 +86,8 @@ func (l *Log) forward(p *partition) error {
 		if err := f.send(); err != nil {
 			return err
 		}
-		if err := from.Acknowledge(last.Ledger, last.Entry); err != nil { // they come again, and home knows them
+		// they come again, and home knows them
+		if err := from.Acknowledge(last.Ledger, last.Entry); err != nil {
 			return unreachable(err)
 		}
 	}
@@ -119,8 +121,8 @@ func (f *forwarder) gather() (last *entries.Entry, err error) {
 	return last, nil
 }
 
-// take makes entries of an entry's records. Ticks, and what is no dashboard's, end here; what was forwarded before came here by
-// a mistake.
+// take makes entries of an entry's records. Ticks, and what is no dashboard's, end here; what was
+// forwarded before came here by a mistake.
 func (f *forwarder) take(e *entries.Entry) (err error) {
 	if !f.begun {
 		f.begun, f.chunks = true, entries.Assembler{Ledger: e.Ledger, Entry: e.Entry}

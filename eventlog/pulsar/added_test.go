@@ -15,7 +15,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// arrivals are the records of a tenant's shards as homes take them: one that was forwarded counts only beyond the last from there.
+// arrivals are the records of a tenant's shards as homes take them: one that was forwarded counts
+// only beyond the last from there.
 type arrivals struct {
 	last     map[[2]int]messages.Position // by home and origin
 	numbers  map[string][]string          // by dashboard
@@ -36,8 +37,9 @@ func (a *arrivals) take(shard int, r *messages.Record) {
 	a.all++
 }
 
-// What others produce to partitions that were added to a topic comes to its dashboards' homes, all of it, once and in order, while the
-// processes that forward come and go; and the guard of the added partitions lets go of it.
+// What others produce to partitions that were added to a topic comes to its dashboards' homes, all
+// of it, once and in order, while the processes that forward come and go; and the guard of the
+// added partitions lets go of it.
 func TestPartitionsThatWereAdded(t *testing.T) {
 	const made, grown, dashboards, n = 2, 5, 12, 3000
 	c := pulsartest.Shared(t)

@@ -14,7 +14,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// maxMessageBytes is the most that one packed message holds before compression, below what brokers allow by default (5 MiB).
+// maxMessageBytes is the most that one packed message holds before compression, below what brokers
+// allow by default (5 MiB).
 const maxMessageBytes = 4 << 20
 
 // maxCallBytes is the most that the payloads of one Append may have together.
@@ -47,9 +48,10 @@ type message struct {
 	members []int
 }
 
-// Append stores the entries of one call and one partition as one message, hence together or not at all, unless they have more than 4 MiB
-// or than the broker allows, when they are cut; or unless some are local to the region (ticks, forwarded records) and some are
-// not. It ends with ErrUnreachable when ctx or the configured timeout ends first: then entries may be stored. Entries
+// Append stores the entries of one call and one partition as one message, hence together or not at
+// all, unless they have more than 4 MiB or than the broker allows, when they are cut; or unless
+// some are local to the region (ticks, forwarded records) and some are not. It ends with
+// ErrUnreachable when ctx or the configured timeout ends first: then entries may be stored. Entries
 // of a tenant that is not known are refused, with Partition -1 in their receipt.
 func (l *Log) Append(ctx context.Context, entries []eventlog.Entry) ([]eventlog.Receipt, error) {
 	if l.life.Err() != nil {
@@ -102,7 +104,8 @@ func (l *Log) route(entries []eventlog.Entry) (*call, error) {
 	return c, nil
 }
 
-// announceKeys sees that no message is signed with a key that the control topic does not name. What can't be signed is not stored.
+// announceKeys sees that no message is signed with a key that the control topic does not name. What
+// can't be signed is not stored.
 func (l *Log) announceKeys(ctx context.Context, c *call) {
 	for _, g := range c.groups {
 		signs := slices.ContainsFunc(g.members, func(i int) bool { return steers(&c.entries[i]) })
@@ -156,7 +159,8 @@ func (c *call) group(p *partition) *group {
 	return c.groups[len(c.groups)-1]
 }
 
-// send hands all groups to their producers. Those that are not open yet are opened at the same time.
+// send hands all groups to their producers. Those that are not open yet are opened at the same
+// time.
 func (l *Log) send(ctx context.Context, c *call) {
 	c.left = 1
 	var opening sync.WaitGroup
@@ -209,7 +213,8 @@ func (c *call) cut(members []int, packed bool) [][]int {
 	return all
 }
 
-// sendMessage copies what it sends: the caller's payloads are not looked at once Append has returned.
+// sendMessage copies what it sends: the caller's payloads are not looked at once Append has
+// returned.
 func (l *Log) sendMessage(ctx context.Context, c *call, m *message, encoded *pulsar.ProducerMessage, w *producer) {
 	w.client.SendAsync(ctx, encoded, func(id pulsar.MessageID, _ *pulsar.ProducerMessage, err error) {
 		defer c.answered()
@@ -246,7 +251,8 @@ func (l *Log) encode(c *call, m *message) *pulsar.ProducerMessage {
 	return encoded
 }
 
-// halve sends a message that the broker finds too large as two, unless Append has returned meanwhile. It is called by the client, which must not wait.
+// halve sends a message that the broker finds too large as two, unless Append has returned
+// meanwhile. It is called by the client, which must not wait.
 func (l *Log) halve(ctx context.Context, c *call, m *message, w *producer) bool {
 	half := len(m.members) / 2
 	halves := [2]*message{{m.group, m.members[:half]}, {m.group, m.members[half:]}}

@@ -40,8 +40,8 @@ func TestApplied(t *testing.T) {
 	t.Run("stays", func(t *testing.T) { testAppliedStays(t, c) })
 }
 
-// What was applied is remembered for every process of the cluster and for no other cluster, beside an error as well, and not
-// written where it did not change.
+// What was applied is remembered for every process of the cluster and for no other cluster, beside
+// an error as well, and not written where it did not change.
 func testAppliedEverywhere(t *testing.T, c *pulsartest.Cluster) {
 	a, b, other := open(t, c, of("one")), open(t, c, of("one")), open(t, c, of("other"))
 	if got := remember(t, a, "one"); got != "" {
@@ -71,7 +71,8 @@ func testAppliedEverywhere(t *testing.T, c *pulsartest.Cluster) {
 	}
 }
 
-// Processes take turns: of what one has remembered nothing is lost by another, and who waits is told for what.
+// Processes take turns: of what one has remembered nothing is lost by another, and who waits is
+// told for what.
 func testAppliedInTurns(t *testing.T, c *pulsartest.Cluster) {
 	const processes, times = 3, 5
 	var work sync.WaitGroup
@@ -125,8 +126,8 @@ func testAppliedBound(t *testing.T, c *pulsartest.Cluster) {
 	}
 }
 
-// Where no admin URL is configured the topic is to be made by hand; it outlives the broker's sweep of topics that nobody
-// uses, and the broker.
+// Where no admin URL is configured the topic is to be made by hand; it outlives the broker's sweep
+// of topics that nobody uses, and the broker.
 func testAppliedStays(t *testing.T, c *pulsartest.Cluster) {
 	open(t, c) // makes the control topic
 	l := open(t, c, func(c *pulsar.Config) { c.AdminURL = "" })

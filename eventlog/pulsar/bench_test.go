@@ -25,9 +25,9 @@ func cpu() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// BenchmarkRead is the cost of a record of 200 B from the socket to messages.Record: this process's CPU, not the wall's time,
-// since the broker runs beside it. Shapes: single as Append stores one event, batched as other clients do, packed as
-// Append stores many, plain and compressed.
+// BenchmarkRead is the cost of a record of 200 B from the socket to messages.Record: this process's
+// CPU, not the wall's time, since the broker runs beside it. Shapes: single as Append stores one
+// event, batched as other clients do, packed as Append stores many, plain and compressed.
 func BenchmarkRead(b *testing.B) {
 	c := pulsartest.Shared(b)
 	for _, shape := range []string{"single", "batched", "packed", "compressed"} {

@@ -86,8 +86,9 @@ func reader(t testing.TB, l *pulsar.Log, shard int, after messages.Position) eve
 	return r
 }
 
-// A broker that is killed under appends and reads, twice, loses nothing that it acknowledged; readers and producers go on by
-// themselves, appends end in time, and the log says that it is cut off.
+// A broker that is killed under appends and reads, twice, loses nothing that it acknowledged;
+// readers and producers go on by themselves, appends end in time, and the log says that it is cut
+// off.
 func TestBrokerKilled(t *testing.T) {
 	c := pulsartest.Start(t, pulsartest.Options{})
 	l := open(t, c, func(c *pulsar.Config) { c.Timeout = 5 * time.Second })

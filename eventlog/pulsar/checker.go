@@ -12,10 +12,11 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// checker gives the messages of a partition in order, each once, without a hole, and none depends on what was read before. The broker
-// goes from an entry to one far behind, without a word, where the ledgers between are gone, and where it keeps to itself what lies
-// between. It drops ledgers as a whole and the oldest first, so that nothing is gone between two entries of one ledger, nor behind one
-// that is still there.
+// checker gives the messages of a partition in order, each once, without a hole, and none depends
+// on what was read before. The broker goes from an entry to one far behind, without a word, where
+// the ledgers between are gone, and where it keeps to itself what lies between. It drops ledgers as
+// a whole and the oldest first, so that nothing is gone between two entries of one ledger, nor
+// behind one that is still there.
 type checker struct {
 	l       *Log
 	p       *partition
@@ -82,8 +83,8 @@ func (c *checker) stand() messages.Position {
 	return c.after
 }
 
-// next is the messages of the next entry that has some after c.after. None, without an error, says that entries up to c.passed hold none
-// behind the last one.
+// next is the messages of the next entry that has some after c.after. None, without an error, says
+// that entries up to c.passed hold none behind the last one.
 func (c *checker) next(ctx context.Context) ([]received, error) {
 	for {
 		e, err := c.entry(ctx)
@@ -109,7 +110,8 @@ func (c *checker) next(ctx context.Context) ([]received, error) {
 }
 
 // entry is the next entry. What breaks off is begun again, whatever the broker says meanwhile: one
-// that starts, or whose tokens change, lets us in again later. Only a topic that is gone is an error.
+// that starts, or whose tokens change, lets us in again later. Only a topic that is gone is an
+// error.
 func (c *checker) entry(ctx context.Context) (*entries.Entry, error) {
 	const refused = time.Second
 	warn := c.l.logger.Warn
@@ -169,9 +171,9 @@ func (c *checker) lost(err error) error {
 	return err
 }
 
-// begins tells whether the first entry is the one it must be. From the beginning on it must be the first one ever: a ledger goes as a
-// whole, and every entry of one has a number or more (a batch inside a transaction has one), so that where ledgers are gone number N is
-// in front of place N.
+// begins tells whether the first entry is the one it must be. From the beginning on it must be the
+// first one ever: a ledger goes as a whole, and every entry of one has a number or more (a batch
+// inside a transaction has one), so that where ledgers are gone number N is in front of place N.
 func (c *checker) begins(e *entries.Entry) error {
 	got := place{ledger: e.Ledger, entry: e.Entry}
 	if stand := c.stand(); !stand.IsZero() {
@@ -226,7 +228,8 @@ func (c *checker) unfold(e *entries.Entry) []received {
 		if !c.wants(at) {
 			continue
 		}
-		if c.at, c.started = at, true; at.last() != c.after { // else the position's own, which holds nothing after it
+		// else the position's own, which holds nothing after it
+		if c.at, c.started = at, true; at.last() != c.after {
 			c.all = append(c.all, m)
 		}
 	}

@@ -15,8 +15,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// kept stands for a broker: it gives the entries that it has, ledger.entry:index, in order. At "trim:L" all ledgers below L go, and
-// at "cut" and "cut:L" connections break, once.
+// kept stands for a broker: it gives the entries that it has, ledger.entry:index, in order. At
+// "trim:L" all ledgers below L go, and at "cut" and "cut:L" connections break, once.
 type kept struct {
 	words []string
 	done  map[int]bool

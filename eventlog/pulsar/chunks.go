@@ -6,8 +6,9 @@ import (
 	"github.com/dashfeed/dashfeed/eventlog/pulsar/entries"
 )
 
-// assemble takes a chunk, in the order of entries. It gives the entry that holds its message, if the message ends there. Where it may
-// have begun before the reading did, what lies in front is looked up: what it is must not depend on that.
+// assemble takes a chunk, in the order of entries. It gives the entry that holds its message, if
+// the message ends there. Where it may have begun before the reading did, what lies in front is
+// looked up: what it is must not depend on that.
 func (l *Log) assemble(ctx context.Context, chunks *entries.Assembler, e *entries.Entry, enter func(ctx context.Context, ledger, entry int64) (entrance, error)) (*entries.Entry, error) {
 	switch chunks.Take(e) {
 	case entries.Part:

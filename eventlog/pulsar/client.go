@@ -17,9 +17,10 @@ import (
 )
 
 const (
-	connectTimeout    = 3 * time.Second
-	maxBufferedBytes  = 64 << 20 // of payloads that wait for the broker's answer; beyond, Append blocks
-	maxPendingPerTask = 1000     // messages of one partition that wait likewise
+	connectTimeout = 3 * time.Second
+	// of payloads that wait for the broker's answer; beyond, Append blocks
+	maxBufferedBytes  = 64 << 20
+	maxPendingPerTask = 1000 // messages of one partition that wait likewise
 )
 
 // newClient makes a client of the broker.
@@ -29,8 +30,8 @@ func newClient(c Config, words *broker.Words) (pulsar.Client, error) {
 	})
 }
 
-// knock tells whether somebody listens at the broker's address, and over TLS whether it is somebody we believe. The
-// client would try again until its timeout and then say less.
+// knock tells whether somebody listens at the broker's address, and over TLS whether it is somebody
+// we believe. The client would try again until its timeout and then say less.
 func (c Config) knock(ctx context.Context) error {
 	config, err := c.Security.TLSConfig()
 	if err != nil {

@@ -17,16 +17,22 @@ import (
 // Config says where the broker is and how to use it.
 type Config struct {
 	BrokerURL string // pulsar://host:port[,host:port] or pulsar+ssl://…
-	AdminURL  string // http://host:port or https://…; "": no tenant can be added, and policies are not checked
-	Cluster   string // names this Dashfeed cluster's guard: two that share topics need two names
-	Security  Security
-	Keys      [][]byte // of the cluster, KeyBytes each: the first signs what steers, all verify; none: nothing can be signed
+	// http://host:port or https://…; "": no tenant can be added, and policies are not checked
+	AdminURL string
+	Cluster  string // names this Dashfeed cluster's guard: two that share topics need two names
+	Security Security
+	// of the cluster, KeyBytes each: the first signs what steers, all verify; none: nothing can be
+	// signed
+	Keys [][]byte
 
-	Timeout       time.Duration // of one append, and of one question to the broker
-	Packed        bool          // entries of one call and one partition go as one message; false: as one each, and not together
+	Timeout time.Duration // of one append, and of one question to the broker
+	// entries of one call and one partition go as one message; false: as one each, and not together
+	Packed        bool
 	CompressBytes int           // packed messages of at least so many bytes are compressed; 0: none is
 	CheckEvery    time.Duration // how often policies are checked; 0: at Open only
-	BringHome     bool          // this process, or another of the cluster, forwards what lies in partitions that were added to topics
+	// this process, or another of the cluster, forwards what lies in partitions that were added to
+	// topics
+	BringHome bool
 
 	Logger  *slog.Logger          // nil: slog.Default
 	Metrics prometheus.Registerer // nil: none

@@ -15,8 +15,8 @@ import (
 	"github.com/dashfeed/dashfeed/eventlog/pulsar/broker"
 )
 
-// control follows the topic that says which tenants there are. Its records are kept for ever; the first of a tenant
-// counts, and their order numbers the shards.
+// control follows the topic that says which tenants there are. Its records are kept for ever; the
+// first of a tenant counts, and their order numbers the shards.
 type control struct {
 	reader atomic.Pointer[pulsar.Reader] // nil while it is opened again
 	read   atomic.Int64                  // records, readable or not
@@ -82,7 +82,8 @@ func before(a, b pulsar.MessageID) bool {
 	return a.LedgerID() < b.LedgerID() || a.LedgerID() == b.LedgerID() && a.EntryID() < b.EntryID()
 }
 
-// follow reads from the beginning again until the log is closed; a reader that the client gave up is opened anew.
+// follow reads from the beginning again until the log is closed; a reader that the client gave up
+// is opened anew.
 func (l *Log) follow(r pulsar.Reader, at *learner) {
 	for r != nil {
 		l.control.reader.Store(&r)
@@ -128,8 +129,8 @@ type learner struct {
 	last  place
 }
 
-// learn takes the next control record. One that this log has learnt before changes nothing. Where the broker gives no
-// index, records are counted, and a loss goes unseen.
+// learn takes the next control record. One that this log has learnt before changes nothing. Where
+// the broker gives no index, records are counted, and a loss goes unseen.
 func (l *Log) learn(m pulsar.Message, at *learner) error {
 	here, err := placeOf(m.ID())
 	if err != nil {
@@ -197,7 +198,8 @@ func (l *Log) grow(x Tenant) {
 	l.grown = make(chan struct{})
 }
 
-// explain gives a client's error with the newest thing that the client complained of, which often says more.
+// explain gives a client's error with the newest thing that the client complained of, which often
+// says more.
 func (l *Log) explain(what string, err error) error {
 	said := l.said.String()
 	if strings.Contains(said, "uthenticat") {

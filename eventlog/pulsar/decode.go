@@ -27,7 +27,8 @@ func newDecoder(l *Log, p *partition) *decoder {
 
 func (d *decoder) close() { d.unpacker.close() }
 
-// records appends the message's records that lie after the given position. The verdict is verify's of the message.
+// records appends the message's records that lie after the given position. The verdict is verify's
+// of the message.
 func (d *decoder) records(all []messages.Record, m received, v verdict, after messages.Position) ([]messages.Record, error) {
 	properties, at := m.Properties, m.at()
 	kind := properties[kindProperty]
@@ -77,9 +78,10 @@ func (d *decoder) records(all []messages.Record, m received, v verdict, after me
 	return append(all, r), nil
 }
 
-// appendTime is the broker's. Where ticks move log time, a record has none of its own, unless it is a tick, which holds the time of
-// the node that sent it. A broker that stamps records leaves out what its producer says to be no message, or fewer than none: that is
-// refused, and moves no time. One that does not stamp what is ours stamps nothing.
+// appendTime is the broker's. Where ticks move log time, a record has none of its own, unless it is
+// a tick, which holds the time of the node that sent it. A broker that stamps records leaves out
+// what its producer says to be no message, or fewer than none: that is refused, and moves no time.
+// One that does not stamp what is ours stamps nothing.
 func (d *decoder) appendTime(m received, v verdict) (appended int64, why string, err error) {
 	switch {
 	case d.p.tenant.LogTime == TickTime:
@@ -92,7 +94,8 @@ func (d *decoder) appendTime(m received, v verdict) (appended int64, why string,
 	return 0, "", fmt.Errorf("%w: the record at %s of %s has no time or number of the broker: %s", eventlog.ErrUnstamped, m.at().last(), d.p.topic, neededSettings)
 }
 
-// packed appends the records of a packed message. One that can't be read, or that steers and is not ours, is a record that no dashboard gets.
+// packed appends the records of a packed message. One that can't be read, or that steers and is not
+// ours, is a record that no dashboard gets.
 func (d *decoder) packed(all []messages.Record, m received, v verdict, at place, appended int64, after messages.Position) []messages.Record {
 	begin := len(all)
 	all, err := d.unpacker.records(all, m.Payload, d.p.tenant.Name, at, appended)
@@ -138,8 +141,8 @@ func isSteering(r messages.Record) bool {
 	return r.Kind != messages.KindEvent || r.Origin != (messages.Origin{})
 }
 
-// route counts records by where their producers put them. Those that lie elsewhere than at home are given as any other: the shard
-// forwards them.
+// route counts records by where their producers put them. Those that lie elsewhere than at home are
+// given as any other: the shard forwards them.
 func (d *decoder) route(r *messages.Record) {
 	if r.Refused != "" || r.Key.Dashboard == "" || !r.Origin.Position.IsZero() {
 		return
@@ -150,8 +153,9 @@ func (d *decoder) route(r *messages.Record) {
 	}
 }
 
-// address is the dashboard of an event, by its message's key: a dashboard's name, or tenant/dashboard; without a key that
-// can be read, by its payload's field. The tenant is always the topic's: a message that names another has no dashboard.
+// address is the dashboard of an event, by its message's key: a dashboard's name, or
+// tenant/dashboard; without a key that can be read, by its payload's field. The tenant is always
+// the topic's: a message that names another has no dashboard.
 func (d *decoder) address(m received) (k messages.Key, why string) {
 	if k, why = d.keyed(m); k.Dashboard != "" || why != "" {
 		return k, why
@@ -189,11 +193,12 @@ const (
 	unreadable  = "unreadable"
 	noMAC       = "no_mac"    // it says that it steers, and is not signed
 	unstamped   = "unstamped" // its producer says that it is no message
-	badMAC      = "bad_mac"   // likewise, and is not signed by us, or not for this partition of this tenant
+	// likewise, and is not signed by us, or not for this partition of this tenant
+	badMAC = "bad_mac"
 )
 
-// refused is the record of a message that is not taken for what it says it is. The key is that of the dashboard whose it is; the
-// zero Key: nobody knows.
+// refused is the record of a message that is not taken for what it says it is. The key is that of
+// the dashboard whose it is; the zero Key: nobody knows.
 func (d *decoder) refused(m received, at place, appended int64, k messages.Key, why string) messages.Record {
 	d.l.logger.Debug("a record is refused", "reason", why, "topic", d.p.topic, "position", at.last(), "key", m.Key)
 	k.Tenant = d.p.tenant.Name

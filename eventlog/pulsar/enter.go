@@ -10,7 +10,8 @@ import (
 	"github.com/dashfeed/dashfeed/eventlog/pulsar/entries"
 )
 
-// enter begins to read entries at that one. Right after a broker's start that may fail for some 100 ms: it is tried until ctx ends.
+// enter begins to read entries at that one. Right after a broker's start that may fail for some 100
+// ms: it is tried until ctx ends.
 func (l *Log) enter(ctx context.Context, p *partition, ledger, entry int64) (entrance, error) {
 	for {
 		r, err := l.enterOnce(ctx, func(ctx context.Context, o entries.Options) (*entries.Reader, error) {

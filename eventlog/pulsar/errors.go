@@ -17,7 +17,8 @@ var errMissing = errors.New("topic missing")
 // neededSettings are what a broker needs so that its records can be folded.
 const neededSettings = "set in broker.conf (or standalone.conf) brokerEntryMetadataInterceptors=org.apache.pulsar.common.intercept.AppendBrokerTimestampMetadataInterceptor,org.apache.pulsar.common.intercept.AppendIndexMetadataInterceptor and exposingBrokerEntryMetadataToClientEnabled=true, and restart the brokers"
 
-// classify gives a client's error the log's own kind. Some kinds of the client's can be told by their text only.
+// classify gives a client's error the log's own kind. Some kinds of the client's can be told by
+// their text only.
 func classify(err error) error {
 	if err == nil {
 		return nil

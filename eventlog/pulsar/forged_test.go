@@ -43,7 +43,8 @@ func folded(t *testing.T, l *pulsar.Log, shard int) *fold.Shard {
 	return s
 }
 
-// copyOf sends every message of one partition to another, as a tool does that keeps keys and properties.
+// copyOf sends every message of one partition to another, as a tool does that keeps keys and
+// properties.
 func copyOf(t *testing.T, c *pulsartest.Cluster, from, to string, n int) {
 	t.Helper()
 	cl := plainClient(t, c)
@@ -70,8 +71,9 @@ func copyOf(t *testing.T, c *pulsartest.Cluster, from, to string, n int) {
 	}
 }
 
-// Events with the property dashfeed-origin, 240 of them, are refused and listed at their dashboard, and take nothing from the 4,999
-// ordinary ones that come after them and are forwarded from where the property says.
+// Events with the property dashfeed-origin, 240 of them, are refused and listed at their dashboard,
+// and take nothing from the 4,999 ordinary ones that come after them and are forwarded from where
+// the property says.
 func TestStrayOriginsTakeNothing(t *testing.T) {
 	c := pulsartest.Shared(t)
 	l := open(t, c)
@@ -116,8 +118,8 @@ func TestStrayOriginsTakeNothing(t *testing.T) {
 	}
 }
 
-// A topic that is copied, properties and all, steers nothing: not the tenant's own, copied behind itself or into its other partition, and
-// not another tenant's. Its events count where they go.
+// A topic that is copied, properties and all, steers nothing: not the tenant's own, copied behind
+// itself or into its other partition, and not another tenant's. Its events count where they go.
 func TestCopiedTopics(t *testing.T) {
 	c := pulsartest.Shared(t)
 	l := open(t, c)
@@ -154,7 +156,8 @@ func TestCopiedTopics(t *testing.T) {
 	if got := own.Dashboard(k).Counters(); got.Accepted != 6 || got.Invalid != 0 || len(own.State().Refusals()) != 0 {
 		t.Errorf("behind itself: %+v, and %v refused; want 6 accepted and none refused", got, own.State().Refusals())
 	}
-	// In the other partition, and in the other tenant's, all that steers is refused: the definition, the forwarded event, the packed ones, the tick.
+	// In the other partition, and in the other tenant's, all that steers is refused: the
+	// definition, the forwarded event, the packed ones, the tick.
 	for where, shard := range map[string]int{"the other partition": first + 1, "the other tenant": otherFirst} {
 		s := folded(t, l, shard)
 		refused := uint64(0)
@@ -176,8 +179,8 @@ func TestCopiedTopics(t *testing.T) {
 	}
 }
 
-// A key that is used for the first time is announced before: whoever has it understands the records; whoever has not stands still and
-// names it; and a key that nobody announced is no key.
+// A key that is used for the first time is announced before: whoever has it understands the
+// records; whoever has not stands still and names it; and a key that nobody announced is no key.
 func TestKeysAreRotated(t *testing.T) {
 	c := pulsartest.Shared(t)
 	old, young := pulsartest.Keys()[0], bytes.Repeat([]byte{9}, pulsar.KeyBytes)
@@ -206,7 +209,8 @@ func TestKeysAreRotated(t *testing.T) {
 			t.Errorf("got %v, want key %s named", err, want)
 		}
 	}
-	// A copy of this topic in a tenant that knows nothing of the young key: refused, though none of the readers has it.
+	// A copy of this topic in a tenant that knows nothing of the young key: refused, though none of
+	// the readers has it.
 	other, otherShard := tenant(t, first, 1, pulsar.BrokerTime)
 	copyOf(t, c, pulsar.PartitionTopic(pulsar.EventsTopic(name), 0), pulsar.PartitionTopic(pulsar.EventsTopic(other), 0), 3)
 	for i, r := range take(t, reader(t, first, otherShard, messages.Position{}), 3) {

@@ -14,8 +14,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// guard is this process's hold of a partition's guard subscription. It asks for no message; it tells the broker what may go,
-// and is told what the last message is.
+// guard is this process's hold of a partition's guard subscription. It asks for no message; it
+// tells the broker what may go, and is told what the last message is.
 type guard struct {
 	consumer pulsar.Consumer
 	asking   lazyCall[pulsar.MessageID]
@@ -91,9 +91,9 @@ func (l *Log) last(ctx context.Context, p *partition) (messages.Position, error)
 	return last, nil
 }
 
-// lazyCall asks the client once for all who ask meanwhile, in a goroutine of the log's: the client knows no context. An answer is
-// never older than the question: whoever comes while one is under way, which may take long where a broker is in trouble, waits
-// for the next.
+// lazyCall asks the client once for all who ask meanwhile, in a goroutine of the log's: the client
+// knows no context. An answer is never older than the question: whoever comes while one is under
+// way, which may take long where a broker is in trouble, waits for the next.
 type lazyCall[T any] struct {
 	mu   sync.Mutex
 	now  *opening[T] // under way
@@ -147,8 +147,9 @@ type release struct {
 	stale atomic.Bool // want lies beyond told
 }
 
-// Release lets the guard move to the message before the position's own, which stays so that a reader from there finds it.
-// The broker is told within a second, once for all calls meanwhile; an error is returned by the next call.
+// Release lets the guard move to the message before the position's own, which stays so that a
+// reader from there finds it. The broker is told within a second, once for all calls meanwhile; an
+// error is returned by the next call.
 func (l *Log) Release(partition int, upTo messages.Position) error {
 	p, err := l.table.Load().shard(partition)
 	if err != nil {
@@ -200,8 +201,8 @@ func (l *Log) moveGuard(p *partition) {
 	r.stale.Store(true)
 }
 
-// acknowledge everything before the entry that holds the place. An acknowledged entry is gone as a whole, so its own stays;
-// of the first entry of a ledger nothing is said, until the next.
+// acknowledge everything before the entry that holds the place. An acknowledged entry is gone as a
+// whole, so its own stays; of the first entry of a ledger nothing is said, until the next.
 func (l *Log) acknowledge(ctx context.Context, p *partition, at place) error {
 	if at.entry == 0 {
 		return nil

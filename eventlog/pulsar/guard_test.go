@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// Who asks where the last record is while a slow answer is under way is not given that answer: it may be of before.
+// Who asks where the last record is while a slow answer is under way is not given that answer: it
+// may be of before.
 func TestAnswersAreNotOlderThanTheirQuestions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &Log{}

@@ -12,7 +12,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// inBatch is a message as it lies in a batch, with the sizes that are said of its metadata and of its payload.
+// inBatch is a message as it lies in a batch, with the sizes that are said of its metadata and of
+// its payload.
 func inBatch(payload string, size int64, metadataSize uint32) string {
 	m := pulsartest.Message(nil).Text(2, "d").Number(3, size)
 	if metadataSize == 0 {
@@ -21,9 +22,10 @@ func inBatch(payload string, size int64, metadataSize uint32) string {
 	return string(binary.BigEndian.AppendUint32(nil, metadataSize)) + string(m) + payload
 }
 
-// Entries that no client library writes, with counts and sizes that are not true: each is refused, once for each message that it says it
-// has, the process goes on, what follows is read, and from any record on it is the same. None of them is the partition's first: the
-// number of that one tells whether older ones are gone.
+// Entries that no client library writes, with counts and sizes that are not true: each is refused,
+// once for each message that it says it has, the process goes on, what follows is read, and from
+// any record on it is the same. None of them is the partition's first: the number of that one tells
+// whether older ones are gone.
 func TestHostileEntries(t *testing.T) {
 	const lz4, zlib, zstd, snappy = 1, 2, 3, 4
 	c := pulsartest.Shared(t)
@@ -164,8 +166,8 @@ func TestBodiesOfRubbish(t *testing.T) {
 	again(t, l, shard, all, -1)
 }
 
-// A broker sends nothing of what it would send at once where the messages that the entries say they have make none: what one hides so is
-// read all the same.
+// A broker sends nothing of what it would send at once where the messages that the entries say they
+// have make none: what one hides so is read all the same.
 func TestEntriesThatHideOthers(t *testing.T) {
 	c := pulsartest.Shared(t)
 	l := open(t, c)

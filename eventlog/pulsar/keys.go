@@ -10,16 +10,18 @@ import (
 	"github.com/dashfeed/dashfeed/eventlog"
 )
 
-// The ids of all keys that a tenant's records are signed with stand in the control topic, each before its key's first use. So a record whose
-// key id does not stand there was signed by nobody, and every process that has read the control topic up to then says so; one whose id stands
-// there, but whose key a process has not got, can't be judged by it.
+// The ids of all keys that a tenant's records are signed with stand in the control topic, each
+// before its key's first use. So a record whose key id does not stand there was signed by nobody,
+// and every process that has read the control topic up to then says so; one whose id stands there,
+// but whose key a process has not got, can't be judged by it.
 
 var (
 	errNoKey   = errors.New("no cluster key is given: definitions, ticks and forwarded records can't be signed")
 	errKeyLess = errors.New("a record is signed with a cluster key that this process has not got")
 )
 
-// announcedKeys are the ids that the control topic names for a tenant. It is read by any number of goroutines.
+// announcedKeys are the ids that the control topic names for a tenant. It is read by any number of
+// goroutines.
 type announcedKeys struct {
 	ids atomic.Pointer[[]keyID]
 }
@@ -51,7 +53,8 @@ func (a *announcedKeys) add(texts []string) error {
 	return nil
 }
 
-// announceKey returns when the id of the key that this process signs with stands in the tenant's control record.
+// announceKey returns when the id of the key that this process signs with stands in the tenant's
+// control record.
 func (l *Log) announceKey(ctx context.Context, x *tenant) error {
 	if len(x.keys) == 0 {
 		return errNoKey

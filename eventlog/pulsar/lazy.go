@@ -7,8 +7,8 @@ import (
 	"github.com/dashfeed/dashfeed/eventlog"
 )
 
-// lazy holds a thing of the broker's that is opened when the first asks, once for all who ask meanwhile. A failure is
-// everybody's who waited and is not remembered.
+// lazy holds a thing of the broker's that is opened when the first asks, once for all who ask
+// meanwhile. A failure is everybody's who waited and is not remembered.
 type lazy[T any] struct {
 	mu      sync.Mutex
 	value   T
@@ -22,7 +22,8 @@ type opening[T any] struct {
 	err   error
 }
 
-// get opens in a goroutine of the log's, so that a caller's context is heard although the client knows none.
+// get opens in a goroutine of the log's, so that a caller's context is heard although the client
+// knows none.
 func (z *lazy[T]) get(ctx context.Context, l *Log, open func() (T, error)) (T, error) {
 	z.mu.Lock()
 	if z.open {

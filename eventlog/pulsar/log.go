@@ -3,25 +3,32 @@
 //	log, err := pulsar.Open(ctx, pulsar.Default("pulsar://broker:6650", "http://broker:8080"))
 //	err = log.AddTenant(ctx, pulsar.Tenant{Name: "acme", Partitions: 16})
 //	receipts, err := log.Append(ctx, entries)          // stored by the bookies on return
-//	reader, err := log.Read(3, position)               // shard 3: a partition of some tenant's topic
+//	reader, err := log.Read(3, position) // shard 3: a partition of some tenant's topic
 //
 // What it promises:
 //
-//  1. What Append acknowledged is read again, in one order, by every process, whatever broker was killed meanwhile.
-//  2. A record's append time is the broker's, never a producer's. Where the broker gives none, or no index, that is an error that
-//     names the setting, and nothing after it is returned; but for a message that its producer says to be none, which is refused.
-//  3. Entries are read as the broker stores them (package entries), and each message of one is returned, as what it is or as refused,
-//     the same whoever reads from wherever, whatever stands in it. Where an entry does not follow the one before and that one is gone, the
-//     reader ends with ErrTrimmed; where it is still there, what lies between was the broker's own, or of an aborted transaction.
-//  4. Shards are numbered alike in every process, by the control topic; a tenant added while running makes every Log grow.
-//  5. Any client may produce: a plain message is an event, and its key names the dashboard (see address).
-//  6. What others produce to partitions that were added to a topic after its tenant was made is forwarded home (see added).
-//  7. Only whoever has the cluster's key steers: a definition, a tick or a forwarded record that is not signed by it is a refused record,
-//     no_mac or bad_mac, in every process alike (see mac.go).
+//  1. What Append acknowledged is read again, in one order, by every process, whatever broker was
+//     killed meanwhile.
+//  2. A record's append time is the broker's, never a producer's. Where the broker gives none, or
+//     no index, that is an error that names the setting, and nothing after it is returned; but for
+//     a message that its producer says to be none, which is refused.
+//  3. Entries are read as the broker stores them (package entries), and each message of one is
+//     returned, as what it is or as refused, the same whoever reads from wherever, whatever stands
+//     in it. Where an entry does not follow the one before and that one is gone, the reader ends
+//     with ErrTrimmed; where it is still there, what lies between was the broker's own, or of an
+//     aborted transaction.
+//  4. Shards are numbered alike in every process, by the control topic; a tenant added while
+//     running makes every Log grow.
+//  5. Any client may produce: a plain message is an event, and its key names the dashboard (see
+//     address).
+//  6. What others produce to partitions that were added to a topic after its tenant was made is
+//     forwarded home (see added).
+//  7. Only whoever has the cluster's key steers: a definition, a tick or a forwarded record that is
+//     not signed by it is a refused record, no_mac or bad_mac, in every process alike (see mac.go).
 //
-// A single event is stored as any other producer's: its JSON as payload, its dashboard as key, no property. Several entries
-// of one call and partition are one packed message. Definitions, ticks, forwarded and packed records are told by the
-// property dashfeed.
+// A single event is stored as any other producer's: its JSON as payload, its dashboard as key, no
+// property. Several entries of one call and partition are one packed message. Definitions, ticks,
+// forwarded and packed records are told by the property dashfeed.
 package pulsar
 
 import (
@@ -40,8 +47,9 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// Log is the log of all tenants of one Pulsar cluster. It owns the goroutines that follow the control topic, ask for the
-// broker's health, move guards and check policies, one for each open reader and those of Pulsar's clients; Close joins them.
+// Log is the log of all tenants of one Pulsar cluster. It owns the goroutines that follow the
+// control topic, ask for the broker's health, move guards and check policies, one for each open
+// reader and those of Pulsar's clients; Close joins them.
 type Log struct {
 	config  Config
 	logger  *slog.Logger
@@ -74,8 +82,8 @@ var (
 	_ eventlog.Lag     = (*Log)(nil)
 )
 
-// Open connects to the broker, reads which tenants there are and looks at their topics' policies. It returns within some
-// multiple of the configured timeout.
+// Open connects to the broker, reads which tenants there are and looks at their topics' policies.
+// It returns within some multiple of the configured timeout.
 func Open(ctx context.Context, c Config) (*Log, error) {
 	if err := c.Validate(); err != nil {
 		return nil, fmt.Errorf("open log: %w", err)
@@ -167,18 +175,20 @@ func (l *Log) Tenants() []Tenant {
 	return all
 }
 
-// Grown is closed when Partitions grows beyond what it was when Grown was called. Take it, look at Partitions, then wait.
+// Grown is closed when Partitions grows beyond what it was when Grown was called. Take it, look at
+// Partitions, then wait.
 func (l *Log) Grown() <-chan struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.grown
 }
 
-// IsFirst is always true of a record that a reader from the zero position gave first: where older ones are gone, that
-// reader ended with ErrTrimmed.
+// IsFirst is always true of a record that a reader from the zero position gave first: where older
+// ones are gone, that reader ended with ErrTrimmed.
 func (l *Log) IsFirst(messages.Position) bool { return true }
 
-// Err is ErrUnreachable while the broker has not answered for some seconds, and ErrClosed after Close.
+// Err is ErrUnreachable while the broker has not answered for some seconds, and ErrClosed after
+// Close.
 func (l *Log) Err() error {
 	if l.life.Err() != nil {
 		return eventlog.ErrClosed
@@ -186,8 +196,8 @@ func (l *Log) Err() error {
 	return l.health.err(time.Now())
 }
 
-// Close ends readers with ErrClosed and returns when every goroutine has ended. Appends that wait for the broker's answer
-// end with an error; their entries may be stored.
+// Close ends readers with ErrClosed and returns when every goroutine has ended. Appends that wait
+// for the broker's answer end with an error; their entries may be stored.
 func (l *Log) Close() error {
 	l.mu.Lock()
 	if l.closed {

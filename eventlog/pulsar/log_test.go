@@ -55,8 +55,9 @@ func tenant(t testing.TB, l *pulsar.Log, partitions int, logTime pulsar.LogTime)
 	return name, first
 }
 
-// forget deletes what the suite's logs have left, topic by topic: a broker that was asked for a namespace while that was deleted
-// remembers it with other bundles than the next one of its name has, and can't delete that any more.
+// forget deletes what the suite's logs have left, topic by topic: a broker that was asked for a
+// namespace while that was deleted remembers it with other bundles than the next one of its name
+// has, and can't delete that any more.
 func forget(t *testing.T, c *pulsartest.Cluster) {
 	t.Helper()
 	for _, topic := range []string{

@@ -19,8 +19,9 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// A message that steers (a definition, a tick, a forwarded record, a packed message that holds one of these) carries a MAC, so that nobody
-// steers who may only produce. Its property dashfeed-mac is base64url of
+// A message that steers (a definition, a tick, a forwarded record, a packed message that holds one
+// of these) carries a MAC, so that nobody steers who may only produce. Its property dashfeed-mac is
+// base64url of
 //
 //	key id   8 bytes
 //	MAC      16 bytes: the first of HMAC-SHA-256
@@ -29,9 +30,11 @@ import (
 //
 //	"dashfeed-mac-1", tenant, making of the tenant ("" of a tick), partition within its topic, kind, origin, key, event time, payload
 //
-// by the tenant's key: HKDF-SHA-256 of the cluster's key and the tenant's name. So a copy is not valid in another tenant, partition or
-// making of the tenant; one in the same partition steers nothing, since folds take no definition or origin that is behind theirs, and
-// no tick moves log time back. A tick is valid in every making: the first ones are older than the word of which making counts.
+// by the tenant's key: HKDF-SHA-256 of the cluster's key and the tenant's name. So a copy is not
+// valid in another tenant, partition or making of the tenant; one in the same partition steers
+// nothing, since folds take no definition or origin that is behind theirs, and no tick moves log
+// time back. A tick is valid in every making: the first ones are older than the word of which
+// making counts.
 const (
 	macProperty = "dashfeed-mac"
 	macDomain   = "dashfeed-mac-1"

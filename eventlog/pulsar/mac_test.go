@@ -81,7 +81,8 @@ func steering(p *partition, d *decoder) map[string]pulsar.ProducerMessage {
 	}
 }
 
-// What we have signed is taken; what was copied elsewhere, or was changed in any part, is one refused record.
+// What we have signed is taken; what was copied elsewhere, or was changed in any part, is one
+// refused record.
 func TestMACs(t *testing.T) {
 	tenant := Tenant{Name: "acme", Made: "first"}
 	p, d := seat(t, tenant, 1, oneKey)
@@ -165,7 +166,8 @@ func TestOrdinaryMessages(t *testing.T) {
 	}
 }
 
-// Where ticks move log time, a tick's own time counts, which nobody can change: not when it was published, again or by somebody else.
+// Where ticks move log time, a tick's own time counts, which nobody can change: not when it was
+// published, again or by somebody else.
 func TestTicksHaveTheirOwnTime(t *testing.T) {
 	p, d := seat(t, Tenant{Name: "acme", Made: "first", LogTime: TickTime}, 1, oneKey)
 	before := time.Now().UnixMilli()
@@ -182,8 +184,8 @@ func TestTicksHaveTheirOwnTime(t *testing.T) {
 	}
 }
 
-// A broker leaves out what its producer says to be no message: that is refused, and moves no time. Where it has not stamped what is ours,
-// or what the control topic holds, it stamps nothing.
+// A broker leaves out what its producer says to be no message: that is refused, and moves no time.
+// Where it has not stamped what is ours, or what the control topic holds, it stamps nothing.
 func TestUnstamped(t *testing.T) {
 	p, d := seat(t, Tenant{Name: "acme", Made: "first"}, 1, oneKey)
 	read := func(m pulsar.ProducerMessage) ([]messages.Record, error) {

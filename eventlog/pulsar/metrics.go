@@ -9,7 +9,8 @@ import (
 	"github.com/dashfeed/dashfeed/eventlog"
 )
 
-// metrics are what the log counts. They are of the whole log: shards and tenants are too many for labels.
+// metrics are what the log counts. They are of the whole log: shards and tenants are too many for
+// labels.
 type metrics struct {
 	registerer prometheus.Registerer
 	registered []prometheus.Collector

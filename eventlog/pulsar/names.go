@@ -8,8 +8,9 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// Names in Pulsar are built from the Dashfeed tenant's name alone, so that two tenants never share a topic. A name of ours
-// may have a ~, which Pulsar's may not, and never has a =: ~ is written =7E.
+// Names in Pulsar are built from the Dashfeed tenant's name alone, so that two tenants never share
+// a topic. A name of ours may have a ~, which Pulsar's may not, and never has a =: ~ is written
+// =7E.
 const (
 	eventsNamespace = "dashfeed"       // of a tenant: what its shards read
 	stateNamespace  = "dashfeed-state" // of a tenant: what its shards keep
@@ -21,7 +22,8 @@ func EventsTopic(tenant string) string {
 	return "persistent://" + encodeTenant(tenant) + "/" + eventsNamespace + "/events"
 }
 
-// CheckpointsTopic is the tenant's partitioned topic of checkpoints. It has as many partitions as EventsTopic.
+// CheckpointsTopic is the tenant's partitioned topic of checkpoints. It has as many partitions as
+// EventsTopic.
 func CheckpointsTopic(tenant string) string {
 	return "persistent://" + encodeTenant(tenant) + "/" + stateNamespace + "/checkpoints"
 }
@@ -31,11 +33,12 @@ func PartitionTopic(topic string, partition int) string {
 	return fmt.Sprintf("%s-partition-%d", topic, partition)
 }
 
-// GuardName is the subscription that keeps the records, and the checkpoints, that a Dashfeed cluster still needs.
+// GuardName is the subscription that keeps the records, and the checkpoints, that a Dashfeed
+// cluster still needs.
 func GuardName(cluster string) string { return "dashfeed-guard-" + cluster }
 
-// appliedTopic is what a cluster remembers of definitions from files. A cluster's name, which has no =, may be one that
-// clients would take for a partition's.
+// appliedTopic is what a cluster remembers of definitions from files. A cluster's name, which has
+// no =, may be one that clients would take for a partition's.
 func appliedTopic(cluster string) string {
 	return "persistent://" + broker.NamespaceOf(controlTopic) + "/definitions=" + strings.ReplaceAll(cluster, "-partition-", "=partition=")
 }

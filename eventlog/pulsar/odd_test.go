@@ -62,7 +62,8 @@ func allShown(all []messages.Record) string {
 	return strings.Join(words, " ")
 }
 
-// odd sends what Pulsar's client keeps to itself or gives in part, and other things that are no event in a message of its own.
+// odd sends what Pulsar's client keeps to itself or gives in part, and other things that are no
+// event in a message of its own.
 type odd struct {
 	t     *testing.T
 	c     *pulsartest.Cluster
@@ -112,8 +113,9 @@ func inBatches(p *client.ProducerOptions) { p.DisableBatching, p.BatchingMaxMess
 
 func inChunks(p *client.ProducerOptions) { p.EnableChunking, p.ChunkMaxMessageSize = true, 300 }
 
-// Whatever anybody sends comes, as what it is or as refused, each message once, and the same from any record on: nothing stops a
-// reader or is passed over, be it the first or the last record, or alone in the partition.
+// Whatever anybody sends comes, as what it is or as refused, each message once, and the same from
+// any record on: nothing stops a reader or is passed over, be it the first or the last record, or
+// alone in the partition.
 func TestOddMessages(t *testing.T) {
 	c := pulsartest.Shared(t)
 	l := open(t, c)

@@ -14,12 +14,14 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// A packed message holds several records of one partition, which are stored together or not at all. Its payload is
+// A packed message holds several records of one partition, which are stored together or not at all.
+// Its payload is
 //
 //	version   1 byte: 1 plain, 2 the rest is one zstd frame
 //	records   kind 1 byte (bit 7: forwarded, bit 6: with an event time), dashboard, [origin: partition, Hi, Lo], [event time], payload
 //
-// with strings and payloads behind their length, and all numbers as varints. The tenant is the topic's.
+// with strings and payloads behind their length, and all numbers as varints. The tenant is the
+// topic's.
 const (
 	packedPlain = 1
 	packedZstd  = 2
@@ -75,8 +77,9 @@ func newUnpacker() *unpacker {
 
 func (u *unpacker) close() { u.zstd.Close() }
 
-// records appends the message's records to all, with the positions, the append time and the tenant of their message.
-// Keys and payloads alias payload, which must stay as it is, or a buffer made for this message. An error leaves all as it was.
+// records appends the message's records to all, with the positions, the append time and the tenant
+// of their message. Keys and payloads alias payload, which must stay as it is, or a buffer made for
+// this message. An error leaves all as it was.
 func (u *unpacker) records(all []messages.Record, payload []byte, tenant string, p place, appendTime int64) ([]messages.Record, error) {
 	body, err := u.body(payload)
 	if err != nil {

@@ -61,7 +61,8 @@ func TestPacked(t *testing.T) {
 	})
 }
 
-// Whatever a stranger marks as packed is read or refused, within bounds, and an error leaves the records before as they were.
+// Whatever a stranger marks as packed is read or refused, within bounds, and an error leaves the
+// records before as they were.
 func FuzzPacked(f *testing.F) {
 	k := newPacker(0)
 	f.Add(k.pack([]*eventlog.Entry{{Kind: messages.KindEvent, Key: messages.Key{Tenant: "t", Dashboard: "d"}, Payload: []byte("{}")}}).Payload)

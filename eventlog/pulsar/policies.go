@@ -22,7 +22,8 @@ type Problem struct {
 
 func (p Problem) String() string { return p.Topic + ": " + p.What + "; mend it by: " + p.Command }
 
-// leastRetention is what keeps a Reader that is a little behind from losing records, which the guard does not know of.
+// leastRetention is what keeps a Reader that is a little behind from losing records, which the
+// guard does not know of.
 const leastRetention = 60 // minutes
 
 // checks are what was found when topics and policies were last looked at.
@@ -31,7 +32,8 @@ type checks struct {
 	problems []Problem
 }
 
-// Problems are what was found at the last check, at Open or within the configured time, and what readers met since.
+// Problems are what was found at the last check, at Open or within the configured time, and what
+// readers met since.
 func (l *Log) Problems() []Problem {
 	l.checks.mu.Lock()
 	defer l.checks.mu.Unlock()
@@ -113,7 +115,8 @@ func (l *Log) checkTenant(ctx context.Context, x *tenant) []Problem {
 	return all
 }
 
-// checkAdded has what lies in partitions that were added forwarded, and says so: nothing is lost, but it costs a second write.
+// checkAdded has what lies in partitions that were added forwarded, and says so: nothing is lost,
+// but it costs a second write.
 func (l *Log) checkAdded(x *tenant, topic string, partitions int) []Problem {
 	if partitions == x.Partitions {
 		return nil
@@ -197,7 +200,8 @@ func (l *Log) checkExpiry(ctx context.Context, topic string) ([]Problem, error) 
 	return []Problem{{namespace, fmt.Sprintf("subscriptions expire after %d minutes: the guard too, while no node runs", *minutes), "pulsar-admin namespaces set-subscription-expiration-time -t 0 " + namespace, false}}, nil
 }
 
-// mend is the command for the level that the policy is set at: the topic's own wins over its namespace's.
+// mend is the command for the level that the policy is set at: the topic's own wins over its
+// namespace's.
 func (l *Log) mend(ctx context.Context, topic, policy, onTopic, onNamespace string) string {
 	var own any
 	if err := l.admin.Get(ctx, broker.TopicPath(topic)+"/"+policy, &own); err == nil && own != nil {

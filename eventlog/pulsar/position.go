@@ -13,9 +13,9 @@ import (
 //
 //	entry << 32 | index in the client's batch << 16 | sub
 //
-// where sub counts the records that one packed message holds, so that the last has lastSub and those before count down from it. A
-// plain message is its own last record. So the position of a partition's last record is known from its last message's
-// id, unread, and no position is zero.
+// where sub counts the records that one packed message holds, so that the last has lastSub and
+// those before count down from it. A plain message is its own last record. So the position of a
+// partition's last record is known from its last message's id, unread, and no position is zero.
 const lastSub = math.MaxUint16
 
 // maxPacked is how many records one message can hold.
@@ -27,8 +27,9 @@ type place struct {
 	batch         int32
 }
 
-// placeOf reads a message id. A message that was not sent in a batch has index 0, or -1 where the broker names it. A batch has places
-// for so many messages; of a greater one all are refused, at the last place.
+// placeOf reads a message id. A message that was not sent in a batch has index 0, or -1 where the
+// broker names it. A batch has places for so many messages; of a greater one all are refused, at
+// the last place.
 func placeOf(id pulsar.MessageID) (place, error) {
 	p := place{id.LedgerID(), id.EntryID(), min(max(0, id.BatchIdx()), anywhere)}
 	if p.ledger < 0 || p.entry < 0 || p.entry > math.MaxUint32 {

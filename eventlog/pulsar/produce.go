@@ -23,7 +23,8 @@ const (
 	kindPacked = "packed"
 )
 
-// single is an entry as a message of its own. A tick has the time for a payload. Payload and key are copied.
+// single is an entry as a message of its own. A tick has the time for a payload. Payload and key
+// are copied.
 func single(e *eventlog.Entry) *pulsar.ProducerMessage {
 	m := &pulsar.ProducerMessage{Key: strings.Clone(e.Key.Dashboard), Payload: bytes.Clone(e.Payload), DisableReplication: local(e)}
 	if e.EventTime > 0 {
@@ -42,8 +43,8 @@ func single(e *eventlog.Entry) *pulsar.ProducerMessage {
 	return m
 }
 
-// tickPayload is the time of whoever ticks, ms: log time where the broker gives none. It is under the MAC, as the publish time of a message
-// is not.
+// tickPayload is the time of whoever ticks, ms: log time where the broker gives none. It is under
+// the MAC, as the publish time of a message is not.
 func tickPayload(now time.Time) []byte {
 	return binary.BigEndian.AppendUint64(nil, uint64(now.UnixMilli()))
 }

@@ -21,8 +21,9 @@ func (w *producer) close() { w.client.Close() }
 func (l *Log) producerOf(ctx context.Context, p *partition) (*producer, error) {
 	w, err := p.producer.get(ctx, l, func() (*producer, error) {
 		c, err := l.producing.CreateProducer(pulsar.ProducerOptions{
-			Topic:                           p.topic,
-			DisableBatching:                 true, // what comes together is packed; what comes alone does not wait
+			Topic: p.topic,
+			// what comes together is packed; what comes alone does not wait
+			DisableBatching:                 true,
 			SendTimeout:                     l.config.Timeout,
 			MaxPendingMessages:              maxPendingPerTask,
 			BackOffPolicyFunc:               broker.NewBackoff,

@@ -14,8 +14,8 @@ const (
 	maxReadBytes   = 4 << 20 // of payloads likewise
 )
 
-// reader reads one partition. Its pump, a goroutine of the log's, takes entries from the broker and makes records of
-// them while the records before are folded: two buffers, in turn.
+// reader reads one partition. Its pump, a goroutine of the log's, takes entries from the broker and
+// makes records of them while the records before are folded: two buffers, in turn.
 type reader struct {
 	l    *Log
 	p    *partition
@@ -25,10 +25,11 @@ type reader struct {
 
 	mu      sync.Mutex
 	filling []messages.Record
-	size    int               // payload bytes in filling
-	passed  messages.Position // no record lies up to there behind those in filling; zero: they are all that is known
-	err     error             // why no more will come
-	waiting bool              // the pump, for room
+	size    int // payload bytes in filling
+	// no record lies up to there behind those in filling; zero: they are all that is known
+	passed  messages.Position
+	err     error // why no more will come
+	waiting bool  // the pump, for room
 
 	ready chan struct{} // something came, or err is set
 	room  chan struct{} // filling was taken
@@ -36,8 +37,8 @@ type reader struct {
 	giving, rest []messages.Record // Next's: a buffer, and what of it was not returned
 }
 
-// Read opens a reader of the partition. It starts at the position's own message, of which it needs the index, and
-// returns what lies after. It asks the broker, for at most the configured timeout.
+// Read opens a reader of the partition. It starts at the position's own message, of which it needs
+// the index, and returns what lies after. It asks the broker, for at most the configured timeout.
 func (l *Log) Read(partition int, after messages.Position) (eventlog.Reader, error) {
 	p, err := l.table.Load().shard(partition)
 	if err != nil {
@@ -142,7 +143,8 @@ func (r *reader) NextOrPassed(ctx context.Context, limit int) (records []message
 	}
 }
 
-// take swaps the buffers. Behind the pump's last record comes how far the log was looked at, or the pump's error.
+// take swaps the buffers. Behind the pump's last record comes how far the log was looked at, or the
+// pump's error.
 func (r *reader) take() (passed messages.Position, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -18,8 +18,8 @@ const (
 	messagePack             // a map, an array of maps, or several of these
 )
 
-// formOf tells by the first byte, as the HTTP door does by the content type: JSON is text, and a map or an array of MessagePack
-// never begins with a byte that is.
+// formOf tells by the first byte, as the HTTP door does by the content type: JSON is text, and a
+// map or an array of MessagePack never begins with a byte that is.
 func formOf(payload []byte) form {
 	text := bytes.TrimLeft(payload, " \t\r\n")
 	switch {
@@ -33,8 +33,9 @@ func formOf(payload []byte) form {
 	return oneJSON
 }
 
-// several appends the events of a message that is no single JSON object, each as a record. They go where the message's key says; without
-// one each where it says itself. What is refused of them counts there, too. A message that can't be taken apart is one record.
+// several appends the events of a message that is no single JSON object, each as a record. They go
+// where the message's key says; without one each where it says itself. What is refused of them
+// counts there, too. A message that can't be taken apart is one record.
 func (d *decoder) several(all []messages.Record, m received, at place, appended int64, k messages.Key, f form) []messages.Record {
 	begin := len(all)
 	n := 0

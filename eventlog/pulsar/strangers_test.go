@@ -38,8 +38,9 @@ func plainClient(t *testing.T, c *pulsartest.Cluster) client.Client {
 	return cl
 }
 
-// What Pulsar's own client sends with the dashboard as key, in batches and compressed, lies at home by the client's default hash, and
-// comes as it was sent, from any record on. Only the old form of the key, which names the tenant too, lies elsewhere.
+// What Pulsar's own client sends with the dashboard as key, in batches and compressed, lies at home
+// by the client's default hash, and comes as it was sent, from any record on. Only the old form of
+// the key, which names the tenant too, lies elsewhere.
 func TestStrangersInBatches(t *testing.T) {
 	c := pulsartest.Shared(t)
 	registry := prometheus.NewRegistry()

@@ -11,8 +11,9 @@ import (
 // maxShards bounds the partitions of all tenants.
 const maxShards = 1 << 16
 
-// table is all tenants at a moment, numbered in the order of the control topic: shards first … first+n-1 are the
-// partitions 0 … n-1 of a tenant's topic. It is never written again; a tenant more makes a new one.
+// table is all tenants at a moment, numbered in the order of the control topic: shards first …
+// first+n-1 are the partitions 0 … n-1 of a tenant's topic. It is never written again; a tenant
+// more makes a new one.
 type table struct {
 	tenants []*tenant
 	byName  map[string]*tenant

@@ -24,7 +24,8 @@ import (
 const MaxPartitions = 1024
 
 const (
-	perPartition = 100 * time.Millisecond // what a broker may take to make one, beside its time for any request
+	// what a broker may take to make one, beside its time for any request
+	perPartition = 100 * time.Millisecond
 	guardsAtOnce = 8
 )
 
@@ -43,14 +44,15 @@ type Tenant struct {
 	Partitions int     // 1 to MaxPartitions
 	LogTime    LogTime // "": BrokerTime
 
-	// Made is the name of this making of it: another one where Pulsar has lost all it had and the tenant is made again, so that
-	// positions of then, which may be given again, can be told from those of now. AddTenant draws it, whatever is given; "" of
-	// a tenant that was made before there was such a name.
+	// Made is the name of this making of it: another one where Pulsar has lost all it had and the
+	// tenant is made again, so that positions of then, which may be given again, can be told from
+	// those of now. AddTenant draws it, whatever is given; "" of a tenant that was made before
+	// there was such a name.
 	Made string
 }
 
-// controlRecord is a tenant as the control topic holds it, or more keys of one. Name and partitions mean the same in every version, since
-// they number the shards of all later tenants.
+// controlRecord is a tenant as the control topic holds it, or more keys of one. Name and partitions
+// mean the same in every version, since they number the shards of all later tenants.
 type controlRecord struct {
 	Version    int     `json:"version"`
 	Tenant     string  `json:"tenant"`
@@ -58,7 +60,8 @@ type controlRecord struct {
 	LogTime    LogTime `json:"log_time"`
 	Made       string  `json:"made,omitempty"`
 
-	Keys []string `json:"keys,omitempty"` // ids of cluster keys that the tenant's records may be signed with, beside those named before
+	// ids of cluster keys that the tenant's records may be signed with, beside those named before
+	Keys []string `json:"keys,omitempty"`
 }
 
 // isOfKeys reports whether the record says no more than which keys there are.
@@ -82,10 +85,10 @@ func (t Tenant) validate() error {
 	return errors.Join(errs...)
 }
 
-// AddTenant makes the tenant's topics with all that guards them, then says so in the control topic, and returns when
-// this log has grown. A tenant that is there already and is the same is no error; one that differs is, since a tenant never
-// changes. Where several add it at once, the first record counts for all. Half-made tenants are finished by adding
-// them again.
+// AddTenant makes the tenant's topics with all that guards them, then says so in the control topic,
+// and returns when this log has grown. A tenant that is there already and is the same is no error;
+// one that differs is, since a tenant never changes. Where several add it at once, the first record
+// counts for all. Half-made tenants are finished by adding them again.
 func (l *Log) AddTenant(ctx context.Context, t Tenant) error {
 	if t.LogTime == "" {
 		t.LogTime = BrokerTime
@@ -159,7 +162,8 @@ func (l *Log) announce(ctx context.Context, c controlRecord) error {
 	return nil
 }
 
-// makeTopicsAgain tries for some seconds where somebody else is making the same at this moment, which Pulsar answers in several ways.
+// makeTopicsAgain tries for some seconds where somebody else is making the same at this moment,
+// which Pulsar answers in several ways.
 func (l *Log) makeTopicsAgain(ctx context.Context, t Tenant) error {
 	const tries = 20
 	for i := 1; ; i++ {
@@ -175,7 +179,8 @@ func (l *Log) makeTopicsAgain(ctx context.Context, t Tenant) error {
 	}
 }
 
-// makeTopics makes all that must be there before a producer can know the tenant's topic: the guard above all.
+// makeTopics makes all that must be there before a producer can know the tenant's topic: the guard
+// above all.
 func (l *Log) makeTopics(ctx context.Context, t Tenant) error {
 	if err := l.makePulsarTenant(ctx, encodeTenant(t.Name)); err != nil {
 		return err
@@ -206,8 +211,8 @@ func (l *Log) makeTopics(ctx context.Context, t Tenant) error {
 	return nil
 }
 
-// MadeTopics counts the partitions' topics of a tenant, of events and of checkpoints, that the broker has already, and says how
-// many there will be: what AddTenant has got to.
+// MadeTopics counts the partitions' topics of a tenant, of events and of checkpoints, that the
+// broker has already, and says how many there will be: what AddTenant has got to.
 func (l *Log) MadeTopics(ctx context.Context, t Tenant) (made, all int, err error) {
 	if l.admin == nil {
 		return 0, 0, fmt.Errorf("tenant %s: no admin URL is configured", t.Name)
@@ -265,7 +270,8 @@ func (l *Log) makeGuards(ctx context.Context, topic string, partitions int) erro
 	return group.Wait()
 }
 
-// makePulsarTenant makes a tenant that may live on every cluster the broker knows. Without the right to, one that is there will do.
+// makePulsarTenant makes a tenant that may live on every cluster the broker knows. Without the
+// right to, one that is there will do.
 func (l *Log) makePulsarTenant(ctx context.Context, name string) error {
 	var clusters []string
 	if err := l.admin.Get(ctx, "clusters", &clusters); err != nil {
@@ -296,8 +302,8 @@ func without(all []string, name string) []string {
 // keptFor is how long acknowledged records of a new tenant are kept.
 const keptFor = 24 * time.Hour
 
-// makeNamespace makes a namespace in which nothing is lost: no time to live, no subscription that expires, no quota that
-// evicts, and no topic that appears because somebody mistyped its name.
+// makeNamespace makes a namespace in which nothing is lost: no time to live, no subscription that
+// expires, no quota that evicts, and no topic that appears because somebody mistyped its name.
 func (l *Log) makeNamespace(ctx context.Context, namespace string) error {
 	path := broker.NamespacePath(namespace)
 	if err := l.admin.Make(ctx, path, nil); err != nil {
@@ -334,8 +340,8 @@ func policiesOf(namespace, name string) []policy {
 	return append(all, policy{http.MethodPost, "retention", map[string]any{"retentionTimeInMinutes": minutes, "retentionSizeInMB": -1}})
 }
 
-// prepareControl makes the control topic, where there is none. A role that may not look leaves it to others: reading it
-// tells whether they did.
+// prepareControl makes the control topic, where there is none. A role that may not look leaves it
+// to others: reading it tells whether they did.
 func (l *Log) prepareControl(ctx context.Context) error {
 	path := broker.TopicPath(controlTopic)
 	var stats struct{}

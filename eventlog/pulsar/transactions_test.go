@@ -17,8 +17,9 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// transactor produces to a partition inside transactions and outside. Pulsar's Go client does not say in its messages which transaction
-// they are part of, so that the broker gives those that are aborted, too; these here are as the Java client's.
+// transactor produces to a partition inside transactions and outside. Pulsar's Go client does not
+// say in its messages which transaction they are part of, so that the broker gives those that are
+// aborted, too; these here are as the Java client's.
 type transactor struct {
 	t      *testing.T
 	c      *pulsartest.Cluster
@@ -102,9 +103,10 @@ func (x *transactor) end(tx client.Transaction, commit bool) {
 	})
 }
 
-// What was sent inside a transaction comes when that is committed, in the order of the log, and never when it is aborted. What lies behind
-// the first message of one that is open waits until it has ended. Neither markers nor what was aborted is a hole, wherever a reader
-// begins, and nothing of it depends on when it was read.
+// What was sent inside a transaction comes when that is committed, in the order of the log, and
+// never when it is aborted. What lies behind the first message of one that is open waits until it
+// has ended. Neither markers nor what was aborted is a hole, wherever a reader begins, and nothing
+// of it depends on when it was read.
 func TestTransactions(t *testing.T) {
 	c := pulsartest.Start(t, pulsartest.Options{Transactions: true})
 	l := open(t, c)

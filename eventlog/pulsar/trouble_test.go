@@ -30,8 +30,9 @@ func admin(t testing.TB, c *pulsartest.Cluster, method, path, body string) strin
 	return answer
 }
 
-// The guard follows what is released, stops before the position's own message, and never goes back. What it has left is
-// trimmed, and whoever wants that gets ErrTrimmed, never a record from behind the gap.
+// The guard follows what is released, stops before the position's own message, and never goes back.
+// What it has left is trimmed, and whoever wants that gets ErrTrimmed, never a record from behind
+// the gap.
 func TestGuardAndTrimming(t *testing.T) {
 	c := pulsartest.Shared(t)
 	l := open(t, c)
@@ -107,7 +108,8 @@ func TestGuardAndTrimming(t *testing.T) {
 	}
 }
 
-// Each policy that loses records is told with the command that mends it, and not any more once it is mended.
+// Each policy that loses records is told with the command that mends it, and not any more once it
+// is mended.
 func TestPolicies(t *testing.T) {
 	c := pulsartest.Shared(t)
 	l := open(t, c, func(c *pulsar.Config) { c.CheckEvery = 100 * time.Millisecond })
@@ -178,8 +180,8 @@ func TestPolicies(t *testing.T) {
 	}
 }
 
-// A stock broker gives records neither time nor number: a tenant of broker time stops, with the setting named; one whose log time
-// is ticks is served, with the ticks' time alone.
+// A stock broker gives records neither time nor number: a tenant of broker time stops, with the
+// setting named; one whose log time is ticks is served, with the ticks' time alone.
 func TestStockBroker(t *testing.T) {
 	c := pulsartest.Start(t, pulsartest.Options{Stock: true})
 	l := open(t, c, func(c *pulsar.Config) { c.CheckEvery = 100 * time.Millisecond })
@@ -283,8 +285,8 @@ func TestConnecting(t *testing.T) {
 	}
 }
 
-// A token file is read at each connect: a log goes on after the broker's restart with the token that is there then. And a log
-// whose broker is away can be closed.
+// A token file is read at each connect: a log goes on after the broker's restart with the token
+// that is there then. And a log whose broker is away can be closed.
 func TestTokenAgainAndClose(t *testing.T) {
 	c := pulsartest.Start(t, pulsartest.Options{Tokens: true})
 	tokens := filepath.Join(t.TempDir(), "token")

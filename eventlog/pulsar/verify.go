@@ -50,9 +50,10 @@ func (d *decoder) verifyAll(ctx context.Context, verdicts []verdict, all []recei
 	return verdicts, nil
 }
 
-// verify judges a message by its MAC, where it says that it steers or has one. Where its key's id was not announced up to now the control
-// topic is asked once more: it names every key before its first use. An error is no verdict: of a broker that does not answer, or of a
-// key that was announced and that this process has not got, of which the others may think otherwise.
+// verify judges a message by its MAC, where it says that it steers or has one. Where its key's id
+// was not announced up to now the control topic is asked once more: it names every key before its
+// first use. An error is no verdict: of a broker that does not answer, or of a key that was
+// announced and that this process has not got, of which the others may think otherwise.
 func (d *decoder) verify(ctx context.Context, m received) (verdict, error) {
 	properties := m.Properties
 	if len(properties) == 0 || !claims(properties) && properties[kindProperty] != kindPacked {
@@ -83,8 +84,8 @@ func (d *decoder) verify(ctx context.Context, m received) (verdict, error) {
 	return forged, nil
 }
 
-// announced reports whether the id stood in the control topic when the message was produced. It asks the broker at most once for all
-// messages that the partition has at that moment.
+// announced reports whether the id stood in the control topic when the message was produced. It
+// asks the broker at most once for all messages that the partition has at that moment.
 func (d *decoder) announced(ctx context.Context, id keyID, at place) (bool, error) {
 	if d.p.tenant.announced.has(id) {
 		return true, nil

@@ -13,7 +13,8 @@ import (
 
 // Subject is a kind of log.
 type Subject struct {
-	// Open opens an empty log of several partitions, all of the default tenant's. The suite closes it.
+	// Open opens an empty log of several partitions, all of the default tenant's. The suite closes
+	// it.
 	Open func(t *testing.T) eventlog.Log
 	// Reopen closes the log and opens what it left.
 	Reopen func(t *testing.T, l eventlog.Log) eventlog.Log

@@ -15,7 +15,8 @@ type Volume struct {
 	Path string
 }
 
-// NewVolume mounts a tmpfs of so many bytes. That takes root: others skip the test, root never does.
+// NewVolume mounts a tmpfs of so many bytes. That takes root: others skip the test, root never
+// does.
 func NewVolume(t *testing.T, sizeBytes int) *Volume {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -33,8 +34,8 @@ func NewVolume(t *testing.T, sizeBytes int) *Volume {
 	return v
 }
 
-// Fill takes so many bytes of the volume, or all that is left where there is less, as a stranger would. It returns
-// what gives them back.
+// Fill takes so many bytes of the volume, or all that is left where there is less, as a stranger
+// would. It returns what gives them back.
 func (v *Volume) Fill(t *testing.T, sizeBytes int) (free func()) {
 	t.Helper()
 	file, err := os.CreateTemp(v.Path, "stranger")

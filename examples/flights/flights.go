@@ -1,5 +1,5 @@
-// Package flights carries the demo's data: a cut of the flights that left New York in 2013, how its rows become
-// events, and three dashboards, each of which says which question it answers.
+// Package flights carries the demo's data: a cut of the flights that left New York in 2013, how its
+// rows become events, and three dashboards, each of which says which question it answers.
 package flights
 
 import (

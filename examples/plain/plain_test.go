@@ -17,8 +17,8 @@ import (
 	"github.com/dashfeed/dashfeed/cmd/process"
 )
 
-// TestPlainDialect runs the examples against a real server: what a client learns when it connects, and what it is told
-// of an event posted then.
+// TestPlainDialect runs the examples against a real server: what a client learns when it connects,
+// and what it is told of an event posted then.
 func TestPlainDialect(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()

@@ -17,22 +17,25 @@ type Sample struct {
 	Full     bool   // the dashboard's state has reached its bound: samples are given up
 }
 
-// Base is a part of an accumulator: what one or more columns are read from. Columns that need a base of the same name
-// share it. A base keeps words, or words and an object. The accumulator itself counts its samples: n and m are that
-// count, before the sample is added or the other is merged.
+// Base is a part of an accumulator: what one or more columns are read from. Columns that need a
+// base of the same name share it. A base keeps words, or words and an object. The accumulator
+// itself counts its samples: n and m are that count, before the sample is added or the other is
+// merged.
 type Base struct {
 	Name  string
 	Words int
-	// Add takes a sample. Its numbers come one by one, since a pointer to them would cost an allocation an event.
+	// Add takes a sample. Its numbers come one by one, since a pointer to them would cost an
+	// allocation an event.
 	Add func(n uint64, w []uint64, value float64, time int64, order uint64)
-	// Merge takes another base of n and m samples, neither 0, whose samples count as the later ones.
+	// Merge takes another base of n and m samples, neither 0, whose samples count as the later
+	// ones.
 	Merge func(n uint64, w []uint64, m uint64, v []uint64)
 	// Object is set instead of Add and Merge where words do not suffice.
 	Object *ObjectBase
 }
 
-// ObjectBase is how a base with an object does it. An object is nil until the first sample; unsampled says that the
-// sample could not be kept.
+// ObjectBase is how a base with an object does it. An object is nil until the first sample;
+// unsampled says that the sample could not be kept.
 type ObjectBase struct {
 	Add   func(n uint64, w []uint64, o *Object, s Sample) (unsampled bool)
 	Merge func(n uint64, w []uint64, o *Object, m uint64, v []uint64, p Object)

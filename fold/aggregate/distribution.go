@@ -8,8 +8,8 @@ import (
 	"github.com/dashfeed/dashfeed/fold/codec"
 )
 
-// maxExact is up to how many values a distribution keeps each. Beyond it is a sketch, whatever way the values came together:
-// one by one or in parts, in any order.
+// maxExact is up to how many values a distribution keeps each. Beyond it is a sketch, whatever way
+// the values came together: one by one or in parts, in any order.
 const maxExact = 64
 
 // distribution is what percentiles are read from.
@@ -74,7 +74,8 @@ func (d *distribution) merge(o *distribution) {
 	}
 }
 
-// percentile is the value of nearest rank, for an N in thousandths: exact, or within 1 % of it and between least and greatest value.
+// percentile is the value of nearest rank, for an N in thousandths: exact, or within 1 % of it and
+// between least and greatest value.
 func (d *distribution) percentile(thousandths uint64) float64 {
 	if d.sketch != nil {
 		return d.sketch.ranked(nearestRank(thousandths, d.sketch.count()))

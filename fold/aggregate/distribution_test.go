@@ -21,7 +21,8 @@ func TestParsePercentile(t *testing.T) {
 	}
 }
 
-// TestNearestRank: the least whole number that is not below N·n/100, in whole numbers also where a product would overflow.
+// TestNearestRank: the least whole number that is not below N·n/100, in whole numbers also where a
+// product would overflow.
 func TestNearestRank(t *testing.T) {
 	for _, c := range []struct{ thousandths, n, want uint64 }{
 		{50_000, 1, 1},
@@ -66,7 +67,8 @@ func reread(t *testing.T, d *distribution) *distribution {
 	return again
 }
 
-// TestPercentileIsOfNearestRank: exact up to 64 values, beyond within 1 % of the value at that rank and in [min, max].
+// TestPercentileIsOfNearestRank: exact up to 64 values, beyond within 1 % of the value at that rank
+// and in [min, max].
 func TestPercentileIsOfNearestRank(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	kinds := []func() float64{
@@ -103,8 +105,8 @@ func TestPercentileIsOfNearestRank(t *testing.T) {
 	}
 }
 
-// TestDistributionIsCanonical: bytes depend on the values alone: not on their order, nor on how parts were merged, nor on whether
-// they were written and read again between.
+// TestDistributionIsCanonical: bytes depend on the values alone: not on their order, nor on how
+// parts were merged, nor on whether they were written and read again between.
 func TestDistributionIsCanonical(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	for range 2_000 {

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// An edge is the first or last sample of a window, by (time, order): three words, value, time and order. Where ties are
-// settled by id, order is (id, order) and the id is the base's object.
+// An edge is the first or last sample of a window, by (time, order): three words, value, time and
+// order. Where ties are settled by id, order is (id, order) and the id is the base's object.
 func edge(name string, wanted int, o Options) Base {
 	if o.TieID {
 		return edgeByID(name, wanted)

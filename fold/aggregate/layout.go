@@ -15,7 +15,8 @@ type Options struct {
 	Seconds float64 // the window's length; 0: from its first to its last event
 }
 
-// Layout says how the accumulators of one panel lie in memory: word 0 counts the samples, then come the words of each base.
+// Layout says how the accumulators of one panel lie in memory: word 0 counts the samples, then come
+// the words of each base.
 type Layout struct {
 	bases   []placed
 	columns []column
@@ -157,7 +158,8 @@ func (l *Layout) Read(r *codec.Reader, s *Slab, i uint32) {
 	}
 }
 
-// Values is what an aggregate reads its column from: the bases it asked for, by their index in its list.
+// Values is what an aggregate reads its column from: the bases it asked for, by their index in its
+// list.
 type Values struct {
 	layout *Layout
 	acc    Acc
@@ -186,7 +188,8 @@ func (v *Values) Object(base int) Object {
 	return v.acc.Objects[v.layout.bases[v.column.bases[base]].object]
 }
 
-// Seconds is the length of the window; the base is the span that is asked for where it has no length of its own.
+// Seconds is the length of the window; the base is the span that is asked for where it has no
+// length of its own.
 func (v *Values) Seconds(span int) float64 {
 	if v.layout.seconds > 0 {
 		return v.layout.seconds

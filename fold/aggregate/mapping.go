@@ -2,9 +2,10 @@ package aggregate
 
 import "math"
 
-// The cubically interpolated mapping of DDSketch for a relative accuracy a hair below 1 %, which rounding must not exceed: bin i holds the values whose
-// approximate logarithm lies in [i, i+1). Every product is converted before it is added to, so that no compiler fuses
-// the two and every machine finds the same bin. The constants are exact to the last bit: the compiler computes them.
+// The cubically interpolated mapping of DDSketch for a relative accuracy a hair below 1 %, which
+// rounding must not exceed: bin i holds the values whose approximate logarithm lies in [i, i+1).
+// Every product is converted before it is added to, so that no compiler fuses the two and every
+// machine finds the same bin. The constants are exact to the last bit: the compiler computes them.
 const (
 	accuracy = 0.0099
 	cubicA   = 6.0 / 35
@@ -30,7 +31,8 @@ func binOf(v float64) int {
 	return int(math.Floor(float64(x * multiplier)))
 }
 
-// valueOf is the value that stands for a bin: within 1 % of all that are in it. That of the last bin may be infinite, as a double.
+// valueOf is the value that stands for a bin: within 1 % of all that are in it. That of the last
+// bin may be infinite, as a double.
 func valueOf(bin int) float64 {
 	x := float64(bin) / multiplier
 	exponent := math.Floor(x)

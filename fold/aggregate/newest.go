@@ -32,7 +32,8 @@ var (
 	}
 )
 
-// newestBase is the last edge with the event's metadata. Most events have none, and then there is no object.
+// newestBase is the last edge with the event's metadata. Most events have none, and then there is
+// no object.
 func newestBase(o Options) Base {
 	return Base{Name: "newest", Words: 3, Object: &ObjectBase{
 		Optional: !o.TieID,
@@ -96,8 +97,8 @@ func newer(s Sample, w []uint64, c *carried) bool {
 // carried is what the newest event brought beside numbers.
 type carried struct{ id, metadata string }
 
-// set keeps the sample's texts; equal ones are not copied again. Metadata that are longer than those before are not kept
-// where the state has no room for them.
+// set keeps the sample's texts; equal ones are not copied again. Metadata that are longer than
+// those before are not kept where the state has no room for them.
 func (c *carried) set(s Sample) (unsampled bool) {
 	if s.Full && len(s.Metadata) > len(c.metadata) {
 		s.Metadata, unsampled = nil, true

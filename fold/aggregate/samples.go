@@ -9,7 +9,8 @@ import (
 	"github.com/dashfeed/dashfeed/fold/codec"
 )
 
-// MaxSamples is how many samples an accumulator keeps. With more, what is computed from samples is null.
+// MaxSamples is how many samples an accumulator keeps. With more, what is computed from samples is
+// null.
 const MaxSamples = 1024
 
 const samplesName = "samples"

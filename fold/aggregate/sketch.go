@@ -11,8 +11,9 @@ import (
 // maxBins is how many bins a sketch keeps of each sign; beyond it those nearest to zero are merged.
 const maxBins = 2048
 
-// sketch is a DDSketch of relative accuracy 1 % with the least and the greatest value: the library's stores under a mapping of our
-// own (mapping.go), since the library's is compiled to fused multiply-adds on some machines.
+// sketch is a DDSketch of relative accuracy 1 % with the least and the greatest value: the
+// library's stores under a mapping of our own (mapping.go), since the library's is compiled to
+// fused multiply-adds on some machines.
 type sketch struct {
 	least, greatest    float64
 	zero               uint64 // values too near to zero to have a bin
@@ -80,7 +81,8 @@ func (s *sketch) ranked(rank uint64) float64 {
 	return min(max(v, s.least), s.greatest)
 }
 
-// append appends least, greatest and the count at zero and, of each sign, the bins that are not empty, in order.
+// append appends least, greatest and the count at zero and, of each sign, the bins that are not
+// empty, in order.
 func (s *sketch) append(b []byte) []byte {
 	b = binary.LittleEndian.AppendUint64(b, putFloat(s.least))
 	b = binary.LittleEndian.AppendUint64(b, putFloat(s.greatest))
@@ -131,8 +133,8 @@ func readBins(r *codec.Reader, s **store.CollapsingLowestDenseStore) {
 	}
 }
 
-// size is about how long the canonical form is: each value, and each bin between the least and the greatest, takes one bin
-// at most.
+// size is about how long the canonical form is: each value, and each bin between the least and the
+// greatest, takes one bin at most.
 func (s *sketch) size() int {
 	const fixedBytes, binBytes = 20, 3
 	span := func(from, to float64) int {

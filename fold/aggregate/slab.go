@@ -2,8 +2,8 @@ package aggregate
 
 import "slices"
 
-// Slab holds a panel's accumulators end to end, without a pointer an accumulator. The zero Slab is empty. References
-// count from 1; 0 is none.
+// Slab holds a panel's accumulators end to end, without a pointer an accumulator. The zero Slab is
+// empty. References count from 1; 0 is none.
 type Slab struct {
 	words   []uint64
 	objects *[]Object
@@ -97,7 +97,8 @@ func objectBytes(objects []Object) (n int) {
 	return n
 }
 
-// AddNewest is Add for the layout of Newest's columns. It also reports whether the sample is the newest now.
+// AddNewest is Add for the layout of Newest's columns. It also reports whether the sample is the
+// newest now.
 func (s *Slab) AddNewest(l *Layout, i uint32, x *Sample) (newer, unsampled bool) {
 	if s.objects == nil && l.lazy && len(x.Metadata) == 0 {
 		// Nearly every event: no call, no copy of the sample.

@@ -11,13 +11,15 @@ var stddev = Aggregate{
 	Word:  "stddev",
 	Bases: func(Options) []Base { return []Base{momentsBase} },
 	Append: func(b []byte, v *Values) []byte {
-		// The squares never sum to less than 0; where values overflow it is no number, and the column is null.
+		// The squares never sum to less than 0; where values overflow it is no number, and the
+		// column is null.
 		return cells.AppendFloat(b, math.Sqrt(v.Float(0, 1)/float64(v.N())))
 	},
 }
 
-// momentsBase keeps the mean and the sum of squared distances from it: Welford's way for one value, Chan's for a merge. The conversions
-// of the products forbid the compiler to fuse them with the sums, which would round otherwise on other machines.
+// momentsBase keeps the mean and the sum of squared distances from it: Welford's way for one value,
+// Chan's for a merge. The conversions of the products forbid the compiler to fuse them with the
+// sums, which would round otherwise on other machines.
 var momentsBase = Base{
 	Name: "moments", Words: 2,
 	Add: func(n uint64, w []uint64, value float64, _ int64, _ uint64) {

@@ -1,8 +1,10 @@
-// Package aggregate holds the aggregates, one a file, and the one table that everything else is derived from: the words
-// a definition may use, how accumulators lie in memory, are merged, stored and read.
+// Package aggregate holds the aggregates, one a file, and the one table that everything else is
+// derived from: the words a definition may use, how accumulators lie in memory, are merged, stored
+// and read.
 //
-// An aggregate is a column. It is read from bases (base.go), which are what the events of a window and group are
-// folded into; columns share bases. All accumulators of a panel lie end to end in a Slab as the panel's Layout says.
+// An aggregate is a column. It is read from bases (base.go), which are what the events of a window
+// and group are folded into; columns share bases. All accumulators of a panel lie end to end in a
+// Slab as the panel's Layout says.
 package aggregate
 
 import (
@@ -13,7 +15,8 @@ import (
 
 // Aggregate is one kind of column.
 type Aggregate struct {
-	Word  string                                     // as users write it; of a family the pattern, such as pN
+	// as users write it; of a family the pattern, such as pN
+	Word  string
 	Parse func(word string) (number uint64, ok bool) // nil: the word is Word
 	Bases func(o Options) []Base
 	// Append appends the value to a row. It is not called where there is no sample.

@@ -1,6 +1,7 @@
-// Package codec reads the primitives of the fold's canonical binary state: what encoding/binary appends, taken from
-// the front of untrusted bytes. A Reader remembers the first failure and then gives zeros, so that a decoder is written
-// straight down and asks once at the end. Nothing it gives is larger than the bytes it was given.
+// Package codec reads the primitives of the fold's canonical binary state: what encoding/binary
+// appends, taken from the front of untrusted bytes. A Reader remembers the first failure and then
+// gives zeros, so that a decoder is written straight down and asks once at the end. Nothing it
+// gives is larger than the bytes it was given.
 package codec
 
 import (
@@ -88,7 +89,8 @@ func (r *Reader) Bytes() []byte {
 // String is a copy of Bytes.
 func (r *Reader) String() string { return string(r.Bytes()) }
 
-// Count reads how many items of at least leastBytes follow, and fails on more than the bytes left can hold.
+// Count reads how many items of at least leastBytes follow, and fails on more than the bytes left
+// can hold.
 func (r *Reader) Count(leastBytes int) int {
 	n := r.Uvarint()
 	if n > uint64(len(r.B)/leastBytes) {

@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// Aggregates are the words that a definition may use where Options names no others; pN stands for every percentile.
+// Aggregates are the words that a definition may use where Options names no others; pN stands for
+// every percentile.
 var Aggregates = []string{
 	"count", "sum", "min", "max", "avg", "first", "last", "delta", "rate", "rate:count", "increase", "stddev", "pN",
 }
@@ -15,8 +16,8 @@ var Aggregates = []string{
 // defaultAggregates are those of a panel that names none, but for latest.
 var defaultAggregates = []string{"count", "sum", "avg"}
 
-// laterAggregates are refused by name until the fold has them. Each will be a word of fold.Table (and of Aggregates
-// above), with its argument after a colon.
+// laterAggregates are refused by name until the fold has them. Each will be a word of fold.Table
+// (and of Aggregates above), with its argument after a colon.
 var laterAggregates = []string{"distinct", "topk", "histogram"}
 
 // percentilePattern is what pN stands for: 0 < N < 100 in thousandths, written in one way only.

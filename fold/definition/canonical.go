@@ -9,8 +9,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Canonical is the one JSON text of d: every key in the order of the tables, every default written out. Equal
-// definitions have equal bytes.
+// Canonical is the one JSON text of d: every key in the order of the tables, every default written
+// out. Equal definitions have equal bytes.
 func (d *Definition) Canonical() []byte {
 	return appendJSON(nil, writeMapping(d, dashboardKeys))
 }
@@ -20,8 +20,9 @@ func (d *Definition) Hash() string {
 	return fmt.Sprintf("%016x", xxh3.Hash(d.Canonical()))
 }
 
-// ParseCanonical reads what Canonical wrote. It trusts the log: aggregate words and filters are not looked at (who
-// compiles the definition finds out), but every bound is kept. A dashboard "" is a tenant's default.
+// ParseCanonical reads what Canonical wrote. It trusts the log: aggregate words and filters are not
+// looked at (who compiles the definition finds out), but every bound is kept. A dashboard "" is a
+// tenant's default.
 func ParseCanonical(b []byte) (*Definition, error) {
 	n, err := jsonNode(b)
 	if err != nil {

@@ -1,5 +1,6 @@
-// Package definition is a dashboard's panels as data: read from YAML or JSON with defaults and errors that say where,
-// written in one canonical form, described by a JSON Schema, its filter compiled.
+// Package definition is a dashboard's panels as data: read from YAML or JSON with defaults and
+// errors that say where, written in one canonical form, described by a JSON Schema, its filter
+// compiled.
 package definition
 
 import "time"
@@ -51,13 +52,15 @@ const (
 
 // Panel is one query.
 type Panel struct {
-	ID         string
-	Title      string
-	Filter     string // expr source; "" lets everything through
-	Window     Window
-	Keep       int
-	GroupBy    []string // as written: "metric", "labels.NAME"
-	Aggregates []string // as written: "count", "p95", "rate:count"; empty only where Window is Latest: value, time, metadata
+	ID      string
+	Title   string
+	Filter  string // expr source; "" lets everything through
+	Window  Window
+	Keep    int
+	GroupBy []string // as written: "metric", "labels.NAME"
+	// as written: "count", "p95", "rate:count"; empty only where Window is Latest: value, time,
+	// metadata
+	Aggregates []string
 	MaxGroups  int
 }
 
@@ -81,8 +84,8 @@ type Window struct {
 	N     int           // Count: events in a window
 }
 
-// Panes is how many pieces a hopping window is put together of: as long as the greatest common divisor of Size and
-// Every. It bounds in how many windows an event falls. 0 for other windows.
+// Panes is how many pieces a hopping window is put together of: as long as the greatest common
+// divisor of Size and Every. It bounds in how many windows an event falls. 0 for other windows.
 func (w Window) Panes() int64 {
 	if w.Kind != Hopping || w.Every <= 0 {
 		return 0

@@ -19,8 +19,8 @@ const MaxFilterBytes = 4 << 10
 // maxFilterNodes bounds what a filter costs for each event.
 const maxFilterNodes = 500
 
-// FilterFunctions are the only functions of a filter: pure, the same everywhere, and none whose result can be much
-// larger than what it is given or depends on the order of a map.
+// FilterFunctions are the only functions of a filter: pure, the same everywhere, and none whose
+// result can be much larger than what it is given or depends on the order of a map.
 var FilterFunctions = []string{
 	"abs", "ceil", "floor", "round", "min", "max", "int", "float", "string",
 	"len", "lower", "upper", "trim", "trimPrefix", "trimSuffix", "hasPrefix", "hasSuffix", "indexOf", "lastIndexOf", "split",
@@ -81,7 +81,8 @@ func filterOptions(names types.Map) []expr.Option {
 	return options
 }
 
-// Price is at most what Match costs for the event, in the units of MaxFilterPrice; 0 where that is not worth counting.
+// Price is at most what Match costs for the event, in the units of MaxFilterPrice; 0 where that is
+// not worth counting.
 func (f *Filter) Price(e *event.Event) int64 {
 	if f.price == nil {
 		return 0
@@ -89,8 +90,8 @@ func (f *Filter) Price(e *event.Event) int64 {
 	return f.price.of(e)
 }
 
-// Match reports whether the event passes. One on which the expression fails (it compares a label that is missing by
-// size, say) does not.
+// Match reports whether the event passes. One on which the expression fails (it compares a label
+// that is missing by size, say) does not.
 func (f *Filter) Match(e *event.Event) bool {
 	s := f.states.Get().(*filterState)
 	f.uses.fill(s, e)

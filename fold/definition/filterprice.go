@@ -11,15 +11,16 @@ import (
 	"github.com/dashfeed/dashfeed/messages/event"
 )
 
-// What a filter may cost. The unit is a byte of text that one instruction of a pattern looks at, about 10 ns. A filter
-// has no loops, so its price is at most a linear function of the sizes of the fields that it reads. That function is
-// worked out when the filter is compiled, and needs no clock: every machine refuses the same events, and before
-// anything was spent on them.
+// What a filter may cost. The unit is a byte of text that one instruction of a pattern looks at,
+// about 10 ns. A filter has no loops, so its price is at most a linear function of the sizes of the
+// fields that it reads. That function is worked out when the filter is compiled, and needs no
+// clock: every machine refuses the same events, and before anything was spent on them.
 const (
 	MaxFilterPrice = 200_000 // of one filter for one event
 	MaxEventPrice  = 400_000 // of all filters of a dashboard for one event
 
-	// cheapPrice is not worth adding up: a filter that can't cost more, whatever the event, is free.
+	// cheapPrice is not worth adding up: a filter that can't cost more, whatever the event, is
+	// free.
 	cheapPrice = MaxEventPrice / (2 * MaxPanels)
 	// maxPattern is the most instructions that a pattern of matches compiles to.
 	maxPattern = 1_000
@@ -43,7 +44,8 @@ const (
 	sizeOfLabel    = "labels."
 )
 
-// price is at most what something costs or how long it is: fixed, and so much for each byte of the fields. It saturates at manyUnits.
+// price is at most what something costs or how long it is: fixed, and so much for each byte of the
+// fields. It saturates at manyUnits.
 type price struct {
 	fixed int64
 	per   map[string]int64
@@ -141,7 +143,8 @@ func (t *tariff) of(e *event.Event) int64 {
 	return sum
 }
 
-// pricer adds up what the nodes of an expression cost, from the leaves to the root. It knows how long the result of each can be.
+// pricer adds up what the nodes of an expression cost, from the leaves to the root. It knows how
+// long the result of each can be.
 type pricer struct {
 	total price
 	sizes map[ast.Node]price
@@ -299,8 +302,8 @@ func (p *pricer) call(name string, arguments []ast.Node) price {
 	return all
 }
 
-// instructions is the size of a pattern's program, as each byte may have to be held against all of it. An instruction
-// that looks a character up in a class weighs more.
+// instructions is the size of a pattern's program, as each byte may have to be held against all of
+// it. An instruction that looks a character up in a class weighs more.
 func instructions(pattern string) int {
 	tree, err := syntax.Parse(pattern, syntax.Perl)
 	if err != nil {

@@ -24,7 +24,8 @@ func largest() *event.Event {
 	return e
 }
 
-// TestFilterPriceOfOrdinaryFilters: what people write is free for every event, or far below what is allowed.
+// TestFilterPriceOfOrdinaryFilters: what people write is free for every event, or far below what is
+// allowed.
 func TestFilterPriceOfOrdinaryFilters(t *testing.T) {
 	for _, src := range []string{
 		`metric == "latency" && value > 0 && labels.country != "XX"`,
@@ -49,7 +50,8 @@ func TestFilterPriceOfOrdinaryFilters(t *testing.T) {
 	}
 }
 
-// TestFilterPriceOfCostlyFilters: each of these takes from a millisecond to minutes for the largest event.
+// TestFilterPriceOfCostlyFilters: each of these takes from a millisecond to minutes for the largest
+// event.
 func TestFilterPriceOfCostlyFilters(t *testing.T) {
 	many := func(n int, operand, with string) string {
 		return strings.TrimSuffix(strings.Repeat(operand+" "+with+" ", n), " "+with+" ")

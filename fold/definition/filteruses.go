@@ -11,8 +11,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages/event"
 )
 
-// filterGuard walks an expression before it is compiled: it refuses what could cost without bound, and notes which
-// fields of an event are spoken of.
+// filterGuard walks an expression before it is compiled: it refuses what could cost without bound,
+// and notes which fields of an event are spoken of.
 type filterGuard struct {
 	refused string
 	names   []string // identifiers, each as often as it stands there
@@ -66,7 +66,8 @@ func (g *filterGuard) binary(n *ast.BinaryNode) {
 	}
 }
 
-// trim refuses a set of characters out of an event: its length times that of the text would be the cost.
+// trim refuses a set of characters out of an event: its length times that of the text would be the
+// cost.
 func (g *filterGuard) trim(name string, arguments []ast.Node) {
 	if name != "trim" || len(arguments) < 2 {
 		return
@@ -107,8 +108,8 @@ type filterUses struct {
 	allLabels bool
 }
 
-// fill puts an event into s. Strings that tend to repeat stay from the event before where they are equal, as copies:
-// the event's own may change under them.
+// fill puts an event into s. Strings that tend to repeat stay from the event before where they are
+// equal, as copies: the event's own may change under them.
 func (u *filterUses) fill(s *filterState, e *event.Event) {
 	if u.metric {
 		keep(s.env, "metric", e.Metric)
@@ -154,7 +155,8 @@ func decodeMetadata(text []byte) any {
 	return v
 }
 
-// price adds to what the nodes cost that all labels are copied where the expression doesn't name those it needs.
+// price adds to what the nodes cost that all labels are copied where the expression doesn't name
+// those it needs.
 func (g *filterGuard) price() price {
 	if g.uses().allLabels {
 		return g.prices.total.plus(priceOf(sizeOfLabels).times(4)) // a text and an entry for each

@@ -11,7 +11,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages/event"
 )
 
-// FuzzParse: Parse never panics; an error is Problems with places; what it accepts comes back from both written forms.
+// FuzzParse: Parse never panics; an error is Problems with places; what it accepts comes back from
+// both written forms.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(checkout))
 	f.Add(definition.Default("acme").Canonical())
@@ -44,7 +45,8 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// FuzzParseRecord: whatever is in the log, reading it does not panic, and what is read is written back to the same.
+// FuzzParseRecord: whatever is in the log, reading it does not panic, and what is read is written
+// back to the same.
 func FuzzParseRecord(f *testing.F) {
 	f.Add(definition.Record{Revision: 1, Region: "local", Definition: definition.Default("acme")}.Append(nil))
 	f.Add(definition.Record{}.Append(nil))

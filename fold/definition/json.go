@@ -25,7 +25,8 @@ type jsonReader struct {
 	line, column int
 }
 
-// textError says that JSON text is not Unicode. encoding/json would mend it, and a filter would ask for another label.
+// textError says that JSON text is not Unicode. encoding/json would mend it, and a filter would ask
+// for another label.
 type textError struct {
 	at  int
 	err error

@@ -4,9 +4,9 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// key is one key of a mapping that fills a T. The tables of keys in keys.go and window.go are the only list of them:
-// parsing, what an error says is allowed, defaults, the canonical form, the JSON Schema and docs/definition.md come
-// from there.
+// key is one key of a mapping that fills a T. The tables of keys in keys.go and window.go are the
+// only list of them: parsing, what an error says is allowed, defaults, the canonical form, the JSON
+// Schema and docs/definition.md come from there.
 type key[T any] struct {
 	name     string
 	doc      string         // one sentence, for the schema and the reference
@@ -38,8 +38,8 @@ func find[T any](keys []key[T], name string) *key[T] {
 	return nil
 }
 
-// readMapping fills to from the mapping at a place, key by key, with defaults for those not given. It returns the
-// values that were given.
+// readMapping fills to from the mapping at a place, key by key, with defaults for those not given.
+// It returns the values that were given.
 func readMapping[T any](r *reader, at place, keys []key[T], to *T) map[string]place {
 	given, meant := r.pairs(at, func(name string) bool { return find(keys, name) != nil }, names(keys))
 	if given == nil {
@@ -79,7 +79,8 @@ func writeMapping[T any](from *T, keys []key[T]) *yaml.Node {
 func fallbackNode(text string) *yaml.Node {
 	var n yaml.Node
 	if err := yaml.Unmarshal([]byte(text), &n); err != nil {
-		panic("definition: default " + text + ": " + err.Error()) // a mistake in a table: every parse would show it
+		// a mistake in a table: every parse would show it
+		panic("definition: default " + text + ": " + err.Error())
 	}
 	return n.Content[0]
 }

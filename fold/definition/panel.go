@@ -123,7 +123,8 @@ func (r *reader) rateOfCount(at place, aggregates []string) {
 
 // fill takes only none yet. Its other words, and where the Panel keeps them, belong here.
 func (r *reader) fill(at place) {
-	if n := resolve(at.node); n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" { // as people write the word null
+	// as people write the word null
+	if n := resolve(at.node); n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" {
 		at.node = &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: "null", Line: n.Line, Column: n.Column}
 	}
 	r.word(at, []string{"none"}, "zero", "null", "previous")

@@ -20,13 +20,14 @@ import (
 type Options struct {
 	Aggregates []string // the words and patterns allowed, from fold.Table.Names(); empty: Aggregates
 
-	// Key, where not zero, says whose definition the text is (of a PUT, of a file of defaults): the document may leave
-	// its tenant and dashboard out, and must not name others. A Key without Dashboard is a tenant's default.
+	// Key, where not zero, says whose definition the text is (of a PUT, of a file of defaults): the
+	// document may leave its tenant and dashboard out, and must not name others. A Key without
+	// Dashboard is a tenant's default.
 	Key messages.Key
 }
 
-// Parse reads a text of one or more YAML documents (JSON is YAML), each a definition. The error is Problems: all of
-// them, each with its place in file.
+// Parse reads a text of one or more YAML documents (JSON is YAML), each a definition. The error is
+// Problems: all of them, each with its place in file.
 func Parse(file string, src []byte, o Options) ([]*Definition, error) {
 	r := &reader{file: file, o: o}
 	defs := r.documents(src)
@@ -68,7 +69,8 @@ func (r *reader) documents(src []byte) []*Definition {
 	return defs
 }
 
-// parseText gives the documents' roots. JSON is read as JSON, not as YAML, which lacks some of its escapes.
+// parseText gives the documents' roots. JSON is read as JSON, not as YAML, which lacks some of its
+// escapes.
 func parseText(src []byte) ([]*yaml.Node, error) {
 	if json.Valid(src) {
 		n, err := jsonNode(src)
@@ -88,7 +90,8 @@ func parseText(src []byte) ([]*yaml.Node, error) {
 		if err != nil {
 			return nil, err
 		}
-		if n.Kind == yaml.DocumentNode && n.Content[0].ShortTag() != "!!null" { // else nothing between two ---
+		// else nothing between two ---
+		if n.Kind == yaml.DocumentNode && n.Content[0].ShortTag() != "!!null" {
 			roots = append(roots, n.Content[0])
 		}
 	}
@@ -108,7 +111,8 @@ func (r *reader) definition(n *yaml.Node) *Definition {
 	return d
 }
 
-// keysOf is the table for a document whose dashboard is known: its names are filled in, and checked where given.
+// keysOf is the table for a document whose dashboard is known: its names are filled in, and checked
+// where given.
 func (r *reader) keysOf(k messages.Key) []key[Definition] {
 	keys := slices.Clone(dashboardKeys)
 	known := func(name, want string) {

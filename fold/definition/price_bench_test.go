@@ -8,7 +8,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages/event"
 )
 
-// BenchmarkWorstFilter measures what a unit of price takes where filters are made to be slow: ns/unit.
+// BenchmarkWorstFilter measures what a unit of price takes where filters are made to be slow:
+// ns/unit.
 func BenchmarkWorstFilter(b *testing.B) {
 	words := strings.Repeat("a,", 8<<10-16)
 	e := &event.Event{Metric: "m", Metadata: []byte(`{"t":"` + words + `"}`)}

@@ -59,8 +59,8 @@ func sortProblems(ps Problems) {
 	})
 }
 
-// nearest is the allowed name that s was probably meant to be: at most a third of its letters, and at least one,
-// differ. "" where none is that near.
+// nearest is the allowed name that s was probably meant to be: at most a third of its letters, and
+// at least one, differ. "" where none is that near.
 func nearest(s string, allowed []string) string {
 	const longest = 64 // what is longer is no slip of the finger, and the distance costs the square
 	if len(s) > longest {
@@ -75,7 +75,8 @@ func nearest(s string, allowed []string) string {
 	return best
 }
 
-// distance counts the letters to insert, delete, change or swap with their neighbour to make b of a.
+// distance counts the letters to insert, delete, change or swap with their neighbour to make b of
+// a.
 func distance(a, b string) int {
 	before, last, next := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range last {

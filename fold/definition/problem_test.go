@@ -13,7 +13,8 @@ import (
 
 var rewrite = flag.Bool("rewrite", false, "write what came out as what is wanted")
 
-// TestProblems reads testdata/problems.txt: cases begin with "=== name", and after "---" is what Parse says of the text.
+// TestProblems reads testdata/problems.txt: cases begin with "=== name", and after "---" is what
+// Parse says of the text.
 func TestProblems(t *testing.T) {
 	const file = "testdata/problems.txt"
 	text, err := os.ReadFile(file)

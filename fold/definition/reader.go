@@ -11,8 +11,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// reader reads one text and collects what is wrong in it. It goes only where the tables of keys lead, so an alias
-// that multiplies or contains itself costs nothing.
+// reader reads one text and collects what is wrong in it. It goes only where the tables of keys
+// lead, so an alias that multiplies or contains itself costs nothing.
 type reader struct {
 	file      string
 	o         Options
@@ -76,8 +76,8 @@ func resolve(n *yaml.Node) *yaml.Node {
 	return n
 }
 
-// pairs are the values of a mapping by their keys, nil where it is none. Unknown keys and keys given twice are
-// problems; meant are the keys that unknown ones were probably meant to be.
+// pairs are the values of a mapping by their keys, nil where it is none. Unknown keys and keys
+// given twice are problems; meant are the keys that unknown ones were probably meant to be.
 func (r *reader) pairs(at place, known func(string) bool, allowed []string) (given map[string]place, meant map[string]bool) {
 	n := resolve(at.node)
 	if n.Kind != yaml.MappingNode {

@@ -9,8 +9,9 @@ import (
 	"github.com/zeebo/xxh3"
 )
 
-// Record is the payload of a definition record: who defined a dashboard (or, under a key without dashboard, a
-// tenant's default) how, for the how manieth time. A nil Definition takes the dashboard's own away.
+// Record is the payload of a definition record: who defined a dashboard (or, under a key without
+// dashboard, a tenant's default) how, for the how manieth time. A nil Definition takes the
+// dashboard's own away.
 type Record struct {
 	Revision   uint64 // the first thing that orders the records of one dashboard
 	Region     string
@@ -18,9 +19,9 @@ type Record struct {
 	Definition *Definition
 }
 
-// Order decides between the records of one dashboard, in whatever order they come: one that is not after the record in force changes
-// nothing. So a copy of a record, or of an older one, has no effect, and regions that write at the same time agree. The zero Order is
-// before every record.
+// Order decides between the records of one dashboard, in whatever order they come: one that is not
+// after the record in force changes nothing. So a copy of a record, or of an older one, has no
+// effect, and regions that write at the same time agree. The zero Order is before every record.
 type Order struct {
 	Revision uint64
 	Region   string

@@ -9,8 +9,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Parts of the schema that more than one key uses. What JSON Schema cannot say (a duration's bounds, ids that differ,
-// whether a filter compiles) only Parse finds.
+// Parts of the schema that more than one key uses. What JSON Schema cannot say (a duration's
+// bounds, ids that differ, whether a filter compiles) only Parse finds.
 var (
 	nameSchema     = map[string]any{"type": "string", "pattern": `^[A-Za-z0-9][A-Za-z0-9._~:-]{0,127}$`}
 	durationSchema = map[string]any{"anyOf": []any{
@@ -84,7 +84,8 @@ func mappingSchema[T any](keys []key[T]) map[string]any {
 func fallbackValue(text string) any {
 	var v any
 	if err := yaml.Unmarshal([]byte(text), &v); err != nil {
-		panic("definition: default " + text + ": " + err.Error()) // a mistake in a table: every test would show it
+		// a mistake in a table: every test would show it
+		panic("definition: default " + text + ": " + err.Error())
 	}
 	return v
 }
@@ -98,7 +99,8 @@ func Schema() []byte {
 	m["description"] = fmt.Sprintf("Durations are Go's (250ms, 10s, 5m, 24h), whole ms, at most %s.", durationText(maxDuration/time.Hour*time.Hour))
 	b, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
-		panic("definition: schema: " + err.Error()) // only maps, lists, text and numbers: every test would show it
+		// only maps, lists, text and numbers: every test would show it
+		panic("definition: schema: " + err.Error())
 	}
 	return append(b, '\n')
 }

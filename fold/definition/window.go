@@ -7,8 +7,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// windowKeys are the keys of `window`, one for each kind of window and one more for hopping. A kind of window that
-// comes later goes here, and its `later` away.
+// windowKeys are the keys of `window`, one for each kind of window and one more for hopping. A kind
+// of window that comes later goes here, and its `later` away.
 var windowKeys = []key[Window]{
 	sizeKey(Tumbling, "Windows of this length, one after another."),
 	sizeKey(Hopping, "Windows of this length that begin every so often (`every`)."),

@@ -9,7 +9,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// YAML is d as people write it, every default written out; Parse reads it back to the same definition.
+// YAML is d as people write it, every default written out; Parse reads it back to the same
+// definition.
 func (d *Definition) YAML() []byte {
 	n := writeMapping(d, dashboardKeys)
 	if d.Dashboard == "" { // a tenant's default names no dashboard

@@ -89,7 +89,8 @@ func (d *Dashboard) begin() {
 	d.serve()
 }
 
-// serve lets a visible panel that is from now on the newest value of each metric begin with what is known.
+// serve lets a visible panel that is from now on the newest value of each metric begin with what is
+// known.
 func (d *Dashboard) serve() {
 	before := d.serving
 	d.serving = nil

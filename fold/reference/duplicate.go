@@ -17,12 +17,14 @@ type invented struct {
 	logTime int64
 }
 
-// forgetInvented forgets the made up ids that log time at a record has left behind by more than the horizon.
+// forgetInvented forgets the made up ids that log time at a record has left behind by more than the
+// horizon.
 func (d *Dashboard) forgetInvented(logTime int64) {
 	d.invented = slices.DeleteFunc(d.invented, func(r invented) bool { return logTime > r.logTime+d.definition.Horizon })
 }
 
-// seenBefore tells whether the event is a copy, or, failing that, whether that can't be known any more (S6).
+// seenBefore tells whether the event is a copy, or, failing that, whether that can't be known any
+// more (S6).
 func (d *Dashboard) seenBefore(a arrival) (copied, unchecked bool) {
 	switch d.definition.By {
 	case "id":

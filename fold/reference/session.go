@@ -51,7 +51,8 @@ func (p *panel) foldSession(a arrival) (entered bool) {
 	}
 	merged.groups = []*group{g}
 	p.windows = slices.DeleteFunc(p.windows, func(w *window) bool {
-		replaced := w.groups[0].name == name && w.start == merged.start // a purged one: start and group name a cell
+		// a purged one: start and group name a cell
+		replaced := w.groups[0].name == name && w.start == merged.start
 		return replaced || slices.Contains(parts, w)
 	})
 	p.windows = append(p.windows, merged)

@@ -46,7 +46,8 @@ func exactly(f float64) Value {
 
 func whole(n int64) Value { return Value{Low: float64(n), High: float64(n), Whole: true} }
 
-// about is a number that may be off by so much; where that reaches beyond the doubles, null is allowed too.
+// about is a number that may be off by so much; where that reaches beyond the doubles, null is
+// allowed too.
 func about(f, off float64) Value {
 	v := Value{Low: f - off, High: f + off}
 	if math.IsInf(v.Low, 0) || math.IsInf(v.High, 0) || math.IsNaN(v.Low) || math.IsNaN(v.High) {
@@ -165,7 +166,8 @@ func sum(numbers []float64, by float64) Value {
 	return v
 }
 
-// deviation is the population's, off by at most one in 10^9, or by what rounding the values themselves makes of it.
+// deviation is the population's, off by at most one in 10^9, or by what rounding the values
+// themselves makes of it.
 func deviation(numbers []float64) Value {
 	n := exact(float64(len(numbers)))
 	mean := new(big.Float).Quo(exactSum(numbers), n)
@@ -206,9 +208,10 @@ func increase(numbers []float64) Value {
 	return v
 }
 
-// percentile is pN, N in thousandths: the least number that at least N % of all are not greater than. It is exact up to 64
-// numbers, beyond that within 1 % and within the range of the numbers. A sketch is bounded: where the magnitudes lie too far apart for
-// it, the lowest run together, and only that range is promised. What is nearer to 0 than any normal double is 0 to it.
+// percentile is pN, N in thousandths: the least number that at least N % of all are not greater
+// than. It is exact up to 64 numbers, beyond that within 1 % and within the range of the numbers. A
+// sketch is bounded: where the magnitudes lie too far apart for it, the lowest run together, and
+// only that range is promised. What is nearer to 0 than any normal double is 0 to it.
 func percentile(numbers []float64, thousandths int64) Value {
 	numbers = slices.Clone(numbers)
 	slices.Sort(numbers)

@@ -132,8 +132,8 @@ func (p *panel) windowAt(start int64) *window {
 	return w
 }
 
-// add gives the event to the window's group. A group that is new in a final window is at 1, as if it had been final and empty:
-// the event corrects it to 2.
+// add gives the event to the window's group. A group that is new in a final window is at 1, as if
+// it had been final and empty: the event corrects it to 2.
 func (p *panel) add(w *window, name string, a arrival) *group {
 	g := w.group(name)
 	if g == nil {
@@ -198,8 +198,8 @@ func hideOlder(ws []*window, keep int) {
 	}
 }
 
-// admit is the group an event goes to where max_groups counts per panel: the groups that have a window which is
-// shown or can take an event (S15).
+// admit is the group an event goes to where max_groups counts per panel: the groups that have a
+// window which is shown or can take an event (S15).
 func (p *panel) admit(name string) (admitted string, overflows bool) {
 	own := map[string]bool{}
 	for _, w := range p.windows {

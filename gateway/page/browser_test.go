@@ -15,7 +15,8 @@ import (
 	"github.com/dashfeed/dashfeed/cmd/process"
 )
 
-// The tests in the browser are part of this package's, so that a change of theirs has them run again.
+// The tests in the browser are part of this package's, so that a change of theirs has them run
+// again.
 //
 //go:embed test
 var tests embed.FS
@@ -32,7 +33,8 @@ type result struct {
 	Notes   []string
 }
 
-// TestBrowser runs test/*.test.mjs, in Chromium against the built binary; each of their tests is one of its own here.
+// TestBrowser runs test/*.test.mjs, in Chromium against the built binary; each of their tests is
+// one of its own here.
 func TestBrowser(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()

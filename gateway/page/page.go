@@ -1,10 +1,10 @@
 // Package page is the web page of a gateway: its files, embedded, and the handler that serves them.
 //
-// The page is built by Vite into dist/built, which is not committed; `make build` does it first. Where it was not
-// built, dist/placeholder.html says so, so that a fresh clone builds and vets.
+// The page is built by Vite into dist/built, which is not committed; `make build` does it first.
+// Where it was not built, dist/placeholder.html says so, so that a fresh clone builds and vets.
 //
-// The handler serves / and /d/{id} (the page; it reads its own address), /assets/ (files whose names hold the hash of
-// their content, kept by browsers for ever) and nothing else.
+// The handler serves / and /d/{id} (the page; it reads its own address), /assets/ (files whose
+// names hold the hash of their content, kept by browsers for ever) and nothing else.
 package page
 
 import (
@@ -28,8 +28,8 @@ import (
 //go:embed all:dist
 var dist embed.FS
 
-// The policy allows what the page is made of, its own files and its own server, and no markup or script made of text:
-// with require-trusted-types-for a browser refuses even the attempt.
+// The policy allows what the page is made of, its own files and its own server, and no markup or
+// script made of text: with require-trusted-types-for a browser refuses even the attempt.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 

@@ -56,7 +56,8 @@ func TestPolicy(t *testing.T) {
 	}
 }
 
-// TestCaching: pages are asked for again and not sent again, files with a hash in their name are kept for ever.
+// TestCaching: pages are asked for again and not sent again, files with a hash in their name are
+// kept for ever.
 func TestCaching(t *testing.T) {
 	h, err := New()
 	if err != nil {

@@ -22,8 +22,8 @@ type Tombstone struct {
 	Removed uint64 // version of the removal
 }
 
-// Update is what changed between two versions: the cells whole, with their stamps, in order of number. An Update
-// from 0 is a snapshot.
+// Update is what changed between two versions: the cells whole, with their stamps, in order of
+// number. An Update from 0 is a snapshot.
 type Update struct {
 	Epoch   messages.Epoch
 	From    uint64

@@ -10,8 +10,8 @@ import (
 // errCorrupt is what Decode says of bytes that Append did not write.
 var errCorrupt = errors.New("cells: state is corrupt")
 
-// Append appends the set's canonical form: equal sets give equal bytes whatever way they were reached. All numbers
-// are uvarints, Start and End varints:
+// Append appends the set's canonical form: equal sets give equal bytes whatever way they were
+// reached. All numbers are uvarints, Start and End varints:
 //
 //	version floor next | n, n cells by number | n, n tombstones by removal
 //	cell: number revision panel start end len(group) group len(row) row born changed
@@ -41,8 +41,8 @@ func (s *Set) Append(b []byte) []byte {
 	return b
 }
 
-// Decode reads a set from the front of b and gives the rest. It takes only what Append writes: of the bytes it takes,
-// Append gives the same again.
+// Decode reads a set from the front of b and gives the rest. It takes only what Append writes: of
+// the bytes it takes, Append gives the same again.
 func Decode(b []byte) (*Set, []byte, error) {
 	d := decoder{b: b}
 	s := &Set{version: d.uvarint(), floor: d.uvarint(), next: d.uint32()}
@@ -89,8 +89,8 @@ func appendString(b []byte, s string) []byte {
 	return append(b, s...)
 }
 
-// decoder reads primitives and remembers that one could not be read. It moves an index, not the slice: a slice that moves
-// costs a write barrier each time the collector is at work.
+// decoder reads primitives and remembers that one could not be read. It moves an index, not the
+// slice: a slice that moves costs a write barrier each time the collector is at work.
 type decoder struct {
 	b      []byte
 	at     int
@@ -107,7 +107,8 @@ func (d *decoder) uvarint() uint64 {
 
 func (d *decoder) longUvarint() uint64 {
 	n, size := binary.Uvarint(d.b[d.at:])
-	if size <= 0 || size > 1 && d.b[d.at+size-1] == 0 { // the last byte says nothing: not the shortest form
+	// the last byte says nothing: not the shortest form
+	if size <= 0 || size > 1 && d.b[d.at+size-1] == 0 {
 		d.fail()
 		return 0
 	}

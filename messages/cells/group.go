@@ -5,13 +5,13 @@ import (
 	"fmt"
 )
 
-// Group is a tuple of group keys in canonical form: for each place 0 where the label is missing, else its length
-// plus one as uvarint and its bytes. "" is the empty tuple. Equal groups have equal strings, and no separator can
-// be forged.
+// Group is a tuple of group keys in canonical form: for each place 0 where the label is missing,
+// else its length plus one as uvarint and its bytes. "" is the empty tuple. Equal groups have equal
+// strings, and no separator can be forged.
 type Group string
 
-// Overflow is the group of the keys beyond max_groups: a group of its own kind, which no tuple of labels equals
-// (0xff alone is no uvarint).
+// Overflow is the group of the keys beyond max_groups: a group of its own kind, which no tuple of
+// labels equals (0xff alone is no uvarint).
 const Overflow Group = "\xff"
 
 // AppendGroupKey appends one place of the tuple; present false is a missing label.

@@ -165,9 +165,9 @@ func TestSetAgainstModel(t *testing.T) {
 	})
 }
 
-// Holders that ask each other, as gateways ask an owner and clients any gateway: whoever applies an answer equals
-// the giver, also where the holder was away so long that it jumps, and where a client goes to a mirror that was not
-// there when it last looked.
+// Holders that ask each other, as gateways ask an owner and clients any gateway: whoever applies an
+// answer equals the giver, also where the holder was away so long that it jumps, and where a client
+// goes to a mirror that was not there when it last looked.
 func TestChainsOfHolders(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		p := newPair()

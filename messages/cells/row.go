@@ -5,8 +5,8 @@ import (
 	"math"
 )
 
-// Row is a cell's values in canonical form, one after another: a tag byte and what follows it. A Row is immutable
-// and shared by everyone who holds the cell.
+// Row is a cell's values in canonical form, one after another: a tag byte and what follows it. A
+// Row is immutable and shared by everyone who holds the cell.
 type Row string
 
 // ValueKind tells what a value is.
@@ -50,8 +50,8 @@ func AppendJSON[T string | []byte](b []byte, text T) []byte {
 	return append(b, text...)
 }
 
-// Each calls yield with every value in order until it returns false. It reports whether the row was whole: false
-// where the bytes are not a row's.
+// Each calls yield with every value in order until it returns false. It reports whether the row was
+// whole: false where the bytes are not a row's.
 func (r Row) Each(yield func(i int, v Value) bool) bool {
 	s := string(r)
 	for i := 0; s != ""; i++ {

@@ -93,9 +93,10 @@ func (s *Set) Remove(h Handle, v uint64) {
 	s.forget()
 }
 
-// Since is what changed after version v, ready to be applied by any holder at a version in [v, Version()). A snapshot
-// (v 0) carries every tombstone too, so that its holder can answer whomever the giver could. ok is false where
-// tombstones needed for it are gone (v below the floor) or v lies ahead: then only Since(0) helps.
+// Since is what changed after version v, ready to be applied by any holder at a version in [v,
+// Version()). A snapshot (v 0) carries every tombstone too, so that its holder can answer whomever
+// the giver could. ok is false where tombstones needed for it are gone (v below the floor) or v
+// lies ahead: then only Since(0) helps.
 func (s *Set) Since(v uint64) (u Update, ok bool) {
 	if v > s.version || v != 0 && v < s.floor {
 		return Update{}, false
@@ -115,10 +116,11 @@ func (s *Set) Since(v uint64) (u Update, ok bool) {
 	return u, true
 }
 
-// Apply moves a holder by u. An update that is not news is ignored; one that starts after the holder's version is a
-// gap, an error. A snapshot replaces the set by difference: what is gone without a tombstone gets one at u.To, and the
-// floor stays, unless the giver's lies beyond the holder's version: cells born and removed in between were never heard
-// of here, so nobody who may have seen them can be answered.
+// Apply moves a holder by u. An update that is not news is ignored; one that starts after the
+// holder's version is a gap, an error. A snapshot replaces the set by difference: what is gone
+// without a tombstone gets one at u.To, and the floor stays, unless the giver's lies beyond the
+// holder's version: cells born and removed in between were never heard of here, so nobody who may
+// have seen them can be answered.
 func (s *Set) Apply(u Update) error {
 	if u.From > s.version {
 		return fmt.Errorf("update from %d to %d leaves a gap: the holder is at %d", u.From, u.To, s.version)
@@ -176,20 +178,21 @@ func (s *Set) Cells() []Cell {
 	return u.Cells
 }
 
-// Reset empties the set, keeps its version and begins numbers anew: a new epoch that keeps nothing, in which no
-// version before this one can be answered.
+// Reset empties the set, keeps its version and begins numbers anew: a new epoch that keeps nothing,
+// in which no version before this one can be answered.
 func (s *Set) Reset() {
 	*s = Set{version: s.version, floor: s.version}
 }
 
-// Forget drops every tombstone: no version before the set's can be answered any more. A new epoch begins so.
+// Forget drops every tombstone: no version before the set's can be answered any more. A new epoch
+// begins so.
 func (s *Set) Forget() {
 	s.tombstones = nil
 	s.floor = s.version
 }
 
-// take removes a holder's cell, if it has it, and keeps the tombstone either way: a client of another holder may
-// have seen a cell that was born and removed between two updates of this one.
+// take removes a holder's cell, if it has it, and keeps the tombstone either way: a client of
+// another holder may have seen a cell that was born and removed between two updates of this one.
 func (s *Set) take(t Tombstone) {
 	if h, ok := s.byNumber[t.Number]; ok {
 		s.drop(h)
@@ -229,7 +232,8 @@ func (s *Set) insert(c Cell) Handle {
 		s.free = s.slots[i].next
 	} else {
 		i = uint32(len(s.slots))
-		if i == uint32(cap(s.slots)) && i < 64 { // most sets are small and there are many: they grow by little
+		// most sets are small and there are many: they grow by little
+		if i == uint32(cap(s.slots)) && i < 64 {
 			s.slots = append(make([]slot, 0, i+max(2, i/4)), s.slots...)
 		}
 		s.slots = append(s.slots, slot{})
@@ -286,7 +290,8 @@ func (s *Set) unlink(i uint32) {
 
 func (s *Set) bury(t Tombstone) { s.tombstones = append(s.tombstones, t) }
 
-// forget keeps the bound of tombstones. The oldest are cut off in front; append lets go of them when it next grows.
+// forget keeps the bound of tombstones. The oldest are cut off in front; append lets go of them
+// when it next grows.
 func (s *Set) forget() {
 	extra := len(s.tombstones) - max(MinTombstones, s.live)
 	if extra <= 0 {

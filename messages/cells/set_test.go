@@ -7,7 +7,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages/cells"
 )
 
-// Exactly max(1,024, live cells) tombstones are kept, and the floor is the version of the newest one gone.
+// Exactly max(1,024, live cells) tombstones are kept, and the floor is the version of the newest
+// one gone.
 func TestBoundOfTombstones(t *testing.T) {
 	for _, live := range []int{0, 10, 1023, 1024, 1025, 3000} {
 		t.Run(fmt.Sprint(live, " live"), func(t *testing.T) {
@@ -44,8 +45,9 @@ func tombstones(s *cells.Set) int {
 	return len(u.Removed)
 }
 
-// A mirror that was away for longer than tombstones are kept takes a snapshot by difference: who holds a place of
-// before its absence learns of the removals from it or is sent for a snapshot, and is never left with a dead cell.
+// A mirror that was away for longer than tombstones are kept takes a snapshot by difference: who
+// holds a place of before its absence learns of the removals from it or is sent for a snapshot, and
+// is never left with a dead cell.
 func TestMirrorThatJumps(t *testing.T) {
 	var owner, mirror cells.Set
 	old := owner.Put(1, cells.Cell{Row: "old"})
@@ -83,7 +85,8 @@ func TestMirrorThatJumpsOverCellsItNeverHeardOf(t *testing.T) {
 	follow(t, between, &mirror)
 }
 
-// Within its tombstones' reach a snapshot leaves the floor where it was: the mirror's own clients go on.
+// Within its tombstones' reach a snapshot leaves the floor where it was: the mirror's own clients
+// go on.
 func TestSnapshotKeepsTheFloor(t *testing.T) {
 	var owner, mirror cells.Set
 	h := owner.Put(1, cells.Cell{})
@@ -142,7 +145,8 @@ func TestNewEpochs(t *testing.T) {
 	}
 }
 
-// Since costs what changed, not what is there: 10 changed of 100,000 cells in at most ten times the time of 10 of 100.
+// Since costs what changed, not what is there: 10 changed of 100,000 cells in at most ten times the
+// time of 10 of 100.
 func TestSinceIsBoundByChanges(t *testing.T) {
 	few, many := sinceOf(100), sinceOf(100_000)
 	costFew, costMany := testing.Benchmark(few), testing.Benchmark(many)

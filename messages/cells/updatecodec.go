@@ -10,18 +10,21 @@ import (
 // errCorruptUpdate is what DecodeUpdate says of bytes that AppendUpdate did not write.
 var errCorruptUpdate = errors.New("cells: update is corrupt")
 
-// chunkBytes is how many bytes of groups and rows a decoded update keeps together in one string: enough that a cell
-// costs no allocation of its own, and so few that one cell that lives on does not hold an update's other cells.
+// chunkBytes is how many bytes of groups and rows a decoded update keeps together in one string:
+// enough that a cell costs no allocation of its own, and so few that one cell that lives on does
+// not hold an update's other cells.
 const chunkBytes = 256
 
-// AppendUpdate appends the update's canonical form, as it goes from one holder to another. Cells are in order of number,
-// removals in order of removal, as Since gives them. Numbers are uvarints, those with ± varints:
+// AppendUpdate appends the update's canonical form, as it goes from one holder to another. Cells
+// are in order of number, removals in order of removal, as Since gives them. Numbers are uvarints,
+// those with ± varints:
 //
 //	epoch from to-from floor | n, n cells | n, n removals
 //	cell: number-before-1 revision panel start± (end-start)± len(group) group len(row) row born changed-born
 //	removal: number panel removed-before
 //
-// before is the cell's or removal's before it: for the first cell number itself, for the first removal removed itself.
+// before is the cell's or removal's before it: for the first cell number itself, for the first
+// removal removed itself.
 func AppendUpdate(b []byte, u *Update) []byte {
 	b = binary.AppendUvarint(b, uint64(u.Epoch))
 	b = binary.AppendUvarint(b, u.From)
@@ -54,8 +57,9 @@ func AppendUpdate(b []byte, u *Update) []byte {
 	return b
 }
 
-// DecodeUpdate reads an update from the front of b and gives the rest. It takes only what AppendUpdate writes of an
-// update that a set gave: of the bytes it takes, AppendUpdate gives the same again. Nothing of b is kept.
+// DecodeUpdate reads an update from the front of b and gives the rest. It takes only what
+// AppendUpdate writes of an update that a set gave: of the bytes it takes, AppendUpdate gives the
+// same again. Nothing of b is kept.
 func DecodeUpdate(b []byte) (Update, []byte, error) {
 	d := texts{decoder: decoder{b: b}}
 	u := Update{Epoch: messages.Epoch(d.uint32()), From: d.uvarint()}

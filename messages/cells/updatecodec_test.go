@@ -79,7 +79,8 @@ func TestTornUpdate(t *testing.T) {
 	}
 }
 
-// Reading costs a slice of cells and a string for every few of them; what is read does not hold on to what was read from.
+// Reading costs a slice of cells and a string for every few of them; what is read does not hold on
+// to what was read from.
 func TestCostOfDecoding(t *testing.T) {
 	const n = 1000
 	b := cells.AppendUpdate(nil, wideUpdate(n))

@@ -2,9 +2,10 @@ package event
 
 // Decoder reads events. It may be used again and again, by one goroutine at a time.
 type Decoder struct {
-	seen   uint32            // a bit for each field that the event has
-	fields [fieldCount]span  // by the first spelling
-	guess  [fieldCount]field // what the n-th field of the event before was: producers keep to one order
+	seen   uint32           // a bit for each field that the event has
+	fields [fieldCount]span // by the first spelling
+	// what the n-th field of the event before was: producers keep to one order
+	guess  [fieldCount]field
 	labels []rawLabel
 	many   bool // more than MaxLabels names
 	odd    bool // not all of its text is known to be ASCII without escapes
@@ -65,20 +66,21 @@ const (
 	spellingsLabels    = 1<<fieldLabels | 1<<fieldDims
 )
 
-// span is where a field's value lies in the payload. A repeated field overwrites it, so that only the last is judged.
+// span is where a field's value lies in the payload. A repeated field overwrites it, so that only
+// the last is judged.
 type span struct {
 	start, end int32
 	plain      bool // of a string: its text stands for itself
 }
 
-// Decode reads one event object as the log holds it; e's label slice is used again. The error is a *Refusal, and e is
-// then of no use. An event that names no dashboard, or no tenant, is let through with "": a record's key is the truth,
-// and a door has Route for it. Values and times that are not what they should be are not refused but marked by
-// their status: the dashboard judges them.
+// Decode reads one event object as the log holds it; e's label slice is used again. The error is a
+// *Refusal, and e is then of no use. An event that names no dashboard, or no tenant, is let through
+// with "": a record's key is the truth, and a door has Route for it. Values and times that are not
+// what they should be are not refused but marked by their status: the dashboard judges them.
 //
-// What the protocol leaves open: a field counts as given even where it is null (ambiguous_field), and is else taken as
-// missing where it is null. An id or producer is a string or, by its JSON text, a number. Times and sequences are
-// numbers whose value is whole, however written (1e3, 5.0).
+// What the protocol leaves open: a field counts as given even where it is null (ambiguous_field),
+// and is else taken as missing where it is null. An id or producer is a string or, by its JSON
+// text, a number. Times and sequences are numbers whose value is whole, however written (1e3, 5.0).
 func (d *Decoder) Decode(payload []byte, e *Event) error {
 	if len(payload) > MaxBytes {
 		return refusedBytes

@@ -1,8 +1,9 @@
-// Package event turns event bytes into events and back: the spellings that the doors accept, JSON and MessagePack.
+// Package event turns event bytes into events and back: the spellings that the doors accept, JSON
+// and MessagePack.
 package event
 
-// Event is one decoded event. Its strings and Metadata may alias the decoder's input: whoever keeps one beyond the
-// next Decode clones it.
+// Event is one decoded event. Its strings and Metadata may alias the decoder's input: whoever keeps
+// one beyond the next Decode clones it.
 type Event struct {
 	ID        string // "" where the event has none
 	Tenant    string

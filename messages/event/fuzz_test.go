@@ -24,7 +24,8 @@ var seeds = []string{
 	"{\"metric\":\"a\u2028\",\"dims\":{\"a\":\"\\u0000\"}}", strings.Repeat("[", 40) + strings.Repeat("]", 40),
 }
 
-// FuzzDecode holds the scanner against encoding/json: the same texts are JSON, and their fields hold the same.
+// FuzzDecode holds the scanner against encoding/json: the same texts are JSON, and their fields
+// hold the same.
 func FuzzDecode(f *testing.F) {
 	for _, s := range seeds {
 		f.Add([]byte(s))
@@ -64,7 +65,8 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// isText reports whether all of a JSON text is Unicode. encoding/json does not tell: it replaces what isn't.
+// isText reports whether all of a JSON text is Unicode. encoding/json does not tell: it replaces
+// what isn't.
 func isText(in []byte) bool {
 	if !utf8.Valid(in) {
 		return false
@@ -250,8 +252,8 @@ func FuzzSplit(f *testing.F) {
 	})
 }
 
-// stream is the values of a text as encoding/json reads it, those of arrays one by one; all is false where it is no stream of
-// objects and arrays, or they are deeper than an event may be.
+// stream is the values of a text as encoding/json reads it, those of arrays one by one; all is
+// false where it is no stream of objects and arrays, or they are deeper than an event may be.
 func stream(in []byte) (values []json.RawMessage, all bool) {
 	d := json.NewDecoder(bytes.NewReader(in))
 	for {

@@ -6,7 +6,8 @@ type rawLabel struct {
 	kind        byte
 }
 
-// scanLabels reads the object at i into d.labels: in order of name, each name once with its last value.
+// scanLabels reads the object at i into d.labels: in order of name, each name once with its last
+// value.
 func (d *Decoder) scanLabels(b []byte, i, room int) int {
 	d.labels, d.many = d.labels[:0], false
 	i = skipSpace(b, i+1)

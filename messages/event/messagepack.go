@@ -8,13 +8,14 @@ import (
 	"github.com/tinylib/msgp/msgp"
 )
 
-// FromMessagePack reads a body that is a map, an array of maps or a concatenation of these, and yields each event as
-// JSON, in order, counted from 0, until yield says stop. Payloads stay as they are. An element that no JSON can stand
-// for is yielded with err, a *Refusal; one that is no map is yielded, and Decode refuses it. A body that is not
-// MessagePack, or that makes more than limit bytes of JSON, is a *BodyError, and nothing that was yielded before counts.
+// FromMessagePack reads a body that is a map, an array of maps or a concatenation of these, and
+// yields each event as JSON, in order, counted from 0, until yield says stop. Payloads stay as they
+// are. An element that no JSON can stand for is yielded with err, a *Refusal; one that is no map is
+// yielded, and Decode refuses it. A body that is not MessagePack, or that makes more than limit
+// bytes of JSON, is a *BodyError, and nothing that was yielded before counts.
 //
-// Numbers that are not finite become 1e999, which a dashboard judges invalid; timestamps ms; bin is taken as a string,
-// a whole number as key as its text.
+// Numbers that are not finite become 1e999, which a dashboard judges invalid; timestamps ms; bin is
+// taken as a string, a whole number as key as its text.
 func FromMessagePack(body []byte, limit int, yield func(index int, payload []byte, err error) bool) error {
 	p := packed{out: make([]byte, 0, min(limit, len(body)*3/2+64)), limit: limit, yield: yield}
 	for len(body) > 0 {
@@ -80,8 +81,8 @@ func (p *packed) event(b []byte) (more bool, err error) {
 	return more, nil
 }
 
-// value appends the first value of b and returns what follows it. msgp.Skip has passed over it, so that its lengths
-// are right.
+// value appends the first value of b and returns what follows it. msgp.Skip has passed over it, so
+// that its lengths are right.
 func (p *packed) value(b []byte, room int) ([]byte, *Refusal) {
 	if len(p.out)-p.start > MaxBytes {
 		return nil, refusedBytes

@@ -12,7 +12,8 @@ var powers = [...]float64{
 
 // parseFloat is the double nearest to a scanned JSON number, or Range where there is none.
 func parseFloat(raw []byte) (float64, Status) {
-	// Up to 15 digits and a small power of ten: both are exact, so one multiplication or division rounds rightly.
+	// Up to 15 digits and a small power of ten: both are exact, so one multiplication or division
+	// rounds rightly.
 	if len(raw) <= 17 {
 		if f, ok := parseShort(raw); ok {
 			return f, OK
@@ -55,8 +56,8 @@ func parseShort(raw []byte) (f float64, ok bool) {
 	return f, true
 }
 
-// parseWhole reads a scanned JSON number whose value is a whole one, however it is written (1e3, 5.0). Type: it has a
-// fraction; Range: the magnitude is beyond 64 bits.
+// parseWhole reads a scanned JSON number whose value is a whole one, however it is written (1e3,
+// 5.0). Type: it has a fraction; Range: the magnitude is beyond 64 bits.
 func parseWhole(raw []byte) (negative bool, n uint64, s Status) {
 	if negative = raw[0] == '-'; negative {
 		raw = raw[1:]
@@ -120,7 +121,8 @@ func scaled(negative bool, mantissa []byte, exponent int) (bool, uint64, Status)
 	return negative, n, OK
 }
 
-// parseExponent reads digits with an optional sign; beyond a million it stays there, which is more than an event has digits.
+// parseExponent reads digits with an optional sign; beyond a million it stays there, which is more
+// than an event has digits.
 func parseExponent(raw []byte) int {
 	const most = 1_000_000
 	sign := 1

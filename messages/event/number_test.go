@@ -2,7 +2,8 @@ package event
 
 import "math/big"
 
-// wholeSlowly is parseWhole by big numbers; small is false where the exponent is too great for them.
+// wholeSlowly is parseWhole by big numbers; small is false where the exponent is too great for
+// them.
 func wholeSlowly(s string) (negative bool, n uint64, status Status, small bool) {
 	if len(s) > 200 {
 		return false, 0, OK, false

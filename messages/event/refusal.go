@@ -5,19 +5,23 @@ import (
 	"unicode/utf8"
 )
 
-// The reasons for which a door refuses an event. They are words of the protocol: counters and answers carry them.
+// The reasons for which a door refuses an event. They are words of the protocol: counters and
+// answers carry them.
 const (
-	ReasonMalformed        = "malformed"           // not JSON
-	ReasonNotAnObject      = "not_an_object"       // JSON, but no object
-	ReasonMissingDashboard = "missing_dashboard"   // neither the event nor the request names one
-	ReasonMissingMetric    = "missing_metric"      //
-	ReasonBadName          = "bad_name"            // tenant, dashboard, metric, id, producer or sequence is not allowed
-	ReasonBadLabel         = "bad_label"           // labels are no object, or a name or value in them is not allowed
-	ReasonAmbiguousField   = "ambiguous_field"     // a field and its other spelling are both given
-	ReasonWrongTenant      = "wrong_tenant"        // another tenant than the request's
-	ReasonUnknownTenant    = "unknown_tenant"      // the log keeps tenants apart and has not got this one
-	ReasonCrowded          = "too_many_dashboards" // its shard, or its tenant in it, has as many dashboards as it may, and this is another
-	ReasonTooLarge         = "too_large"           // over a limit
+	ReasonMalformed        = "malformed"         // not JSON
+	ReasonNotAnObject      = "not_an_object"     // JSON, but no object
+	ReasonMissingDashboard = "missing_dashboard" // neither the event nor the request names one
+	ReasonMissingMetric    = "missing_metric"    //
+	// tenant, dashboard, metric, id, producer or sequence is not allowed
+	ReasonBadName = "bad_name"
+	// labels are no object, or a name or value in them is not allowed
+	ReasonBadLabel       = "bad_label"
+	ReasonAmbiguousField = "ambiguous_field" // a field and its other spelling are both given
+	ReasonWrongTenant    = "wrong_tenant"    // another tenant than the request's
+	ReasonUnknownTenant  = "unknown_tenant"  // the log keeps tenants apart and has not got this one
+	// its shard, or its tenant in it, has as many dashboards as it may, and this is another
+	ReasonCrowded  = "too_many_dashboards"
+	ReasonTooLarge = "too_large" // over a limit
 )
 
 // Reasons lists every reason, in the order of the protocol's page.
@@ -28,8 +32,8 @@ func Reasons() []string {
 	}
 }
 
-// Limits of one event. What is said to be "at most" is refused as too_large beyond it; a name that is too long is
-// not a name, and refused as bad_name (a label's: bad_label).
+// Limits of one event. What is said to be "at most" is refused as too_large beyond it; a name that
+// is too long is not a name, and refused as bad_name (a label's: bad_label).
 const (
 	MaxBytes           = 64 << 10 // of its JSON text
 	MaxMetricBytes     = 256
@@ -39,8 +43,9 @@ const (
 	MaxMetadataBytes   = 16 << 10
 	MaxIDBytes         = 256 // of an id or a producer: they are remembered
 	MaxNesting         = 32  // the event itself is the first level
-	// MaxTime is the furthest event time from 1970 either way, ms: what a date in a browser can hold. It is below
-	// 2^53, so every client reads it exactly, and far from where sums of times wrap around.
+	// MaxTime is the furthest event time from 1970 either way, ms: what a date in a browser can
+	// hold. It is below 2^53, so every client reads it exactly, and far from where sums of times
+	// wrap around.
 	MaxTime = 8_640_000_000_000_000
 )
 

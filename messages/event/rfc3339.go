@@ -1,7 +1,8 @@
 package event
 
-// parseRFC3339 reads a time as RFC 3339 writes it, rounded down to the millisecond. It is strict as Go's
-// time.UnmarshalText is, but allocates nothing for an offset, and takes t and z in lower case as the RFC does.
+// parseRFC3339 reads a time as RFC 3339 writes it, rounded down to the millisecond. It is strict as
+// Go's time.UnmarshalText is, but allocates nothing for an offset, and takes t and z in lower case
+// as the RFC does.
 func parseRFC3339(s string) (ms int64, ok bool) {
 	if len(s) < len("2006-01-02T15:04:05Z") || s[4] != '-' || s[7] != '-' || s[10]|0x20 != 't' || s[13] != ':' || s[16] != ':' {
 		return 0, false

@@ -6,9 +6,10 @@ import (
 	"math/bits"
 )
 
-// The scanner walks JSON text by index: each function takes the index of a value's first byte and returns the index
-// after its last. It accepts exactly what encoding/json accepts. A negative result is an error: ^result is the index of
-// the offending byte (len(b) where the text ended too soon), or the result is tooDeep.
+// The scanner walks JSON text by index: each function takes the index of a value's first byte and
+// returns the index after its last. It accepts exactly what encoding/json accepts. A negative
+// result is an error: ^result is the index of the offending byte (len(b) where the text ended too
+// soon), or the result is tooDeep.
 const tooDeep = math.MinInt
 
 // maxBodyNesting is how deep encoding/json itself goes.
@@ -29,7 +30,8 @@ func skipSpaces(b []byte, i int) int {
 	return i
 }
 
-// skipValue passes over one value of any kind; room is how many levels of arrays and objects it may open.
+// skipValue passes over one value of any kind; room is how many levels of arrays and objects it may
+// open.
 func skipValue(b []byte, i, room int) int {
 	if i >= len(b) {
 		return ^i
@@ -112,7 +114,8 @@ func skipObject(b []byte, i, room int) int {
 	}
 }
 
-// scanName reads an object's `"name" :` at i: name is its text between the quotes, value the index of what follows.
+// scanName reads an object's `"name" :` at i: name is its text between the quotes, value the index
+// of what follows.
 func scanName(b []byte, i int) (name []byte, plain bool, value int) {
 	if i >= len(b) || b[i] != '"' {
 		return nil, false, ^i
@@ -128,8 +131,8 @@ func scanName(b []byte, i int) (name []byte, plain bool, value int) {
 	return name, plain, skipSpace(b, i+1)
 }
 
-// scanNext reads what follows an object's value: after a comma it returns the index of the next name and more, after
-// the closing brace the index behind it.
+// scanNext reads what follows an object's value: after a comma it returns the index of the next
+// name and more, after the closing brace the index behind it.
 func scanNext(b []byte, i int) (next int, more bool) {
 	i = skipSpace(b, i)
 	if i >= len(b) {
@@ -149,13 +152,15 @@ const (
 	highs = 0x8080808080808080
 )
 
-// scanString reads the string that opens at i. plain tells that its text stands for itself: ASCII, no escapes.
+// scanString reads the string that opens at i. plain tells that its text stands for itself: ASCII,
+// no escapes.
 func scanString(b []byte, i int) (end int, plain bool) {
 	plain = true
 	i++
 	for {
-		// Eight bytes at once up to the first that is a quote, a backslash, a control character or not ASCII. A
-		// borrow can mark a byte wrongly only above one that is marked rightly, so the lowest mark is right.
+		// Eight bytes at once up to the first that is a quote, a backslash, a control character or
+		// not ASCII. A borrow can mark a byte wrongly only above one that is marked rightly, so the
+		// lowest mark is right.
 		for i+8 <= len(b) {
 			x := binary.LittleEndian.Uint64(b[i:])
 			quote, slash := x^(ones*'"'), x^(ones*'\\')

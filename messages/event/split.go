@@ -6,14 +6,15 @@ import (
 	"github.com/tinylib/msgp/msgp"
 )
 
-// Split cuts a request's body into events: a stream of JSON values, one a line, or laid out over several lines, or one behind the
-// other; the elements of an array are values of the stream. It yields each, in order, counted from 0, until yield says
-// stop; payloads alias the body. Decode judges them; err is set only where that isn't needed, because the payload is
-// over MaxBytes.
+// Split cuts a request's body into events: a stream of JSON values, one a line, or laid out over
+// several lines, or one behind the other; the elements of an array are values of the stream. It
+// yields each, in order, counted from 0, until yield says stop; payloads alias the body. Decode
+// judges them; err is set only where that isn't needed, because the payload is over MaxBytes.
 //
-// What is broken costs as little as can be told: its line, where a line is a value; where its first line is but a bracket, all up
-// to the next line that begins a value at the same indentation. Only where the body begins with an array a syntax error in that
-// refuses the whole body: Split returns a *BodyError, and nothing that was yielded before it counts.
+// What is broken costs as little as can be told: its line, where a line is a value; where its first
+// line is but a bracket, all up to the next line that begins a value at the same indentation. Only
+// where the body begins with an array a syntax error in that refuses the whole body: Split returns
+// a *BodyError, and nothing that was yielded before it counts.
 //
 // A byte order mark before all is passed over.
 func Split(body []byte, yield func(index int, payload []byte, err error) bool) error {
@@ -41,8 +42,9 @@ type splitter struct {
 	stopped bool
 }
 
-// valueNesting is how deep values of the stream are looked into for their end: an array of events, and one level more than an event may
-// have. So no byte of the body is looked at more often, though every line begins a value that has no end.
+// valueNesting is how deep values of the stream are looked into for their end: an array of events,
+// and one level more than an event may have. So no byte of the body is looked at more often, though
+// every line begins a value that has no end.
 const valueNesting = MaxNesting + 1
 
 // value yields what begins at i, and gives the index behind it.
@@ -72,8 +74,9 @@ func (s *splitter) value(i int) (next int) {
 	return next
 }
 
-// isOne reports, mostly, that a line from i to end is a value by itself, or nothing better: it begins and ends with braces, no other
-// begins in it, and what comes behind it goes on with nothing. Without it every event would be scanned twice.
+// isOne reports, mostly, that a line from i to end is a value by itself, or nothing better: it
+// begins and ends with braces, no other begins in it, and what comes behind it goes on with
+// nothing. Without it every event would be scanned twice.
 func isOne(b []byte, i, end int) bool {
 	line := bytes.TrimRight(b[i:end], " \t\r")
 	if line[0] != '{' || line[len(line)-1] != '}' {
@@ -93,7 +96,8 @@ func isOne(b []byte, i, end int) bool {
 	}
 }
 
-// array yields the elements of the array at i, and gives the index behind it; a negative one is an error of the scan.
+// array yields the elements of the array at i, and gives the index behind it; a negative one is an
+// error of the scan.
 func (s *splitter) array(i int) int {
 	b := s.body
 	i = skipSpace(b, i+1)
@@ -131,7 +135,8 @@ func (s *splitter) give(payload []byte) {
 	s.index++
 }
 
-// begins reports whether what is at i may come behind a value: another one, the end of the line, or of the body.
+// begins reports whether what is at i may come behind a value: another one, the end of the line, or
+// of the body.
 func begins(b []byte, i int) bool {
 	return i >= len(b) || b[i] == '\n' || b[i] == '{' || b[i] == '['
 }
@@ -142,7 +147,8 @@ func isLaidOut(line []byte) bool {
 	return len(line) == 1 && (line[0] == '{' || line[0] == '[')
 }
 
-// resume is where the next value begins behind a broken one at i that is laid out: in a line with the same indentation.
+// resume is where the next value begins behind a broken one at i that is laid out: in a line with
+// the same indentation.
 func resume(b []byte, i int) int {
 	start := bytes.LastIndexByte(b[:i], '\n') + 1
 	indent := b[start:i]
@@ -174,8 +180,8 @@ func skipBlank(b []byte, i int) int {
 
 var byteOrderMark = []byte("\ufeff")
 
-// SplitUntyped is Split or FromMessagePack, for bytes whose type nobody names: MessagePack's maps and arrays begin with a byte that
-// no JSON text begins with.
+// SplitUntyped is Split or FromMessagePack, for bytes whose type nobody names: MessagePack's maps
+// and arrays begin with a byte that no JSON text begins with.
 func SplitUntyped(body []byte, limit int, yield func(index int, payload []byte, err error) bool) error {
 	if len(body) > 0 && (msgp.NextType(body) == msgp.MapType || msgp.NextType(body) == msgp.ArrayType) {
 		return FromMessagePack(body, limit, yield)

@@ -196,8 +196,8 @@ func TestRoute(t *testing.T) {
 	}
 }
 
-// TestSplitLooksAtNoByteOften: each of these lines begins a value that never ends; looked into to their depth, a body of a
-// megabyte would cost minutes.
+// TestSplitLooksAtNoByteOften: each of these lines begins a value that never ends; looked into to
+// their depth, a body of a megabyte would cost minutes.
 func TestSplitLooksAtNoByteOften(t *testing.T) {
 	for _, line := range []string{"{\"a\":\n", "{\"a\":[1,\n", "[\n", "{\n", "{\"a\":1,\"b\":\n"} {
 		body, n := []byte("{}\n"+strings.Repeat(line, 1<<20/len(line))), 0

@@ -9,8 +9,8 @@ import (
 // alias is b as a string that shares its memory.
 func alias(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
-// text is what the text between a string's quotes stands for. It aliases raw, or the scratch where there is an escape. What is
-// not Unicode is replaced, as encoding/json does: Decode refuses it.
+// text is what the text between a string's quotes stands for. It aliases raw, or the scratch where
+// there is an escape. What is not Unicode is replaced, as encoding/json does: Decode refuses it.
 func (d *Decoder) text(raw []byte, plain bool) string {
 	if plain {
 		return alias(raw)
@@ -73,8 +73,8 @@ func hex4(raw []byte, i int) rune {
 	return unhex(raw[i])<<12 | unhex(raw[i+1])<<8 | unhex(raw[i+2])<<4 | unhex(raw[i+3])
 }
 
-// oneLine is the JSON text raw without line breaks: what one frame can carry and one line can print. Line breaks and tabs in raw
-// lie between its tokens.
+// oneLine is the JSON text raw without line breaks: what one frame can carry and one line can
+// print. Line breaks and tabs in raw lie between its tokens.
 func (d *Decoder) oneLine(raw []byte) []byte {
 	clean := true
 	for _, c := range raw {

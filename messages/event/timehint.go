@@ -1,16 +1,18 @@
 package event
 
-// TimeHint says what a time likely is where it is not ms since 1970 as it should be. It changes no judgement: it is
-// for warnings and lists, so that people find their mistake.
+// TimeHint says what a time likely is where it is not ms since 1970 as it should be. It changes no
+// judgement: it is for warnings and lists, so that people find their mistake.
 type TimeHint uint8
 
 // The hints. Their numbers are stored in dashboards' states: never reuse one.
 const (
-	NoHint         TimeHint = iota
-	InSeconds               // read as ms it lies in January to April 1970
-	InMicroseconds          // read as ms it lies after the year 5000: the event is of the future, or the time invalid
-	InNanoseconds           // beyond MaxTime: the time is invalid
-	WithoutZone             // a date and a time of day as text that doesn't say in which zone: the time is invalid
+	NoHint    TimeHint = iota
+	InSeconds          // read as ms it lies in January to April 1970
+	// read as ms it lies after the year 5000: the event is of the future, or the time invalid
+	InMicroseconds
+	InNanoseconds // beyond MaxTime: the time is invalid
+	// a date and a time of day as text that doesn't say in which zone: the time is invalid
+	WithoutZone
 	timeHints
 )
 
@@ -47,8 +49,9 @@ func (h TimeHint) Message() string {
 // Valid reports whether h is one of the hints.
 func (h TimeHint) Valid() bool { return h < timeHints }
 
-// LikelyUnit is the unit in which a number was likely written that stands in the place of ms. Seconds from 1973 to 2286
-// have 9 or 10 digits, and each finer unit has three more; as ms they lie where hardly anybody has events.
+// LikelyUnit is the unit in which a number was likely written that stands in the place of ms.
+// Seconds from 1973 to 2286 have 9 or 10 digits, and each finer unit has three more; as ms they lie
+// where hardly anybody has events.
 func LikelyUnit(n int64) TimeHint { return likelyUnit(float64(n)) }
 
 func likelyUnit(n float64) TimeHint {
@@ -80,7 +83,8 @@ func (d *Decoder) hint(raw []byte, t int64, s Status) TimeHint {
 	return NoHint
 }
 
-// zoneless reports whether s is RFC 3339 but for the zone; the space that many write for the T is let pass.
+// zoneless reports whether s is RFC 3339 but for the zone; the space that many write for the T is
+// let pass.
 func zoneless(s string) bool {
 	const most = len("2006-01-02T15:04:05.000000000")
 	if len(s) > most || len(s) < len("2006-01-02T15:04:05") {

@@ -8,7 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// Text that is not Unicode is refused, never mended: with a replacement for what is wrong two keys would become one.
+// Text that is not Unicode is refused, never mended: with a replacement for what is wrong two keys
+// would become one.
 
 // skipPlain is the index, from i on, of the first byte that is a backslash or not ASCII.
 func skipPlain(b []byte, i int) int {
@@ -25,8 +26,9 @@ func skipPlain(b []byte, i int) int {
 	return i
 }
 
-// notText is the index of the first byte of JSON text b that is no UTF-8, or of the first escape of half a surrogate pair;
-// -1 where all is well. A scan has passed over b, so that every backslash begins an escape inside a string.
+// notText is the index of the first byte of JSON text b that is no UTF-8, or of the first escape of
+// half a surrogate pair; -1 where all is well. A scan has passed over b, so that every backslash
+// begins an escape inside a string.
 func notText(b []byte) int {
 	for i := skipPlain(b, 0); i < len(b); i = skipPlain(b, i) {
 		size := 2
@@ -46,8 +48,9 @@ func notText(b []byte) int {
 	return -1
 }
 
-// CheckText looks whether JSON text, which is valid otherwise, is Unicode; at is the byte that the error names, -1 where all is well.
-// Other doors than those of events ask, too: encoding/json replaces what is wrong.
+// CheckText looks whether JSON text, which is valid otherwise, is Unicode; at is the byte that the
+// error names, -1 where all is well. Other doors than those of events ask, too: encoding/json
+// replaces what is wrong.
 func CheckText(b []byte) (at int, err error) {
 	if at = notText(b); at < 0 {
 		return at, nil
@@ -70,8 +73,8 @@ func notUTF8(text []byte) int {
 	}
 }
 
-// unicodeEscape is the length of the well-formed \u escape that b begins with, both halves of a pair taken together; 0 for
-// half a pair.
+// unicodeEscape is the length of the well-formed \u escape that b begins with, both halves of a
+// pair taken together; 0 for half a pair.
 func unicodeEscape(b []byte) int {
 	const one, pair = len(`\u0000`), len(`\u0000\u0000`)
 	r := hex4(b, 2)
@@ -103,8 +106,8 @@ func refuseText(what string, at int, field string) *Refusal {
 	return refuse(ReasonMalformed, "%s at byte %d, in %q", what, at, field)
 }
 
-// fieldAt is the path, as in labels.country, to the member of an object whose name or value has that byte of a scanned event;
-// of a name only what is before the byte.
+// fieldAt is the path, as in labels.country, to the member of an object whose name or value has
+// that byte of a scanned event; of a name only what is before the byte.
 func fieldAt(b []byte, at int) string {
 	path := ""
 	for i := skipSpace(b, 0); i < len(b) && b[i] == '{'; {

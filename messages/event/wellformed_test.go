@@ -6,13 +6,15 @@ import (
 	"testing"
 )
 
-// TestTextIsUnicode: no text of an event is mended, wherever it stands; the refusal says what is wrong and where.
+// TestTextIsUnicode: no text of an event is mended, wherever it stands; the refusal says what is
+// wrong and where.
 func TestTextIsUnicode(t *testing.T) {
 	for _, c := range []struct{ in, message string }{
 		{"{\"metric\":\"M\xfcller\"}", `byte 0xfc, which is not UTF-8, at byte 12, in "metric"`},
 		{"{\"metric\":\"m\",\"labels\":{\"name\":\"M\xf6ller\"}}", `byte 0xf6, which is not UTF-8, at byte 33, in "labels.name"`},
 		{"{\"metric\":\"m\",\"dims\":{\"b\":1, \"n\xe4me\":\"x\"}}", `at byte 31, in "dims.n"`},
-		{"{\"metric\":\"m\",\"labels\":{\"a\":\"\xff\",\"a\":\"x\"}}", `at byte 29, in "labels.a"`}, // though the last wins
+		// though the last wins
+		{"{\"metric\":\"m\",\"labels\":{\"a\":\"\xff\",\"a\":\"x\"}}", `at byte 29, in "labels.a"`},
 		{"{\"metric\":\"m\",\"id\":\"\xff\",\"id\":\"x\"}", `at byte 20, in "id"`},
 		{"{\"metric\":\"m\",\"producer\":\"a\xc3\"}", `byte 0xc3, which is not UTF-8, at byte 27, in "producer"`},
 		{"{\"metric\":\"m\",\"metadata\":{\"a\":[1,{\"b\":\"\xe2\x82\"}]}}", `byte 0xe2, which is not UTF-8, at byte 39, in "metadata.a"`},
@@ -21,7 +23,8 @@ func TestTextIsUnicode(t *testing.T) {
 		{"{\"metric\":\"m\",\"value\":\"\xa0\"}", `in "value"`},
 		{"{\"metric\":\"m\",\"unknown\":{\"x\":\"\xf8\"}}", `in "unknown.x"`},
 		{"{\"metric\":\"m\",\"unk\xf8wn\":1}", `byte 0xf8, which is not UTF-8, at byte 18, in "unk"`},
-		{"{\"metric\":\"m\",\"tenant\":\"\xed\xa0\x80\"}", `byte 0xed`}, // half a pair written as if it were a character
+		// half a pair written as if it were a character
+		{"{\"metric\":\"m\",\"tenant\":\"\xed\xa0\x80\"}", `byte 0xed`},
 		{`{"metric":"m","labels":{"k":"\ud800"}}`, `\ud800, half of a surrogate pair, at byte 29, in "labels.k"`},
 		{`{"metric":"m","labels":{"k":"x\uDC00\uD800"}}`, `\uDC00, half of a surrogate pair, at byte 30, in "labels.k"`},
 		{`{"metric":"m","labels":{"k":"\ud800\ud800\udc00"}}`, `\ud800, half of a surrogate pair, at byte 29`},
@@ -101,7 +104,8 @@ func TestAppendStringMendsNothing(t *testing.T) {
 	}
 }
 
-// TestNumbersOfLabels: a label that is a number is its JSON text as it was written, so that no two texts become one group.
+// TestNumbersOfLabels: a label that is a number is its JSON text as it was written, so that no two
+// texts become one group.
 func TestNumbersOfLabels(t *testing.T) {
 	e := decodeFine(t, `{"metric":"m","labels":{"a":1,"b":1.0,"c":1e2,"d":100,"e":"1","f":-0,"g":1E2}}`)
 	if got, want := line(e), `/ m value=0(missing) time=0(missing) a="1" b="1.0" c="1e2" d="100" e="1" f="-0" g="1E2"`; got != want {
@@ -109,7 +113,8 @@ func TestNumbersOfLabels(t *testing.T) {
 	}
 }
 
-// TestValuesBeyondExactness: a value is the double nearest to it. From 2^53 on not every whole number is one.
+// TestValuesBeyondExactness: a value is the double nearest to it. From 2^53 on not every whole
+// number is one.
 func TestValuesBeyondExactness(t *testing.T) {
 	for _, c := range []struct {
 		in   string

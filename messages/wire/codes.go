@@ -57,7 +57,8 @@ var Codes = []CodeEntry{
 	{CodeLogUnreachable, "log_unreachable", 503, true, 1000, "the log cannot be reached"},
 }
 
-// Entry is the line of c. A code that is not in the table is a bug: its entry says so and has status 500.
+// Entry is the line of c. A code that is not in the table is a bug: its entry says so and has
+// status 500.
 func (c Code) Entry() CodeEntry {
 	for _, e := range Codes {
 		if e.Code == c {
@@ -86,7 +87,8 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%d %s: %s", e.Code, e.Code.Entry().Word, e.Message)
 }
 
-// CloseCode is the code of a WebSocket close. 4000-4499: come back with backoff; 4500-4999: do not come back.
+// CloseCode is the code of a WebSocket close. 4000-4499: come back with backoff; 4500-4999: do not
+// come back.
 type CloseCode int
 
 // The close codes. Their meaning is in CloseCodes.

@@ -9,16 +9,19 @@ import (
 	"github.com/dashfeed/dashfeed/messages/event"
 )
 
-// Protocol is the WebSocket subprotocol with JSON frames; the other two are known and not spoken yet.
+// Protocol is the WebSocket subprotocol with JSON frames; the other two are known and not spoken
+// yet.
 const (
 	Protocol         = "dashfeed.v1.json"
 	ProtocolMsgpack  = "dashfeed.v1.msgpack"
 	ProtocolProtobuf = "dashfeed.v1.protobuf"
 )
 
-// Frames from the client have an ID that comes back in the answer: any whole number, 0 too; nil: none, and none comes back.
+// Frames from the client have an ID that comes back in the answer: any whole number, 0 too; nil:
+// none, and none comes back.
 
-// Frame is one message of the protocol. Encode writes it with its type; the Parse functions give pointers.
+// Frame is one message of the protocol. Encode writes it with its type; the Parse functions give
+// pointers.
 type Frame interface{ frameType() string }
 
 // Place is a place in a subscribe: epoch and view in hex, view optional.
@@ -28,7 +31,8 @@ type Place struct {
 	View    string `json:"view,omitempty"`
 }
 
-// Tuple is a group as JSON carries it: one value a place of groupBy, nil where the label is missing.
+// Tuple is a group as JSON carries it: one value a place of groupBy, nil where the label is
+// missing.
 type Tuple []*string
 
 // Frames from the client.
@@ -57,7 +61,8 @@ type (
 	Ack struct {
 		Views map[string]uint64 `json:"views"`
 	}
-	// Ping asks for a Pong: scripts in a browser do not see WebSocket's own pings, and have to notice a dead socket.
+	// Ping asks for a Pong: scripts in a browser do not see WebSocket's own pings, and have to
+	// notice a dead socket.
 	Ping struct {
 		ID *int64 `json:"id,omitempty"`
 	}
@@ -85,7 +90,8 @@ type (
 		Subscriptions int     `json:"subscriptions"`
 		FrameBytes    int     `json:"frameBytes"`
 		MaxRate       float64 `json:"maxRate"` // frames a second; 0: no cap
-		Unacked       int     `json:"unacked"` // updates of a view sent beyond its last ack, once it has acked
+		// updates of a view sent beyond its last ack, once it has acked
+		Unacked int `json:"unacked"`
 	}
 	// Pong answers Ping.
 	Pong struct {
@@ -93,8 +99,9 @@ type (
 	}
 	// Subscribed answers Subscribe and Set, and comes without id when the definition has changed.
 	Subscribed struct {
-		ID        *int64  `json:"id,omitempty"`
-		Was       string  `json:"was,omitempty"`    // where the definition has changed: the view that this one replaces
+		ID *int64 `json:"id,omitempty"`
+		// where the definition has changed: the view that this one replaces
+		Was       string  `json:"was,omitempty"`
 		Tenant    string  `json:"tenant,omitempty"` // absent: default
 		Dashboard string  `json:"dashboard"`
 		View      string  `json:"view"`
@@ -127,8 +134,9 @@ type (
 	}
 	// ErrorFrame refuses the message of that id, or ends the view.
 	ErrorFrame struct {
-		ID   *int64 `json:"id,omitempty"`
-		View string `json:"view,omitempty"` // a subscription that ended by this: a panel it asked for is no more
+		ID *int64 `json:"id,omitempty"`
+		// a subscription that ended by this: a panel it asked for is no more
+		View string `json:"view,omitempty"`
 		Error
 	}
 	// Drain asks the client to come back in [After, After+Within) ms.
@@ -201,7 +209,8 @@ var (
 func Encode(f Frame) []byte {
 	body, err := json.Marshal(f)
 	if err != nil {
-		panic(fmt.Sprintf("wire: a %s frame does not marshal: %v", f.frameType(), err)) // structs of strings and numbers
+		// structs of strings and numbers
+		panic(fmt.Sprintf("wire: a %s frame does not marshal: %v", f.frameType(), err))
 	}
 	b := make([]byte, 0, len(body)+24)
 	b = append(b, `{"type":"`...)
@@ -213,8 +222,8 @@ func Encode(f Frame) []byte {
 	return append(b, body[1:]...)
 }
 
-// ParseRequest reads a frame from a client. The error is an *Error of code 1100 or 1103, whose ID is the message's
-// where it could be read; nil: it has none.
+// ParseRequest reads a frame from a client. The error is an *Error of code 1100 or 1103, whose ID
+// is the message's where it could be read; nil: it has none.
 //
 // Text that is not Unicode is refused, where it stands: replaced, it would name another group.
 func ParseRequest(b []byte) (f Frame, id *int64, err error) {
@@ -228,8 +237,8 @@ func ParseRequest(b []byte) (f Frame, id *int64, err error) {
 	return f, id, nil
 }
 
-// ParseFrame reads a frame from a server: *Connected, *Subscribed, *Update, *Gap, *Status, *Pong, *Unsubscribed,
-// *Refreshed, *ErrorFrame or *Drain.
+// ParseFrame reads a frame from a server: *Connected, *Subscribed, *Update, *Gap, *Status, *Pong,
+// *Unsubscribed, *Refreshed, *ErrorFrame or *Drain.
 func ParseFrame(b []byte) (Frame, error) {
 	if bytes.HasPrefix(b, updateHead) {
 		u := &Update{}

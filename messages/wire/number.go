@@ -8,8 +8,8 @@ import (
 // maxExact is 2^53: below it every whole number is written as digits alone.
 const maxExact = 1 << 53
 
-// AppendNumber appends f in its shortest form, whole numbers below 2^53 without exponent or ".0"; what is not finite
-// is null.
+// AppendNumber appends f in its shortest form, whole numbers below 2^53 without exponent or ".0";
+// what is not finite is null.
 func AppendNumber(b []byte, f float64) []byte {
 	a := math.Abs(f)
 	switch {

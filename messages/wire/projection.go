@@ -12,8 +12,8 @@ import (
 	"github.com/zeebo/xxh3"
 )
 
-// Projection is a view of a dashboard worked out against a schema: which panels and groups go to whom, under which
-// numbers. It is immutable.
+// Projection is a view of a dashboard worked out against a schema: which panels and groups go to
+// whom, under which numbers. It is immutable.
 type Projection struct {
 	View   messages.View
 	Schema Schema // the view's panels; a cell's panel number on the wire is an index into it
@@ -22,8 +22,8 @@ type Projection struct {
 	groups map[cells.Group]bool
 }
 
-// Project works a view out. panels nil means all of them; an id that the schema has not is an error and taken as
-// absent: the projection of the others comes with it. groups nil means all.
+// Project works a view out. panels nil means all of them; an id that the schema has not is an error
+// and taken as absent: the projection of the others comes with it. groups nil means all.
 func Project(k messages.Key, s Schema, panels []string, groups []Tuple) (*Projection, error) {
 	p := &Projection{panels: make([]int32, len(s))}
 	var unknown error
@@ -97,9 +97,10 @@ func (p *Projection) Touched(u *cells.Update) bool {
 	return false
 }
 
-// viewID is the first 8 bytes of xxh3 over everything that makes two views differ, each part with its length.
-// Counts of overflow are left out: they move without making another view. The panels asked for are in it beside those that are
-// shown: else all of them, and a list of them, were two views today and one after a definition that drops the rest.
+// viewID is the first 8 bytes of xxh3 over everything that makes two views differ, each part with
+// its length. Counts of overflow are left out: they move without making another view. The panels
+// asked for are in it beside those that are shown: else all of them, and a list of them, were two
+// views today and one after a definition that drops the rest.
 func viewID(k messages.Key, s Schema, panels []string, groups map[cells.Group]bool) messages.View {
 	b := appendPart(nil, k.Tenant)
 	b = appendPart(b, k.Dashboard)

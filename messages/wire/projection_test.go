@@ -117,7 +117,8 @@ func TestProjectionRenumbers(t *testing.T) {
 	}
 }
 
-// A client that folds whatever updates come, from wherever they may start, holds the server's cells.
+// A client that folds whatever updates come, from wherever they may start, holds the server's
+// cells.
 func TestViewFollowsTheSet(t *testing.T) {
 	p, err := Project(key, schema(), nil, nil)
 	if err != nil {

@@ -6,16 +6,18 @@ type Schema []Panel
 
 // Panel describes one panel of a dashboard.
 type Panel struct {
-	Panel    string    `json:"panel"`
-	Title    string    `json:"title"`
-	Window   Window    `json:"window"`
-	Keep     int       `json:"keep"`
-	GroupBy  []string  `json:"groupBy"` // never nil
-	Columns  []string  `json:"columns"`
-	Overflow *Overflow `json:"overflow,omitempty"` // set where keys were folded into the overflow group
+	Panel   string   `json:"panel"`
+	Title   string   `json:"title"`
+	Window  Window   `json:"window"`
+	Keep    int      `json:"keep"`
+	GroupBy []string `json:"groupBy"` // never nil
+	Columns []string `json:"columns"`
+	// set where keys were folded into the overflow group
+	Overflow *Overflow `json:"overflow,omitempty"`
 }
 
-// Window is a panel's window; exactly one of Tumbling, Hopping (with Every), Session, Count, Latest is set. Times in ms.
+// Window is a panel's window; exactly one of Tumbling, Hopping (with Every), Session, Count, Latest
+// is set. Times in ms.
 type Window struct {
 	Tumbling int64 `json:"tumbling,omitempty"`
 	Hopping  int64 `json:"hopping,omitempty"`
@@ -25,7 +27,8 @@ type Window struct {
 	Latest   bool  `json:"latest,omitempty"`
 }
 
-// Overflow tells about the keys beyond max_groups. The cells of the overflow group have null in the place of the group.
+// Overflow tells about the keys beyond max_groups. The cells of the overflow group have null in the
+// place of the group.
 type Overflow struct {
 	Groups int64 `json:"groups"` // estimate of how many distinct keys overflowed
 }

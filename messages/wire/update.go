@@ -14,18 +14,19 @@ var updateHead = []byte(`{"type":"update",`)
 
 // Update is an update frame as a client reads it. A server writes it with AppendUpdate.
 type Update struct {
-	View    messages.View
-	Epoch   messages.Epoch
-	From    uint64
-	To      uint64
-	Time    int64 // log time at To, ms; 0 where the frame has none: it is sent when it has moved over a second
+	View  messages.View
+	Epoch messages.Epoch
+	From  uint64
+	To    uint64
+	// log time at To, ms; 0 where the frame has none: it is sent when it has moved over a second
+	Time    int64
 	Cells   []Cell
 	Removed []uint32 // numbers of cells
 	More    bool     // the cells are complete only after the last part
 }
 
-// Cell is a cell on the wire. Panel, Start, End and Group are set where Whole: a cell born after From, or one whose
-// End moved.
+// Cell is a cell on the wire. Panel, Start, End and Group are set where Whole: a cell born after
+// From, or one whose End moved.
 type Cell struct {
 	Number   uint32
 	Revision uint32
@@ -37,7 +38,8 @@ type Cell struct {
 	Group    cells.Group
 }
 
-// AppendUpdate appends the frame of u as the view sees it. time 0 leaves the log time out. It allocates nothing but b.
+// AppendUpdate appends the frame of u as the view sees it. time 0 leaves the log time out. It
+// allocates nothing but b.
 func AppendUpdate(b []byte, p *Projection, u *cells.Update, time int64) []byte {
 	b = append(b, updateHead...)
 	b = append(b, `"view":"`...)
@@ -106,8 +108,8 @@ func appendWhole(b []byte, c *cells.Cell, panel int32) []byte {
 	return append(AppendRow(b, c.Row), ']')
 }
 
-// AppendGroup appends a group: an array of strings and nulls, or null for the overflow group. It reads the canonical
-// form as it stands, since taking it apart would allocate for every cell.
+// AppendGroup appends a group: an array of strings and nulls, or null for the overflow group. It
+// reads the canonical form as it stands, since taking it apart would allocate for every cell.
 func AppendGroup(b []byte, g cells.Group) []byte {
 	if g == cells.Overflow {
 		return append(b, "null"...)
@@ -158,7 +160,8 @@ func AppendValue(b []byte, v cells.Value) []byte {
 	return append(b, "null"...)
 }
 
-// AppendRemovedList appends the array of numbers that the view lost; "[]" where there are none or u is a snapshot.
+// AppendRemovedList appends the array of numbers that the view lost; "[]" where there are none or u
+// is a snapshot.
 func AppendRemovedList(b []byte, p *Projection, u *cells.Update) []byte {
 	if u.From == 0 {
 		return append(b, "[]"...)
@@ -295,8 +298,8 @@ func parseCell(raw json.RawMessage, c *Cell) error {
 	return err
 }
 
-// parseRow reads values; a number without fraction or exponent becomes an Int below 2^53. From there on its digits are the shortest
-// that give its double, not its own.
+// parseRow reads values; a number without fraction or exponent becomes an Int below 2^53. From
+// there on its digits are the shortest that give its double, not its own.
 func parseRow(raw json.RawMessage) (cells.Row, error) {
 	var values []json.RawMessage
 	if err := json.Unmarshal(raw, &values); err != nil {

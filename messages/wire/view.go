@@ -8,10 +8,12 @@ import (
 	"github.com/dashfeed/dashfeed/messages/cells"
 )
 
-// ErrGap is what View.Apply says of an update that begins after the place of the view: subscribe again with Place.
+// ErrGap is what View.Apply says of an update that begins after the place of the view: subscribe
+// again with Place.
 var ErrGap = errors.New("update leaves a gap")
 
-// View is a client's copy of one view of a dashboard. Feed it every Subscribed, Gap and Update of its view in order:
+// View is a client's copy of one view of a dashboard. Feed it every Subscribed, Gap and Update of
+// its view in order:
 //
 //	v.Subscribed(f)            // new schema; forgets everything unless resumed
 //	v.Gap()                    // forgets everything
@@ -28,13 +30,15 @@ type View struct {
 	void  bool // only an update from 0 is taken
 }
 
-// Place is where the view stands: what to give as Since when subscribing again. Its View is 0 before Subscribed.
+// Place is where the view stands: what to give as Since when subscribing again. Its View is 0
+// before Subscribed.
 func (v *View) Place() messages.Place { return v.place }
 
 // Empty reports whether no update has been taken yet, so that there is no place to resume from.
 func (v *View) Empty() bool { return v.void || v.place.Version == 0 && v.place.Epoch == 0 }
 
-// Subscribed takes the answer to a subscribe, or the one that comes when the definition has changed.
+// Subscribed takes the answer to a subscribe, or the one that comes when the definition has
+// changed.
 func (v *View) Subscribed(f *Subscribed) error {
 	id, err := messages.ParseView(f.View)
 	if err != nil {
@@ -47,11 +51,12 @@ func (v *View) Subscribed(f *Subscribed) error {
 	return nil
 }
 
-// Gap takes a gap: what is held is void until an update from 0 has come. The cells stay to be shown meanwhile.
+// Gap takes a gap: what is held is void until an update from 0 has come. The cells stay to be shown
+// meanwhile.
 func (v *View) Gap() { v.void = true }
 
-// Apply takes an update; changed is false where it was no news. An update of another epoch that is not from 0, and
-// one that begins after the view's version, is ErrGap.
+// Apply takes an update; changed is false where it was no news. An update of another epoch that is
+// not from 0, and one that begins after the view's version, is ErrGap.
 func (v *View) Apply(u *Update) (changed bool, err error) {
 	if u.From == 0 && (v.void || u.Epoch != v.place.Epoch) {
 		v.set, v.place.Epoch, v.place.Version, v.void = cells.Set{}, u.Epoch, 0, false
@@ -112,6 +117,6 @@ func (v *View) Cells() []cells.Cell { return v.set.Cells() }
 // Cell is the cell of that number.
 func (v *View) Cell(number uint32) (*cells.Cell, bool) { return v.set.Cell(number) }
 
-// Since is what changed after a version that the view was at: for whoever paints only that. ok is false where only
-// Cells helps.
+// Since is what changed after a version that the view was at: for whoever paints only that. ok is
+// false where only Cells helps.
 func (v *View) Since(version uint64) (u cells.Update, ok bool) { return v.set.Since(version) }

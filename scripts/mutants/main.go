@@ -1,5 +1,5 @@
-// Command mutants breaks the code on purpose, one line at a time, and runs for each break the test that must see it. It
-// shows that the tests can fail. The breaks are in scripts/mutants/*.txt:
+// Command mutants breaks the code on purpose, one line at a time, and runs for each break the test
+// that must see it. It shows that the tests can fail. The breaks are in scripts/mutants/*.txt:
 //
 //	promise: a standby appends no tick
 //	file: actors/tick.go
@@ -7,9 +7,9 @@
 //	- 	if !s.acts() {
 //	+ 	if false {
 //
-// Run it from the root of the repository: by `make mutants`, or with words that the entries must have, as in
-// `go run ./scripts/mutants actors/`. It exits 1 where a break survives, does not compile, or is out of date. The tests of this
-// package run five of them, chosen by the commit.
+// Run it from the root of the repository: by `make mutants`, or with words that the entries must
+// have, as in `go run ./scripts/mutants actors/`. It exits 1 where a break survives, does not
+// compile, or is out of date. The tests of this package run five of them, chosen by the commit.
 package main
 
 import (

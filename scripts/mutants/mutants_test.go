@@ -12,13 +12,15 @@ import (
 
 const root = "../.."
 
-// leastMutants is how many breaks the lists hold at least, chosen is how many of them are run with the other tests.
+// leastMutants is how many breaks the lists hold at least, chosen is how many of them are run with
+// the other tests.
 const (
 	leastMutants = 40
 	chosen       = 5
 )
 
-// TestEveryMutantIsUpToDate applies every break: each names a line that is there once, and is listed once.
+// TestEveryMutantIsUpToDate applies every break: each names a line that is there once, and is
+// listed once.
 func TestEveryMutantIsUpToDate(t *testing.T) {
 	all := lists(t)
 	if len(all) < leastMutants {

@@ -14,8 +14,9 @@ import (
 // errSurvived: the code is broken and the test passes.
 var errSurvived = errors.New("survived")
 
-// run breaks the code, and gives nil where the test fails for it. Nothing in the repository is touched: the compiler sees the
-// broken file in place of the other (go build -overlay), also where the test itself builds the program.
+// run breaks the code, and gives nil where the test fails for it. Nothing in the repository is
+// touched: the compiler sees the broken file in place of the other (go build -overlay), also where
+// the test itself builds the program.
 func (m mutant) run(root string) error {
 	dir, err := os.MkdirTemp("", "mutant")
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package blob keeps checkpoints that other nodes read in a directory or an object store: one object a checkpoint, named
-// by its position, with all dashboards of the shard in it.
+// Package blob keeps checkpoints that other nodes read in a directory or an object store: one
+// object a checkpoint, named by its position, with all dashboards of the shard in it.
 //
 //	store, err := blob.Open(ctx, blob.Config{
 //		URL:    "s3://bucket?region=eu-central-1",      // or another of Schemes
@@ -9,13 +9,15 @@
 //
 // What it promises:
 //
-//  1. An object is seen whole or not at all; one that does not match its CRC-32C is passed over for the one before.
-//  2. The greatest position counts. Only what lies below two whole objects is deleted, so that two processes that both
-//     write, also under the same position, harm nothing.
-//  3. Both ways are streams: an object is never in memory. In a directory it is synced before it counts.
+//  1. An object is seen whole or not at all; one that does not match its CRC-32C is passed over for
+//     the one before.
+//  2. The greatest position counts. Only what lies below two whole objects is deleted, so that two
+//     processes that both write, also under the same position, harm nothing.
+//  3. Both ways are streams: an object is never in memory. In a directory it is synced before it
+//     counts.
 //
-// A checkpoint writes the whole shard, also where little changed: this suits shards of some tens of MB, or checkpoints that
-// are rare. eventlog/checkpoint/pulsar writes what changed.
+// A checkpoint writes the whole shard, also where little changed: this suits shards of some tens of
+// MB, or checkpoints that are rare. eventlog/checkpoint/pulsar writes what changed.
 package blob
 
 import (
@@ -33,11 +35,12 @@ import (
 
 // Config says where the objects lie.
 type Config struct {
-	// URL is the bucket, with a scheme of Schemes: s3://, gs://, azblob:// as gocloud.dev/blob reads
-	// them, with credentials from the environment, or file:///a/directory, which all nodes mount; it
-	// is made where there is none.
+	// URL is the bucket, with a scheme of Schemes: s3://, gs://, azblob:// as gocloud.dev/blob
+	// reads them, with credentials from the environment, or file:///a/directory, which all nodes
+	// mount; it is made where there is none.
 	URL string
-	// Prefix is the front of the names of the shard's objects: the same in all processes, another one for every shard.
+	// Prefix is the front of the names of the shard's objects: the same in all processes, another
+	// one for every shard.
 	Prefix func(shard int) (string, error)
 	Shared shared.Config
 }
@@ -78,8 +81,8 @@ func openBucket(c Config, bucket *gocloud.Bucket) (*shared.Store, error) {
 	return store, nil
 }
 
-// bucketURL asks the library, for a directory, to make it, to write temporary files inside it, since a rename
-// works within one volume only, and to write no files of attributes.
+// bucketURL asks the library, for a directory, to make it, to write temporary files inside it,
+// since a rename works within one volume only, and to write no files of attributes.
 func bucketURL(address string) (string, error) {
 	u, err := url.Parse(address)
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 )
 
-// disk makes an object in a directory survive a power cut: the library renames a file that it never synced. In an object
-// store there is no file, and it does nothing.
+// disk makes an object in a directory survive a power cut: the library renames a file that it never
+// synced. In an object store there is no file, and it does nothing.
 type disk struct{ file *os.File }
 
 // opened is called with the file before its first byte is written.

@@ -69,8 +69,8 @@ func objects(t *testing.T, dir string) (names []string) {
 	return names
 }
 
-// TestFull: on a full volume a checkpoint counts here, is not published, and says so; nothing that was published is lost;
-// with space again the next one is published.
+// TestFull: on a full volume a checkpoint counts here, is not published, and says so; nothing that
+// was published is lost; with space again the next one is published.
 func TestFull(t *testing.T) {
 	const mib = 1 << 20
 	volume := logsuite.NewVolume(t, 16*mib)
@@ -195,7 +195,8 @@ func TestSamePosition(t *testing.T) {
 	}
 }
 
-// TestOtherName: what the scratch has of another cluster's shard of the same number is not believed.
+// TestOtherName: what the scratch has of another cluster's shard of the same number is not
+// believed.
 func TestOtherName(t *testing.T) {
 	scratch := t.TempDir()
 	c := config("file://"+t.TempDir(), scratch)

@@ -17,8 +17,8 @@ func objectName(prefix string, p messages.Position) string {
 	return prefix + "/" + hex.EncodeToString(p.Append(nil)) + suffix
 }
 
-// splitName reads what objectName wrote. whole is false for what has a position in front and ends otherwise: the temporary
-// file of a directory's writer that died.
+// splitName reads what objectName wrote. whole is false for what has a position in front and ends
+// otherwise: the temporary file of a directory's writer that died.
 func splitName(prefix, name string) (p messages.Position, whole, ok bool) {
 	name, ok = strings.CutPrefix(name, prefix+"/")
 	if !ok || len(name) < positionDigits {

@@ -86,8 +86,9 @@ func appendBytes[T []byte | string](b []byte, s T) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
-// readObject gives every entry to put, and then the marker, once all is known to be whole. Entries are good until put
-// returns. ErrCorrupt for whatever is no object of ours, whole. Errors of put are returned as they are.
+// readObject gives every entry to put, and then the marker, once all is known to be whole. Entries
+// are good until put returns. ErrCorrupt for whatever is no object of ours, whole. Errors of put
+// are returned as they are.
 func readObject(from io.Reader, put func(checkpoint.Entry) error) (m checkpoint.Marker, err error) {
 	var head [len(magic) + 1]byte
 	if _, err := io.ReadFull(from, head[:]); err != nil {
@@ -238,7 +239,8 @@ func (o *objectReader) uvarint() (n uint64) {
 	return 0
 }
 
-// corruptAt makes the end of a stream, and what zstd refuses, ErrCorrupt; an error of the store that is read stays one.
+// corruptAt makes the end of a stream, and what zstd refuses, ErrCorrupt; an error of the store
+// that is read stays one.
 func corruptAt(what string, err error) error {
 	var failed *readError
 	if errors.As(err, &failed) {

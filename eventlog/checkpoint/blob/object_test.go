@@ -91,7 +91,8 @@ func FuzzObject(f *testing.F) {
 	f.Add([]byte{kindMarker, 200, 200, 200, 200, 200}, true)
 	f.Add(object(f, checkpoint.Marker{State: []byte("x")}, []checkpoint.Entry{{Key: messages.Key{Tenant: "t", Dashboard: "d"}, State: []byte("y")}}), false)
 	f.Fuzz(func(t *testing.T, b []byte, stream bool) {
-		if stream { // a stream that zstd takes, with a checksum that fits, or the fuzzer would get no further
+		// a stream that zstd takes, with a checksum that fits, or the fuzzer would get no further
+		if stream {
 			sum := crc32.Update(crc32.Update(0, castagnoli, header), castagnoli, b)
 			zip, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1))
 			if err != nil {

@@ -81,7 +81,8 @@ func (p *place) Fetch(ctx context.Context, shard int, have messages.Position, be
 		if err == nil {
 			return true, errors.Join(damage...), nil
 		}
-		if !errors.Is(err, checkpoint.ErrCorrupt) && gcerrors.Code(err) != gcerrors.NotFound { // a leader may have deleted it
+		// a leader may have deleted it
+		if !errors.Is(err, checkpoint.ErrCorrupt) && gcerrors.Code(err) != gcerrors.NotFound {
 			return false, errors.Join(damage...), err
 		}
 		damage = append(damage, err)
@@ -129,8 +130,8 @@ func (s source) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// Lead asks nobody: two that write are harmless here, since each writes whole objects and deletes only what lies below two whole
-// ones.
+// Lead asks nobody: two that write are harmless here, since each writes whole objects and deletes
+// only what lies below two whole ones.
 func (p *place) Lead(_ context.Context, shard int) (shared.Leader, error) {
 	prefix, err := p.prefix(shard)
 	if err != nil {
@@ -170,7 +171,8 @@ func (l *leader) Publish(ctx context.Context, m checkpoint.Marker, local shared.
 	return older, l.sweep(ctx, there, older)
 }
 
-// newestWhole is the greatest object that is whole; those that others wrote are read to their ends, once.
+// newestWhole is the greatest object that is whole; those that others wrote are read to their ends,
+// once.
 func (l *leader) newestWhole(ctx context.Context, there listed) (messages.Position, error) {
 	for _, position := range slices.Backward(there.checkpoints) {
 		if position == l.whole {
@@ -187,7 +189,8 @@ func (l *leader) newestWhole(ctx context.Context, there listed) (messages.Positi
 	return messages.Position{}, nil
 }
 
-// sweep deletes what lies below the older of the two that count. What it can't delete now it finds again next time.
+// sweep deletes what lies below the older of the two that count. What it can't delete now it finds
+// again next time.
 func (l *leader) sweep(ctx context.Context, there listed, older messages.Position) error {
 	var names []string
 	for _, position := range there.checkpoints {

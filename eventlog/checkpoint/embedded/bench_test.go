@@ -15,8 +15,9 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// BenchmarkStore writes 100,000 entries of 1 KB in one checkpoint, then the next one with all of them again, and looks
-// up entries that are there and that are not. Half of the bytes do not compress.
+// BenchmarkStore writes 100,000 entries of 1 KB in one checkpoint, then the next one with all of
+// them again, and looks up entries that are there and that are not. Half of the bytes do not
+// compress.
 func BenchmarkStore(b *testing.B) {
 	const entries = 100_000
 	key := func(i int) messages.Key {

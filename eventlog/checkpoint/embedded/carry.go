@@ -10,8 +10,9 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// carryOver copies what the newest checkpoint was the first to hold, and so has in its slot alone. What a writer has left in the
-// other slot that did not commit is taken back: the records that it holds may be lost by now, and then nobody writes over it.
+// carryOver copies what the newest checkpoint was the first to hold, and so has in its slot alone.
+// What a writer has left in the other slot that did not commit is taken back: the records that it
+// holds may be lost by now, and then nobody writes over it.
 func (w *writer) carryOver() error {
 	it, err := w.s.dir.DB.NewIter(&pebble.IterOptions{
 		LowerBound: shardKey(headSpace, w.sh.number),
@@ -45,8 +46,9 @@ func (w *writer) carryOver() error {
 	return errors.Join(it.Error(), it.Close())
 }
 
-// takeBack puts the dashboard's entry of the newest checkpoint in the place of one that belongs to none; where it has none there, the
-// dashboard was never in a checkpoint. One that is corrupt there leaves the other: no better one is known.
+// takeBack puts the dashboard's entry of the newest checkpoint in the place of one that belongs to
+// none; where it has none there, the dashboard was never in a checkpoint. One that is corrupt there
+// leaves the other: no better one is known.
 func (w *writer) takeBack(k messages.Key) error {
 	err := w.again(k)
 	switch {
@@ -58,8 +60,8 @@ func (w *writer) takeBack(k messages.Key) error {
 	return w.remove(k)
 }
 
-// carryOne is again; where the entry is corrupt, the one of the checkpoint before the last stays in its place, and
-// says from now on how far it goes.
+// carryOne is again; where the entry is corrupt, the one of the checkpoint before the last stays in
+// its place, and says from now on how far it goes.
 func (w *writer) carryOne(k messages.Key) error {
 	err := w.again(k)
 	if !errors.Is(err, checkpoint.ErrCorrupt) {
@@ -82,7 +84,8 @@ func (w *writer) olderMarker() (p messages.Position) {
 	return p
 }
 
-// putCorrupt keeps a dashboard known whose state is lost in both slots: Get answers ErrCorrupt, not ErrNone.
+// putCorrupt keeps a dashboard known whose state is lost in both slots: Get answers ErrCorrupt, not
+// ErrNone.
 func (w *writer) putCorrupt(k messages.Key) error {
 	return errors.Join(
 		w.batch.Set(bytes.Clone(entryKey(headSpace, w.sh.number, k, w.slot)), nil, nil),

@@ -164,8 +164,8 @@ func TestCorruptEntry(t *testing.T) {
 	}
 }
 
-// TestCarryOverCorrupt: what Begin cannot carry over stays as it was at the checkpoint before the last, and says so
-// also under later markers.
+// TestCarryOverCorrupt: what Begin cannot carry over stays as it was at the checkpoint before the
+// last, and says so also under later markers.
 func TestCarryOverCorrupt(t *testing.T) {
 	d := newDamaged(t)
 	d.write(10, 9)

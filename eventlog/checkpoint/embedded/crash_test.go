@@ -13,7 +13,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// The model of TestCrash: record n of the log belongs to dashboard owner(n), whose state is the list of its records.
+// The model of TestCrash: record n of the log belongs to dashboard owner(n), whose state is the
+// list of its records.
 const dashboards = 40
 
 func owner(n uint64) int { return int(n*n%97+n) % dashboards }
@@ -41,8 +42,8 @@ type shardLife struct {
 	store *embedded.Store //
 }
 
-// checkpoint writes one. During it the shard folds on, so entries may lie after the marker. stop is called before every
-// write; once it says true, the power is gone.
+// checkpoint writes one. During it the shard folds on, so entries may lie after the marker. stop is
+// called before every write; once it says true, the power is gone.
 func (s *shardLife) checkpoint(t *testing.T, rng *rand.Rand, stop func() bool) (committed uint64) {
 	t.Helper()
 	marker := s.at
@@ -94,9 +95,9 @@ func (s *shardLife) fold(records int) {
 	}
 }
 
-// TestCrash takes the power away at random points of checkpoints, over several lives of one store. After each start
-// there is a whole checkpoint, the last committed one or a later one, and replay from its marker gives every dashboard
-// all its records, each once.
+// TestCrash takes the power away at random points of checkpoints, over several lives of one store.
+// After each start there is a whole checkpoint, the last committed one or a later one, and replay
+// from its marker gives every dashboard all its records, each once.
 func TestCrash(t *testing.T) {
 	for seed := range uint64(60) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
@@ -110,7 +111,8 @@ func TestCrash(t *testing.T) {
 	}
 }
 
-// live starts, checks, writes checkpoints until the power goes, and returns what is left of the disk.
+// live starts, checks, writes checkpoints until the power goes, and returns what is left of the
+// disk.
 func live(t *testing.T, fs *vfs.MemFS, rng *rand.Rand, committed uint64) (*vfs.MemFS, uint64) {
 	t.Helper()
 	c := inMemory(fs)
@@ -158,7 +160,8 @@ func checkWhole(t *testing.T, store *embedded.Store, committed uint64) uint64 {
 	return m.Position.Lo
 }
 
-// checkEntry: the entry is the dashboard's state at its own position, and no record up to the marker is missing.
+// checkEntry: the entry is the dashboard's state at its own position, and no record up to the
+// marker is missing.
 func checkEntry(t *testing.T, store *embedded.Store, d int, marker uint64) {
 	t.Helper()
 	want, last := stateOf(d, marker)

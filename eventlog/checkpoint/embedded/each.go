@@ -10,7 +10,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// Sequence is the number of the shard's newest checkpoint here: 1 for the first, then one more each. Zero where there is none.
+// Sequence is the number of the shard's newest checkpoint here: 1 for the first, then one more
+// each. Zero where there is none.
 func (s *Store) Sequence(number int) (uint64, error) {
 	if err := s.enter(); err != nil {
 		return 0, err
@@ -32,9 +33,10 @@ func (s *Store) Sequence(number int) (uint64, error) {
 	return sh.marks[current].sequence, nil
 }
 
-// Each calls yield with the dashboards that changed in the shard's checkpoints after the one of that sequence number, as the
-// newest has them, in order of name; after 0: with all. The entry is good until yield returns. It is ErrCorrupt where
-// an entry does not go as far as the marker: whoever copies a checkpoint must not copy it as whole.
+// Each calls yield with the dashboards that changed in the shard's checkpoints after the one of
+// that sequence number, as the newest has them, in order of name; after 0: with all. The entry is
+// good until yield returns. It is ErrCorrupt where an entry does not go as far as the marker:
+// whoever copies a checkpoint must not copy it as whole.
 func (s *Store) Each(number int, after uint64, yield func(checkpoint.Entry) error) error {
 	if err := s.enter(); err != nil {
 		return err
@@ -44,7 +46,8 @@ func (s *Store) Each(number int, after uint64, yield func(checkpoint.Entry) erro
 	if err != nil {
 		return err
 	}
-	// Where all are asked for, the bodies are read in a row; where few changed, the heads, and a body for each of these.
+	// Where all are asked for, the bodies are read in a row; where few changed, the heads, and a
+	// body for each of these.
 	space := byte(bodySpace)
 	if after > 0 {
 		space = headSpace

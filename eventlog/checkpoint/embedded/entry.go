@@ -10,7 +10,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// The first byte of a key tells what it holds. Names hold no zero byte, so keys sort by name, then slot.
+// The first byte of a key tells what it holds. Names hold no zero byte, so keys sort by name, then
+// slot.
 const (
 	markerSpace = 'm' // shard u32, slot → a marker
 	headSpace   = 'h' // shard u32, tenant, 0, dashboard, 0, slot → a stamp and a summary, for listings

@@ -14,8 +14,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// TestFull: on a full volume checkpoints are refused, the last committed one stays whole, and they go on when there is
-// space.
+// TestFull: on a full volume checkpoints are refused, the last committed one stays whole, and they
+// go on when there is space.
 func TestFull(t *testing.T) {
 	const mib = 1 << 20
 	volume := suite.NewVolume(t, 64*mib)

@@ -11,8 +11,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// List reads heads only, as they were when it began. A dashboard whose heads are both corrupt is listed without
-// Summary.
+// List reads heads only, as they were when it began. A dashboard whose heads are both corrupt is
+// listed without Summary.
 func (s *Store) List(number int, tenant, prefix, after string, yield func(checkpoint.Entry) bool) error {
 	if err := s.enter(); err != nil {
 		return err
@@ -44,7 +44,8 @@ func (s *Store) List(number int, tenant, prefix, after string, yield func(checkp
 	return nil
 }
 
-// listBounds holds the heads whose names begin with prefix and come after the name after. 0xff is in no name.
+// listBounds holds the heads whose names begin with prefix and come after the name after. 0xff is
+// in no name.
 func listBounds(number int, tenant, prefix, after string) *pebble.IterOptions {
 	if tenant == "" {
 		return &pebble.IterOptions{LowerBound: shardKey(headSpace, number), UpperBound: shardKey(headSpace, number+1)}

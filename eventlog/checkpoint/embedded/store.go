@@ -6,13 +6,15 @@
 //	err = w.Put(entry)                       // not synced
 //	released, err := w.Commit(marker)        // one sync
 //
-// Every dashboard has up to two entries, in slot 0 and 1; checkpoint n goes to slot n mod 2 and writes over the one
-// before the last. Until its marker is there, what it has written belongs to no checkpoint, and the next writer takes it
-// back. An entry is a whole state at its own position; one later than the marker of its slot only means that replay passes
-// over more. The marker is written last and synced; all before it lie before it in the same write-ahead log.
+// Every dashboard has up to two entries, in slot 0 and 1; checkpoint n goes to slot n mod 2 and
+// writes over the one before the last. Until its marker is there, what it has written belongs to no
+// checkpoint, and the next writer takes it back. An entry is a whole state at its own position; one
+// later than the marker of its slot only means that replay passes over more. The marker is written
+// last and synced; all before it lie before it in the same write-ahead log.
 //
-// An entry lies under two keys: a head (summary, for listings) and a body (summary and state). Each value begins with
-// its CRC-32C over key and rest, then the sequence number of the checkpoint that first held it and its position.
+// An entry lies under two keys: a head (summary, for listings) and a body (summary and state). Each
+// value begins with its CRC-32C over key and rest, then the sequence number of the checkpoint that
+// first held it and its position.
 package embedded
 
 import (
@@ -39,12 +41,14 @@ type Config struct {
 	Path    string // the directory; made where there is none
 	Storage directory.Storage
 
-	// Unsynced commits checkpoints to memory; they reach the disk by and by, and in Close. A crash then takes the newest
-	// ones, and never half of one: for a scratch store, whose checkpoints others have as well.
+	// Unsynced commits checkpoints to memory; they reach the disk by and by, and in Close. A crash
+	// then takes the newest ones, and never half of one: for a scratch store, whose checkpoints
+	// others have as well.
 	Unsynced bool
 }
 
-// Default goes on in half of the free-space reserve at which the log stops: only checkpoints let the log drop records.
+// Default goes on in half of the free-space reserve at which the log stops: only checkpoints let
+// the log drop records.
 func Default(path string) Config {
 	s := directory.DefaultStorage()
 	s.LastToStop = true
@@ -105,11 +109,12 @@ func Open(c Config) (*Store, error) {
 	return s, nil
 }
 
-// Err is eventlog.ErrFull while free space is too low for checkpoints, and eventlog.ErrUnwritable while the directory can't be
-// written.
+// Err is eventlog.ErrFull while free space is too low for checkpoints, and eventlog.ErrUnwritable
+// while the directory can't be written.
 func (s *Store) Err() error { return s.dir.Err() }
 
-// Close ends the store. Writers under way are given up. Where writes wait, so that it can't end, it says why.
+// Close ends the store. Writers under way are given up. Where writes wait, so that it can't end, it
+// says why.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	closed := s.closed
@@ -281,8 +286,9 @@ func (s *Store) get(number int, k messages.Key, slot int, through messages.Posit
 	return e, nil
 }
 
-// lookUp is the value at key, copied; ErrNone where there is none. Pebble's own Get leaves the filters of the lowest
-// level aside, and with them a miss would read a block: an iterator can be told otherwise.
+// lookUp is the value at key, copied; ErrNone where there is none. Pebble's own Get leaves the
+// filters of the lowest level aside, and with them a miss would read a block: an iterator can be
+// told otherwise.
 func (s *Store) lookUp(key []byte) (value []byte, err error) {
 	it, err := s.dir.DB.NewIter(&pebble.IterOptions{UseL6Filters: true})
 	if err != nil {

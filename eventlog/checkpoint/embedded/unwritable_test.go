@@ -12,7 +12,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// A directory that was moved away takes no checkpoints, and the last one is read; put back, all goes on.
+// A directory that was moved away takes no checkpoints, and the last one is read; put back, all
+// goes on.
 func TestADirectoryThatMoved(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "data")
 	store, err := embedded.Open(embedded.Default(filepath.Join(data, "checkpoints")))

@@ -11,7 +11,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// MaxEntryBytes is the most that an entry's summary and state, or a marker's state, may have together.
+// MaxEntryBytes is the most that an entry's summary and state, or a marker's state, may have
+// together.
 const MaxEntryBytes = 16 << 20
 
 // writeBytes is about how much a writer gathers before it hands it to Pebble.
@@ -28,7 +29,8 @@ type writer struct {
 	ended    bool
 }
 
-// Begin starts the next checkpoint. The slot it writes over may hold the older checkpoint's entries until Commit.
+// Begin starts the next checkpoint. The slot it writes over may hold the older checkpoint's entries
+// until Commit.
 func (s *Store) Begin(number int) (checkpoint.Writer, error) {
 	if err := s.enter(); err != nil {
 		return nil, err
@@ -211,7 +213,8 @@ func (w *writer) settle(m *mark) (released messages.Position) {
 	return released
 }
 
-// Abort leaves what was handed to Pebble where it is: it belongs to no checkpoint, and the next one takes it back.
+// Abort leaves what was handed to Pebble where it is: it belongs to no checkpoint, and the next one
+// takes it back.
 func (w *writer) Abort() error {
 	if w.ended {
 		return nil

@@ -66,7 +66,8 @@ func (a admin) internal(ctx context.Context, topic string) (i internal, err erro
 	return i, a.Get(ctx, broker.TopicPath(topic)+"/internalStats", &i)
 }
 
-// present finds a partition that was deleted and made anew under the leader: a producer that connects again makes one, empty.
+// present finds a partition that was deleted and made anew under the leader: a producer that
+// connects again makes one, empty.
 func (l *leader) present(ctx context.Context) error {
 	if !l.published {
 		return nil
@@ -83,8 +84,8 @@ func (l *leader) present(ctx context.Context) error {
 	return nil
 }
 
-// settle has the partition compacted, once: until then nothing but retention keeps it, which is 0 on a stock broker. From
-// then on the broker's own cursor does, and the guard's may follow.
+// settle has the partition compacted, once: until then nothing but retention keeps it, which is 0
+// on a stock broker. From then on the broker's own cursor does, and the guard's may follow.
 func (l *leader) settle(ctx context.Context) error {
 	if !l.settled {
 		if err := l.compact(ctx); err != nil {
@@ -117,7 +118,8 @@ func (l *leader) compact(ctx context.Context) error {
 		return err
 	}
 	path := broker.TopicPath(l.topic) + "/compaction"
-	if err := a.Do(ctx, http.MethodPut, path, nil, nil); err != nil && broker.Status(err) != http.StatusConflict { // it runs already
+	// it runs already
+	if err := a.Do(ctx, http.MethodPut, path, nil, nil); err != nil && broker.Status(err) != http.StatusConflict {
 		return err
 	}
 	return l.await(ctx)
@@ -162,8 +164,8 @@ func (a admin) threshold(ctx context.Context, namespace string, bytes int64) err
 	return nil
 }
 
-// remake is what makes a topic that is gone. A partition can be made only where the topic that it is part of is there; where that
-// is so, it appears by itself.
+// remake is what makes a topic that is gone. A partition can be made only where the topic that it
+// is part of is there; where that is so, it appears by itself.
 func remake(topic string) string {
 	if i := strings.LastIndex(topic, "-partition-"); i >= 0 {
 		return "make it with: pulsar-admin topics create-partitioned-topic -p N " + topic[:i] + ", where N is what dashfeed tenant list says of the tenant"

@@ -6,8 +6,9 @@ import (
 	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
 )
 
-// assembler puts pieces together. A writer sends the pieces of a body in a row, and of each key the newest stays: so the
-// newest body's pieces still follow each other, but for those that a longer, older body left, which it passes over.
+// assembler puts pieces together. A writer sends the pieces of a body in a row, and of each key the
+// newest stays: so the newest body's pieces still follow each other, but for those that a longer,
+// older body left, which it passes over.
 type assembler struct {
 	open bool
 	at   address

@@ -70,8 +70,9 @@ func TestFenced(t *testing.T) {
 	s.wantWhole(t, "after the old one was fenced", 10)
 }
 
-// TestCompacted: after the first checkpoint the partition is compacted and the namespace has a threshold; the guard does not
-// hold what was compacted; and what was compacted any number of times loads.
+// TestCompacted: after the first checkpoint the partition is compacted and the namespace has a
+// threshold; the guard does not hold what was compacted; and what was compacted any number of times
+// loads.
 func TestCompacted(t *testing.T) {
 	s := newSite(t, pulsartest.Shared(t), 1)
 	partition := "persistent/" + s.namespace + "/checkpoints-partition-0"

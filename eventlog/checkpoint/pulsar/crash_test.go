@@ -20,7 +20,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// dying is a producer whose process dies after so many messages: what it sends from then on reaches nobody.
+// dying is a producer whose process dies after so many messages: what it sends from then on reaches
+// nobody.
 type dying struct {
 	pulsar.Producer
 	left int
@@ -63,7 +64,8 @@ func (s *scratch) Each(after uint64, yield func(checkpoint.Entry) error) error {
 	return s.store.Each(0, after, yield)
 }
 
-// boards are five dashboards; the last is of several pieces. The state of each begins with the position it was put at.
+// boards are five dashboards; the last is of several pieces. The state of each begins with the
+// position it was put at.
 const boards = 5
 
 func board(d int, position uint64) checkpoint.Entry {
@@ -101,8 +103,9 @@ func (s *scratch) write(position uint64, more ...checkpoint.Entry) checkpoint.Ma
 	return m
 }
 
-// TestCrashInPublish: a leader dies after every number of messages of its third checkpoint. The second one is loaded
-// then; the next leader's is whole, and so is what is left with its newest entry spoiled.
+// TestCrashInPublish: a leader dies after every number of messages of its third checkpoint. The
+// second one is loaded then; the next leader's is whole, and so is what is left with its newest
+// entry spoiled.
 func TestCrashInPublish(t *testing.T) {
 	s := newSite(t, pulsartest.Shared(t), 1)
 	p := s.place(t)
@@ -121,7 +124,8 @@ func TestCrashInPublish(t *testing.T) {
 		_, err = l.Publish(t.Context(), local.write(position), local)
 		return err
 	}
-	const all = boards - 1 + 4 + 1 // messages of a checkpoint: a piece each, four of the large one, the marker
+	// messages of a checkpoint: a piece each, four of the large one, the marker
+	const all = boards - 1 + 4 + 1
 	for left := 0; left <= all; left++ {
 		for range 2 {
 			if err := publish(all); err != nil {
@@ -139,9 +143,9 @@ func TestCrashInPublish(t *testing.T) {
 	}
 }
 
-// TestCrashLeavesNoDashboard: a leader dies after it has sent all but the marker, or less. Dashboards that are new in it, and that the
-// next leader does not have since their records are lost, are in none of the checkpoints after it, before and after the topic is
-// compacted.
+// TestCrashLeavesNoDashboard: a leader dies after it has sent all but the marker, or less.
+// Dashboards that are new in it, and that the next leader does not have since their records are
+// lost, are in none of the checkpoints after it, before and after the topic is compacted.
 func TestCrashLeavesNoDashboard(t *testing.T) {
 	s := newSite(t, pulsartest.Shared(t), 1)
 	p := s.place(t)
@@ -203,7 +207,8 @@ func (s *site) compact(t *testing.T) {
 	topic, _ := s.partition(0)
 	path := broker.TopicPath(topic) + "/compaction"
 	s.admin(t, "PUT", path, "")
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) { // real time: a real broker
+	// real time: a real broker
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
 		if said := s.admin(t, "GET", path, ""); strings.Contains(said, "SUCCESS") {
 			return
 		} else if time.Now().After(deadline) {

@@ -16,7 +16,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// Lead takes the partition's Exclusive producer, then reads to the end: from here on nobody else writes.
+// Lead takes the partition's Exclusive producer, then reads to the end: from here on nobody else
+// writes.
 func (p *place) Lead(ctx context.Context, shard int) (shared.Leader, error) {
 	topic, err := p.config.Topic(shard)
 	if err != nil {
@@ -37,8 +38,9 @@ func (p *place) Lead(ctx context.Context, shard int) (shared.Leader, error) {
 	return l, nil
 }
 
-// take asks for the producer, again and again while one that led before may be letting go. Waiting in the broker's queue
-// (WaitForExclusive) would make a frozen leader the writer again long after, without a word.
+// take asks for the producer, again and again while one that led before may be letting go. Waiting
+// in the broker's queue (WaitForExclusive) would make a frozen leader the writer again long after,
+// without a word.
 func (p *place) take(ctx context.Context, topic string) (pulsar.Producer, error) {
 	deadline := time.Now().Add(p.config.TakeWait)
 	b := broker.NewBackoff()
@@ -76,8 +78,8 @@ func (p *place) take(ctx context.Context, topic string) (pulsar.Producer, error)
 	}
 }
 
-// leader writes one partition. What it knows of the partition is right as long as it holds the producer and every write
-// succeeded: after an error it is given up, and the next one reads again.
+// leader writes one partition. What it knows of the partition is right as long as it holds the
+// producer and every write succeeded: after an error it is given up, and the next one reads again.
 type leader struct {
 	place    *place
 	topic    string
@@ -90,11 +92,12 @@ type leader struct {
 	sequence uint32
 	greatest messages.Position
 
-	// What the slots lack: entries whose hash differs from that in hashes, which is nil from the slot's first checkpoint
-	// on; then those that changed after the local checkpoint since.
+	// What the slots lack: entries whose hash differs from that in hashes, which is nil from the
+	// slot's first checkpoint on; then those that changed after the local checkpoint since.
 	hashes [2]map[uint64]uint64
 	since  [2]uint64
-	loose  [2]map[uint64]loose // what a leader that died has left: it goes where this one does not have it
+	// what a leader that died has left: it goes where this one does not have it
+	loose [2]map[uint64]loose
 
 	settled   bool // the partition was compacted once
 	movedAt   time.Time
@@ -205,7 +208,8 @@ func (l *leader) writeEntries(o *outbox, slot int, local shared.Local) error {
 	return o.err()
 }
 
-// write notes a new entry and gives the sequence of the one it replaces that counts under the slot's marker.
+// write notes a new entry and gives the sequence of the one it replaces that counts under the
+// slot's marker.
 func (l *leader) write(name uint64, slot int) (prior uint32) {
 	pair := l.entries[name]
 	if pair == nil {

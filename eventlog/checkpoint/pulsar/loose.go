@@ -2,9 +2,10 @@ package pulsar
 
 import "github.com/dashfeed/dashfeed/messages"
 
-// loose is a dashboard's entry that belongs to no checkpoint: its leader died before the marker, and the dashboard has none
-// under the slot's last one. Where its records are lost nobody writes over it: it would count under the next marker, and where it
-// is not whole, no checkpoint of the slot would be.
+// loose is a dashboard's entry that belongs to no checkpoint: its leader died before the marker,
+// and the dashboard has none under the slot's last one. Where its records are lost nobody writes
+// over it: it would count under the next marker, and where it is not whole, no checkpoint of the
+// slot would be.
 type loose struct {
 	key    messages.Key
 	pieces int
@@ -24,7 +25,8 @@ func (c *contents) lies(a address, p piece) {
 	}
 }
 
-// takeBack takes away what is loose in the slot and not among the dashboards that were just written.
+// takeBack takes away what is loose in the slot and not among the dashboards that were just
+// written.
 func (l *leader) takeBack(o *outbox, slot int) {
 	for name, x := range l.loose[slot] {
 		w := &l.entries[name][slot]

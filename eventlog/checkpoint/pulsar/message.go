@@ -20,9 +20,10 @@ import (
 //	key      tenant/dashboard/slot, or /slot for the marker; from the second piece on #number behind it
 //	payload  checksum u32 | version | sequence | prior | piece | pieces | bytes…
 //
-// The checksum is CRC-32C over the key and the rest; the four numbers are varints. Sequence numbers the checkpoint that
-// wrote it; prior is that of the entry it replaces, if that one counts under the slot's marker, and 0 if there is none. The
-// pieces of one sequence together are a packing: 0 and a body, or 1 and a body in zstd.
+// The checksum is CRC-32C over the key and the rest; the four numbers are varints. Sequence numbers
+// the checkpoint that wrote it; prior is that of the entry it replaces, if that one counts under
+// the slot's marker, and 0 if there is none. The pieces of one sequence together are a packing: 0
+// and a body, or 1 and a body in zstd.
 //
 //	entry    position (16) | length of summary (varint) | summary | state
 //	marker   position (16) | entries in the slot (varint) | digest of them (u64) | state

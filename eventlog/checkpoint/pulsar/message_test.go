@@ -69,8 +69,9 @@ func observed(t interface{ Fatal(...any) }, all []sent, slot int) (c *contents, 
 	return c, got
 }
 
-// TestPartition: a partition that a leader wrote, dying at times, read at any point and compacted or not, gives the newest
-// checkpoint whole; with one message of it lost or spoiled, never gives it as whole.
+// TestPartition: a partition that a leader wrote, dying at times, read at any point and compacted
+// or not, gives the newest checkpoint whole; with one message of it lost or spoiled, never gives it
+// as whole.
 func TestPartition(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		l := &leader{entries: map[uint64]*[2]written{}}
@@ -184,7 +185,8 @@ func FuzzMessage(f *testing.F) {
 	f.Add("t/d/0#3", []byte{1, 7, 5, 3, 4, 0})
 	f.Add("/2", []byte{})
 	f.Fuzz(func(t *testing.T, key string, rest []byte) {
-		payload := append([]byte{0, 0, 0, 0}, rest...) // with a checksum that fits, or the fuzzer would get no further
+		// with a checksum that fits, or the fuzzer would get no further
+		payload := append([]byte{0, 0, 0, 0}, rest...)
 		sum := checksum(key, rest)
 		payload[0], payload[1], payload[2], payload[3] = byte(sum>>24), byte(sum>>16), byte(sum>>8), byte(sum)
 		for slot := range 2 {

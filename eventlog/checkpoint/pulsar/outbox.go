@@ -61,7 +61,8 @@ func (o *outbox) err() error {
 	return errors.Join(o.failed, context.Cause(o.ctx))
 }
 
-// confirmed waits for the answers to all that was sent; every one comes, since sends have a timeout.
+// confirmed waits for the answers to all that was sent; every one comes, since sends have a
+// timeout.
 func (o *outbox) confirmed() error {
 	o.fail(o.leader.producer.FlushWithCtx(o.ctx))
 	if o.ctx.Err() != nil {

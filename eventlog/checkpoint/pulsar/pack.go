@@ -8,8 +8,8 @@ import (
 	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
 )
 
-// Bodies are compressed here and not by the producer: the broker's compaction (4.0.8) makes room for a batch as small as it is
-// compressed, and fails.
+// Bodies are compressed here and not by the producer: the broker's compaction (4.0.8) makes room
+// for a batch as small as it is compressed, and fails.
 const (
 	packedPlain = 0
 	packedZstd  = 1

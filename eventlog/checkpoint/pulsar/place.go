@@ -13,8 +13,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// place is a shared.Place in compacted topics. Producers and readers have a client each: the bound on a client's memory,
-// shared by both, can deadlock.
+// place is a shared.Place in compacted topics. Producers and readers have a client each: the bound
+// on a client's memory, shared by both, can deadlock.
 type place struct {
 	config    Config
 	admin     admin
@@ -71,9 +71,9 @@ func (p *place) Close() error {
 	return nil
 }
 
-// Fetch reads the partition once where the marker at its end is whole: that marker tells the slot whose entries are wanted.
-// Where it is not, or the end is no marker, it reads again, knowing what is there. A leader may write meanwhile: it
-// tries a few times.
+// Fetch reads the partition once where the marker at its end is whole: that marker tells the slot
+// whose entries are wanted. Where it is not, or the end is no marker, it reads again, knowing what
+// is there. A leader may write meanwhile: it tries a few times.
 func (p *place) Fetch(ctx context.Context, shard int, have messages.Position, begin func() (checkpoint.Writer, error)) (fetched bool, passedOver, err error) {
 	topic, err := p.config.Topic(shard)
 	if err != nil {
@@ -94,7 +94,8 @@ func (p *place) Fetch(ctx context.Context, shard int, have messages.Position, be
 		}
 		newest, passedOver := c.newest()
 		switch {
-		case fetched && (newest == slot || newest == none): // a leader that began the next one has not harmed it
+		case fetched && (newest == slot || newest == none):
+			// a leader that began the next one has not harmed it
 			return true, damageOf(passedOver), nil
 		case fetched:
 			return true, nil, nil
@@ -112,8 +113,9 @@ func (p *place) Fetch(ctx context.Context, shard int, have messages.Position, be
 
 var _ shared.Pointer = (*place)(nil)
 
-// Newest implements shared.Pointer: by the marker at the partition's end, or where a leader is about to write another, by the newest
-// marker in it. A checkpoint that is not whole is newest all the same: it was, once.
+// Newest implements shared.Pointer: by the marker at the partition's end, or where a leader is
+// about to write another, by the newest marker in it. A checkpoint that is not whole is newest all
+// the same: it was, once.
 func (p *place) Newest(ctx context.Context, shard int) (messages.Position, error) {
 	topic, err := p.config.Topic(shard)
 	if err != nil {
@@ -140,8 +142,8 @@ func damageOf(err error) error {
 	return nil
 }
 
-// fetch reads the partition to its end. Where a slot is wanted, its entries go to a writer, which is committed if they
-// turn out to be whole and newer than have.
+// fetch reads the partition to its end. Where a slot is wanted, its entries go to a writer, which
+// is committed if they turn out to be whole and newer than have.
 func (p *place) fetch(ctx context.Context, topic string, slot int, have messages.Position, begin func() (checkpoint.Writer, error)) (c *contents, fetched bool, err error) {
 	if c, err = newContents(); err != nil {
 		return nil, false, err

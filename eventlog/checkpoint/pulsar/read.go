@@ -36,8 +36,8 @@ func (p *place) open(ctx context.Context, topic string, from pulsar.MessageID) (
 	return r, nil
 }
 
-// read gives c all that the partition holds up to the end that it has now. Reading less than that is an error: a newer
-// checkpoint may lie there.
+// read gives c all that the partition holds up to the end that it has now. Reading less than that
+// is an error: a newer checkpoint may lie there.
 func (p *place) read(ctx context.Context, topic string, c *contents) error {
 	select {
 	case p.readers <- struct{}{}:
@@ -74,7 +74,8 @@ func (p *place) read(ctx context.Context, topic string, c *contents) error {
 	return fmt.Errorf("read %s: it ended at %v, and its last message is %v: %w", topic, at, last, eventlog.ErrUnreachable)
 }
 
-// tail finds the slot and position of the marker at the partition's end; none where something else is there.
+// tail finds the slot and position of the marker at the partition's end; none where something else
+// is there.
 func (p *place) tail(ctx context.Context, topic string) (slot int, position messages.Position, err error) {
 	r, err := p.open(ctx, topic, pulsar.LatestMessageID())
 	if err != nil {

@@ -41,7 +41,8 @@ type contents struct {
 	take      func(messages.Key) error
 	hashing   bool // remember what each entry holds, for the first checkpoints of a new leader
 
-	// While hashing: dashboards of a slot that came behind its last marker, and have none under it. Their leader died.
+	// While hashing: dashboards of a slot that came behind its last marker, and have none under it.
+	// Their leader died.
 	loose [2]map[uint64]loose
 }
 
@@ -214,7 +215,8 @@ func (c *contents) whole(slot int) error {
 	return errors.Join(append([]error{fmt.Errorf("checkpoint at %s in slot %d: %w: %d entries that match, %d were written", m.Position, slot, checkpoint.ErrCorrupt, found.entries, m.entries)}, c.damage[slot]...)...)
 }
 
-// newest is the slot of the newest whole checkpoint; none where there is none. passedOver tells why a newer one is not it.
+// newest is the slot of the newest whole checkpoint; none where there is none. passedOver tells why
+// a newer one is not it.
 func (c *contents) newest() (slot int, passedOver error) {
 	first := 0
 	if c.marks[0] == nil || c.marks[1] != nil && c.marks[1].sequence > c.marks[0].sequence {

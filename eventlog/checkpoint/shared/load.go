@@ -11,8 +11,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// Load takes the newest of what the place and the scratch have. Where the place can't be read, it fails: what it has may be
-// newer.
+// Load takes the newest of what the place and the scratch have. Where the place can't be read, it
+// fails: what it has may be newer.
 func (s *Store) Load(ctx context.Context, number int) (m checkpoint.Marker, passedOver error, err error) {
 	refuse := func(err error) (checkpoint.Marker, error, error) {
 		return checkpoint.Marker{}, passedOver, fmt.Errorf("load shard %d: %w", number, err)
@@ -52,7 +52,8 @@ func (s *Store) Load(ctx context.Context, number int) (m checkpoint.Marker, pass
 	return refuse(err)
 }
 
-// fetch reads the place's newest checkpoint beyond own into a half of the scratch that nobody reads.
+// fetch reads the place's newest checkpoint beyond own into a half of the scratch that nobody
+// reads.
 func (s *Store) fetch(ctx context.Context, number, half int, name string, own *checkpoint.Marker) (fetched bool, passedOver, err error) {
 	var have messages.Position
 	if own != nil {
@@ -70,8 +71,8 @@ func (s *Store) fetch(ctx context.Context, number, half int, name string, own *c
 	})
 }
 
-// settle picks the half of the scratch to be read: the one whose checkpoint is the newest. What is not whole, or lies under
-// another name, is dropped.
+// settle picks the half of the scratch to be read: the one whose checkpoint is the newest. What is
+// not whole, or lies under another name, is dropped.
 func (s *Store) settle(ctx context.Context, sh *shard, name string) (half int, own *checkpoint.Marker, err error) {
 	for h := range 2 {
 		m, whole, err := s.marker(ctx, scratchNumber(sh.number, h), name)
@@ -90,8 +91,8 @@ func (s *Store) settle(ctx context.Context, sh *shard, name string) (half int, o
 	return half, own, nil
 }
 
-// marker is the newest checkpoint in a shard of the scratch store. whole is false where there is none, where the newest is
-// corrupt, and where it lies under another name.
+// marker is the newest checkpoint in a shard of the scratch store. whole is false where there is
+// none, where the newest is corrupt, and where it lies under another name.
 func (s *Store) marker(ctx context.Context, scratch int, name string) (m checkpoint.Marker, whole bool, err error) {
 	m, passedOver, err := s.scratch.Load(ctx, scratch)
 	switch {
@@ -179,8 +180,8 @@ func (s *Store) Forget(number int) error {
 	return nil
 }
 
-// named writes a checkpoint into the scratch under the place's name: another cluster's, or another tenant's that had the
-// shard's number, is not taken for it.
+// named writes a checkpoint into the scratch under the place's name: another cluster's, or another
+// tenant's that had the shard's number, is not taken for it.
 type named struct {
 	checkpoint.Writer
 	name string

@@ -9,14 +9,15 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// Pointer is a Place that can tell where the newest checkpoint stands without reading it. Of another one it is read.
+// Pointer is a Place that can tell where the newest checkpoint stands without reading it. Of
+// another one it is read.
 type Pointer interface {
 	// Newest is its position; zero where there is none.
 	Newest(ctx context.Context, shard int) (messages.Position, error)
 }
 
-// Newest is where the newest checkpoint in the place stands, that is where a process that has none of its own would begin; zero
-// where there is none.
+// Newest is where the newest checkpoint in the place stands, that is where a process that has none
+// of its own would begin; zero where there is none.
 func (s *Store) Newest(ctx context.Context, number int) (messages.Position, error) {
 	at, err := s.pointTo(ctx, number)
 	if err != nil {

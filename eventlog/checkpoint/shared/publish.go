@@ -9,8 +9,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// Lead returns at once. The place is asked when the next checkpoint is committed, and let go of as soon as a publish under
-// way has ended.
+// Lead returns at once. The place is asked when the next checkpoint is committed, and let go of as
+// soon as a publish under way has ended.
 func (s *Store) Lead(number int, lead bool) {
 	sh, err := s.shard(number)
 	if err != nil || !sh.lead(lead) || lead {
@@ -72,7 +72,8 @@ type writer struct {
 	ended   bool
 }
 
-// Commit answers with the position of the older of the two checkpoints in the place; zero where nothing was published.
+// Commit answers with the position of the older of the two checkpoints in the place; zero where
+// nothing was published.
 func (w *writer) Commit(m checkpoint.Marker) (released messages.Position, err error) {
 	defer w.end()
 	if _, err := w.named.Commit(m); err != nil {
@@ -97,7 +98,8 @@ func (w *writer) end() {
 	w.sh.writing = false
 }
 
-// publish brings what was just committed here to the place. Its errors are told and end here: the next one makes up for it.
+// publish brings what was just committed here to the place. Its errors are told and end here: the
+// next one makes up for it.
 func (s *Store) publish(sh *shard, scratch int, m checkpoint.Marker) (older messages.Position) {
 	sh.io.Lock()
 	defer sh.io.Unlock()

@@ -24,7 +24,8 @@ type shard struct {
 // scratchNumber is the shard's number in the scratch store.
 func scratchNumber(number, half int) int { return 2*number + half }
 
-// lead notes who leads and reports whether that is news. Where it leads no more, a publish under way is given up.
+// lead notes who leads and reports whether that is news. Where it leads no more, a publish under
+// way is given up.
 func (sh *shard) lead(lead bool) (changed bool) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()

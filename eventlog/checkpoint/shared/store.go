@@ -1,5 +1,6 @@
-// Package shared is a checkpoint.Shared over any place that all processes reach: it keeps a scratch store here, in
-// Pebble, and a Place keeps what others read. eventlog/checkpoint/blob and eventlog/checkpoint/pulsar are the two places.
+// Package shared is a checkpoint.Shared over any place that all processes reach: it keeps a scratch
+// store here, in Pebble, and a Place keeps what others read. eventlog/checkpoint/blob and
+// eventlog/checkpoint/pulsar are the two places.
 //
 //	store, err := shared.Open(shared.Default("/var/lib/dashfeed/scratch"), place)
 //	marker, passedOver, err := store.Load(ctx, shard)   // the newest of what lies there and here
@@ -9,11 +10,14 @@
 //
 // What it promises:
 //
-//  1. Commit fails only where this process's own store does. A checkpoint that could not be published is told by Err
-//     and the log, counts here, and releases nothing; the next one publishes what it lacked.
-//  2. Whoever begins to lead reads first what others wrote, and publishes only beyond the greatest position found there.
-//  3. The scratch is believed where it is whole, lies under the same name and is as new as what the place has; else the place
-//     is. A checkpoint is fetched beside the one that is there, which goes when the new one is whole.
+//  1. Commit fails only where this process's own store does. A checkpoint that could not be
+//     published is told by Err and the log, counts here, and releases nothing; the next one
+//     publishes what it lacked.
+//  2. Whoever begins to lead reads first what others wrote, and publishes only beyond the greatest
+//     position found there.
+//  3. The scratch is believed where it is whole, lies under the same name and is as new as what the
+//     place has; else the place is. A checkpoint is fetched beside the one that is there, which
+//     goes when the new one is whole.
 //  4. Released positions are those of whole checkpoints in the place, never of the scratch.
 package shared
 
@@ -35,9 +39,10 @@ import (
 
 // Config says where the scratch store lies and how long a publish may take.
 type Config struct {
-	Scratch     embedded.Config
-	PublishWait time.Duration // after which one publish is given up, and tried with the next checkpoint
-	Logger      *slog.Logger  // nil: slog.Default()
+	Scratch embedded.Config
+	// after which one publish is given up, and tried with the next checkpoint
+	PublishWait time.Duration
+	Logger      *slog.Logger // nil: slog.Default()
 }
 
 // Default is for a scratch store in the directory path.
@@ -60,7 +65,8 @@ func (c Config) Validate() error {
 // maxShard is the greatest shard number: the scratch store has two shards for each.
 const maxShard = math.MaxInt32 / 2
 
-// Store is a checkpoint.Shared. Its goroutines are those that let go of shards it leads no more; they end in Close.
+// Store is a checkpoint.Shared. Its goroutines are those that let go of shards it leads no more;
+// they end in Close.
 type Store struct {
 	config  Config
 	place   Place

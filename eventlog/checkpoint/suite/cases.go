@@ -74,7 +74,8 @@ func testAgain(t *testing.T, b *bench) {
 	b.check(w.Abort())
 }
 
-// testCarryOver: after a start nobody knows what the newest checkpoint was the first to hold. The store does.
+// testCarryOver: after a start nobody knows what the newest checkpoint was the first to hold. The
+// store does.
 func testCarryOver(t *testing.T, b *bench) {
 	b.write(10, []checkpoint.Entry{entry("a", 9), entry("b", 8)})
 	b.reopen()
@@ -96,8 +97,8 @@ func testCarryOver(t *testing.T, b *bench) {
 	b.want("b", 18, 40)
 }
 
-// testAborted: what was handed to a checkpoint that never counted is in none after it: who goes on may have lost the records
-// that it held. Entries are so large that no store gathers them.
+// testAborted: what was handed to a checkpoint that never counted is in none after it: who goes on
+// may have lost the records that it held. Entries are so large that no store gathers them.
 func testAborted(_ *testing.T, b *bench) {
 	giveUp := func(by func(checkpoint.Writer), entries ...checkpoint.Entry) {
 		b.Helper()

@@ -21,8 +21,9 @@ const (
 	perLoadShard = loadBoards / LoadShards
 )
 
-// BenchmarkLoad measures how long a process with an empty scratch takes to load the shards of a node that is gone. start
-// opens the store of the process of that name. The one that is gone wrote two checkpoints of all.
+// BenchmarkLoad measures how long a process with an empty scratch takes to load the shards of a
+// node that is gone. start opens the store of the process of that name. The one that is gone wrote
+// two checkpoints of all.
 func BenchmarkLoad(b *testing.B, start func(node string) checkpoint.Shared) {
 	a := start("a")
 	begin := time.Now()
@@ -64,7 +65,8 @@ func BenchmarkLoad(b *testing.B, start func(node string) checkpoint.Shared) {
 	b.ReportMetric(used.Seconds()/float64(b.N), "cpu-s")
 }
 
-// cpu is what this process has used of it: on a machine shared with others it says more than the clock.
+// cpu is what this process has used of it: on a machine shared with others it says more than the
+// clock.
 func cpu(b *testing.B) time.Duration {
 	b.Helper()
 	var u syscall.Rusage

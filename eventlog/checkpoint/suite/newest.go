@@ -8,8 +8,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// testNewest: any process is told where the newest checkpoint of the place stands, whatever it has itself. One that was spoiled since
-// is newest all the same: it was whole once.
+// testNewest: any process is told where the newest checkpoint of the place stands, whatever it has
+// itself. One that was spoiled since is newest all the same: it was whole once.
 func testNewest(t *testing.T, m *meeting) {
 	a, b := m.leading("a"), m.node("b")
 	want := func(position uint64) {

@@ -12,7 +12,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// The model of RunRandom: record n of the log belongs to dashboard owner(n), whose state is the list of its records.
+// The model of RunRandom: record n of the log belongs to dashboard owner(n), whose state is the
+// list of its records.
 const randomBoards = 12
 
 func owner(n uint64) int { return int(n*n%37+n) % randomBoards }
@@ -30,8 +31,9 @@ func stateOf(d int, upTo uint64) (state string, last uint64) {
 	return state, last
 }
 
-// RunRandom lets three processes fold, lead, stand by, stop, forget and load in any order, several leading at once at
-// times. Whatever anybody loads is whole, and not older than anything that was released.
+// RunRandom lets three processes fold, lead, stand by, stop, forget and load in any order, several
+// leading at once at times. Whatever anybody loads is whole, and not older than anything that was
+// released.
 func RunRandom(t *testing.T, n Nodes, seeds uint64) {
 	for seed := range seeds {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
@@ -100,8 +102,8 @@ func (w *world) fold(f *folding, records int) {
 	}
 }
 
-// checkpoint writes one as a host does. During it the fold goes on, so entries may lie after the marker; now and then
-// it is given up.
+// checkpoint writes one as a host does. During it the fold goes on, so entries may lie after the
+// marker; now and then it is given up.
 func (w *world) checkpoint(n *node, f *folding) {
 	marker := f.at
 	writer, err := n.shared.Begin(0)
@@ -157,7 +159,8 @@ func (w *world) load(name string) {
 	}
 }
 
-// checkBoard: the entry is the dashboard's state at its own position, and no record up to the marker is missing.
+// checkBoard: the entry is the dashboard's state at its own position, and no record up to the
+// marker is missing.
 func (w *world) checkBoard(n *node, d int, marker uint64) {
 	w.Helper()
 	want, last := stateOf(d, marker)

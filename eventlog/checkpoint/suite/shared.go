@@ -9,7 +9,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// Nodes is a kind of shared store: one place, and the stores of the processes that read and write it.
+// Nodes is a kind of shared store: one place, and the stores of the processes that read and write
+// it.
 type Nodes struct {
 	// Place makes an empty place, which ends with the test.
 	Place func(t *testing.T) Place
@@ -17,15 +18,16 @@ type Nodes struct {
 
 // Place is where the processes under test meet.
 type Place struct {
-	// Start opens the store of the process of that name. After Close it may be started again, with the scratch that it left;
-	// the test ends after all were closed.
+	// Start opens the store of the process of that name. After Close it may be started again, with
+	// the scratch that it left; the test ends after all were closed.
 	Start func(t *testing.T, node string) checkpoint.Shared
-	// Damage makes the shard's newest checkpoint in the place one that is not whole. Nobody leads the shard then.
+	// Damage makes the shard's newest checkpoint in the place one that is not whole. Nobody leads
+	// the shard then.
 	Damage func(t *testing.T, shard int)
 }
 
-// RunShared holds the subject against the contract of checkpoint.Shared; one process of it, leading and standing by, against
-// that of checkpoint.Store.
+// RunShared holds the subject against the contract of checkpoint.Shared; one process of it, leading
+// and standing by, against that of checkpoint.Store.
 func RunShared(t *testing.T, n Nodes) {
 	t.Run("leads", func(t *testing.T) { Run(t, n.subject(true)) })
 	t.Run("stands by", func(t *testing.T) { Run(t, n.subject(false)) })

@@ -9,7 +9,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// testTakeover: the new leader writes what the place lacks, also what its own host does not write now.
+// testTakeover: the new leader writes what the place lacks, also what its own host does not write
+// now.
 func testTakeover(_ *testing.T, m *meeting) {
 	a := m.leading("a")
 	a.published(0, 10, []checkpoint.Entry{entry("x", 9), entry("y", 8)})
@@ -43,7 +44,8 @@ func testTakeover(_ *testing.T, m *meeting) {
 	d.want("z", 18, 30)
 }
 
-// testTakeoverOfChanged: what only one of the two kept checkpoints has as it is now gets to the other too.
+// testTakeoverOfChanged: what only one of the two kept checkpoints has as it is now gets to the
+// other too.
 func testTakeoverOfChanged(_ *testing.T, m *meeting) {
 	a := m.leading("a")
 	a.published(0, 10, []checkpoint.Entry{entry("x", 9), entry("y", 8)})
@@ -81,8 +83,8 @@ func testOlderNeverWins(_ *testing.T, m *meeting) {
 	c.want("x", 29, 35)
 }
 
-// testStaleLeader: two lead at the same time. Whichever of them gets through, what others load never goes back, is
-// whole, and is not older than what anybody was told is released.
+// testStaleLeader: two lead at the same time. Whichever of them gets through, what others load
+// never goes back, is whole, and is not older than what anybody was told is released.
 func testStaleLeader(_ *testing.T, m *meeting) {
 	a, b, c := m.leading("a"), m.leading("b"), m.node("c")
 	var released, loaded messages.Position

@@ -1,14 +1,18 @@
-// Package directory is a data directory on the local disk: its lock, its format, the free space it leaves on its
-// volume, and the Pebble store inside it. The embedded log and the embedded checkpoints each own one.
+// Package directory is a data directory on the local disk: its lock, its format, the free space it
+// leaves on its volume, and the Pebble store inside it. The embedded log and the embedded
+// checkpoints each own one.
 //
 // What it promises:
 //
 //  1. One process at a time: the second gets eventlog.ErrInUse, naming the directory.
-//  2. A directory of another kind, or of a newer format than this binary knows, is refused before a byte is touched.
-//  3. A full volume never ends the process. Err refuses work while less than the reserve is free; should something
-//     else eat the reserve too, a ballast file is given up, and then Pebble's writes wait until space is back.
-//  4. A directory that can't be written, or was moved or removed, never ends the process either: Err refuses work, Pebble's writes
-//     wait until they succeed, and what is there is read. Where a sync failed, or the write-ahead log was removed, they wait for a restart.
+//  2. A directory of another kind, or of a newer format than this binary knows, is refused before a
+//     byte is touched.
+//  3. A full volume never ends the process. Err refuses work while less than the reserve is free;
+//     should something else eat the reserve too, a ballast file is given up, and then Pebble's
+//     writes wait until space is back.
+//  4. A directory that can't be written, or was moved or removed, never ends the process either:
+//     Err refuses work, Pebble's writes wait until they succeed, and what is there is read. Where a
+//     sync failed, or the write-ahead log was removed, they wait for a restart.
 //
 // It is no cache and knows neither records nor checkpoints.
 package directory
@@ -44,9 +48,10 @@ type Directory struct {
 	unlogged bool
 }
 
-// Open locks the directory at path, making it where there is none, checks that it holds what want says (the zero
-// Partitions of want accepts any number) and opens its Pebble store. check, where it is given, looks at a store that is there
-// before anything of it is changed, since Pebble replaces its write-ahead logs when it opens them: where it fails, all is as it was.
+// Open locks the directory at path, making it where there is none, checks that it holds what want
+// says (the zero Partitions of want accepts any number) and opens its Pebble store. check, where it
+// is given, looks at a store that is there before anything of it is changed, since Pebble replaces
+// its write-ahead logs when it opens them: where it fails, all is as it was.
 func Open(path string, want Format, s Storage, check func(*Directory) error) (*Directory, error) {
 	inner := s.fs()
 	if s.FS == nil {
@@ -133,8 +138,8 @@ func corrupt(err error) error {
 // Path is where the directory lies, absolute.
 func (d *Directory) Path() string { return d.path }
 
-// Err is why nothing should be written now, or nil: ErrFull while less than the reserve is free on the volume, ErrUnwritable
-// where the directory can't be written or is not where it was.
+// Err is why nothing should be written now, or nil: ErrFull while less than the reserve is free on
+// the volume, ErrUnwritable where the directory can't be written or is not where it was.
 func (d *Directory) Err() error {
 	if err := d.Stalled(); err != nil {
 		return err
@@ -148,8 +153,8 @@ func (d *Directory) Err() error {
 // Stalled is why writes wait, or nil. It costs nothing.
 func (d *Directory) Stalled() error { return d.guard.err() }
 
-// Commit applies the batch and closes it, whatever comes of it. Where nothing can be written any more it returns, and
-// whether the batch is stored, only the next start tells.
+// Commit applies the batch and closes it, whatever comes of it. Where nothing can be written any
+// more it returns, and whether the batch is stored, only the next start tells.
 func (d *Directory) Commit(b *pebble.Batch, o *pebble.WriteOptions) error {
 	done := make(chan error, 1)
 	go func() { done <- errors.Join(b.Commit(o), b.Close()) }()
@@ -167,9 +172,10 @@ func (d *Directory) Tend() { d.space.holdBallast() }
 // closeWait is how long Close waits for writes that wait themselves.
 const closeWait = 5 * time.Second
 
-// Close calls quiesce, which returns when nobody uses Pebble any more, closes Pebble, gives up the lock and calls closed. Where
-// writes wait so that this does not end, it returns after five seconds why, and where nothing can be written any more at once:
-// what was synced is safe, and the lock ends with the process.
+// Close calls quiesce, which returns when nobody uses Pebble any more, closes Pebble, gives up the
+// lock and calls closed. Where writes wait so that this does not end, it returns after five seconds
+// why, and where nothing can be written any more at once: what was synced is safe, and the lock
+// ends with the process.
 func (d *Directory) Close(quiesce, closed func()) error {
 	d.space.close()
 	done := make(chan error, 1)
@@ -219,7 +225,8 @@ func makeDirectory(inner vfs.FS, path string) error {
 	return errors.Join(parent.Sync(), parent.Close())
 }
 
-// lockError tells a directory in use from one that cannot be written: only opening the lock file gives a path.
+// lockError tells a directory in use from one that cannot be written: only opening the lock file
+// gives a path.
 func lockError(path string, err error) error {
 	var pathError *fs.PathError
 	if errors.As(err, &pathError) {

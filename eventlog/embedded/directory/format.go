@@ -10,8 +10,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// formatFile lies beside Pebble's files and is written before them, so that another format is seen before Pebble
-// looks at a file it may not understand.
+// formatFile lies beside Pebble's files and is written before them, so that another format is seen
+// before Pebble looks at a file it may not understand.
 const formatFile = "FORMAT.json"
 
 // Format says what a directory holds.
@@ -21,7 +21,8 @@ type Format struct {
 	Partitions int    `json:"partitions,omitempty"` // of a log; fixed when it is made
 }
 
-// loadFormat reads the directory's format and holds it against want, or writes want into a new directory.
+// loadFormat reads the directory's format and holds it against want, or writes want into a new
+// directory.
 func loadFormat(fs vfs.FS, path string, want Format) (Format, error) {
 	names, err := fs.List(path)
 	if err != nil {

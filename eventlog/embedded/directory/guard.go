@@ -17,9 +17,9 @@ import (
 )
 
 // guard is the file system that Pebble gets. Pebble ends the process when a write fails that had to
-// succeed, and tries others again without a pause. So here a write that fails is tried again until it
-// succeeds: the volume has space again, may be written again, the directory is back where it was.
-// Meanwhile err tells why writes wait, and reads go on.
+// succeed, and tries others again without a pause. So here a write that fails is tried again until
+// it succeeds: the volume has space again, may be written again, the directory is back where it
+// was. Meanwhile err tells why writes wait, and reads go on.
 //
 // What can't be tried again is a sync that failed, since the kernel may have dropped the pages and
 // says so only once, and a write-ahead log that somebody removed. Then nothing more is written, and
@@ -28,8 +28,9 @@ type guard struct {
 	vfs.FS // the operating system's
 	space  *space
 	path   string
-	home   *os.File      // the directory, to know it again; nil where the files aren't the operating system's
-	lost   chan struct{} // closed when nothing can be written any more
+	// the directory, to know it again; nil where the files aren't the operating system's
+	home *os.File
+	lost chan struct{} // closed when nothing can be written any more
 
 	mu      sync.Mutex
 	armed   bool  // Pebble is open: until then errors are its caller's
@@ -229,8 +230,9 @@ func (g *guard) MkdirAll(dir string, mode os.FileMode) error {
 	return g.persist(func() error { return g.FS.MkdirAll(dir, mode) })
 }
 
-// Open opens a file for reading, also in a directory that was moved: Pebble would take a file that is not there for a corrupt
-// one. Any other error is the reader's, after a moment, since Pebble's compactions try again at once.
+// Open opens a file for reading, also in a directory that was moved: Pebble would take a file that
+// is not there for a corrupt one. Any other error is the reader's, after a moment, since Pebble's
+// compactions try again at once.
 func (g *guard) Open(name string, o ...vfs.OpenOption) (vfs.File, error) {
 	f, err := g.FS.Open(name, o...)
 	g.mu.Lock()

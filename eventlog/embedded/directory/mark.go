@@ -14,11 +14,13 @@ import (
 // markFile lies beside Pebble's files.
 const markFile = "ACKNOWLEDGED"
 
-// Mark is a number beside the store that says how far its owner's promises go. It is written behind every write that was synced,
-// and not synced itself: it costs a write of a few bytes to the page cache. The end of a process leaves it as it was;
-// a loss of power may leave an older one, never one that the store had not reached.
+// Mark is a number beside the store that says how far its owner's promises go. It is written behind
+// every write that was synced, and not synced itself: it costs a write of a few bytes to the page
+// cache. The end of a process leaves it as it was; a loss of power may leave an older one, never
+// one that the store had not reached.
 //
-// Pebble takes a damaged end of its newest log for a write that was torn, and drops it. The mark tells the two apart.
+// Pebble takes a damaged end of its newest log for a write that was torn, and drops it. The mark
+// tells the two apart.
 type Mark struct {
 	file vfs.File
 	path string
@@ -39,8 +41,8 @@ func (d *Directory) OpenMark() (*Mark, error) {
 	return d.mark, nil
 }
 
-// Marked is the mark's number. It is 0 where there is none; where its bytes are damaged that is said in the logger, since then it
-// can vouch for nothing.
+// Marked is the mark's number. It is 0 where there is none; where its bytes are damaged that is
+// said in the logger, since then it can vouch for nothing.
 func (d *Directory) Marked() (number uint64, err error) {
 	path := d.MarkPath()
 	f, err := d.inner.Open(path)

@@ -18,8 +18,9 @@ const (
 	defaultShare   = 20 // 1/20 of the volume
 )
 
-// space keeps free space on the volume. Three lines of defence: room refuses new work below the reserve; the ballast
-// gives Pebble's own files (flushes, compactions) some room when others filled the volume; then writes wait (guard).
+// space keeps free space on the volume. Three lines of defence: room refuses new work below the
+// reserve; the ballast gives Pebble's own files (flushes, compactions) some room when others filled
+// the volume; then writes wait (guard).
 type space struct {
 	fs      vfs.FS // the operating system's
 	path    string
@@ -46,7 +47,8 @@ func newSpace(fs vfs.FS, path string, s Storage) *space {
 	return sp
 }
 
-// reserveOf is the default for a volume. Four memtables, since their flush must have room even on a small one.
+// reserveOf is the default for a volume. Four memtables, since their flush must have room even on a
+// small one.
 func reserveOf(fs vfs.FS, path string, memTable int64) int64 {
 	usage, err := fs.GetDiskUsage(path)
 	if err != nil {
@@ -58,7 +60,8 @@ func reserveOf(fs vfs.FS, path string, memTable int64) int64 {
 
 func (s *space) ballastName() string { return s.fs.PathJoin(s.path, ballastFile) }
 
-// free is what the volume has left for us, in bytes; ok is false where the file system does not say.
+// free is what the volume has left for us, in bytes; ok is false where the file system does not
+// say.
 func (s *space) free() (n int64, ok bool) {
 	usage, err := s.fs.GetDiskUsage(s.path)
 	if err != nil {

@@ -36,8 +36,8 @@ func (s said) Handle(_ context.Context, r slog.Record) error {
 	return nil
 }
 
-// TestWritesWaitForSpace writes past Room, into a volume that is full to the last byte: the write waits, reads do
-// not, and it succeeds when there is space.
+// TestWritesWaitForSpace writes past Room, into a volume that is full to the last byte: the write
+// waits, reads do not, and it succeeds when there is space.
 func TestWritesWaitForSpace(t *testing.T) {
 	volume := suite.NewVolume(t, 48*mib)
 	waits := said{slog.Default().Handler(), "writes wait", make(chan struct{}, 1)}

@@ -14,10 +14,14 @@ import (
 
 // Storage is how a directory uses memory and disk.
 type Storage struct {
-	ReserveBytes  int64        // free space left on the volume; 0: 256 MiB, or 5 % of a smaller volume (at least four memtables, at most a quarter)
-	LastToStop    bool         // keep half of that: for what must go on when others are refused
-	Sequential    bool         // keys come almost in order
-	Unlogged      bool         // no write-ahead log: a crash takes the newest writes, some memtables of them, and never one before another
+	// free space left on the volume; 0: 256 MiB, or 5 % of a smaller volume (at least four
+	// memtables, at most a quarter)
+	ReserveBytes int64
+	LastToStop   bool // keep half of that: for what must go on when others are refused
+	Sequential   bool // keys come almost in order
+	// no write-ahead log: a crash takes the newest writes, some memtables of them, and never one
+	// before another
+	Unlogged      bool
 	MemTableBytes int64        // one memtable; at most four are in memory
 	CacheBytes    int64        // blocks read from disk
 	FS            vfs.FS       // nil: the operating system's
@@ -61,14 +65,15 @@ func (s Storage) logger() *slog.Logger {
 // memTables is how many memtables may wait for their flush before writes stop.
 const memTables = 4
 
-// options are Pebble's. The format is pinned, so that a newer Pebble does not rewrite a directory in a format that
-// yesterday's binary cannot open.
+// options are Pebble's. The format is pinned, so that a newer Pebble does not rewrite a directory
+// in a format that yesterday's binary cannot open.
 func (s Storage) options(fs vfs.FS, lock *pebble.Lock) *pebble.Options {
 	logger := s.logger()
 	o := &pebble.Options{
-		FS:                          fs,
-		Lock:                        lock,
-		CacheSize:                   s.CacheBytes + 2*s.MemTableBytes, // Pebble takes memtables out of the cache's size
+		FS:   fs,
+		Lock: lock,
+		// Pebble takes memtables out of the cache's size
+		CacheSize:                   s.CacheBytes + 2*s.MemTableBytes,
 		MemTableSize:                uint64(s.MemTableBytes),
 		MemTableStopWritesThreshold: memTables,
 		FormatMajorVersion:          pebble.FormatValueSeparation,
@@ -96,8 +101,9 @@ func (s Storage) options(fs vfs.FS, lock *pebble.Lock) *pebble.Options {
 	return o
 }
 
-// sequential makes small files and one level below the first: what is new overlaps only the newest file there, so
-// that little is merged again. No filters, since nothing is looked up that is not there.
+// sequential makes small files and one level below the first: what is new overlaps only the newest
+// file there, so that little is merged again. No filters, since nothing is looked up that is not
+// there.
 func sequential(o *pebble.Options) {
 	o.L0CompactionThreshold = 8
 	o.LBaseMaxBytes = 1 << 50
@@ -107,7 +113,8 @@ func sequential(o *pebble.Options) {
 	}
 }
 
-// unlogged is for stores that are filled at once, at a start: what is flushed is merged later, many files at a time.
+// unlogged is for stores that are filled at once, at a start: what is flushed is merged later, many
+// files at a time.
 func unlogged(o *pebble.Options) {
 	o.DisableWAL = true
 	o.L0CompactionThreshold = 16
@@ -130,7 +137,8 @@ func (l pebbleLogger) Errorf(format string, args ...any) {
 	l.Error("pebble: " + fmt.Sprintf(format, args...))
 }
 
-// Fatalf must not return. No failure of the disk leads here (see guard): what does is a fault of Pebble's or ours.
+// Fatalf must not return. No failure of the disk leads here (see guard): what does is a fault of
+// Pebble's or ours.
 func (l pebbleLogger) Fatalf(format string, args ...any) {
 	l.Error("pebble can't go on, the process ends: " + fmt.Sprintf(format, args...))
 	os.Exit(1)

@@ -77,8 +77,9 @@ func NewAdmin(u string, s Security, timeout time.Duration) (*Admin, error) {
 	}
 	a := &Admin{base: strings.TrimSuffix(u, "/") + "/admin/v2/", security: s, timeout: timeout}
 	a.client = &http.Client{
-		Transport:     &http.Transport{TLSClientConfig: config, Proxy: http.ProxyFromEnvironment},
-		CheckRedirect: func(r *http.Request, via []*http.Request) error { return a.authorize(r) }, // to the broker that owns the topic
+		Transport: &http.Transport{TLSClientConfig: config, Proxy: http.ProxyFromEnvironment},
+		// to the broker that owns the topic
+		CheckRedirect: func(r *http.Request, via []*http.Request) error { return a.authorize(r) },
 	}
 	return a, nil
 }

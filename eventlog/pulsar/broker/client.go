@@ -17,12 +17,13 @@ type Options struct {
 	Security Security
 	Connect  time.Duration // patience of one connection
 	Answer   time.Duration // patience of one question
-	Memory   int64         // bytes of payloads that wait for the broker's answer; beyond, sending blocks
-	Words    *Words
+	// bytes of payloads that wait for the broker's answer; beyond, sending blocks
+	Memory int64
+	Words  *Words
 }
 
-// NewClient makes a client; it connects when it is used. Producers and readers want one each: the bound on a client's memory, shared
-// by both, can deadlock.
+// NewClient makes a client; it connects when it is used. Producers and readers want one each: the
+// bound on a client's memory, shared by both, can deadlock.
 func NewClient(o Options) (pulsar.Client, error) {
 	options := pulsar.ClientOptions{
 		URL:               o.URL,

@@ -12,11 +12,13 @@ import (
 type Security struct {
 	Token     string // a bearer token; "": none
 	TokenFile string // a file with one, read again at each connect; not together with Token
-	CA        string // a PEM file of authorities that the broker's certificate is checked against; "": the system's
+	// a PEM file of authorities that the broker's certificate is checked against; "": the system's
+	CA        string
 	Cert, Key string // PEM files of a client certificate; "": none
 }
 
-// ReadToken is the token, read again where it lies in a file: clients ask at each connect, so that the file may change.
+// ReadToken is the token, read again where it lies in a file: clients ask at each connect, so that
+// the file may change.
 func (s Security) ReadToken() (string, error) {
 	if s.TokenFile == "" {
 		return s.Token, nil

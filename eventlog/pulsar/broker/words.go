@@ -6,8 +6,8 @@ import (
 	"sync/atomic"
 )
 
-// Words are the client's log: all of it goes to debug, since its errors come back to us as well, and the newest
-// complaint is kept, for it often says more than the error.
+// Words are the client's log: all of it goes to debug, since its errors come back to us as well,
+// and the newest complaint is kept, for it often says more than the error.
 type Words struct {
 	slog.Handler
 	newest *atomic.Pointer[string]

@@ -1,9 +1,10 @@
 package entries
 
-// The bounds of a chunked message. What makes one must be the same whoever reads it from wherever, so the bounds are of the log's own
-// bytes, never of what was read before or how long it took.
+// The bounds of a chunked message. What makes one must be the same whoever reads it from wherever,
+// so the bounds are of the log's own bytes, never of what was read before or how long it took.
 const (
-	// MaxSpan is how many entries before its last chunk, in the same ledger, a chunked message may begin.
+	// MaxSpan is how many entries before its last chunk, in the same ledger, a chunked message may
+	// begin.
 	MaxSpan = 1000
 	// MaxChunked is how many bytes its chunks have together at most, before they are decompressed.
 	MaxChunked = 8 << 20
@@ -11,7 +12,8 @@ const (
 	maxOpenBytes = 4 * MaxChunked // of chunks that an Assembler holds
 )
 
-// Assembler makes whole messages of the chunks in a partition's entries, which may lie between those of others.
+// Assembler makes whole messages of the chunks in a partition's entries, which may lie between
+// those of others.
 type Assembler struct {
 	Ledger, Entry int64 // the first one of which it is given all that is a chunk
 
@@ -38,7 +40,8 @@ const (
 	Unknown              // the last one of a message whose others were not given, or not kept
 )
 
-// Take takes a chunk, in the order of entries. Where it is the last one of a message that is known, the entry gets all its bytes.
+// Take takes a chunk, in the order of entries. Where it is the last one of a message that is known,
+// the entry gets all its bytes.
 func (a *Assembler) Take(e *Entry) State {
 	if e.encrypted || e.refused != "" {
 		if e.lastChunk() || e.refused != "" {

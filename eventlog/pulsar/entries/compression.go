@@ -35,8 +35,9 @@ var zstds = sync.OnceValue(func() *zstd.Decoder {
 	return d
 })
 
-// decompress gives what Pulsar's client would make of the payload, so that it makes no difference by which of the two a message was
-// read: the size that the producer named counts for lz4 and zlib, and 0 says that nothing is compressed.
+// decompress gives what Pulsar's client would make of the payload, so that it makes no difference
+// by which of the two a message was read: the size that the producer named counts for lz4 and zlib,
+// and 0 says that nothing is compressed.
 func (e *Entry) decompress() ([]byte, error) {
 	if e.uncompressed == 0 || e.compression == none {
 		return e.payload, nil

@@ -23,7 +23,8 @@ const (
 	maxRedirects    = 20
 
 	bufferBytes = 32 << 10
-	keepAlive   = 5 * time.Second // a broker that says nothing for so long is asked whether it is there
+	// a broker that says nothing for so long is asked whether it is there
+	keepAlive = 5 * time.Second
 
 	protocolVersion = 20
 )
@@ -80,8 +81,8 @@ func (c *conn) within(ctx context.Context, do func() error) error {
 	return err
 }
 
-// obeying is within, but that ctx closes the connection until another takes its place: who asks for one entry after the other does so
-// with the same one.
+// obeying is within, but that ctx closes the connection until another takes its place: who asks for
+// one entry after the other does so with the same one.
 func (c *conn) obeying(ctx context.Context, do func() error) error {
 	if c.broken != nil {
 		return c.broken
@@ -116,8 +117,9 @@ func (c *conn) Close() error {
 	return c.Conn.Close()
 }
 
-// patient reads from a connection for as long as the broker is there: one that says nothing is asked, and is gone where it does not
-// answer. A network that fails without a word would else be waited for without end.
+// patient reads from a connection for as long as the broker is there: one that says nothing is
+// asked, and is gone where it does not answer. A network that fails without a word would else be
+// waited for without end.
 type patient struct{ c *conn }
 
 func (p *patient) Read(b []byte) (int, error) {
@@ -154,7 +156,8 @@ func (c *conn) hello(ctx context.Context, through string) error {
 	if err != nil {
 		return err
 	}
-	flags := pack(nil).number(1, 1).number(2, 1) // what is ours: fresh tokens when asked, the broker's own metadata of entries
+	// what is ours: fresh tokens when asked, the broker's own metadata of entries
+	flags := pack(nil).number(1, 1).number(2, 1)
 	body := pack(nil).text(1, "dashfeed").number(4, protocolVersion).bytes(10, flags)
 	if method != "" {
 		body = body.text(5, method).bytes(3, data)

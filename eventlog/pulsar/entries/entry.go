@@ -37,7 +37,8 @@ type Entry struct {
 	refused string // why nothing of it is a message; "": perhaps it is
 }
 
-// single is what an entry says of a message that is not in a batch, or a batch of each of its messages.
+// single is what an entry says of a message that is not in a batch, or a batch of each of its
+// messages.
 type single struct {
 	key        string
 	properties map[string]string
@@ -62,7 +63,8 @@ func (e *Entry) Chunked() bool { return e.chunks > 1 }
 
 func (e *Entry) lastChunk() bool { return e.chunk == e.chunks-1 }
 
-// readEntry reads what came. What can't be understood of it is corrupt; where it lies is always known.
+// readEntry reads what came. What can't be understood of it is corrupt; where it lies is always
+// known.
 func readEntry(f frame) (*Entry, error) {
 	e := &Entry{Ledger: -1}
 	err := fields(f.body, func(x field) error {

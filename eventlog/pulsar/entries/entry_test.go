@@ -88,7 +88,8 @@ func TestMessages(t *testing.T) {
 	}
 }
 
-// Chunks of several messages that lie between each other make whole messages; what makes none is told.
+// Chunks of several messages that lie between each other make whole messages; what makes none is
+// told.
 func TestAssembler(t *testing.T) {
 	large := strings.Repeat("x", 3<<20)
 	for _, x := range []struct{ what, given, want string }{

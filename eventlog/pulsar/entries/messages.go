@@ -7,29 +7,32 @@ import (
 
 // Why an entry's messages are none for us.
 const (
-	Encrypted  = "encrypted"  // nobody here has a key
-	Corrupt    = "corrupt"    // its checksum, compression, batch or metadata are not what they should be
-	TooLarge   = "too_large"  // more bytes or messages than are read
-	Incomplete = "incomplete" // the last chunk of a message, the others of which don't stand close before it
+	Encrypted = "encrypted" // nobody here has a key
+	Corrupt   = "corrupt"   // its checksum, compression, batch or metadata are not what they should be
+	TooLarge  = "too_large" // more bytes or messages than are read
+	// the last chunk of a message, the others of which don't stand close before it
+	Incomplete = "incomplete"
 )
 
 // MaxBatch is how many messages a batch has at most: more are refused as one.
 const MaxBatch = 1 << 16
 
-// Message is one message of an entry. Payload and key are parts of the entry's bytes, which are never written again: who keeps one of
-// them for long keeps a copy.
+// Message is one message of an entry. Payload and key are parts of the entry's bytes, which are
+// never written again: who keeps one of them for long keeps a copy.
 type Message struct {
 	Batch      int32 // its place in the batch
 	Key        string
 	Properties map[string]string
 	EventTime  int64 // ms; 0: none
 	Payload    []byte
-	Refused    string // why it can't be read; then there is no payload, and of a batch's message no key
+	// why it can't be read; then there is no payload, and of a batch's message no key
+	Refused string
 }
 
-// Messages appends the entry's messages. Those that can't be read are refused, each of them, so that a batch counts as many as it
-// says that it has; one of none has none: whether the broker gives it depends on what it sends it with. A part of a chunked message is
-// read once it is assembled.
+// Messages appends the entry's messages. Those that can't be read are refused, each of them, so
+// that a batch counts as many as it says that it has; one of none has none: whether the broker
+// gives it depends on what it sends it with. A part of a chunked message is read once it is
+// assembled.
 func (e *Entry) Messages(all []Message) []Message {
 	switch {
 	case e.batched && e.batch == 0:
@@ -72,7 +75,8 @@ func (s *single) message(batch int32, payload []byte) Message {
 	return Message{Batch: batch, Key: s.key, Properties: s.properties, EventTime: s.eventTime, Payload: payload}
 }
 
-// refusing gives each of the entry's messages the reason. A batch that has more than there are places is one message, at the last.
+// refusing gives each of the entry's messages the reason. A batch that has more than there are
+// places is one message, at the last.
 func (e *Entry) refusing(all []Message, why string) []Message {
 	n := e.Count()
 	if n > MaxBatch {

@@ -62,7 +62,8 @@ func (p pack) bytes(field protowire.Number, b []byte) pack {
 
 func (p pack) text(field protowire.Number, s string) pack { return p.bytes(field, []byte(s)) }
 
-// The commands of Pulsar's protocol that are used here. A command's number is that of its field, too.
+// The commands of Pulsar's protocol that are used here. A command's number is that of its field,
+// too.
 const (
 	cmdConnect       = 2
 	cmdConnected     = 3

@@ -12,11 +12,13 @@ const (
 	permits  = 1000 // messages that the broker may send before it is told that some came
 )
 
-// Reader gives a partition's entries in order, all that the broker gives to anybody. It is for one goroutine.
+// Reader gives a partition's entries in order, all that the broker gives to anybody. It is for one
+// goroutine.
 //
-// A broker that sends several entries at once adds up how many messages they say that they have, and sends none of them where that
-// makes 0: an entry that says it has -1 hides another. So it is asked for the entries of a gap one by one. A gap of one entry holds
-// nothing: alone an entry is hidden only by saying that it has no messages, and then it has none.
+// A broker that sends several entries at once adds up how many messages they say that they have,
+// and sends none of them where that makes 0: an entry that says it has -1 hides another. So it is
+// asked for the entries of a gap one by one. A gap of one entry holds nothing: alone an entry is
+// hidden only by saying that it has no messages, and then it has none.
 type Reader struct {
 	c       *conn
 	o       Options
@@ -39,8 +41,8 @@ func (s spot) before(o spot) bool {
 	return s.ledger < o.ledger || s.ledger == o.ledger && s.entry < o.entry
 }
 
-// Open begins at an entry, or, where the ledger is below 0, at the oldest one kept. Where the entry is gone, what comes first is
-// the next one kept.
+// Open begins at an entry, or, where the ledger is below 0, at the oldest one kept. Where the entry
+// is gone, what comes first is the next one kept.
 func Open(ctx context.Context, o Options, topic string, ledger, entry int64) (*Reader, error) {
 	r, err := begin(ctx, o, topic, spot{ledger, entry}, permits)
 	if err == nil && ledger >= 0 {
@@ -58,8 +60,8 @@ func begin(ctx context.Context, o Options, topic string, at spot, permits uint64
 	return subscribe(ctx, o, topic, pack(nil).text(2, "dashfeed-entries-"+rand.Text()).number(8, 0).bytes(9, start), permits)
 }
 
-// Hold begins behind what was acknowledged in the topic's subscription of that name, which is made where it is not there, and which
-// nobody else can hold meanwhile: IsBusy tells that another does.
+// Hold begins behind what was acknowledged in the topic's subscription of that name, which is made
+// where it is not there, and which nobody else can hold meanwhile: IsBusy tells that another does.
 func Hold(ctx context.Context, o Options, topic, subscription string) (*Reader, error) {
 	r, err := subscribe(ctx, o, topic, pack(nil).text(2, subscription).number(8, 1), permits)
 	if err == nil {
@@ -104,7 +106,8 @@ func (r *Reader) Close() { _ = r.c.Close() }
 
 var errGivenUp = errors.New("the broker has given up the consumer")
 
-// Next is the next entry. When ctx ends before it came, or before another Next with another ctx, the reader can't be used any more.
+// Next is the next entry. When ctx ends before it came, or before another Next with another ctx,
+// the reader can't be used any more.
 func (r *Reader) Next(ctx context.Context) (e *Entry, err error) {
 	if r.spoiled && r.behind == nil {
 		if err := r.renew(ctx); err != nil {
@@ -173,8 +176,9 @@ func (r *Reader) alone(ctx context.Context, from spot) (*Entry, error) {
 // More reports whether another entry has come, in part at least.
 func (r *Reader) More() bool { return !r.spoiled && (r.behind != nil || r.c.in.Buffered() > 0) }
 
-// came tells the broker, for many entries at once, that it may send more. It counts messages by what an entry says of itself, in 32 bits,
-// also where that is less than none or more than it can count.
+// came tells the broker, for many entries at once, that it may send more. It counts messages by
+// what an entry says of itself, in 32 bits, also where that is less than none or more than it can
+// count.
 func (r *Reader) came(e *Entry) error {
 	if e.batched && (e.batch < 0 || e.batch > MaxBatch) {
 		r.spoiled = true
@@ -203,7 +207,8 @@ func (r *Reader) renew(ctx context.Context) (err error) {
 	return err
 }
 
-// Acknowledge tells the broker of a reader that holds a subscription that nothing up to the entry is wanted again.
+// Acknowledge tells the broker of a reader that holds a subscription that nothing up to the entry
+// is wanted again.
 func (r *Reader) Acknowledge(ledger, entry int64) error {
 	const cumulative = 1
 	id := pack(nil).number(1, uint64(ledger)).number(2, uint64(entry))

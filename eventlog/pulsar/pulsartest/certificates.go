@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// Certificates are files in PEM: an authority made for one cluster, and a certificate that it signed for 127.0.0.1,
-// good for the broker and for a client.
+// Certificates are files in PEM: an authority made for one cluster, and a certificate that it
+// signed for 127.0.0.1, good for the broker and for a client.
 type Certificates struct {
 	CA, Cert, Key string
 }

@@ -1,17 +1,19 @@
-// Package pulsartest runs real Apache Pulsar clusters for tests and measurements, by scripts/pulsar of this repository.
+// Package pulsartest runs real Apache Pulsar clusters for tests and measurements, by scripts/pulsar
+// of this repository.
 //
 //	func TestMain(m *testing.M) { os.Exit(pulsartest.Main(m)) }
 //
 //	func TestLog(t *testing.T) {
-//		c := pulsartest.Shared(t)                                 // one for the test binary, started by the first who asks
-//		own := pulsartest.Start(t, pulsartest.Options{Tokens: true}) // of this test alone, for kills and settings
+//		c := pulsartest.Shared(t) // one for the test binary, started by the first who asks
+//		// of this test alone, for kills and settings
+//		own := pulsartest.Start(t, pulsartest.Options{Tokens: true})
 //		own.Kill()
 //		own.Up()
 //	}
 //
-// A cluster listens on loopback, on ports found free, and stores in a temporary directory that goes with it. It ends with
-// Close; should the process die before, the script that watches over it ends it all the same. The first call on a machine
-// fetches Pulsar, which takes a minute.
+// A cluster listens on loopback, on ports found free, and stores in a temporary directory that goes
+// with it. It ends with Close; should the process die before, the script that watches over it ends
+// it all the same. The first call on a machine fetches Pulsar, which takes a minute.
 package pulsartest
 
 import (
@@ -28,7 +30,8 @@ import (
 	"syscall"
 )
 
-// Options say what a cluster is like. The zero Options: named dashfeed, open to everybody, with the settings that Dashfeed needs.
+// Options say what a cluster is like. The zero Options: named dashfeed, open to everybody, with the
+// settings that Dashfeed needs.
 type Options struct {
 	Name     string   // of the cluster; "": dashfeed
 	Settings []string // of the broker, key=value; they win over those of scripts/pulsar
@@ -39,7 +42,8 @@ type Options struct {
 	Transactions bool // producers may use them: the broker has a coordinator
 }
 
-// Cluster is one standalone Pulsar: broker, bookie and metadata store in one process. Its methods are for one goroutine.
+// Cluster is one standalone Pulsar: broker, bookie and metadata store in one process. Its methods
+// are for one goroutine.
 type Cluster struct {
 	Name      string
 	BrokerURL string // pulsar://127.0.0.1:…
@@ -105,7 +109,8 @@ func (c *Cluster) prepare() error {
 // hold starts the cluster under a script that wipes it when this process lets go of its input.
 func (c *Cluster) hold() error {
 	c.watch = c.command("hold", fmt.Sprintf("%s:%d", c.Name, c.port))
-	c.watch.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // the terminal's Ctrl-C is ours to handle
+	// the terminal's Ctrl-C is ours to handle
+	c.watch.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	var complaints bytes.Buffer
 	c.watch.Stderr = &complaints
 	var err error
@@ -142,7 +147,8 @@ func (c *Cluster) Kill() error { return c.run("kill", c.Name) }
 // Stop ends the broker in order. What it stored stays.
 func (c *Cluster) Stop() error { return c.run("stop", c.Name) }
 
-// Up starts a broker that was killed or stopped, with these settings on top of those it has, and returns when it is healthy.
+// Up starts a broker that was killed or stopped, with these settings on top of those it has, and
+// returns when it is healthy.
 func (c *Cluster) Up(settings ...string) error {
 	c.options.Settings = append(c.options.Settings, settings...)
 	return c.run("up", fmt.Sprintf("%s:%d", c.Name, c.port))

@@ -12,7 +12,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// Raw is a producer that writes entries byte by byte, as no client library would: what anybody who may produce can do.
+// Raw is a producer that writes entries byte by byte, as no client library would: what anybody who
+// may produce can do.
 type Raw struct {
 	conn net.Conn
 	sent uint64
@@ -43,7 +44,8 @@ func (m Message) Text(field protowire.Number, s string) Message {
 	return protowire.AppendString(protowire.AppendTag(m, field, protowire.BytesType), s)
 }
 
-// Raw opens a producer of a partition that the broker serves. The cluster must be open to everybody.
+// Raw opens a producer of a partition that the broker serves. The cluster must be open to
+// everybody.
 func (c *Cluster) Raw(topic string) (*Raw, error) {
 	conn, err := net.DialTimeout("tcp", strings.TrimPrefix(c.BrokerURL, "pulsar://"), 5*time.Second)
 	if err != nil {

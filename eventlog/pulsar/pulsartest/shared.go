@@ -13,8 +13,8 @@ var shared struct {
 	err     error
 }
 
-// Shared is the test binary's one cluster, started by the first who asks. Whoever uses it takes tenants of names of
-// their own, and neither stops nor kills it. Main ends it.
+// Shared is the test binary's one cluster, started by the first who asks. Whoever uses it takes
+// tenants of names of their own, and neither stops nor kills it. Main ends it.
 func Shared(t testing.TB) *Cluster {
 	t.Helper()
 	shared.mu.Lock()

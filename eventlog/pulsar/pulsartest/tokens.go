@@ -10,7 +10,8 @@ import (
 	"path/filepath"
 )
 
-// authenticate makes the broker ask for tokens signed with a new secret. The role admin may do everything.
+// authenticate makes the broker ask for tokens signed with a new secret. The role admin may do
+// everything.
 func (c *Cluster) authenticate() error {
 	c.secret = make([]byte, 32)
 	_, _ = rand.Read(c.secret)
@@ -30,7 +31,8 @@ func (c *Cluster) authenticate() error {
 	return nil
 }
 
-// Token is a token of the role, for a cluster with Options.Tokens: "admin" may do everything, others nothing that was not granted.
+// Token is a token of the role, for a cluster with Options.Tokens: "admin" may do everything,
+// others nothing that was not granted.
 func (c *Cluster) Token(role string) string {
 	encode := base64.RawURLEncoding.EncodeToString
 	text := encode([]byte(`{"alg":"HS256"}`)) + "." + encode(fmt.Appendf(nil, `{"sub":%q}`, role))

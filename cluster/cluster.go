@@ -65,7 +65,7 @@ func Start(ctx context.Context, c Config) (*Cluster, error) {
 	}
 	l.view.self.gossip = l.gossip.self
 	l.seeker = newSeeker(c, l.gossip, l.joined)
-	c.Link.Handle(link.Beat, l.take)
+	c.Link.Handle(l.take)
 	c.Link.Lost(l.lose)
 	if err := c.Link.Start(); err != nil {
 		_ = l.gossip.close()
@@ -245,7 +245,7 @@ func (l *Cluster) beat(mine []messages.Claim) {
 		return
 	}
 	for _, p := range to {
-		l.config.Link.Send(p, link.Beat, body)
+		l.config.Link.Beat(p, body)
 	}
 }
 

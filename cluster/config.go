@@ -31,10 +31,10 @@ type Shards interface {
 // Link carries beats; link.Link is one.
 type Link interface {
 	Self() link.Peer
-	Handle(k link.Kind, f func(from link.Peer, body []byte))
+	Handle(f func(from link.Peer, body []byte))
 	Lost(f func(link.Peer))
 	Start() error
-	Send(to link.Peer, k link.Kind, body []byte)
+	Beat(to link.Peer, body []byte)
 }
 
 // Preset is how nervous gossip is.

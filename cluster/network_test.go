@@ -165,10 +165,10 @@ func (n *network) link(node string) *memLink {
 	return l
 }
 
-func (l *memLink) Self() link.Peer                               { return l.self }
-func (l *memLink) Handle(_ link.Kind, f func(link.Peer, []byte)) { l.handle = f }
-func (l *memLink) Lost(f func(link.Peer))                        { l.lost = f }
-func (l *memLink) Send(to link.Peer, _ link.Kind, body []byte)   { l.put(to.Name, memMail{l.self, body}) }
+func (l *memLink) Self() link.Peer                  { return l.self }
+func (l *memLink) Handle(f func(link.Peer, []byte)) { l.handle = f }
+func (l *memLink) Lost(f func(link.Peer))           { l.lost = f }
+func (l *memLink) Beat(to link.Peer, body []byte)   { l.put(to.Name, memMail{l.self, body}) }
 
 func (l *memLink) Start() error {
 	l.work.Go(func() {

@@ -1,7 +1,3 @@
-//go:build !race
-
-// Several links in one process set gRPC's global logger while others use it: see cluster/link.
-
 package cluster
 
 import (

@@ -14,6 +14,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/dashfeed/dashfeed/cluster/link"
+	"github.com/dashfeed/dashfeed/cluster/link/linktest"
 	"github.com/dashfeed/dashfeed/feed"
 	"github.com/dashfeed/dashfeed/feed/remote"
 	"github.com/dashfeed/dashfeed/messages"
@@ -59,38 +61,50 @@ type house struct {
 	srv   *Server
 	pipes *pipes
 
-	client *remote.Client // where a link is between
-	unlink func()
+	unlink func() // where a link is between
 }
 
 var overLink = flag.Bool("link", false, "the gateway is apart from its feed: a link is between them")
 
 // link puts a link between the gateway and its feed.
 func (h *house) link() feed.Feed {
-	d := &home{feed: h.feed}
-	server, err := remote.NewServer(remote.ServerConfig{Feed: h.feed, Send: func(_ string, b []byte) { h.client.Receive("owner", b) }})
-	if err != nil {
-		h.t.Fatal(err)
+	must := func(err error) {
+		if err != nil {
+			h.t.Fatal(err)
+		}
 	}
-	h.client, err = remote.NewClient(remote.ClientConfig{Directory: d, Send: func(_ string, b []byte) { server.Receive("gateway", b) }})
-	if err != nil {
-		h.t.Fatal(err)
+	network := linktest.New(1)
+	listen := func(name string) *link.Link {
+		l, err := link.Listen(link.Config{Node: name, Bind: name + ":1", Network: network.Of(name)})
+		must(err)
+		return l
 	}
+	ours, theirs := listen("gateway"), listen("owner")
+	server, err := remote.NewServer(remote.ServerConfig{Feed: h.feed, Link: theirs})
+	must(err)
+	client, err := remote.NewClient(remote.ClientConfig{Directory: &home{feed: h.feed, owner: theirs.Self()}, Link: ours})
+	must(err)
+	must(theirs.Start())
 	h.unlink = func() {
-		h.client.Close()
+		client.Close()
 		server.Close()
+		must(ours.Close())
+		must(theirs.Close())
 	}
-	return h.client
+	return client
 }
 
 // home is a directory of one owner of one shard.
-type home struct{ feed *localFeed }
+type home struct {
+	feed  *localFeed
+	owner link.Peer
+}
 
 func (*home) PartitionOf(messages.Key) (int, error) { return 0, nil }
 
 func (*home) Tenant(string) (first, n int, err error) { return 0, 1, nil }
 
-func (*home) Source(int) (string, bool) { return "owner", true }
+func (d *home) Source(int) (link.Peer, bool) { return d.owner, true }
 
 func (d *home) Status(int) feed.Status { return d.feed.Status(messages.Key{}) }
 

@@ -2,68 +2,67 @@ package link
 
 import (
 	"fmt"
+	"io"
+	"log/slog"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
-func TestWhatWaitsForAPeerIsBounded(t *testing.T) {
-	for _, k := range kinds {
-		n := &lane{key: laneKey{"x:1", k}, peer: Peer{"x", "x:1"}}
-		most := bounds[k]
-		gave := 0
-		for i := range most.messages + 5 {
-			_, g := n.put(n.peer, fmt.Append(nil, i))
-			gave += g
+// What waits for a peer is the newest beat, whatever came before.
+func TestOneBeatWaitsForAPeer(t *testing.T) {
+	s := &sender{link: &Link{meter: newMeter(), ctx: t.Context()}, wake: make(chan struct{}, 1)}
+	for i := range 100 {
+		if !s.put(fmt.Append(nil, i)) {
+			t.Fatal("a beat is not taken")
 		}
-		if len(n.bodies) != most.messages || gave != 5 {
-			t.Errorf("%s: %d wait and %d gave way, want %d and 5", k, len(n.bodies), gave, most.messages)
-		}
-		want := "0"
-		if most.oldest {
-			want = "5"
-		}
-		if got := string(n.bodies[0]); got != want {
-			t.Errorf("%s: the oldest is %s, want %s", k, got, want)
-		}
-		for range 20 {
-			n.put(n.peer, make([]byte, MaxBody))
-		}
-		if n.bytes > most.bytes {
-			t.Errorf("%s: %d bytes wait, at most %d", k, n.bytes, most.bytes)
-		}
+	}
+	if body, err := s.next(nil); string(body) != "99" || err != nil || s.body != nil {
+		t.Errorf("%s goes, and %s waits; %v", body, s.body, err)
+	}
+	if n := testutil.ToFloat64(s.link.meter.dropped.WithLabelValues("beat", "full")); n != 99 {
+		t.Errorf("%v beats are counted as dropped, want 99", n)
 	}
 }
 
 func TestPeersAreBounded(t *testing.T) {
-	var s lanes
+	a := listen(t, "a", "127.0.0.1:0").start(t)
+	var all []*Conn
 	for i := range MaxPeers {
-		for _, k := range kinds {
-			if s.of(nil, Peer{"x", fmt.Sprint(i)}, k) == nil {
-				t.Fatalf("peer %d is refused, %d are allowed", i, MaxPeers)
-			}
+		c, err := a.Dial(Peer{"x~1", fmt.Sprint("127.0.0.1:", i+1)})
+		if err != nil {
+			t.Fatal(err)
 		}
+		all = append(all, c)
 	}
-	if s.of(nil, Peer{"x", "one more"}, Beat) != nil {
-		t.Error("one peer too many")
+	if _, err := a.Dial(Peer{"x~1", "one:more"}); err != errPeers {
+		t.Errorf("one peer too many: %v", err)
 	}
-	s.remove(laneKey{"0", Beat})
-	if s.of(nil, Peer{"x", "one more"}, Beat) == nil {
-		t.Error("a place that is free again is refused")
+	again, err := a.Dial(all[0].peer)
+	if err != nil || again != all[0] {
+		t.Errorf("another way to a peer that there is a connection to: %v", err)
+	}
+	for _, c := range append(all, again) {
+		c.Close()
+	}
+	if len(a.conns.all) != 0 {
+		t.Errorf("%d connections are left that nobody uses", len(a.conns.all))
+	}
+	for i := range MaxPeers + 5 {
+		a.Beat(Peer{"x~1", fmt.Sprint("127.0.0.1:", i+1)}, []byte("beat"))
+	}
+	if n := testutil.ToFloat64(a.meter.dropped.WithLabelValues("beat", "too many peers")); n != 5 {
+		t.Errorf("%v beats were dropped, 5 are too many", n)
 	}
 }
 
-func TestATokenThatIsLostIsGivenAgain(t *testing.T) {
-	n := &lane{key: laneKey{"x:1", Beat}, peer: Peer{"x", "x:1"}}
-	now := time.Now()
-	if n.token(now) != nil {
-		t.Error("a token for nothing")
-	}
-	n.put(n.peer, nil)
-	if n.token(now) == nil || n.token(now) != nil {
-		t.Error("want one token")
-	}
-	if n.token(now.Add(tokenLife)) == nil {
-		t.Error("want another after tokenLife")
+func TestBeatsOfNoSize(t *testing.T) {
+	a := listen(t, "a", "127.0.0.1:0").start(t)
+	a.Beat(a.Self(), nil)
+	a.Beat(a.Self(), make([]byte, MaxMessage+1))
+	if n := testutil.ToFloat64(a.meter.dropped.WithLabelValues("beat", "size")); n != 2 {
+		t.Errorf("%v of 2 beats were dropped", n)
 	}
 }
 
@@ -77,3 +76,17 @@ func TestIncarnations(t *testing.T) {
 		t.Error("a plain name has a start")
 	}
 }
+
+func TestHello(t *testing.T) {
+	h := hello{Version, "c", Peer{"a~1", "a:1"}, "b~1"}
+	if got, err := decodeHello(h.encode()); got != h || err != nil {
+		t.Errorf("%+v is read as %+v, %v", h, got, err)
+	}
+	for cut := range len(h.encode()) {
+		if _, err := decodeHello(h.encode()[:cut]); err == nil {
+			t.Errorf("%d bytes of a hello are read", cut)
+		}
+	}
+}
+
+var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))

@@ -1,9 +1,8 @@
-//go:build !race
-
 package link
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -12,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"google.golang.org/grpc"
 )
 
 // childMain makes this binary a process that answers every beat, if it was started as one.
@@ -20,14 +21,23 @@ func childMain() {
 	if bind == "" {
 		return
 	}
-	l, err := Listen(Config{Node: "child", Bind: bind})
+	l, err := Listen(Config{Node: "child", Cluster: "test", Bind: bind})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	for _, k := range kinds {
-		l.Handle(k, func(from Peer, body []byte) { l.Send(from, k, body) })
-	}
+	l.Handle(func(from Peer, body []byte) { l.Beat(from, bytes.Clone(body)) })
+	l.RegisterService(stream(func(s grpc.ServerStream) error {
+		var m Message
+		for {
+			if err := s.RecvMsg(&m); err != nil {
+				return err
+			}
+			if err := s.SendMsg(&m); err != nil {
+				return err
+			}
+		}
+	}), l)
 	if err := l.Start(); err != nil {
 		os.Exit(1)
 	}
@@ -76,9 +86,9 @@ func echo(t *testing.T, a *node, p Peer, every time.Duration) time.Duration {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for time.Since(start) < 20*time.Second {
-		a.Send(p, Beat, []byte("beat"))
+		a.Beat(p, []byte("beat"))
 		select {
-		case m := <-a.boxes[Beat]:
+		case m := <-a.box:
 			if m.from == p {
 				return time.Since(start)
 			}
@@ -104,7 +114,7 @@ func TestAKilledProcessIsLostAndItsRestartHeard(t *testing.T) {
 		_ = c.cmd.Wait()
 		// Beats go on as they would until the view knows.
 		for range 4 {
-			a.Send(c.peer, Beat, nil)
+			a.Beat(c.peer, []byte("beat"))
 		}
 		c = startChild(t, c.peer.Address)
 		heard := echo(t, a, c.peer, 250*time.Millisecond)
@@ -125,17 +135,16 @@ func TestAPausedProcessIsNotWaitedForAndComesBack(t *testing.T) {
 	if err := c.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	for range 40 {
-		a.Send(c.peer, Feed, make([]byte, 256<<10)) // more than its windows take
-		a.Send(c.peer, Beat, []byte("beat"))
-		a.Send(b.Self(), Beat, []byte("beat"))
-		b.boxes[Beat].next(t)
+	for range 2000 { // more than its windows and buffers take
+		a.Beat(c.peer, make([]byte, MaxMessage/8))
+		a.Beat(b.Self(), []byte("beat"))
+		b.next(t)
 	}
 	if err := c.cmd.Process.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
-	for len(a.boxes[Beat]) > 0 {
-		<-a.boxes[Beat]
+	for len(a.box) > 0 {
+		<-a.box
 	}
 	t.Logf("heard %v after it goes on", echo(t, a, c.peer, 250*time.Millisecond))
 }
@@ -144,30 +153,36 @@ func TestAPausedProcessIsNotWaitedForAndComesBack(t *testing.T) {
 func BenchmarkOneWay(b *testing.B) {
 	for _, size := range []int{200, 16 << 10} {
 		b.Run(fmt.Sprint(size), func(b *testing.B) {
-			l, err := Listen(Config{Node: "a", Bind: "127.0.0.1:0"})
+			l, err := Listen(Config{Node: "a", Cluster: "test", Bind: "127.0.0.1:0"})
 			if err != nil {
 				b.Fatal(err)
 			}
 			defer l.Close()
-			back := make(chan struct{}, 1<<16)
-			l.Handle(Feed, func(Peer, []byte) { back <- struct{}{} })
 			if err := l.Start(); err != nil {
 				b.Fatal(err)
 			}
 			c := startChild(b, "127.0.0.1:0")
 			defer c.kill()
-			body := make([]byte, size)
+			s := open(b, l, c.peer)
+			body := Message(make([]byte, size))
 			const window = 64
-			for range window {
-				l.Send(c.peer, Feed, body)
-			}
+			go func() {
+				for range window {
+					_ = s.SendMsg(&body)
+				}
+			}()
 			b.SetBytes(int64(size))
 			b.ReportAllocs()
+			var back Message
 			var before, after syscall.Rusage
 			_ = syscall.Getrusage(syscall.RUSAGE_SELF, &before)
 			for b.Loop() {
-				<-back
-				l.Send(c.peer, Feed, body)
+				if err := s.RecvMsg(&back); err != nil {
+					b.Fatal(err)
+				}
+				if err := s.SendMsg(&body); err != nil {
+					b.Fatal(err)
+				}
 			}
 			_ = syscall.Getrusage(syscall.RUSAGE_SELF, &after)
 			cpu := time.Duration(after.Utime.Nano() + after.Stime.Nano() - before.Utime.Nano() - before.Stime.Nano())

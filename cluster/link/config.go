@@ -1,6 +1,7 @@
 package link
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -16,12 +18,30 @@ import (
 // Config is what a Link is made of.
 type Config struct {
 	Node      string // the node's name, the same over restarts; without "~" and "/"
+	Cluster   string // peers of a cluster with another name are refused; empty is a name too
 	Bind      string // host:port to listen at; port 0 takes a free one
 	Advertise string // host:port that others reach it at; empty: what it listens at
 
 	TLS     TLS                   // the zero value: none, for one machine or a network that nobody else is on
 	Logger  *slog.Logger          // nil: slog.Default
 	Metrics prometheus.Registerer // nil: none are kept
+
+	Network Network // nil: TCP
+}
+
+// Network makes connections.
+type Network interface {
+	Listen(address string) (net.Listener, error)
+	Dial(ctx context.Context, address string) (net.Conn, error)
+}
+
+// tcp is the Network of real sockets.
+type tcp struct{}
+
+func (tcp) Listen(address string) (net.Listener, error) { return net.Listen("tcp", address) }
+
+func (tcp) Dial(ctx context.Context, address string) (net.Conn, error) {
+	return (&net.Dialer{}).DialContext(ctx, "tcp", address)
 }
 
 // TLS names the files of mutual TLS 1.3: both sides show a certificate that the CA signed, and its name is checked
@@ -29,6 +49,8 @@ type Config struct {
 type TLS struct {
 	CA, Cert, Key string // PEM files; all three or none
 }
+
+const maxName = 100
 
 // Validate tells everything that is wrong, and changes nothing.
 func (c Config) Validate() error {
@@ -40,9 +62,10 @@ func (c Config) Validate() error {
 	}
 	refuse(c.Node == "", "no node name given")
 	refuse(strings.ContainsAny(c.Node, separator+"/"), "node name %q has a %q or a slash: leave them out", c.Node, separator)
-	refuse(len(c.Node) > 100, "node name of %d bytes, at most 100", len(c.Node))
-	_, _, err := net.SplitHostPort(c.Bind)
+	refuse(len(c.Node) > maxName, "node name of %d bytes, at most %d", len(c.Node), maxName)
+	_, port, err := net.SplitHostPort(c.Bind)
 	refuse(err != nil, "bind address %q is not host:port: %v", c.Bind, err)
+	refuse(err == nil && !isPort(port), "port %q of bind address %q is no number from 0 to 65535", port, c.Bind)
 	if c.Advertise != "" {
 		host, port, err := net.SplitHostPort(c.Advertise)
 		refuse(err != nil, "advertised address %q is not host:port: %v", c.Advertise, err)
@@ -51,6 +74,11 @@ func (c Config) Validate() error {
 	some := c.TLS != TLS{}
 	refuse(some && (c.TLS.CA == "" || c.TLS.Cert == "" || c.TLS.Key == ""), "TLS needs all of CA, certificate and key files, given are %q, %q, %q", c.TLS.CA, c.TLS.Cert, c.TLS.Key)
 	return errors.Join(errs...)
+}
+
+func isPort(text string) bool {
+	_, err := strconv.ParseUint(text, 10, 16)
+	return err == nil
 }
 
 // load reads the files; nil for none.

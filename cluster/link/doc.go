@@ -1,25 +1,31 @@
-// Package link carries bytes between nodes. It may lose, and nothing above it may depend on one message arriving.
+// Package link is how the processes of a cluster reach each other: one gRPC server a process, and a
+// connection to each peer that it calls. It carries beats itself, and the calls of services that
+// others register.
 //
-//	l, err := link.Listen(link.Config{Node: "node-1", Bind: "127.0.0.1:7947"})
-//	l.Handle(link.Beat, func(from link.Peer, body []byte) { … })
+//	l, err := link.Listen(link.Config{Node: "node-1", Cluster: "dashfeed", Bind: "127.0.0.1:7947"})
+//	l.RegisterService(&desc, impl)                    // a gRPC service; its handlers know their caller by link.From
+//	l.Handle(func(from link.Peer, body []byte) { … }) // beats
 //	l.Lost(func(p link.Peer) { … })
 //	l.Start()
-//	l.Send(peer, link.Beat, body)
+//	l.Beat(peer, body)
+//	conn, err := l.Dial(peer)                         // to call a peer's services
 //	l.Close()
 //
 // Promises:
 //
-//  1. Send never blocks. What is queued for a peer is bounded in messages and in bytes by kind; what is over is dropped and
-//     counted: the oldest of the beats, the newest of the others.
-//  2. Every kind has a connection of its own to every peer, with its own queue, writer and reader. So a beat waits for no
-//     data: not in a queue, not in a flow-control window, not behind a slow handler.
-//  3. What arrives arrives whole, at most once, and in order among the messages of one kind from one peer while a connection
-//     lasts. Only the incarnation that it was sent to gets it.
-//  4. A connection that breaks is told by Lost at once: to a killed process within milliseconds, to one whose packets vanish
-//     after UserTimeout. A peer that is only paused isn't lost: its silence is its sign.
-//  5. A peer that can't be reached is tried anew with the next Send, at most 1 s each; nobody else waits for it.
+//  1. Beat never waits. Of the beats that wait for a peer only the newest is kept: a beat says
+//     everything. So a beat may be lost, and no peer costs more than one of them.
+//  2. Beats have a stream of their own to each peer. They wait for no other data: HTTP/2 gives each
+//     stream its window, and what a gateway follows comes on the connection that the gateway
+//     opened, not on the one that its node's beats take.
+//  3. Every call and stream names who calls, of which cluster, in which version, and which
+//     incarnation is meant. Who does not fit is refused with an error that says what is different;
+//     a failed TLS handshake is logged at both ends.
+//  4. A connection that breaks is told by Lost at once: to a killed process within milliseconds, to
+//     one whose packets vanish after UserTimeout. A peer that is only paused is silent: cluster
+//     hears no beat of it.
+//  5. A peer that can't be reached is tried again with the next beat or call, at most 1 s each;
+//     nobody else waits for it.
 //
-// Inside is protoactor-go's remote and nothing of its cluster. As it comes, remote queues without bound (its queue sizes are
-// where it begins), sleeps 2 s in the writer's own mailbox when a peer can't be reached, and never tells that a peer is gone
-// before it. So what it gets from us is one token a lane (lane.go), and the stream that it writes to is ours (stream.go).
+// Messages are bytes (Message): whoever registers a service encodes its own.
 package link

@@ -1,43 +1,49 @@
 package link
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
-	"strconv"
 	"sync"
-	"sync/atomic"
 	"time"
 
-	"github.com/asynkron/protoactor-go/actor"
-	"github.com/asynkron/protoactor-go/eventstream"
-	"github.com/asynkron/protoactor-go/remote"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
 )
 
-// Link is this node's end of all connections to other nodes. It owns their goroutines and the one that delivers what the
-// node sends to itself; Close ends them.
+// Link is this process's end of all connections to others. It owns their goroutines and those that
+// send its beats; Close ends them.
 type Link struct {
-	self   Peer
-	logger *slog.Logger
-	meter  *meter
+	self     Peer
+	cluster  string
+	logger   *slog.Logger
+	meter    *meter
+	network  Network
+	listener net.Listener
+	own      *self
+	creds    credentials.TransportCredentials
+	server   *grpc.Server
 
-	system *actor.ActorSystem
-	remote *remote.Remote
-	ends   *eventstream.Subscription
+	handle func(Peer, []byte) // of beats; fixed at Start
+	losses []func(Peer)       // fixed at Start
 
-	handlers [4]func(Peer, []byte) // by kind; fixed at Start
-	lost     []func(Peer)          // fixed at Start
-	started  atomic.Bool
-	closed   atomic.Bool
-	starting sync.Mutex
+	ctx   context.Context
+	end   context.CancelFunc
+	work  sync.WaitGroup
+	conns conns
 
-	lanes   lanes
-	streams streams
-	own     loop
+	mu      sync.Mutex // before a sender's
+	started bool
+	closed  bool
+	senders map[Peer]*sender
+	heard   map[Peer]int // streams that beats come on
+	warned  time.Time    // when a failed handshake was last told of
 }
 
-// Listen takes the port. Nothing arrives and nothing is sent before Start.
+// Listen takes the port. Nothing is served before Start.
 func Listen(c Config) (*Link, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
@@ -45,188 +51,122 @@ func Listen(c Config) (*Link, error) {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
+	if c.Network == nil {
+		c.Network = tcp{}
+	}
 	secure, err := c.TLS.load()
 	if err != nil {
 		return nil, err
 	}
-	l := &Link{logger: c.Logger, meter: newMeter()}
-	l.self.Name = Incarnation(c.Node, time.Now())
-	l.system = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger {
-		return slog.New(slog.DiscardHandler) // what matters of what it says is told by our streams
-	}))
-	l.system.ID = l.self.Name // what the handshake says
-	l.system.ProcessRegistry.RegisterAddressResolver(l.resolve)
-	if err := l.open(c, secure); err != nil {
-		l.system.Shutdown()
+	l := &Link{
+		cluster: c.Cluster, logger: c.Logger, meter: newMeter(), network: c.Network, own: newSelf(),
+		handle: func(Peer, []byte) {}, conns: conns{all: map[Peer]*Conn{}}, senders: map[Peer]*sender{}, heard: map[Peer]int{},
+	}
+	l.creds = insecure.NewCredentials()
+	if secure != nil {
+		l.creds = credentials.NewTLS(secure)
+	}
+	l.creds = handshakes{l.creds, l}
+	if l.listener, err = c.Network.Listen(c.Bind); err != nil {
+		return nil, fmt.Errorf("link: listen at %s: %w (is another process there? choose another port)", c.Bind, err)
+	}
+	l.self = Peer{Name: Incarnation(c.Node, time.Now()), Address: c.Advertise}
+	if c.Advertise == "" {
+		l.self.Address = l.listener.Addr().String()
+		if a, ok := l.listener.Addr().(*net.TCPAddr); ok && a.IP.IsUnspecified() {
+			_ = l.listener.Close()
+			return nil, fmt.Errorf("link: %s is no address that others can dial: give an advertised one", l.self.Address)
+		}
+	}
+	if err := l.meter.register(c.Metrics); err != nil {
+		_ = l.listener.Close()
 		return nil, err
 	}
-	l.ends = l.system.EventStream.Subscribe(l.endpointEnded)
-	if c.Metrics != nil {
-		if err := c.Metrics.Register(l.meter); err != nil {
-			l.Close()
-			return nil, fmt.Errorf("register the metrics of the link: %w", err)
-		}
-		l.meter.registry = c.Metrics
-	}
+	l.ctx, l.end = context.WithCancel(context.Background())
+	l.server = grpc.NewServer(l.serverOptions()...)
+	l.server.RegisterService(&beats, l)
 	return l, nil
-}
-
-// open starts remote; its way to refuse a port is a panic.
-func (l *Link) open(c Config, secure *security) (err error) {
-	host, port, err := net.SplitHostPort(c.Bind)
-	if err != nil {
-		return fmt.Errorf("link: bind address %q: %w", c.Bind, err)
-	}
-	n, err := strconv.Atoi(port)
-	if err != nil || n < 0 || n > 65535 {
-		return fmt.Errorf("link: port %q of bind address %q is no number from 0 to 65535", port, c.Bind)
-	}
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("link: listen at %s: %v (is another process there? choose another port)", c.Bind, r)
-		}
-	}()
-	l.remote = remote.NewRemote(l.system, remote.Configure(host, n, append(l.options(secure), remote.WithAdvertisedHost(c.Advertise))...))
-	l.remote.Start()
-	l.self.Address = l.system.Address()
-	if host, _, _ := net.SplitHostPort(l.self.Address); c.Advertise == "" && (net.ParseIP(host) == nil || net.ParseIP(host).IsUnspecified()) {
-		l.remote.Shutdown(false)
-		return fmt.Errorf("link: %s is no address that others can dial: give an advertised one", l.self.Address)
-	}
-	return nil
 }
 
 // Self is this node's incarnation and where it is reached.
 func (l *Link) Self() Peer { return l.self }
 
-// Handle says who takes what is of a kind: once for each, before Start. The handler runs on the connection's reader, at the
-// same time for several peers, and should soon return: while it doesn't, that peer's messages of that kind wait. The body
-// is the handler's.
-func (l *Link) Handle(k Kind, f func(from Peer, body []byte)) {
-	if bounds[k] == (bound{}) || l.handlers[k] != nil || l.started.Load() {
-		panic(fmt.Sprintf("link: handler of %s: there is one already, or it comes after Start, or there is no such kind", k))
+// RegisterService implements grpc.ServiceRegistrar, before Start. Only streams may be registered.
+func (l *Link) RegisterService(desc *grpc.ServiceDesc, impl any) {
+	if len(desc.Methods) > 0 {
+		panic("link: service " + desc.ServiceName + " has unary methods: make them streams")
 	}
-	l.handlers[k] = f
+	l.server.RegisterService(desc, impl)
 }
 
-// Lost says who is told when a connection from or to a peer broke, before Start. There may be several. They run on the
-// connection's goroutine and return soon. A peer has several connections: it may be told more than once.
-func (l *Link) Lost(f func(Peer)) { l.lost = append(l.lost, f) }
+// Handle says who takes beats, before Start. The handler runs on the connection's reader, at the
+// same time for several peers, and should soon return: while it doesn't, that peer's beats wait.
+// The body is the handler's until it returns.
+func (l *Link) Handle(f func(from Peer, body []byte)) { l.handle = f }
 
-// Start lets messages through. Once is enough; more often does nothing.
+// Lost says who is told when the stream of beats from or to a peer broke, before Start. There may
+// be several. They run on the stream's goroutine and return soon. A peer may be told of more than
+// once.
+func (l *Link) Lost(f func(Peer)) { l.losses = append(l.losses, f) }
+
+// Start serves. Once is enough; more often does nothing.
 func (l *Link) Start() error {
-	l.starting.Lock()
-	defer l.starting.Unlock()
-	if l.closed.Load() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
 		return errClosed
 	}
-	if l.started.Load() {
-		return nil
+	if !l.started {
+		l.started = true
+		for _, at := range []net.Listener{l.listener, l.own} {
+			l.work.Go(func() { _ = l.server.Serve(at) })
+		}
 	}
-	if err := l.register(); err != nil {
-		return err
-	}
-	l.own.start(l.deliver, l.self)
-	l.started.Store(true)
 	return nil
 }
 
-// Send gives a message on its way and returns. The body is the link's from then on. Whether it arrives, nobody tells.
-func (l *Link) Send(to Peer, k Kind, body []byte) {
-	switch {
-	case bounds[k] == (bound{}) || !to.valid():
-		l.meter.drop(k, "no such peer or kind", 1)
-	case len(body) > MaxBody:
-		l.meter.drop(k, "too large", 1)
-	case !l.started.Load() || l.closed.Load():
-		l.meter.drop(k, "closed", 1)
-	case to.Name == l.self.Name:
-		if !l.own.put(k, body) {
-			l.meter.drop(k, "full", 1)
-		}
-	default:
-		l.queue(to, k, body)
-	}
-}
-
-func (l *Link) queue(to Peer, k Kind, body []byte) {
-	for {
-		n := l.lanes.of(l, to, k)
-		if n == nil {
-			l.meter.drop(k, "too many peers", 1)
-			return
-		}
-		took, gaveWay := n.put(to, body)
-		l.meter.drop(k, "full", gaveWay)
-		if took {
-			l.pass(n)
-			return
-		}
-	}
-}
-
-// pass gives remote a token of the lane, if it has none.
-func (l *Link) pass(n *lane) {
-	if t := n.token(time.Now()); t != nil {
-		l.system.Root.Send(actor.NewPID(laneAddress(n.key.address, n.key.kind), target(t.to, n.key.kind)), t)
-	}
-}
-
-// endpointEnded drops what waits for a peer whose connection is gone: it comes after remote has forgotten the endpoint, so
-// that what is sent from here on gets another.
-func (l *Link) endpointEnded(event any) {
-	e, ok := event.(*remote.EndpointTerminatedEvent)
-	if !ok {
-		return
-	}
-	address, kind, _ := bare(e.Address)
-	for _, k := range kinds {
-		if kind == k.String() {
-			l.meter.drop(k, "connection broke", l.lanes.remove(laneKey{address, k}))
-		}
-	}
-}
-
-// deliver gives a message to its handler.
-func (l *Link) deliver(from Peer, k Kind, body []byte) {
-	if h := l.handlers[k]; h != nil && !l.closed.Load() {
-		l.meter.received(k, len(body))
-		h(from, body)
-	}
-}
-
-// lose tells that a connection broke.
+// lose tells that a stream of beats broke.
 func (l *Link) lose(p Peer, why error) {
-	if l.closed.Load() || p.Name == l.self.Name {
+	if l.ctx.Err() != nil {
 		return
 	}
 	l.meter.lost.Inc()
-	l.logger.Debug("a connection to another node ended", "peer", p.String(), "reason", errText(why))
-	for _, f := range l.lost {
+	l.logger.Debug("the stream of beats with another node ended", "peer", p.String(), "reason", why)
+	for _, f := range l.losses {
 		f(p)
 	}
 }
 
-func errText(err error) string {
-	if err == nil {
-		err = errors.New("closed by the peer")
+// warn logs at most once a minute: whoever is refused comes again.
+func (l *Link) warn(text string, args ...any) {
+	l.mu.Lock()
+	quiet := l.closed || time.Since(l.warned) < time.Minute
+	if !quiet {
+		l.warned = time.Now()
 	}
-	return err.Error()
+	l.mu.Unlock()
+	if !quiet {
+		l.logger.Warn(text, args...)
+	}
 }
 
 // Close ends all connections. It returns after the last handler did.
 func (l *Link) Close() error {
-	l.starting.Lock()
-	closed := l.closed.Swap(true)
-	l.starting.Unlock()
+	l.mu.Lock()
+	closed := l.closed
+	l.closed = true
+	l.mu.Unlock()
 	if closed {
 		return nil
 	}
-	l.streams.close()
-	l.remote.Shutdown(false)
-	l.own.stop()
-	l.system.EventStream.Unsubscribe(l.ends)
-	l.system.Shutdown()
+	l.end()
+	l.conns.close()
+	l.server.Stop()
+	err := errors.Join(l.own.Close(), l.listener.Close())
+	if errors.Is(err, net.ErrClosed) { // by the server
+		err = nil
+	}
+	l.work.Wait()
 	l.meter.unregister()
-	return nil
+	return err
 }

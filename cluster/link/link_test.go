@@ -1,11 +1,7 @@
-// Remote sets gRPC's global logger each time it starts, which races with any connection of the process: several links in one
-// process can't be tested under the race detector.
-
-//go:build !race
-
 package link
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -14,12 +10,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/asynkron/protoactor-go/actor"
-	"github.com/asynkron/protoactor-go/remote"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 )
 
 func TestMain(m *testing.M) {
@@ -27,38 +24,22 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// mail is what a handler got.
+// mail is a beat that came.
 type mail struct {
 	from Peer
 	body string
 }
 
-// box collects mail of one kind.
-type box chan mail
-
-func (b box) take(from Peer, body []byte) { b <- mail{from, string(body)} }
-
-func (b box) next(t *testing.T) mail {
-	t.Helper()
-	select {
-	case m := <-b:
-		return m
-	case <-time.After(10 * time.Second):
-		t.Fatal("nothing came for 10 s")
-		return mail{}
-	}
-}
-
-// node is a link with a box for every kind.
+// node is a link with a box for beats.
 type node struct {
 	*Link
-	boxes map[Kind]box
-	lost  chan Peer
+	box  chan mail
+	lost chan Peer
 }
 
 func listen(t *testing.T, name, bind string, change ...func(*Config)) *node {
 	t.Helper()
-	c := Config{Node: name, Bind: bind}
+	c := Config{Node: name, Bind: bind, Cluster: "test", Logger: quiet}
 	for _, f := range change {
 		f(&c)
 	}
@@ -66,7 +47,8 @@ func listen(t *testing.T, name, bind string, change ...func(*Config)) *node {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := &node{l, map[Kind]box{}, make(chan Peer, 100)}
+	n := &node{l, make(chan mail, 100_000), make(chan Peer, 100)}
+	l.Handle(func(from Peer, body []byte) { n.box <- mail{from, string(body)} })
 	l.Lost(func(p Peer) {
 		select {
 		case n.lost <- p:
@@ -77,113 +59,23 @@ func listen(t *testing.T, name, bind string, change ...func(*Config)) *node {
 	return n
 }
 
-// start opens the node's link, with a box for every kind that has no other handler.
 func (n *node) start(t *testing.T) *node {
 	t.Helper()
-	for _, k := range kinds {
-		if n.handlers[k] == nil {
-			n.boxes[k] = make(box, 100_000)
-			n.Handle(k, n.boxes[k].take)
-		}
-	}
 	if err := n.Start(); err != nil {
 		t.Fatal(err)
 	}
 	return n
 }
 
-func TestMessagesArriveInOrderByKind(t *testing.T) {
-	a, b := listen(t, "a", "127.0.0.1:0").start(t), listen(t, "b", "127.0.0.1:0").start(t)
-	for i := range 1000 {
-		a.Send(b.Self(), Feed, fmt.Append(nil, i))
+func (n *node) next(t *testing.T) mail {
+	t.Helper()
+	select {
+	case m := <-n.box:
+		return m
+	case <-time.After(10 * time.Second):
+		t.Fatal("nothing came for 10 s")
+		return mail{}
 	}
-	a.Send(b.Self(), Command, []byte("do"))
-	for i := range 1000 {
-		if m := b.boxes[Feed].next(t); m.body != fmt.Sprint(i) || m.from != a.Self() {
-			t.Fatalf("message %d is %+v", i, m)
-		}
-	}
-	if m := b.boxes[Command].next(t); m.body != "do" {
-		t.Fatalf("got %+v", m)
-	}
-	b.Send(a.Self(), Beat, []byte("back"))
-	if m := a.boxes[Beat].next(t); m.body != "back" || m.from != b.Self() {
-		t.Fatalf("got %+v", m)
-	}
-}
-
-func TestANodeHearsItself(t *testing.T) {
-	a := listen(t, "a", "127.0.0.1:0").start(t)
-	a.Send(a.Self(), Beat, []byte("me"))
-	if m := a.boxes[Beat].next(t); m.body != "me" || m.from != a.Self() {
-		t.Fatalf("got %+v", m)
-	}
-}
-
-func TestWhatANodeSendsItselfIsBounded(t *testing.T) {
-	a := listen(t, "a", "127.0.0.1:0")
-	entered, release := make(chan struct{}, 1<<20), make(chan struct{})
-	a.Handle(Feed, func(Peer, []byte) { entered <- struct{}{}; <-release })
-	a.start(t)
-	a.Send(a.Self(), Feed, nil)
-	<-entered
-	for range maxSelf + 10 {
-		a.Send(a.Self(), Feed, nil)
-	}
-	if got := testutil.ToFloat64(a.meter.dropped.WithLabelValues("feed", "full")); got != 10 {
-		t.Errorf("%v of %d messages beyond the bound were dropped", got, 10)
-	}
-	close(release)
-}
-
-func TestBeatsPassDataThatIsStuck(t *testing.T) {
-	b := listen(t, "b", "127.0.0.1:0")
-	release := make(chan struct{})
-	b.Handle(Feed, func(Peer, []byte) { <-release })
-	a := listen(t, "a", "127.0.0.1:0").start(t)
-	b.start(t)
-	const sent = 200
-	for range sent { // 50 MiB: more than any window, and more than may wait
-		a.Send(b.Self(), Feed, make([]byte, 256<<10))
-	}
-	for i := range 20 {
-		a.Send(b.Self(), Beat, fmt.Append(nil, i))
-		if m := b.boxes[Beat].next(t); m.body != fmt.Sprint(i) {
-			t.Fatalf("got %+v", m)
-		}
-	}
-	dropped := testutil.ToFloat64(a.meter.dropped.WithLabelValues("feed", "full"))
-	if dropped < sent/2 {
-		t.Errorf("%v of %d were dropped: the queue has no bound", dropped, sent)
-	}
-	close(release)
-}
-
-func TestOnlyTheIncarnationMeantGetsIt(t *testing.T) {
-	a, b := listen(t, "a", "127.0.0.1:0").start(t), listen(t, "b", "127.0.0.1:0").start(t)
-	old := Peer{Name: Incarnation("b", time.Unix(1, 0)), Address: b.Self().Address}
-	a.Send(old, Beat, []byte("for the dead"))
-	a.Send(old, Feed, []byte("for the dead"))
-	for range 200 {
-		a.Send(b.Self(), Beat, []byte("for the living"))
-		if m := b.boxes[Beat].next(t); m.body != "for the living" {
-			t.Fatalf("got %+v", m)
-		}
-	}
-	if n := len(b.boxes[Feed]); n != 0 {
-		t.Errorf("%d messages for another incarnation arrived", n)
-	}
-}
-
-func TestNothingArrivesBeforeStart(t *testing.T) {
-	a, b := listen(t, "a", "127.0.0.1:0").start(t), listen(t, "b", "127.0.0.1:0")
-	b.boxes[Beat] = make(box, 100)
-	b.Handle(Beat, b.boxes[Beat].take)
-	for range 10 {
-		a.Send(b.Self(), Beat, nil)
-	}
-	b.start(t)
-	until(t, a, b) // and it is reached soon after
 }
 
 // until sends beats until one arrives.
@@ -193,9 +85,9 @@ func until(t *testing.T, a, b *node) time.Duration {
 	every := time.NewTicker(50 * time.Millisecond)
 	defer every.Stop()
 	for time.Since(start) < 10*time.Second {
-		a.Send(b.Self(), Beat, []byte("beat"))
+		a.Beat(b.Self(), []byte("beat"))
 		select {
-		case <-b.boxes[Beat]:
+		case <-b.box:
 			return time.Since(start)
 		case <-every.C:
 		}
@@ -204,7 +96,110 @@ func until(t *testing.T, a, b *node) time.Duration {
 	return 0
 }
 
-func TestADeadPeerIsLostAndItsHeirIsReached(t *testing.T) {
+func TestBeatsArriveInOrder(t *testing.T) {
+	a, b := listen(t, "a", "127.0.0.1:0").start(t), listen(t, "b", "127.0.0.1:0").start(t)
+	before := -1
+	for i := range 1000 {
+		a.Beat(b.Self(), fmt.Append(nil, i))
+	}
+	for before != 999 { // some gave way to newer ones, the last doesn't
+		var n int
+		m := b.next(t)
+		if _, err := fmt.Sscan(m.body, &n); err != nil || n <= before || m.from != a.Self() {
+			t.Fatalf("beat %+v came behind %d", m, before)
+		}
+		before = n
+	}
+	b.Beat(a.Self(), []byte("back"))
+	if m := a.next(t); m.body != "back" || m.from != b.Self() {
+		t.Fatalf("got %+v", m)
+	}
+}
+
+func TestANodeHearsItself(t *testing.T) {
+	a := listen(t, "a", "127.0.0.1:0", func(c *Config) { c.Advertise = "192.0.2.1:1" }).start(t)
+	a.Beat(a.Self(), []byte("me"))
+	if m := a.next(t); m.body != "me" || m.from != a.Self() {
+		t.Fatalf("got %+v", m)
+	}
+}
+
+// stream is a service of one bidirectional stream.
+func stream(handle func(grpc.ServerStream) error) *grpc.ServiceDesc {
+	return &grpc.ServiceDesc{ServiceName: "dashfeed.test", HandlerType: (*any)(nil), Streams: []grpc.StreamDesc{{
+		StreamName: "Test", ClientStreams: true, ServerStreams: true, Handler: func(_ any, s grpc.ServerStream) error { return handle(s) },
+	}}}
+}
+
+const testMethod = "/dashfeed.test/Test"
+
+func open(t testing.TB, l *Link, to Peer) grpc.ClientStream {
+	t.Helper()
+	c, err := l.Dial(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	s, err := c.NewStream(t.Context(), &stream(nil).Streams[0], testMethod)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestBeatsPassDataThatIsStuck(t *testing.T) {
+	b := listen(t, "b", "127.0.0.1:0")
+	b.RegisterService(stream(func(s grpc.ServerStream) error { <-s.Context().Done(); return nil }), b)
+	a := listen(t, "a", "127.0.0.1:0").start(t)
+	b.start(t)
+	s := open(t, a.Link, b.Self())
+	var sent sync.WaitGroup
+	defer sent.Wait()
+	filled := make(chan struct{})
+	sent.Go(func() { // more than the window, until the test ends
+		m := Message(make([]byte, 256<<10))
+		for n := 0; s.SendMsg(&m) == nil; n++ {
+			if n == Window/len(m) {
+				close(filled)
+			}
+			if n > 2*Window/len(m) {
+				t.Error("the window has no end")
+				return
+			}
+		}
+	})
+	defer a.Close()
+	<-filled
+	for i := range 20 {
+		a.Beat(b.Self(), fmt.Append(nil, i))
+		if m := b.next(t); m.body != fmt.Sprint(i) {
+			t.Fatalf("got %+v", m)
+		}
+	}
+}
+
+func TestOnlyTheIncarnationMeantGetsIt(t *testing.T) {
+	a, b := listen(t, "a", "127.0.0.1:0").start(t), listen(t, "b", "127.0.0.1:0").start(t)
+	old := Peer{Name: Incarnation("b", time.Unix(1, 0)), Address: b.Self().Address}
+	for range 200 {
+		a.Beat(old, []byte("for the dead"))
+		a.Beat(b.Self(), []byte("for the living"))
+		if m := b.next(t); m.body != "for the living" {
+			t.Fatalf("got %+v", m)
+		}
+	}
+}
+
+func TestNothingArrivesBeforeStart(t *testing.T) {
+	a, b := listen(t, "a", "127.0.0.1:0").start(t), listen(t, "b", "127.0.0.1:0")
+	for range 10 {
+		a.Beat(b.Self(), []byte("beat"))
+	}
+	b.start(t)
+	until(t, a, b) // and it is reached soon after
+}
+
+func TestADeadPeerIsLostAndItsSuccessorIsReached(t *testing.T) {
 	a, b := listen(t, "a", "127.0.0.1:0").start(t), listen(t, "b", "127.0.0.1:0").start(t)
 	until(t, a, b)
 	start := time.Now()
@@ -215,10 +210,46 @@ func TestADeadPeerIsLostAndItsHeirIsReached(t *testing.T) {
 	t.Logf("lost after %v", time.Since(start))
 	// Beats to the dead go on for a while, as they would until the view has changed.
 	for range 5 {
-		a.Send(b.Self(), Beat, nil)
+		a.Beat(b.Self(), []byte("beat"))
 	}
-	heir := listen(t, "b", b.Self().Address).start(t)
-	t.Logf("the heir is reached after %v", until(t, a, heir))
+	next := listen(t, "b", b.Self().Address).start(t)
+	t.Logf("the successor is reached after %v", until(t, a, next))
+}
+
+// A peer that opens another stream of beats is not lost with the first one.
+func TestAPeerThatCameBackIsNotLost(t *testing.T) {
+	b := listen(t, "b", "127.0.0.1:0").start(t)
+	a := Peer{"a~1", "a:1"}
+	beats := func() context.CancelFunc {
+		ctx, cancel := context.WithCancel(context.Background())
+		s, err := strange(t, b, hello{Version, "test", a, b.Self().Name}).NewStream(ctx, &beats.Streams[0], beatMethod)
+		if err == nil {
+			err = accepted(s)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return cancel
+	}
+	first := beats()
+	second := beats()
+	first()
+	for { // until the first has ended
+		b.mu.Lock()
+		n := b.heard[a]
+		b.mu.Unlock()
+		if n == 1 {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if len(b.lost) != 0 {
+		t.Error("it is lost with a stream that it has replaced")
+	}
+	second()
+	if p := <-b.lost; p != a {
+		t.Errorf("lost %v", p)
+	}
 }
 
 func TestANodeThatIsNotThereHoldsNobodyUp(t *testing.T) {
@@ -226,64 +257,137 @@ func TestANodeThatIsNotThereHoldsNobodyUp(t *testing.T) {
 	nobody := []Peer{{"x~1", "127.0.0.1:1"}, {"y~1", "192.0.2.1:9"}, {"z~1", "no such host:1"}, {"v~1", "%%%:1"}}
 	for range 20 {
 		for _, p := range nobody {
-			a.Send(p, Beat, nil)
+			a.Beat(p, []byte("beat"))
 		}
 		start := time.Now()
-		a.Send(b.Self(), Beat, nil)
-		b.boxes[Beat].next(t)
+		a.Beat(b.Self(), []byte("beat"))
+		b.next(t)
 		if d := time.Since(start); d > 2*time.Second {
 			t.Errorf("a beat took %v", d)
 		}
 	}
 }
 
-func TestAMessageOfAnUnknownTypeClosesOneConnection(t *testing.T) {
-	silent := func(c *Config) { c.Logger = slog.New(slog.DiscardHandler) }
-	a, b := listen(t, "a", "127.0.0.1:0").start(t), listen(t, "b", "127.0.0.1:0", silent).start(t)
-	until(t, a, b)
-	cc, err := grpc.NewClient("passthrough:///"+b.Self().Address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+// strange is a connection to a node that says what it is told to.
+func strange(t *testing.T, to *node, h hello) *Conn {
+	t.Helper()
+	cc, err := grpc.NewClient("passthrough:///"+to.Self().Address, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithDefaultCallOptions(grpc.ForceCodecV2(codec{})))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer cc.Close()
-	for _, batch := range []*remote.MessageBatch{
-		{TypeNames: []string{"no.such.Type"}, Targets: []*actor.PID{{Id: "x"}}, Envelopes: []*remote.MessageEnvelope{{}}},
-		{Envelopes: []*remote.MessageEnvelope{{Target: 7, TypeId: 9}}},
-		{TypeNames: []string{"dashfeed.link.Parcel"}, Targets: []*actor.PID{{Address: laneAddress(b.Self().Address, Beat), Id: target(b.Self().Name, Beat)}}, Envelopes: []*remote.MessageEnvelope{{MessageData: []byte{0xff}}}},
-	} {
-		s, err := remote.NewRemotingClient(cc).Receive(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := s.Send(&remote.RemoteMessage{MessageType: &remote.RemoteMessage_MessageBatch{MessageBatch: batch}}); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := s.Recv(); err == nil {
-			t.Error("the stream lives on")
-		}
-	}
-	if _, err := remote.NewRemotingClient(cc).ListProcesses(context.Background(), &remote.ListProcessesRequest{}); err == nil {
-		t.Error("a call that isn't spoken was answered")
-	}
-	until(t, a, b)
+	t.Cleanup(func() { cc.Close() })
+	return &Conn{hello: metadata.Pairs(helloKey, h.encode()), grpc: cc}
 }
 
-func TestSendAfterCloseIsHarmless(t *testing.T) {
+// Who does not belong is told why, at both ends nothing else happens.
+func TestWhoDoesNotFitIsRefused(t *testing.T) {
+	b := listen(t, "b", "127.0.0.1:0").start(t)
+	fits := hello{Version, "test", Peer{"a~1", "a:1"}, b.Self().Name}
+	for _, c := range []struct {
+		change func(*hello)
+		want   string
+	}{
+		{func(h *hello) { h.version = 9 }, "speaks version 2 of the link, the caller version 9: upgrade the older one"},
+		{func(h *hello) { h.cluster = "other" }, `is of cluster "test", a~1 at a:1 of cluster "other"`},
+		{func(h *hello) { h.from.Name = "" }, "is not valid"},
+		{func(h *hello) { h.to = "b~1" }, "not b~1"},
+	} {
+		h := fits
+		c.change(&h)
+		s, err := strange(t, b, h).NewStream(t.Context(), &beats.Streams[0], beatMethod)
+		if err == nil {
+			err = accepted(s)
+		}
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%+v: %v, want %q", h, err, c.want)
+		}
+	}
+	mute := strange(t, b, fits)
+	mute.hello = nil
+	s, err := mute.NewStream(t.Context(), &beats.Streams[0], beatMethod)
+	if err == nil {
+		err = accepted(s)
+	}
+	if status.Code(err) != refused {
+		t.Errorf("without a hello: %v", err)
+	}
+	s, err = strange(t, b, fits).NewStream(t.Context(), &beats.Streams[0], "/dashfeed.other/Other")
+	if err == nil {
+		err = accepted(s)
+	}
+	if status.Code(err) != codes.Unimplemented {
+		t.Errorf("what isn't spoken: %v", err)
+	}
+}
+
+// A refusal is logged by whoever is refused.
+func TestARefusalIsLogged(t *testing.T) {
+	var log lockedBuffer
+	b := listen(t, "b", "127.0.0.1:0").start(t)
+	a := listen(t, "a", "127.0.0.1:0", func(c *Config) {
+		c.Cluster, c.Logger = "other", slog.New(slog.NewTextHandler(&log, nil))
+	}).start(t)
+	for !strings.Contains(log.String(), `is of cluster`) {
+		a.Beat(b.Self(), []byte("beat"))
+		time.Sleep(5 * time.Millisecond)
+	}
+	for range 10 {
+		a.Beat(b.Self(), []byte("beat"))
+		time.Sleep(5 * time.Millisecond)
+	}
+	if n := strings.Count(log.String(), "\n"); n != 1 || len(b.box) > 0 {
+		t.Errorf("%d lines, %d beats came:\n%s", n, len(b.box), log.String())
+	}
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(b)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// A handler that panics costs its stream and nothing else.
+func TestAHandlerThatPanicsClosesOneStream(t *testing.T) {
+	a, b := listen(t, "a", "127.0.0.1:0").start(t), listen(t, "b", "127.0.0.1:0")
+	b.RegisterService(stream(func(grpc.ServerStream) error { panic("what is this?") }), b)
+	b.start(t)
+	until(t, a, b)
+	if err := open(t, a.Link, b.Self()).RecvMsg(new(Message)); status.Code(err) != codes.Internal {
+		t.Errorf("the stream ended with %v", err)
+	}
+	until(t, a, b)
+	if n := testutil.ToFloat64(b.meter.panics); n != 1 || len(a.lost)+len(b.lost) > 0 {
+		t.Errorf("%v panics are counted, %d and %d peers are lost", n, len(a.lost), len(b.lost))
+	}
+}
+
+func TestBeatAfterCloseIsHarmless(t *testing.T) {
 	a, b := listen(t, "a", "127.0.0.1:0").start(t), listen(t, "b", "127.0.0.1:0").start(t)
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() {
 			for range 2000 {
-				a.Send(b.Self(), Feed, []byte("x"))
+				a.Beat(b.Self(), []byte("x"))
 			}
 		})
 	}
 	a.Close()
 	wg.Wait()
-	a.Send(b.Self(), Feed, []byte("x"))
+	a.Beat(b.Self(), []byte("x"))
 	a.Close()
-	if a.Start() == nil {
-		t.Error("a closed link started")
+	if _, err := a.Dial(b.Self()); err != errClosed || a.Start() == nil {
+		t.Error("a closed link dials or starts")
 	}
 }
 

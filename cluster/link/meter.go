@@ -1,8 +1,16 @@
 package link
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"context"
+	"fmt"
+	"strings"
 
-// meter is the link's metrics; labels are bounded by the kinds and the reasons.
+	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/grpc/stats"
+)
+
+// meter is the link's metrics; labels are bounded by the kinds and the reasons. It is told by gRPC
+// of every message.
 type meter struct {
 	registry    prometheus.Registerer
 	bytes       *prometheus.CounterVec // direction, kind
@@ -12,6 +20,13 @@ type meter struct {
 	lost        prometheus.Counter
 	unreached   prometheus.Counter
 	panics      prometheus.Counter
+
+	kinds map[string]*traffic
+}
+
+// traffic is what goes of one kind.
+type traffic struct {
+	sent, sentBytes, received, receivedBytes prometheus.Counter
 }
 
 func newMeter() *meter {
@@ -21,32 +36,58 @@ func newMeter() *meter {
 	one := func(name, help string) prometheus.Counter {
 		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
 	}
-	return &meter{
+	m := &meter{
 		bytes:       vec("dashfeed_link_bytes_total", "Bytes of messages between nodes.", "direction", "kind"),
 		messages:    vec("dashfeed_link_messages_total", "Messages between nodes.", "direction", "kind"),
 		dropped:     vec("dashfeed_link_dropped_total", "Messages between nodes that were dropped.", "kind", "reason"),
-		connections: prometheus.NewGauge(prometheus.GaugeOpts{Name: "dashfeed_link_connections", Help: "Connections open to other nodes; three to each."}),
-		lost:        one("dashfeed_link_lost_total", "Connections from or to other nodes that ended."),
+		connections: prometheus.NewGauge(prometheus.GaugeOpts{Name: "dashfeed_link_connections", Help: "Other nodes that take this one's beats."}),
+		lost:        one("dashfeed_link_lost_total", "Streams of beats from or to other nodes that ended."),
 		unreached:   one("dashfeed_link_unreached_total", "Attempts to reach another node that failed."),
-		panics:      one("dashfeed_link_panics_total", "Connections closed since a message from another node made the link fail."),
+		panics:      one("dashfeed_link_panics_total", "Streams closed since a message from another node made its handler fail."),
+		kinds:       map[string]*traffic{},
+	}
+	for _, k := range []string{"beat", "feed", "other"} {
+		m.kinds[k] = &traffic{
+			m.messages.WithLabelValues("sent", k), m.bytes.WithLabelValues("sent", k),
+			m.messages.WithLabelValues("received", k), m.bytes.WithLabelValues("received", k),
+		}
+	}
+	return m
+}
+
+// drop counts a beat that was not sent.
+func (m *meter) drop(reason string) { m.dropped.WithLabelValues("beat", reason).Inc() }
+
+type kindKey struct{}
+
+// TagRPC implements stats.Handler. The kind is what the service is called behind its "dashfeed.".
+func (m *meter) TagRPC(ctx context.Context, info *stats.RPCTagInfo) context.Context {
+	service, _, _ := strings.Cut(strings.TrimPrefix(info.FullMethodName, "/dashfeed."), "/")
+	kind := m.kinds[service]
+	if kind == nil {
+		kind = m.kinds["other"]
+	}
+	return context.WithValue(ctx, kindKey{}, kind)
+}
+
+// HandleRPC implements stats.Handler.
+func (m *meter) HandleRPC(ctx context.Context, s stats.RPCStats) {
+	kind, _ := ctx.Value(kindKey{}).(*traffic)
+	switch s := s.(type) {
+	case *stats.OutPayload:
+		kind.sent.Inc()
+		kind.sentBytes.Add(float64(s.Length))
+	case *stats.InPayload:
+		kind.received.Inc()
+		kind.receivedBytes.Add(float64(s.Length))
 	}
 }
 
-func (m *meter) sent(k Kind, n, bytes int) {
-	m.messages.WithLabelValues("sent", k.String()).Add(float64(n))
-	m.bytes.WithLabelValues("sent", k.String()).Add(float64(bytes))
-}
+// TagConn implements stats.Handler.
+func (m *meter) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
 
-func (m *meter) received(k Kind, bytes int) {
-	m.messages.WithLabelValues("received", k.String()).Inc()
-	m.bytes.WithLabelValues("received", k.String()).Add(float64(bytes))
-}
-
-func (m *meter) drop(k Kind, reason string, n int) {
-	if n > 0 && bounds[k] != (bound{}) {
-		m.dropped.WithLabelValues(k.String(), reason).Add(float64(n))
-	}
-}
+// HandleConn implements stats.Handler.
+func (m *meter) HandleConn(context.Context, stats.ConnStats) {}
 
 func (m *meter) all() []prometheus.Collector {
 	return []prometheus.Collector{m.bytes, m.messages, m.dropped, m.connections, m.lost, m.unreached, m.panics}
@@ -64,6 +105,17 @@ func (m *meter) Collect(ch chan<- prometheus.Metric) {
 	for _, c := range m.all() {
 		c.Collect(ch)
 	}
+}
+
+func (m *meter) register(r prometheus.Registerer) error {
+	if r == nil {
+		return nil
+	}
+	if err := r.Register(m); err != nil {
+		return fmt.Errorf("register the metrics of the link: %w", err)
+	}
+	m.registry = r
+	return nil
 }
 
 func (m *meter) unregister() {

@@ -1,10 +1,10 @@
 package link
 
 import (
-	"crypto/tls"
+	"context"
+	"net"
 	"time"
 
-	"github.com/asynkron/protoactor-go/remote"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials"
@@ -12,44 +12,90 @@ import (
 	"google.golang.org/grpc/keepalive"
 )
 
-type security = tls.Config
-
 // UserTimeout is how long bytes may be on their way without an acknowledgement before the connection counts as broken.
 // Beats flow four times a second, so that a cut is found by it.
 const UserTimeout = 2 * time.Second
 
 const (
-	maxMessage = 16 << 20 // a batch of parcels; gRPC's own 4 MiB lose larger ones without a word
-	dialTime   = time.Second
+	// Window is how many bytes of a stream may be in flight that its reader has not taken.
+	Window = 1 << 20
+	// connWindow is of all streams of a connection. gRPC gives it back whatever their readers do.
+	connWindow = 4 << 20
+	// maxStreams is how many calls and streams of a peer run at the same time; more wait at the
+	// peer.
+	maxStreams = 2048
+
+	dialTime     = time.Second
+	maxHandshake = 5 * time.Second
 )
 
-// options are remote's.
-func (l *Link) options(secure *security) []remote.ConfigOption {
-	creds := insecure.NewCredentials()
-	if secure != nil {
-		creds = credentials.NewTLS(secure)
+func (l *Link) serverOptions() []grpc.ServerOption {
+	return []grpc.ServerOption{
+		grpc.Creds(l.creds),
+		grpc.ForceServerCodecV2(codec{}),
+		grpc.MaxRecvMsgSize(MaxMessage),
+		grpc.MaxConcurrentStreams(maxStreams),
+		grpc.InitialWindowSize(Window), grpc.InitialConnWindowSize(connWindow),
+		grpc.StreamInterceptor(l.stream),
+		grpc.StatsHandler(l.meter),
+		grpc.WaitForHandlers(true),
+		grpc.ConnectionTimeout(maxHandshake),
+		// A peer beats four times a second on its connection, so no ping is sent to one that lives.
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Second, Timeout: UserTimeout}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: time.Second, PermitWithoutStream: true}),
 	}
-	return []remote.ConfigOption{
-		remote.WithEndpointWriterQueueSize(1024),
-		remote.WithEndpointManagerQueueSize(1024),
-		remote.WithEndpointWriterBatchSize(4), // tokens, each a parcel of up to maxParcel
-		remote.WithServerOptions(
-			grpc.Creds(creds),
-			grpc.MaxRecvMsgSize(maxMessage),
-			grpc.StreamInterceptor(l.serve),
-			grpc.UnaryInterceptor(unary),
-			grpc.WaitForHandlers(true),
-			grpc.ConnectionTimeout(5*time.Second),
-			grpc.KeepaliveParams(keepalive.ServerParameters{Time: 2 * time.Second, Timeout: UserTimeout}),
-			grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: time.Second, PermitWithoutStream: true}),
-		),
-		remote.WithDialOptions(
-			grpc.WithTransportCredentials(creds),
-			grpc.WithStreamInterceptor(l.dial),
-			grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage)),
-			grpc.WithConnectParams(grpc.ConnectParams{MinConnectTimeout: dialTime, Backoff: backoff.Config{BaseDelay: 50 * time.Millisecond, Multiplier: 1.5, Jitter: 0.2, MaxDelay: dialTime}}),
-			// gRPC pings at most every 10 s. What finds a cut is the timeout: it is also the socket's TCP_USER_TIMEOUT.
-			grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 10 * time.Second, Timeout: UserTimeout, PermitWithoutStream: true}),
-		),
+}
+
+func (l *Link) dialOptions(to Peer) []grpc.DialOption {
+	dial, creds := l.network.Dial, l.creds
+	if to == l.self {
+		dial = func(ctx context.Context, _ string) (net.Conn, error) { return l.own.dial(ctx) }
+		creds = insecure.NewCredentials()
 	}
+	return []grpc.DialOption{
+		grpc.WithTransportCredentials(creds),
+		grpc.WithContextDialer(dial),
+		grpc.WithNoProxy(),
+		grpc.WithDisableServiceConfig(),
+		grpc.WithStatsHandler(l.meter),
+		grpc.WithInitialWindowSize(Window), grpc.WithInitialConnWindowSize(connWindow),
+		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(codec{}), grpc.MaxCallRecvMsgSize(MaxMessage)),
+		grpc.WithConnectParams(grpc.ConnectParams{MinConnectTimeout: dialTime, Backoff: backoff.Config{BaseDelay: 50 * time.Millisecond, Multiplier: 1.5, Jitter: 0.2, MaxDelay: dialTime}}),
+		// gRPC pings at most every 10 s. What finds a cut is the timeout: it is also the socket's
+		// TCP_USER_TIMEOUT.
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 10 * time.Second, Timeout: UserTimeout, PermitWithoutStream: true}),
+	}
+}
+
+// handshakes are the credentials, which log what fails: gRPC itself tells no more than one end, if
+// any.
+type handshakes struct {
+	credentials.TransportCredentials
+	link *Link
+}
+
+// ClientHandshake implements credentials.TransportCredentials.
+func (h handshakes) ClientHandshake(ctx context.Context, authority string, raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	c, info, err := h.TransportCredentials.ClientHandshake(ctx, authority, raw)
+	if err != nil {
+		h.link.warn("the TLS handshake with another node failed", "peer", authority, "reason", err)
+	}
+	return c, info, err
+}
+
+// ServerHandshake implements credentials.TransportCredentials.
+func (h handshakes) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	if _, own := raw.(inner); own {
+		return insecure.NewCredentials().ServerHandshake(raw)
+	}
+	c, info, err := h.TransportCredentials.ServerHandshake(raw)
+	if err != nil {
+		h.link.warn("whoever called the link is refused: the TLS handshake failed", "from", raw.RemoteAddr().String(), "reason", err)
+	}
+	return c, info, err
+}
+
+// Clone implements credentials.TransportCredentials.
+func (h handshakes) Clone() credentials.TransportCredentials {
+	return handshakes{h.TransportCredentials.Clone(), h.link}
 }

@@ -1,5 +1,3 @@
-//go:build !race
-
 package link
 
 import (
@@ -9,10 +7,12 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"log/slog"
 	"math/big"
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -77,23 +77,43 @@ func issue(t *testing.T, dir, name string, by *authority) (*x509.Certificate, *e
 
 func TestTLSIsMutual(t *testing.T) {
 	ours, others := newAuthority(t), newAuthority(t)
-	a := listen(t, "a", "127.0.0.1:0", ours.files(t, "a")).start(t)
-	b := listen(t, "b", "127.0.0.1:0", ours.files(t, "b")).start(t)
-	until(t, a, b)
-	for name, stranger := range map[string]*node{
-		"without TLS":             listen(t, "c", "127.0.0.1:0").start(t),
-		"of another authority":    listen(t, "d", "127.0.0.1:0", others.files(t, "d")).start(t),
-		"that claims our CA only": listen(t, "e", "127.0.0.1:0", others.files(t, "e"), func(c *Config) { c.TLS.CA = filepath.Join(ours.dir, "ca.crt") }).start(t),
+	logged := func(log *lockedBuffer) func(*Config) {
+		return func(c *Config) {
+			c.Logger = slog.New(slog.NewTextHandler(log, nil))
+		}
+	}
+	for name, c := range map[string]struct {
+		change      func(*Config)
+		here, there string // what each end says of it
+	}{
+		"without TLS":             {func(*Config) {}, "does not look like a TLS handshake", "check that both have TLS or none"},
+		"of another authority":    {others.files(t, "d"), "bad certificate", "signed by unknown authority"},
+		"that claims our CA only": {func(c *Config) { others.files(t, "e")(c); c.TLS.CA = filepath.Join(ours.dir, "ca.crt") }, "signed by unknown authority", "unknown certificate authority"},
 	} {
-		for range 4 {
-			stranger.Send(a.Self(), Command, []byte("let me in"))
-			until(t, b, a) // passes meanwhile
-		}
-		if n := len(a.boxes[Command]); n != 0 {
-			t.Errorf("a stranger %s was heard", name)
-		}
-		if testutil.ToFloat64(stranger.meter.connections) > 0 {
-			t.Errorf("a stranger %s is connected", name)
-		}
+		t.Run(name, func(t *testing.T) {
+			var here, there lockedBuffer
+			a := listen(t, "a", "127.0.0.1:0", ours.files(t, "a"), logged(&here)).start(t)
+			b := listen(t, "b", "127.0.0.1:0", ours.files(t, "b")).start(t)
+			until(t, a, b)
+			stranger := listen(t, "c", "127.0.0.1:0", c.change, logged(&there)).start(t)
+			for range 4 {
+				stranger.Beat(a.Self(), []byte("let me in"))
+				until(t, b, a) // passes meanwhile
+			}
+			for start := time.Now(); !strings.Contains(here.String(), c.here) || !strings.Contains(there.String(), c.there); time.Sleep(10 * time.Millisecond) {
+				stranger.Beat(a.Self(), []byte("let me in"))
+				if time.Since(start) > 10*time.Second {
+					t.Fatalf("here %q, want %q\nthere %q, want %q", here.String(), c.here, there.String(), c.there)
+				}
+			}
+			for len(a.box) > 0 {
+				if m := <-a.box; m.body == "let me in" {
+					t.Error("the stranger was heard")
+				}
+			}
+			if testutil.ToFloat64(stranger.meter.connections) > 0 {
+				t.Error("the stranger is connected")
+			}
+		})
 	}
 }

@@ -136,14 +136,13 @@ func (c *clustered) start(ctx context.Context) (err error) {
 
 	// What looks at them from here.
 	if c.flags.public {
-		if c.viewer, err = remote.NewClient(remote.ClientConfig{Directory: &directory{c: c}, Send: c.send, Logger: c.logger, Metrics: c.metrics}); err != nil {
+		if c.viewer, err = remote.NewClient(remote.ClientConfig{Directory: &directory{c: c}, Link: c.link, Logger: c.logger, Metrics: c.metrics}); err != nil {
 			return err
 		}
 		c.onStop(func() error { c.viewer.Close(); return nil })
 	}
 
 	// The cluster: from here on this process is a member, and is given shards.
-	c.connect()
 	if err = c.join(ctx); err != nil {
 		return err
 	}
@@ -199,7 +198,7 @@ func (c *clustered) startShards(ctx context.Context, table fold.Table) error {
 	}
 
 	// --flush is how often gateways ask; the messages that answer them have a wait of their own, much shorter.
-	c.owner, err = remote.NewServer(remote.ServerConfig{Feed: c.host, Send: c.send, Logger: c.logger, Metrics: c.metrics})
+	c.owner, err = remote.NewServer(remote.ServerConfig{Feed: c.host, Link: c.link, Logger: c.logger, Metrics: c.metrics})
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/dashfeed/dashfeed/cluster"
+	"github.com/dashfeed/dashfeed/cluster/link"
 	"github.com/dashfeed/dashfeed/feed"
 	"github.com/dashfeed/dashfeed/feed/remote"
 	"github.com/dashfeed/dashfeed/messages"
@@ -119,13 +120,12 @@ func (d *directory) PartitionOf(k messages.Key) (int, error) { return d.c.log.Pa
 
 func (d *directory) Tenant(name string) (first, n int, err error) { return d.c.log.Tenant(name) }
 
-func (d *directory) Source(shard int) (peer string, ok bool) {
+func (d *directory) Source(shard int) (link.Peer, bool) {
 	members := d.c.members.Load()
 	if members == nil {
-		return "", false
+		return link.Peer{}, false
 	}
-	p, ok := members.Source(shard)
-	return peerText(p), ok
+	return members.Source(shard)
 }
 
 func (d *directory) Status(shard int) feed.Status {

@@ -3,8 +3,9 @@ package remote
 import (
 	"fmt"
 	"testing"
-	"time"
 
+	"github.com/dashfeed/dashfeed/cluster/link"
+	"github.com/dashfeed/dashfeed/cluster/link/linktest"
 	"github.com/dashfeed/dashfeed/feed"
 	"github.com/dashfeed/dashfeed/messages"
 	"github.com/dashfeed/dashfeed/messages/cells"
@@ -39,23 +40,16 @@ func benchUpdate(i, n int) *feed.Update {
 	return u
 }
 
-// benchFlush sends one update of each dashboard and gives the bytes that went to the link.
+// benchFlush sends one update of each dashboard.
 func benchFlush(g *gateway, interests []*interest, updates []*feed.Update) {
 	for i, one := range interests {
 		one.Deliver(updates[i])
 	}
-	g.got, g.flushed = g.sent, time.Time{}
-	g.flush(time.Now())
+	_ = g.flush(false)
 }
 
-func benchServer(b *testing.B, send func(string, []byte)) (*gateway, []*interest) {
-	s, err := NewServer(ServerConfig{Feed: nothing{}, Send: send})
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(s.Close)
-	g := newGateway(s, "g", 1)
-	b.Cleanup(g.requests.stop)
+func benchServer(b *testing.B, sent func([]byte)) (*gateway, []*interest) {
+	g := newGateway(unlinked(b, Bounds{}), link.Peer{}, tape{sent: sent})
 	var interests []*interest
 	for i := range benchBoards {
 		one := &interest{gateway: g, id: uint64(i) + 1_000, sub: silent{}}
@@ -69,7 +63,8 @@ func benchServer(b *testing.B, send func(string, []byte)) (*gateway, []*interest
 
 func benchmarkOwner(b *testing.B, n int) {
 	size := 0
-	g, interests := benchServer(b, func(_ string, body []byte) { size += len(body) })
+	g, interests := benchServer(b, nil)
+	g.stream = counted{size: &size}
 	updates := make([]*feed.Update, benchBoards)
 	for i := range updates {
 		updates[i] = benchUpdate(i, n)
@@ -82,27 +77,39 @@ func benchmarkOwner(b *testing.B, n int) {
 	report(b, n, size/b.N)
 }
 
+// counted is a stream that counts what is sent on it.
+type counted struct {
+	tape
+	size *int
+}
+
+func (c counted) SendMsg(m any) error {
+	*c.size += len(*m.(*link.Message))
+	return nil
+}
+
 func benchmarkGateway(b *testing.B, n int) {
-	c, err := NewClient(ClientConfig{Directory: somewhere{}, Send: func(string, []byte) {}})
+	l, err := link.Listen(link.Config{Node: "g", Bind: "g:1", Network: linktest.New(1).Of("g")})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = l.Close() })
+	c, err := NewClient(ClientConfig{Directory: nowhere{}, Link: l})
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(c.Close)
 	var bodies [][]byte
 	size := 0
-	g, interests := benchServer(b, func(_ string, body []byte) { bodies, size = append(bodies, body), size+len(body) })
+	g, interests := benchServer(b, func(m []byte) { bodies, size = append(bodies, m), size+len(m) })
 	updates := make([]*feed.Update, benchBoards)
 	var subs []*subscription
-	c.mu.Lock()
-	c.point(c.shard(0), "n", true)
-	c.mu.Unlock()
+	at := &source{client: c, wake: make(chan struct{}, 1), subscriptions: map[uint64]*subscription{}}
+	sh := &shard{source: at, subscriptions: map[*subscription]struct{}{}}
 	got := 0
 	for i := range updates {
-		sub, err := c.Subscribe(messages.Key{Tenant: "default", Dashboard: fmt.Sprint("board-", i)}, viewer(func(*feed.Update) { got++ }))
-		if err != nil {
-			b.Fatal(err)
-		}
-		s := sub.(*subscription)
+		s := &subscription{client: c, shard: sh, key: messages.Key{Tenant: "default", Dashboard: fmt.Sprint("board-", i)}, viewer: viewer(func(*feed.Update) { got++ })}
+		s.join()
 		subs = append(subs, s)
 		interests[i].id = s.id
 		updates[i] = benchUpdate(i, n)
@@ -111,12 +118,19 @@ func benchmarkGateway(b *testing.B, n int) {
 	}
 	benchFlush(g, interests, updates)
 	b.ReportAllocs()
+	var parts assembly
 	for b.Loop() {
 		for _, s := range subs {
 			s.answered = false
 		}
 		for _, body := range bodies {
-			c.Receive("n", body)
+			whole, _, err := parts.take(body)
+			if err == nil {
+				err = at.take(whole)
+			}
+			if err != nil {
+				b.Fatal(err)
+			}
 		}
 	}
 	if got != b.N*benchBoards {
@@ -131,12 +145,3 @@ func report(b *testing.B, n, bytes int) {
 	b.ReportMetric(each/float64(n), "ns/cell")
 	b.ReportMetric(float64(bytes)/benchBoards/float64(n), "B-link/cell")
 }
-
-// somewhere is a directory that knows one source.
-type somewhere struct{ nowhere }
-
-func (somewhere) Source(int) (string, bool) { return "n", true }
-
-type viewer func(u *feed.Update)
-
-func (v viewer) Deliver(u *feed.Update) { v(u) }

@@ -2,17 +2,22 @@ package remote
 
 import (
 	"bytes"
+	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
-	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
-	"google.golang.org/protobuf/proto"
+	"google.golang.org/grpc"
 	"pgregory.net/rapid"
 
+	"github.com/dashfeed/dashfeed/cluster/link"
+	"github.com/dashfeed/dashfeed/cluster/link/linktest"
 	"github.com/dashfeed/dashfeed/feed"
-	"github.com/dashfeed/dashfeed/feed/remote/envelope"
 	"github.com/dashfeed/dashfeed/messages"
 	"github.com/dashfeed/dashfeed/messages/cells"
 )
@@ -24,67 +29,99 @@ func (nothing) Subscribe(messages.Key, feed.Viewer) (feed.Subscription, error) {
 
 func (nothing) Status(messages.Key) feed.Status { return feed.Status{} }
 
+func (nothing) Read(ctx context.Context, _ messages.Key, q feed.Query) (feed.Reading, error) {
+	if q.After != nil {
+		<-ctx.Done()
+	}
+	return feed.Reading{}, ctx.Err()
+}
+
 type silent struct{}
 
 func (silent) Ask(feed.Place) {}
 func (silent) Close()         {}
 
-func TestVersionsAreRefusedAloud(t *testing.T) {
-	m := &envelope.ToOwner{Table: 7}
-	b := seal(forOwner, m)
-	if mine, err := open(forGateway, b, &envelope.ToGateway{}); mine || err != nil {
-		t.Errorf("a message for the other end: %t, %v", mine, err)
+// tape is a stream that keeps what is sent on it.
+type tape struct {
+	grpc.ServerStream
+	sent func(m []byte)
+}
+
+func (t tape) Context() context.Context { return context.Background() }
+
+func (t tape) SendMsg(m any) error {
+	t.sent(bytes.Clone(*m.(*link.Message)))
+	return nil
+}
+
+// unlinked is a server that no link leads to.
+func unlinked(t testing.TB, b Bounds) *Server {
+	s, err := NewServer(ServerConfig{Feed: nothing{}, Link: grpc.NewServer(), Bounds: b})
+	if err != nil {
+		t.Fatal(err)
 	}
-	b[1] = 9
-	_, err := open(forOwner, b, m)
-	if !errors.Is(err, errVersion) || !strings.Contains(err.Error(), "9, this end speaks 1") {
-		t.Errorf("another version: %v", err)
+	t.Cleanup(s.Close)
+	return s
+}
+
+// What a newer end adds is passed over, what is torn is refused.
+func TestItems(t *testing.T) {
+	var b []byte
+	b = end(append(begin(b, 'Z'), "a kind of another time"...), 0)
+	at := len(b)
+	b = binary.AppendUvarint(begin(b, itemOpen), 7)
+	b = appendKey(binary.AppendUvarint(b, 2), messages.Key{Tenant: "t", Dashboard: "d"})
+	b = end(append(binary.BigEndian.AppendUint64(b, 9), "a field of another time"...), at)
+	s := unlinked(t, Bounds{})
+	g := newGateway(s, link.Peer{}, tape{})
+	if err := g.take(b); err != nil || len(g.interests) != 1 || g.interests[7].key.Dashboard != "d" || g.interests[7].known != 9 {
+		t.Errorf("%v, interests %v", err, g.interests)
 	}
-	b[1] = Version
-	if _, err := open(forOwner, b[:len(b)-1], m); err == nil {
-		t.Error("a torn message is read")
-	}
-	newer := append(b, 0xf2, 0x3f, 3, 'n', 'e', 'w') // field 1022
-	if mine, err := open(forOwner, newer, m); !mine || err != nil || m.GetTable() != 7 {
-		t.Errorf("a field of a newer version: %t, %v", mine, err)
+	for cut := 1; cut < len(b); cut++ {
+		if err := newGateway(s, link.Peer{}, tape{}).take(b[:cut]); err == nil && cut != at {
+			t.Errorf("%d bytes of %d are read", cut, len(b))
+		}
 	}
 }
+
+// itemOf ends the item that begins behind a message's first byte.
+func itemOf(b []byte) []byte { return end(b, 1) }
 
 // Whatever arrives, neither end falls over.
 func FuzzReceive(f *testing.F) {
-	f.Add(seal(forOwner, &envelope.ToOwner{Table: 1, To: 1, Changed: []*envelope.Interest{{Id: 1, Tenant: "t", Dashboard: "d", Ask: 1}}, Closed: []uint64{1}}))
-	f.Add(seal(forGateway, &envelope.ToGateway{Stream: 1, Part: &envelope.Part{Number: 1, Bytes: []byte{1}}, Payloads: []*envelope.Payload{{}}}))
+	b := binary.AppendUvarint(begin([]byte{last}, itemUpdate), 1)
+	b = binary.AppendUvarint(b, 1)
+	f.Add(itemOf(appendUpdate(b, benchUpdate(1, 3), &schemaSeen{}, 0)))
+	f.Add(itemOf(appendKey(append(begin([]byte{last}, itemOpen), 1, 1), messages.Key{Tenant: "t", Dashboard: "d"})))
+	reading, _ := appendReading([]byte{last}, &feed.Reading{Update: *benchUpdate(1, 3), Late: nil})
+	f.Add(reading)
+	ended, end := context.WithCancel(context.Background())
+	end()
 	f.Fuzz(func(t *testing.T, b []byte) {
-		s, err := NewServer(ServerConfig{Feed: nothing{}, Send: func(string, []byte) {}})
-		if err != nil {
-			t.Fatal(err)
+		s := unlinked(t, Bounds{})
+		g := newGateway(s, link.Peer{}, tape{})
+		var a assembly
+		whole, ok, err := a.take(b)
+		if !ok || err != nil {
+			return
 		}
-		defer s.Close()
-		g := newGateway(s, "g", 1)
-		m := &envelope.ToOwner{}
-		if mine, err := open(forOwner, b, m); mine && err == nil && len(m.GetRequests()) == 0 {
-			g.hear(m)
-			g.closeAll()
-		}
-		g.requests.stop()
-		a := assembly{}
-		v := &envelope.ToGateway{}
-		if mine, err := open(forGateway, b, v); mine && err == nil {
-			_, _ = a.take(v.GetPart())
-			for _, p := range v.GetPayloads() {
-				_, _ = updateIn(p.GetAnswer().GetUpdate(), messages.Key{}, &schemaSeen{})
-				_, _ = readingIn(p.GetReply().GetReading())
-			}
-		}
+		_ = g.take(whole)
+		g.closeAll()
+		_, _ = s.ask(ended, nil, whole)
+		c := &Client{shards: map[int]*shard{}, stats: newClientStats(nil)}
+		at := &source{client: c, subscriptions: map[uint64]*subscription{}}
+		at.subscriptions[1] = &subscription{client: c, shard: &shard{source: at}, id: 1, ask: 1, viewer: viewer(func(*feed.Update) {})}
+		_ = at.take(whole)
+		_, _ = readReading(reader{b: whole})
+		_, _ = readSummaries(reader{b: whole})
+		_, _ = readDefinition(reader{b: whole})
 	})
 }
 
-// An outbox holds a window's worth; what finds no room is asked for again, each interest once.
+// An outbox holds so many bytes of updates; beside them it knows which dashboards have changed,
+// each once.
 func TestOutboxIsBounded(t *testing.T) {
-	s, _ := NewServer(ServerConfig{Feed: nothing{}, Send: func(string, []byte) {}})
-	defer s.Close()
-	g := newGateway(s, "g", 1)
-	defer g.requests.stop()
+	g := newGateway(unlinked(t, Bounds{}), link.Peer{}, tape{})
 	u := &feed.Update{Update: cells.Update{Cells: make([]cells.Cell, 100)}}
 	var all []*interest
 	for id := range uint64(1_000) {
@@ -95,18 +132,18 @@ func TestOutboxIsBounded(t *testing.T) {
 			i.Deliver(u)
 		}
 	}
-	if g.out.bytes > Window {
-		t.Errorf("%d bytes wait, at most %d may", g.out.bytes, Window)
+	if g.out.bytes > Waiting {
+		t.Errorf("%d bytes wait, at most %d may", g.out.bytes, Waiting)
 	}
-	if n := len(g.out.hungry); n == 0 || n > len(all) {
-		t.Errorf("%d of %d interests are to be asked again", n, len(all))
+	if n := len(g.out.dirty); n == 0 || n > len(all) {
+		t.Errorf("%d of %d dashboards are to be asked again", n, len(all))
 	}
 	asked := map[*interest]bool{}
-	for len(g.out.hungry) > 0 {
-		for _, r := range g.out.take() {
+	for len(g.out.dirty) > 0 {
+		for _, r := range g.out.take(nil) {
 			for _, i := range g.out.done(r.size) {
 				if asked[i] {
-					t.Fatal("an interest is asked twice")
+					t.Fatal("a dashboard is asked twice")
 				}
 				asked[i] = true
 			}
@@ -120,46 +157,185 @@ func TestOutboxIsBounded(t *testing.T) {
 	}
 	huge := &feed.Update{Update: cells.Update{Cells: make([]cells.Cell, 100_000)}}
 	all[0].Deliver(huge)
-	if len(g.out.take()) != 1 {
-		t.Error("what is larger than the window finds no room in an empty outbox")
+	if len(g.out.take(nil)) != 1 {
+		t.Error("what is larger than the bound finds no room in an empty outbox")
 	}
 }
 
-func TestBoundsOfAServer(t *testing.T) {
-	s, err := NewServer(ServerConfig{Feed: nothing{}, Send: func(string, []byte) {}, Bounds: Bounds{Gateways: 2, Interests: 3}})
+func TestInterestsAreBounded(t *testing.T) {
+	g := newGateway(unlinked(t, Bounds{Interests: 3}), link.Peer{}, tape{})
+	var m []byte
+	for id := range byte(5) {
+		at := len(m)
+		m = append(begin(m, itemOpen), id, 0)
+		m = end(binary.BigEndian.AppendUint64(appendKey(m, messages.Key{Tenant: "t", Dashboard: "d"}), 0), at)
+	}
+	if err := g.take(m); err != nil || len(g.interests) != 3 {
+		t.Errorf("%d interests, at most 3 may be; %v", len(g.interests), err)
+	}
+}
+
+// pair is an owner of nothing and links that reach it, in a bubble.
+func pair(t *testing.T, b Bounds, gateways ...string) (s *Server, links []*link.Link, end func()) {
+	net := linktest.New(1)
+	listen := func(name string) *link.Link {
+		l, err := link.Listen(link.Config{Node: name, Bind: name + ":1", Network: net.Of(name), Logger: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		links = append(links, l)
+		return l
+	}
+	owner := listen("n")
+	s, err := NewServer(ServerConfig{Feed: nothing{}, Link: owner, Bounds: b})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.Close()
-	for i := range 5 {
-		s.Receive(fmt.Sprint("g", i), seal(forOwner, &envelope.ToOwner{Table: 1}))
+	if err := owner.Start(); err != nil {
+		t.Fatal(err)
 	}
-	s.mu.Lock()
-	if len(s.gateways) != 2 {
-		t.Errorf("%d gateways, at most 2 may be", len(s.gateways))
+	for _, name := range gateways {
+		listen(name)
 	}
-	s.mu.Unlock()
-	g := newGateway(s, "g", 9)
-	defer g.requests.stop()
-	m := &envelope.ToOwner{Table: 1, To: 5}
-	for id := range uint64(5) {
-		m.Changed = append(m.Changed, &envelope.Interest{Id: id + 1, Tenant: "t", Dashboard: "d"})
-	}
-	g.hear(m)
-	if len(g.interests) != 3 {
-		t.Errorf("%d interests, at most 3 may be", len(g.interests))
+	return s, links, func() {
+		s.Close()
+		for _, l := range links {
+			_ = l.Close()
+		}
 	}
 }
 
-// nowhere is a directory that knows no source.
-type nowhere struct{ Directory }
+// A gateway too many is told so, and let in when another has gone.
+func TestGatewaysAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, links, end := pair(t, Bounds{Gateways: 2}, "a", "b", "c")
+		var clients []*Client
+		for _, l := range links[1:] {
+			c, err := NewClient(ClientConfig{Directory: somewhere{at: links[0].Self()}, Link: l, Logger: slog.New(slog.DiscardHandler)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := c.Subscribe(messages.Key{Tenant: "t", Dashboard: "d"}, viewer(func(*feed.Update) {})); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second)
+			clients = append(clients, c)
+		}
+		follow := func() (n int) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			if s.gateways[links[3].Self()] != nil {
+				n = 10
+			}
+			return n + len(s.gateways)
+		}
+		if n := follow(); n != 2 {
+			t.Errorf("%d gateways follow, want the first 2", n)
+		}
+		clients[0].Close()
+		time.Sleep(time.Second)
+		if n := follow(); n != 12 {
+			t.Errorf("%d gateways follow, want the third one in the first one's place", n)
+		}
+		clients[1].Close()
+		clients[2].Close()
+		end()
+	})
+}
 
-func (nowhere) PartitionOf(messages.Key) (int, error) { return 0, nil }
+// A call too many is told to come again, and the gateway says so to who asked.
+func TestCallsAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, links, end := pair(t, Bounds{Requests: 1}, "g")
+		c, err := NewClient(ClientConfig{Directory: somewhere{at: links[0].Self()}, Link: links[1], Requests: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		first := make(chan error, 1)
+		go func() {
+			_, err := c.Read(ctx, messages.Key{}, feed.Query{After: &feed.After{}})
+			first <- err
+		}()
+		time.Sleep(time.Second)
+		second := make(chan error, 1)
+		go func() {
+			_, err := c.Read(t.Context(), messages.Key{}, feed.Query{})
+			second <- err
+		}()
+		time.Sleep(time.Second)
+		if _, err := c.Read(t.Context(), messages.Key{}, feed.Query{}); !errors.Is(err, errRequests) {
+			t.Errorf("a third call at the gateway: %v", err)
+		}
+		if err := <-second; !errors.Is(err, feed.ErrStarting) || !errors.Is(err, errBusy) {
+			t.Errorf("a second call at the owner: %v", err)
+		}
+		cancel()
+		if err := <-first; !errors.Is(err, context.Canceled) {
+			t.Errorf("the first call: %v", err)
+		}
+		time.Sleep(time.Second)
+		if _, err := c.Read(t.Context(), messages.Key{}, feed.Query{}); err != nil {
+			t.Errorf("a call after the first: %v", err)
+		}
+		c.Close()
+		end()
+	})
+}
 
-func (nowhere) Source(int) (string, bool) { return "", false }
+// Answers that a gateway does not take hold so many bytes and no more.
+func TestAnswersAreBounded(t *testing.T) {
+	s := unlinked(t, Bounds{})
+	c := s.calling(link.Peer{})
+	c.bytes.Add(mostAnswers)
+	var got []byte
+	stream := calledBy{tape{sent: func(m []byte) { got = m }}}
+	if err := s.call(stream); err != nil {
+		t.Fatal(err)
+	}
+	r := reader{b: got[1:]}
+	if err := errorIn(r.uvarint(), string(r.b)); !errors.Is(err, errBusy) || c.bytes.Load() != mostAnswers {
+		t.Errorf("an answer beyond the bound: %v, and %d bytes are counted", err, c.bytes.Load())
+	}
+}
+
+// calledBy is a stream that asks for a reading.
+type calledBy struct{ tape }
+
+func (calledBy) RecvMsg(m any) error {
+	*m.(*link.Message) = appendQuery(appendKey([]byte{callRead}, messages.Key{}), feed.Query{})
+	return nil
+}
+
+// A viewer may ask again before it is answered: what answers the first ask is nobody's then.
+func TestAnAnswerIsToItsAsk(t *testing.T) {
+	var got []uint64
+	c := &Client{stats: newClientStats(nil)}
+	at := &source{client: c, wake: make(chan struct{}, 1), subscriptions: map[uint64]*subscription{}}
+	s := &subscription{client: c, shard: &shard{source: at}, viewer: viewer(func(u *feed.Update) { got = append(got, u.To) })}
+	s.join()
+	s.Ask(feed.Place{})
+	s.Ask(feed.Place{Version: 1841})
+	for ask, to := range []uint64{1: 7, 2: 1842, 3: 1843} {
+		u := benchUpdate(1, 0)
+		u.From, u.To = 0, to
+		b := binary.AppendUvarint(binary.AppendUvarint(begin(nil, itemUpdate), s.id), uint64(ask))
+		if err := at.take(end(appendUpdate(b, u, &schemaSeen{}, 0), 0)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if fmt.Sprint(got) != "[1842]" {
+		t.Errorf("delivered are %v, want what answers the second ask", got)
+	}
+}
 
 func TestBoundsOfAClient(t *testing.T) {
-	c, err := NewClient(ClientConfig{Directory: nowhere{}, Send: func(string, []byte) {}, Subscriptions: 2, Requests: 1})
+	l, err := link.Listen(link.Config{Node: "g", Bind: "g:1", Network: linktest.New(1).Of("g")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	c, err := NewClient(ClientConfig{Directory: nowhere{}, Link: l, Subscriptions: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,99 +355,70 @@ func TestBoundsOfAClient(t *testing.T) {
 	if _, err := c.Subscribe(messages.Key{}, nil); err != nil {
 		t.Errorf("a second subscription after one closed: %v", err)
 	}
-	r, err := c.enter(t.Context(), 0, "", &envelope.Request{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := c.enter(t.Context(), 0, "", &envelope.Request{}); !errors.Is(err, errRequests) {
-		t.Errorf("a second request: %v", err)
-	}
-	c.exit(r)
-	c.mu.Lock()
-	s := newSource(c, "n")
-	table := s.table
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &source{client: c, breakOff: cancel, wake: make(chan struct{}, 1)}
 	for id := range uint64(mostClosings + 1) {
-		s.close(id)
+		s.close(&subscription{id: id, opened: true})
 	}
-	if s.table == table || len(s.closings) != 0 {
-		t.Errorf("%d closings wait in the same table", len(s.closings))
+	if ctx.Err() == nil || len(s.closings) > mostClosings {
+		t.Errorf("%d closings wait, and the stream goes on", len(s.closings))
 	}
-	c.mu.Unlock()
 }
 
-// Parts come together in any order, also repeated and mixed with the next payload's; what stays incomplete does not stay.
-func TestAssembly(t *testing.T) {
+// What is sent comes out whole, in messages of so many bytes; parts that are too large together
+// don't stay.
+func TestParts(t *testing.T) {
+	noise := make([]byte, 8*MaxMessageBytes)
+	for i := range noise {
+		noise[i] = byte(i * i >> 7)
+	}
 	rapid.Check(t, func(rt *rapid.T) {
 		rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(rt, "seed"), 1))
 		var a assembly
-		for number := uint64(1); number < 20; number += 2 {
-			want := map[uint64][]byte{}
-			var parts []*envelope.Part
-			for n := number; n < number+2; n++ {
-				b, _ := proto.Marshal(&envelope.Payload{What: &envelope.Payload_Reply{Reply: &envelope.Reply{Message: strings.Repeat("x", rng.IntN(50)), Request: n}}})
-				want[n] = b
-				for i := uint32(0); ; i++ {
-					cut := min(len(b), 1+rng.IntN(9))
-					parts = append(parts, &envelope.Part{Number: n, Index: i, Bytes: b[:cut], More: cut < len(b)})
-					if b = b[cut:]; len(b) == 0 {
-						break
-					}
-				}
+		var got [][]byte
+		stream := tape{sent: func(m []byte) {
+			if len(m) > MaxMessageBytes {
+				rt.Fatalf("a message has %d bytes", len(m))
 			}
-			parts = append(parts, parts[rng.IntN(len(parts))])
-			rng.Shuffle(len(parts), func(i, j int) { parts[i], parts[j] = parts[j], parts[i] })
-			lost := uint64(0)
-			if rng.IntN(3) == 0 {
-				lost = parts[0].Number
-				first := parts[0].Index
-				parts = append([]*envelope.Part(nil), parts...)
-				kept := parts[:0]
-				for _, p := range parts {
-					if p.Number != lost || p.Index != first {
-						kept = append(kept, p)
-					}
-				}
-				parts = kept
+			whole, ok, err := a.take(m)
+			if err != nil {
+				rt.Fatal(err)
 			}
-			for _, p := range parts {
-				whole, err := a.take(p)
-				if err != nil {
-					rt.Fatal(err)
-				}
-				if whole == nil {
-					continue
-				}
-				n := whole.GetReply().GetRequest()
-				if got, _ := proto.Marshal(whole); !bytes.Equal(got, want[n]) {
-					rt.Fatalf("payload %d is another", n)
-				}
-				delete(want, n)
+			if ok {
+				got = append(got, bytes.Clone(whole))
 			}
-			// The first to be begun may have been the later one: then the earlier counts as given up.
-			if len(want) > 2 || lost == 0 && len(want) > 1 || len(a.open) > mostOpen {
-				rt.Fatalf("%d of 2 payloads did not come, %d are open", len(want), len(a.open))
+		}}
+		for range 4 {
+			size := 1 + []int{rng.IntN(100), MaxMessageBytes - 3 + rng.IntN(6), rng.IntN(4 * MaxMessageBytes)}[rng.IntN(3)]
+			m := bytes.Clone(noise[rng.IntN(len(noise)-size):][:size])
+			want, sent, n := string(m[1:]), 0, len(got)
+			if err := send(stream, m, func(n int) { sent += n }); err != nil || sent < size {
+				rt.Fatal(err, sent)
 			}
-		}
-		big := make([]byte, roomBytes)
-		for n := uint64(100); n < 103; n++ {
-			for i := range uint32(MaxPayloadBytes/roomBytes - 2) {
-				if _, err := a.take(&envelope.Part{Number: n, Index: i, Bytes: big, More: true}); err != nil {
-					rt.Fatal(err)
-				}
+			if len(got) != n+1 || string(got[n]) != want {
+				rt.Fatalf("%d bytes came out as others", len(want))
 			}
-			if a.bytes() > MaxPayloadBytes {
-				rt.Fatalf("%d bytes are held", a.bytes())
-			}
-		}
-		if _, err := a.take(&envelope.Part{Number: 103, Index: 1 << 20, Bytes: big}); err == nil {
-			rt.Fatal("a part far beyond the largest payload is taken")
 		}
 	})
+	var a assembly
+	part := make([]byte, MaxMessageBytes)
+	part[0] = more
+	for range MaxPayloadBytes/MaxMessageBytes - 1 {
+		if _, _, err := a.take(part); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 3 {
+		if _, _, err := a.take(part); err != nil {
+			return
+		}
+	}
+	t.Errorf("%d bytes of parts are held", len(a.held))
 }
 
 // Every error that has a meaning keeps it; texts come along.
 func TestCodes(t *testing.T) {
-	for _, c := range codes {
+	for _, c := range meanings {
 		code, text := errorOut(fmt.Errorf("read: %w", c.err))
 		if err := errorIn(code, text); !errors.Is(err, c.err) || err.Error() != "read: "+c.err.Error() {
 			t.Errorf("%v is read as %v", c.err, err)
@@ -280,4 +427,28 @@ func TestCodes(t *testing.T) {
 	if err := errorIn(errorOut(errors.New("the disk is gone"))); err == nil || err.Error() != "the disk is gone" {
 		t.Errorf("another error is read as %v", err)
 	}
+	if _, err := unlinked(t, Bounds{}).ask(t.Context(), nil, []byte("?")); !errors.Is(err, errUnknownCall) {
+		t.Errorf("a call of another time: %v", err)
+	}
 }
+
+// nowhere is a directory that knows no source.
+type nowhere struct{ Directory }
+
+func (nowhere) PartitionOf(messages.Key) (int, error) { return 0, nil }
+
+func (nowhere) Source(int) (link.Peer, bool) { return link.Peer{}, false }
+
+func (nowhere) Status(int) feed.Status { return feed.Status{} }
+
+// somewhere is a directory that knows one source.
+type somewhere struct {
+	nowhere
+	at link.Peer
+}
+
+func (s somewhere) Source(int) (link.Peer, bool) { return s.at, true }
+
+type viewer func(u *feed.Update)
+
+func (v viewer) Deliver(u *feed.Update) { v(u) }

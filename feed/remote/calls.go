@@ -4,45 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/dashfeed/dashfeed/cluster/link"
 	"github.com/dashfeed/dashfeed/feed"
-	"github.com/dashfeed/dashfeed/feed/remote/envelope"
 	"github.com/dashfeed/dashfeed/messages"
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
-
-// request is one reading, listing or default under way. It is repeated every beat until it is answered. All but reply is
-// guarded by the client's mu, what is never changed apart.
-type request struct {
-	id       uint64
-	body     *envelope.Request // what is asked; never changed
-	deadline time.Time
-	shard    *shard  // nil: it goes to one source and no other
-	source   *source // nil: nobody to ask
-	sent     bool    // to that source
-	last     error   // of an answer that may change
-	reply    chan *envelope.Reply
-}
-
-func (r *request) envelope() *envelope.Request {
-	return &envelope.Request{Id: r.id, Patience: uint64(max(0, time.Until(r.deadline).Milliseconds())), What: r.body.What}
-}
-
-func (r *request) join(to *source) {
-	r.source, r.sent = to, false
-	if to != nil {
-		to.requests[r] = struct{}{}
-		nudge(to.wake)
-	}
-}
-
-func (r *request) leave() {
-	if r.source != nil {
-		delete(r.source.requests, r)
-		r.source = nil
-	}
-}
 
 // Read implements feed.Feed. While nobody serves the shard it waits, as long as ctx and the configured time allow; then
 // it is ErrStarting where somebody loads it, else ErrUnserved. It does not wait where nobody has served it for as long already.
@@ -54,12 +26,11 @@ func (c *Client) Read(ctx context.Context, k messages.Key, q feed.Query) (feed.R
 	if q.After != nil && q.After.Partition != n {
 		return feed.Reading{}, fmt.Errorf("%w: %d, of %s it is %d", feed.ErrPartition, q.After.Partition, k, n)
 	}
-	body := &envelope.Request{What: &envelope.Request_Read{Read: readOut(k, q)}}
-	reply, err := c.call(ctx, n, "", q.After != nil, body)
+	answer, err := c.callShard(ctx, n, q.After != nil, appendQuery(appendKey([]byte{callRead}, k), q))
 	if err != nil {
 		return feed.Reading{}, err
 	}
-	return readingIn(reply.GetReading())
+	return readReading(answer)
 }
 
 // Default implements feed.Feed.
@@ -68,47 +39,32 @@ func (c *Client) Default(ctx context.Context, k messages.Key) (feed.DefinitionIn
 	if err != nil {
 		return feed.DefinitionInForce{}, fmt.Errorf("default definition of %s: %w", k.Tenant, err)
 	}
-	body := &envelope.Request{What: &envelope.Request_Default{Default: &envelope.Default{Tenant: k.Tenant, Dashboard: k.Dashboard}}}
-	reply, err := c.call(ctx, n, "", false, body)
+	answer, err := c.callShard(ctx, n, false, appendKey([]byte{callDefault}, k))
 	if err != nil {
 		return feed.DefinitionInForce{}, err
 	}
-	return definitionIn(reply.GetDefault()), nil
+	_, body, _ := answer.item()
+	return readDefinition(body)
 }
 
-// call asks the shard's source, or the peer where one is given, until it is answered, ctx ends, or, but for one who waits
-// for a position, the configured time is over.
-func (c *Client) call(ctx context.Context, n int, peer string, waits bool, body *envelope.Request) (*envelope.Reply, error) {
-	if peer == "" && c.forsaken(n) {
-		return nil, fmt.Errorf("shard %d: %w, and none has for a while", n, feed.ErrUnserved)
+// callShard calls whoever serves the shard.
+func (c *Client) callShard(ctx context.Context, n int, waits bool, body []byte) (reader, error) {
+	if c.unservedForLong(n) {
+		return reader{}, fmt.Errorf("shard %d: %w, and none has for a while", n, feed.ErrUnserved)
 	}
-	r, err := c.enter(ctx, n, peer, body)
-	if err != nil {
-		return nil, err
-	}
-	defer c.exit(r)
-	patience := time.NewTimer(c.cfg.Wait)
-	defer patience.Stop()
-	for {
-		select {
-		case reply := <-r.reply:
-			return reply, errorIn(reply.GetCode(), reply.GetMessage())
-		case <-c.ctx.Done():
-			return nil, feed.ErrClosed
-		case <-ctx.Done():
-			return nil, c.gaveUp(r, ctx.Err(), waits)
-		case <-patience.C:
-			if waits && c.asked(r) {
-				continue // the owner waits for the position
-			}
-			return nil, c.gaveUp(r, nil, false)
-		}
-	}
+	r := &request{client: c, body: body, waits: waits, number: n}
+	return r.perform(ctx)
 }
 
-// forsaken reports whether nobody has served the shard for so long that to wait for somebody is no use: one whose log has a hole
-// waits for an operator.
-func (c *Client) forsaken(n int) bool {
+// callPeer calls a peer.
+func (c *Client) callPeer(ctx context.Context, peer link.Peer, body []byte) (reader, error) {
+	r := &request{client: c, body: body, peer: peer}
+	return r.perform(ctx)
+}
+
+// unservedForLong reports whether nobody has served the shard for so long that to wait for somebody
+// is no use: one whose log has a hole waits for an operator.
+func (c *Client) unservedForLong(n int) bool {
 	if _, ok := c.cfg.Directory.Source(n); ok {
 		return false
 	}
@@ -124,84 +80,168 @@ func (c *Client) unserved(n int) error {
 	return fmt.Errorf("shard %d: %w", n, feed.ErrUnserved)
 }
 
-// enter begins a request.
-func (c *Client) enter(ctx context.Context, n int, peer string, body *envelope.Request) (*request, error) {
-	deadline, ok := ctx.Deadline()
-	if !ok {
-		deadline = time.Now().Add(longestPatience)
+// request is one reading, listing or default under way: a call to the shard's source, or to the
+// peer where one is given, and another as long as the answer may change.
+type request struct {
+	client *Client
+	body   []byte
+	waits  bool // for a position: as long as its caller lets it
+	peer   link.Peer
+	number int
+	shard  *shard // nil: it goes to the peer
+
+	source *source // asked last; nil: there was nobody to ask
+	last   error   // what it said, where that may change, or how it did not answer
+}
+
+// errSilent is where a source gave no answer.
+var errSilent = errors.New("no answer")
+
+// perform calls until it is answered, ctx ends, or, but for one whose source waits for a position,
+// the configured time is over.
+func (r *request) perform(ctx context.Context) (reader, error) {
+	if err := r.enter(); err != nil {
+		return reader{}, err
 	}
+	defer r.exit()
+	patience, cancel := context.WithTimeout(ctx, r.client.cfg.Wait)
+	defer cancel()
+	limit := patience
+	if r.waits {
+		limit, cancel = context.WithTimeout(ctx, longestPatience)
+		defer cancel()
+	}
+	for {
+		here, answer := r.try(limit)
+		silent := errors.Is(r.last, errSilent)
+		if r.source != nil && (r.last == nil || limit.Err() == nil && !silent && !again(r.last)) {
+			return answer, r.last
+		}
+		pause := limit
+		if !silent {
+			pause = patience // nobody waits for the position
+		}
+		select {
+		case <-here.Done():
+		case <-time.After(beatEvery):
+		case <-pause.Done():
+		}
+		switch {
+		case r.client.ctx.Err() != nil:
+			return reader{}, feed.ErrClosed
+		case pause.Err() != nil:
+			return reader{}, r.gaveUp(ctx.Err())
+		}
+	}
+}
+
+// try calls the source, if there is one. here ends when another is to be asked.
+func (r *request) try(ctx context.Context) (here context.Context, answer reader) {
+	c := r.client
+	c.mu.Lock()
+	if r.shard != nil {
+		r.source, here = r.shard.source, r.shard.here
+	} else {
+		r.source, here = c.source(r.peer), c.ctx
+	}
+	s := r.source
+	if s != nil {
+		s.calls++
+	}
+	c.mu.Unlock()
+	if s == nil {
+		r.last = nil
+		return here, reader{}
+	}
+	answer, err := s.call(ctx, here, r.body)
+	late := ctx.Err() != nil || status.Code(err) == codes.DeadlineExceeded
+	if r.last == nil || !late || !errors.Is(err, errSilent) { // what it said tells more than the end
+		r.last = err
+	}
+	c.mu.Lock()
+	s.calls--
+	c.mu.Unlock()
+	return here, answer
+}
+
+// call is one call to an owner, until it answers, ctx ends or here does.
+func (s *source) call(ctx, here context.Context, body []byte) (reader, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(here, cancel)()
+	unanswered := func(err error) error {
+		if err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		return fmt.Errorf("%w of %s: %w", errSilent, s.peer, err)
+	}
+	stream, err := s.conn.NewStream(ctx, &service.Streams[1], callMethod)
+	if err == nil {
+		err = stream.SendMsg((*link.Message)(&body))
+	}
+	if err == nil || err == io.EOF { // RecvMsg tells why it ended
+		err = stream.CloseSend()
+	}
+	var parts assembly
+	for err == nil {
+		var m link.Message
+		var whole []byte
+		var ok bool
+		if err = stream.RecvMsg(&m); err != nil {
+			break
+		}
+		if whole, ok, err = parts.take(m); ok {
+			r := reader{b: whole}
+			code := r.uvarint()
+			if r.failed {
+				return reader{}, errItem
+			}
+			return r, errorIn(code, string(r.b))
+		}
+	}
+	return reader{}, unanswered(err)
+}
+
+func (r *request) enter() error {
+	c := r.client
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
 	case c.closed:
-		return nil, feed.ErrClosed
-	case len(c.requests) >= c.cfg.Requests:
-		return nil, fmt.Errorf("%w: at most %d", errRequests, c.cfg.Requests)
+		return feed.ErrClosed
+	case c.requests >= c.cfg.Requests:
+		return fmt.Errorf("%w: at most %d", errRequests, c.cfg.Requests)
 	}
-	r := &request{id: c.nextID(), body: body, deadline: deadline, reply: make(chan *envelope.Reply, 1)}
-	c.requests[r.id] = r
-	if peer != "" {
-		r.join(c.source(peer))
-		return r, nil
+	c.requests++
+	if r.peer == (link.Peer{}) {
+		r.shard = c.shard(r.number)
+		r.shard.requests++
 	}
-	r.shard = c.shard(n)
-	r.shard.requests[r] = struct{}{}
-	r.join(r.shard.source)
-	return r, nil
+	return nil
 }
 
-func (c *Client) exit(r *request) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	delete(c.requests, r.id)
-	r.leave()
+func (r *request) exit() {
+	r.client.mu.Lock()
+	defer r.client.mu.Unlock()
+	r.client.requests--
 	if r.shard != nil {
-		delete(r.shard.requests, r)
+		r.shard.requests--
 	}
-}
-
-// asked reports whether somebody works at the request.
-func (c *Client) asked(r *request) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return r.source != nil && r.last == nil
 }
 
 // gaveUp is what a caller is told whose request was not answered in time.
-func (c *Client) gaveUp(r *request, ended error, waits bool) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+func (r *request) gaveUp(ended error) error {
 	switch {
 	case errors.Is(ended, context.Canceled):
 		return ended
-	case r.last != nil && !errors.Is(r.last, feed.ErrStarting) && !errors.Is(r.last, feed.ErrUnserved):
-		return fmt.Errorf("%w: %w", feed.ErrStarting, r.last)
-	case r.last != nil:
-		return r.last
 	case r.source == nil && r.shard != nil:
-		return c.unserved(r.shard.number)
+		return r.client.unserved(r.number)
 	case r.source == nil:
 		return fmt.Errorf("%w: no node is heard to serve it", feed.ErrStarting)
-	case waits:
+	case errors.Is(r.last, feed.ErrStarting) || errors.Is(r.last, feed.ErrUnserved):
+		return r.last
+	case r.waits && !again(r.last):
 		return feed.ErrNotInTime
 	}
-	return fmt.Errorf("%w: %s did not answer", feed.ErrStarting, r.source.peer)
-}
-
-// answered takes a reply in. One that may change soon is remembered, and the request goes on being repeated.
-func (c *Client) answered(reply *envelope.Reply) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	r := c.requests[reply.GetRequest()]
-	if r == nil {
-		return
-	}
-	if again(reply.GetCode()) {
-		r.last = errorIn(reply.GetCode(), reply.GetMessage())
-		return
-	}
-	select {
-	case r.reply <- reply:
-	default: // it came twice
-	}
+	return fmt.Errorf("%w: %w", feed.ErrStarting, r.last)
 }

@@ -37,13 +37,18 @@ func TestRead(t *testing.T) {
 			c.history.append(record{key: key(1), seed: i})
 		}
 		o.fold(20)
-		c.net.weather(0.3, 0.3, 50*time.Millisecond)
-		for _, q := range []feed.Query{{}, {Epoch: 1, Since: 15, Lists: true}, {Epoch: 9, Since: 15}, {MustExist: true, After: &feed.After{Position: messages.Position{Lo: 20}}}} {
+		c.net.Weather(50*time.Millisecond, 4_000)
+		queries := []feed.Query{{}, {Epoch: 1, Since: 15, Lists: true}, {Epoch: 9, Since: 15}, {MustExist: true, After: &feed.After{Position: messages.Position{Lo: 20}}}}
+		for n := range 40 {
+			q := queries[n%len(queries)]
 			got, err := f.Read(t.Context(), key(1), q)
 			want, _ := o.Read(t.Context(), key(1), q)
 			if err != nil || !reflect.DeepEqual(got, want) {
 				t.Errorf("%+v, %v\nwant %+v", got, err, want)
 			}
+		}
+		if c.net.Breaks() == 0 {
+			t.Error("no connection broke")
 		}
 		d, err := f.Default(t.Context(), key(1))
 		if want, _ := o.Default(t.Context(), key(1)); err != nil || !reflect.DeepEqual(d, want) {
@@ -158,7 +163,7 @@ func TestList(t *testing.T) {
 		o.fold(50)
 		o2.fold(30) // of its own shards it has not all yet, of the others' it has some
 		o2.fold(20)
-		c.net.weather(0.2, 0.2, 20*time.Millisecond)
+		c.net.Weather(20*time.Millisecond, 20_000)
 		for _, limit := range []int{1, 7, 50, 1000} {
 			got, err := f.List(t.Context(), "default", "", "", limit)
 			if err != nil || !slices.Equal(names(got), want[:min(limit, 50)]) {
@@ -203,12 +208,12 @@ func TestReadyAndStatus(t *testing.T) {
 			t.Errorf("%+v, want the owner's lag of 1234", st)
 		}
 		cut := time.Now()
-		c.net.sever("g1", "n1", true)
+		c.net.Cut("g1", "n1", true)
 		time.Sleep(4 * time.Second)
 		if st := f.Status(key(1)); st.State != wire.StateStale || cut.Sub(st.Since) > time.Second {
 			t.Errorf("%+v of a source that is not heard since %v", st, cut)
 		}
-		c.net.sever("g1", "n1", false)
+		c.net.Cut("g1", "n1", false)
 		time.Sleep(time.Second)
 		if st := f.Status(key(1)); st.State != wire.StateLive {
 			t.Errorf("%+v of a source that is heard again", st)

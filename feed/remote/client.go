@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/dashfeed/dashfeed/cluster/link"
 	"github.com/dashfeed/dashfeed/feed"
 	"github.com/dashfeed/dashfeed/messages"
 	"github.com/dashfeed/dashfeed/messages/wire"
@@ -22,28 +23,36 @@ type Directory interface {
 	// Tenant is the tenant's range of shards.
 	Tenant(name string) (first, n int, err error)
 	// Source is the peer to follow a shard at; false while nobody is heard to serve it.
-	Source(shard int) (peer string, ok bool)
+	Source(shard int) (link.Peer, bool)
 	// Status is how the shard stands: live, moving or stale, and since when. Its Lag may be left 0: the source tells.
 	Status(shard int) feed.Status
 	// Heard is when any node was last heard; zero: never.
 	Heard() time.Time
 }
 
-// ClientConfig is what a Client is made of; Directory and Send are needed.
+// ClientConfig is what a Client is made of; Directory and Link are needed.
 type ClientConfig struct {
 	Directory Directory
-	Send      func(to string, body []byte) // never blocks, may lose, may keep body
-	Flush     time.Duration                // least time between two messages to an owner; 0: 1 ms, negative: none
-	Wait      time.Duration                // how long a reading waits for a shard that nobody serves; 0: 5 s
-	Logger    *slog.Logger                 // nil: slog.Default
-	Metrics   prometheus.Registerer        // nil: kept and not shown
+	Link      *link.Link
+	Flush     time.Duration         // least time between two messages to an owner; 0: 1 ms, negative: none
+	Wait      time.Duration         // how long a reading waits for a shard that nobody serves; 0: 5 s
+	Logger    *slog.Logger          // nil: slog.Default
+	Metrics   prometheus.Registerer // nil: kept and not shown
 
 	Subscriptions int // most at a time; 0: 200,000
-	Requests      int // most under way; 0: 4,096
+	Requests      int // calls, most under way; 0: 4,096
 }
 
-// deafAfter is how long a gateway may hear no node and still call itself ready.
-const deafAfter = 10 * time.Second
+const (
+	// beatEvery is how often an owner says how its shards stand, and how often what failed is tried
+	// again.
+	beatEvery = 250 * time.Millisecond
+	// silentBeats is how many of them a source may miss until it counts as silent, and how many it
+	// is kept for nothing.
+	silentBeats = 12
+	// deafAfter is how long a gateway may hear no node and still call itself ready.
+	deafAfter = 10 * time.Second
+)
 
 // Errors of a client at its bounds.
 var (
@@ -53,8 +62,9 @@ var (
 
 var _ feed.Feed = (*Client)(nil)
 
-// Client is a gateway's end: a feed whose dashboards live elsewhere. It owns one goroutine that follows the directory and
-// one for each owner it follows dashboards at; Close returns when they have ended.
+// Client is a gateway's end: a feed whose dashboards live elsewhere. It owns one goroutine that
+// follows the directory and two for each owner it follows dashboards at; Close returns when they
+// have ended.
 type Client struct {
 	cfg   ClientConfig
 	stats *clientStats
@@ -65,18 +75,18 @@ type Client struct {
 
 	mu            sync.Mutex
 	closed        bool
-	ids           uint64 // given to subscriptions, requests and tables
-	subscriptions map[uint64]*subscription
-	requests      map[uint64]*request
+	ids           uint64 // given to subscriptions
+	subscriptions int
+	requests      int
 	shards        map[int]*shard
-	sources       map[string]*source
+	sources       map[link.Peer]*source
 	warned        time.Time // when a bad message was last told of
 }
 
 // NewClient makes the gateway's end.
 func NewClient(cfg ClientConfig) (*Client, error) {
-	if cfg.Directory == nil || cfg.Send == nil {
-		return nil, errors.New("feed client: directory and send are needed")
+	if cfg.Directory == nil || cfg.Link == nil {
+		return nil, errors.New("feed client: directory and link are needed")
 	}
 	set(&cfg.Flush, leastFlush)
 	cfg.Flush = max(0, cfg.Flush)
@@ -86,10 +96,7 @@ func NewClient(cfg ClientConfig) (*Client, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	c := &Client{
-		cfg: cfg, moved: make(chan struct{}, 1), subscriptions: map[uint64]*subscription{}, requests: map[uint64]*request{},
-		shards: map[int]*shard{}, sources: map[string]*source{},
-	}
+	c := &Client{cfg: cfg, moved: make(chan struct{}, 1), shards: map[int]*shard{}, sources: map[link.Peer]*source{}}
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	c.stats = newClientStats(c)
 	if err := c.stats.register(cfg.Metrics); err != nil {
@@ -111,17 +118,7 @@ func (c *Client) Close() {
 }
 
 // Moved says that the directory's sources changed. It may be called from anywhere, also by the directory itself.
-func (c *Client) Moved() { nudge(c.moved) }
-
-// Lost says that the connection to a peer broke. What was on its way is asked for again when the peer answers.
-func (c *Client) Lost(peer string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if s := c.sources[peer]; s != nil {
-		s.forgotten()
-		nudge(s.wake)
-	}
-}
+func (c *Client) Moved() { wake(c.moved) }
 
 // Status implements feed.Feed. A source that says nothing for some beats serves nobody, whatever else is heard of it.
 func (c *Client) Status(k messages.Key) feed.Status {
@@ -155,15 +152,25 @@ func (c *Client) Ready() error {
 	return nil
 }
 
-func (c *Client) nextID() uint64 {
-	c.ids++
-	return c.ids
+func (c *Client) refuse(from link.Peer, err error) {
+	c.stats.refused.Inc()
+	c.warn("an owner's message is refused", from, err)
 }
 
-// nudge wakes whoever waits for the channel, which has room for one.
-func nudge(wake chan struct{}) {
+// warn logs at most once a minute.
+func (c *Client) warn(text string, peer link.Peer, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if now := time.Now(); now.Sub(c.warned) >= time.Minute {
+		c.warned = now
+		c.cfg.Logger.Warn(text, "owner", peer.String(), "error", err)
+	}
+}
+
+// wake wakes whoever waits for the channel, which has room for one.
+func wake(who chan struct{}) {
 	select {
-	case wake <- struct{}{}:
+	case who <- struct{}{}:
 	default:
 	}
 }

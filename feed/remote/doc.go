@@ -1,27 +1,29 @@
-// Package remote is both ends of the feed contract over a link: a Server stands beside an owner's feed, a Client is the
-// feed that a gateway holds. The link may lose, repeat, delay and reorder messages; nothing depends on one of them.
+// Package remote is both ends of the feed contract over a link: a Server stands beside an owner's
+// feed, a Client is the feed that a gateway holds.
 //
-//	server, err := remote.NewServer(remote.ServerConfig{Feed: host, Send: toPeer})
-//	client, err := remote.NewClient(remote.ClientConfig{Directory: cluster, Send: toPeer})
-//	// the link calls Receive of both with what comes, and Lost of both when a peer is gone; each takes what is its own
+//	server, err := remote.NewServer(remote.ServerConfig{Feed: host, Link: l})                // before l.Start
+//	client, err := remote.NewClient(remote.ClientConfig{Directory: cluster, Link: l})
 //	client.Moved() // when sources changed
 //
-// What is kept up is state, and every beat both ends tell where they stand:
+// A gateway has one stream to each owner that it follows dashboards at, and keeps its place in
+// each:
 //
-//  1. A gateway's interests at one owner are a table with a version. A message leads from one version to another; the owner
-//     tells the version it has, and what lies after it is sent again. An ask is part of its interest: place and number.
-//  2. An answer is good for the ask of its number. A beat names the asks that were answered and not followed by another; a
-//     gateway that never saw the answer asks anew, from its place.
-//  3. Requests are repeated every beat until they are answered; one that is not repeated is given up by the owner.
-//  4. Credit is the difference of two counters that both ends repeat: bytes sent on the stream, and the greatest such number
-//     heard. At most Window bytes are in flight to a gateway, whatever the number of its dashboards. An answer that finds no
-//     room is forgotten and asked for again from the same place when there is: later, and with more in it.
-//  5. A payload that does not fit into one message goes in parts, one payload at a time, and is put together by the client:
-//     neither a snapshot nor the many cells of one step can be cut so that a holder could apply a part, and a viewer never
-//     sees half an update. At most MaxPayloadBytes are held for it, of one payload per owner.
-//  6. An owner's memory of a gateway is a stream, a gateway's of an owner a table. Either end may forget at any time: it
-//     begins a new one, and all is told again.
-//
-// Versions: every message begins with a byte that says whom it is for and one for the version of what follows. Unknown
-// fields are ignored, so both ends may be upgraded in any order; another version is refused aloud.
+//  1. It opens a dashboard, asks from a place and closes it. The owner answers each ask once, when
+//     the dashboard is beyond the place. An answer names its ask, since the gateway may have asked
+//     again meanwhile.
+//  2. When a stream breaks, the owner closes all that was open on it. The gateway opens another and
+//     asks for everything from its places: "what changed since v" has the same answer wherever and
+//     whenever it is asked.
+//  3. The stream's window is HTTP/2's (link.Window). While a gateway takes nothing, the owner's
+//     sender waits in it, and what changes is kept for it as the set of dashboards that changed,
+//     beside updates of at most Waiting bytes. They are asked what changed when the window is free:
+//     later, and with more in it. Neither a fold nor another gateway waits.
+//  4. What changes of many dashboards within a flush goes in one message of at most
+//     MaxMessageBytes. What is larger, a snapshot or the many cells of one step, goes in parts and
+//     is put together before it is read: it cannot be cut so that a holder could apply a part. At
+//     most MaxPayloadBytes are held for it, of one owner.
+//  5. Every beat the owner says how its shards stand. A source that is silent for some beats serves
+//     nobody, and keepalive ends its stream. A gateway's calls (reading, listing, default
+//     definition) are streams of their own with deadlines; those whose answer may change soon are
+//     repeated every beat.
 package remote

@@ -1,159 +1,114 @@
 package remote
 
 import (
+	"encoding/binary"
 	"time"
-
-	"google.golang.org/protobuf/proto"
-
-	"github.com/dashfeed/dashfeed/feed/remote/envelope"
 )
 
-// flush sends what is ready, as far as there is credit, and gives the time to come again; zero where something will
-// wake the gateway.
-func (g *gateway) flush(now time.Time) (next time.Time) {
-	for first := true; ; first = false {
-		if len(g.queue) == 0 {
-			g.queue = g.out.take()
-		}
-		if len(g.queue) == 0 && g.parting == nil && g.told {
-			return time.Time{}
-		}
-		if next = g.flushed.Add(g.server.cfg.Flush); first && now.Before(next) {
-			return next
-		}
-		m := g.message()
-		if g.sent-g.got+MaxMessageBytes <= Window {
-			g.fill(m)
-		}
-		if len(m.Payloads) == 0 && m.Part == nil && g.told {
-			return time.Time{}
-		}
-		g.flushed = now
-		g.send(m)
-	}
+// sending is what a gateway's sender has.
+type sending struct {
+	flushed time.Time
+	message []byte  // the one under way
+	queue   []ready // taken from the outbox
 }
 
-// fill puts as many payloads into the message as it holds, or a part of one that is larger.
-func (g *gateway) fill(m *envelope.ToGateway) {
-	if g.parting != nil {
-		g.nextPart(m)
-		return
-	}
-	room, n, guessed := roomBytes, 0, 0
-	for ; n < len(g.queue); n++ {
-		r := &g.queue[n]
-		p := g.write(r)
-		if p == nil {
-			guessed += r.size
+// What an owner's message holds.
+const (
+	itemUpdate = 'u' // id of the interest, number of the ask, update
+	itemLag    = 'l' // shard, ms
+)
+
+// send writes to the gateway until its stream ends. It waits in the stream's window: what changes
+// meanwhile waits in the outbox.
+func (g *gateway) send() error {
+	beat := time.NewTicker(beatEvery)
+	defer beat.Stop()
+	flush := time.NewTimer(time.Hour)
+	defer flush.Stop()
+	for {
+		beats := false
+		select {
+		case <-g.ctx.Done():
+			return g.ctx.Err()
+		case <-beat.C:
+			beats = true
+		case <-g.out.wake:
+		case <-flush.C:
+		}
+		if next := time.Until(g.flushed.Add(g.server.cfg.Flush)); !beats && next > 0 {
+			flush.Reset(next)
 			continue
 		}
-		const framing = 5 // tag and length
-		size := proto.Size(p) + framing
-		if size > room && len(m.Payloads) > 0 {
-			r.written = p
-			break
+		g.flushed = time.Now()
+		if err := g.flush(beats); err != nil {
+			return err
 		}
-		if size > room {
-			if g.part(p, *r) {
-				g.nextPart(m)
-			}
-			n++
-			break
-		}
-		room -= size
-		guessed += r.size
-		g.sent += uint64(size)
-		m.Payloads = append(m.Payloads, p)
-		g.sentOut(r)
 	}
-	clear(g.queue[:n])
-	g.queue = g.queue[n:]
-	g.askHungry(guessed)
 }
 
-// write makes the payload; nil where nobody wants it any more.
-func (g *gateway) write(r *ready) *envelope.Payload {
-	if r.written != nil {
-		return r.written
+// flush sends what is ready, and with a beat how the shards stand.
+func (g *gateway) flush(beats bool) error {
+	b := append(g.message[:0], last)
+	if beats {
+		for n, lag := range g.beat() {
+			at := len(b)
+			b = binary.AppendUvarint(begin(b, itemLag), uint64(n))
+			b = end(binary.AppendVarint(b, lag), at)
+		}
+		g.askAgain(g.out.done(0))
 	}
-	if r.reply != nil {
-		return &envelope.Payload{What: &envelope.Payload_Reply{Reply: r.reply}}
+	g.queue = g.out.take(g.queue[:0])
+	guessed := 0
+	for n := range g.queue {
+		at := len(b)
+		b = g.write(b, &g.queue[n])
+		if at > 1 && len(b) > MaxMessageBytes { // it has no room beside the others
+			if err := g.post(b[:at], guessed); err != nil {
+				return err
+			}
+			b, guessed = append(b[:1], b[at:]...), 0
+		}
+		guessed += g.queue[n].size
 	}
-	i := r.interest
-	if i.closed.Load() {
+	clear(g.queue)
+	g.message = b
+	if len(b) == 1 && guessed == 0 && !beats {
 		return nil
 	}
-	a := &answering{}
-	updateOut(&a.update, &a.position, r.update, &i.seen, i.known)
-	a.answer.Interest, a.answer.Ask, a.answer.Update = i.id, r.ask, &a.update
-	a.what.Answer = &a.answer
-	a.payload.What = &a.what
-	return &a.payload
+	return g.post(b, guessed)
 }
 
-// answering is an answer with all that it is made of, in one allocation.
-type answering struct {
-	payload  envelope.Payload
-	what     envelope.Payload_Answer
-	answer   envelope.Answer
-	update   envelope.Update
-	position envelope.Position
-}
-
-// sentOut remembers that a payload is on its way.
-func (g *gateway) sentOut(r *ready) {
+// write appends an answer, unless nobody wants it any more.
+func (g *gateway) write(b []byte, r *ready) []byte {
 	i := r.interest
-	if i == nil {
-		g.requests.sent(r.reply.GetRequest())
-		return
+	if i.closed.Load() {
+		return b
 	}
+	at := len(b)
+	b = binary.AppendUvarint(begin(b, itemUpdate), i.id)
+	b = binary.AppendUvarint(b, r.ask)
+	b = end(appendUpdate(b, r.update, &i.seen, i.known), at)
+	if len(b)-at > MaxPayloadBytes-MaxMessageBytes {
+		g.server.cfg.Logger.Error("an update is too large for the link and is not sent", "dashboard", i.key.String(), "bytes", len(b)-at, "most", MaxPayloadBytes)
+		return b[:at]
+	}
+	i.known = i.seen.hash
 	g.server.stats.answers.Inc()
-	if r.ask == i.ask.Load() && !i.closed.Load() {
-		i.answeredAsk, i.answeredAt = r.ask, time.Now()
-		g.answered[i.id] = i
-	}
+	return b
 }
 
-// askHungry says that so much is sent, and asks again for answers that found no room before.
-func (g *gateway) askHungry(sent int) {
-	for _, i := range g.out.done(sent) {
-		if !i.closed.Load() {
-			i.askFeed()
-		}
+// post sends a message, and has the feed asked about those who have room now.
+func (g *gateway) post(b []byte, guessed int) error {
+	err := send(g.stream, b, func(n int) {
+		g.server.stats.messages.Inc()
+		g.server.stats.bytes.Add(float64(n))
+	})
+	if err != nil {
+		return err
 	}
-}
-
-// parting is a payload on its way in parts.
-type parting struct {
-	of     ready
-	number uint64
-	index  uint32
-	left   []byte
-}
-
-// part begins to send a payload in parts.
-func (g *gateway) part(p *envelope.Payload, r ready) bool {
-	b, err := proto.Marshal(p)
-	if err != nil || len(b) > MaxPayloadBytes {
-		g.server.cfg.Logger.Error("a payload is too large for the link and is not sent", "bytes", len(b), "most", MaxPayloadBytes, "error", err)
-		g.askHungry(r.size)
-		return false
+	if cap(g.message) > MaxPayloadBytes/8 {
+		g.message = nil
 	}
-	g.numbers++
-	g.parting = &parting{of: r, number: g.numbers, left: b}
-	return true
-}
-
-func (g *gateway) nextPart(m *envelope.ToGateway) {
-	p := g.parting
-	b := p.left[:min(len(p.left), roomBytes)]
-	p.left = p.left[len(b):]
-	m.Part = &envelope.Part{Number: p.number, Index: p.index, More: len(p.left) > 0, Bytes: b}
-	p.index++
-	g.sent += uint64(len(b))
-	if len(p.left) == 0 {
-		g.parting = nil
-		g.sentOut(&p.of)
-		g.askHungry(p.of.size)
-	}
+	g.askAgain(g.out.done(guessed))
+	return nil
 }

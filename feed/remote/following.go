@@ -1,14 +1,21 @@
 package remote
 
-import "time"
+import (
+	"context"
+	"time"
+
+	"github.com/dashfeed/dashfeed/cluster/link"
+)
 
 // shard is one that a gateway looks at. It is guarded by the client's mu.
 type shard struct {
 	number        int
-	source        *source // nil: nobody serves it
-	lag           int64   // ms, as its source says
+	source        *source         // nil: nobody serves it
+	here          context.Context // ends when the source is another
+	leave         context.CancelFunc
+	lag           int64 // ms, as its source says
 	subscriptions map[*subscription]struct{}
-	requests      map[*request]struct{}
+	requests      int
 }
 
 // follow keeps every shard at the source that the directory names.
@@ -31,7 +38,8 @@ func (c *Client) resolve() {
 	c.mu.Lock()
 	numbers := make([]int, 0, len(c.shards))
 	for n, sh := range c.shards {
-		if len(sh.subscriptions) == 0 && len(sh.requests) == 0 {
+		if len(sh.subscriptions) == 0 && sh.requests == 0 {
+			sh.leave()
 			delete(c.shards, n)
 			continue
 		}
@@ -52,7 +60,8 @@ func (c *Client) resolve() {
 func (c *Client) shard(n int) *shard {
 	sh := c.shards[n]
 	if sh == nil {
-		sh = &shard{number: n, subscriptions: map[*subscription]struct{}{}, requests: map[*request]struct{}{}}
+		sh = &shard{number: n, subscriptions: map[*subscription]struct{}{}}
+		sh.here, sh.leave = context.WithCancel(c.ctx)
 		c.shards[n] = sh
 		c.Moved()
 	}
@@ -60,7 +69,7 @@ func (c *Client) shard(n int) *shard {
 }
 
 // point moves a shard to the peer: it is closed at the source it was at and asked for at the new one, at once.
-func (c *Client) point(sh *shard, peer string, ok bool) {
+func (c *Client) point(sh *shard, peer link.Peer, ok bool) {
 	var to *source
 	if ok && !c.closed {
 		to = c.source(peer)
@@ -71,25 +80,28 @@ func (c *Client) point(sh *shard, peer string, ok bool) {
 	for s := range sh.subscriptions {
 		s.leave()
 	}
-	for r := range sh.requests {
-		r.leave()
-	}
+	sh.leave()
+	sh.here, sh.leave = context.WithCancel(c.ctx)
 	sh.source, sh.lag = to, 0
 	for s := range sh.subscriptions {
 		s.join()
 	}
-	for r := range sh.requests {
-		r.join(to)
-	}
 }
 
-// source gives the source of the peer, made and started where there is none.
-func (c *Client) source(peer string) *source {
+// source gives the source of the peer, made and started where there is none; nil where the link
+// allows no more.
+func (c *Client) source(peer link.Peer) *source {
 	s := c.sources[peer]
-	if s == nil {
-		s = newSource(c, peer)
-		c.sources[peer] = s
-		c.wg.Go(s.run)
+	if s != nil {
+		return s
 	}
+	conn, err := c.cfg.Link.Dial(peer)
+	if err != nil {
+		c.cfg.Logger.Debug("no connection to an owner", "owner", peer.String(), "error", err)
+		return nil
+	}
+	s = &source{client: c, peer: peer, conn: conn, wake: make(chan struct{}, 1), subscriptions: map[uint64]*subscription{}, heardAt: time.Now()}
+	c.sources[peer] = s
+	c.wg.Go(s.run)
 	return s
 }

@@ -1,43 +1,37 @@
 package remote
 
 import (
-	"time"
+	"context"
+	"sync"
 
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/dashfeed/dashfeed/cluster/link"
 	"github.com/dashfeed/dashfeed/feed"
-	"github.com/dashfeed/dashfeed/feed/remote/envelope"
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// inboxMessages is how many messages of a gateway wait; more are dropped, to be told again.
-const inboxMessages = 64
-
-// gateway is an owner's memory of one gateway. All but its outbox and requests belongs to its goroutine, run, which its
-// server joins.
+// gateway is one that follows dashboards here, as long as its stream lasts. Two goroutines, which
+// its server joins, are at work: hear reads what it wants, send (flush.go) writes what changed.
 type gateway struct {
-	server *Server
-	peer   string
-	stream uint64
-	inbox  chan *envelope.ToOwner
-	gone   chan struct{} // closed when its connection was lost
+	server   *Server
+	peer     link.Peer
+	stream   grpc.ServerStream
+	ctx      context.Context // the stream's
+	replaced chan struct{}   // closed when the gateway has opened another stream
 
-	table     uint64
-	version   uint64 // of the table
+	out outbox
+
+	mu        sync.Mutex // before the feed's and the outbox's
+	closed    bool
 	interests map[uint64]*interest
 	shards    map[int]*shardUse
-	answered  map[uint64]*interest // answered and not asked again
 	failed    map[uint64]*interest // the feed took no subscription; tried again every beat
-	heardAt   time.Time
-	told      bool // nothing has to be told before the next beat
-	endings   bool // some subscriptions of a shard may have ended before others began
+	endings   bool                 // some subscriptions of a shard may have ended before others began
 
-	sent, got uint64 // bytes: their difference is in flight
-	flushed   time.Time
-	queue     []ready  // taken from the outbox, not sent
-	parting   *parting // a payload that goes in parts
-	numbers   uint64   // of payloads in parts
-
-	out      outbox
-	requests requests
+	sending // the sender's
 }
 
 // shardUse counts the interests of a shard.
@@ -47,111 +41,74 @@ type shardUse struct {
 	ended     <-chan struct{} // of the one that was opened last
 }
 
-func newGateway(s *Server, peer string, stream uint64) *gateway {
+func newGateway(s *Server, peer link.Peer, stream grpc.ServerStream) *gateway {
 	g := &gateway{
-		server: s, peer: peer, stream: stream, told: true,
-		inbox: make(chan *envelope.ToOwner, inboxMessages), gone: make(chan struct{}),
-		interests: map[uint64]*interest{}, shards: map[int]*shardUse{},
-		answered: map[uint64]*interest{}, failed: map[uint64]*interest{}, heardAt: time.Now(),
+		server: s, peer: peer, stream: stream, ctx: stream.Context(), replaced: make(chan struct{}),
+		interests: map[uint64]*interest{}, shards: map[int]*shardUse{}, failed: map[uint64]*interest{},
 	}
 	g.out.wake = make(chan struct{}, 1)
-	g.requests.start(g)
 	return g
 }
 
-// run serves the gateway until it is lost or silent.
-func (g *gateway) run() {
-	defer g.end()
-	beat := time.NewTicker(beatEvery)
-	defer beat.Stop()
-	flush := time.NewTimer(time.Hour)
-	defer flush.Stop()
+// hear takes in what the gateway wants until its stream ends.
+func (g *gateway) hear() error {
+	defer g.closeAll()
+	var m link.Message
 	for {
-		select {
-		case <-g.server.ctx.Done():
-			return
-		case <-g.gone:
-			return
-		case m := <-g.inbox:
-			g.hear(m)
-		case <-g.out.wake:
-		case <-flush.C:
-		case <-beat.C:
-			if time.Since(g.heardAt) > silentBeats*beatEvery {
-				return
+		if err := g.stream.RecvMsg(&m); err != nil {
+			return err
+		}
+		if err := g.take(m); err != nil {
+			g.server.refuse(g.peer, err)
+			return status.Error(codes.InvalidArgument, err.Error())
+		}
+	}
+}
+
+// What a gateway's message holds.
+const (
+	itemOpen  = 'o' // id, shard, tenant, dashboard, hash of the schema that it has
+	itemAsk   = 'a' // id, number of the ask, epoch, version, position
+	itemClose = 'c' // id
+)
+
+func (g *gateway) take(m []byte) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	all := reader{b: m}
+	for what, r, ok := all.item(); ok; what, r, ok = all.item() {
+		id := r.uvarint()
+		i := g.interests[id]
+		switch {
+		case what == itemOpen && i == nil:
+			shard, k, known := int(r.uvarint()), messages.Key{Tenant: r.text(), Dashboard: r.text()}, r.fixed()
+			if !r.failed {
+				g.open(&interest{gateway: g, id: id, shard: shard, key: k, known: known})
 			}
-			g.beat(time.Now())
-		}
-		if next := g.flush(time.Now()); !next.IsZero() {
-			flush.Reset(time.Until(next))
-		}
-	}
-}
-
-// end closes what the gateway held open.
-func (g *gateway) end() {
-	g.server.forget(g)
-	g.out.close()
-	g.closeAll()
-	g.requests.stop()
-}
-
-// hear takes a message in.
-func (g *gateway) hear(m *envelope.ToOwner) {
-	if m.GetTable() < g.table {
-		return // of before it forgot
-	}
-	g.heardAt = time.Now()
-	if m.GetTable() > g.table {
-		g.closeAll()
-		g.table, g.version = m.GetTable(), 0
-	}
-	if m.GetStream() == g.stream {
-		g.got = max(g.got, min(m.GetGot(), g.sent))
-	}
-	switch {
-	case m.GetFrom() > g.version:
-		g.told = false
-	case m.GetTo() > g.version:
-		g.change(m)
-		g.version = m.GetTo()
-	}
-	for _, r := range m.GetRequests() {
-		g.requests.hear(r)
-	}
-}
-
-// change takes in what changed in the table.
-func (g *gateway) change(m *envelope.ToOwner) {
-	for _, c := range m.GetChanged() {
-		i := g.interests[c.GetId()]
-		if i == nil {
-			if i = g.open(c); i == nil {
-				continue
+		case what == itemAsk && i != nil:
+			number := r.uvarint()
+			at := feed.Place{Epoch: messages.Epoch(r.uvarint()), Version: r.uvarint(), Position: readPosition(&r)}
+			if !r.failed {
+				i.place = at
+				i.ask.Store(number)
+				i.askFeed()
 			}
-		}
-		if c.GetAsk() > i.ask.Load() {
-			i.place = feed.Place{Epoch: messages.Epoch(c.GetEpoch()), Version: c.GetVersion(), Position: positionIn(c.GetPosition())}
-			i.known = c.GetSchema()
-			i.ask.Store(c.GetAsk())
-			delete(g.answered, i.id)
-			i.askFeed()
-		}
-	}
-	for _, id := range m.GetClosed() {
-		if i := g.interests[id]; i != nil {
+		case what == itemClose && i != nil:
 			g.close(i)
 		}
+		if r.failed {
+			return errItem
+		}
 	}
+	return all.err()
 }
 
-// open begins an interest; nil where there is no room for it.
-func (g *gateway) open(c *envelope.Interest) *interest {
-	if len(g.interests) >= g.server.cfg.Bounds.Interests || c.GetDashboard() == "" {
+// open begins an interest, where there is room for it.
+func (g *gateway) open(i *interest) {
+	if len(g.interests) >= g.server.cfg.Bounds.Interests || i.key.Dashboard == "" {
 		g.server.stats.dropped.Inc()
-		return nil
+		return
 	}
-	i := &interest{gateway: g, id: c.GetId(), shard: int(c.GetShard()), key: messages.Key{Tenant: c.GetTenant(), Dashboard: c.GetDashboard()}}
 	g.interests[i.id] = i
 	use := g.shards[i.shard]
 	if use == nil {
@@ -162,7 +119,6 @@ func (g *gateway) open(c *envelope.Interest) *interest {
 	if !g.subscribe(i) {
 		g.failed[i.id] = i
 	}
-	return i
 }
 
 // subscribe opens an interest at the feed.
@@ -199,7 +155,6 @@ func (g *gateway) findEnded() {
 
 func (g *gateway) close(i *interest) {
 	delete(g.interests, i.id)
-	delete(g.answered, i.id)
 	delete(g.failed, i.id)
 	if use := g.shards[i.shard]; use != nil {
 		if use.interests--; use.interests == 0 {
@@ -212,14 +167,24 @@ func (g *gateway) close(i *interest) {
 	}
 }
 
+// closeAll ends every interest: the stream is over.
 func (g *gateway) closeAll() {
+	g.out.close()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.closed = true
 	for _, i := range g.interests {
 		g.close(i)
 	}
 }
 
-// beat tells where this end stands, and tries again what failed.
-func (g *gateway) beat(now time.Time) {
+// beat tries again what failed, and gives how the shards stand.
+func (g *gateway) beat() map[int]int64 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		return nil
+	}
 	g.findEnded()
 	for id, i := range g.failed {
 		if g.subscribe(i) {
@@ -227,31 +192,23 @@ func (g *gateway) beat(now time.Time) {
 			i.askFeed()
 		}
 	}
-	g.askHungry(0)
-	g.requests.beat(now)
-	m := g.message()
+	lags := make(map[int]int64, len(g.shards))
 	for n, use := range g.shards {
-		m.Lags = append(m.Lags, &envelope.Lag{Shard: uint32(n), Lag: g.server.cfg.Feed.Status(use.key).Lag})
+		lags[n] = g.server.cfg.Feed.Status(use.key).Lag
 	}
-	for _, i := range g.answered {
-		const most = 500 // of the rest the next beats tell
-		if now.Sub(i.answeredAt) >= beatEvery && len(m.Answered) < most {
-			m.Answered = append(m.Answered, &envelope.Answered{Interest: i.id, Ask: i.answeredAsk})
+	return lags
+}
+
+// askAgain asks the feed about those who have found no room before.
+func (g *gateway) askAgain(some []*interest) {
+	if len(some) == 0 {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, i := range some {
+		if !i.closed.Load() {
+			i.askFeed()
 		}
 	}
-	g.send(m)
-}
-
-// message begins a message.
-func (g *gateway) message() *envelope.ToGateway {
-	return &envelope.ToGateway{Stream: g.stream, Table: g.table, Heard: g.version}
-}
-
-func (g *gateway) send(m *envelope.ToGateway) {
-	m.Sent, m.Gap = g.sent, !g.told
-	g.told = true
-	b := seal(forGateway, m)
-	g.server.stats.messages.Inc()
-	g.server.stats.bytes.Add(float64(len(b)))
-	g.server.cfg.Send(g.peer, b)
 }

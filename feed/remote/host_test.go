@@ -3,14 +3,13 @@ package remote_test
 import (
 	"context"
 	"fmt"
-	"io"
-	"log/slog"
 	"testing"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/dashfeed/dashfeed/actors"
+	"github.com/dashfeed/dashfeed/cluster/link"
 	"github.com/dashfeed/dashfeed/eventlog"
 	checkpoints "github.com/dashfeed/dashfeed/eventlog/checkpoint/embedded"
 	logs "github.com/dashfeed/dashfeed/eventlog/embedded"
@@ -33,7 +32,6 @@ func (d logDirectory) Tenant(name string) (first, n int, err error) { return d.l
 // startHost starts a host over the log, with a store of its own.
 func startHost(t *testing.T, log eventlog.Log) *actors.Host {
 	t.Helper()
-	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
 	cc := checkpoints.Default("/checkpoints")
 	cc.Storage.FS, cc.Storage.Logger = vfs.NewMem(), quiet
 	store, err := checkpoints.Open(cc)
@@ -50,7 +48,7 @@ func startHost(t *testing.T, log eventlog.Log) *actors.Host {
 	return h
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -72,31 +70,33 @@ func until(t *testing.T, what string, done func() bool) {
 func TestHosts(t *testing.T) {
 	const boards, rounds = 20, 60
 	lc := logs.Default("/log")
-	lc.Partitions, lc.Storage.FS, lc.Storage.Logger = 2, vfs.NewMem(), slog.New(slog.NewTextHandler(io.Discard, nil))
+	lc.Partitions, lc.Storage.FS, lc.Storage.Logger = 2, vfs.NewMem(), quiet
 	log, err := logs.Open(lc)
 	must(t, err)
 	t.Cleanup(func() { must(t, log.Close()) })
 
-	net := newNetwork(1)
-	net.weather(0.02, 0.02, 3*time.Millisecond)
-	dir := &directory{sources: make([]string, 2)}
+	net := newNetwork(t, 1)
+	net.Weather(3*time.Millisecond, 200_000)
+	t.Cleanup(net.close)
+	dir := &directory{sources: make([]link.Peer, 2)}
 	hosts := map[string]*actors.Host{}
 	for _, name := range []string{"n1", "n2"} {
 		h := startHost(t, log)
 		h.OwnAll()
-		s, err := remote.NewServer(remote.ServerConfig{Feed: h, Send: net.send(name)})
+		s, err := remote.NewServer(remote.ServerConfig{Feed: h, Link: net.link(name)})
 		must(t, err)
 		t.Cleanup(s.Close)
 		hosts[name] = h
-		net.join(name, s.Receive)
 	}
-	client, err := remote.NewClient(remote.ClientConfig{Directory: logDirectory{dir, log}, Send: net.send("g1")})
+	client, err := remote.NewClient(remote.ClientConfig{Directory: logDirectory{dir, log}, Link: net.link("g1")})
 	must(t, err)
 	t.Cleanup(client.Close)
-	net.join("g1", client.Receive)
+	for name := range net.links {
+		net.start(name)
+	}
 	point := func(name string) {
 		for shard := range 2 {
-			dir.move(shard, name)
+			dir.move(shard, net.peer(name))
 		}
 		client.Moved()
 	}

@@ -2,14 +2,13 @@ package remote
 
 import (
 	"sync/atomic"
-	"time"
 
 	"github.com/dashfeed/dashfeed/feed"
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// interest is one dashboard that a gateway wants, open at the owner's feed. It is the feed's viewer. All but ask and
-// closed belongs to the gateway's goroutine.
+// interest is one dashboard that a gateway wants, open at the owner's feed. It is the feed's
+// viewer. What is not atomic is guarded by the gateway's mu.
 type interest struct {
 	gateway *gateway
 	id      uint64
@@ -18,21 +17,17 @@ type interest struct {
 	sub     feed.Subscription // nil: the feed has not taken it yet
 	ended   <-chan struct{}   // closed where the feed gave it up; nil: it never does
 	place   feed.Place        // asked from
-	known   uint64            // hash of the schema that the gateway has
-	seen    schemaSeen
-
-	answeredAsk uint64
-	answeredAt  time.Time
 
 	ask    atomic.Uint64 // number of the last ask
 	closed atomic.Bool
-	hungry bool // waits for room; guarded by the outbox
+
+	known uint64     // hash of the schema that the gateway has; the sender's
+	seen  schemaSeen // the sender's
+	dirty bool       // changed and not sent; guarded by the outbox
 }
 
 // Deliver implements feed.Viewer.
-func (i *interest) Deliver(u *feed.Update) {
-	i.gateway.out.answer(i, u)
-}
+func (i *interest) Deliver(u *feed.Update) { i.gateway.out.answer(i, u) }
 
 // subscribe opens it at the feed.
 func (i *interest) subscribe() bool {

@@ -2,8 +2,6 @@ package remote_test
 
 import (
 	"fmt"
-	"io"
-	"log/slog"
 	"slices"
 	"syscall"
 	"testing"
@@ -25,35 +23,23 @@ func BenchmarkLatency(b *testing.B) {
 }
 
 func benchmarkLatency(b *testing.B, answers, asks time.Duration) {
-	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
 	listen := func(name string) *link.Link {
 		l, err := link.Listen(link.Config{Node: name, Bind: "127.0.0.1:0", Logger: quiet})
-		if err != nil {
-			b.Fatal(err)
-		}
+		must(b, err)
 		b.Cleanup(func() { _ = l.Close() })
 		return l
 	}
 	node, gate := listen("n"), listen("g")
 	const boards = 50
 	o := newOwner(&history{})
-	server, err := remote.NewServer(remote.ServerConfig{Flush: answers, Feed: o, Send: func(_ string, body []byte) { node.Send(gate.Self(), link.Feed, body) }})
-	if err != nil {
-		b.Fatal(err)
-	}
+	server, err := remote.NewServer(remote.ServerConfig{Flush: answers, Feed: o, Link: node})
+	must(b, err)
 	b.Cleanup(server.Close)
-	dir := &directory{sources: []string{"n"}}
-	client, err := remote.NewClient(remote.ClientConfig{Flush: asks, Directory: dir, Send: func(_ string, body []byte) { gate.Send(node.Self(), link.Feed, body) }})
-	if err != nil {
-		b.Fatal(err)
-	}
+	client, err := remote.NewClient(remote.ClientConfig{Flush: asks, Directory: &directory{sources: []link.Peer{node.Self()}}, Link: gate})
+	must(b, err)
 	b.Cleanup(client.Close)
-	node.Handle(link.Feed, func(_ link.Peer, body []byte) { server.Receive("g", body) })
-	gate.Handle(link.Feed, func(_ link.Peer, body []byte) { client.Receive("n", body) })
 	for _, l := range []*link.Link{node, gate} {
-		if err := l.Start(); err != nil {
-			b.Fatal(err)
-		}
+		must(b, l.Start())
 	}
 	folded := make([]time.Time, 1<<22)
 	var views []*clocked

@@ -2,12 +2,13 @@ package remote
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"time"
 
+	"github.com/dashfeed/dashfeed/cluster/link"
 	"github.com/dashfeed/dashfeed/feed"
-	"github.com/dashfeed/dashfeed/feed/remote/envelope"
 )
 
 // List implements feed.Feed: it asks the sources of all shards of the tenant and merges what they say. A node also lists
@@ -19,7 +20,7 @@ func (c *Client) List(ctx context.Context, tenant, prefix, after string, limit i
 	}
 	var all []feed.Summary
 	for {
-		more, next, err := c.listOnce(ctx, first, n, &envelope.List{Tenant: tenant, Prefix: prefix, After: after, Limit: uint32(limit)})
+		more, next, err := c.listOnce(ctx, first, n, limit, appendList([]byte{callList}, tenant, prefix, after, limit))
 		if err != nil {
 			return nil, fmt.Errorf("list dashboards of %s: %w", tenant, err)
 		}
@@ -31,22 +32,30 @@ func (c *Client) List(ctx context.Context, tenant, prefix, after string, limit i
 	}
 }
 
+func appendList(b []byte, tenant, prefix, after string, limit int) []byte {
+	return binary.AppendUvarint(appendText(appendText(appendText(b, tenant), prefix), after), uint64(limit))
+}
+
 // listOnce asks every source once. next is the name up to which the answer is whole; "" where that is all there is.
-func (c *Client) listOnce(ctx context.Context, first, n int, l *envelope.List) (all []feed.Summary, next string, err error) {
+func (c *Client) listOnce(ctx context.Context, first, n, limit int, body []byte) (all []feed.Summary, next string, err error) {
 	shards, err := c.sourcesOf(ctx, first, n)
 	if err != nil {
 		return nil, "", err
 	}
 	type answer struct {
-		peer  string
-		reply *envelope.Reply
+		peer  link.Peer
+		found []feed.Summary
 		err   error
 	}
 	answers := make(chan answer, len(shards))
 	for peer := range shards {
 		go func() { // joined below: every answer is waited for
-			reply, err := c.call(ctx, 0, peer, false, &envelope.Request{What: &envelope.Request_List{List: l}})
-			answers <- answer{peer, reply, err}
+			var found []feed.Summary
+			r, err := c.callPeer(ctx, peer, body)
+			if err == nil {
+				found, err = readSummaries(r)
+			}
+			answers <- answer{peer, found, err}
 		}()
 	}
 	for range shards {
@@ -55,14 +64,12 @@ func (c *Client) listOnce(ctx context.Context, first, n int, l *envelope.List) (
 			err = a.err
 			continue
 		}
-		found := a.reply.GetSummaries()
-		if len(found) >= int(l.GetLimit()) {
-			if last := found[len(found)-1].GetDashboard(); next == "" || last < next {
+		if n := len(a.found); n >= limit {
+			if last := a.found[n-1].Key.Dashboard; next == "" || last < next {
 				next = last
 			}
 		}
-		for _, e := range found {
-			s := summaryIn(e)
+		for _, s := range a.found {
 			if home, err := c.cfg.Directory.PartitionOf(s.Key); err == nil && slices.Contains(shards[a.peer], home) {
 				all = append(all, s)
 			}
@@ -80,13 +87,13 @@ func (c *Client) listOnce(ctx context.Context, first, n int, l *envelope.List) (
 
 // sourcesOf is the shards of the range by source. It waits, as long as a call does, until each has one, but for those that nobody has
 // served for a while; what nobody serves then is left out, unless that is all there is.
-func (c *Client) sourcesOf(ctx context.Context, first, n int) (map[string][]int, error) {
+func (c *Client) sourcesOf(ctx context.Context, first, n int) (map[link.Peer][]int, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Wait)
 	defer cancel()
 	look := time.NewTicker(beatEvery / 5)
 	defer look.Stop()
 	for {
-		by := map[string][]int{}
+		by := map[link.Peer][]int{}
 		lacking, last := false, -1
 		for shard := first; shard < first+n; shard++ {
 			if peer, ok := c.cfg.Directory.Source(shard); ok {
@@ -94,7 +101,7 @@ func (c *Client) sourcesOf(ctx context.Context, first, n int) (map[string][]int,
 				continue
 			}
 			last = shard
-			lacking = lacking || !c.forsaken(shard)
+			lacking = lacking || !c.unservedForLong(shard)
 		}
 		if !lacking && len(by) > 0 || last < 0 {
 			return by, nil

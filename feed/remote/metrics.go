@@ -52,7 +52,7 @@ func newServerStats(s *Server) *serverStats {
 		messages: counter("dashfeed_feed_messages_total", "Messages sent to gateways."),
 		bytes:    counter("dashfeed_feed_bytes_total", "Bytes sent to gateways."),
 		answers:  counter("dashfeed_feed_answers_total", "Updates sent to gateways."),
-		dropped:  counter("dashfeed_feed_dropped_total", "Gateways' messages, interests and requests beyond a bound."),
+		dropped:  counter("dashfeed_feed_dropped_total", "Gateways' streams, interests and calls beyond a bound."),
 		refused:  counter("dashfeed_feed_refused_total", "Gateways' messages that could not be read."),
 	}
 	gateways := gauge("dashfeed_feed_gateways", "Gateways that dashboards are kept open for.", func() float64 {
@@ -73,7 +73,7 @@ type clientStats struct {
 func newClientStats(c *Client) *clientStats {
 	st := &clientStats{
 		updates: counter("dashfeed_feed_updates_total", "Updates got from owners."),
-		lost:    counter("dashfeed_feed_lost_total", "Updates that were sent and did not come: they were asked for again."),
+		lost:    counter("dashfeed_feed_lost_total", "Updates asked for again since the stream that they were to come on broke."),
 		refused: counter("dashfeed_feed_unread_total", "Owners' messages that could not be read."),
 	}
 	sources := gauge("dashfeed_feed_sources", "Owners that dashboards are followed at.", func() float64 {

@@ -1,100 +1,120 @@
 package remote_test
 
 import (
-	"math/rand/v2"
+	"io"
+	"log/slog"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
+
+	"github.com/dashfeed/dashfeed/cluster/link"
+	"github.com/dashfeed/dashfeed/cluster/link/linktest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// network is a link in memory that loses, repeats, delays and cuts. A message's delay is drawn, so messages overtake each
-// other.
+// network is links over one network in memory. Every process beats every other, as in a cluster.
 type network struct {
+	*linktest.Network
+	t testing.TB
+
 	mu      sync.Mutex
-	rng     *rand.Rand
-	loss    float64
-	repeat  float64
-	delay   time.Duration // at most
-	cut     map[[2]string]bool
-	peers   map[string]func(from string, body []byte)
-	bytes   int // sent
-	count   int // messages sent
-	largest int
-	to      map[string]int // bytes by receiver, where it is set
+	links   map[string]*link.Link
+	metrics map[string]*prometheus.Registry
+	done    chan struct{}
 }
 
-func newNetwork(seed uint64) *network {
-	return &network{rng: rand.New(rand.NewPCG(seed, 1)), cut: map[[2]string]bool{}, peers: map[string]func(string, []byte){}}
+func newNetwork(t testing.TB, seed uint64) *network {
+	return &network{Network: linktest.New(seed), t: t, links: map[string]*link.Link{}, metrics: map[string]*prometheus.Registry{}, done: make(chan struct{})}
 }
 
-func (n *network) join(peer string, receive ...func(from string, body []byte)) {
+var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
+
+// link gives a process its link, which is started later.
+func (n *network) link(name string) *link.Link {
+	n.t.Helper()
+	n.metrics[name] = prometheus.NewRegistry()
+	l, err := link.Listen(link.Config{Node: name, Bind: name + ":1", Network: n.Of(name), Logger: quiet, Metrics: n.metrics[name]})
+	must(n.t, err)
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.peers[peer] = func(from string, body []byte) {
-		for _, r := range receive {
-			r(from, body)
-		}
-	}
+	n.links[name] = l
+	return l
 }
 
-// send is the peer's Send.
-func (n *network) send(from string) func(to string, body []byte) {
-	return func(to string, body []byte) {
-		n.mu.Lock()
-		defer n.mu.Unlock()
-		n.count++
-		n.bytes += len(body)
-		n.largest = max(n.largest, len(body))
-		if n.to != nil {
-			n.to[to] += len(body)
-		}
-		copies := 1
-		if n.rng.Float64() < n.loss {
-			copies = 0
-		} else if n.rng.Float64() < n.repeat {
-			copies = 2
-		}
-		if n.cut[[2]string{from, to}] {
-			copies = 0
-		}
-		for range copies {
-			after := time.Duration(0)
-			if n.delay > 0 {
-				after = time.Duration(n.rng.Int64N(int64(n.delay)))
+// start starts a process's link, and its beats.
+func (n *network) start(name string) {
+	n.t.Helper()
+	n.mu.Lock()
+	l := n.links[name]
+	n.mu.Unlock()
+	must(n.t, l.Start())
+	go func() {
+		for {
+			select {
+			case <-n.done:
+				return
+			case <-time.After(250 * time.Millisecond):
 			}
-			time.AfterFunc(after, func() {
-				n.mu.Lock()
-				receive := n.peers[to]
-				n.mu.Unlock()
-				if receive != nil {
-					receive(from, body)
+			for _, other := range n.peers() {
+				if other != l.Self() {
+					l.Beat(other, []byte("beat"))
 				}
-			})
+			}
 		}
+	}()
+}
+
+// peers are all that are there.
+func (n *network) peers() (all []link.Peer) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, l := range n.links {
+		all = append(all, l.Self())
+	}
+	return all
+}
+
+// peer is the process of the name; the zero one for none.
+func (n *network) peer(name string) link.Peer {
+	if name == "" {
+		return link.Peer{}
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.links[name].Self()
+}
+
+func (n *network) close() {
+	close(n.done)
+	for _, l := range n.links {
+		must(n.t, l.Close())
 	}
 }
 
-// traffic is what was sent so far.
-func (n *network) traffic() (messages, bytes, largest int) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.count, n.bytes, n.largest
-}
-
-// weather sets how bad the network is from now on.
-func (n *network) weather(loss, repeat float64, delay time.Duration) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.loss, n.repeat, n.delay = loss, repeat, delay
-}
-
-// sever cuts both directions between two peers, or joins them again.
-func (n *network) sever(a, b string, cut bool) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.cut[[2]string{a, b}], n.cut[[2]string{b, a}] = cut, cut
+// messages is how many of the feed's were sent by all.
+func (n *network) messages() (all int) {
+	n.t.Helper()
+	for _, r := range n.metrics {
+		families, err := r.Gather()
+		must(n.t, err)
+		for _, f := range families {
+			if f.GetName() != "dashfeed_link_messages_total" {
+				continue
+			}
+			for _, m := range f.GetMetric() {
+				labels := map[string]string{}
+				for _, p := range m.GetLabel() {
+					labels[p.GetName()] = p.GetValue()
+				}
+				if labels["kind"] == "feed" && labels["direction"] == "sent" {
+					all += int(m.GetCounter().GetValue())
+				}
+			}
+		}
+	}
+	return all
 }

@@ -2,22 +2,26 @@ package remote
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 
 	"github.com/dashfeed/dashfeed/eventlog"
 	"github.com/dashfeed/dashfeed/feed"
-	"github.com/dashfeed/dashfeed/feed/remote/envelope"
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// errUnknownRequest is what an older owner says to a newer gateway.
-var errUnknownRequest = errors.New("the owner does not know this kind of request; upgrade it")
+// What an owner says where it performs no call.
+var (
+	errUnknownCall = errors.New("the owner does not know this kind of call; upgrade it")
+	errBusy        = errors.New("the owner has as much to answer to this gateway as it may")
+)
 
-// codes are the errors that keep their meaning over a link, by number. A number is never used again.
-var codes = []struct {
-	code uint32
+// meanings are the errors that keep their meaning over a link, by number. A number is never used
+// again.
+var meanings = []struct {
+	code uint64
 	err  error
 }{
 	{1, feed.ErrUnknown},
@@ -29,19 +33,20 @@ var codes = []struct {
 	{7, feed.ErrNotHere},
 	{8, feed.ErrUnserved},
 	{9, feed.ErrCrowded},
+	{10, errBusy},
 }
 
-// again reports whether the same request may have another answer soon.
-func again(code uint32) bool {
-	err := errorIn(code, "")
-	return errors.Is(err, feed.ErrStarting) || errors.Is(err, feed.ErrClosed) || errors.Is(err, feed.ErrNotHere) || errors.Is(err, feed.ErrUnserved)
+// again reports whether the same call may have another answer soon.
+func again(err error) bool {
+	return errors.Is(err, feed.ErrStarting) || errors.Is(err, feed.ErrClosed) || errors.Is(err, feed.ErrNotHere) ||
+		errors.Is(err, feed.ErrUnserved) || errors.Is(err, errBusy)
 }
 
 // otherCode is of an error that has only a text.
 const otherCode = 100
 
-func errorOut(err error) (code uint32, message string) {
-	for _, c := range codes {
+func errorOut(err error) (code uint64, message string) {
+	for _, c := range meanings {
 		if errors.Is(err, c.err) {
 			return c.code, err.Error()
 		}
@@ -52,11 +57,11 @@ func errorOut(err error) (code uint32, message string) {
 	return otherCode, err.Error()
 }
 
-func errorIn(code uint32, message string) error {
+func errorIn(code uint64, message string) error {
 	if code == 0 {
 		return nil
 	}
-	for _, c := range codes {
+	for _, c := range meanings {
 		if c.code == code {
 			return told{message, c.err}
 		}
@@ -64,96 +69,131 @@ func errorIn(code uint32, message string) error {
 	return errors.New(message)
 }
 
-// told is an error of the other end: its text, and what it is.
+// told is an error as its owner worded it.
 type told struct {
-	text string
-	is   error
+	message string
+	meaning error
 }
 
-func (e told) Error() string { return e.text }
+func (t told) Error() string { return t.message }
+func (t told) Unwrap() error { return t.meaning }
 
-func (e told) Unwrap() error { return e.is }
+// What an answer holds: these items behind a code, which is 0. Where it is another, the error's
+// text is all.
+const (
+	itemReading    = 'r' // tenant, dashboard, update
+	itemCounters   = 'n' // JSON
+	itemLate       = 't' // JSON
+	itemRefused    = 'x' // JSON
+	itemDefinition = 'd' // canonical JSON, hash, revision, whether it is the default
+	itemSummary    = 's' // of a listing
+)
 
-func readOut(k messages.Key, q feed.Query) *envelope.Read {
-	r := &envelope.Read{
-		Tenant: k.Tenant, Dashboard: k.Dashboard, Epoch: uint32(q.Epoch), Since: q.Since, Lists: q.Lists, MustExist: q.MustExist,
-	}
-	if q.After != nil {
-		r.After, r.AfterPartition, r.AfterPosition = true, uint32(q.After.Partition), positionOut(q.After.Position)
-	}
-	return r
-}
-
-func readIn(r *envelope.Read) (messages.Key, feed.Query) {
-	q := feed.Query{Epoch: messages.Epoch(r.GetEpoch()), Since: r.GetSince(), Lists: r.GetLists(), MustExist: r.GetMustExist()}
-	if r.GetAfter() {
-		q.After = &feed.After{Partition: int(r.GetAfterPartition()), Position: positionIn(r.GetAfterPosition())}
-	}
-	return messages.Key{Tenant: r.GetTenant(), Dashboard: r.GetDashboard()}, q
-}
-
-func readingOut(r *feed.Reading) (*envelope.Reading, error) {
-	e := &envelope.Reading{
-		Tenant: r.Key.Tenant, Dashboard: r.Key.Dashboard,
-		Update: &envelope.Update{}, Definition: definitionOut(r.Definition),
-	}
-	updateOut(e.Update, &envelope.Position{}, &r.Update, &schemaSeen{}, 0)
-	var err error
-	if e.CountersJson, err = json.Marshal(r.Counters); err != nil {
-		return nil, fmt.Errorf("counters of %s: %w", r.Key, err)
-	}
-	if r.Late != nil {
-		if e.LateJson, err = json.Marshal(r.Late); err != nil {
-			return nil, fmt.Errorf("late list of %s: %w", r.Key, err)
-		}
-	}
-	if r.Refused != nil {
-		if e.RefusedJson, err = json.Marshal(r.Refused); err != nil {
-			return nil, fmt.Errorf("refused list of %s: %w", r.Key, err)
-		}
-	}
-	return e, nil
-}
-
-func readingIn(e *envelope.Reading) (r feed.Reading, err error) {
-	k := messages.Key{Tenant: e.GetTenant(), Dashboard: e.GetDashboard()}
-	u, err := updateIn(e.GetUpdate(), k, &schemaSeen{})
-	if err != nil {
-		return r, err
-	}
-	r.Update, r.Definition = *u, definitionIn(e.GetDefinition())
+func appendReading(b []byte, r *feed.Reading) ([]byte, error) {
+	at := len(b)
+	b = appendText(appendText(begin(b, itemReading), r.Key.Tenant), r.Key.Dashboard)
+	b = end(appendUpdate(b, &r.Update, &schemaSeen{}, 0), at)
 	for _, part := range []struct {
-		text []byte
-		to   any
-	}{{e.GetCountersJson(), &r.Counters}, {e.GetLateJson(), &r.Late}, {e.GetRefusedJson(), &r.Refused}} {
-		if len(part.text) == 0 {
+		what byte
+		of   any
+		have bool
+	}{{itemCounters, r.Counters, true}, {itemLate, r.Late, r.Late != nil}, {itemRefused, r.Refused, r.Refused != nil}} {
+		if !part.have {
 			continue
 		}
-		if err := json.Unmarshal(part.text, part.to); err != nil {
-			return r, fmt.Errorf("reading of %s: %w", k, err)
+		text, err := json.Marshal(part.of)
+		if err != nil {
+			return nil, fmt.Errorf("reading of %s: %w", r.Key, err)
+		}
+		at := len(b)
+		b = end(append(begin(b, part.what), text...), at)
+	}
+	return appendDefinition(b, r.Definition), nil
+}
+
+func readReading(all reader) (r feed.Reading, err error) {
+	for what, body, ok := all.item(); ok; what, body, ok = all.item() {
+		switch what {
+		case itemReading:
+			var u *feed.Update
+			k := messages.Key{Tenant: body.text(), Dashboard: body.text()}
+			if u, err = readUpdate(&body, k, &schemaSeen{}); err == nil {
+				r.Update = *u
+			}
+		case itemCounters:
+			err = json.Unmarshal(body.b, &r.Counters)
+		case itemLate:
+			err = json.Unmarshal(body.b, &r.Late)
+		case itemRefused:
+			err = json.Unmarshal(body.b, &r.Refused)
+		case itemDefinition:
+			r.Definition, err = readDefinition(body)
+		}
+		if err != nil {
+			return r, fmt.Errorf("reading of %s: %w", r.Key, err)
 		}
 	}
-	return r, nil
+	return r, all.err()
 }
 
-func definitionOut(d feed.DefinitionInForce) *envelope.Definition {
-	return &envelope.Definition{Canonical: d.Canonical, Hash: d.Hash, Revision: d.Revision, Default: d.Default}
+func appendDefinition(b []byte, d feed.DefinitionInForce) []byte {
+	at := len(b)
+	b = appendText(appendText(begin(b, itemDefinition), d.Canonical), d.Hash)
+	return end(appendFlag(binary.AppendUvarint(b, d.Revision), d.Default), at)
 }
 
-func definitionIn(e *envelope.Definition) feed.DefinitionInForce {
-	return feed.DefinitionInForce{Canonical: e.GetCanonical(), Hash: e.GetHash(), Revision: e.GetRevision(), Default: e.GetDefault()}
+func readDefinition(r reader) (d feed.DefinitionInForce, err error) {
+	d = feed.DefinitionInForce{Canonical: append([]byte(nil), r.bytes()...), Hash: r.text(), Revision: r.uvarint(), Default: r.flag()}
+	return d, r.err()
 }
 
-func summaryOut(s feed.Summary) *envelope.Summary {
-	return &envelope.Summary{
-		Tenant: s.Key.Tenant, Dashboard: s.Key.Dashboard, Title: s.Title,
-		Epoch: uint32(s.Epoch), Version: s.Version, Time: s.Time, Panels: uint32(s.Panels),
+func appendSummary(b []byte, s feed.Summary) []byte {
+	at := len(b)
+	b = appendText(appendText(appendText(begin(b, itemSummary), s.Key.Tenant), s.Key.Dashboard), s.Title)
+	b = binary.AppendUvarint(binary.AppendUvarint(b, uint64(s.Epoch)), s.Version)
+	return end(binary.AppendUvarint(binary.AppendVarint(b, s.Time), uint64(s.Panels)), at)
+}
+
+func readSummaries(all reader) (found []feed.Summary, err error) {
+	for what, r, ok := all.item(); ok; what, r, ok = all.item() {
+		if what != itemSummary {
+			continue
+		}
+		found = append(found, feed.Summary{
+			Key: messages.Key{Tenant: r.text(), Dashboard: r.text()}, Title: r.text(),
+			Epoch: messages.Epoch(r.uvarint()), Version: r.uvarint(), Time: r.varint(), Panels: int(r.uvarint()),
+		})
+		if r.failed {
+			return nil, errItem
+		}
 	}
+	return found, all.err()
 }
 
-func summaryIn(e *envelope.Summary) feed.Summary {
-	return feed.Summary{
-		Key: messages.Key{Tenant: e.GetTenant(), Dashboard: e.GetDashboard()}, Title: e.GetTitle(),
-		Epoch: messages.Epoch(e.GetEpoch()), Version: e.GetVersion(), Time: e.GetTime(), Panels: int(e.GetPanels()),
+// What is called: the first byte of a call, its fields behind it.
+const (
+	callRead    = 'r' // tenant, dashboard, epoch, since, lists, must exist, whether after a position, its partition, position
+	callList    = 'l' // tenant, prefix, after, limit
+	callDefault = 'd' // tenant, dashboard
+)
+
+func appendKey(b []byte, k messages.Key) []byte {
+	return appendText(appendText(b, k.Tenant), k.Dashboard)
+}
+
+func appendQuery(b []byte, q feed.Query) []byte {
+	b = binary.AppendUvarint(binary.AppendUvarint(b, uint64(q.Epoch)), q.Since)
+	b = appendFlag(appendFlag(appendFlag(b, q.Lists), q.MustExist), q.After != nil)
+	if q.After != nil {
+		b = appendPosition(binary.AppendUvarint(b, uint64(q.After.Partition)), q.After.Position)
 	}
+	return b
+}
+
+func readQuery(r *reader) feed.Query {
+	q := feed.Query{Epoch: messages.Epoch(r.uvarint()), Since: r.uvarint(), Lists: r.flag(), MustExist: r.flag()}
+	if r.flag() {
+		q.After = &feed.After{Partition: int(r.uvarint()), Position: readPosition(r)}
+	}
+	return q
 }

@@ -8,19 +8,22 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
+	"github.com/dashfeed/dashfeed/cluster/link"
 	"github.com/dashfeed/dashfeed/feed"
-	"github.com/dashfeed/dashfeed/feed/remote/envelope"
 )
 
-// ServerConfig is what a Server is made of; Feed and Send are needed.
+// ServerConfig is what a Server is made of; Feed and Link are needed.
 type ServerConfig struct {
-	Feed    feed.Feed                    // what is served
-	Send    func(to string, body []byte) // never blocks, may lose, may keep body
-	Flush   time.Duration                // least time between two messages to a gateway; 0: 1 ms, negative: none
-	Logger  *slog.Logger                 // nil: slog.Default
-	Metrics prometheus.Registerer        // nil: kept and not shown
-	Bounds  Bounds                       //
+	Feed    feed.Feed             // what is served
+	Link    grpc.ServiceRegistrar // a link.Link before its Start
+	Flush   time.Duration         // least time between two flushes to a gateway; 0: 1 ms, negative: none
+	Logger  *slog.Logger          // nil: slog.Default
+	Metrics prometheus.Registerer // nil: kept and not shown
+	Bounds  Bounds                //
 }
 
 // leastFlush is short, at both ends, since a gateway asks for each dashboard once in its own 5 ms: to gather answers, or asks, as long
@@ -31,31 +34,47 @@ const leastFlush = time.Millisecond
 
 // Bounds are what one owner holds for gateways. Zero values get the defaults named here.
 type Bounds struct {
-	Gateways  int // 0: 256; a further one is not heard until one is gone
+	Gateways  int // that follow; 0: 256; a further one is refused until one is gone
 	Interests int // of one gateway; 0: 200,000; further ones are not served
-	Requests  int // of one gateway, under way; 0: 1,024; further ones are repeated by the gateway
+	Requests  int // calls of one gateway, under way; 0: 1,024; further ones are told to come again
 }
 
-// Server is the owner's end: it holds gateways' interests open at its feed and sends them what changes. It owns one
-// goroutine for every gateway and one for every request under way; Close returns when they have ended.
+// service is what an owner serves on its link.
+var service = grpc.ServiceDesc{
+	ServiceName: serviceName, HandlerType: (*any)(nil),
+	Streams: []grpc.StreamDesc{
+		{StreamName: "Follow", ClientStreams: true, ServerStreams: true, Handler: func(s any, stream grpc.ServerStream) error { return s.(*Server).follow(stream) }},
+		{StreamName: "Call", ServerStreams: true, Handler: func(s any, stream grpc.ServerStream) error { return s.(*Server).call(stream) }},
+	},
+}
+
+const (
+	serviceName  = "dashfeed.feed"
+	followMethod = "/" + serviceName + "/Follow"
+	callMethod   = "/" + serviceName + "/Call"
+)
+
+// Server is the owner's end: it holds gateways' interests open at its feed and sends them what
+// changes. It owns two goroutines for every gateway that follows; Close returns when they have
+// ended, and nothing of it uses the feed any more.
 type Server struct {
 	cfg   ServerConfig
 	stats *serverStats
 	ctx   context.Context
 	stop  context.CancelFunc
-	wg    sync.WaitGroup
+	wg    sync.WaitGroup // added to by enter
 
 	mu       sync.Mutex
-	streams  uint64
-	gateways map[string]*gateway
+	gateways map[link.Peer]*gateway
+	callers  map[link.Peer]*caller
 	closed   bool
 	warned   time.Time // when a bad message was last told of
 }
 
-// NewServer makes the owner's end. It hears nothing before Receive is called.
+// NewServer makes the owner's end and registers it at its link.
 func NewServer(c ServerConfig) (*Server, error) {
-	if c.Feed == nil || c.Send == nil {
-		return nil, errors.New("feed server: feed and send are needed")
+	if c.Feed == nil || c.Link == nil {
+		return nil, errors.New("feed server: feed and link are needed")
 	}
 	set(&c.Flush, leastFlush)
 	c.Flush = max(0, c.Flush)
@@ -65,43 +84,77 @@ func NewServer(c ServerConfig) (*Server, error) {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
-	s := &Server{cfg: c, gateways: map[string]*gateway{}}
+	s := &Server{cfg: c, gateways: map[link.Peer]*gateway{}, callers: map[link.Peer]*caller{}}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.stats = newServerStats(s)
 	if err := s.stats.register(c.Metrics); err != nil {
 		s.stop()
 		return nil, err
 	}
+	c.Link.RegisterService(&service, s)
 	return s, nil
 }
 
-// Receive takes a message of a peer; what is not for an owner is passed over.
-func (s *Server) Receive(from string, body []byte) {
-	m := &envelope.ToOwner{}
-	mine, err := open(forOwner, body, m)
+// follow serves a gateway's stream. It ends with its first goroutine; the other one ends since the
+// stream does.
+func (s *Server) follow(stream grpc.ServerStream) error {
+	if !s.enter() {
+		return errUnavailable
+	}
+	defer s.wg.Done()
+	g, err := s.admit(stream)
 	if err != nil {
-		s.refuse(from, err)
-		return
+		return err
 	}
-	if !mine {
-		return
-	}
-	if g := s.gateway(from); g != nil {
-		select {
-		case g.inbox <- m:
-		default: // it will be told again
-			s.stats.dropped.Inc()
-		}
+	defer s.forget(g)
+	ended := make(chan error, 2)
+	s.wg.Go(func() { ended <- g.hear() })
+	s.wg.Go(func() { ended <- g.send() })
+	select {
+	case err := <-ended:
+		return err
+	case <-g.replaced:
+		return status.Error(codes.Aborted, "the gateway follows on another stream")
+	case <-s.ctx.Done():
+		return errUnavailable
 	}
 }
 
-// Lost ends the interests of a peer at once.
-func (s *Server) Lost(peer string) {
+var errUnavailable = status.Error(codes.Unavailable, feed.ErrClosed.Error())
+
+// enter has Close wait; false where it does already.
+func (s *Server) enter() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if g := s.gateways[peer]; g != nil {
-		delete(s.gateways, peer)
-		close(g.gone)
+	if !s.closed {
+		s.wg.Add(1)
+	}
+	return !s.closed
+}
+
+// admit takes a gateway in. One that is here already has lost its stream, which this end has not
+// noticed.
+func (s *Server) admit(stream grpc.ServerStream) (*gateway, error) {
+	g := newGateway(s, link.From(stream.Context()), stream)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old := s.gateways[g.peer]
+	if old == nil && len(s.gateways) >= s.cfg.Bounds.Gateways {
+		s.stats.dropped.Inc()
+		return nil, status.Errorf(codes.ResourceExhausted, "%d gateways follow dashboards here, that is the most", len(s.gateways))
+	}
+	if old != nil {
+		close(old.replaced)
+	}
+	s.gateways[g.peer] = g
+	return g, nil
+}
+
+func (s *Server) forget(g *gateway) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.gateways[g.peer] == g {
+		delete(s.gateways, g.peer)
 	}
 }
 
@@ -115,37 +168,13 @@ func (s *Server) Close() {
 	s.stats.unregister(s.cfg.Metrics)
 }
 
-// gateway is the memory of a peer, made where there is none; nil where there is no room.
-func (s *Server) gateway(peer string) *gateway {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	g := s.gateways[peer]
-	if g != nil || s.closed || len(s.gateways) >= s.cfg.Bounds.Gateways {
-		return g
-	}
-	s.streams++
-	g = newGateway(s, peer, s.streams)
-	s.gateways[peer] = g
-	s.wg.Go(g.run)
-	return g
-}
-
-// forget takes out a gateway that has fallen silent.
-func (s *Server) forget(g *gateway) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.gateways[g.peer] == g {
-		delete(s.gateways, g.peer)
-	}
-}
-
-func (s *Server) refuse(from string, err error) {
+func (s *Server) refuse(from link.Peer, err error) {
 	s.stats.refused.Inc()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if now := time.Now(); now.Sub(s.warned) >= time.Minute {
 		s.warned = now
-		s.cfg.Logger.Warn("a gateway's message is refused", "gateway", from, "error", err)
+		s.cfg.Logger.Warn("a gateway's message is refused", "gateway", from.String(), "error", err)
 	}
 }
 

@@ -1,196 +1,259 @@
 package remote
 
 import (
-	"container/list"
+	"context"
+	"encoding/binary"
 	"time"
 
-	"google.golang.org/protobuf/proto"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
-	"github.com/dashfeed/dashfeed/feed/remote/envelope"
+	"github.com/dashfeed/dashfeed/cluster/link"
 )
 
-// mostClosings is how many closings a source keeps that its owner has not confirmed; beyond it the table begins anew.
+// mostClosings is how many closings wait for an owner that takes no messages; beyond it the stream
+// begins anew.
 const mostClosings = 65_536
 
-// source is an owner that a gateway follows dashboards at: the table of interests there, and what is known of how far the
-// owner has it. Its goroutine, run, is joined by the client; all else is guarded by the client's mu.
+// source is an owner that a gateway follows dashboards at, or calls. Its goroutines, run and hear,
+// are joined by the client; all but its way there is guarded by the client's mu.
 type source struct {
 	client *Client
-	peer   string
+	peer   link.Peer
+	conn   *link.Conn
 	wake   chan struct{}
 
-	table     uint64
-	version   uint64     // of the table
-	acked     uint64     // the owner has
-	sent      uint64     // was sent; an owner that lacks some of it says so at the next message
-	order     *list.List // of subscriptions, the one that changed last at the back
-	closings  []closing  // not acked, in order of stamp
-	requests  map[*request]struct{}
-	heardAt   time.Time
-	stream    uint64
-	got       uint64 // bytes
-	toldGot   uint64
-	assembly  assembly
-	idleBeats int
-}
-
-// closing is a subscription that ended.
-type closing struct {
-	id    uint64
-	stamp uint64
-}
-
-func newSource(c *Client, peer string) *source {
-	return &source{
-		client: c, peer: peer, wake: make(chan struct{}, 1), table: c.nextID(),
-		order: list.New(), requests: map[*request]struct{}{}, heardAt: time.Now(),
-	}
+	subscriptions map[uint64]*subscription
+	changed       []*subscription // opened or asked since the last message
+	closings      []uint64        // ended since then
+	calls         int             // under way
+	heardAt       time.Time
+	idleBeats     int
+	breakOff      context.CancelFunc // ends the stream; nil: there is none
 }
 
 // touch says that a subscription changed.
 func (s *source) touch(sub *subscription) {
-	s.version++
-	sub.stamp = s.version
-	s.order.MoveToBack(sub.element)
-	nudge(s.wake)
+	if !sub.waits {
+		sub.waits = true
+		s.changed = append(s.changed, sub)
+	}
+	wake(s.wake)
 }
 
 // close says that a subscription ended.
-func (s *source) close(id uint64) {
-	if len(s.closings) >= mostClosings {
-		s.table = s.client.nextID()
-		s.closings = nil
-		s.forgotten()
-		nudge(s.wake)
-		return
+func (s *source) close(sub *subscription) {
+	delete(s.subscriptions, sub.id)
+	switch {
+	case !sub.opened:
+	case len(s.closings) < mostClosings:
+		s.closings = append(s.closings, sub.id)
+		wake(s.wake)
+	case s.breakOff != nil:
+		s.breakOff()
 	}
-	s.version++
-	s.closings = append(s.closings, closing{id, s.version})
-	nudge(s.wake)
 }
 
-// forgotten says that the owner may know nothing: all is told again.
-func (s *source) forgotten() {
-	s.acked, s.sent = 0, 0
-	s.assembly = assembly{}
-}
-
-// run sends what changed, and every beat what there is to repeat.
+// run follows at the owner, on one stream after the other, until there is nothing to follow any
+// more.
 func (s *source) run() {
+	defer s.conn.Close()
+	for {
+		over, err := s.stream()
+		if over || s.client.ctx.Err() != nil {
+			return
+		}
+		if code := status.Code(err); code == codes.ResourceExhausted || code == codes.FailedPrecondition {
+			s.client.warn("an owner refuses to be followed, it is asked again", s.peer, err)
+		} else {
+			s.client.cfg.Logger.Debug("the stream from an owner ended, another is opened", "owner", s.peer.String(), "reason", err)
+		}
+		select {
+		case <-s.client.ctx.Done():
+			return
+		case <-time.After(beatEvery):
+		}
+		if s.idle() {
+			return
+		}
+	}
+}
+
+// idle counts a beat, and takes the source out where it was there for nothing for some of them.
+func (s *source) idle() (over bool) {
+	c := s.client
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(s.subscriptions) > 0 || s.calls > 0 {
+		s.idleBeats = 0
+		return false
+	}
+	if s.idleBeats++; s.idleBeats <= silentBeats {
+		return false
+	}
+	delete(c.sources, s.peer)
+	for _, sh := range c.shards { // none of them has a subscription
+		if sh.source == s {
+			c.point(sh, link.Peer{}, false)
+		}
+	}
+	c.Moved()
+	return true
+}
+
+// stream follows on one stream until it breaks. All subscriptions are told anew: from their places.
+func (s *source) stream() (over bool, err error) {
+	ctx, cancel := context.WithCancel(s.client.ctx)
+	defer cancel()
+	stream, err := s.conn.NewStream(ctx, &service.Streams[0], followMethod)
+	if err != nil {
+		return false, err
+	}
+	s.anew(cancel)
+	ended := make(chan error, 1)
+	s.client.wg.Go(func() { ended <- s.hear(stream) })
+	over, err = s.tell(stream, ended)
+	cancel()
+	if err == nil {
+		err = <-ended // and it takes nothing in any more
+	}
+	return over, err
+}
+
+// anew has all subscriptions be told on a new stream.
+func (s *source) anew(breakOff context.CancelFunc) {
+	s.client.mu.Lock()
+	defer s.client.mu.Unlock()
+	s.breakOff, s.closings = breakOff, nil
+	s.changed = s.changed[:0]
+	for _, sub := range s.subscriptions {
+		if sub.opened && sub.asks() {
+			s.client.stats.lost.Inc()
+		}
+		sub.opened, sub.waits, sub.told = false, false, 0
+		s.touch(sub)
+	}
+}
+
+// tell sends what changed, until the stream ends or there is nothing to follow: over. The error is
+// hear's.
+func (s *source) tell(stream grpc.ClientStream, ended <-chan error) (over bool, err error) {
 	beat := time.NewTicker(beatEvery)
 	defer beat.Stop()
 	flush := time.NewTimer(time.Hour)
 	defer flush.Stop()
 	var sentAt time.Time
+	var b []byte
 	for {
-		beats := false
 		select {
-		case <-s.client.ctx.Done():
-			return
+		case err := <-ended:
+			return false, err
 		case <-beat.C:
-			beats = true
+			if s.idle() {
+				return true, nil
+			}
+			continue
 		case <-s.wake:
 		case <-flush.C:
 		}
-		now := time.Now()
-		if next := sentAt.Add(s.client.cfg.Flush); !beats && now.Before(next) {
-			flush.Reset(time.Until(next))
+		if next := time.Until(sentAt.Add(s.client.cfg.Flush)); next > 0 {
+			flush.Reset(next)
 			continue
 		}
-		sentAt = now
-		ms, over := s.messages(beats)
-		for _, m := range ms {
-			s.client.cfg.Send(s.peer, seal(forOwner, m))
-		}
-		if over {
-			return
-		}
-	}
-}
-
-// messages are what is to be sent now. over says that there is nothing to follow here any more: the source is taken out.
-func (s *source) messages(beats bool) (ms []*envelope.ToOwner, over bool) {
-	c := s.client
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if beats {
-		if s.order.Len() == 0 && len(s.requests) == 0 {
-			if s.idleBeats++; s.idleBeats > silentBeats {
-				delete(c.sources, s.peer)
-				return nil, true
+		sentAt = time.Now()
+		for b = s.message(b[:0]); len(b) > 0; b = s.message(b[:0]) {
+			if stream.SendMsg((*link.Message)(&b)) != nil {
+				return false, <-ended // it tells why
 			}
-		} else {
-			s.idleBeats = 0
 		}
 	}
-	ms = s.changes()
-	ms = append(ms, s.asks(beats)...)
-	if len(ms) > 1 && !beats && ms[0].From == ms[0].To { // the first says nothing that the others don't
-		ms = ms[1:]
-	}
-	for _, m := range ms {
-		m.Stream, m.Got = s.stream, s.got
-	}
-	s.toldGot = s.got
-	return ms, false
 }
 
-// asks are messages with the requests to send now.
-func (s *source) asks(beats bool) (ms []*envelope.ToOwner) {
-	size := roomBytes
-	for r := range s.requests {
-		if !beats && r.sent {
-			continue
-		}
-		r.sent = true
-		e := r.envelope()
-		if size += proto.Size(e); size >= roomBytes {
-			ms, size = append(ms, &envelope.ToOwner{Table: s.table, From: s.version, To: s.version}), proto.Size(e)
-		}
-		last := ms[len(ms)-1]
-		last.Requests = append(last.Requests, e)
+// message is the next one of what changed; empty: nothing has.
+func (s *source) message(b []byte) []byte {
+	const room = 1 << 10 // for one more item
+	s.client.mu.Lock()
+	defer s.client.mu.Unlock()
+	n := 0
+	for ; n < len(s.closings) && len(b) < MaxMessageBytes-room; n++ {
+		at := len(b)
+		b = end(binary.AppendUvarint(begin(b, itemClose), s.closings[n]), at)
 	}
-	return ms
+	s.closings = s.closings[n:]
+	for n = 0; n < len(s.changed) && len(b) < MaxMessageBytes-room; n++ {
+		sub := s.changed[n]
+		if s.subscriptions[sub.id] == sub {
+			b = sub.append(b)
+		}
+		s.changed[n] = nil
+	}
+	if s.changed = s.changed[n:]; len(s.changed) == 0 {
+		s.changed = nil
+	}
+	return b
 }
 
-// changes are messages, at least one, that lead from what was sent to the table's version.
-func (s *source) changes() []*envelope.ToOwner {
-	m := &envelope.ToOwner{Table: s.table, From: s.sent}
-	ms := []*envelope.ToOwner{m}
-	e := s.order.Back()
-	if e == nil || stampOf(e) <= s.sent {
-		e = nil
-	}
-	for e != nil && e.Prev() != nil && stampOf(e.Prev()) > s.sent {
-		e = e.Prev()
-	}
-	closings := s.closings
-	for len(closings) > 0 && closings[0].stamp <= s.sent {
-		closings = closings[1:]
-	}
-	const itemBytes = 96
-	size := 0
-	for e != nil || len(closings) > 0 {
-		if size > roomBytes {
-			next := &envelope.ToOwner{Table: s.table, From: m.To}
-			ms, m, size = append(ms, next), next, 0
+// hear takes in what the owner sends until the stream ends.
+func (s *source) hear(stream grpc.ClientStream) error {
+	var parts assembly
+	var m link.Message
+	for {
+		if err := stream.RecvMsg(&m); err != nil {
+			return err
 		}
-		if e != nil && (len(closings) == 0 || stampOf(e) < closings[0].stamp) {
-			sub := e.Value.(*subscription)
-			m.Changed = append(m.Changed, sub.interest(s.acked))
-			m.To = sub.stamp
-			size += itemBytes + len(sub.key.Tenant) + len(sub.key.Dashboard)
-			e = e.Next()
-			continue
+		whole, ok, err := parts.take(m)
+		s.client.mu.Lock()
+		s.heardAt = time.Now()
+		s.client.mu.Unlock()
+		if ok {
+			err = s.take(whole)
 		}
-		m.Closed = append(m.Closed, closings[0].id)
-		m.To = closings[0].stamp
-		size += itemBytes
-		closings = closings[1:]
+		if err != nil {
+			s.client.refuse(s.peer, err)
+			return err
+		}
+		if cap(m) > MaxMessageBytes {
+			m = nil
+		}
 	}
-	m.To = s.version
-	s.sent = s.version
-	return ms
 }
 
-func stampOf(e *list.Element) uint64 { return e.Value.(*subscription).stamp }
+// take takes a message in.
+func (s *source) take(m []byte) error {
+	all := reader{b: m}
+	for what, r, ok := all.item(); ok; what, r, ok = all.item() {
+		var err error
+		switch what {
+		case itemUpdate:
+			err = s.update(r.uvarint(), r.uvarint(), &r)
+		case itemLag:
+			s.lag(int(r.uvarint()), r.varint())
+		}
+		if err == nil {
+			err = r.err()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return all.err()
+}
+
+func (s *source) update(id, ask uint64, r *reader) error {
+	s.client.mu.Lock()
+	sub := s.subscriptions[id]
+	s.client.mu.Unlock()
+	if sub == nil {
+		return nil // it is closed
+	}
+	return sub.accept(s, id, ask, r)
+}
+
+func (s *source) lag(shard int, ms int64) {
+	s.client.mu.Lock()
+	defer s.client.mu.Unlock()
+	if sh := s.client.shards[shard]; sh != nil && sh.source == s {
+		sh.lag = ms
+	}
+}

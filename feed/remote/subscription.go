@@ -1,17 +1,16 @@
 package remote
 
 import (
-	"container/list"
+	"encoding/binary"
 	"fmt"
 	"sync"
 
 	"github.com/dashfeed/dashfeed/feed"
-	"github.com/dashfeed/dashfeed/feed/remote/envelope"
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// subscription is a viewer's interest in a dashboard that lives elsewhere. At each source it has another id, so that what
-// a former one still sends meets nobody.
+// subscription is a viewer's interest in a dashboard that lives elsewhere. At each source it has
+// another id.
 type subscription struct {
 	client *Client
 	key    messages.Key
@@ -20,9 +19,9 @@ type subscription struct {
 
 	// guarded by the client's mu
 	id       uint64 // at its source
-	opened   uint64 // version of the source's table at which it came in
-	stamp    uint64 // version at which it last changed
-	element  *list.Element
+	opened   bool   // the source's stream has been told of it
+	waits    bool   // it is among those that the source has to tell
+	told     uint64 // number of the ask that the stream has been told
 	ask      uint64 // number of the last ask; 0: never asked
 	place    feed.Place
 	answered bool
@@ -45,10 +44,11 @@ func (c *Client) Subscribe(k messages.Key, v feed.Viewer) (feed.Subscription, er
 	if c.closed {
 		return nil, feed.ErrClosed
 	}
-	if len(c.subscriptions) >= c.cfg.Subscriptions {
+	if c.subscriptions >= c.cfg.Subscriptions {
 		return nil, fmt.Errorf("subscribe to %s: %w: at most %d", k, errSubscriptions, c.cfg.Subscriptions)
 	}
 	s := &subscription{client: c, key: k, viewer: v, shard: c.shard(n)}
+	c.subscriptions++
 	s.shard.subscriptions[s] = struct{}{}
 	s.join()
 	return s, nil
@@ -62,11 +62,6 @@ func (s *subscription) Ask(at feed.Place) {
 		return
 	}
 	s.place, s.answered = at, false
-	s.again()
-}
-
-// again asks from the same place with another number.
-func (s *subscription) again() {
 	s.ask++
 	if from := s.shard.source; from != nil {
 		from.touch(s)
@@ -79,8 +74,8 @@ func (s *subscription) Close() {
 	if !s.closed {
 		s.leave()
 		s.closed = true
+		s.client.subscriptions--
 		delete(s.shard.subscriptions, s)
-		delete(s.client.subscriptions, s.id)
 	}
 	s.client.mu.Unlock()
 	s.delivering.Lock()
@@ -90,70 +85,66 @@ func (s *subscription) Close() {
 
 // join enters the subscription at its shard's source.
 func (s *subscription) join() {
-	c := s.client
-	delete(c.subscriptions, s.id)
-	s.id = c.nextID()
-	c.subscriptions[s.id] = s
+	s.client.ids++
+	s.id, s.opened, s.waits, s.told = s.client.ids, false, false, 0
 	if to := s.shard.source; to != nil {
-		s.element = to.order.PushBack(s)
+		to.subscriptions[s.id] = s
 		to.touch(s)
-		s.opened = s.stamp
 	}
 }
 
 // leave takes it out again.
 func (s *subscription) leave() {
-	from := s.shard.source
-	if from == nil {
-		return
+	if from := s.shard.source; from != nil {
+		from.close(s)
 	}
-	from.order.Remove(s.element)
-	s.element = nil
-	from.close(s.id)
 }
 
-// interest is what the source is told of it. The name goes along until the source has it.
-func (s *subscription) interest(acked uint64) *envelope.Interest {
-	i := &envelope.Interest{Id: s.id, Shard: uint32(s.shard.number)}
-	if s.opened > acked {
-		i.Tenant, i.Dashboard = s.key.Tenant, s.key.Dashboard
+// asks reports whether an ask waits for its answer.
+func (s *subscription) asks() bool { return s.ask > 0 && !s.answered }
+
+// append appends what its source has not been told.
+func (s *subscription) append(b []byte) []byte {
+	s.waits = false
+	if !s.opened {
+		s.opened = true
+		at := len(b)
+		b = binary.AppendUvarint(binary.AppendUvarint(begin(b, itemOpen), s.id), uint64(s.shard.number))
+		b = end(binary.BigEndian.AppendUint64(appendKey(b, s.key), s.schema), at)
 	}
-	if s.ask > 0 && !s.answered {
-		i.Ask, i.Epoch, i.Version, i.Schema = s.ask, uint32(s.place.Epoch), s.place.Version, s.schema
-		i.Position = positionOut(s.place.Position)
+	if s.asks() && s.told != s.ask {
+		s.told = s.ask
+		at := len(b)
+		b = binary.AppendUvarint(binary.AppendUvarint(begin(b, itemAsk), s.id), s.ask)
+		b = binary.AppendUvarint(binary.AppendUvarint(b, uint64(s.place.Epoch)), s.place.Version)
+		b = end(appendPosition(b, s.place.Position), at)
 	}
-	return i
+	return b
 }
 
-// accept takes an answer of the source in, unless it is an old one or the subscription is closed.
-func (s *subscription) accept(from *source, a *envelope.Answer) {
+// accept takes an answer of the source in, unless it is to another ask or the subscription is
+// elsewhere, or closed.
+func (s *subscription) accept(from *source, id, ask uint64, r *reader) error {
 	s.delivering.Lock()
 	defer s.delivering.Unlock()
 	if s.shut {
-		return
+		return nil
 	}
-	u, err := updateIn(a.GetUpdate(), s.key, &s.seen)
+	u, err := readUpdate(r, s.key, &s.seen)
 	c := s.client
 	c.mu.Lock()
-	useful := !s.closed && !s.answered && s.ask > 0 && s.shard.source == from && s.id == a.GetInterest()
-	if err != nil && useful {
+	if err != nil {
 		s.seen, s.schema = schemaSeen{}, 0 // so that it is sent
-		s.again()
+		c.mu.Unlock()
+		return err
 	}
-	if err == nil {
-		s.schema = s.seen.hash
-		useful = useful && (a.GetAsk() == s.ask ||
-			u.Epoch == s.place.Epoch && u.From <= s.place.Version && u.To > s.place.Version)
-	}
-	if useful && err == nil {
-		s.answered = true
-	}
+	s.schema = s.seen.hash
+	useful := !s.closed && s.asks() && s.ask == ask && s.shard.source == from && s.id == id
+	s.answered = s.answered || useful
 	c.mu.Unlock()
-	switch {
-	case err != nil:
-		c.refuse(from.peer, err)
-	case useful:
+	if useful {
 		c.stats.updates.Inc()
 		s.viewer.Deliver(u)
 	}
+	return nil
 }

@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"unsafe"
@@ -8,7 +9,6 @@ import (
 	"github.com/zeebo/xxh3"
 
 	"github.com/dashfeed/dashfeed/feed"
-	"github.com/dashfeed/dashfeed/feed/remote/envelope"
 	"github.com/dashfeed/dashfeed/messages"
 	"github.com/dashfeed/dashfeed/messages/cells"
 	"github.com/dashfeed/dashfeed/messages/wire"
@@ -36,16 +36,47 @@ func (s *schemaSeen) see(schema wire.Schema) {
 // hashOf is never 0, which stands for none.
 func hashOf(text []byte) uint64 { return max(1, xxh3.Hash(text)) }
 
-// updateOut writes an update into e, and its position into at, for one who has the schema of the hash known.
-func updateOut(e *envelope.Update, at *envelope.Position, u *feed.Update, seen *schemaSeen, known uint64) {
+// appendUpdate appends an update for one who has the schema of the hash known. The cells come last.
+func appendUpdate(b []byte, u *feed.Update, seen *schemaSeen, known uint64) []byte {
 	seen.see(u.Schema)
-	e.Cells = cells.AppendUpdate(make([]byte, 0, sizeOf(u)), &u.Update)
-	at.Hi, at.Lo = u.Position.Hi, u.Position.Lo
-	e.Position, e.Time, e.Watermark = at, u.Time, u.Watermark
-	e.Metrics, e.Reset_, e.Schema = uint32(u.Metrics), u.Reset, seen.hash
-	if seen.hash != known {
-		e.SchemaJson = seen.text
+	b = appendPosition(b, u.Position)
+	b = binary.AppendVarint(b, u.Time)
+	b = binary.AppendVarint(b, u.Watermark)
+	b = binary.AppendUvarint(b, uint64(u.Metrics))
+	b = appendFlag(b, u.Reset)
+	b = binary.BigEndian.AppendUint64(b, seen.hash)
+	if seen.hash == known {
+		b = appendText(b, "")
+	} else {
+		b = appendText(b, seen.text)
 	}
+	return cells.AppendUpdate(b, &u.Update)
+}
+
+// readUpdate reads an update. known is the schema last seen for its dashboard, and is set to the
+// update's.
+func readUpdate(r *reader, k messages.Key, known *schemaSeen) (*feed.Update, error) {
+	u := &feed.Update{Key: k, Position: readPosition(r), Time: r.varint(), Watermark: r.varint(), Metrics: int(r.uvarint()), Reset: r.flag()}
+	hash, text := r.fixed(), r.bytes()
+	if r.failed {
+		return nil, errItem
+	}
+	switch {
+	case len(text) > 0:
+		var s wire.Schema
+		if err := json.Unmarshal(text, &s); err != nil {
+			return nil, fmt.Errorf("schema of %s: %w", k, err)
+		}
+		*known = schemaSeen{schema: s, hash: hash}
+	case hash != known.hash:
+		return nil, fmt.Errorf("update of %s has a schema that was not sent", k)
+	}
+	var err error
+	if u.Update, _, err = cells.DecodeUpdate(r.b); err != nil {
+		return nil, fmt.Errorf("update of %s: %w", k, err)
+	}
+	u.Schema = known.schema
+	return u, nil
 }
 
 // sizeOf guesses how many bytes an update takes, rather too many.
@@ -58,38 +89,10 @@ func sizeOf(u *feed.Update) int {
 	return n
 }
 
-// updateIn reads an update. known is the schema last seen for its dashboard, and is set to the update's.
-func updateIn(e *envelope.Update, k messages.Key, known *schemaSeen) (*feed.Update, error) {
-	set, rest, err := cells.DecodeUpdate(e.GetCells())
-	if err != nil {
-		return nil, err
-	}
-	if len(rest) > 0 {
-		return nil, fmt.Errorf("%d bytes after the update of %s", len(rest), k)
-	}
-	switch {
-	case len(e.GetSchemaJson()) > 0:
-		var s wire.Schema
-		if err := json.Unmarshal(e.GetSchemaJson(), &s); err != nil {
-			return nil, fmt.Errorf("schema of %s: %w", k, err)
-		}
-		*known = schemaSeen{schema: s, hash: e.GetSchema()}
-	case e.GetSchema() != known.hash:
-		return nil, fmt.Errorf("update of %s has a schema that was not sent", k)
-	}
-	return &feed.Update{
-		Update: set, Key: k, Position: positionIn(e.GetPosition()), Time: e.GetTime(), Watermark: e.GetWatermark(),
-		Schema: known.schema, Metrics: int(e.GetMetrics()), Reset: e.GetReset_(),
-	}, nil
+func appendPosition(b []byte, p messages.Position) []byte {
+	return binary.AppendUvarint(binary.AppendUvarint(b, p.Hi), p.Lo)
 }
 
-func positionOut(p messages.Position) *envelope.Position {
-	if p.IsZero() {
-		return nil
-	}
-	return &envelope.Position{Hi: p.Hi, Lo: p.Lo}
-}
-
-func positionIn(p *envelope.Position) messages.Position {
-	return messages.Position{Hi: p.GetHi(), Lo: p.GetLo()}
+func readPosition(r *reader) messages.Position {
+	return messages.Position{Hi: r.uvarint(), Lo: r.uvarint()}
 }

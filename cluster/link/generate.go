@@ -1,3 +1,0 @@
-package link
-
-//go:generate sh -c "protoc --plugin=protoc-gen-go=$(go tool -n protoc-gen-go) --go_out=. --go_opt=paths=source_relative parcel.proto"

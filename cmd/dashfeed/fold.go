@@ -83,6 +83,9 @@ func (c *foldCommand) foldAll(p *program, f *folding, in io.Reader) error {
 		if err != nil && err != io.EOF {
 			return fmt.Errorf("line %d: %w", n, err)
 		}
+		if n == 1 {
+			line = bytes.TrimPrefix(line, []byte("\ufeff"))
+		}
 		if len(line) > 0 {
 			if wrong := f.line(n, line); wrong != nil {
 				return fmt.Errorf("line %d: %w", n, wrong)

@@ -66,6 +66,14 @@ func TestFold(t *testing.T) {
 }
 
 // TestFoldRefuses: a line that is no record ends it, with its number; nothing is folded in silence.
+// TestFoldMarked: a byte order mark before the first record is passed over.
+func TestFoldMarked(t *testing.T) {
+	code, out, stderr := call(t, "\ufeff"+foldLog, "fold", "--definition", write(t, "x.yaml", foldDefinition))
+	if code != 0 || out != folded {
+		t.Errorf("exit %d %s\ngot\n%s", code, stderr, out)
+	}
+}
+
 func TestFoldRefuses(t *testing.T) {
 	definition := write(t, "x.yaml", foldDefinition)
 	const good = `{"append":1000,"tick":true}` + "\n"

@@ -149,7 +149,8 @@ func TestAPausedProcessIsNotWaitedForAndComesBack(t *testing.T) {
 	t.Logf("heard %v after it goes on", echo(t, a, c.peer, 250*time.Millisecond))
 }
 
-// BenchmarkOneWay measures a message there and back between two processes, 64 on the way; halve it for one way.
+// BenchmarkOneWay measures a message there and back between two processes, 64 on the way; halve it
+// for one way.
 func BenchmarkOneWay(b *testing.B) {
 	for _, size := range []int{200, 16 << 10} {
 		b.Run(fmt.Sprint(size), func(b *testing.B) {

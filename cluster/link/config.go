@@ -44,8 +44,8 @@ func (tcp) Dial(ctx context.Context, address string) (net.Conn, error) {
 	return (&net.Dialer{}).DialContext(ctx, "tcp", address)
 }
 
-// TLS names the files of mutual TLS 1.3: both sides show a certificate that the CA signed, and its name is checked
-// against the host dialed.
+// TLS names the files of mutual TLS 1.3: both sides show a certificate that the CA signed, and its
+// name is checked against the host dialed.
 type TLS struct {
 	CA, Cert, Key string // PEM files; all three or none
 }

@@ -12,8 +12,8 @@ import (
 	"google.golang.org/grpc/keepalive"
 )
 
-// UserTimeout is how long bytes may be on their way without an acknowledgement before the connection counts as broken.
-// Beats flow four times a second, so that a cut is found by it.
+// UserTimeout is how long bytes may be on their way without an acknowledgement before the
+// connection counts as broken. Beats flow four times a second, so that a cut is found by it.
 const UserTimeout = 2 * time.Second
 
 const (

@@ -34,7 +34,8 @@ func (p Peer) valid() bool {
 // separator stands between a node's name and its start.
 const separator = "~"
 
-// Incarnation names one start of a node: the name and the microsecond, so that of two the newer is known.
+// Incarnation names one start of a node: the name and the microsecond, so that of two the newer is
+// known.
 func Incarnation(node string, start time.Time) string {
 	return node + separator + strconv.FormatInt(start.UnixMicro(), 36)
 }
@@ -45,7 +46,8 @@ func NodeOf(name string) string {
 	return node
 }
 
-// Started is when an incarnation began, by its own clock; the zero time where the name is no incarnation's.
+// Started is when an incarnation began, by its own clock; the zero time where the name is no
+// incarnation's.
 func Started(name string) time.Time {
 	_, start, ok := strings.Cut(name, separator)
 	micro, err := strconv.ParseInt(start, 36, 64)

@@ -16,8 +16,9 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// Read implements feed.Feed. While nobody serves the shard it waits, as long as ctx and the configured time allow; then
-// it is ErrStarting where somebody loads it, else ErrUnserved. It does not wait where nobody has served it for as long already.
+// Read implements feed.Feed. While nobody serves the shard it waits, as long as ctx and the
+// configured time allow; then it is ErrStarting where somebody loads it, else ErrUnserved. It does
+// not wait where nobody has served it for as long already.
 func (c *Client) Read(ctx context.Context, k messages.Key, q feed.Query) (feed.Reading, error) {
 	n, err := c.cfg.Directory.PartitionOf(k)
 	if err != nil {

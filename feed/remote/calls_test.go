@@ -149,7 +149,8 @@ func TestReadGivenUp(t *testing.T) {
 	})
 }
 
-// A listing is one though its dashboards live on several nodes, each of which also knows some of the others'.
+// A listing is one though its dashboards live on several nodes, each of which also knows some of
+// the others'.
 func TestList(t *testing.T) {
 	inCluster(t, 4, func(t *testing.T, c *cluster, o *owner, f feed.Feed) {
 		o2 := c.owner("n2")

@@ -16,7 +16,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// Directory tells a gateway where dashboards are. Any number of goroutines may call; no method waits.
+// Directory tells a gateway where dashboards are. Any number of goroutines may call; no method
+// waits.
 type Directory interface {
 	// PartitionOf is the shard of a dashboard; an error where its tenant is not known.
 	PartitionOf(k messages.Key) (int, error)
@@ -24,7 +25,8 @@ type Directory interface {
 	Tenant(name string) (first, n int, err error)
 	// Source is the peer to follow a shard at; false while nobody is heard to serve it.
 	Source(shard int) (link.Peer, bool)
-	// Status is how the shard stands: live, moving or stale, and since when. Its Lag may be left 0: the source tells.
+	// Status is how the shard stands: live, moving or stale, and since when. Its Lag may be left 0:
+	// the source tells.
 	Status(shard int) feed.Status
 	// Heard is when any node was last heard; zero: never.
 	Heard() time.Time
@@ -117,10 +119,12 @@ func (c *Client) Close() {
 	c.stats.unregister(c.cfg.Metrics)
 }
 
-// Moved says that the directory's sources changed. It may be called from anywhere, also by the directory itself.
+// Moved says that the directory's sources changed. It may be called from anywhere, also by the
+// directory itself.
 func (c *Client) Moved() { wake(c.moved) }
 
-// Status implements feed.Feed. A source that says nothing for some beats serves nobody, whatever else is heard of it.
+// Status implements feed.Feed. A source that says nothing for some beats serves nobody, whatever
+// else is heard of it.
 func (c *Client) Status(k messages.Key) feed.Status {
 	n, err := c.cfg.Directory.PartitionOf(k)
 	if err != nil {

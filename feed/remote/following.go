@@ -33,7 +33,8 @@ func (c *Client) follow() {
 	}
 }
 
-// resolve asks the directory, never with mu held: it may hold a lock of its own while it calls Moved.
+// resolve asks the directory, never with mu held: it may hold a lock of its own while it calls
+// Moved.
 func (c *Client) resolve() {
 	c.mu.Lock()
 	numbers := make([]int, 0, len(c.shards))
@@ -56,7 +57,8 @@ func (c *Client) resolve() {
 	}
 }
 
-// shard gives the shard of the number, made where there is none, which then needs a look at the directory.
+// shard gives the shard of the number, made where there is none, which then needs a look at the
+// directory.
 func (c *Client) shard(n int) *shard {
 	sh := c.shards[n]
 	if sh == nil {
@@ -68,7 +70,8 @@ func (c *Client) shard(n int) *shard {
 	return sh
 }
 
-// point moves a shard to the peer: it is closed at the source it was at and asked for at the new one, at once.
+// point moves a shard to the peer: it is closed at the source it was at and asked for at the new
+// one, at once.
 func (c *Client) point(sh *shard, peer link.Peer, ok bool) {
 	var to *source
 	if ok && !c.closed {

@@ -132,8 +132,8 @@ func (g *gateway) subscribe(i *interest) bool {
 	return true
 }
 
-// findEnded finds the interests whose shard the feed gave up. A shard's end together; so they are looked through only where
-// the one opened last has, or differs from those before.
+// findEnded finds the interests whose shard the feed gave up. A shard's end together; so they are
+// looked through only where the one opened last has, or differs from those before.
 func (g *gateway) findEnded() {
 	for _, use := range g.shards {
 		select {

@@ -65,8 +65,8 @@ func until(t *testing.T, what string, done func() bool) {
 	}
 }
 
-// Two real hosts fold one log; a gateway follows one, then the other, while events come, and also where a host gives its
-// shards up and takes them again.
+// Two real hosts fold one log; a gateway follows one, then the other, while events come, and also
+// where a host gives its shards up and takes them again.
 func TestHosts(t *testing.T) {
 	const boards, rounds = 20, 60
 	lc := logs.Default("/log")

@@ -12,8 +12,9 @@ import (
 	"github.com/dashfeed/dashfeed/feed/remote"
 )
 
-// From a record folded at the owner to the update at the gateway's viewer, over the real link on loopback: 5,000 records a
-// second over 50 dashboards. cpu-us/record is of both ends, the link and the making of the records.
+// From a record folded at the owner to the update at the gateway's viewer, over the real link on
+// loopback: 5,000 records a second over 50 dashboards. cpu-us/record is of both ends, the link and
+// the making of the records.
 func BenchmarkLatency(b *testing.B) {
 	for _, f := range []struct{ answers, asks time.Duration }{{1, 1}, {5, 5}} {
 		b.Run(fmt.Sprintf("answers=%dms,asks=%dms", f.answers, f.asks), func(b *testing.B) {

@@ -41,8 +41,9 @@ func (h *history) len() int {
 	return len(h.records)
 }
 
-// owner is a feed that folds a history, as far as it is told: a dashboard is a versioned set moved by its records, the
-// same at every owner. It does what the contract in package feed says and no more.
+// owner is a feed that folds a history, as far as it is told: a dashboard is a versioned set moved
+// by its records, the same at every owner. It does what the contract in package feed says and no
+// more.
 type owner struct {
 	history *history
 

@@ -26,10 +26,11 @@ type ServerConfig struct {
 	Bounds  Bounds                //
 }
 
-// leastFlush is short, at both ends, since a gateway asks for each dashboard once in its own 5 ms: to gather answers, or asks, as long
-// again would double the latency and save little. At 5,000 records/s over 50 dashboards 1 ms costs some 15 us of CPU a record more
-// than 5 ms, at both ends together, and brings p50 from 3.8 to 1.3 ms, p99 from 11 to 2.0 ms (BenchmarkLatency). It bounds what a peer
-// costs: 1,000 messages a second.
+// leastFlush is short, at both ends, since a gateway asks for each dashboard once in its own 5 ms:
+// to gather answers, or asks, as long again would double the latency and save little. At 5,000
+// records/s over 50 dashboards 1 ms costs some 15 us of CPU a record more than 5 ms, at both ends
+// together, and brings p50 from 3.8 to 1.3 ms, p99 from 11 to 2.0 ms (BenchmarkLatency). It bounds
+// what a peer costs: 1,000 messages a second.
 const leastFlush = time.Millisecond
 
 // Bounds are what one owner holds for gateways. Zero values get the defaults named here.

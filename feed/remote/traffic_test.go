@@ -130,7 +130,8 @@ func TestSlowGateway(t *testing.T) {
 	})
 }
 
-// What a gateway held open ends with it: at once where its connection breaks, soon where it is silent.
+// What a gateway held open ends with it: at once where its connection breaks, soon where it is
+// silent.
 func TestVanishedGateway(t *testing.T) {
 	inCluster(t, 1, func(t *testing.T, c *cluster, o *owner, f feed.Feed) {
 		m := watch(t, f, key(1))

@@ -14,14 +14,16 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// schemaSeen is a schema with its hash and its text, worked out once as long as the feed gives the same one.
+// schemaSeen is a schema with its hash and its text, worked out once as long as the feed gives the
+// same one.
 type schemaSeen struct {
 	schema wire.Schema
 	hash   uint64
 	text   []byte
 }
 
-// see works out the hash of a schema. An owner gives the same slice until it changes, and nobody changes it in place.
+// see works out the hash of a schema. An owner gives the same slice until it changes, and nobody
+// changes it in place.
 func (s *schemaSeen) see(schema wire.Schema) {
 	if s.hash != 0 && len(schema) == len(s.schema) && unsafe.SliceData(schema) == unsafe.SliceData(s.schema) {
 		return

@@ -14,7 +14,8 @@ import (
 
 const module = "github.com/dashfeed/dashfeed/"
 
-// rooms are the house from the ground up: a room imports only rooms above it in this list, or its own.
+// rooms are the house from the ground up: a room imports only rooms above it in this list, or its
+// own.
 var rooms = []string{
 	"messages", "messages/event", "messages/cells", "messages/wire",
 	"fold/definition", "fold/reference", "fold",
@@ -52,8 +53,8 @@ var rules = []rule{
 	{[]string{"actors", "gateway", "feed"}, nil, module + "chaos", "nobody but cmd uses chaos"},
 }
 
-// pure rooms have no clock, lock, goroutine or I/O. The filter of a definition keeps a pool of virtual machines, so
-// that one compiled definition serves many dashboards.
+// pure rooms have no clock, lock, goroutine or I/O. The filter of a definition keeps a pool of
+// virtual machines, so that one compiled definition serves many dashboards.
 var pure = []string{"messages", "fold", "cluster/placement"}
 
 // allowed are single exceptions: "room import" with its reason.

@@ -64,8 +64,8 @@ func serves(from, to int) *script {
 	}}}
 }
 
-// TestHandoverGoesToAnotherServer: while one server drains, the next connection is made to another, and what both say is
-// told once.
+// TestHandoverGoesToAnotherServer: while one server drains, the next connection is made to another,
+// and what both say is told once.
 func TestHandoverGoesToAnotherServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		from := drains(`{"type":"drain","after":1000,"within":0}`, func(s *scripted) {
@@ -84,7 +84,8 @@ func TestHandoverGoesToAnotherServer(t *testing.T) {
 	})
 }
 
-// TestHandoverFails: where no other server can be had the connection goes on until it is closed; then the backoff.
+// TestHandoverFails: where no other server can be had the connection goes on until it is closed;
+// then the backoff.
 func TestHandoverFails(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -128,7 +129,8 @@ func TestHandoverFails(t *testing.T) {
 	}
 }
 
-// TestHandoverSlotWins: a server that drains and ends before the slot is come back from in the slot all the same.
+// TestHandoverSlotWins: a server that drains and ends before the slot is come back from in the slot
+// all the same.
 func TestHandoverSlotWins(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := build(t, drains(`{"type":"drain","after":6000,"within":0}`, func(s *scripted) { s.close(1012) }), serves(10, 11))
@@ -165,7 +167,8 @@ func TestHandoverEnds(t *testing.T) {
 	}
 }
 
-// TestServersTakeTurns: a lost connection is tried at the next server, and so is a request that got no answer.
+// TestServersTakeTurns: a lost connection is tried at the next server, and so is a request that got
+// no answer.
 func TestServersTakeTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		list := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

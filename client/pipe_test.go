@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// network is listener and dialler in one, in memory, so that a server and its clients fit in one bubble of time.
+// network is listener and dialler in one, in memory, so that a server and its clients fit in one
+// bubble of time.
 type network struct {
 	conns  chan net.Conn
 	closed chan struct{}

@@ -136,7 +136,8 @@ func ndjson(batch []item) []byte {
 	return body
 }
 
-// appendBatch posts one batch. A batch of which every event was refused is an answer like any other.
+// appendBatch posts one batch. A batch of which every event was refused is an answer like any
+// other.
 func (c *Client) appendBatch(ctx context.Context, dashboard string, body []byte) (appended, error) {
 	query := url.Values{}
 	if dashboard != "" {
@@ -177,8 +178,8 @@ func compressed(body []byte) []byte {
 // maxAnswerBytes bounds what one HTTP answer may hold.
 const maxAnswerBytes = 256 << 20
 
-// do makes one request and reads its answer whole. Where a server can't be reached at all, so that nothing was sent, or can't
-// be read from for now, it asks each of the others before it gives up.
+// do makes one request and reads its answer whole. Where a server can't be reached at all, so that
+// nothing was sent, or can't be read from for now, it asks each of the others before it gives up.
 func (c *Client) do(ctx context.Context, method string, address *url.URL, header http.Header, body []byte) (int, http.Header, []byte, error) {
 	for asked := 1; ; asked++ {
 		status, answered, answer, err := c.once(ctx, method, address, header, body)

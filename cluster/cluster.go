@@ -16,8 +16,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// Cluster is this process's part in the cluster. It owns two goroutines, the beat and the one that seeks members; Close ends
-// them.
+// Cluster is this process's part in the cluster. It owns two goroutines, the beat and the one that
+// seeks members; Close ends them.
 type Cluster struct {
 	config  Config
 	logger  *slog.Logger
@@ -46,7 +46,8 @@ type Cluster struct {
 	number uint64
 }
 
-// Start joins the cluster and begins to beat and to decide. It returns before others are found: Err tells.
+// Start joins the cluster and begins to beat and to decide. It returns before others are found: Err
+// tells.
 func Start(ctx context.Context, c Config) (*Cluster, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
@@ -85,7 +86,8 @@ func Start(ctx context.Context, c Config) (*Cluster, error) {
 	return l, nil
 }
 
-// Close leaves the cluster: the others know at once. It gives nothing away before; Drain does. The link stays open.
+// Close leaves the cluster: the others know at once. It gives nothing away before; Drain does. The
+// link stays open.
 func (l *Cluster) Close(context.Context) error {
 	if l.closed.Swap(true) {
 		return nil
@@ -141,7 +143,8 @@ func (l *Cluster) run(ctx context.Context) {
 	}
 }
 
-// turn looks, decides, follows the decision, and beats if it is time to or if there is something new to say.
+// turn looks, decides, follows the decision, and beats if it is time to or if there is something
+// new to say.
 func (l *Cluster) turn(beat bool) {
 	shards := min(l.config.Partitions(), MaxShards)
 	mine := l.claims()
@@ -174,7 +177,8 @@ func (l *Cluster) turn(beat bool) {
 	begun := 0
 	for _, shard := range o.load {
 		l.config.Shards.Load(shard)
-		// One that can't be claimed, since its log is out of reach, is ordered again every beat: that is no news.
+		// One that can't be claimed, since its log is out of reach, is ordered again every beat:
+		// that is no news.
 		if _, again := slices.BinarySearch(l.loads, shard); !again {
 			l.meter.moves.WithLabelValues("load").Inc()
 			begun++

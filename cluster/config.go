@@ -13,8 +13,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// Shards is what a node does with shards. Its methods return soon and are called by one goroutine at a time; each is called
-// again and again while the cluster wants the same.
+// Shards is what a node does with shards. Its methods return soon and are called by one goroutine
+// at a time; each is called again and again while the cluster wants the same.
 type Shards interface {
 	// Claims are of all shards it has: Loading, or Live at a position.
 	Claims() []messages.Claim
@@ -22,9 +22,11 @@ type Shards interface {
 	Load(shard int)
 	// Drop stops folding a shard. Nothing if it isn't there.
 	Drop(shard int)
-	// Own says whether it is the one that acts for a shard: ticks, forwards, shared checkpoints. False until it is called.
+	// Own says whether it is the one that acts for a shard: ticks, forwards, shared checkpoints.
+	// False until it is called.
 	Own(shard int, own bool)
-	// Failed reports whether it has the shard and can't fold it, so that to wait for its claim is no use.
+	// Failed reports whether it has the shard and can't fold it, so that to wait for its claim is
+	// no use.
 	Failed(shard int) bool
 }
 
@@ -63,7 +65,8 @@ type Config struct {
 	Shards     Shards     // nil for a pure gateway
 	Partitions func() int // the number of shards; it may grow
 
-	Link      Link                  // Start starts it: whoever else handles its messages says so before
+	// Start starts it: whoever else handles its messages says so before
+	Link      Link
 	Logger    *slog.Logger          // nil: slog.Default
 	Metrics   prometheus.Registerer // nil: none are kept
 	Transport memberlist.Transport  // nil: sockets at Bind

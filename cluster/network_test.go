@@ -18,7 +18,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// network is all sockets of a bubble: gossip and links in memory. Whom one can't reach hears nothing, as behind a wall.
+// network is all sockets of a bubble: gossip and links in memory. Whom one can't reach hears
+// nothing, as behind a wall.
 type network struct {
 	mu     sync.Mutex
 	ports  map[string]*port
@@ -123,7 +124,8 @@ func (p *port) DialTimeout(addr string, timeout time.Duration) (net.Conn, error)
 	if to == nil {
 		return nil, errors.New("connection refused")
 	}
-	ours, theirs := net.Pipe() // without a socket's buffer: a first write that nobody reads must end too
+	// without a socket's buffer: a first write that nobody reads must end too
+	ours, theirs := net.Pipe()
 	_ = ours.SetDeadline(time.Now().Add(timeout))
 	select {
 	case to.streams <- theirs:

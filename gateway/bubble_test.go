@@ -110,8 +110,8 @@ func (d *home) Status(int) feed.Status { return d.feed.Status(messages.Key{}) }
 
 func (*home) Heard() time.Time { return time.Now() }
 
-// inBubble runs a test against a gateway of its own, in virtual time, and shuts the gateway down after it: a bubble
-// ends only when every goroutine in it has.
+// inBubble runs a test against a gateway of its own, in virtual time, and shuts the gateway down
+// after it: a bubble ends only when every goroutine in it has.
 func inBubble(t *testing.T, cfg Config, test func(t *testing.T, h *house)) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t, cfg)

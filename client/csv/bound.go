@@ -60,8 +60,9 @@ func (r *Rows) columns() string {
 	return strings.Join(names, ", ")
 }
 
-// suffixOf tells the ids of mappings apart that may fill one dashboard from one source of ids: of an id, a dashboard
-// takes only the first event. The first of such mappings keeps the plain ids, the others get /2, /3 and so on.
+// suffixOf tells the ids of mappings apart that may fill one dashboard from one source of ids: of
+// an id, a dashboard takes only the first event. The first of such mappings keeps the plain ids,
+// the others get /2, /3 and so on.
 func suffixOf(m []Mapping, i int) string {
 	id, ok := m[i].rule("id")
 	if !ok || id.From == FromRow {

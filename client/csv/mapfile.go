@@ -12,10 +12,12 @@ import (
 // maxMapFileBytes bounds a file of mappings.
 const maxMapFileBytes = 1 << 20
 
-// ReadMappings reads a YAML (or JSON) list of mappings. Each is a list of rules as on the command line, or a map from
-// fields to what stands right of the =, in which labels and metadata may be maps of their own:
+// ReadMappings reads a YAML (or JSON) list of mappings. Each is a list of rules as on the command
+// line, or a map from fields to what stands right of the =, in which labels and metadata may be
+// maps of their own:
 //
-//   - {dashboard: =departures, metric: =dep_delay, value: dep_delay, time: time, id: "@row", labels: {carrier: carrier}}
+//   - {dashboard: =departures, metric: =dep_delay, value: dep_delay, time: time, id: "@row",
+//     labels: {carrier: carrier}}
 //   - [dashboard==airports, metric==departures, value==1, labels.origin=origin]
 //
 // file names it in errors, which have the form file:line:column.

@@ -22,7 +22,8 @@ type Config struct {
 	Bind      string // host:port to listen at; port 0 takes a free one
 	Advertise string // host:port that others reach it at; empty: what it listens at
 
-	TLS     TLS                   // the zero value: none, for one machine or a network that nobody else is on
+	// the zero value: none, for one machine or a network that nobody else is on
+	TLS     TLS
 	Logger  *slog.Logger          // nil: slog.Default
 	Metrics prometheus.Registerer // nil: none are kept
 

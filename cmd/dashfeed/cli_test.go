@@ -114,7 +114,8 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
-// TestExposed: what other machines reach and nothing guards is refused, in all roles, for each address by itself.
+// TestExposed: what other machines reach and nothing guards is refused, in all roles, for each
+// address by itself.
 func TestExposed(t *testing.T) {
 	key := write(t, "key", "AAAAAAAAAAAAAAAAAAAAAA==\n")
 	name, err := os.Hostname()

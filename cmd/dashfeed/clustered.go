@@ -197,7 +197,8 @@ func (c *clustered) startShards(ctx context.Context, table fold.Table) error {
 		return err
 	}
 
-	// --flush is how often gateways ask; the messages that answer them have a wait of their own, much shorter.
+	// --flush is how often gateways ask; the messages that answer them have a wait of their own,
+	// much shorter.
 	c.owner, err = remote.NewServer(remote.ServerConfig{Feed: c.host, Link: c.link, Logger: c.logger, Metrics: c.metrics})
 	if err != nil {
 		return err

@@ -52,7 +52,8 @@ func (c *clustered) join(ctx context.Context) error {
 	return nil
 }
 
-// leave hands over what this process holds, as far as there is time and somebody to take it, and goes.
+// leave hands over what this process holds, as far as there is time and somebody to take it, and
+// goes.
 func (c *clustered) leave(members *cluster.Cluster) error {
 	if c.flags.shards && c.flags.Drain > 0 && c.others(members) {
 		c.logger.Info("handing over", "within", c.flags.Drain)
@@ -84,8 +85,9 @@ func (c *clustered) clusterHealth(members *cluster.Cluster) error {
 	}
 }
 
-// shardsHealth is unready until the first shards are decided and loaded. From then on it tells which have failed or are in trouble: other
-// nodes may have them, and a node that has the rest is not to be taken out, nor a rolling update to be stopped, for one tenant's shard.
+// shardsHealth is unready until the first shards are decided and loaded. From then on it tells
+// which have failed or are in trouble: other nodes may have them, and a node that has the rest is
+// not to be taken out, nor a rolling update to be stopped, for one tenant's shard.
 func (c *clustered) shardsHealth(members *cluster.Cluster) error {
 	if err := members.Settled(); err != nil {
 		return errors.Join(err, c.host.Troubles())
@@ -93,7 +95,8 @@ func (c *clustered) shardsHealth(members *cluster.Cluster) error {
 	return noticeOf(c.host.Troubles())
 }
 
-// followMoves tells the viewer, and the door's views, when shards are served elsewhere, until ctx ends.
+// followMoves tells the viewer, and the door's views, when shards are served elsewhere, until ctx
+// ends.
 func (c *clustered) followMoves(ctx context.Context, members *cluster.Cluster) {
 	for {
 		changed := members.Changed()
@@ -107,8 +110,8 @@ func (c *clustered) followMoves(ctx context.Context, members *cluster.Cluster) {
 	}
 }
 
-// directory is where the viewer looks for dashboards: the log says which shard, the cluster who serves it. It is asked
-// before this process is a member, and nobody is heard then.
+// directory is where the viewer looks for dashboards: the log says which shard, the cluster who
+// serves it. It is asked before this process is a member, and nobody is heard then.
 type directory struct {
 	c     *clustered
 	heard atomic.Int64 // unix ns

@@ -16,8 +16,9 @@ import (
 
 const envPrefix = "DASHFEED_"
 
-// config is the layers below the command line: a flag wins over its variable DASHFEED_…, that over the file, that
-// over the default. It is the resolver that kong asks for every flag that was not given.
+// config is the layers below the command line: a flag wins over its variable DASHFEED_…, that over
+// the file, that over the default. It is the resolver that kong asks for every flag that was not
+// given.
 type config struct {
 	loaded    bool
 	path      string
@@ -136,7 +137,8 @@ func configPath(ctx *kong.Context) (path string, given bool) {
 	return "", false
 }
 
-// settings are the names that the file and the environment may give, sorted: all that config show shows.
+// settings are the names that the file and the environment may give, sorted: all that config show
+// shows.
 func settings(app *kong.Application) []string {
 	var known []string
 	_ = kong.Visit(app, func(n kong.Visitable, next kong.Next) error {

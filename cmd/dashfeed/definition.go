@@ -54,8 +54,8 @@ func (c *definitionCheckCommand) Run(p *program) error {
 	return t.print(p.stdout, c.Output)
 }
 
-// longerThanHorizon names the windows whose latest corrections come when ids are forgotten already: such events are
-// refused, not counted twice.
+// longerThanHorizon names the windows whose latest corrections come when ids are forgotten already:
+// such events are refused, not counted twice.
 func longerThanHorizon(d *definition.Definition) []string {
 	if d.Dedupe.By == definition.ByNone {
 		return nil
@@ -191,7 +191,8 @@ func (c *definitionSchemaCommand) Run(p *program) error {
 	return err
 }
 
-// readAll reads the definitions of several paths. What is wrong in the texts is told for all of them at once.
+// readAll reads the definitions of several paths. What is wrong in the texts is told for all of
+// them at once.
 func (p *program) readAll(paths []string) ([]source, error) {
 	var all []source
 	var problems definition.Problems

@@ -38,7 +38,8 @@ func TestDefinedTwice(t *testing.T) {
 	}
 }
 
-// TestHiddenDefinitions: what an editor or a file system keeps beside a definition is no definition of its own.
+// TestHiddenDefinitions: what an editor or a file system keeps beside a definition is no definition
+// of its own.
 func TestHiddenDefinitions(t *testing.T) {
 	dir := t.TempDir()
 	const text = "dashboard: two\npanels: [{id: a, window: latest}]\n"

@@ -161,7 +161,8 @@ func describe(route event.Route, e *event.Event) (outgoing, error) {
 	if err != nil {
 		return outgoing{}, err
 	}
-	key.Tenant, key.Dashboard = strings.Clone(key.Tenant), strings.Clone(key.Dashboard) // they alias what is read next
+	// they alias what is read next
+	key.Tenant, key.Dashboard = strings.Clone(key.Tenant), strings.Clone(key.Dashboard)
 	return outgoing{key: key, ms: e.Time, timed: e.TimeStatus == event.OK, remark: remarkOn(e), invented: strings.HasPrefix(e.ID, "~")}, nil
 }
 

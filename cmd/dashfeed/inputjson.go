@@ -17,8 +17,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages/event"
 )
 
-// ndjsonFormat is a file of events as JSON: a line each, arrays, or one after another. In the first round they go as they
-// are, with an id where they have none.
+// ndjsonFormat is a file of events as JSON: a line each, arrays, or one after another. In the first
+// round they go as they are, with an id where they have none.
 type ndjsonFormat struct {
 	options     csv.Options // of times
 	route       event.Route

@@ -26,7 +26,8 @@ type published struct {
 	stderr string
 }
 
-// has compares the sum with what is given of it, as in "accepted 2, late 1"; every other count must be 0.
+// has compares the sum with what is given of it, as in "accepted 2, late 1"; every other count must
+// be 0.
 func (p published) has(t *testing.T, code int, sum string, says ...string) {
 	t.Helper()
 	want := map[string]float64{}
@@ -87,7 +88,8 @@ func manyLines(n int, line func(i int) string) string {
 	return b.String()
 }
 
-// TestPublishTells: whatever is in a file, publish says what became of it, and where the trouble is.
+// TestPublishTells: whatever is in a file, publish says what became of it, and where the trouble
+// is.
 func TestPublishTells(t *testing.T) {
 	s := start(t, io.Discard, "run", "--data", t.TempDir())
 	defer s.stop(t)
@@ -180,7 +182,8 @@ func TestPublishRefusesFlags(t *testing.T) {
 	}
 }
 
-// TestPublishInterrupted: an interrupted publish says how many events were stored, and the same file again counts none twice.
+// TestPublishInterrupted: an interrupted publish says how many events were stored, and the same
+// file again counts none twice.
 func TestPublishInterrupted(t *testing.T) {
 	s := start(t, io.Discard, "run", "--data", t.TempDir())
 	defer s.stop(t)
@@ -220,7 +223,8 @@ func TestPublishInterrupted(t *testing.T) {
 	}
 }
 
-// TestOutcome: what is known where others write to the dashboard meanwhile, or its history begins anew.
+// TestOutcome: what is known where others write to the dashboard meanwhile, or its history begins
+// anew.
 func TestOutcome(t *testing.T) {
 	at := func(epoch string, accepted, invalid, duplicates, folded, late uint64) counted {
 		c := counted{epoch, fold.Counters{Accepted: accepted, Invalid: invalid, Duplicates: duplicates, Panels: map[string]fold.PanelCounter{"p": {Accepted: accepted, Folded: folded, LateDropped: late}}}}
@@ -258,7 +262,8 @@ func TestOutcome(t *testing.T) {
 	}
 }
 
-// TestUnknownIsNoSuccess: where a dashboard can't say what it made of its events, publish does not say that all is well.
+// TestUnknownIsNoSuccess: where a dashboard can't say what it made of its events, publish does not
+// say that all is well.
 func TestUnknownIsNoSuccess(t *testing.T) {
 	s := start(t, io.Discard, "run", "--data", t.TempDir())
 	defer s.stop(t)

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// remarks count what is known of events before a dashboard judges them, each kind with its first line.
+// remarks count what is known of events before a dashboard judges them, each kind with its first
+// line.
 type remarks struct {
 	order []string
 	kinds map[string]*remark
@@ -96,7 +97,8 @@ func (s *sending) explain(settled *settlement) {
 	}
 }
 
-// verdict is the exit: nil only where every event that was read was counted, left out by a filter, or a copy.
+// verdict is the exit: nil only where every event that was read was counted, left out by a filter,
+// or a copy.
 func (s *settlement) verdict(refused uint64, bad int) error {
 	var parts []string
 	for _, part := range []struct {

@@ -21,8 +21,9 @@ type source struct {
 	definition *definition.Definition // without Dashboard: a tenant's default
 }
 
-// readSources reads the definitions of a file or a directory: every *.yaml and *.yml in it by name, but hidden ones, and the tenants'
-// defaults in defaults/TENANT.yaml. The error is definition.Problems where the text of any is wrong.
+// readSources reads the definitions of a file or a directory: every *.yaml and *.yml in it by name,
+// but hidden ones, and the tenants' defaults in defaults/TENANT.yaml. The error is
+// definition.Problems where the text of any is wrong.
 func readSources(name string) ([]source, error) {
 	info, err := os.Stat(name)
 	if err != nil {
@@ -68,8 +69,8 @@ func readDirectory(dir fs.FS, name string) ([]source, error) {
 	return all, definedTwice(all)
 }
 
-// definedTwice refuses two definitions of one dashboard, or two defaults of one tenant: the one applied last would win,
-// and which that is would change with whichever file was edited.
+// definedTwice refuses two definitions of one dashboard, or two defaults of one tenant: the one
+// applied last would win, and which that is would change with whichever file was edited.
 func definedTwice(sources []source) error {
 	first := map[messages.Key]string{}
 	var errs []error
@@ -95,7 +96,8 @@ func yamlFiles(dir fs.FS) []string {
 	for _, pattern := range []string{"defaults/*.yaml", "defaults/*.yml", "*.yaml", "*.yml"} {
 		found, _ := fs.Glob(dir, pattern) // the patterns are good
 		for _, file := range found {
-			if !strings.HasPrefix(path.Base(file), ".") { // what editors and file systems keep beside a file is none of its own
+			// what editors and file systems keep beside a file is none of its own
+			if !strings.HasPrefix(path.Base(file), ".") {
 				files = append(files, file)
 			}
 		}

@@ -36,10 +36,11 @@ type Directory interface {
 type ClientConfig struct {
 	Directory Directory
 	Link      *link.Link
-	Flush     time.Duration         // least time between two messages to an owner; 0: 1 ms, negative: none
-	Wait      time.Duration         // how long a reading waits for a shard that nobody serves; 0: 5 s
-	Logger    *slog.Logger          // nil: slog.Default
-	Metrics   prometheus.Registerer // nil: kept and not shown
+	// least time between two messages to an owner; 0: 1 ms, negative: none
+	Flush   time.Duration
+	Wait    time.Duration         // how long a reading waits for a shard that nobody serves; 0: 5 s
+	Logger  *slog.Logger          // nil: slog.Default
+	Metrics prometheus.Registerer // nil: kept and not shown
 
 	Subscriptions int // most at a time; 0: 200,000
 	Requests      int // calls, most under way; 0: 4,096

@@ -172,7 +172,9 @@ func readSummaries(all reader) (found []feed.Summary, err error) {
 
 // What is called: the first byte of a call, its fields behind it.
 const (
-	callRead    = 'r' // tenant, dashboard, epoch, since, lists, must exist, whether after a position, its partition, position
+	// tenant, dashboard, epoch, since, lists, must exist, whether after a position, its partition,
+	// position
+	callRead    = 'r'
 	callList    = 'l' // tenant, prefix, after, limit
 	callDefault = 'd' // tenant, dashboard
 )

@@ -18,9 +18,10 @@ import (
 
 // ServerConfig is what a Server is made of; Feed and Link are needed.
 type ServerConfig struct {
-	Feed    feed.Feed             // what is served
-	Link    grpc.ServiceRegistrar // a link.Link before its Start
-	Flush   time.Duration         // least time between two flushes to a gateway; 0: 1 ms, negative: none
+	Feed feed.Feed             // what is served
+	Link grpc.ServiceRegistrar // a link.Link before its Start
+	// least time between two flushes to a gateway; 0: 1 ms, negative: none
+	Flush   time.Duration
 	Logger  *slog.Logger          // nil: slog.Default
 	Metrics prometheus.Registerer // nil: kept and not shown
 	Bounds  Bounds                //

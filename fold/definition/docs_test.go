@@ -10,7 +10,8 @@ import (
 
 //go:generate go test -run TestDocs -rewrite .
 
-// TestDocs: docs/definition.md and docs/definition.schema.json say what the tables say. -rewrite writes them.
+// TestDocs: docs/definition.md and docs/definition.schema.json say what the tables say. -rewrite
+// writes them.
 func TestDocs(t *testing.T) {
 	for file, want := range map[string]string{
 		"../../docs/definition.md":          reference(),

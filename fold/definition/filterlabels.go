@@ -10,16 +10,17 @@ import (
 	"github.com/expr-lang/expr/types"
 )
 
-// textLabels are filterNames with labels as the text that they always are. A filter is compiled for running with labels
-// of any type, because a missing one is nil there.
+// textLabels are filterNames with labels as the text that they always are. A filter is compiled for
+// running with labels of any type, because a missing one is nil there.
 var textLabels = func() types.Map {
 	m := maps.Clone(filterNames)
 	m["labels"] = types.TypeOf(map[string]string{})
 	return m
 }()
 
-// checkLabels refuses a filter, one that compiles, that takes a label for something else than text: it would fail on
-// every event that has the label. A definition in the log is not asked: what it did it goes on doing.
+// checkLabels refuses a filter, one that compiles, that takes a label for something else than text:
+// it would fail on every event that has the label. A definition in the log is not asked: what it
+// did it goes on doing.
 func checkLabels(src string) error {
 	program, err := expr.Compile(src, filterOptions(textLabels)...)
 	said := ""
@@ -37,8 +38,9 @@ func checkLabels(src string) error {
 	return nil
 }
 
-// mixedText finds where a filter goes on with text or with something else, as in (labels.n ?? 0) > 5. The compiler takes
-// that for a value of any type, and it is of the wrong one wherever the text is there.
+// mixedText finds where a filter goes on with text or with something else, as in (labels.n ?? 0) >
+// 5. The compiler takes that for a value of any type, and it is of the wrong one wherever the text
+// is there.
 type mixedText struct{ said string }
 
 // Visit is part of ast.Visitor.

@@ -16,7 +16,8 @@ func checkFilter(t *testing.T, filter string) error {
 	return err
 }
 
-// TestLabelsAreText: a filter that takes a label for a number or a truth value lets no event pass; it is refused.
+// TestLabelsAreText: a filter that takes a label for a number or a truth value lets no event pass;
+// it is refused.
 func TestLabelsAreText(t *testing.T) {
 	for _, filter := range []string{
 		"labels.n > 5", "5 < labels.n", "labels.n == 5", "labels.n != 5.5", "labels.n > -5", "labels.n == value", "labels.n < time", "labels[metric] > value",

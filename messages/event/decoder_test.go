@@ -99,6 +99,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{`{"metric":"m","value":01}`, ReasonMalformed, ``},
 		{`{"metric":"m",}`, ReasonMalformed, ``},
 		{`{"metric":"m"`, ReasonMalformed, `unexpected end after 13 bytes`},
+		{"\xff\xfe{\x00", ReasonMalformed, `unexpected byte 0xff at byte 0`},
 		{`{"metric":"m"} x`, ReasonMalformed, ``},
 		{"{\"metric\":\"a\nb\"}", ReasonMalformed, ``},
 		{`{"metric":"\x"}`, ReasonMalformed, ``},

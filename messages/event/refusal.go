@@ -93,7 +93,10 @@ func syntax(b []byte, code int) string {
 	if at >= len(b) {
 		return fmt.Sprintf("unexpected end after %d bytes", len(b))
 	}
-	r, _ := utf8.DecodeRune(b[at:])
+	r, size := utf8.DecodeRune(b[at:])
+	if r == utf8.RuneError && size == 1 { // the character that stands for no text was not given
+		return fmt.Sprintf("unexpected byte 0x%02x at byte %d", b[at], at)
+	}
 	return fmt.Sprintf("unexpected %q at byte %d", r, at)
 }
 

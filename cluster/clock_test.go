@@ -85,10 +85,10 @@ func TestAClockThatWasSetHeals(t *testing.T) {
 // the dead, not even for a moment, and the living serves on.
 func TestAnOldMessageIsNotBelieved(t *testing.T) {
 	inBubble(t, 12, func(h *house) {
-		h.network.taping = "n1"
+		h.network.tape("n1")
 		h.network.clock["n1"] = time.Hour
 		g := clocked(h)
-		h.network.taping = ""
+		h.network.tape("")
 		h.restart(0, "n1-moved:7947")
 		h.settle(1, 64*time.Second)
 		time.Sleep(time.Minute)

@@ -38,6 +38,13 @@ type tapedPacket struct {
 	body []byte
 }
 
+// tape keeps what a node's gossip sends from now on; "" ends that.
+func (n *network) tape(node string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.taping = node
+}
+
 // replay sends again what was taped, as a network may that kept it for long.
 func (n *network) replay() {
 	n.mu.Lock()

@@ -8,6 +8,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	client "github.com/apache/pulsar-client-go/pulsar"
@@ -146,6 +147,14 @@ func TestOddMessages(t *testing.T) {
 		{"compressed chunks", func(o *odd) {
 			o.send(o.producer(func(p *client.ProducerOptions) { inChunks(p); p.CompressionType = client.ZSTD }), "d", append([]byte("in-chunks---"), noise(3000)...))
 		}, "d=in-chunks---"},
+		{"chunks of two producers at once", func(o *odd) {
+			var both sync.WaitGroup
+			for range 2 { // a hundred chunks each: they interleave
+				p := o.producer(inChunks)
+				both.Go(func() { o.send(p, "d", append([]byte("in-chunks---"), noise(20_000)...)) })
+			}
+			both.Wait()
+		}, "d=in-chunks--- d=in-chunks---"},
 		{"12 MB", func(o *odd) {
 			o.send(o.producer(func(p *client.ProducerOptions) { p.EnableChunking = true }), "d", noise(12<<20))
 		}, "d!too_large"},
@@ -220,6 +229,39 @@ func TestOddMessages(t *testing.T) {
 				if logTime == pulsar.BrokerTime {
 					t.Errorf("lag %d, %v", lag, err)
 				}
+			}
+		})
+	}
+}
+
+// TestSchemas: what a producer with a schema of its own writes comes byte for byte. An Avro record
+// is no event, and its dashboard says so.
+func TestSchemas(t *testing.T) {
+	c := pulsartest.Shared(t)
+	l := open(t, c)
+	avro, err := client.NewAvroSchemaWithValidation(`{"type":"record","name":"E","fields":[{"name":"metric","type":"string"}]}`, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, x := range map[string]struct {
+		schema client.Schema
+		value  any
+		want   string
+	}{
+		"avro":   {avro, map[string]any{"metric": "m"}, "d=\x02m"},
+		"bytes":  {client.NewBytesSchema(nil), []byte(`{"n":1}`), `d={"n":1}`},
+		"string": {client.NewStringSchema(nil), `{"n":2}`, `d={"n":2}`},
+	} {
+		t.Run(what, func(t *testing.T) {
+			name, shard := tenant(t, l, 1, pulsar.BrokerTime)
+			o := &odd{t: t, c: c, topic: pulsar.PartitionTopic(pulsar.EventsTopic(name), 0)}
+			p := o.producer(func(p *client.ProducerOptions) { p.Schema = x.schema })
+			if _, err := p.Send(t.Context(), &client.ProducerMessage{Key: "d", Value: x.value}); err != nil {
+				t.Fatal(err)
+			}
+			all := take(t, reader(t, l, shard, messages.Position{}), 1)
+			if got := allShown(all); got != x.want {
+				t.Errorf("got %q, want %q", got, x.want)
 			}
 		})
 	}

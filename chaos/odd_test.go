@@ -4,18 +4,41 @@ import (
 	"testing"
 	"time"
 
+	"github.com/dashfeed/dashfeed/chaos/traffic"
 	"github.com/dashfeed/dashfeed/chaos/trial"
 	"github.com/dashfeed/dashfeed/cmd/process"
+	"github.com/dashfeed/dashfeed/eventlog/pulsar"
+	"github.com/dashfeed/dashfeed/eventlog/pulsar/pulsartest"
+	"github.com/dashfeed/dashfeed/messages"
 )
 
 // TestOddMessages: what foreign producers send beside their events, with the properties of records
 // that steer, as a copied topic has them, or for another tenant, is refused, each once, and takes
-// nothing from the events: every cell and count is what the log says.
+// nothing from the events: every cell and count is what the log says. Of what they send inside
+// transactions, what they commit counts.
 func TestOddMessages(t *testing.T) {
 	c := startTrial(t, trial.Config{
-		Cluster:    process.ClusterConfig{Nodes: 1, Gateways: 1, Tenants: "default=4"},
+		Cluster: process.ClusterConfig{
+			Nodes: 1, Gateways: 1, Tenants: "default=4", Broker: "transactionCoordinatorEnabled=true",
+		},
 		Definition: boardDefinition, Dashboards: 8, Rate: 200, Strangers: 400, Record: true,
 	})
+	topic := pulsar.PartitionTopic(pulsar.EventsTopic(messages.DefaultTenant), 0)
+	raw, err := pulsartest.OpenRaw(c.Cluster.Pulsar.URL, topic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer raw.Close()
+	const keyField, transactions = 6, 20
+	transactor := traffic.Transactor{
+		Name: "transactor", Broker: c.Cluster.Pulsar.URL, Topic: topic, Dashboards: c.Names, Account: c.Account,
+		Write: func(least, most uint64, key string, payload []byte) error {
+			return raw.SendInside(least, most, raw.Metadata().Text(keyField, key), payload, 1)
+		},
+	}
+	if err := transactor.Run(t.Context(), transactions); err != nil {
+		t.Fatal(err)
+	}
 	const enough = 100
 	// real time: it is a real process
 	for refused := uint64(0); refused < enough; time.Sleep(50 * time.Millisecond) {

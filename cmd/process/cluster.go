@@ -22,6 +22,7 @@ type ClusterConfig struct {
 	Nodes    int     // 0: 3
 	Gateways int     // 0: 2
 	Pulsar   *Pulsar // nil: one of its own, which Stop ends
+	Broker   string  // settings of its own one: key=value, separated by newlines
 
 	Tenants     string // 0: default=8
 	Checkpoints string // 0: pulsar
@@ -105,6 +106,9 @@ func (c *ClusterConfig) pulsar() PulsarConfig {
 	}
 	if c.Prefix != nil {
 		p.Prefix = c.Prefix(pulsarName)
+	}
+	if c.Broker != "" {
+		p.Env = []string{"PULSAR_CONF=" + c.Broker}
 	}
 	return p
 }

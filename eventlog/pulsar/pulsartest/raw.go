@@ -44,10 +44,13 @@ func (m Message) Text(field protowire.Number, s string) Message {
 	return protowire.AppendString(protowire.AppendTag(m, field, protowire.BytesType), s)
 }
 
-// Raw opens a producer of a partition that the broker serves. The cluster must be open to
-// everybody.
-func (c *Cluster) Raw(topic string) (*Raw, error) {
-	conn, err := net.DialTimeout("tcp", strings.TrimPrefix(c.BrokerURL, "pulsar://"), 5*time.Second)
+// Raw is OpenRaw of the cluster's broker.
+func (c *Cluster) Raw(topic string) (*Raw, error) { return OpenRaw(c.BrokerURL, topic) }
+
+// OpenRaw opens a producer of a partition that the broker serves, pulsar://HOST:PORT. It must be
+// open to everybody.
+func OpenRaw(broker, topic string) (*Raw, error) {
+	conn, err := net.DialTimeout("tcp", strings.TrimPrefix(broker, "pulsar://"), 5*time.Second)
 	if err != nil {
 		return nil, err
 	}

@@ -290,3 +290,22 @@ func FuzzFromMessagePack(f *testing.F) {
 		})
 	})
 }
+
+// FuzzCheckText: any bytes are judged without a panic, and valid JSON as the decoder judges it.
+func FuzzCheckText(f *testing.F) {
+	for _, s := range seeds {
+		f.Add([]byte(s))
+	}
+	for _, s := range []string{`{"a":"\ud800"}`, `{"a":"\ud800\udc00"}`, "{\"a\":\"\xff", "{\"\xff", `{"a" 1,"b":"\ud800"}`, `\`, `\u`, `\ud8`, `{"a":{"b":[}],"c":"\udc00`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, in []byte) {
+		at, err := CheckText(in)
+		if (at < 0) != (err == nil) || at >= len(in) {
+			t.Fatalf("%q: at %d: %v", in, at, err)
+		}
+		if err == nil && json.Valid(in) && !utf8.Valid(in) {
+			t.Fatalf("%q is not UTF-8", in)
+		}
+	})
+}

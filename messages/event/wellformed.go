@@ -27,8 +27,8 @@ func skipPlain(b []byte, i int) int {
 }
 
 // notText is the index of the first byte of JSON text b that is no UTF-8, or of the first escape of
-// half a surrogate pair; -1 where all is well. A scan has passed over b, so that every backslash
-// begins an escape inside a string.
+// half a surrogate pair; -1 where all is well. In text that is valid JSON every backslash begins an
+// escape inside a string; in other text what is wrong with that is for a parser to say.
 func notText(b []byte) int {
 	for i := skipPlain(b, 0); i < len(b); i = skipPlain(b, i) {
 		size := 2
@@ -38,7 +38,7 @@ func notText(b []byte) int {
 			if r, size = utf8.DecodeRune(b[i:]); r == utf8.RuneError && size == 1 {
 				return i
 			}
-		case b[i+1] == 'u':
+		case isUnicodeEscape(b[i:]):
 			if size = unicodeEscape(b[i:]); size == 0 {
 				return i
 			}
@@ -48,9 +48,9 @@ func notText(b []byte) int {
 	return -1
 }
 
-// CheckText looks whether JSON text, which is valid otherwise, is Unicode; at is the byte that the
-// error names, -1 where all is well. Other doors than those of events ask, too: encoding/json
-// replaces what is wrong.
+// CheckText looks whether JSON text is Unicode; at is the byte that the error names, -1 where all
+// is well. Whether it is JSON is not looked at. Other doors than those of events ask, too:
+// encoding/json replaces what is wrong.
 func CheckText(b []byte) (at int, err error) {
 	if at = notText(b); at < 0 {
 		return at, nil
@@ -73,6 +73,20 @@ func notUTF8(text []byte) int {
 	}
 }
 
+// isUnicodeEscape reports whether b begins with a whole \u escape.
+func isUnicodeEscape(b []byte) bool {
+	const one = len(`\u0000`)
+	if len(b) < one || b[0] != '\\' || b[1] != 'u' {
+		return false
+	}
+	for _, c := range b[2:one] {
+		if unhex(c) < 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // unicodeEscape is the length of the well-formed \u escape that b begins with, both halves of a
 // pair taken together; 0 for half a pair.
 func unicodeEscape(b []byte) int {
@@ -81,7 +95,7 @@ func unicodeEscape(b []byte) int {
 	if !utf16.IsSurrogate(r) {
 		return one
 	}
-	if len(b) >= pair && b[one] == '\\' && b[one+1] == 'u' && utf16.DecodeRune(r, hex4(b, one+2)) != utf8.RuneError {
+	if len(b) >= pair && isUnicodeEscape(b[one:]) && utf16.DecodeRune(r, hex4(b, one+2)) != utf8.RuneError {
 		return pair
 	}
 	return 0
@@ -107,7 +121,7 @@ func refuseText(what string, at int, field string) *Refusal {
 }
 
 // fieldAt is the path, as in labels.country, to the member of an object whose name or value has
-// that byte of a scanned event; of a name only what is before the byte.
+// that byte; of a name only what is before the byte. It goes as far as the text is JSON.
 func fieldAt(b []byte, at int) string {
 	path := ""
 	for i := skipSpace(b, 0); i < len(b) && b[i] == '{'; {
@@ -128,10 +142,12 @@ func fieldAt(b []byte, at int) string {
 func memberAt(b []byte, i, at int) (name []byte, value, end int) {
 	i = skipSpace(b, i+1)
 	for i < len(b) && b[i] == '"' {
-		name, _, value = scanName(b, i)
+		if name, _, value = scanName(b, i); value < 0 {
+			return nil, 0, 0
+		}
 		end = skipValue(b, value, MaxNesting)
 		switch {
-		case at < i:
+		case at < i, end < 0:
 			return nil, 0, 0
 		case at < value:
 			return name[:min(len(name), max(0, at-i-1))], len(b), end

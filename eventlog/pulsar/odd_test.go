@@ -14,7 +14,6 @@ import (
 	client "github.com/apache/pulsar-client-go/pulsar"
 	"github.com/apache/pulsar-client-go/pulsar/crypto"
 
-	"github.com/dashfeed/dashfeed/eventlog"
 	"github.com/dashfeed/dashfeed/eventlog/pulsar"
 	"github.com/dashfeed/dashfeed/eventlog/pulsar/pulsartest"
 	"github.com/dashfeed/dashfeed/messages"
@@ -283,7 +282,7 @@ func again(t *testing.T, l *pulsar.Log, shard int, all []messages.Record, i int)
 		t.Fatal(err)
 	}
 	defer r.Close()
-	got := take(t, r.(eventlog.Reader), len(want))
+	got := take(t, r, len(want))
 	for j := range want {
 		a, b := want[j], got[j]
 		if a.Position != b.Position || a.Append != b.Append || a.Producer != b.Producer || a.EventTime != b.EventTime || shown(&a) != shown(&b) {

@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -36,11 +38,28 @@ func TestEveryMutantIsUpToDate(t *testing.T) {
 		if _, err := m.apply(string(source)); err != nil {
 			t.Errorf("%s: %v", m.at, err)
 		}
+		if !hasTest(t, m) {
+			t.Errorf("%s: %s has no test %s", m.at, m.pkg, m.test)
+		}
 		if other := seen[[2]string{m.file, m.old}]; other != "" {
 			t.Errorf("%s breaks the same line as %s", m.at, other)
 		}
 		seen[[2]string{m.file, m.old}] = m.at
 	}
+}
+
+// hasTest reports whether the test that a break names is there.
+func hasTest(t *testing.T, m mutant) bool {
+	t.Helper()
+	name, _, _ := strings.Cut(m.test, "/")
+	files, err := filepath.Glob(filepath.Join(root, m.pkg, "*_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.ContainsFunc(files, func(f string) bool {
+		source, err := os.ReadFile(f)
+		return err == nil && strings.Contains(string(source), "func "+name+"(")
+	})
 }
 
 // TestChosenMutants runs some of the breaks, others with every commit. `make mutants` runs all.

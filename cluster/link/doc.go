@@ -3,12 +3,12 @@
 // others register.
 //
 //	l, err := link.Listen(link.Config{Node: "node-1", Cluster: "dashfeed", Bind: "127.0.0.1:7947"})
-//	l.RegisterService(&desc, impl)                    // a gRPC service; its handlers know their caller by link.From
+//	l.RegisterService(&desc, impl) // of gRPC; its handlers know their caller by link.From
 //	l.Handle(func(from link.Peer, body []byte) { … }) // beats
 //	l.Lost(func(p link.Peer) { … })
 //	l.Start()
 //	l.Beat(peer, body)
-//	conn, err := l.Dial(peer)                         // to call a peer's services
+//	conn, err := l.Dial(peer) // to call a peer's services
 //	l.Close()
 //
 // Promises:

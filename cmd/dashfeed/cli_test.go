@@ -28,6 +28,7 @@ func write(t *testing.T, name, text string) string {
 }
 
 func TestExitCodes(t *testing.T) {
+	t.Chdir(t.TempDir()) // a command that is not refused as it should be leaves its files there
 	bad := write(t, "bad.yaml", "dashboard: x\npanels:\n  - id: a\n    windw: latest\n")
 	good := write(t, "good.yaml", "dashboard: x\npanels: [{id: a, window: latest}]\n")
 	unknownKey := write(t, "config.yaml", "listn: 127.0.0.1:1\n")

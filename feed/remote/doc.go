@@ -1,7 +1,8 @@
 // Package remote is both ends of the feed contract over a link: a Server stands beside an owner's
 // feed, a Client is the feed that a gateway holds.
 //
-//	server, err := remote.NewServer(remote.ServerConfig{Feed: host, Link: l})                // before l.Start
+//	// before l.Start
+//	server, err := remote.NewServer(remote.ServerConfig{Feed: host, Link: l})
 //	client, err := remote.NewClient(remote.ClientConfig{Directory: cluster, Link: l})
 //	client.Moved() // when sources changed
 //

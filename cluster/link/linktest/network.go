@@ -3,8 +3,9 @@
 //
 //	n := linktest.New(seed)
 //	l, err := link.Listen(link.Config{Node: "n1", Bind: "n1:1", Network: n.Of("n1")})
-//	n.Weather(50*time.Millisecond, 20_000) // each way late by up to so much; a connection breaks after up to so many bytes
-//	n.Stall("n1", "g1", true)              // what n1 sends to g1 stays on its way
+//	// each way is late by up to so much; a connection breaks after up to so many bytes
+//	n.Weather(50*time.Millisecond, 20_000)
+//	n.Stall("n1", "g1", true) // what n1 sends to g1 stays on its way
 //	n.Break("n1", "g1")
 package linktest
 

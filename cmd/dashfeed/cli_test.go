@@ -8,13 +8,19 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // call runs the program in this process.
 func call(t *testing.T, stdin string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
+	return callUntil(t.Context(), stdin, args...)
+}
+
+// callUntil is call for what is interrupted when ctx ends.
+func callUntil(ctx context.Context, stdin string, args ...string) (code int, stdout, stderr string) {
 	var out, errs bytes.Buffer
-	code = run(t.Context(), args, strings.NewReader(stdin), &out, &errs)
+	code = run(ctx, args, strings.NewReader(stdin), &out, &errs)
 	return code, out.String(), errs.String()
 }
 
@@ -108,7 +114,9 @@ func TestExitCodes(t *testing.T) {
 		{[]string{"watch", "x", "--server", ""}, 2, "server is empty"},
 		{[]string{"publish", "-", "--server", nowhere}, 3, "127.0.0.1:1"},
 	} {
-		code, _, stderr := call(t, "", c.args...)
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // none takes long, but a server
+		code, _, stderr := callUntil(ctx, "", c.args...)
+		cancel()
 		if code != c.code || !strings.Contains(stderr, c.says) {
 			t.Errorf("%v: exit %d, want %d and %q on stderr:\n%s", c.args, code, c.code, c.says, stderr)
 		}

@@ -8,8 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/dashfeed/dashfeed/chaos/process"
 	"github.com/dashfeed/dashfeed/chaos/trial"
-	"github.com/dashfeed/dashfeed/cmd/process"
 )
 
 // What the measurements of whole clusters have in common.

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/dashfeed/dashfeed/chaos/network"
+	"github.com/dashfeed/dashfeed/chaos/process"
 	"github.com/dashfeed/dashfeed/chaos/trial"
-	"github.com/dashfeed/dashfeed/cmd/process"
 )
 
 // What the run inside the network's hub is told by.

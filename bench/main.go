@@ -27,7 +27,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/dashfeed/dashfeed/cmd/process"
+	"github.com/dashfeed/dashfeed/chaos/process"
 )
 
 // measurement is one thing measured; run prints its figures to w.

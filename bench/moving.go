@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/dashfeed/dashfeed/chaos/process"
 	"github.com/dashfeed/dashfeed/chaos/traffic"
 	"github.com/dashfeed/dashfeed/chaos/trial"
-	"github.com/dashfeed/dashfeed/cmd/process"
 )
 
 // moving has one node serve 50,000 dashboards and then drain, so that another loads them all from

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/dashfeed/dashfeed/cmd/process"
+	"github.com/dashfeed/dashfeed/chaos/process"
 )
 
 // profileVariable names a directory that gets CPU profiles of the processes measured; they cost a

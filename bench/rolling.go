@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/dashfeed/dashfeed/chaos/process"
 	"github.com/dashfeed/dashfeed/chaos/trial"
-	"github.com/dashfeed/dashfeed/cmd/process"
 )
 
 // rolling drains every node and every gateway in turn and starts it again, under load. A pause is a

@@ -7,8 +7,8 @@ import (
 	"os/exec"
 	"time"
 
+	"github.com/dashfeed/dashfeed/chaos/process"
 	"github.com/dashfeed/dashfeed/chaos/trial"
-	"github.com/dashfeed/dashfeed/cmd/process"
 )
 
 // tenant adds a tenant of hundreds of partitions beside hundreds of live shards, under load. A

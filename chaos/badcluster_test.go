@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/dashfeed/dashfeed/chaos/process"
 	"github.com/dashfeed/dashfeed/chaos/traffic"
-	"github.com/dashfeed/dashfeed/cmd/process"
 	"github.com/dashfeed/dashfeed/eventlog/pulsar"
 	"github.com/dashfeed/dashfeed/eventlog/pulsar/pulsartest"
 )

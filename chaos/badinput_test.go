@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/dashfeed/dashfeed/cmd/process"
+	"github.com/dashfeed/dashfeed/chaos/process"
 )
 
 // TestDoorRefuses sends events that can't be read, routed or afforded; each is named by index and

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/dashfeed/dashfeed/cmd/process"
+	"github.com/dashfeed/dashfeed/chaos/process"
 	"github.com/dashfeed/dashfeed/eventlog"
 	"github.com/dashfeed/dashfeed/eventlog/pulsar"
 	"github.com/dashfeed/dashfeed/eventlog/pulsar/pulsartest"

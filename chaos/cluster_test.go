@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/dashfeed/dashfeed/chaos/process"
 	"github.com/dashfeed/dashfeed/chaos/trial"
 	"github.com/dashfeed/dashfeed/chaos/viewer"
-	"github.com/dashfeed/dashfeed/cmd/process"
 )
 
 const (

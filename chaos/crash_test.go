@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/dashfeed/dashfeed/cmd/process"
+	"github.com/dashfeed/dashfeed/chaos/process"
 )
 
 const (

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/dashfeed/dashfeed/chaos/network"
+	"github.com/dashfeed/dashfeed/chaos/process"
 	"github.com/dashfeed/dashfeed/chaos/trial"
-	"github.com/dashfeed/dashfeed/cmd/process"
 )
 
 // hubVariable tells the test that runs in the hub of which network it is.

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/dashfeed/dashfeed/cmd/process"
+	"github.com/dashfeed/dashfeed/chaos/process"
 )
 
 const damageDashboards = 8

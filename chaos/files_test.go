@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/dashfeed/dashfeed/cmd/process"
+	"github.com/dashfeed/dashfeed/chaos/process"
 )
 
 // TestFewFiles: a server that may open few files says so, and answers all the same while idle

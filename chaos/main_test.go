@@ -12,7 +12,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/dashfeed/dashfeed/cmd/process"
+	"github.com/dashfeed/dashfeed/chaos/process"
 	"github.com/dashfeed/dashfeed/messages"
 )
 

@@ -12,8 +12,8 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"github.com/dashfeed/dashfeed/chaos/process"
 	"github.com/dashfeed/dashfeed/client"
-	"github.com/dashfeed/dashfeed/cmd/process"
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 

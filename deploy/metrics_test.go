@@ -14,8 +14,8 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/dashfeed/dashfeed/chaos/process"
 	"github.com/dashfeed/dashfeed/client"
-	"github.com/dashfeed/dashfeed/cmd/process"
 )
 
 // expressions are all that Grafana's boards and Prometheus' rules ask for.

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/dashfeed/dashfeed/chaos/network"
-	"github.com/dashfeed/dashfeed/cmd/process"
+	"github.com/dashfeed/dashfeed/chaos/process"
 )
 
 // On has a cluster's nodes and its Pulsar run on machines of a network, and the gateways in its

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/dashfeed/dashfeed/cmd/process"
+	"github.com/dashfeed/dashfeed/chaos/process"
 )
 
 // Shard is what one process says of a shard, at /cluster/shards.

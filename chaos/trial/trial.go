@@ -20,10 +20,10 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/dashfeed/dashfeed/chaos/process"
 	"github.com/dashfeed/dashfeed/chaos/traffic"
 	"github.com/dashfeed/dashfeed/chaos/viewer"
 	"github.com/dashfeed/dashfeed/client"
-	"github.com/dashfeed/dashfeed/cmd/process"
 	"github.com/dashfeed/dashfeed/eventlog/pulsar"
 	"github.com/dashfeed/dashfeed/messages"
 	"github.com/dashfeed/dashfeed/messages/wire"

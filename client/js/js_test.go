@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/dashfeed/dashfeed/cmd/process"
+	"github.com/dashfeed/dashfeed/chaos/process"
 )
 
 // report is what vitest writes with its JSON reporter.

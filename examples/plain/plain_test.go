@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/dashfeed/dashfeed/cmd/process"
+	"github.com/dashfeed/dashfeed/chaos/process"
 )
 
 // TestPlainDialect runs the examples against a real server: what a client learns when it connects,

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/dashfeed/dashfeed/cmd/process"
+	"github.com/dashfeed/dashfeed/chaos/process"
 )
 
 // The tests in the browser are part of this package's, so that a change of theirs has them run

@@ -18,7 +18,7 @@ const module = "github.com/dashfeed/dashfeed/"
 // own.
 var rooms = []string{
 	"messages", "messages/event", "messages/cells", "messages/wire",
-	"fold/definition", "fold/reference", "fold",
+	"fold/definition", "fold/foldtest", "fold",
 	"eventlog", "eventlog/embedded", "eventlog/checkpoint", "eventlog/checkpoint/embedded",
 	"eventlog/checkpoint/shared", "eventlog/checkpoint/blob", "eventlog/checkpoint/pulsar",
 	"cluster", "feed", "actors", "gateway", "client", "connect",
@@ -49,8 +49,7 @@ var rules = []rule{
 	{[]string{"connect"}, nil, module + "gateway", "sources and sinks use the log or a feed, like everybody"},
 	{[]string{"client"}, nil, module + "gateway", "the client is built by strangers: it knows the words and the wire"},
 	{[]string{"client"}, nil, module + "actors", "the client is built by strangers: it knows the words and the wire"},
-	{[]string{"fold/reference"}, nil, module, "the reference shares no code with what it judges"},
-	{[]string{"actors", "gateway", "feed"}, nil, module + "chaos", "nobody but cmd uses chaos"},
+	{[]string{"fold/foldtest"}, nil, module, "the reference shares no code with what it judges"},
 }
 
 // pure rooms have no clock, lock, goroutine or I/O. The filter of a definition keeps a pool of
@@ -76,6 +75,9 @@ func TestFloors(t *testing.T) {
 				if r.holds(dir) && under(imported, r.forbid) && allowed[dir+" "+imported] == "" {
 					t.Errorf("%s imports %s: %s", path, imported, r.reason)
 				}
+			}
+			if strings.HasPrefix(imported, module) && forTests(strings.TrimPrefix(imported, module)) && !forTests(dir) {
+				t.Errorf("%s imports %s, which is test code", path, imported)
 			}
 			if other, ours := strings.CutPrefix(imported, module); ours && roomOf(other) != room &&
 				slices.Index(rooms, roomOf(other)) > slices.Index(rooms, room) {
@@ -111,6 +113,12 @@ func TestEveryPackageSaysWhatItIs(t *testing.T) {
 			t.Errorf("package %s has no doc comment", dir)
 		}
 	}
+}
+
+// forTests reports whether a package is test code: its name ends in test, or it runs or measures
+// the built binary.
+func forTests(dir string) bool {
+	return strings.HasSuffix(dir, "test") || under(dir, "chaos") || under(dir, "bench")
 }
 
 func (r rule) holds(dir string) bool {

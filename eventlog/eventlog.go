@@ -1,5 +1,5 @@
 // Package eventlog is the log: ordered, partitioned, durable, replayable records behind two small
-// interfaces. One suite (eventlog/suite) runs over every implementation.
+// interfaces. One suite (eventlog/eventlogtest) runs over every implementation.
 package eventlog
 
 import (

@@ -12,7 +12,7 @@ import (
 
 	"github.com/dashfeed/dashfeed/fold"
 	"github.com/dashfeed/dashfeed/fold/definition"
-	"github.com/dashfeed/dashfeed/fold/reference"
+	"github.com/dashfeed/dashfeed/fold/foldtest"
 	"github.com/dashfeed/dashfeed/messages"
 	"github.com/dashfeed/dashfeed/messages/cells"
 )
@@ -21,7 +21,7 @@ import (
 type pair struct {
 	testing.TB
 	engine    *fold.Dashboard
-	reference *reference.Dashboard
+	reference *foldtest.Dashboard
 	first     *fold.Program
 	logTime   int64
 	record    int
@@ -34,7 +34,7 @@ type pair struct {
 func newPair(t testing.TB, first *definition.Definition) *pair {
 	p := &pair{TB: t, first: compile(first), logTime: math.MinInt64, mirror: &cells.Set{}, numbers: map[int]uint32{}}
 	p.engine = fold.New(testKey, "local", p.first)
-	p.reference = reference.New(toReference(first))
+	p.reference = foldtest.New(toReference(first))
 	return p
 }
 
@@ -43,7 +43,7 @@ func (p *pair) fold(s *step) {
 	p.record++
 	p.logTime = max(p.logTime, s.append)
 	at := fold.At{Position: messages.Position{Lo: uint64(p.record)}, LogTime: p.logTime, Append: s.append, Event: s.eventTime}
-	rat := reference.At{Position: at.Position.String(), LogTime: at.LogTime, Append: at.Append, Event: at.Event}
+	rat := foldtest.At{Position: at.Position.String(), LogTime: at.LogTime, Append: at.Append, Event: at.Event}
 	switch s.kind {
 	case kindEvent:
 		e := s.event
@@ -139,17 +139,17 @@ func (p *pair) checkCounters() {
 	if got.Records != got.Accepted+got.Invalid+got.Future+got.Duplicates {
 		p.Fatalf("record %d: S18 does not hold: %+v", p.record, got)
 	}
-	translated := reference.Counters{
+	translated := foldtest.Counters{
 		Records: got.Records, Accepted: got.Accepted, Invalid: got.Invalid, Future: got.Future, Duplicates: got.Duplicates,
 		Horizon: got.Horizon, MetricsDropped: got.MetricsDropped, SetAside: got.SetAside,
-		Reasons: maps.Clone(got.InvalidReasons), Panels: map[string]reference.PanelCounter{},
+		Reasons: maps.Clone(got.InvalidReasons), Panels: map[string]foldtest.PanelCounter{},
 	}
 	maps.DeleteFunc(translated.Reasons, func(_ string, n uint64) bool { return n == 0 })
 	for id, c := range got.Panels {
 		if c.Accepted != c.Filtered+c.LateDropped+c.Folded {
 			p.Fatalf("record %d: S18 does not hold in panel %s: %+v", p.record, id, c)
 		}
-		translated.Panels[id] = reference.PanelCounter{
+		translated.Panels[id] = foldtest.PanelCounter{
 			Accepted: c.Accepted, Filtered: c.Filtered, LateDropped: c.LateDropped, Folded: c.Folded,
 			LateAccepted: c.LateAccepted, Overflowed: c.Overflowed, Unsampled: c.Unsampled,
 		}
@@ -159,11 +159,11 @@ func (p *pair) checkCounters() {
 	}
 }
 
-func (p *pair) checkList(what string, got []fold.Listed, want []reference.Listed) {
+func (p *pair) checkList(what string, got []fold.Listed, want []foldtest.Listed) {
 	p.Helper()
-	translated := []reference.Listed{}
+	translated := []foldtest.Listed{}
 	for _, l := range got {
-		translated = append(translated, reference.Listed{ID: l.ID, Time: l.Time, Metric: l.Metric, Reason: l.Reason, Position: l.Position})
+		translated = append(translated, foldtest.Listed{ID: l.ID, Time: l.Time, Metric: l.Metric, Reason: l.Reason, Position: l.Position})
 	}
 	if !slices.Equal(translated, want) {
 		p.Fatalf("record %d: list of %s\n got %+v\nwant %+v", p.record, what, translated, want)
@@ -197,7 +197,7 @@ func (p *pair) checkCells() {
 	p.checkOverflow()
 }
 
-func (p *pair) checkValues(got *cells.Cell, want *reference.Cell) {
+func (p *pair) checkValues(got *cells.Cell, want *foldtest.Cell) {
 	p.Helper()
 	values, ok := got.Row.Values()
 	if !ok || len(values) != len(want.Values) {
@@ -210,7 +210,7 @@ func (p *pair) checkValues(got *cells.Cell, want *reference.Cell) {
 	}
 }
 
-func allowed(got cells.Value, want reference.Value) bool {
+func allowed(got cells.Value, want foldtest.Value) bool {
 	switch got.Kind {
 	case cells.Null:
 		return want.Null
@@ -274,10 +274,10 @@ func sorted(cs []cells.Cell) []cells.Cell {
 	return cs
 }
 
-// groupName is reference.GroupOf of an engine's group.
+// groupName is foldtest.GroupOf of an engine's group.
 func groupName(g cells.Group) string {
 	if g == cells.Overflow {
-		return reference.OverflowGroup
+		return foldtest.OverflowGroup
 	}
 	keys, err := g.Keys()
 	if err != nil {
@@ -301,7 +301,7 @@ func describe(cs []cells.Cell) []string {
 	return out
 }
 
-func describeWanted(cs []reference.Cell) []string {
+func describeWanted(cs []foldtest.Cell) []string {
 	out := make([]string, len(cs))
 	for i, c := range cs {
 		out[i] = fmt.Sprintf("panel %d [%d, %d) group [%s] revision %d", c.Panel, c.Start, c.End, c.Group, c.Revision)

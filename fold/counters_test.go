@@ -9,7 +9,7 @@ import (
 
 	"github.com/dashfeed/dashfeed/fold"
 	"github.com/dashfeed/dashfeed/fold/definition"
-	"github.com/dashfeed/dashfeed/fold/reference"
+	"github.com/dashfeed/dashfeed/fold/foldtest"
 	"github.com/dashfeed/dashfeed/messages"
 	"github.com/dashfeed/dashfeed/messages/event"
 )
@@ -17,10 +17,10 @@ import (
 // Every list, table and memory has its bound, and what is beyond it is counted.
 func TestListsAreBounded(t *testing.T) {
 	p := newPair(t, plain(nil))
-	p.fold(&step{append: 1_000_000, event: reference.Event{Metric: "m", Time: 1_000_000}})
+	p.fold(&step{append: 1_000_000, event: foldtest.Event{Metric: "m", Time: 1_000_000}})
 	for i := range int64(150) {
-		p.fold(&step{append: 1_000_001, event: reference.Event{ID: fmt.Sprint("late", i), Metric: "m", Time: i}})
-		p.fold(&step{append: 1_000_001, event: reference.Event{ID: fmt.Sprint("future", i), Metric: "m", Time: 2_000_000 + i}})
+		p.fold(&step{append: 1_000_001, event: foldtest.Event{ID: fmt.Sprint("late", i), Metric: "m", Time: i}})
+		p.fold(&step{append: 1_000_001, event: foldtest.Event{ID: fmt.Sprint("future", i), Metric: "m", Time: 2_000_000 + i}})
 	}
 	p.check()
 	late, refused := p.engine.Late(), p.engine.Refused()
@@ -35,9 +35,9 @@ func TestListsAreBounded(t *testing.T) {
 func TestMetricsAreBounded(t *testing.T) {
 	p := newPair(t, plain(nil))
 	for i := range 1010 {
-		p.fold(&step{append: 1_000_000, event: reference.Event{Metric: fmt.Sprint("m", i), Time: 1_000_000}})
+		p.fold(&step{append: 1_000_000, event: foldtest.Event{Metric: fmt.Sprint("m", i), Time: 1_000_000}})
 	}
-	p.fold(&step{append: 1_000_000, event: reference.Event{Metric: "m0", Value: 7, Time: 1_000_000}})
+	p.fold(&step{append: 1_000_000, event: foldtest.Event{Metric: "m0", Value: 7, Time: 1_000_000}})
 	p.check()
 	if c := p.engine.Counters(); c.MetricsDropped != 10 {
 		t.Errorf("%d metrics dropped, want 10", c.MetricsDropped)
@@ -49,7 +49,7 @@ func TestSamplesAreBounded(t *testing.T) {
 		d.Panels[0].Aggregates = []string{"count", "delta", "increase", "last"}
 	}))
 	for i := range 1030 {
-		p.fold(&step{append: 1_000_000, event: reference.Event{Metric: "m", Value: float64(i % 500), Time: 1_000_000 + int64(i*7)%1_500}})
+		p.fold(&step{append: 1_000_000, event: foldtest.Event{Metric: "m", Value: float64(i % 500), Time: 1_000_000 + int64(i*7)%1_500}})
 		if i == 1023 || i == 1024 {
 			p.check()
 		}
@@ -65,7 +65,7 @@ func TestSamplesAreBounded(t *testing.T) {
 func TestProducerRangesAreBounded(t *testing.T) {
 	p := newPair(t, plain(func(d *definition.Definition) { d.Dedupe.By = definition.ByProducer }))
 	send := func(sequence uint64) {
-		p.fold(&step{append: 1_000_000, event: reference.Event{Metric: "m", Time: 1_000_000, Producer: "p", Sequence: sequence, HasSequence: true}})
+		p.fold(&step{append: 1_000_000, event: foldtest.Event{Metric: "m", Time: 1_000_000, Producer: "p", Sequence: sequence, HasSequence: true}})
 	}
 	for i := range uint64(1026) {
 		send(2 * i) // 1,026 ranges: the holes 1 and 3 are closed
@@ -90,19 +90,19 @@ func TestIDsAreBounded(t *testing.T) {
 		at := fold.At{Position: messages.Position{Lo: 1}, LogTime: 1_000_000, Append: 1_000_000}
 		d.Event(at, &event.Event{ID: id, Metric: "m", Time: ms})
 	}
-	for i := range reference.MaxIDs {
+	for i := range foldtest.MaxIDs {
 		fold1(fmt.Sprint(i), 900_000+int64(i))
 	}
 	fold1("0", 900_000)
-	if c := d.Counters(); c.Duplicates != 1 || c.Accepted != reference.MaxIDs {
+	if c := d.Counters(); c.Duplicates != 1 || c.Accepted != foldtest.MaxIDs {
 		t.Fatalf("before the bound: %d duplicates, %d accepted", c.Duplicates, c.Accepted)
 	}
 	fold1("one more", 999_999)
 	fold1("0", 900_000)
 	fold1("1", 900_001)
 	fold1("new but too old", 900_000)
-	if c := d.Counters(); c.Duplicates != 2 || c.Horizon != 2 || c.Accepted != reference.MaxIDs+3 {
-		t.Errorf("beyond the bound: %d duplicates, %d horizon, %d accepted; want 2, 2, %d", c.Duplicates, c.Horizon, c.Accepted, reference.MaxIDs+3)
+	if c := d.Counters(); c.Duplicates != 2 || c.Horizon != 2 || c.Accepted != foldtest.MaxIDs+3 {
+		t.Errorf("beyond the bound: %d duplicates, %d horizon, %d accepted; want 2, 2, %d", c.Duplicates, c.Horizon, c.Accepted, foldtest.MaxIDs+3)
 	}
 }
 
@@ -161,7 +161,7 @@ func TestNaNIsInvalid(t *testing.T) {
 func TestCorruptStates(t *testing.T) {
 	p := newPair(t, plain(func(d *definition.Definition) { d.Panels[0].Aggregates = []string{"count", "p95", "increase"} }))
 	for i := range int64(20) {
-		p.fold(&step{append: 1_000_000 + i, event: reference.Event{ID: fmt.Sprint(i), Metric: "m", Value: float64(i), Time: 1_000_000 + i}})
+		p.fold(&step{append: 1_000_000 + i, event: foldtest.Event{ID: fmt.Sprint(i), Metric: "m", Value: float64(i), Time: 1_000_000 + i}})
 	}
 	whole := p.engine.Append(nil)
 	for n := range whole {

@@ -13,7 +13,7 @@ import (
 
 	"github.com/dashfeed/dashfeed/fold"
 	"github.com/dashfeed/dashfeed/fold/definition"
-	"github.com/dashfeed/dashfeed/fold/reference"
+	"github.com/dashfeed/dashfeed/fold/foldtest"
 	"github.com/dashfeed/dashfeed/messages"
 	"github.com/dashfeed/dashfeed/messages/event"
 	"pgregory.net/rapid"
@@ -343,7 +343,7 @@ func TestLongHistory(t *testing.T) {
 	var c client
 	for i := range 6_000 {
 		now += random.Int64N(200)
-		e := reference.Event{ID: fmt.Sprint(i), Metric: "m", Value: random.NormFloat64(), Time: now - random.Int64N(6_000), Labels: map[string]string{"k": fmt.Sprint(random.IntN(40))}}
+		e := foldtest.Event{ID: fmt.Sprint(i), Metric: "m", Value: random.NormFloat64(), Time: now - random.Int64N(6_000), Labels: map[string]string{"k": fmt.Sprint(random.IntN(40))}}
 		p.fold(&step{append: now, event: e})
 		if i%997 == 0 {
 			p.check()

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/dashfeed/dashfeed/fold/definition"
-	"github.com/dashfeed/dashfeed/fold/reference"
+	"github.com/dashfeed/dashfeed/fold/foldtest"
 	"github.com/dashfeed/dashfeed/messages/cells"
 )
 
@@ -401,7 +401,7 @@ func readStep(t *testing.T, fields []string) *step {
 		return n
 	}
 	s := &step{append: number(fields[0])}
-	s.event = reference.Event{Metric: "m", Value: 1, Time: s.append, Labels: map[string]string{}}
+	s.event = foldtest.Event{Metric: "m", Value: 1, Time: s.append, Labels: map[string]string{}}
 	for _, f := range fields[1:] {
 		name, value, _ := strings.Cut(f, "=")
 		switch name {
@@ -409,7 +409,7 @@ func readStep(t *testing.T, fields []string) *step {
 			s.kind = kindTick
 		case "t":
 			if value == "none" {
-				s.event.Time, s.event.TimeStatus = 0, reference.Missing
+				s.event.Time, s.event.TimeStatus = 0, foldtest.Missing
 			} else {
 				s.event.Time = number(value)
 			}

@@ -12,7 +12,7 @@ import (
 
 	"github.com/dashfeed/dashfeed/fold"
 	"github.com/dashfeed/dashfeed/fold/definition"
-	"github.com/dashfeed/dashfeed/fold/reference"
+	"github.com/dashfeed/dashfeed/fold/foldtest"
 	"github.com/dashfeed/dashfeed/messages"
 	"github.com/dashfeed/dashfeed/messages/event"
 	"pgregory.net/rapid"
@@ -80,7 +80,7 @@ type step struct {
 	kind       kind
 	append     int64
 	eventTime  int64 // that the record has beside the event's own; 0: none
-	event      reference.Event
+	event      foldtest.Event
 	definition *definition.Definition // nil: DELETE
 	revision   uint64
 	region     string
@@ -97,7 +97,7 @@ type world struct {
 	draw
 	now       int64
 	grain     int64 // all times are multiples of it: a coarse one makes ties and touches boundaries
-	events    []reference.Event
+	events    []foldtest.Event
 	defines   []step
 	sequences map[string]uint64
 	current   *definition.Definition
@@ -158,7 +158,7 @@ func (w *world) step() step {
 		}
 		s.event = w.event(s.append)
 		w.events = append(w.events, s.event)
-		if t := s.time(); s.event.TimeStatus <= reference.Missing {
+		if t := s.time(); s.event.TimeStatus <= foldtest.Missing {
 			w.watermark = max(w.watermark, min(t, s.append)-w.current.Time.Bound.Milliseconds())
 			w.newest = max(w.newest, min(t, s.append+w.current.Time.MaxFuture.Milliseconds()))
 		}
@@ -166,7 +166,7 @@ func (w *world) step() step {
 		s.kind = kindTick
 	case c < 92:
 		s.kind = kindForeign
-		s.event = reference.Event{Metric: "m", Time: s.append}
+		s.event = foldtest.Event{Metric: "m", Time: s.append}
 	case c < 94:
 		s.kind = kindMalformed
 	case c < 95:
@@ -193,7 +193,7 @@ func (w *world) copied() (*definition.Definition, uint64, string, kind) {
 // time is what the event of a step is judged by.
 func (s *step) time() int64 {
 	switch {
-	case s.event.TimeStatus == reference.Good:
+	case s.event.TimeStatus == foldtest.Good:
 		return s.event.Time
 	case s.eventTime != 0:
 		return s.eventTime
@@ -211,7 +211,7 @@ func (w *world) edge(appended int64) int64 {
 	}
 	purged := w.watermark - t.Lateness.Milliseconds()
 	near := appended
-	if n := len(w.events); n > 0 && w.events[n-1].TimeStatus == reference.Good {
+	if n := len(w.events); n > 0 && w.events[n-1].TimeStatus == foldtest.Good {
 		near = w.events[max(0, n-1-w.draw(5))].Time
 	}
 	at := pick(w.draw,
@@ -365,7 +365,7 @@ var (
 	strangeKeys          = []string{"a", "b", "z", "", "null", "__other__", "a\x00b", composed, decomposed, longKey, "-", `"a"`}
 )
 
-func (w *world) event(appended int64) reference.Event {
+func (w *world) event(appended int64) foldtest.Event {
 	if len(w.events) > 0 && w.often(12) {
 		e := w.events[w.draw(len(w.events))] // a producer's retry
 		if w.often(5) {
@@ -373,7 +373,7 @@ func (w *world) event(appended int64) reference.Event {
 		}
 		return e
 	}
-	e := reference.Event{
+	e := foldtest.Event{
 		Metric: pick(w.draw, "a", "b", "c", "__other__", "null", longKey),
 		Labels: map[string]string{},
 	}
@@ -405,21 +405,21 @@ func (w *world) event(appended int64) reference.Event {
 	return e
 }
 
-func (w *world) value() (float64, reference.Status) {
+func (w *world) value() (float64, foldtest.Status) {
 	switch c := w.draw(20); {
 	case c < 10:
-		return float64(w.draw(50)), reference.Good
+		return float64(w.draw(50)), foldtest.Good
 	case c < 16:
-		return float64(w.draw(2_000_000)-1_000_000) / 997, reference.Good
+		return float64(w.draw(2_000_000)-1_000_000) / 997, foldtest.Good
 	case c < 18:
-		return pick[float64](w.draw, 0, math.Copysign(0, -1), 1e308, -1e308, 5e-324, 1e-300, -1e15, 0.1, 1<<53), reference.Good
+		return pick[float64](w.draw, 0, math.Copysign(0, -1), 1e308, -1e308, 5e-324, 1e-300, -1e15, 0.1, 1<<53), foldtest.Good
 	}
-	return 0, pick(w.draw, reference.Missing, reference.WrongType, reference.OutOfRange)
+	return 0, pick(w.draw, foldtest.Missing, foldtest.WrongType, foldtest.OutOfRange)
 }
 
-func (w *world) time(appended int64) (int64, reference.Status) {
+func (w *world) time(appended int64) (int64, foldtest.Status) {
 	if w.often(20) {
-		return w.edge(appended), reference.Good
+		return w.edge(appended), foldtest.Good
 	}
 	t := appended
 	switch c := w.draw(20); {
@@ -438,20 +438,20 @@ func (w *world) time(appended int64) (int64, reference.Status) {
 	case c < 18:
 		t = pick[int64](w.draw, 0, -1, -1_000, math.MinInt32, -1<<53, event.MaxTime, event.MaxTime+1, -event.MaxTime)
 	default:
-		return 0, pick(w.draw, reference.Missing, reference.Missing, reference.Missing, reference.Missing, reference.WrongType, reference.OutOfRange)
+		return 0, pick(w.draw, foldtest.Missing, foldtest.Missing, foldtest.Missing, foldtest.Missing, foldtest.WrongType, foldtest.OutOfRange)
 	}
-	return w.coarse(t), reference.Good
+	return w.coarse(t), foldtest.Good
 }
 
 // toReference puts a definition in the reference's own words.
-func toReference(d *definition.Definition) reference.Definition {
-	r := reference.Definition{
+func toReference(d *definition.Definition) foldtest.Definition {
+	r := foldtest.Definition{
 		Bound: d.Time.Bound.Milliseconds(), Idle: d.Time.Idle.Milliseconds(), MaxFuture: d.Time.MaxFuture.Milliseconds(),
 		Lateness: d.Time.Lateness.Milliseconds(), By: string(d.Dedupe.By), Horizon: d.Dedupe.Horizon.Milliseconds(),
 		TieByID: d.Tie == definition.TieID, Reset: d.Reset,
 	}
 	for _, p := range d.Panels {
-		r.Panels = append(r.Panels, reference.Panel{
+		r.Panels = append(r.Panels, foldtest.Panel{
 			ID: p.ID, Kind: string(p.Window.Kind), Size: p.Window.Size.Milliseconds(), Every: p.Window.Every.Milliseconds(),
 			N: p.Window.N, Keep: p.Keep, MaxGroups: p.MaxGroups, GroupBy: p.GroupBy,
 			FilterText: p.Filter, Filter: referenceFilters[p.Filter], Aggregates: p.Aggregates,
@@ -462,25 +462,25 @@ func toReference(d *definition.Definition) reference.Definition {
 
 // referenceFilters are the generator's filters written by hand. A filter that errs (nil < "m") lets
 // nothing through.
-var referenceFilters = map[string]func(e *reference.Event, time int64) bool{
+var referenceFilters = map[string]func(e *foldtest.Event, time int64) bool{
 	``:                nil,
-	`value > 0`:       func(e *reference.Event, _ int64) bool { return e.Value > 0 },
-	`metric != "b"`:   func(e *reference.Event, _ int64) bool { return e.Metric != "b" },
-	`labels.k == nil`: func(e *reference.Event, _ int64) bool { _, there := e.Labels["k"]; return !there },
-	`labels.k != "a" && value < 100`: func(e *reference.Event, _ int64) bool {
+	`value > 0`:       func(e *foldtest.Event, _ int64) bool { return e.Value > 0 },
+	`metric != "b"`:   func(e *foldtest.Event, _ int64) bool { return e.Metric != "b" },
+	`labels.k == nil`: func(e *foldtest.Event, _ int64) bool { _, there := e.Labels["k"]; return !there },
+	`labels.k != "a" && value < 100`: func(e *foldtest.Event, _ int64) bool {
 		k, there := e.Labels["k"]
 		return (!there || k != "a") && e.Value < 100
 	},
-	`time % 2000 < 1000`: func(_ *reference.Event, t int64) bool { return t%2000 < 1000 },
-	`labels.k < "m"`:     func(e *reference.Event, _ int64) bool { k, there := e.Labels["k"]; return there && k < "m" },
+	`time % 2000 < 1000`: func(_ *foldtest.Event, t int64) bool { return t%2000 < 1000 },
+	`labels.k < "m"`:     func(e *foldtest.Event, _ int64) bool { k, there := e.Labels["k"]; return there && k < "m" },
 }
 
-var engineStatus = map[reference.Status]event.Status{
-	reference.Good: event.OK, reference.Missing: event.Missing, reference.WrongType: event.Type, reference.OutOfRange: event.Range,
+var engineStatus = map[foldtest.Status]event.Status{
+	foldtest.Good: event.OK, foldtest.Missing: event.Missing, foldtest.WrongType: event.Type, foldtest.OutOfRange: event.Range,
 }
 
 // toEngine is the event as a decoder would give it.
-func toEngine(e *reference.Event) *event.Event {
+func toEngine(e *foldtest.Event) *event.Event {
 	o := &event.Event{
 		ID: e.ID, Tenant: testKey.Tenant, Dashboard: testKey.Dashboard, Metric: e.Metric,
 		Value: e.Value, ValueStatus: engineStatus[e.ValueStatus], Time: e.Time, TimeStatus: engineStatus[e.TimeStatus],
@@ -497,22 +497,22 @@ func toEngine(e *reference.Event) *event.Event {
 }
 
 // payload is the event as a producer writes it.
-func payload(k messages.Key, e *reference.Event) []byte {
+func payload(k messages.Key, e *foldtest.Event) []byte {
 	fields := map[string]any{"dashboard": k.Dashboard, "metric": e.Metric, "labels": e.Labels}
 	switch e.ValueStatus {
-	case reference.Good:
+	case foldtest.Good:
 		fields["value"] = e.Value
-	case reference.WrongType:
+	case foldtest.WrongType:
 		fields["value"] = "12"
-	case reference.OutOfRange:
+	case foldtest.OutOfRange:
 		fields["value"] = json.RawMessage("1e999")
 	}
 	switch e.TimeStatus {
-	case reference.Good:
+	case foldtest.Good:
 		fields["time"] = e.Time
-	case reference.WrongType:
+	case foldtest.WrongType:
 		fields["time"] = "yesterday"
-	case reference.OutOfRange:
+	case foldtest.OutOfRange:
 		fields["time"] = json.RawMessage("1e300")
 	}
 	if e.ID != "" {

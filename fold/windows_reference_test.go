@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/dashfeed/dashfeed/fold/definition"
-	"github.com/dashfeed/dashfeed/fold/reference"
+	"github.com/dashfeed/dashfeed/fold/foldtest"
 	"pgregory.net/rapid"
 )
 
@@ -71,7 +71,7 @@ func TestSessionsAgainstReference(t *testing.T) {
 		now := int64(100_000)
 		for range 10 + d(50) {
 			now += int64(d(4)) * 1000
-			e := reference.Event{Metric: "m", Value: float64(d(9)), Labels: map[string]string{"k": pick(d, "a", "a", "a", "b")}}
+			e := foldtest.Event{Metric: "m", Value: float64(d(9)), Labels: map[string]string{"k": pick(d, "a", "a", "a", "b")}}
 			e.Time = now - int64(d(30))*1000 + pick[int64](d, 0, 0, 0, 1, -1)
 			p.fold(&step{append: now, event: e})
 			p.check()
@@ -101,7 +101,7 @@ func TestPercentilesAgree(t *testing.T) {
 		now := int64(1_000_000)
 		for i := range 600 {
 			now += random.Int64N(250)
-			e := reference.Event{Metric: "m", Time: now - random.Int64N(9_000), Labels: map[string]string{"k": []string{"a", "a", "b"}[random.IntN(3)]}}
+			e := foldtest.Event{Metric: "m", Time: now - random.Int64N(9_000), Labels: map[string]string{"k": []string{"a", "a", "b"}[random.IntN(3)]}}
 			e.Value = []float64{random.NormFloat64() * 100, float64(random.IntN(5) - 2), random.ExpFloat64()}[random.IntN(3)]
 			p.fold(&step{append: now, event: e})
 			if i%20 == 0 {

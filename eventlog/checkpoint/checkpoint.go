@@ -1,5 +1,5 @@
 // Package checkpoint is where shards keep their durable state and the position it stands at. One
-// suite (eventlog/checkpoint/suite) runs over every Store.
+// suite (eventlog/checkpoint/checkpointtest) runs over every Store.
 //
 // Two checkpoints of a shard are kept, in slots 0 and 1 in turn. A dashboard that changed is
 // written at the next two checkpoints, so each slot alone holds every dashboard as it was at that

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/dashfeed/dashfeed/eventlog"
-	"github.com/dashfeed/dashfeed/eventlog/suite"
+	"github.com/dashfeed/dashfeed/eventlog/eventlogtest"
 	"github.com/dashfeed/dashfeed/messages"
 )
 
@@ -18,14 +18,14 @@ const mib = 1 << 20
 type fullLog struct {
 	*testing.T
 	*Log
-	volume *suite.Volume
+	volume *eventlogtest.Volume
 	config Config
 	stored uint64
 	rng    *rand.Rand
 }
 
 func newFullLog(t *testing.T, sizeBytes, reserveBytes int) *fullLog {
-	f := &fullLog{T: t, volume: suite.NewVolume(t, sizeBytes), rng: rand.New(rand.NewPCG(1, 1))}
+	f := &fullLog{T: t, volume: eventlogtest.NewVolume(t, sizeBytes), rng: rand.New(rand.NewPCG(1, 1))}
 	f.config = Default(filepath.Join(f.volume.Path, "log"))
 	f.config.Partitions = 1
 	f.config.Storage.ReserveBytes = int64(reserveBytes)

@@ -7,7 +7,7 @@ import (
 
 	"github.com/dashfeed/dashfeed/eventlog"
 	"github.com/dashfeed/dashfeed/eventlog/embedded"
-	"github.com/dashfeed/dashfeed/eventlog/suite"
+	"github.com/dashfeed/dashfeed/eventlog/eventlogtest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -35,7 +35,7 @@ func (s storage) reopen(t *testing.T, l eventlog.Log) eventlog.Log {
 
 func TestSuite(t *testing.T) {
 	s := storage{}
-	suite.Run(t, suite.Subject{
+	eventlogtest.Run(t, eventlogtest.Subject{
 		Open: func(t *testing.T) eventlog.Log {
 			c := embedded.Default(t.TempDir())
 			c.Partitions = 3

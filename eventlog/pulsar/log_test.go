@@ -8,9 +8,9 @@ import (
 	"testing"
 
 	"github.com/dashfeed/dashfeed/eventlog"
+	"github.com/dashfeed/dashfeed/eventlog/eventlogtest"
 	"github.com/dashfeed/dashfeed/eventlog/pulsar"
 	"github.com/dashfeed/dashfeed/eventlog/pulsar/pulsartest"
-	"github.com/dashfeed/dashfeed/eventlog/suite"
 	"github.com/dashfeed/dashfeed/messages"
 )
 
@@ -71,7 +71,7 @@ func forget(t *testing.T, c *pulsartest.Cluster) {
 
 func TestSuite(t *testing.T) {
 	c := pulsartest.Shared(t)
-	suite.Run(t, suite.Subject{
+	eventlogtest.Run(t, eventlogtest.Subject{
 		Open: func(t *testing.T) eventlog.Log {
 			forget(t, c)
 			l := open(t, c)

@@ -9,8 +9,8 @@ import (
 	gocloud "gocloud.dev/blob"
 
 	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
+	"github.com/dashfeed/dashfeed/eventlog/checkpoint/checkpointtest"
 	"github.com/dashfeed/dashfeed/eventlog/checkpoint/shared"
-	"github.com/dashfeed/dashfeed/eventlog/checkpoint/suite"
 )
 
 func prefix(shard int) (string, error) { return fmt.Sprintf("tenant/%d", shard), nil }
@@ -46,12 +46,12 @@ func damage(t *testing.T, dir string, shard int) {
 	}
 }
 
-func TestShared(t *testing.T) { suite.RunShared(t, nodes()) }
+func TestShared(t *testing.T) { checkpointtest.RunShared(t, nodes()) }
 
-func nodes() suite.Nodes {
-	return suite.Nodes{Place: func(t *testing.T) suite.Place {
+func nodes() checkpointtest.Nodes {
+	return checkpointtest.Nodes{Place: func(t *testing.T) checkpointtest.Place {
 		dir, scratch := t.TempDir(), t.TempDir()
-		return suite.Place{
+		return checkpointtest.Place{
 			Start: func(t *testing.T, node string) checkpoint.Shared {
 				return open(t, config("file://"+dir, filepath.Join(scratch, node)))
 			},
@@ -60,7 +60,7 @@ func nodes() suite.Nodes {
 	}}
 }
 
-func TestRandom(t *testing.T) { suite.RunRandom(t, nodes(), 40) }
+func TestRandom(t *testing.T) { checkpointtest.RunRandom(t, nodes(), 40) }
 
 // bucketOf is the directory as this package sees it, without a scratch store.
 func bucketOf(t *testing.T, dir string) *place {

@@ -13,7 +13,7 @@ import (
 	"github.com/dashfeed/dashfeed/eventlog"
 	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
 	"github.com/dashfeed/dashfeed/eventlog/checkpoint/shared"
-	logsuite "github.com/dashfeed/dashfeed/eventlog/suite"
+	"github.com/dashfeed/dashfeed/eventlog/eventlogtest"
 	"github.com/dashfeed/dashfeed/messages"
 )
 
@@ -73,7 +73,7 @@ func objects(t *testing.T, dir string) (names []string) {
 // was published is lost; with space again the next one is published.
 func TestFull(t *testing.T) {
 	const mib = 1 << 20
-	volume := logsuite.NewVolume(t, 16*mib)
+	volume := eventlogtest.NewVolume(t, 16*mib)
 	dir := filepath.Join(volume.Path, "bucket")
 	a := open(t, config("file://"+dir, t.TempDir()))
 	defer a.Close()

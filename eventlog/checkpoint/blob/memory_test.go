@@ -7,8 +7,8 @@ import (
 	"gocloud.dev/blob/memblob"
 
 	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
+	"github.com/dashfeed/dashfeed/eventlog/checkpoint/checkpointtest"
 	"github.com/dashfeed/dashfeed/eventlog/checkpoint/shared"
-	"github.com/dashfeed/dashfeed/eventlog/checkpoint/suite"
 )
 
 // meeting is a bucket that outlives the stores on it.
@@ -18,11 +18,11 @@ func (meeting) Close() error { return nil }
 
 // TestMemory: a bucket that is no directory, as object stores are.
 func TestMemory(t *testing.T) {
-	suite.RunShared(t, suite.Nodes{Place: func(t *testing.T) suite.Place {
+	checkpointtest.RunShared(t, checkpointtest.Nodes{Place: func(t *testing.T) checkpointtest.Place {
 		scratch := t.TempDir()
 		p := &place{bucket: memblob.OpenBucket(nil), prefix: prefix}
 		t.Cleanup(func() { _ = p.Close() })
-		return suite.Place{
+		return checkpointtest.Place{
 			Start: func(t *testing.T, node string) checkpoint.Shared {
 				s, err := shared.Open(shared.Default(filepath.Join(scratch, node)), meeting{p})
 				if err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/dashfeed/dashfeed/eventlog"
 	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
 	"github.com/dashfeed/dashfeed/eventlog/checkpoint/embedded"
-	"github.com/dashfeed/dashfeed/eventlog/suite"
+	"github.com/dashfeed/dashfeed/eventlog/eventlogtest"
 	"github.com/dashfeed/dashfeed/messages"
 )
 
@@ -18,7 +18,7 @@ import (
 // go on when there is space.
 func TestFull(t *testing.T) {
 	const mib = 1 << 20
-	volume := suite.NewVolume(t, 64*mib)
+	volume := eventlogtest.NewVolume(t, 64*mib)
 	c := embedded.Default(filepath.Join(volume.Path, "checkpoints"))
 	c.Storage.ReserveBytes = 24 * mib // of which it keeps half
 	c.Storage.MemTableBytes = mib

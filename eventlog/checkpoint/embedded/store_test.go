@@ -6,8 +6,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
+	"github.com/dashfeed/dashfeed/eventlog/checkpoint/checkpointtest"
 	"github.com/dashfeed/dashfeed/eventlog/checkpoint/embedded"
-	"github.com/dashfeed/dashfeed/eventlog/checkpoint/suite"
 )
 
 // storage holds where each open store lies, so that the suite can reopen it.
@@ -33,7 +33,7 @@ func (s storage) reopen(t *testing.T, store checkpoint.Store) checkpoint.Store {
 
 func TestSuite(t *testing.T) {
 	s := storage{}
-	suite.Run(t, suite.Subject{
+	checkpointtest.Run(t, checkpointtest.Subject{
 		Open:   func(t *testing.T) checkpoint.Store { return s.open(t, embedded.Default(t.TempDir())) },
 		Reopen: s.reopen,
 	})

@@ -4,11 +4,11 @@ import (
 	"testing"
 
 	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
-	"github.com/dashfeed/dashfeed/eventlog/checkpoint/suite"
+	"github.com/dashfeed/dashfeed/eventlog/checkpoint/checkpointtest"
 	"github.com/dashfeed/dashfeed/eventlog/pulsar/pulsartest"
 )
 
 func BenchmarkLoad(b *testing.B) {
-	s := newSite(b, pulsartest.Shared(b), suite.LoadShards)
-	suite.BenchmarkLoad(b, func(node string) checkpoint.Shared { return s.open(b, s.config(node)) })
+	s := newSite(b, pulsartest.Shared(b), checkpointtest.LoadShards)
+	checkpointtest.BenchmarkLoad(b, func(node string) checkpoint.Shared { return s.open(b, s.config(node)) })
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/apache/pulsar-client-go/pulsar"
 
 	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
+	"github.com/dashfeed/dashfeed/eventlog/checkpoint/checkpointtest"
 	"github.com/dashfeed/dashfeed/eventlog/checkpoint/shared"
-	"github.com/dashfeed/dashfeed/eventlog/checkpoint/suite"
 	"github.com/dashfeed/dashfeed/eventlog/pulsar/broker"
 	"github.com/dashfeed/dashfeed/eventlog/pulsar/pulsartest"
 )
@@ -127,14 +127,14 @@ func (s *site) damage(t *testing.T, shard int) {
 	s.send(t, shard, fmt.Sprintf("default/x/%d", slot), []byte("nonsense"))
 }
 
-func TestShared(t *testing.T) { suite.RunShared(t, nodes(pulsartest.Shared(t))) }
+func TestShared(t *testing.T) { checkpointtest.RunShared(t, nodes(pulsartest.Shared(t))) }
 
-func TestRandom(t *testing.T) { suite.RunRandom(t, nodes(pulsartest.Shared(t)), 4) }
+func TestRandom(t *testing.T) { checkpointtest.RunRandom(t, nodes(pulsartest.Shared(t)), 4) }
 
-func nodes(c *pulsartest.Cluster) suite.Nodes {
-	return suite.Nodes{Place: func(t *testing.T) suite.Place {
+func nodes(c *pulsartest.Cluster) checkpointtest.Nodes {
+	return checkpointtest.Nodes{Place: func(t *testing.T) checkpointtest.Place {
 		s := newSite(t, c, 3)
-		return suite.Place{
+		return checkpointtest.Place{
 			Start:  func(t *testing.T, node string) checkpoint.Shared { return s.open(t, s.config(node)) },
 			Damage: s.damage,
 		}

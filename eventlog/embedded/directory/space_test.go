@@ -14,7 +14,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/dashfeed/dashfeed/eventlog"
-	"github.com/dashfeed/dashfeed/eventlog/suite"
+	"github.com/dashfeed/dashfeed/eventlog/eventlogtest"
 )
 
 const mib = 1 << 20
@@ -39,7 +39,7 @@ func (s said) Handle(_ context.Context, r slog.Record) error {
 // TestWritesWaitForSpace writes past Room, into a volume that is full to the last byte: the write
 // waits, reads do not, and it succeeds when there is space.
 func TestWritesWaitForSpace(t *testing.T) {
-	volume := suite.NewVolume(t, 48*mib)
+	volume := eventlogtest.NewVolume(t, 48*mib)
 	waits := said{slog.Default().Handler(), "writes wait", make(chan struct{}, 1)}
 	s := DefaultStorage()
 	s.ReserveBytes, s.MemTableBytes, s.Logger = 8*mib, mib, slog.New(waits)

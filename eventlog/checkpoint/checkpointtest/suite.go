@@ -1,5 +1,5 @@
-// Package suite is the one test of every checkpoint.Store.
-package suite
+// Package checkpointtest is the one test of every checkpoint.Store.
+package checkpointtest
 
 import (
 	"bytes"

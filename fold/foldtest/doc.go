@@ -1,4 +1,4 @@
-// Package reference is a second, slow and obviously right reading of docs/SEMANTICS.md, which the
+// Package foldtest is a second, slow and obviously right reading of docs/SEMANTICS.md, which the
 // tests of fold run beside the engine. Nothing but tests may import it.
 //
 // It shares no code with the engine and none of its types: it may not import fold, fold/definition,
@@ -7,8 +7,8 @@
 // events of its window, sums exactly. Where the engine may differ in the last bits, a Value is a
 // range that holds every allowed answer.
 //
-//	d := reference.New(definition)
-//	d.Event(reference.At{Append: 5, LogTime: 7}, event)
+//	d := foldtest.New(definition)
+//	d.Event(foldtest.At{Append: 5, LogTime: 7}, event)
 //	d.Advance(20_000)
 //	cells := d.Cells()
-package reference
+package foldtest

@@ -1,5 +1,5 @@
-// Package suite is the one test of every eventlog.Log.
-package suite
+// Package eventlogtest is the one test of every eventlog.Log.
+package eventlogtest
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package suite
+package checkpointtest
 
 import (
 	"bytes"

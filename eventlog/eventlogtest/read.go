@@ -1,4 +1,4 @@
-package suite
+package eventlogtest
 
 import (
 	"context"

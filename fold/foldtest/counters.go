@@ -1,4 +1,4 @@
-package reference
+package foldtest
 
 // Counters are the counters of S18.
 type Counters struct {

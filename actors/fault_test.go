@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/dashfeed/dashfeed/eventlog"
 	"github.com/dashfeed/dashfeed/feed"
 	"github.com/dashfeed/dashfeed/messages"
 )
@@ -176,13 +177,16 @@ func TestASlowShardIsNotStuck(t *testing.T) {
 	})
 }
 
-// sluggish appends events of a dashboard each of which takes 50 ms to fold.
+// sluggish appends events of a dashboard each of which takes 50 ms to fold. They come in one
+// append, so that the shard has whole batches in flight: of events that come one by one it may have
+// read four batches of a few each, which are soon folded.
 func (n *node) sluggish(dashboard string, events int) {
 	n.Helper()
-	n.append(n.define(dashboard, 1, "panels: [{id: p, window: {count: 100000}, aggregates: [count, sluggish]}]"))
+	entries := []eventlog.Entry{n.define(dashboard, 1, "panels: [{id: p, window: {count: 100000}, aggregates: [count, sluggish]}]")}
 	for range events {
-		n.append(event1(dashboard, "m", block))
+		entries = append(entries, event1(dashboard, "m", block))
 	}
+	n.append(entries...)
 }
 
 // However slow a fold is, what is under way ends with the record that is being folded: at Stop's

@@ -125,8 +125,9 @@ func (f *forwarder) gather() (last *entries.Entry, err error) {
 // forwarded before came here by a mistake.
 func (f *forwarder) take(e *entries.Entry) (err error) {
 	if !f.begun {
-		f.begun, f.chunks = true, entries.Assembler{Ledger: e.Ledger, Entry: e.Entry}
+		f.begun, f.chunks = true, entries.AssembleFrom(e.Ledger, e.Entry, false)
 	}
+	f.chunks.See(e)
 	if e.Chunked() {
 		e, err = f.l.assemble(f.l.life, &f.chunks, e, func(ctx context.Context, ledger, entry int64) (entrance, error) {
 			return f.l.enter(ctx, f.p, ledger, entry)

@@ -20,7 +20,7 @@ import (
 type checker struct {
 	l       *Log
 	p       *partition
-	enter   func(ctx context.Context, ledger, entry int64) (entrance, error)
+	enter   enterFunc
 	decoder *decoder
 
 	after   messages.Position // given to the reader: what comes after it is wanted
@@ -148,9 +148,12 @@ func (c *checker) entry(ctx context.Context) (*entries.Entry, error) {
 func (c *checker) follows(ctx context.Context, e *entries.Entry) error {
 	before := c.seen
 	c.seen = e
+	if before == nil {
+		c.chunks = entries.AssembleFrom(e.Ledger, e.Entry, c.stand().IsZero())
+	}
+	c.chunks.See(e)
 	switch {
 	case before == nil:
-		c.chunks = entries.Assembler{Ledger: e.Ledger, Entry: e.Entry}
 		return c.begins(e)
 	case before.Ledger == e.Ledger:
 		return nil
@@ -196,19 +199,12 @@ func (c *checker) begins(e *entries.Entry) error {
 func (c *checker) isThere(ctx context.Context, e *entries.Entry) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.l.config.Timeout, errPatience)
 	defer cancel()
-	from, err := c.enter(ctx, e.Ledger, e.Entry)
-	if err != nil {
-		return err
+	wanted := place{ledger: e.Ledger, entry: e.Entry}
+	first, err := c.enter.first(ctx, wanted.ledger, wanted.entry)
+	if err == nil && first != wanted {
+		err = trimmed(wanted, first)
 	}
-	defer from.Close()
-	first, err := from.Next(ctx)
-	switch {
-	case err != nil:
-		return unreachable(err)
-	case first.Ledger != e.Ledger || first.Entry != e.Entry:
-		return trimmed(place{ledger: e.Ledger, entry: e.Entry}, place{ledger: first.Ledger, entry: first.Entry})
-	}
-	return nil
+	return err
 }
 
 func trimmed(wanted, got place) error {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/dashfeed/dashfeed/eventlog"
 	"github.com/dashfeed/dashfeed/eventlog/pulsar"
 	"github.com/dashfeed/dashfeed/eventlog/pulsar/pulsartest"
 	"github.com/dashfeed/dashfeed/messages"
@@ -123,6 +124,58 @@ func TestHostileEntries(t *testing.T) {
 		if lag, err := l.Lag(t.Context(), shard, messages.Position{}); err != nil || lag > 1<<32 {
 			t.Errorf("%s: the lag is %d, %v", x.what, lag, err)
 		}
+	}
+	again(t, l, shard, all, -1)
+}
+
+// A producer goes on with the chunks that are left when the broker starts anew, which begins a
+// ledger: a message over the ends of ledgers is whole, wherever the reading begins, and one whose
+// beginning is nowhere is refused.
+func TestChunksOverLedgers(t *testing.T) {
+	c := pulsartest.Shared(t)
+	l := open(t, c)
+	name, shard := tenant(t, l, 1, pulsar.BrokerTime)
+	topic := pulsar.PartitionTopic(pulsar.EventsTopic(name), 0)
+	r, err := c.Raw(topic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = r.Close() }()
+	var all []messages.Record
+	var live eventlog.Reader
+	for step := range strings.FieldsSeq("good a0/2 a1/2 b0/3 good c0/2 | b1/3 good | b2/3 lost1/2 good c1/2 | good") {
+		var uuid string
+		var chunk, of int64
+		n := 1
+		switch _, err := fmt.Sscanf(strings.NewReplacer("0/", " 0 ", "1/", " 1 ", "2/", " 2 ").Replace(step), "%s %d %d", &uuid, &chunk, &of); {
+		case step == "|":
+			admin(t, c, "PUT", topicPath(topic)+"/unload", "")
+			_ = r.Close()
+			await(t, "a producer after an unload", func() bool { r, err = c.Raw(topic); return err == nil })
+			continue
+		case err == nil:
+			m := r.Metadata().Text(6, "d").Text(26, uuid).Number(27, of).Number(28, 10).Number(29, chunk)
+			if err := r.Send(m, fmt.Append(nil, uuid, chunk), 1); err != nil {
+				t.Fatal(err)
+			}
+			if chunk < of-1 {
+				n = 0
+			}
+		default:
+			if err := r.Send(r.Metadata().Text(6, "d"), []byte(step), 1); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if live == nil {
+			live = reader(t, l, shard, messages.Position{})
+		}
+		all = append(all, take(t, live, n)...)
+	}
+	if got, want := allShown(all), "d=good d=a0a1 d=good d=good d=b0b1b2 d!incomplete d=good d=c0c1 d=good"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	for i := range all {
+		again(t, l, shard, all, i)
 	}
 	again(t, l, shard, all, -1)
 }

@@ -3,8 +3,8 @@ package entries
 // The bounds of a chunked message. What makes one must be the same whoever reads it from wherever,
 // so the bounds are of the log's own bytes, never of what was read before or how long it took.
 const (
-	// MaxSpan is how many entries before its last chunk, in the same ledger, a chunked message may
-	// begin.
+	// MaxSpan is how many entries before its last chunk a chunked message may begin, over the ends of
+	// ledgers: a broker that starts begins one, and producers go on with the chunks that are left.
 	MaxSpan = 1000
 	// MaxChunked is how many bytes its chunks have together at most, before they are decompressed.
 	MaxChunked = 8 << 20
@@ -15,19 +15,28 @@ const (
 // Assembler makes whole messages of the chunks in a partition's entries, which may lie between
 // those of others.
 type Assembler struct {
-	Ledger, Entry int64 // the first one of which it is given all that is a chunk
+	begin  int64 // the number of the first entry that it was given
+	oldest bool  // the log has none before it
+
+	here spot  // of the last entry that it was given
+	base int64 // what numbers the entries of this ledger on from those before
 
 	open  map[string]*open
 	bytes int
 }
 
+// AssembleFrom begins with that entry; oldest says that the log has none before it.
+func AssembleFrom(ledger, entry int64, oldest bool) Assembler {
+	return Assembler{begin: entry, oldest: oldest, here: spot{ledger, entry}}
+}
+
 // open is a chunked message, the last chunk of which has not come.
 type open struct {
-	ledger, first int64
-	next          int32
-	payload       []byte
-	large         bool
-	dropped       bool // its bytes were, for want of room: its last chunk has them looked up
+	first   int64 // the number of its first entry
+	next    int32
+	payload []byte
+	large   bool
+	dropped bool // its bytes were, for want of room: its last chunk has them looked up
 }
 
 // State is what a chunk is.
@@ -40,7 +49,19 @@ const (
 	Unknown              // the last one of a message whose others were not given, or not kept
 )
 
-// Take takes a chunk, in the order of entries. Where it is the last one of a message that is known,
+// See takes note of an entry, a chunk or not. It must be given each, in order: the last one before
+// the end of a ledger tells how far a chunk behind it is from one before it.
+func (a *Assembler) See(e *Entry) {
+	if e.Ledger != a.here.ledger {
+		a.base += a.here.entry + 1
+	}
+	a.here = e.spot()
+}
+
+// number counts the entry from the beginning of the ledger that the first one lies in.
+func (a *Assembler) number(e *Entry) int64 { return a.base + e.Entry }
+
+// Take takes a chunk that See was given last. Where it is the last one of a message that is known,
 // the entry gets all its bytes.
 func (a *Assembler) Take(e *Entry) State {
 	if e.encrypted || e.refused != "" {
@@ -53,7 +74,7 @@ func (a *Assembler) Take(e *Entry) State {
 	switch {
 	case e.chunk == 0:
 		a.forget(e)
-		o = &open{ledger: e.Ledger, first: e.Entry}
+		o = &open{first: a.number(e)}
 		a.open[e.uuid] = o
 	case o == nil, e.chunk < o.next: // one that came twice
 		if e.lastChunk() && o == nil {
@@ -75,7 +96,7 @@ func (a *Assembler) Take(e *Entry) State {
 	switch {
 	case o.dropped:
 		return Unknown
-	case o.ledger != e.Ledger || e.Entry-o.first > MaxSpan:
+	case a.number(e)-o.first > MaxSpan:
 		return a.headless(e)
 	}
 	if e.payload = o.payload; o.large {
@@ -86,7 +107,7 @@ func (a *Assembler) Take(e *Entry) State {
 
 // headless is the last chunk of a message, the others of which did not come.
 func (a *Assembler) headless(e *Entry) State {
-	if e.Ledger == a.Ledger && a.Entry > max(0, e.Entry-MaxSpan) {
+	if !a.oldest && a.number(e)-a.begin < MaxSpan {
 		return Unknown
 	}
 	e.Refuse(Incomplete)
@@ -116,7 +137,7 @@ func (a *Assembler) forget(e *Entry) {
 	}
 	a.drop(e.uuid)
 	for uuid, o := range a.open {
-		if o.ledger != e.Ledger || e.Entry-o.first > MaxSpan {
+		if a.number(e)-o.first > MaxSpan {
 			a.drop(uuid)
 		}
 	}

@@ -103,10 +103,16 @@ func TestAssembler(t *testing.T) {
 		{"begun too far in front", "a0/2 +2000 a1/2", "part whole:!incomplete"},
 		{"perhaps begun before the first that was given", "@5 a1/2", "unknown"},
 		{"begun too far in front to be behind the first that was given", "@5 +1000 a1/2", "whole:!incomplete"},
+		{"over the end of a ledger", "a0/3 a1/3 | a2/3", "part part whole:a0a1a2"},
+		{"over the ends of two", "a0/3 | a1/3 | a2/3", "part part whole:a0a1a2"},
+		{"as far in front as it may be, in another ledger", "+100 a0/2 . +499 . | +498 a1/2", "part whole:a0a1"},
+		{"too far in front, in another ledger", "+100 a0/2 . +499 . | +499 a1/2", "part whole:!incomplete"},
+		{"nothing but it since the first that was given, in another ledger", "@5 . | a1/2", "unknown"},
+		{"begun too far in front, and the first that was given in another ledger", "@5 +600 . | +400 a1/2", "whole:!incomplete"},
 	} {
-		var a Assembler
+		a := AssembleFrom(1, 0, true)
 		var got []string
-		at := 0
+		at, ledger := 0, int64(1)
 		for word := range strings.FieldsSeq(x.given) {
 			var uuid string
 			var chunk, of, skip int
@@ -115,7 +121,18 @@ func TestAssembler(t *testing.T) {
 				continue
 			}
 			if _, err := fmt.Sscanf(word, "@%d", &at); err == nil {
-				a = Assembler{Ledger: 1, Entry: int64(at)}
+				a = AssembleFrom(1, int64(at), false)
+				continue
+			}
+			switch word {
+			case "|":
+				at, ledger = 0, ledger+1
+				continue
+			case ".":
+				e := entryOf(t, stored(at, plain("p"), "x"))
+				e.Ledger = ledger
+				a.See(e)
+				at++
 				continue
 			}
 			if _, err := fmt.Sscanf(word, "%1s%d/%d", &uuid, &chunk, &of); err != nil {
@@ -126,7 +143,9 @@ func TestAssembler(t *testing.T) {
 				payload = large
 			}
 			e := entryOf(t, stored(at, plain("p").text(26, uuid).number(27, uint64(of)).number(29, uint64(chunk)), payload))
+			e.Ledger = ledger
 			at++
+			a.See(e)
 			switch a.Take(e) {
 			case Part:
 				got = append(got, "part")
@@ -151,10 +170,11 @@ func TestAssembler(t *testing.T) {
 
 // However many messages are begun and never ended, what is kept of them is bounded.
 func TestAssemblerIsBounded(t *testing.T) {
-	var a Assembler
+	a := AssembleFrom(1, 0, true)
 	payload := strings.Repeat("x", 1<<20)
 	for i := range 3 * MaxSpan {
 		e := entryOf(t, stored(i, plain("p").text(26, fmt.Sprint(i)).number(27, 9).number(29, 0), payload[:1+i%2*(1<<20-1)]))
+		a.See(e)
 		a.Take(e)
 		if len(a.open) > MaxSpan+1 || a.bytes > maxOpenBytes+MaxChunked {
 			t.Fatalf("%d messages are open, with %d bytes", len(a.open), a.bytes)
@@ -172,8 +192,8 @@ func FuzzEntry(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, rest []byte) {
 		e := entryOf(t, frame{kind: cmdMessage, body: stored(1, nil, "").body, rest: rest})
-		var a Assembler
-		if e.Chunked() {
+		a := AssembleFrom(1, 0, true)
+		if a.See(e); e.Chunked() {
 			a.Take(e)
 		}
 		if e.uncompressed > 1<<20 || e.Count() > MaxBatch {

@@ -11,6 +11,7 @@
 //	go run ./bench fold         CPU from Pulsar to folded state, and the rate of a replay
 //	go run ./bench load         50,000 dashboards go to a new owner
 //	go run ./bench pulsar-latency   a producer's send to the frame, through Pulsar and two processes
+//	go run ./bench -tenants 200 idle   CPU of nodes and broker while nothing happens
 //	go run ./bench all
 //
 // With BENCH_PROFILE=DIR, fold and pulsar-latency leave CPU profiles of the processes in DIR.
@@ -18,6 +19,7 @@ package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -47,13 +49,15 @@ var measurements = []measurement{
 	{"fold", folding},
 	{"load", moving},
 	{"pulsar-latency", pulsarLatency},
+	{"idle", idle},
 }
 
 // bench is what every measurement gets.
 type bench struct {
-	binary string
-	dir    string
-	out    io.Writer
+	binary  string
+	dir     string
+	out     io.Writer
+	tenants int // of idle
 }
 
 func main() {
@@ -71,7 +75,13 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	for _, m := range measurements {
 		names = append(names, m.name)
 	}
-	if len(args) != 1 {
+	b := &bench{out: out}
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.IntVar(&b.tenants, "tenants", 50, "tenants of idle, each with a topic of four partitions")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if args = flags.Args(); len(args) != 1 {
 		return fmt.Errorf("want one argument: %s or all", strings.Join(names, ", "))
 	}
 	dir, err := os.MkdirTemp("", "dashfeed-bench-")
@@ -79,7 +89,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	b := &bench{dir: dir, out: out}
+	b.dir = dir
 	if b.binary = os.Getenv(binaryVariable); b.binary != "" {
 		return cut(ctx, b)
 	}

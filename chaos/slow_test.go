@@ -83,7 +83,8 @@ func TestSlowClient(t *testing.T) {
 	}
 	slices.Sort(excess)
 	t.Logf("p90 of the others, in each %s: %s; of the twin's: %s", slowWindow, others, twins)
-	if over := excess[len(excess)/2]; over > 20*time.Millisecond { // waiting for the stalled one takes seconds
+	// waiting for the stalled one takes seconds
+	if over := excess[len(excess)/2]; over > 20*time.Millisecond {
 		t.Errorf("the others' p90 is %s above 1.5 times the twin's, in half of the time", over)
 	}
 
@@ -125,8 +126,8 @@ func startSlow(t *testing.T) *slowServer {
 
 const slowBoard = "d"
 
-// slowLoad posts to both twins at once, ten times a second; every cell changes each time. A value is
-// the time of sending in µs.
+// slowLoad posts to both twins at once, ten times a second; every cell changes each time. A value
+// is the time of sending in µs.
 type slowLoad struct {
 	doors   []string
 	version atomic.Uint64 // of either dashboard: one definition, then one step an event

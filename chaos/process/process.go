@@ -263,15 +263,17 @@ const clockTick = 10 * time.Millisecond
 
 // CPU is how long the process has been running on processors so far, in its own code and in the
 // kernel, in steps of 10 ms.
-func (p *Process) CPU() (time.Duration, error) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+func (p *Process) CPU() (time.Duration, error) { return cpuOf(p.cmd.Process.Pid) }
+
+func cpuOf(pid int) (time.Duration, error) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return 0, err
 	}
 	_, after, ok := strings.Cut(string(b), ") ") // the name may have spaces, and ends so
 	fields := strings.Fields(after)
 	if !ok || len(fields) < 13 {
-		return 0, fmt.Errorf("/proc/%d/stat has no times: %q", p.cmd.Process.Pid, b)
+		return 0, fmt.Errorf("/proc/%d/stat has no times: %q", pid, b)
 	}
 	user, err := strconv.ParseInt(fields[11], 10, 64)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // pulsarName is the name of a test's Pulsar cluster.
@@ -102,15 +103,31 @@ func (p *Pulsar) Start(ctx context.Context) error { return p.run(ctx, "up", puls
 
 // Signal sends the broker a signal, such as SIGSTOP and SIGCONT.
 func (p *Pulsar) Signal(s syscall.Signal) error {
-	b, err := os.ReadFile(filepath.Join(p.config.Dir, pulsarName, "pid"))
+	pid, err := p.pid()
 	if err != nil {
 		return err
 	}
-	var pid int
-	if _, err := fmt.Sscan(string(b), &pid); err != nil {
-		return fmt.Errorf("read the broker's process id: %w", err)
-	}
 	return syscall.Kill(pid, s)
+}
+
+// CPU is how long the broker has been running on processors so far, in steps of 10 ms.
+func (p *Pulsar) CPU() (time.Duration, error) {
+	pid, err := p.pid()
+	if err != nil {
+		return 0, err
+	}
+	return cpuOf(pid)
+}
+
+func (p *Pulsar) pid() (pid int, err error) {
+	b, err := os.ReadFile(filepath.Join(p.config.Dir, pulsarName, "pid"))
+	if err != nil {
+		return 0, err
+	}
+	if _, err := fmt.Sscan(string(b), &pid); err != nil {
+		return 0, fmt.Errorf("read the broker's process id: %w", err)
+	}
+	return pid, nil
 }
 
 // AdminCommand runs pulsar-admin on it and gives its output.

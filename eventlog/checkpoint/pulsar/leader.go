@@ -16,6 +16,10 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
+// flushAtLatest is when a batch that is not full goes: each producer wakes up so often, whether it
+// has anything to send or not. A leader asks for it when it has given all.
+const flushAtLatest = time.Second
+
 // Lead takes the partition's Exclusive producer, then reads to the end: from here on nobody else
 // writes.
 func (p *place) Lead(ctx context.Context, shard int) (shared.Leader, error) {
@@ -50,7 +54,7 @@ func (p *place) take(ctx context.Context, topic string) (pulsar.Producer, error)
 			Topic: topic, Name: p.config.producerName(), Properties: map[string]string{"cluster": p.config.Cluster, "node": p.config.Node},
 			ProducerAccessMode: pulsar.ProducerAccessModeExclusive,
 			SendTimeout:        p.config.Timeout, MaxPendingMessages: queued,
-			BatchingMaxPublishDelay: 5 * time.Millisecond, BatchingMaxSize: batchBytes, BatchingMaxMessages: 1000,
+			BatchingMaxPublishDelay: flushAtLatest, BatchingMaxSize: batchBytes, BatchingMaxMessages: 1000,
 			BackOffPolicyFunc: broker.NewBackoff,
 		})
 		if err == nil {

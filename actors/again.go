@@ -37,7 +37,10 @@ func (h *Host) AcceptLoss(ctx context.Context, number int) error {
 		return fmt.Errorf("accept the loss of shard %d: %w", number, err)
 	}
 	err = h.loadAgain(ctx, s, failure, func(p *assignment) {
-		p.accepted, p.setBack, p.lost = true, errors.Is(failure, eventlog.ErrAhead), false
+		p.loss = loss{state: lossAccepted}
+		if errors.Is(failure, eventlog.ErrAhead) {
+			p.loss.state = lossRewound
+		}
 	})
 	if err != nil {
 		return fmt.Errorf("accept the loss of shard %d: %w", number, err)
@@ -58,7 +61,7 @@ func (h *Host) passBy(ctx context.Context, s *shard, failure error) error {
 		_, err = h.config.Log.Append(ctx, []eventlog.Entry{{Kind: messages.KindTick, Partition: s.number}})
 	}
 	if err == nil {
-		err = h.loadAgain(ctx, s, failure, func(p *assignment) { p.pass, p.lost = &span, false })
+		err = h.loadAgain(ctx, s, failure, func(p *assignment) { p.loss = loss{state: lossSkipped, span: span} })
 	}
 	if err != nil {
 		return fmt.Errorf("accept the loss of shard %d: %w", s.number, err)
@@ -71,7 +74,7 @@ func (h *Host) Retry(ctx context.Context, number int) error {
 	s, failure, err := h.failed(number)
 	if err == nil {
 		s.attempt.forgive()
-		err = h.loadAgain(ctx, s, failure, func(p *assignment) { p.lost, p.faults = false, 0 })
+		err = h.loadAgain(ctx, s, failure, func(p *assignment) { p.faults = 0; p.loss.retry() })
 	}
 	if err != nil {
 		return fmt.Errorf("retry shard %d: %w", number, err)

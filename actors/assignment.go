@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/dashfeed/dashfeed/actors/crashes"
 	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
 	"github.com/dashfeed/dashfeed/feed"
 	"github.com/dashfeed/dashfeed/messages"
@@ -22,14 +21,9 @@ type assignment struct {
 	shard  *shard        // the one that lives or is ending
 	gone   chan struct{} // closed by Drop: the subscriptions of this stay end
 
-	lost    bool              // it was loaded again since its log had lost records
-	lostAt  messages.Position // how far the reader had come then
-	faults  int               // of its shards lately
-	faultAt time.Duration     // when the last was, since the host's start
-	// an operator has said that the next shard shall go on without what was lost
-	accepted bool
-	setBack  bool          // likewise, and that what this host alone has lies beyond the log
-	pass     *crashes.Span // likewise, that it shall go on behind these records
+	loss    loss          // of the log, as the next shard finds it
+	faults  int           // of its shards lately
+	faultAt time.Duration // when the last was, since the host's start
 }
 
 // Load begins to load the shard, and returns at once. It does nothing where the shard is here or
@@ -73,7 +67,7 @@ func (h *Host) Drop(number int) {
 		return
 	}
 	h.tallies.drops.Add(1)
-	p.wanted, p.owned, p.lost, p.accepted, p.setBack, p.pass, p.faults = false, false, false, false, false, nil, 0
+	p.wanted, p.owned, p.loss, p.faults = false, false, loss{}, 0
 	close(p.gone)
 	p.shard.owned.Store(false)
 	p.shard.end()
@@ -171,11 +165,7 @@ func (h *Host) mayLoadAgain(s *shard, at messages.Position) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	p := h.assignments[s.number]
-	if p == nil || p.shard != s || p.lost && !at.After(p.lostAt) {
-		return false
-	}
-	p.lost, p.lostAt = true, at
-	return true
+	return p != nil && p.shard == s && p.loss.reload(at)
 }
 
 // current is the shard of that number if it is here. An assignment that waits for another shard's

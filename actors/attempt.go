@@ -187,7 +187,7 @@ func (s *shard) crashed(at messages.Position) error {
 	if p.ends > 0 && p.span.Passed(at) {
 		p.clear()
 	}
-	if p.ends < mostEnds || s.pass != nil {
+	if p.ends < mostEnds || s.loss.state == lossSkipped {
 		return nil
 	}
 	which := "these records"
@@ -204,7 +204,7 @@ func (s *shard) crashed(at messages.Position) error {
 // ended at once take turns with it: one of them may be to blame, and would end it once more.
 func (s *shard) takeCare(ctx context.Context, at messages.Position) bool {
 	p := &s.attempt
-	if s.host.config.Crashes.MostEnds() >= endsToSuspect && p.blamed() && s.pass == nil {
+	if s.host.config.Crashes.MostEnds() >= endsToSuspect && p.blamed() && s.loss.state != lossSkipped {
 		if p.alone(ctx, s.host.suspects) != nil {
 			return false
 		}

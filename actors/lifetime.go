@@ -38,9 +38,7 @@ func (h *Host) newShard(p *assignment) *shard {
 	s.lacking.Store(-1)
 	s.publishHoles()
 	s.life, s.end = context.WithCancel(h.life)
-	s.accept, p.accepted = p.accepted, false
-	s.setBack, p.setBack = p.setBack, false
-	s.pass, p.pass = p.pass, nil
+	s.loss = p.loss.take()
 	s.attempt.mark = h.config.Crashes.Shard(p.number)
 	s.owned.Store(p.owned)
 	s.props = actor.PropsFromProducer(s.produce, actor.WithMailbox(func() actor.Mailbox { return &mailbox{workers: &h.workers} }))
@@ -107,7 +105,7 @@ func (s *shard) load(ctx context.Context) {
 			}
 			s.tell(l)
 			s.spawn(&s.feeders, "the prober", func() { s.probe(ctx) })
-			r := &reader{shard: s, position: l.marker.Position, holes: l.state.Holes(), accept: s.accept, setBack: s.setBack, pass: s.pass}
+			r := &reader{shard: s, position: l.marker.Position, holes: l.state.Holes(), loss: s.loss}
 			defer s.attempt.stop()
 			r.run(ctx)
 			return
@@ -160,7 +158,7 @@ func (s *shard) loadInTurn(ctx context.Context) (done func(), ok bool) {
 func (s *shard) loadCheckpoint(ctx context.Context) (*loaded, error) {
 	population := fold.NewPopulation(fold.MaxDashboards, fold.MaxTenantDashboards)
 	none := &loaded{state: fold.NewShardState(s.host.config.Table), population: population}
-	if s.setBack {
+	if s.loss.state == lossRewound {
 		if err := s.dropOwn(); err != nil {
 			return nil, err
 		}

@@ -1,147 +1,130 @@
 package actors
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"slices"
-	"time"
 
+	"github.com/dashfeed/dashfeed/actors/crashes"
 	"github.com/dashfeed/dashfeed/eventlog"
-	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
 	"github.com/dashfeed/dashfeed/fold"
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// isLoss reports whether a reader's error means that records are gone for good, so that to try
-// again is no use.
-func isLoss(err error) bool {
-	return errors.Is(err, eventlog.ErrTrimmed) || errors.Is(err, eventlog.ErrAhead) || errors.Is(err, eventlog.ErrCorrupt)
+// loss is what is known and decided about records that the log of a shard has lost. The assignment
+// keeps it from one of its shards to the next, the shard is loaded with it, and the reader takes it
+// on until records follow one another again. It does no I/O.
+type loss struct {
+	state lossState
+	at    messages.Position // lossReloaded: how far the reader had come
+	span  crashes.Span      // lossSkipped, lossSkipping: these records
 }
 
-// breaks is the reader's: the log has lost records behind the position. The newest checkpoint may
-// lie beyond them, so the shard is loaded again; where it has come no further than before, it
-// stops, and an operator has to say what next, here or on another host.
-func (s *shard) breaks(ctx context.Context, at messages.Position, err error) {
-	if s.host.mayLoadAgain(s, at) {
-		s.broken <- err
-		return
+// lossState is one state of a loss. An operator decides on the accepted ones.
+type lossState int
+
+const (
+	// lossNone: no record is missing. Where one is found to be, the shard is loaded again.
+	lossNone lossState = iota
+	// lossReloaded: the shard was loaded again because records are missing. Where they still are,
+	// it fails.
+	lossReloaded
+	// lossAccepted: records that are missing right behind the checkpoint are accepted as lost.
+	lossAccepted
+	// lossRewound: the log was set back behind the checkpoint, and that is accepted. What this host
+	// alone has of the shard is dropped, and a new epoch begins whatever comes next.
+	lossRewound
+	// lossSkipped: the records of the span end the process and are accepted as lost. They are not
+	// reached yet.
+	lossSkipped
+	// lossSkipping: the reader stands before that span and reads on behind it.
+	lossSkipping
+	// lossFound: the accepted loss is there, as the log says. The next record ends the hole.
+	lossFound
+)
+
+// reload reports whether a shard is loaded again whose reader stands at a position behind which
+// records are missing: the first time, and whenever it has come further since.
+func (l *loss) reload(at messages.Position) bool {
+	if l.state == lossReloaded && !at.After(l.at) {
+		return false
 	}
-	advice := "accept the loss to go on with what is left, as a new epoch"
+	*l = loss{state: lossReloaded, at: at}
+	return true
+}
+
+// retry has the next shard loaded as if nothing were missing, unless a loss is accepted.
+func (l *loss) retry() {
+	if l.state == lossReloaded {
+		*l = loss{}
+	}
+}
+
+// take is what the next shard is loaded with: a decision counts for one load.
+func (l *loss) take() (next loss) {
+	if l.state != lossReloaded {
+		next, *l = *l, loss{}
+	}
+	return next
+}
+
+// reopen is called before the log is opened again behind the same position: the log has to say anew
+// what is missing.
+func (l *loss) reopen() {
+	if l.state == lossFound {
+		l.state = lossAccepted
+	}
+}
+
+// find is called when the log says that records right behind the position are missing. It reports
+// whether that is accepted.
+func (l *loss) find() bool {
+	if l.state == lossAccepted {
+		l.state = lossFound
+	}
+	return l.accepts()
+}
+
+// accepts reports whether a hole may begin at the reader's position.
+func (l *loss) accepts() bool {
+	switch l.state {
+	case lossAccepted, lossRewound, lossSkipping, lossFound:
+		return true
+	}
+	return false
+}
+
+// reach reports whether the reader has just come to the records that are skipped: by its position,
+// or because the next record is one of them.
+func (l *loss) reach(position messages.Position, next bool) bool {
+	if l.state != lossSkipped || !next && l.span.After.After(position) {
+		return false
+	}
+	l.state = lossSkipping
+	return true
+}
+
+// pass is called when a batch has gone to the shard: what was lost lies behind it, or is still to
+// come.
+func (l *loss) pass() {
+	if l.state != lossSkipped {
+		*l = loss{}
+	}
+}
+
+// endAt gives the holes that the state has once the log's first record behind the position is
+// folded. Where a hole is known to begin there, the record must be the one at its end; another one
+// means that more was lost. Where a loss was accepted, and there is one, that is the hole: another
+// host may have published a checkpoint behind it meanwhile. Where the log was set back the hole may
+// be one that held nothing: it begins the epoch.
+func (l *loss) endAt(first, position messages.Position, holes []fold.Hole) ([]fold.Hole, error) {
+	n := len(holes)
+	known := n > 0 && holes[n-1].From == position
 	switch {
-	case errors.Is(err, eventlog.ErrAhead):
-		advice = "this is another log than the checkpoint's, or one set back: bring the log back, or accept the loss to go on as a new epoch, " + s.behindAhead()
-	case errors.Is(err, eventlog.ErrCorrupt):
-		advice = "bring the log back from a copy"
+	case known && holes[n-1].To == first && l.state != lossRewound:
+		return holes, nil
+	case !known && (l.state == lossAccepted || !l.accepts()):
+		return holes, nil
+	case !l.accepts():
+		return nil, fmt.Errorf("%w: behind the hole that was accepted the record at %s was kept, now the oldest is at %s", eventlog.ErrTrimmed, holes[n-1].To, first)
 	}
-	s.fail(fmt.Errorf("stopped at position %s: %w; %s", at, err, advice))
-	s.awaitNewer(ctx, at, err)
-}
-
-// newerEvery is how often a shard that has stopped looks whether others have gone on.
-const newerEvery = 5 * time.Second
-
-// awaitNewer has the shard loaded again once another host has published a checkpoint beyond the
-// position: the log may have been kept there, or the loss accepted. So to accept it on one host is
-// enough.
-func (s *shard) awaitNewer(ctx context.Context, at messages.Position, err error) {
-	store, ok := s.host.config.Checkpoints.(pointer)
-	for ok && eventlog.Pause(ctx, newerEvery) {
-		newest, unknown := store.Newest(ctx, s.number)
-		switch {
-		case unknown != nil && ctx.Err() == nil:
-			s.warn("newer", "the shard has stopped, and whether others have gone on can't be told", "error", unknown)
-		case newest.After(at):
-			select {
-			case s.broken <- err:
-			default: // it is loaded again already
-			}
-			return
-		}
-	}
-}
-
-// wiper is a store of this host alone that can drop what it has of a shard.
-type wiper interface{ Wipe(shard int) error }
-
-// behindAhead is where a shard goes on whose checkpoint lies beyond the end of its log, once that
-// is accepted.
-func (s *shard) behindAhead() string {
-	if _, shared := s.host.config.Checkpoints.(checkpoint.Shared); shared {
-		return "from the newest checkpoint of all hosts"
-	}
-	return "with the oldest record that the log has"
-}
-
-// dropOwn drops what this host alone has of the shard: it lies beyond what its log has.
-func (s *shard) dropOwn() error {
-	switch store := s.host.config.Checkpoints.(type) {
-	case checkpoint.Shared:
-		return store.Forget(s.number)
-	case wiper:
-		return store.Wipe(s.number)
-	}
-	return nil
-}
-
-// openBehind opens the log behind a position of the shard; where a hole begins there that was
-// accepted, behind the hole.
-func (s *shard) openBehind(at messages.Position, holes []fold.Hole) (eventlog.Reader, error) {
-	if n := len(holes); n > 0 && holes[n-1].From == at {
-		return s.readRemnant()
-	}
-	return s.host.config.Log.Read(s.number, at)
-}
-
-// inHole reports whether a record lies in one of the holes. It is in the log all the same where it
-// was passed by.
-func inHole(holes []fold.Hole, at messages.Position) bool {
-	return slices.ContainsFunc(holes, func(h fold.Hole) bool { return at.After(h.From) && h.To.After(at) })
-}
-
-func (s *shard) readRemnant() (eventlog.Reader, error) {
-	if log, ok := s.host.config.Log.(eventlog.Remnant); ok {
-		return log.ReadRemnant(s.number)
-	}
-	return s.host.config.Log.Read(s.number, messages.Position{})
-}
-
-// checkHole looks at the first record that the log gives behind the position. Where a hole begins
-// there, the record must be the one at its end; another one means that more was lost. Where a loss
-// was accepted, and there is one, that is the hole: another host may have published a checkpoint
-// behind it meanwhile. Where the log was set back the hole may be one that held nothing: it begins
-// the epoch.
-func (r *reader) checkHole(first messages.Position) error {
-	n := len(r.holes)
-	known := n > 0 && r.holes[n-1].From == r.position
-	switch {
-	case known && r.holes[n-1].To == first && !r.setBack:
-		return nil
-	case !r.lost && !known:
-		return nil
-	case !r.accept:
-		return fmt.Errorf("%w: behind the hole that was accepted the record at %s was kept, now the oldest is at %s", eventlog.ErrTrimmed, r.holes[n-1].To, first)
-	}
-	r.holes = append(r.holes[:n:n], fold.Hole{From: r.position, To: first})
-	r.shard.tell(&skipping{r.position, first})
-	return nil
-}
-
-// skip enters a hole into the state, before the first batch behind it, and has that written soon.
-func (s *shard) skip(m *skipping) {
-	if err := s.state.Skip(m.from, m.to); err != nil {
-		s.fail(err)
-		return
-	}
-	close(s.skipped)
-	s.publishHoles()
-	s.savedAt = -s.host.config.CheckpointEvery
-	s.due = true
-	s.host.tallies.holes.Add(1)
-	s.logger().Error("the shard goes on behind records that are lost, as a new epoch", "after", m.from, "from", m.to)
-}
-
-func (s *shard) publishHoles() {
-	holes := s.state.Holes()
-	s.holes.Store(&holes)
+	return append(holes[:n:n], fold.Hole{From: position, To: first}), nil
 }

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/dashfeed/dashfeed/actors/crashes"
 	"github.com/dashfeed/dashfeed/eventlog"
 	"github.com/dashfeed/dashfeed/fold"
 	"github.com/dashfeed/dashfeed/messages"
@@ -17,11 +16,7 @@ import (
 type reader struct {
 	shard    *shard
 	holes    []fold.Hole       // of the state at position
-	accept   bool              // what is lost right behind position is let go of
-	setBack  bool              // the log was set back: what came behind position is not known
-	pass     *crashes.Span     // records that are let go of, since they end the process
-	passing  bool              // they are the next
-	lost     bool              // something is, as the log has said, and it was
+	loss     loss              // of the log, right behind position
 	position messages.Position // of the last record sent to the shard
 	payload  int               // running average of a record's payload, bytes
 }
@@ -54,7 +49,7 @@ func (r *reader) run(ctx context.Context) {
 // read opens a log reader behind the position and passes on what it gives until it errs.
 func (r *reader) read(ctx context.Context) (progress bool, err error) {
 	s := r.shard
-	r.lost = r.setBack
+	r.loss.reopen()
 	log, err := r.open()
 	if err != nil {
 		return false, err
@@ -76,8 +71,7 @@ func (r *reader) read(ctx context.Context) (progress bool, err error) {
 		s.waiting.Store(true)
 		records, err := r.next(ctx, log, limit)
 		s.waiting.Store(false)
-		if r.accept && errors.Is(err, eventlog.ErrTrimmed) {
-			r.lost = true
+		if errors.Is(err, eventlog.ErrTrimmed) && r.loss.find() {
 			log.Close()
 			if log, err = s.readRemnant(); err != nil {
 				s.credit <- b
@@ -87,7 +81,7 @@ func (r *reader) read(ctx context.Context) (progress bool, err error) {
 		}
 		records, beyond := r.cut(r.behindHole(records))
 		if err == nil && len(records) > 0 {
-			err = r.checkHole(records[0].Position)
+			err = r.enterHole(records[0].Position)
 		}
 		if err != nil {
 			s.credit <- b
@@ -99,8 +93,7 @@ func (r *reader) read(ctx context.Context) (progress bool, err error) {
 			progress = true
 			r.send(b, records)
 		}
-		if beyond || r.pass != nil && !r.pass.After.After(r.position) {
-			r.passing = r.pass != nil
+		if r.loss.reach(r.position, beyond) || beyond {
 			log.Close()
 			if log, err = r.open(); err != nil {
 				return progress, err
@@ -126,14 +119,12 @@ func (r *reader) next(ctx context.Context, log eventlog.Reader, limit int) ([]me
 // open opens the log behind the position, or behind what is lost there and accepted.
 func (r *reader) open() (eventlog.Reader, error) {
 	s := r.shard
-	r.passing = r.passing || r.pass != nil && !r.pass.After.After(r.position)
-	if r.passing {
-		r.lost, r.accept = true, true
-		return s.host.config.Log.Read(s.number, r.pass.Through)
+	r.loss.reach(r.position, false)
+	if r.loss.state == lossSkipping {
+		return s.host.config.Log.Read(s.number, r.loss.span.Through)
 	}
 	log, err := s.openBehind(r.position, r.holes)
-	if r.accept && errors.Is(err, eventlog.ErrTrimmed) {
-		r.lost = true
+	if errors.Is(err, eventlog.ErrTrimmed) && r.loss.find() {
 		log, err = s.readRemnant()
 	}
 	return log, err
@@ -148,10 +139,7 @@ func (r *reader) send(b *batch, records []messages.Record) {
 		s.host.tallies.truncated.Add(1)
 		s.logger().Error("there is no checkpoint and the log does not go back to its beginning: the shard is folded from the oldest record kept", "oldest", b.items[0].Position)
 	}
-	if r.passing {
-		r.pass, r.passing = nil, false
-	}
-	r.accept, r.lost, r.setBack = false, false, false
+	r.loss.pass()
 	s.trouble.Store(nil)
 	r.position = b.items[len(b.items)-1].Position
 	s.inflight.Add(1)
@@ -176,17 +164,18 @@ func (r *reader) careful(ctx context.Context) (limit int, err error) {
 // that the rest has to be read again.
 func (r *reader) cut(records []messages.Record) (left []messages.Record, beyond bool) {
 	span, suspect := r.shard.attempt.suspect()
-	if r.pass != nil {
-		span = *r.pass
+	skipped := r.loss.state == lossSkipped
+	if skipped {
+		span = r.loss.span
 	}
-	if r.passing || r.pass == nil && !suspect || !span.After.After(r.position) {
+	if r.loss.state == lossSkipping || !skipped && !suspect || !span.After.After(r.position) {
 		return records, false
 	}
 	n := slices.IndexFunc(records, func(one messages.Record) bool { return one.Position.After(span.After) })
 	if n < 0 {
 		return records, false
 	}
-	if n == 0 && r.pass == nil {
+	if n == 0 && !skipped {
 		n = 1 // the first of them
 	}
 	return records[:n], n < len(records)

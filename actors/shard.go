@@ -11,7 +11,6 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
-	"github.com/dashfeed/dashfeed/actors/crashes"
 	"github.com/dashfeed/dashfeed/eventlog"
 	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
 	"github.com/dashfeed/dashfeed/fold"
@@ -31,14 +30,10 @@ type shard struct {
 	credit chan *batch   // batches that nobody uses
 	gone   chan struct{} // closed when the assignment is given up
 	began  time.Duration // when it was made
-	accept bool          // what the log has lost right behind the checkpoint is let go of
+	loss   loss          // of the log, as it was decided before the load
 
 	wait    time.Duration // before it is loaded: its predecessor had a fault
 	refused error         // why it is not loaded at all; nil: it is
-
-	pass *crashes.Span // records that crash the process, whose loss is accepted
-	// the log was, and that is accepted: what this host alone has of the shard is dropped
-	setBack bool
 
 	life    context.Context // ends when the shard is dropped or has ended
 	end     context.CancelFunc

@@ -1,0 +1,83 @@
+package actors
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/dashfeed/dashfeed/eventlog"
+	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// isLoss reports whether a reader's error means that records are gone for good, so that to try
+// again is no use.
+func isLoss(err error) bool {
+	return errors.Is(err, eventlog.ErrTrimmed) || errors.Is(err, eventlog.ErrAhead) || errors.Is(err, eventlog.ErrCorrupt)
+}
+
+// breaks is the reader's: the log has lost records behind the position. The newest checkpoint may
+// lie beyond them, so the shard is loaded again; where it has come no further than before, it
+// stops, and an operator has to say what next, here or on another host.
+func (s *shard) breaks(ctx context.Context, at messages.Position, err error) {
+	if s.host.mayLoadAgain(s, at) {
+		s.broken <- err
+		return
+	}
+	advice := "accept the loss to go on with what is left, as a new epoch"
+	switch {
+	case errors.Is(err, eventlog.ErrAhead):
+		advice = "this is another log than the checkpoint's, or one set back: bring the log back, or accept the loss to go on as a new epoch, " + s.behindAhead()
+	case errors.Is(err, eventlog.ErrCorrupt):
+		advice = "bring the log back from a copy"
+	}
+	s.fail(fmt.Errorf("stopped at position %s: %w; %s", at, err, advice))
+	s.awaitNewer(ctx, at, err)
+}
+
+// newerEvery is how often a shard that has stopped looks whether others have gone on.
+const newerEvery = 5 * time.Second
+
+// awaitNewer has the shard loaded again once another host has published a checkpoint beyond the
+// position: the log may have been kept there, or the loss accepted. So to accept it on one host is
+// enough.
+func (s *shard) awaitNewer(ctx context.Context, at messages.Position, err error) {
+	store, ok := s.host.config.Checkpoints.(pointer)
+	for ok && eventlog.Pause(ctx, newerEvery) {
+		newest, unknown := store.Newest(ctx, s.number)
+		switch {
+		case unknown != nil && ctx.Err() == nil:
+			s.warn("newer", "the shard has stopped, and whether others have gone on can't be told", "error", unknown)
+		case newest.After(at):
+			select {
+			case s.broken <- err:
+			default: // it is loaded again already
+			}
+			return
+		}
+	}
+}
+
+// wiper is a store of this host alone that can drop what it has of a shard.
+type wiper interface{ Wipe(shard int) error }
+
+// behindAhead is where a shard goes on whose checkpoint lies beyond the end of its log, once that
+// is accepted.
+func (s *shard) behindAhead() string {
+	if _, shared := s.host.config.Checkpoints.(checkpoint.Shared); shared {
+		return "from the newest checkpoint of all hosts"
+	}
+	return "with the oldest record that the log has"
+}
+
+// dropOwn drops what this host alone has of the shard: it lies beyond what its log has.
+func (s *shard) dropOwn() error {
+	switch store := s.host.config.Checkpoints.(type) {
+	case checkpoint.Shared:
+		return store.Forget(s.number)
+	case wiper:
+		return store.Wipe(s.number)
+	}
+	return nil
+}

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/dashfeed/dashfeed/fold/codec"
-	"github.com/dashfeed/dashfeed/fold/definition"
 	"github.com/dashfeed/dashfeed/messages/cells"
 )
 
@@ -60,9 +59,7 @@ func (d *Dashboard) appendPanels(b []byte) []byte {
 		for _, w := range p.windows {
 			b = append(binary.AppendVarint(b, w.start), flags(w.final, w.left, w.full))
 		}
-		b = d.appendEntries(b, i)
-		b = d.appendPanes(b, i)
-		b = d.appendSessions(b, i)
+		b = d.program.panels[i].kind.encode(d, b, i)
 	}
 	return b
 }
@@ -80,9 +77,6 @@ func (d *Dashboard) byNumber(i int) []cells.Handle {
 
 func (d *Dashboard) appendEntries(b []byte, i int) []byte {
 	p, pp := &d.panels[i], &d.program.panels[i]
-	if pp.kind == definition.Session {
-		return b
-	}
 	for _, h := range d.byNumber(i) {
 		switch e := d.entries[h]; {
 		case e.group == 0:
@@ -97,10 +91,8 @@ func (d *Dashboard) appendEntries(b []byte, i int) []byte {
 }
 
 func (d *Dashboard) appendPanes(b []byte, i int) []byte {
+	b = d.appendEntries(b, i)
 	p, pp := &d.panels[i], &d.program.panels[i]
-	if pp.kind != definition.Hopping {
-		return b
-	}
 	if p.rare == nil || p.rare.panes == nil {
 		return append(b, 0)
 	}
@@ -126,9 +118,6 @@ func (d *Dashboard) appendPanes(b []byte, i int) []byte {
 
 func (d *Dashboard) appendSessions(b []byte, i int) []byte {
 	p, pp := &d.panels[i], &d.program.panels[i]
-	if pp.kind != definition.Session {
-		return b
-	}
 	if p.rare == nil || p.rare.sessions == nil {
 		return append(b, 0)
 	}
@@ -184,15 +173,7 @@ func (d *Dashboard) readPanels(r *codec.Reader) {
 			p.rare = &x
 		}
 		d.readWindows(r, i)
-		switch d.program.panels[i].kind {
-		case definition.Session:
-			d.readSessions(r, i)
-		case definition.Hopping:
-			d.readEntries(r, i)
-			d.readPanes(r, i)
-		default:
-			d.readEntries(r, i)
-		}
+		d.program.panels[i].kind.decode(d, r, i)
 		if r.Failed {
 			return
 		}
@@ -203,8 +184,7 @@ func (d *Dashboard) readPanels(r *codec.Reader) {
 func (d *Dashboard) readWindows(r *codec.Reader, i int) {
 	p, pp := &d.panels[i], &d.program.panels[i]
 	n := r.Count(2)
-	timed := pp.kind == definition.Tumbling || pp.kind == definition.Hopping
-	r.Check(n == 0 || timed)
+	r.Check(n == 0 || pp.kind.shared)
 	if r.Failed {
 		return
 	}
@@ -266,10 +246,10 @@ func (d *Dashboard) readEntries(r *codec.Reader, i int) {
 				p.windows[at].groups++
 			}
 		}
-		ownAcc := pp.kind != definition.Hopping || c.Group == cells.Overflow
+		ownAcc := !pp.kind.merges || c.Group == cells.Overflow
 		r.Check(c.Number < d.set.Born() && how <= alone && gone == (how == standing))
 		r.Check(how != alone || ownAcc)
-		r.Check(how != merged || !ownAcc || pp.kind == definition.Count)
+		r.Check(how != merged || !ownAcc || pp.kind.frozen)
 		if r.Failed {
 			return
 		}
@@ -287,6 +267,7 @@ func (d *Dashboard) readEntries(r *codec.Reader, i int) {
 }
 
 func (d *Dashboard) readPanes(r *codec.Reader, i int) {
+	d.readEntries(r, i)
 	p, pp := &d.panels[i], &d.program.panels[i]
 	n := r.Count(3)
 	for j := 0; j < n && !r.Failed; j++ {

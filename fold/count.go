@@ -1,6 +1,23 @@
 package fold
 
-import "github.com/dashfeed/dashfeed/messages/cells"
+import (
+	"github.com/dashfeed/dashfeed/fold/definition"
+	"github.com/dashfeed/dashfeed/messages/cells"
+	"github.com/dashfeed/dashfeed/messages/wire"
+)
+
+var countWindow = windowKind{
+	name:   definition.Count,
+	frozen: true,
+	compile: func(pp *panelProgram, w definition.Window) (float64, error) {
+		pp.size = int64(w.N)
+		return 0, nil
+	},
+	schema:   func(w definition.Window) wire.Window { return wire.Window{Count: int64(w.N)} },
+	keepLess: (*Dashboard).keepLessCounts,
+	encode:   (*Dashboard).appendEntries,
+	decode:   (*Dashboard).readEntries,
+}
 
 // count folds into windows of n events of one group, in log order (S11). A window is final when it
 // is full; then its row stands and its accumulator is free for the next.
@@ -66,5 +83,21 @@ func (d *Dashboard) keepCounts(i int, g uint32, v uint64) {
 	for j := len(gone) - 1; j >= 0; j-- {
 		d.detach(i, gone[j])
 		d.remove(cells.Handle(gone[j]-1), v)
+	}
+}
+
+// keepLessCounts removes the windows of every group that a smaller keep does not show any more.
+func (d *Dashboard) keepLessCounts(i int, v uint64) {
+	p := &d.panels[i]
+	var leaving []cells.Handle
+	for _, h := range d.byNumber(i) {
+		newest := d.set.At(cells.Handle(p.groups.at(d.entries[h].group).next - 1)).Start
+		if d.set.At(h).Start <= newest-int64(d.program.panels[i].keep) {
+			leaving = append(leaving, h)
+		}
+	}
+	for _, h := range leaving {
+		d.detach(i, uint32(h)+1)
+		d.remove(h, v)
 	}
 }

@@ -82,7 +82,9 @@ func (d *Dashboard) adopt(p *Program, v uint64) {
 		d.copyNewest(from, p.metrics, v)
 	}
 	for i := range d.panels {
-		d.keepLess(i, v)
+		if keepLess := d.program.panels[i].kind.keepLess; keepLess != nil {
+			keepLess(d, i, v)
+		}
 	}
 	d.obey(v)
 }

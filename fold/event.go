@@ -111,20 +111,8 @@ func (d *Dashboard) toPanels(a *arrival) (late bool) {
 		if pp.filter != nil && !p.lets(pp.filter, a.event, &spent) {
 			continue
 		}
-		var o outcome
 		a.Full = (pp.sampled || len(a.Metadata) > 0) && d.stateBytes() >= MaxStateBytes
-		switch pp.kind {
-		case definition.Tumbling:
-			o = d.tumbling(i, a)
-		case definition.Hopping:
-			o = d.hopping(i, a)
-		case definition.Session:
-			o = d.session(i, a)
-		case definition.Count:
-			o = d.count(i, a)
-		case definition.Latest:
-			o = d.latest(i, a)
-		}
+		o := d.foldInto(i, a)
 		if o != (outcome{}) {
 			p.note(o)
 			late = late || o.refused

@@ -1,8 +1,12 @@
 package fold
 
 import (
+	"fmt"
+
 	"github.com/dashfeed/dashfeed/fold/aggregate"
+	"github.com/dashfeed/dashfeed/fold/definition"
 	"github.com/dashfeed/dashfeed/messages/cells"
+	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
 // Hopping windows overlap. An event goes to one pane of its group, as long as the greatest common
@@ -30,6 +34,31 @@ type pane struct {
 type column struct {
 	start int64
 	head  uint32
+}
+
+var hoppingWindow = windowKind{
+	name:   definition.Hopping,
+	shared: true, merges: true,
+	compile: func(pp *panelProgram, w definition.Window) (float64, error) {
+		if pp.every < 1 || pp.every > pp.size || pp.size/pp.every > MaxOverlap {
+			return 0, fmt.Errorf("hopping %s every %s is not allowed: every is at most the size and at least a %dth of it", w.Size, w.Every, MaxOverlap)
+		}
+		pp.pane = gcd(pp.size, pp.every)
+		return lengthOf(pp), nil
+	},
+	schema: func(w definition.Window) wire.Window {
+		return wire.Window{Hopping: milliseconds(w.Size), Every: milliseconds(w.Every)}
+	},
+	keepLess: (*Dashboard).keepLessShared,
+	encode:   (*Dashboard).appendPanes,
+	decode:   (*Dashboard).readPanes,
+}
+
+func gcd(a, b int64) int64 {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
 }
 
 // hopping folds into the windows that the event's time lies in, the latest first.

@@ -1,6 +1,21 @@
 package fold
 
-import "github.com/dashfeed/dashfeed/messages/cells"
+import (
+	"github.com/dashfeed/dashfeed/fold/definition"
+	"github.com/dashfeed/dashfeed/messages/cells"
+	"github.com/dashfeed/dashfeed/messages/wire"
+)
+
+var latestWindow = windowKind{
+	name: definition.Latest,
+	compile: func(pp *panelProgram, _ definition.Window) (float64, error) {
+		pp.size = 1
+		return 0, nil
+	},
+	schema: func(definition.Window) wire.Window { return wire.Window{Latest: true} },
+	encode: (*Dashboard).appendEntries,
+	decode: (*Dashboard).readEntries,
+}
 
 // latest folds into the group's one cell, which is never final and never late. Where its columns
 // are those of the newest event, an older one changes nothing.

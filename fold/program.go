@@ -29,7 +29,7 @@ type Program struct {
 type panelProgram struct {
 	id         string
 	identity   string // of panels alike in id, window, group_by, filter and aggregates
-	kind       definition.WindowKind
+	kind       *windowKind
 	size       int64 // tumbling, hopping: length; session: gap; count: events
 	every      int64 // distance of starts
 	pane       int64 // hopping: length of a pane
@@ -90,34 +90,22 @@ func Compile(def *definition.Definition, t Table) (*Program, error) {
 func compilePanel(def *definition.Definition, d *definition.Panel, t Table) (panelProgram, error) {
 	words, o := d.Aggregates, aggregate.Options{TieID: def.Tie == definition.TieID}
 	pp := panelProgram{
-		id: d.ID, kind: d.Window.Kind, keep: max(1, d.Keep), maxGroups: max(1, d.MaxGroups), tieID: o.TieID,
+		id: d.ID, kind: kindOf(d.Window.Kind), keep: max(1, d.Keep), maxGroups: max(1, d.MaxGroups), tieID: o.TieID,
 		size: milliseconds(d.Window.Size), every: milliseconds(d.Window.Every),
 	}
-	switch pp.kind {
-	case definition.Tumbling:
-		pp.every = pp.size
-		o.Seconds = float64(pp.size) / 1000
-	case definition.Hopping:
-		if pp.every < 1 || pp.every > pp.size || pp.size/pp.every > MaxOverlap {
-			return pp, fmt.Errorf("hopping %s every %s is not allowed: every is at most the size and at least a %dth of it", d.Window.Size, d.Window.Every, MaxOverlap)
-		}
-		pp.pane = gcd(pp.size, pp.every)
-		o.Seconds = float64(pp.size) / 1000
-	case definition.Count:
-		pp.size = int64(d.Window.N)
-	case definition.Latest:
-		pp.size = 1
-		if len(words) == 0 {
-			pp.newest, t, words = true, aggregate.Newest(), aggregate.Newest().Names()
-		}
-	case definition.Session:
-	default:
-		return pp, fmt.Errorf("window %q is not available yet", pp.kind)
-	}
-	if pp.size < 1 {
-		return pp, fmt.Errorf("window %s: its size must be at least 1 ms", pp.kind)
+	if pp.kind == nil {
+		return pp, fmt.Errorf("window %q is not available yet", d.Window.Kind)
 	}
 	var err error
+	if o.Seconds, err = pp.kind.compile(&pp, d.Window); err != nil {
+		return pp, err
+	}
+	if pp.size < 1 {
+		return pp, fmt.Errorf("window %s: its size must be at least 1 ms", d.Window.Kind)
+	}
+	if len(words) == 0 && d.Window.Kind == definition.Latest {
+		pp.newest, t, words = true, aggregate.Newest(), aggregate.Newest().Names()
+	}
 	if pp.layout, err = t.Layout(words, o); err != nil {
 		return pp, err
 	}
@@ -151,30 +139,20 @@ func hiddenPanel(tie definition.Tie) panelProgram {
 		panic(err) // its own words are in its own table
 	}
 	return panelProgram{
-		identity: fmt.Sprintf("hidden %q", tie), kind: definition.Latest, size: 1, keep: 1, maxGroups: MaxMetrics,
+		identity: fmt.Sprintf("hidden %q", tie), kind: &latestWindow, size: 1, keep: 1, maxGroups: MaxMetrics,
 		groupBy: []groupPlace{{metric: true}}, layout: layout, newest: true, tieID: o.TieID, hidden: true,
 	}
 }
 
 func schemaOf(d *definition.Panel) wire.Panel {
-	w := wire.Panel{Panel: d.ID, Title: d.Title, Keep: d.Keep, GroupBy: d.GroupBy, Columns: d.Aggregates}
+	w := wire.Panel{
+		Panel: d.ID, Title: d.Title, Window: kindOf(d.Window.Kind).schema(d.Window), Keep: d.Keep, GroupBy: d.GroupBy, Columns: d.Aggregates,
+	}
 	if w.GroupBy == nil {
 		w.GroupBy = []string{}
 	}
-	switch d.Window.Kind {
-	case definition.Tumbling:
-		w.Window.Tumbling = milliseconds(d.Window.Size)
-	case definition.Hopping:
-		w.Window.Hopping, w.Window.Every = milliseconds(d.Window.Size), milliseconds(d.Window.Every)
-	case definition.Session:
-		w.Window.Session = milliseconds(d.Window.Size)
-	case definition.Count:
-		w.Window.Count = int64(d.Window.N)
-	case definition.Latest:
-		w.Window.Latest = true
-		if len(w.Columns) == 0 {
-			w.Columns = aggregate.Newest().Names()
-		}
+	if len(w.Columns) == 0 { // only latest has none
+		w.Columns = aggregate.Newest().Names()
 	}
 	return w
 }
@@ -196,10 +174,3 @@ func (p *Program) Hash() string { return p.hash }
 func (p *Program) MetricsPanel() int { return p.metrics }
 
 func milliseconds(d time.Duration) int64 { return d.Milliseconds() }
-
-func gcd(a, b int64) int64 {
-	for b != 0 {
-		a, b = b, a%b
-	}
-	return a
-}

@@ -3,7 +3,6 @@ package fold
 import (
 	"slices"
 
-	"github.com/dashfeed/dashfeed/fold/definition"
 	"github.com/dashfeed/dashfeed/messages/cells"
 )
 
@@ -35,7 +34,7 @@ func (d *Dashboard) writeRow(h cells.Handle, i int) {
 	switch {
 	case e.acc != 0:
 		row = pp.layout.AppendRow(scratch[:0], p.accs.At(pp.layout, e.acc), c.Group == cells.Overflow)
-	case pp.kind == definition.Hopping:
+	case pp.kind.merges:
 		row = pp.layout.AppendRow(scratch[:0], d.mergePanes(i, e.group, c.Start, c.End), false)
 	default:
 		return

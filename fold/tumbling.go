@@ -1,9 +1,26 @@
 package fold
 
-import "github.com/dashfeed/dashfeed/messages/cells"
+import (
+	"github.com/dashfeed/dashfeed/fold/definition"
+	"github.com/dashfeed/dashfeed/messages/cells"
+	"github.com/dashfeed/dashfeed/messages/wire"
+)
 
 // scratchBytes is how long a key may be before building it allocates.
 const scratchBytes = 128
+
+var tumblingWindow = windowKind{
+	name:   definition.Tumbling,
+	shared: true,
+	compile: func(pp *panelProgram, w definition.Window) (float64, error) {
+		pp.every = pp.size
+		return lengthOf(pp), nil
+	},
+	schema:   func(w definition.Window) wire.Window { return wire.Window{Tumbling: milliseconds(w.Size)} },
+	keepLess: (*Dashboard).keepLessShared,
+	encode:   (*Dashboard).appendEntries,
+	decode:   (*Dashboard).readEntries,
+}
 
 // tumbling folds into the one window that the event's time lies in.
 func (d *Dashboard) tumbling(i int, a *arrival) (o outcome) {

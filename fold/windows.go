@@ -5,7 +5,6 @@ import (
 	"math"
 	"slices"
 
-	"github.com/dashfeed/dashfeed/fold/definition"
 	"github.com/dashfeed/dashfeed/messages/cells"
 )
 
@@ -130,23 +129,9 @@ func (d *Dashboard) leave(i, at int, v uint64) (forgotten int) {
 	return 0
 }
 
-// keepLess removes the windows that a definition with a smaller keep does not show any more.
-func (d *Dashboard) keepLess(i int, v uint64) {
+// keepLessShared removes the shared windows that a smaller keep does not show any more.
+func (d *Dashboard) keepLessShared(i int, v uint64) {
 	p := &d.panels[i]
-	if d.program.panels[i].kind == definition.Count {
-		var leaving []cells.Handle
-		for _, h := range d.byNumber(i) {
-			newest := d.set.At(cells.Handle(p.groups.at(d.entries[h].group).next - 1)).Start
-			if d.set.At(h).Start <= newest-int64(d.program.panels[i].keep) {
-				leaving = append(leaving, h)
-			}
-		}
-		for _, h := range leaving {
-			d.detach(i, uint32(h)+1)
-			d.remove(h, v)
-		}
-		return
-	}
 	for len(p.windows)-int(p.left) > d.program.panels[i].keep {
 		d.leave(i, p.firstShown(), v)
 	}

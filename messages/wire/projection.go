@@ -106,10 +106,9 @@ func viewID(k messages.Key, s Schema, panels []string, groups map[cells.Group]bo
 	b = appendPart(b, k.Dashboard)
 	b = binary.AppendUvarint(b, uint64(len(s)))
 	for _, q := range s {
-		w := q.Window
 		b = appendPart(b, q.Panel)
 		b = appendPart(b, q.Title)
-		b = appendPart(b, fmt.Sprint(w.Tumbling, w.Hopping, w.Every, w.Session, w.Count, w.Latest, q.Keep))
+		b = appendPart(b, fmt.Sprint(q.Window, q.Keep))
 		b = appendParts(b, q.GroupBy)
 		b = appendParts(b, q.Columns)
 	}

@@ -16,7 +16,8 @@ type windowKind struct {
 	compile func(pp *panelProgram, w definition.Window) (seconds float64, err error)
 	// schema describes the window to clients.
 	schema func(w definition.Window) wire.Window
-	// keepLess removes what panel i does not show any more after keep has become smaller; nil: nothing.
+	// keepLess removes what panel i does not show any more after keep has become smaller; nil:
+	// nothing.
 	keepLess func(d *Dashboard, i int, v uint64)
 	// encode and decode handle what panel i holds beside its windows of time.
 	encode func(d *Dashboard, b []byte, i int) []byte

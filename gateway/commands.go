@@ -66,7 +66,7 @@ func (s *session) refuse(id *int64, err error) {
 }
 
 func (s *session) subscribe(f *wire.Subscribe) error {
-	k, err := s.key(f)
+	k, err := s.caller.key(f.Tenant, f.Dashboard, read)
 	if err != nil {
 		return err
 	}
@@ -94,20 +94,6 @@ func (s *session) subscribe(f *wire.Subscribe) error {
 	}
 	m.nudged() // a place ahead of the mirror has a deadline
 	return nil
-}
-
-// key is the dashboard that a subscribe names, of the tenant that the connection's address binds it
-// to, if it does.
-func (s *session) key(f *wire.Subscribe) (messages.Key, error) {
-	tenant := f.Tenant
-	if tenant == "" {
-		tenant = s.tenant
-	}
-	k, err := checkKey(tenant, f.Dashboard)
-	if err == nil && s.tenant != "" && k.Tenant != s.tenant {
-		err = wire.Errorf(wire.CodeUnknownDashboard, "tenant %q may not be seen here: the connection's address is for tenant %q", k.Tenant, s.tenant)
-	}
-	return k, err
 }
 
 // subscribeTo makes the subscription to a mirror that is held. One of the same view is replaced.

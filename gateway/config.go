@@ -13,10 +13,9 @@ import (
 
 // Config says what a gateway serves and how much. Zero values get the defaults named here.
 type Config struct {
-	Feed   feed.Feed    // needed
-	Events http.Handler // POST /v1/events; nil: not available
-	// /v1/dashboards/{id}/definition and /v1/schema/definition.json; nil: not available
-	Definitions http.Handler
+	Feed        feed.Feed    // needed
+	Events      *Ingest      // nil: not available
+	Definitions *Definitions // nil: not available
 	Page        http.Handler // what no other path takes; nil: 404
 
 	// least time between two looks at a dashboard; 0: 5 ms, negative: none; at most 100 ms

@@ -26,7 +26,6 @@ type DefinitionsConfig struct {
 	Region     string        // written into records; "": local
 	Timeout    time.Duration // how long the log may take; 0: 30 s
 	Settle     time.Duration // how long an answer waits for its record to be in force; 0: 2 s
-	Proxies    Proxies       // whose word on the client is taken
 }
 
 // Definitions is /v1/dashboards/{id}/definition and /v1/schema/definition.json. A definition is a
@@ -51,7 +50,7 @@ func NewDefinitions(cfg DefinitionsConfig) (*Definitions, error) {
 	set(&cfg.Timeout, 30*time.Second)
 	set(&cfg.Settle, 2*time.Second)
 	d := &Definitions{cfg: cfg, seed: maphash.MakeSeed()}
-	d.bodies = newBodies(definition.MaxBytes, 64*definition.MaxBytes, "a definition", "", cfg.Proxies)
+	d.bodies = newBodies(definition.MaxBytes, 64*definition.MaxBytes, "a definition", "")
 	for i := range d.turns {
 		d.turns[i] = make(chan struct{}, 1)
 	}
@@ -61,42 +60,37 @@ func NewDefinitions(cfg DefinitionsConfig) (*Definitions, error) {
 // localRegion is the region of a cluster that has no other.
 const localRegion = "local"
 
-// ServeHTTP serves the routes of which a pattern without {id} is the schema's.
-func (d *Definitions) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.PathValue("id") == "" {
-		if _, err := queryOf(r); err != nil {
-			writeError(w, err)
-			return
-		}
-		w.Header().Set("Content-Type", "application/schema+json")
-		_, _ = w.Write(definition.Schema()) // the client may have gone
-		return
+// definitionDoor reads or changes the definition of k, which c may do.
+type definitionDoor func(ctx context.Context, w http.ResponseWriter, r *http.Request, c caller, k messages.Key) error
+
+// handler serves a method of /v1/dashboards/{id}/definition; it is nil where there are no
+// definitions.
+func (d *Definitions) handler(needs permission, serve definitionDoor) handler {
+	if d == nil {
+		return nil
 	}
-	if err := d.serve(w, r); err != nil {
-		writeDefinitionError(w, err)
+	return func(w http.ResponseWriter, r *http.Request, _ query, c caller) {
+		ctx, cancel := context.WithTimeout(r.Context(), d.cfg.Timeout)
+		defer cancel()
+		k, err := c.key("", r.PathValue("id"), needs)
+		if err == nil {
+			err = serve(ctx, w, r, c, k)
+		}
+		if err != nil {
+			writeDefinitionError(w, err)
+		}
 	}
 }
 
-func (d *Definitions) serve(w http.ResponseWriter, r *http.Request) error {
-	q, err := queryOf(r, "tenant")
-	if err != nil {
-		return err
+// schema serves /v1/schema/definition.json, in the same way.
+func (d *Definitions) schema() handler {
+	if d == nil {
+		return nil
 	}
-	k, err := keyOf(r, q)
-	if err != nil {
-		return err
+	return func(w http.ResponseWriter, _ *http.Request, _ query, _ caller) {
+		w.Header().Set("Content-Type", "application/schema+json")
+		_, _ = w.Write(definition.Schema()) // the client may have gone
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), d.cfg.Timeout)
-	defer cancel()
-	switch r.Method {
-	case http.MethodGet, http.MethodHead:
-		return d.get(ctx, w, r, k)
-	case http.MethodPut:
-		return d.put(ctx, w, r, k)
-	case http.MethodDelete:
-		return d.delete(ctx, w, r, k)
-	}
-	return wire.Errorf(wire.CodeBadMessage, "a definition takes GET, PUT and DELETE, not %s", r.Method)
 }
 
 // writeDefinitionError is writeError with the problems of a text beside the error.
@@ -118,7 +112,7 @@ func writeDefinitionError(w http.ResponseWriter, err error) {
 }
 
 // get answers the definition in force, YAML unless JSON is asked for.
-func (d *Definitions) get(ctx context.Context, w http.ResponseWriter, r *http.Request, k messages.Key) error {
+func (d *Definitions) get(ctx context.Context, w http.ResponseWriter, r *http.Request, _ caller, k messages.Key) error {
 	in, _, err := inForce(ctx, d.cfg.Feed, k)
 	if err != nil {
 		return err
@@ -149,8 +143,8 @@ func (d *Definitions) get(ctx context.Context, w http.ResponseWriter, r *http.Re
 }
 
 // put appends a definition, unless it is the one in force.
-func (d *Definitions) put(ctx context.Context, w http.ResponseWriter, r *http.Request, k messages.Key) error {
-	b, err := d.bodies.read(w, r)
+func (d *Definitions) put(ctx context.Context, w http.ResponseWriter, r *http.Request, c caller, k messages.Key) error {
+	b, err := d.bodies.read(w, r, c)
 	defer b.release()
 	if err != nil {
 		return err
@@ -178,7 +172,7 @@ func (d *Definitions) put(ctx context.Context, w http.ResponseWriter, r *http.Re
 }
 
 // delete appends that the default applies again, unless it does already.
-func (d *Definitions) delete(ctx context.Context, w http.ResponseWriter, r *http.Request, k messages.Key) error {
+func (d *Definitions) delete(ctx context.Context, w http.ResponseWriter, r *http.Request, _ caller, k messages.Key) error {
 	done, err := d.change(ctx, r.Header.Values("If-Match"), k, nil)
 	if err != nil {
 		return err

@@ -12,6 +12,9 @@
 // a cursor and a dirty flag: it has no queue, so a slow client is a cursor that moves later and
 // costs O(1).
 //
+// Who asks is a caller. It is made in one place, before a handler runs (routes.go), and every
+// handler takes it; a session holds the one that opened it. Every way to a dashboard asks its may.
+//
 // Locks: a mirror's mu may be held while a session is woken (which takes no lock). A session's mu
 // is never held while a mirror's is taken.
 package gateway

@@ -24,7 +24,6 @@ type IngestConfig struct {
 	BodyBytes int               // of one body, also inflated; 0: 8 MiB
 	// bytes of all bodies in work, half of it of one client; 0: 64 MiB, at least six bodies
 	InFlight int64
-	Proxies  Proxies       // whose word on the client is taken
 	Timeout  time.Duration // how long the log may take; 0: 30 s
 	// nil: not known here, and events are stored that no dashboard will get
 	Room       Room
@@ -57,30 +56,43 @@ func NewIngest(cfg IngestConfig) (*Ingest, error) {
 	set(&cfg.Timeout, 30*time.Second)
 	// else one client's great body of MessagePack could never be taken
 	cfg.InFlight = max(cfg.InFlight, 6*int64(cfg.BodyBytes))
-	return &Ingest{cfg: cfg, bodies: newBodies(cfg.BodyBytes, cfg.InFlight, "a body", ": send the events in several requests", cfg.Proxies), metrics: newIngestMetrics(cfg.Registerer)}, nil
+	return &Ingest{cfg: cfg, bodies: newBodies(cfg.BodyBytes, cfg.InFlight, "a body", ": send the events in several requests"), metrics: newIngestMetrics(cfg.Registerer)}, nil
 }
 
-// ServeHTTP takes one request's events.
-func (g *Ingest) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	began := time.Now()
-	status := g.serve(w, r)
-	g.metrics.seconds.Observe(time.Since(began).Seconds())
-	g.metrics.requests.WithLabelValues(statusLabel(status)).Inc()
-}
-
-func (g *Ingest) serve(w http.ResponseWriter, r *http.Request) (status int) {
-	route, err := routeOf(r)
-	if err != nil {
-		return writeError(w, err)
+// handler serves POST /v1/events; it is nil where nobody takes events.
+func (g *Ingest) handler() handler {
+	if g == nil {
+		return nil
 	}
-	b, err := g.bodies.read(w, r)
+	return g.serve
+}
+
+// refused counts a request that was answered before anything of it was read.
+func (g *Ingest) refused(status int) { g.metrics.answered(status) }
+
+// serve takes one request's events.
+func (g *Ingest) serve(w http.ResponseWriter, r *http.Request, q query, c caller) {
+	began := time.Now()
+	status := g.take(w, r, q, c)
+	g.metrics.seconds.Observe(time.Since(began).Seconds())
+	g.metrics.answered(status)
+}
+
+func (g *Ingest) take(w http.ResponseWriter, r *http.Request, q query, c caller) (status int) {
+	route := event.Route{Tenant: c.tenant, Dashboard: q["dashboard"]}
+	if route.Dashboard != "" {
+		if err := messages.CheckName("dashboard", route.Dashboard); err != nil {
+			return writeError(w, wire.Errorf(wire.CodeBadField, "%v", err))
+		}
+	}
+	b, err := g.bodies.read(w, r, c)
 	defer b.release()
 	if err != nil {
 		return writeError(w, err)
 	}
 	g.metrics.bytes.Add(float64(len(b.bytes)))
 
-	batch := newBatch(route, g.cfg.Log)
+	batch := newBatch(route, c, g.cfg.Log)
 	if g.cfg.Room != nil {
 		batch.room = func(k messages.Key) error { return g.cfg.Room(r.Context(), k) }
 	}
@@ -150,24 +162,6 @@ func (g *Ingest) answer(w http.ResponseWriter, a ingestAnswer, err error) (statu
 	}
 	writeJSON(w, status, a)
 	return status
-}
-
-// routeOf reads ?tenant= and ?dashboard=.
-func routeOf(r *http.Request) (event.Route, error) {
-	q, err := queryOf(r, "tenant", "dashboard")
-	if err != nil {
-		return event.Route{}, err
-	}
-	route := event.Route{Dashboard: q["dashboard"]}
-	if route.Tenant, err = q.binding(); err != nil {
-		return route, err
-	}
-	if route.Dashboard != "" {
-		if err := messages.CheckName("dashboard", route.Dashboard); err != nil {
-			return route, wire.Errorf(wire.CodeBadField, "%v", err)
-		}
-	}
-	return route, nil
 }
 
 // isMessagePack reports whether the request says so; every other body is read as JSON.

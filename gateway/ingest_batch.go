@@ -18,6 +18,7 @@ const maxRefusedListed = 100
 // batch is one request's events on their way into the log.
 type batch struct {
 	route   event.Route
+	caller  caller
 	decoder event.Decoder
 	event   event.Event
 
@@ -51,8 +52,8 @@ type ingestRefusal struct {
 	Message string `json:"message"`
 }
 
-func newBatch(r event.Route, log eventlog.Appender) *batch {
-	b := &batch{route: r, homes: log.PartitionOf}
+func newBatch(r event.Route, c caller, log eventlog.Appender) *batch {
+	b := &batch{route: r, caller: c, homes: log.PartitionOf}
 	b.clear()
 	return b
 }
@@ -82,10 +83,14 @@ func (b *batch) add(index int, payload []byte, err error) bool {
 	return true
 }
 
-// known refuses a key that has no home in the log, or no room there.
+// known refuses a key that the caller may not publish to, or that has no home in the log, or no
+// room there.
 func (b *batch) known(k messages.Key) error {
 	if k == b.last {
 		return nil
+	}
+	if err := b.caller.may(publish, k); err != nil {
+		return &event.Refusal{Reason: event.ReasonWrongTenant, Message: err.Error()}
 	}
 	if _, err := b.homes(k); err != nil {
 		return &event.Refusal{Reason: event.ReasonUnknownTenant, Message: fmt.Sprintf("tenant %q is not known here", k.Tenant)}
@@ -127,7 +132,7 @@ func (b *batch) refuse(index int, r *event.Refusal) {
 
 // clear forgets everything: the whole body is refused.
 func (b *batch) clear() {
-	*b = batch{route: b.route, homes: b.homes, room: b.room, keys: map[messages.Key]messages.Key{}, crowded: map[messages.Key]error{}, reasons: map[string]int{}, listed: []ingestRefusal{}}
+	*b = batch{route: b.route, caller: b.caller, homes: b.homes, room: b.room, keys: map[messages.Key]messages.Key{}, crowded: map[messages.Key]error{}, reasons: map[string]int{}, listed: []ingestRefusal{}}
 }
 
 // nothing says why no event was stored.

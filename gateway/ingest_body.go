@@ -36,14 +36,13 @@ type bodies struct {
 	limit      int    // of one body
 	name, hint string // what a body is, and what to do where it is too large
 	room       *room
-	proxies    Proxies
 	buffers    *[12]sync.Pool // *[]byte of firstBodyBytes, of twice as much, … of pooledBodyBytes
 	gzips      *sync.Pool     // *gzip.Reader
 }
 
-func newBodies(limit int, inFlight int64, name, hint string, proxies Proxies) bodies {
+func newBodies(limit int, inFlight int64, name, hint string) bodies {
 	return bodies{
-		limit: limit, name: name, hint: hint, room: newRoom(inFlight, inFlight/2), proxies: proxies,
+		limit: limit, name: name, hint: hint, room: newRoom(inFlight, inFlight/2),
 		buffers: &[12]sync.Pool{},
 		gzips:   &sync.Pool{New: func() any { return new(gzip.Reader) }},
 	}
@@ -69,10 +68,10 @@ type body struct {
 
 // read reads a whole body, inflated. The body it returns is to be released also with an error,
 // which is a *wire.Error or unsupported.
-func (p *bodies) read(w http.ResponseWriter, r *http.Request) (*body, error) {
+func (p *bodies) read(w http.ResponseWriter, r *http.Request, c caller) (*body, error) {
 	now := time.Now()
 	b := &body{of: p, ctx: r.Context(), src: r.Body, conn: http.NewResponseController(w), began: now, last: now}
-	p.room.enter(b, p.proxies.Client(r))
+	p.room.enter(b, c.address)
 	b.extend(now)
 	err := b.take(r)
 	var e *wire.Error

@@ -36,4 +36,7 @@ func newIngestMetrics(r prometheus.Registerer) *ingestMetrics {
 	return m
 }
 
-func statusLabel(status int) string { return strconv.Itoa(status) }
+// answered counts an answer to a request.
+func (m *ingestMetrics) answered(status int) {
+	m.requests.WithLabelValues(strconv.Itoa(status)).Inc()
+}

@@ -306,7 +306,7 @@ func TestNewIngestRefuses(t *testing.T) {
 
 // A client that still sends when it is refused must get the answer, not a broken connection.
 func TestIngestAnswersWhoSendsTooMuch(t *testing.T) {
-	server := httptest.NewServer(newIngest(t, IngestConfig{Log: openLog(t, nil)}))
+	server := httptest.NewServer(mounted(Config{Events: newIngest(t, IngestConfig{Log: openLog(t, nil)})}))
 	defer server.Close()
 	for name, body := range map[string]io.Reader{"length told": bytes.NewReader(make([]byte, 10_000_000)), "length not told": endless(10_000_000)} {
 		resp, err := server.Client().Post(server.URL+"/v1/events", "application/json", body)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"io"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -75,6 +76,12 @@ func newIngest(t *testing.T, cfg IngestConfig) *Ingest {
 	return g
 }
 
+// mounted is the routes of a server that is not started.
+func mounted(cfg Config) http.Handler {
+	s := &Server{cfg: cfg, conns: newConnTable(cfg.Connections)}
+	return s.mux()
+}
+
 // post sends one request and gives status and answer.
 func post(g *Ingest, target, contentType, encoding string, body io.Reader) *httptest.ResponseRecorder {
 	r := httptest.NewRequest("POST", target, body)
@@ -83,7 +90,7 @@ func post(g *Ingest, target, contentType, encoding string, body io.Reader) *http
 		r.Header.Set("Content-Encoding", encoding)
 	}
 	w := httptest.NewRecorder()
-	g.ServeHTTP(w, r)
+	mounted(Config{Events: g}).ServeHTTP(w, r)
 	return w
 }
 

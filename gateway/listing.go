@@ -14,6 +14,8 @@ const (
 	maxPageSize = 1000
 )
 
+var listParameters = []string{"tenant", "prefix", "limit", "cursor"}
+
 // listEntry is one dashboard of a listing.
 type listEntry struct {
 	Dashboard string `json:"dashboard"`
@@ -28,19 +30,10 @@ type listEntry struct {
 
 // serveList serves GET /v1/dashboards: a tenant's dashboards by name, a page at a time. The cursor
 // is the last name of the page before.
-func (s *Server) serveList(w http.ResponseWriter, r *http.Request) {
-	q, err := queryOf(r, "tenant", "prefix", "limit", "cursor")
-	if err != nil {
-		writeError(w, err)
-		return
-	}
-	tenant, err := q.tenant()
-	if err != nil {
-		writeError(w, err)
-		return
-	}
+func (s *Server) serveList(w http.ResponseWriter, r *http.Request, q query, c caller) {
 	limit := pageSize
 	if t, ok := q["limit"]; ok {
+		var err error
 		if limit, err = strconv.Atoi(t); err != nil || limit < 1 || limit > maxPageSize {
 			writeError(w, wire.Errorf(wire.CodeBadOption, "limit %.40q is not allowed: 1 to %d", t, maxPageSize))
 			return
@@ -52,7 +45,7 @@ func (s *Server) serveList(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	// One more than asked tells whether there is another page.
-	found, err := s.cfg.Feed.List(r.Context(), tenant, q["prefix"], cursor, limit+1)
+	found, err := s.cfg.Feed.List(r.Context(), c.home(), q["prefix"], cursor, limit+1)
 	if err != nil {
 		writeError(w, err)
 		return
@@ -64,6 +57,9 @@ func (s *Server) serveList(w http.ResponseWriter, r *http.Request) {
 	}
 	list := make([]listEntry, 0, len(found))
 	for _, f := range found {
+		if c.may(read, f.Key) != nil {
+			continue
+		}
 		list = append(list, listEntry{
 			Dashboard: f.Key.Dashboard, Tenant: f.Key.Tenant, Title: f.Title, Epoch: f.Epoch.String(),
 			Version: f.Version, Time: f.Time, Panels: f.Panels, Sessions: s.mirrors.views(f.Key),

@@ -11,27 +11,22 @@ import (
 // The plain dialect: one dashboard a connection, nothing to send, newest value per metric.
 
 // servePlain serves /dashboard/{id}.
-func (s *Server) servePlain(w http.ResponseWriter, r *http.Request) {
-	q, err := queryOf(r, "tenant")
+func (s *Server) servePlain(w http.ResponseWriter, r *http.Request, _ query, c caller) {
+	k, err := c.key("", r.PathValue("id"), read)
 	if err != nil {
 		writeError(w, err)
 		return
 	}
-	k, err := keyOf(r, q)
-	if err != nil {
-		writeError(w, err)
-		return
-	}
-	if !s.upgradable(w, r) {
+	if !s.upgradable(w, r, c) {
 		return
 	}
 	m, err := s.mirrors.acquire(r.Context(), k)
 	if err != nil {
-		s.remove(nil, s.conns.Proxies.named(r))
+		s.remove(nil, c)
 		writeError(w, err)
 		return
 	}
-	ses := s.upgrade(w, r, true)
+	ses := s.upgrade(w, r, c, true)
 	if ses == nil {
 		s.mirrors.release(m)
 		return
@@ -39,8 +34,8 @@ func (s *Server) servePlain(w http.ResponseWriter, r *http.Request) {
 	sub := &subscription{s: ses, m: m}
 	m.mu.Lock()
 	// the view of a whole dashboard is always had
-	c, _ := m.join(cohortKey{encoding: encodingPlain}, want{})
-	sub.enter(c)
+	all, _ := m.join(cohortKey{encoding: encodingPlain}, want{})
+	sub.enter(all)
 	m.mu.Unlock()
 	s.mirrors.count(m, 1)
 	ses.subs = []*subscription{sub}

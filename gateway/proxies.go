@@ -46,6 +46,9 @@ func (p Proxies) has(a netip.Addr) bool {
 // written.
 func (p Proxies) Client(r *http.Request) netip.Addr {
 	client := addressOf(r.RemoteAddr)
+	if !p.has(client) {
+		return shareOf(client)
+	}
 	said := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for i := len(said) - 1; i >= 0 && p.has(client); i-- {
 		next := addressOf(strings.TrimSpace(said[i]))

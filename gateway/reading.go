@@ -37,8 +37,13 @@ type readingRequest struct {
 
 // serveReading serves GET /v1/dashboards/{id}: a snapshot, or what changed since a place, at once
 // or when there is something.
-func (s *Server) serveReading(w http.ResponseWriter, r *http.Request) {
-	q, err := parseReading(r)
+func (s *Server) serveReading(w http.ResponseWriter, r *http.Request, v query, c caller) {
+	k, err := c.key("", r.PathValue("id"), read)
+	if err != nil {
+		writeError(w, err)
+		return
+	}
+	q, err := parseReading(k, v, r.Header.Values("If-None-Match"))
 	if err != nil {
 		writeError(w, err)
 		return
@@ -247,22 +252,16 @@ func appendJSON(b []byte, v any) []byte {
 	return append(b, body...)
 }
 
-func parseReading(r *http.Request) (*readingRequest, error) {
-	v, err := queryOf(r, "tenant", "since", "wait", "after", "panels", "groups", "cells", "include")
-	if err != nil {
-		return nil, err
-	}
-	k, err := keyOf(r, v)
-	if err != nil {
-		return nil, err
-	}
-	q := &readingRequest{key: k}
+var readingParameters = []string{"tenant", "since", "wait", "after", "panels", "groups", "cells", "include"}
+
+func parseReading(k messages.Key, v query, ifNoneMatch []string) (q *readingRequest, err error) {
+	q = &readingRequest{key: k}
 	if t, ok := v["since"]; ok {
 		if q.since, err = messages.ParsePlace(t); err != nil {
 			return nil, wire.Errorf(wire.CodeBadOption, "since: %v", err)
 		}
 	}
-	match := tagsOf(r.Header.Values("If-None-Match"))
+	match := tagsOf(ifNoneMatch)
 	q.any = match.any
 	for _, tag := range match.list {
 		if p, err := messages.ParsePlace(tag); err == nil && p.View != 0 {

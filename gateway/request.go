@@ -7,7 +7,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/dashfeed/dashfeed/messages"
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
@@ -20,7 +19,7 @@ type query map[string]string
 var mayBeEmpty = []string{"prefix", "cursor"}
 
 // queryOf reads the parameters of a request whose path takes those that are allowed.
-func queryOf(r *http.Request, allowed ...string) (query, error) {
+func queryOf(r *http.Request, allowed []string) (query, error) {
 	values, err := url.ParseQuery(r.URL.RawQuery) // r.URL.Query drops what it can't read
 	if err != nil {
 		return nil, wire.Errorf(wire.CodeBadMessage, "the query %.100q cannot be read: %v", r.URL.RawQuery, err)
@@ -47,50 +46,4 @@ func listOf(names []string) string {
 		return "none"
 	}
 	return strings.Join(names, ", ")
-}
-
-// binding is the tenant that a request's address names: everything it asks for is that tenant's.
-// "": it names none.
-func (q query) binding() (string, error) {
-	t, ok := q["tenant"]
-	if !ok {
-		return "", nil
-	}
-	if err := messages.CheckName("tenant", t); err != nil {
-		return "", wire.Errorf(wire.CodeBadField, "%v", err)
-	}
-	return t, nil
-}
-
-// tenant is the one that the address names, else the default one.
-func (q query) tenant() (string, error) {
-	t, err := q.binding()
-	if t == "" {
-		t = messages.DefaultTenant
-	}
-	return t, err
-}
-
-// keyOf is the dashboard that a request with {id} in its pattern names. A name that is not allowed
-// is 1103.
-func keyOf(r *http.Request, q query) (messages.Key, error) {
-	t, err := q.tenant()
-	if err != nil {
-		return messages.Key{}, err
-	}
-	return checkKey(t, r.PathValue("id"))
-}
-
-// checkKey checks the names of a key; "" stands for the default tenant.
-func checkKey(tenant, dashboard string) (messages.Key, error) {
-	if tenant == "" {
-		tenant = messages.DefaultTenant
-	}
-	if err := messages.CheckName("tenant", tenant); err != nil {
-		return messages.Key{}, wire.Errorf(wire.CodeBadField, "%v", err)
-	}
-	if err := messages.CheckName("dashboard", dashboard); err != nil {
-		return messages.Key{}, wire.Errorf(wire.CodeBadField, "%v", err)
-	}
-	return messages.Key{Tenant: tenant, Dashboard: dashboard}, nil
 }

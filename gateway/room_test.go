@@ -20,7 +20,7 @@ const anEvent = `{"dashboard":"a","metric":"m","value":1}`
 // KiB of one client.
 func ingestDoor(t *testing.T, connections Connections) (g *Ingest, address string) {
 	t.Helper()
-	g = newIngest(t, IngestConfig{Log: openLog(t, nil), BodyBytes: 64 << 10, InFlight: 384 << 10, Proxies: connections.Proxies})
+	g = newIngest(t, IngestConfig{Log: openLog(t, nil), BodyBytes: 64 << 10, InFlight: 384 << 10})
 	_, address = listening(t, Config{Events: g, Connections: connections})
 	return g, address
 }

@@ -8,39 +8,67 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
+// handler serves one endpoint. q is the parameters of the request's address, all of which the
+// endpoint knows; c is who asks.
+type handler func(w http.ResponseWriter, r *http.Request, q query, c caller)
+
 // route is one endpoint. Paths are patterns of http.ServeMux; {id} is the dashboard's name.
 type route struct {
 	method, path string
-	handler      http.Handler
+	parameters   []string
+	handler      handler
+	refused      func(status int) // is told of a request that never came to the handler; nil: nobody
 }
 
+// routes are all endpoints but the page.
 func (s *Server) routes() []route {
-	f := func(h http.HandlerFunc) http.Handler { return h }
+	tenant := []string{"tenant"}
+	events, definitions := s.cfg.Events, s.cfg.Definitions
 	return []route{
-		{"GET", "/v1/ws", f(s.serveWebSocket)},
-		{"GET", "/dashboard/{id}", f(s.servePlain)},
-		{"GET", "/v1/dashboards", f(s.serveList)},
-		{"GET", "/v1/dashboards/{id}", f(s.serveReading)},
-		{"GET", "/v1/dashboards/{id}/stream", nil},
-		{"POST", "/v1/events", s.cfg.Events},
-		{"GET", "/v1/dashboards/{id}/definition", s.cfg.Definitions},
-		{"PUT", "/v1/dashboards/{id}/definition", s.cfg.Definitions},
-		{"DELETE", "/v1/dashboards/{id}/definition", s.cfg.Definitions},
-		{"GET", "/v1/schema/definition.json", s.cfg.Definitions},
+		{"GET", "/v1/ws", tenant, s.serveWebSocket, nil},
+		{"GET", "/dashboard/{id}", tenant, s.servePlain, nil},
+		{"GET", "/v1/dashboards", listParameters, s.serveList, nil},
+		{"GET", "/v1/dashboards/{id}", readingParameters, s.serveReading, nil},
+		{"GET", "/v1/dashboards/{id}/stream", nil, nil, nil},
+		{"POST", "/v1/events", []string{"tenant", "dashboard"}, events.handler(), events.refused},
+		{"GET", "/v1/dashboards/{id}/definition", tenant, definitions.handler(read, definitions.get), nil},
+		{"PUT", "/v1/dashboards/{id}/definition", tenant, definitions.handler(define, definitions.put), nil},
+		{"DELETE", "/v1/dashboards/{id}/definition", tenant, definitions.handler(define, definitions.delete), nil},
+		{"GET", "/v1/schema/definition.json", nil, definitions.schema(), nil},
 	}
 }
 
+// open is a route as the HTTP server serves it: it makes the caller, and hands the request to the
+// handler. A handler that is nil answers 1111.
+func (rt route) open(cs callers) http.Handler {
+	if rt.handler == nil {
+		return http.HandlerFunc(notAvailable)
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		q, err := queryOf(r, rt.parameters)
+		var c caller
+		if err == nil {
+			c, err = cs.of(r, q)
+		}
+		if err == nil {
+			rt.handler(w, r, q, c)
+			return
+		}
+		status := writeError(w, err)
+		if rt.refused != nil {
+			rt.refused(status)
+		}
+	})
+}
+
 // mux serves the routes; a path with another method is 405, no path 404, both with the protocol's
-// body. A handler that is nil answers 1111.
+// body. The page is the same for everybody.
 func (s *Server) mux() *http.ServeMux {
+	cs := callers{s.conns.Proxies}
 	m := http.NewServeMux()
 	methods := map[string][]string{}
 	for _, r := range s.routes() {
-		h := r.handler
-		if h == nil {
-			h = http.HandlerFunc(notAvailable)
-		}
-		m.Handle(r.method+" "+r.path, h)
+		m.Handle(r.method+" "+r.path, r.open(cs))
 		methods[r.path] = append(methods[r.path], r.method)
 	}
 	for path, allowed := range methods {

@@ -66,6 +66,7 @@ func New(cfg Config) (*Server, error) {
 		s.stop()
 		return nil, fmt.Errorf("gateway metrics: %w", err)
 	}
+	s.conns = newConnTable(cfg.Connections)
 	s.http = &http.Server{
 		Handler:           s.withHost(s.withOrigin(s.mux())),
 		ReadHeaderTimeout: 5 * time.Second,
@@ -75,7 +76,6 @@ func New(cfg Config) (*Server, error) {
 		MaxHeaderBytes:    32 << 10,
 		ErrorLog:          ErrorLog(cfg.Logger),
 	}
-	s.conns = newConnTable(cfg.Connections)
 	s.conns.guard(s.http)
 	s.wg.Go(s.tick)
 	return s, nil
@@ -160,8 +160,8 @@ func (s *Server) inSlot(slot int) []*session {
 
 // admit takes one place among the sessions, or says why there is none. The place, and the handler
 // that holds it, are given back by remove. Sessions that come through a proxy are counted by whom
-// it names: the zero address is not counted.
-func (s *Server) admit(client netip.Addr) *wire.Error {
+// it names.
+func (s *Server) admit(c caller) *wire.Error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopping {
@@ -173,11 +173,11 @@ func (s *Server) admit(client netip.Addr) *wire.Error {
 	if s.count >= s.cfg.Sessions.Max {
 		return wire.Errorf(wire.CodeLimit, "this gateway has its %d sessions already", s.cfg.Sessions.Max)
 	}
-	if client.IsValid() {
-		if s.clients[client] >= s.conns.Each {
-			return wire.Errorf(wire.CodeLimit, "%s has its %d sessions already", client, s.conns.Each)
+	if c.named.IsValid() {
+		if s.clients[c.named] >= s.conns.Each {
+			return wire.Errorf(wire.CodeLimit, "%s has its %d sessions already", c.named, s.conns.Each)
 		}
-		s.clients[client]++
+		s.clients[c.named]++
 	}
 	s.count++
 	s.wg.Add(1)
@@ -202,11 +202,11 @@ func (s *Server) start(ses *session) {
 }
 
 // remove gives back what admit gave. ses is nil where no session came of it.
-func (s *Server) remove(ses *session, client netip.Addr) {
+func (s *Server) remove(ses *session, c caller) {
 	s.mu.Lock()
-	if client.IsValid() {
-		if s.clients[client]--; s.clients[client] == 0 {
-			delete(s.clients, client)
+	if c.named.IsValid() {
+		if s.clients[c.named]--; s.clients[c.named] == 0 {
+			delete(s.clients, c.named)
 		}
 	}
 	if ses != nil {

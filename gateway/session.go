@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"net/netip"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -33,10 +32,9 @@ type session struct {
 	// takes a message, on the reader; nil: what the client sends is ignored
 	receive func(op byte, b []byte)
 	plain   bool
-	client  netip.Addr // whom a proxy names; else the zero address
-	tenant  string     // that the address binds it to; "": none
-	slot    uint8      // which beat of the ticker pings it
-	bad     uint8      // bad messages in a row; the reader's
+	caller  caller
+	slot    uint8 // which beat of the ticker pings it
+	bad     uint8 // bad messages in a row; the reader's
 
 	writer atomic.Uint32 // writerIdle, writerRuns, writerAgain
 	heard  atomic.Int64  // when the client was last heard, unix ms
@@ -60,8 +58,8 @@ const (
 )
 
 // newSession takes over a connection that has been upgraded.
-func newSession(srv *Server, conn net.Conn, plain bool, client netip.Addr) *session {
-	s := &session{srv: srv, conn: conn, plain: plain, client: client}
+func newSession(srv *Server, conn net.Conn, plain bool, c caller) *session {
+	s := &session{srv: srv, conn: conn, plain: plain, caller: c}
 	s.in = incoming{r: bufio.NewReaderSize(conn, readBuffer), limit: srv.cfg.Sessions.FrameBytes, control: s.onControl}
 	s.moved.L = &s.mu
 	s.heard.Store(time.Now().UnixMilli())
@@ -153,7 +151,7 @@ func (s *session) finish() {
 		sub.end(s.srv.mirrors)
 	}
 	s.srv.conns.ended(s.conn)
-	s.srv.remove(s, s.client)
+	s.srv.remove(s, s.caller)
 }
 
 func (s *session) isClosing() bool {

@@ -10,31 +10,21 @@ import (
 
 // serveWebSocket serves /v1/ws. The handler returns when the session has begun: its goroutine's
 // stack is not kept.
-func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request) {
-	q, err := queryOf(r, "tenant")
-	if err != nil {
-		writeError(w, err)
+func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request, _ query, c caller) {
+	if !s.upgradable(w, r, c) {
 		return
 	}
-	tenant, err := q.binding()
-	if err != nil {
-		writeError(w, err)
-		return
-	}
-	if !s.upgradable(w, r) {
-		return
-	}
-	ses := s.upgrade(w, r, false)
+	ses := s.upgrade(w, r, c, false)
 	if ses == nil {
 		return
 	}
-	ses.tenant, ses.receive = tenant, ses.request
-	c := s.cfg
+	ses.receive = ses.request
+	cfg := s.cfg
 	ses.control = [][]byte{textFrame(wire.Encode(wire.Connected{
-		PingEvery: c.Sessions.PingEvery.Milliseconds(),
+		PingEvery: cfg.Sessions.PingEvery.Milliseconds(),
 		Limits: wire.Limits{
-			Subscriptions: c.Sessions.Subscriptions, FrameBytes: c.Sessions.FrameBytes,
-			MaxRate: c.MaxRate, Unacked: maxUnacked,
+			Subscriptions: cfg.Sessions.Subscriptions, FrameBytes: cfg.Sessions.FrameBytes,
+			MaxRate: cfg.MaxRate, Unacked: maxUnacked,
 		},
 	}))}
 	s.start(ses)
@@ -43,7 +33,7 @@ func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 
 // upgradable refuses what is no WebSocket handshake, and whom there is no room for. Where it is
 // true, a place is taken.
-func (s *Server) upgradable(w http.ResponseWriter, r *http.Request) bool {
+func (s *Server) upgradable(w http.ResponseWriter, r *http.Request, c caller) bool {
 	if !websocket.IsWebSocketUpgrade(r) || !r.ProtoAtLeast(1, 1) {
 		w.Header().Set("Upgrade", "websocket")
 		w.Header().Set("Connection", "Upgrade")
@@ -51,7 +41,7 @@ func (s *Server) upgradable(w http.ResponseWriter, r *http.Request) bool {
 			"this path speaks WebSocket (HTTP/1.1 or later): new WebSocket(\"ws://%s%s\")", r.Host, r.URL.Path))
 		return false
 	}
-	if err := s.admit(s.conns.Proxies.named(r)); err != nil {
+	if err := s.admit(c); err != nil {
 		writeStatus(w, http.StatusServiceUnavailable, err)
 		return false
 	}
@@ -70,13 +60,12 @@ var upgrader = websocket.Upgrader{
 }
 
 // upgrade takes the connection over; nil where it could not and the request has been answered.
-func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, plain bool) *session {
+func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, c caller, plain bool) *session {
 	ws, err := upgrader.Upgrade(w, r, nil)
-	client := s.conns.Proxies.named(r)
 	if err != nil {
 		s.conns.endedOf(r.Context())
-		s.remove(nil, client)
+		s.remove(nil, c)
 		return nil
 	}
-	return newSession(s, ws.NetConn(), plain, client)
+	return newSession(s, ws.NetConn(), plain, c)
 }

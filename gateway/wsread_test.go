@@ -44,10 +44,10 @@ const last = 0x80
 // back, and nothing else.
 func echoes(srv *Server) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !srv.upgradable(w, r) {
+		if !srv.upgradable(w, r, caller{}) {
 			return
 		}
-		ses := srv.upgrade(w, r, false)
+		ses := srv.upgrade(w, r, caller{}, false)
 		if ses == nil {
 			return
 		}

@@ -37,11 +37,11 @@ func (s *server) newGateway(from feed.Feed, log eventlog.Appender, d dashboardFl
 	if host, ok := from.(*actors.Host); ok {
 		room = host.Room
 	}
-	events, err := gateway.NewIngest(gateway.IngestConfig{Log: log, Proxies: proxies, Room: room, Registerer: s.metrics})
+	events, err := gateway.NewIngest(gateway.IngestConfig{Log: log, Room: room, Registerer: s.metrics})
 	if err != nil {
 		return nil, err
 	}
-	definitions, err := gateway.NewDefinitions(gateway.DefinitionsConfig{Feed: from, Log: log, Aggregates: table.Names(), Region: region, Proxies: proxies})
+	definitions, err := gateway.NewDefinitions(gateway.DefinitionsConfig{Feed: from, Log: log, Aggregates: table.Names(), Region: region})
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,113 @@
+package gateway
+
+import (
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// discarding is a socket that takes whatever is written, so that the gateway's own work is measured
+// without the system's. Its client is silent: a read ends with Close or a deadline.
+type discarding struct {
+	*writes
+	net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+// writes are those that all sockets have to take yet.
+type writes struct {
+	left atomic.Int64
+	done chan struct{}
+}
+
+// await has do cause n writes.
+func (w *writes) await(n int, do func()) {
+	w.left.Store(int64(n))
+	do()
+	<-w.done
+}
+
+func (d *discarding) Write(b []byte) (int, error) {
+	if d.left.Add(-1) == 0 {
+		d.done <- struct{}{}
+	}
+	return len(b), nil
+}
+
+func (d *discarding) Read([]byte) (int, error) {
+	<-d.closed
+	return 0, io.EOF
+}
+
+func (d *discarding) Close() error                    { d.once.Do(func() { close(d.closed) }); return nil }
+func (d *discarding) SetReadDeadline(time.Time) error { return d.Close() } // nothing comes
+func (*discarding) SetWriteDeadline(time.Time) error  { return nil }
+
+// BenchmarkFanOut is one update of a dashboard to 1,000 sessions of one cohort; allocations are the
+// whole gateway's, by update.
+func BenchmarkFanOut(b *testing.B) {
+	const sessions = 1_000
+	for _, path := range []string{"plain", "json"} {
+		b.Run(path, func(b *testing.B) {
+			f := newLocalFeed()
+			step := func(i int) {
+				f.step(checkout, func(b *board, v uint64) {
+					b.put(v, panelRPS, "DE", 0, float64(i), 1)
+					b.newest(v, "latency", float64(i), int64(i), "")
+				})
+			}
+			step(0)
+			s, err := New(Config{Feed: f, Flush: -1})
+			if err != nil {
+				b.Fatal(err)
+			}
+			w := &writes{done: make(chan struct{}, 1)}
+			w.await(sessions, func() {
+				for range sessions {
+					joinFanOut(b, s, path == "plain", &discarding{writes: w, closed: make(chan struct{})})
+				}
+			})
+			b.ReportAllocs()
+			n := 0
+			for b.Loop() {
+				n++
+				w.await(sessions, func() { step(n) })
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n*sessions), "ns/delivery")
+			if err := s.Shutdown(b.Context()); err != nil {
+				b.Error(err)
+			}
+		})
+	}
+}
+
+// joinFanOut is what an upgrade does, on a connection that is no socket.
+func joinFanOut(b *testing.B, s *Server, plain bool, conn net.Conn) {
+	b.Helper()
+	if err := s.admit(caller{}); err != nil {
+		b.Fatal(err)
+	}
+	ses := newSession(s, conn, plain, caller{})
+	m, err := s.mirrors.acquire(b.Context(), checkout)
+	if err != nil {
+		b.Fatal(err)
+	}
+	e := encodingJSON
+	if plain {
+		e = encodingPlain
+	}
+	sub := &subscription{s: ses, m: m}
+	m.mu.Lock()
+	c, _ := m.join(cohortKey{encoding: e}, want{})
+	sub.view.Store(uint64(c.proj.View))
+	sub.enter(c)
+	m.mu.Unlock()
+	s.mirrors.count(m, 1)
+	ses.subs = []*subscription{sub}
+	s.start(ses)
+	sub.wake()
+}

@@ -202,7 +202,7 @@ func (s *Subscription) lost(ctx context.Context, err error) (SubscriptionEvent, 
 		}
 	}
 	var closed *ClosedError
-	if errors.As(err, &closed) && !wire.CloseCode(closed.Code).ComeBack() {
+	if errors.As(err, &closed) && !wire.CloseCode(closed.Code).MayReconnect() {
 		return nil, err
 	}
 	if s.options.MaxAttempts > 0 && s.backoff.attempts >= s.options.MaxAttempts {

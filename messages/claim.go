@@ -1,22 +1,23 @@
 package messages
 
-// Claim is what a node says of a shard that it folds, every beat.
+// Claim is what a node reports about a shard that it folds, in every beat.
 type Claim struct {
 	Shard    int
 	State    ClaimState
 	Position Position // of the last record folded
 }
 
-// ClaimState is how far a node has come with a shard.
+// ClaimState says whether a node has caught up with a shard.
 type ClaimState uint8
 
 // The states of a claim.
 const (
-	Loading ClaimState = 1 // it copies the checkpoint or replays
-	Live    ClaimState = 2 // folded up to the last position that the log named within the last second
+	Loading ClaimState = 1 // copies the checkpoint or replays
+	// has folded up to the last position that the log named within the last second
+	Live ClaimState = 2
 )
 
-// String names the state.
+// String returns the state's name.
 func (s ClaimState) String() string {
 	switch s {
 	case Loading:

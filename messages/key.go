@@ -5,23 +5,23 @@ import (
 	"strings"
 )
 
-// DefaultTenant is the tenant of whatever names none.
+// DefaultTenant is the tenant of a request or event that names none.
 const DefaultTenant = "default"
 
-// MaxNameBytes is the longest tenant or dashboard name.
+// MaxNameBytes is the greatest length of a tenant or dashboard name.
 const MaxNameBytes = 128
 
-// Key names a dashboard. An empty Dashboard stands for the whole tenant (its default definition).
+// Key names a dashboard. An empty Dashboard means the whole tenant (its default definition).
 type Key struct {
 	Tenant    string
 	Dashboard string
 }
 
-// String is tenant/dashboard, the message key on a shared topic.
+// String returns tenant/dashboard, the message key on a shared topic.
 func (k Key) String() string { return k.Tenant + "/" + k.Dashboard }
 
-// Label is the value of the metric label dashboard_id: the bare name for the default tenant, else
-// tenant/dashboard.
+// Label returns the value of the metric label dashboard_id: the bare name for the default tenant,
+// else tenant/dashboard.
 func (k Key) Label() string {
 	if k.Tenant == DefaultTenant {
 		return k.Dashboard
@@ -29,7 +29,7 @@ func (k Key) Label() string {
 	return k.String()
 }
 
-// Compare orders keys by tenant, then dashboard, bytewise.
+// Compare orders keys by tenant, then by dashboard, bytewise.
 func (k Key) Compare(o Key) int {
 	if c := strings.Compare(k.Tenant, o.Tenant); c != 0 {
 		return c
@@ -54,8 +54,8 @@ func ValidName(s string) bool {
 	return true
 }
 
-// CheckName is ValidName as an error that says what was given and what is allowed; what is "tenant"
-// or "dashboard".
+// CheckName is ValidName with an error that says what was given and what is allowed. what is
+// "tenant" or "dashboard".
 func CheckName(what, s string) error {
 	if ValidName(s) {
 		return nil

@@ -18,7 +18,7 @@ func TestNames(t *testing.T) {
 	for _, name := range []string{"", ".", "-a", "_a", "~a", ":a", "a b", "a/b", "a\x00", "é", "aé", "a\n", longest + "a"} {
 		err := messages.CheckName("dashboard", name)
 		if err == nil || messages.ValidName(name) {
-			t.Errorf("%q is let in", name)
+			t.Errorf("%q is allowed", name)
 		} else if !strings.Contains(err.Error(), "dashboard") || len(err.Error()) > 200 {
 			t.Errorf("the error of %q is %v", name, err)
 		}
@@ -42,7 +42,7 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-// Keys sort by tenant first: "a/z" comes before "a-b/a" though '-' is less than '/'.
+// TestKeyOrder: keys sort by tenant first: "a/z" comes before "a-b/a" though '-' is less than '/'.
 func TestKeyOrder(t *testing.T) {
 	want := []messages.Key{{"a", "a"}, {"a", "z"}, {"a-b", "a"}, {"b", ""}, {"b", "a"}}
 	got := slices.Clone(want)

@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// Epoch names one unbroken history of a dashboard. 0: no record yet.
+// Epoch names one unbroken history of a dashboard. 0 means that there is no record yet.
 type Epoch uint32
 
-// String is 8 hex digits.
+// String returns 8 hex digits.
 func (e Epoch) String() string { return fmt.Sprintf("%08x", uint32(e)) }
 
 // ParseEpoch reads 8 hex digits.
@@ -21,10 +21,10 @@ func ParseEpoch(s string) (Epoch, error) {
 	return Epoch(n), nil
 }
 
-// View identifies a projection of a dashboard. 0: not given, the whole dashboard.
+// View identifies a projection of a dashboard. 0 means not given: the whole dashboard.
 type View uint64
 
-// String is 16 hex digits.
+// String returns 16 hex digits.
 func (v View) String() string { return fmt.Sprintf("%016x", uint64(v)) }
 
 // ParseView reads 16 hex digits.
@@ -36,15 +36,15 @@ func ParseView(s string) (View, error) {
 	return View(n), nil
 }
 
-// Place is what a client holds: a version means nothing without the epoch and the view it was got
-// under.
+// Place is what a client holds. A version means nothing without the epoch and the view it belongs
+// to.
 type Place struct {
 	Epoch   Epoch
 	Version uint64
 	View    View
 }
 
-// String is EPOCH:VERSION:VIEW, or EPOCH:VERSION where View is 0.
+// String returns EPOCH:VERSION:VIEW, or EPOCH:VERSION if View is 0.
 func (p Place) String() string {
 	s := p.Epoch.String() + ":" + strconv.FormatUint(p.Version, 10)
 	if p.View != 0 {

@@ -25,7 +25,7 @@ func TestPlaceText(t *testing.T) {
 	}
 }
 
-// A forged place is told from a real one, and the error names what was given.
+// TestForgedPlaces: a malformed place is an error that names what was given.
 func TestForgedPlaces(t *testing.T) {
 	for _, text := range []string{
 		"", ":", "::", "9f2c41d0", "9f2c41d0:", "9f2c41d0:-1", "9f2c41d0:1.5", "9f2c41d0:18446744073709551616", "9f2c41d:1",

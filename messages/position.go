@@ -9,9 +9,9 @@ import (
 )
 
 // Position is where a record lies in its partition. Positions of one partition are totally ordered;
-// the zero Position lies before every record. To everybody but the log that made it, it is an
-// opaque token: the embedded log counts records in Lo, a Pulsar log holds the ledger in Hi and
-// entry and batch index in Lo.
+// the zero Position lies before every record. Only the log that made it can interpret it: the
+// embedded log counts records in Lo, a Pulsar log holds the ledger in Hi and the entry and batch
+// index in Lo.
 type Position struct {
 	Hi, Lo uint64
 }
@@ -33,7 +33,7 @@ func (p Position) After(q Position) bool { return p.Compare(q) > 0 }
 // IsZero reports whether p lies before every record.
 func (p Position) IsZero() bool { return p == Position{} }
 
-// String is the text clients see: LO, or HI.LO where Hi is set.
+// String returns the text that clients see: LO, or HI.LO if Hi is set.
 func (p Position) String() string {
 	if p.Hi == 0 {
 		return strconv.FormatUint(p.Lo, 10)
@@ -41,7 +41,7 @@ func (p Position) String() string {
 	return strconv.FormatUint(p.Hi, 10) + "." + strconv.FormatUint(p.Lo, 10)
 }
 
-// ParsePosition reads what String wrote.
+// ParsePosition reads the output of String.
 func ParsePosition(s string) (Position, error) {
 	hi, lo, both := strings.Cut(s, ".")
 	if !both {
@@ -57,13 +57,13 @@ func ParsePosition(s string) (Position, error) {
 	return Position{}, fmt.Errorf("position %q is not of the form N or N.N", s)
 }
 
-// Append appends the 16 byte form, whose bytewise order is the order of positions.
+// Append appends the 16-byte form. Its bytewise order is the order of positions.
 func (p Position) Append(b []byte) []byte {
 	b = binary.BigEndian.AppendUint64(b, p.Hi)
 	return binary.BigEndian.AppendUint64(b, p.Lo)
 }
 
-// DecodePosition reads the 16 byte form from the front of b.
+// DecodePosition reads the 16-byte form from the front of b.
 func DecodePosition(b []byte) (Position, error) {
 	if len(b) < PositionBytes {
 		return Position{}, fmt.Errorf("position of %d bytes, want %d", len(b), PositionBytes)

@@ -32,7 +32,7 @@ func TestPositionText(t *testing.T) {
 	}
 }
 
-// Text and bytes keep a position, and bytes keep the order too.
+// Text and bytes keep a position, and the bytes keep the order too.
 func TestPositionRoundTripAndOrder(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		p, q := drawPosition(rt), drawPosition(rt)

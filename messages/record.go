@@ -2,18 +2,18 @@ package messages
 
 import "math"
 
-// Kind tells what a record holds.
+// Kind is the type of a record.
 type Kind uint8
 
-// The kinds of record. Their numbers are stored in logs: never reuse one.
+// The kinds of record. The numbers are stored in logs: never reuse one.
 const (
 	KindEvent Kind = 1 // Payload is the event's JSON
 	// Payload is a definition record's JSON; a Key without Dashboard sets the tenant's default
 	KindDefinition Kind = 2
-	KindTick       Kind = 3 // no payload, no key: moves log time
+	KindTick       Kind = 3 // no payload, no key; moves log time
 )
 
-// String names the kind.
+// String returns the kind's name.
 func (k Kind) String() string {
 	switch k {
 	case KindEvent:
@@ -26,34 +26,34 @@ func (k Kind) String() string {
 	return "unknown"
 }
 
-// Unstamped stands for the append time of a record that the log gave none: it has the log time in
-// force, and moves it not.
+// Unstamped is the append time of a record that the log gave none. Such a record takes the current
+// log time and does not move it.
 const Unstamped = math.MinInt64
 
 // Record is one entry of the log, as a reader of its partition sees it.
 type Record struct {
 	Position Position
-	Append   int64 // append time, ms UTC, by the log's own clock; or Unstamped
+	Append   int64 // append time in ms UTC by the log's own clock, or Unstamped
 	Kind     Kind
 	Key      Key
-	Origin   Origin // of a forwarded record
+	Origin   Origin // where a forwarded record was read; zero if it was not forwarded
 	Payload  []byte
 
-	// EventTime is the time that the record's producer gave it beside the payload, ms; 0: none. An
-	// event without a time of its own has it.
+	// EventTime is the time in ms that the record's producer set beside the payload; 0 means none.
+	// An event without a time of its own takes it.
 	EventTime int64
 
-	// Refused is a word for why the log does not take the record for what it says it is; "": it
-	// does. A refused record is of KindEvent, without Payload and Origin. It steers nothing and
-	// nobody forwards it: it is counted where it lies, by the dashboard that its Key names if that
-	// is at home there, else by the shard.
+	// Refused names why the log does not accept the record as what it claims to be; "" means that
+	// it is accepted. A refused record has KindEvent and neither Payload nor Origin. It has no
+	// effect and nobody forwards it: it is counted where it lies, by the dashboard that its Key
+	// names if that dashboard's home is there, else by the shard.
 	Refused  string
-	Producer string // of a refused record: who wrote it, where the log knows
+	Producer string // who wrote a refused record, if the log knows
 }
 
-// Origin is where a record was read that was found outside its key's home and forwarded. Home folds
-// it only if the position lies beyond that of the last one forwarded from there. The zero Origin:
-// not forwarded.
+// Origin says where a forwarded record was read: a partition that is not its key's home. The home
+// folds the record only if its position lies beyond that of the last record forwarded from that
+// partition. The zero Origin means not forwarded.
 type Origin struct {
 	Partition int
 	Position  Position

@@ -7,11 +7,11 @@ import (
 	"slices"
 )
 
-// errCorrupt is what Decode says of bytes that Append did not write.
+// errCorrupt reports bytes that Append did not write.
 var errCorrupt = errors.New("cells: state is corrupt")
 
-// Append appends the set's canonical form: equal sets give equal bytes whatever way they were
-// reached. All numbers are uvarints, Start and End varints:
+// Append appends the set's canonical form: equal sets give equal bytes, however they were built.
+// All numbers are uvarints, Start and End varints:
 //
 //	version floor next | n, n cells by number | n, n tombstones by removal
 //	cell: number revision panel start end len(group) group len(row) row born changed
@@ -41,8 +41,8 @@ func (s *Set) Append(b []byte) []byte {
 	return b
 }
 
-// Decode reads a set from the front of b and gives the rest. It takes only what Append writes: of
-// the bytes it takes, Append gives the same again.
+// Decode reads a set from the front of b and returns the rest. It accepts only what Append writes:
+// Append turns the set back into the same bytes.
 func Decode(b []byte) (*Set, []byte, error) {
 	d := decoder{b: b}
 	s := &Set{version: d.uvarint(), floor: d.uvarint(), next: d.uint32()}
@@ -59,7 +59,7 @@ func Decode(b []byte) (*Set, []byte, error) {
 	for range cap(s.tombstones) {
 		s.tombstones = append(s.tombstones, Tombstone{d.uint32(), d.uint16(), d.uvarint()})
 	}
-	if d.failed || !s.sound(all) {
+	if d.failed || !s.valid(all) {
 		return nil, nil, errCorrupt
 	}
 	s.slots = slices.Grow(s.slots, len(all))
@@ -69,8 +69,9 @@ func Decode(b []byte) (*Set, []byte, error) {
 	return s, d.rest(), nil
 }
 
-// sound reports whether numbers rise and stamps lie where a set's do: from version 1 on.
-func (s *Set) sound(all []Cell) bool {
+// valid reports whether cell numbers rise and every stamp lies between version 1 and the set's
+// version.
+func (s *Set) valid(all []Cell) bool {
 	for i, c := range all {
 		if c.Number >= s.next || i > 0 && c.Number <= all[i-1].Number || c.Born == 0 || c.Born > c.Changed || c.Changed > s.version {
 			return false
@@ -89,8 +90,8 @@ func appendString(b []byte, s string) []byte {
 	return append(b, s...)
 }
 
-// decoder reads primitives and remembers that one could not be read. It moves an index, not the
-// slice: a slice that moves costs a write barrier each time the collector is at work.
+// decoder reads primitives and remembers whether a read failed. It advances an index instead of
+// reslicing: storing a slice costs a write barrier while the garbage collector runs.
 type decoder struct {
 	b      []byte
 	at     int
@@ -107,7 +108,7 @@ func (d *decoder) uvarint() uint64 {
 
 func (d *decoder) longUvarint() uint64 {
 	n, size := binary.Uvarint(d.b[d.at:])
-	// the last byte says nothing: not the shortest form
+	// A last byte of 0 adds nothing, so this is not the shortest form.
 	if size <= 0 || size > 1 && d.b[d.at+size-1] == 0 {
 		d.fail()
 		return 0
@@ -144,7 +145,7 @@ func (d *decoder) string() string {
 	return string(d.b[d.at-int(n) : d.at])
 }
 
-// count reads how many items follow, and refuses more than the bytes left can hold.
+// count reads a number of items and fails if the remaining bytes cannot hold that many.
 func (d *decoder) count(leastBytes int) int {
 	n := d.uvarint()
 	if n > uint64(d.left()/leastBytes) {

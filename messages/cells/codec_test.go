@@ -10,7 +10,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Equal sets give equal bytes, whatever way they were reached: here the slots and links differ.
+// TestCanonicalForm: equal sets give equal bytes, however they were built: here the slots and links
+// differ.
 func TestCanonicalForm(t *testing.T) {
 	var straight, winding cells.Set
 	a := straight.Put(1, cells.Cell{Row: "a"})
@@ -53,7 +54,7 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// Every cut of a state is refused.
+// Every truncated state is refused.
 func TestTornState(t *testing.T) {
 	var s cells.Set
 	s.Remove(s.Put(1, cells.Cell{Row: "row", Group: "\x00"}), 2)

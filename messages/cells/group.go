@@ -5,16 +5,16 @@ import (
 	"fmt"
 )
 
-// Group is a tuple of group keys in canonical form: for each place 0 where the label is missing,
-// else its length plus one as uvarint and its bytes. "" is the empty tuple. Equal groups have equal
-// strings, and no separator can be forged.
+// Group is a tuple of group keys in canonical form: for each element a 0 if the label is missing,
+// else its length plus one as uvarint and its bytes. "" is the empty tuple. Equal tuples have equal
+// strings, and no label value can forge a separator.
 type Group string
 
-// Overflow is the group of the keys beyond max_groups: a group of its own kind, which no tuple of
-// labels equals (0xff alone is no uvarint).
+// Overflow is the group that collects the keys beyond max_groups. No tuple of labels equals it,
+// because 0xff alone is not a uvarint.
 const Overflow Group = "\xff"
 
-// AppendGroupKey appends one place of the tuple; present false is a missing label.
+// AppendGroupKey appends one element of the tuple; present is false for a missing label.
 func AppendGroupKey(b []byte, key string, present bool) []byte {
 	if !present {
 		return append(b, 0)
@@ -23,13 +23,14 @@ func AppendGroupKey(b []byte, key string, present bool) []byte {
 	return append(b, key...)
 }
 
-// GroupKey is one place of a group.
+// GroupKey is one element of a group.
 type GroupKey struct {
 	Key     string
 	Present bool
 }
 
-// Keys takes the tuple apart. It errs on bytes that AppendGroupKey did not write, and on Overflow.
+// Keys splits the tuple into its elements. It returns an error for Overflow and for bytes that
+// AppendGroupKey did not write.
 func (g Group) Keys() ([]GroupKey, error) {
 	var keys []GroupKey
 	for s := string(g); s != ""; {
@@ -48,7 +49,7 @@ func (g Group) Keys() ([]GroupKey, error) {
 	return keys, nil
 }
 
-// uvarint is binary.Uvarint over a string, without a copy.
+// uvarint is binary.Uvarint for a string, without a copy.
 func uvarint(s string) (n uint64, size int) {
 	var shift uint
 	for i := 0; i < len(s) && i < binary.MaxVarintLen64; i++ {

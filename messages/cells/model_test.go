@@ -10,7 +10,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// model is a set as dumb as can be: a map, and the list of all removals that are remembered.
+// model is the simplest possible set: a map, and the list of all removals that are remembered.
 type model struct {
 	version, floor uint64
 	next           uint32
@@ -85,7 +85,7 @@ func (p *pair) remove(number uint32, v uint64) {
 	delete(p.handles, number)
 }
 
-// reopen goes on with the set that its bytes make.
+// reopen continues with the set decoded from its bytes.
 func (p *pair) reopen(t rapid.TB) {
 	b := p.set.Append(nil)
 	s, rest, err := cells.Decode(append(slices.Clone(b), "rest"...))
@@ -113,7 +113,7 @@ func (p *pair) check(t rapid.TB, v uint64) {
 	}
 }
 
-// drawStep takes the next step: versions rise by one, a step changes some cells.
+// drawStep takes the next step: versions rise by one, and a step changes some cells.
 func (p *pair) drawStep(t *rapid.T) {
 	v := p.model.version + 1
 	numbers := make([]uint32, 0, len(p.model.live))
@@ -136,7 +136,7 @@ func (p *pair) drawStep(t *rapid.T) {
 	}
 }
 
-// churn lets many cells be born and removed, so that tombstones are forgotten.
+// churn creates and removes many cells, so that tombstones are dropped.
 func (p *pair) churn(n int) {
 	for range n {
 		number := p.put(p.model.version+1, 1, "churn")
@@ -165,9 +165,9 @@ func TestSetAgainstModel(t *testing.T) {
 	})
 }
 
-// Holders that ask each other, as gateways ask an owner and clients any gateway: whoever applies an
-// answer equals the giver, also where the holder was away so long that it jumps, and where a client
-// goes to a mirror that was not there when it last looked.
+// TestChainsOfHolders: holders ask each other, as gateways ask an owner and clients ask any
+// gateway. Whoever applies an answer equals the sender, even if the holder was away so long that it
+// gets a snapshot, and if a client moves to a mirror that did not exist when it last asked.
 func TestChainsOfHolders(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		p := newPair()
@@ -193,11 +193,11 @@ func TestChainsOfHolders(t *testing.T) {
 	})
 }
 
-// follow moves a holder to the giver's state where that is news.
+// follow moves a holder to the sender's state if that is new.
 func follow(t rapid.TB, holder, giver *cells.Set) {
 	before := holder.Version()
 	if giver.Version() < before || giver.Version() == 0 {
-		return // an older giver is waited for
+		return // the sender is older: wait for it to catch up
 	}
 	u, ok := giver.Since(before)
 	if !ok {

@@ -1,8 +1,8 @@
 package cells
 
-// Each calls yield with the handles of the panel's cells that changed after version v, the one that
-// changed last first, until it returns false. The set may not change meanwhile. A fold writes the
-// rows of touched cells so, only when somebody reads them.
+// Each calls yield with the handles of the panel's cells that changed after version v, last changed
+// first, until yield returns false. The set must not change meanwhile. A fold uses it to write the
+// rows of touched cells only when somebody reads them.
 func (s *Set) Each(panel uint16, v uint64, yield func(Handle) bool) {
 	if int(panel) >= len(s.panels) {
 		return
@@ -14,9 +14,9 @@ func (s *Set) Each(panel uint16, v uint64, yield func(Handle) bool) {
 	}
 }
 
-// Renumber gives panels other numbers: to[i] is the new number of panel i, no two alike, or -1 for
-// a panel that has no cells. Handles, cell numbers and stamps stay. Only a new epoch may do so:
-// call Forget too.
+// Renumber gives panels new numbers: to[i] is the new number of panel i, unique, or -1 for a panel
+// without cells. Handles, cell numbers and stamps stay. Call it only together with Forget, when a
+// new epoch begins.
 func (s *Set) Renumber(to []int) {
 	old := s.panels
 	s.panels = nil

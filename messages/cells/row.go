@@ -5,22 +5,22 @@ import (
 	"math"
 )
 
-// Row is a cell's values in canonical form, one after another: a tag byte and what follows it. A
-// Row is immutable and shared by everyone who holds the cell.
+// Row holds a cell's values in canonical form: for each value a tag byte and its content. A Row is
+// immutable and shared by all holders of the cell.
 type Row string
 
-// ValueKind tells what a value is.
+// ValueKind is the type of a value.
 type ValueKind uint8
 
-// The kinds of value. Their numbers are stored: never reuse one.
+// The kinds of value. The numbers are stored: never reuse one.
 const (
 	Null  ValueKind = 0
 	Float ValueKind = 1 // 8 bytes, little endian; always finite
 	Int   ValueKind = 2 // zigzag varint
-	JSON  ValueKind = 3 // uvarint length and JSON text
+	JSON  ValueKind = 3 // uvarint length, then JSON text
 )
 
-// Value is one value of a row; the field of its kind is set.
+// Value is one value of a row; Kind says which field is set.
 type Value struct {
 	Kind  ValueKind
 	Float float64
@@ -31,7 +31,7 @@ type Value struct {
 // AppendNull appends a null to a row being built.
 func AppendNull(b []byte) []byte { return append(b, byte(Null)) }
 
-// AppendFloat appends a number; one that is not finite becomes null.
+// AppendFloat appends a number, or a null if f is not finite.
 func AppendFloat(b []byte, f float64) []byte {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
 		return AppendNull(b)
@@ -39,19 +39,19 @@ func AppendFloat(b []byte, f float64) []byte {
 	return binary.LittleEndian.AppendUint64(append(b, byte(Float)), math.Float64bits(f))
 }
 
-// AppendInt appends a whole number: a count or a time.
+// AppendInt appends an integer: a count or a time.
 func AppendInt(b []byte, i int64) []byte {
 	return binary.AppendVarint(append(b, byte(Int)), i)
 }
 
-// AppendJSON appends a value that is carried as JSON text, such as metadata.
+// AppendJSON appends a value that is JSON text, such as metadata.
 func AppendJSON[T string | []byte](b []byte, text T) []byte {
 	b = binary.AppendUvarint(append(b, byte(JSON)), uint64(len(text)))
 	return append(b, text...)
 }
 
-// Each calls yield with every value in order until it returns false. It reports whether the row was
-// whole: false where the bytes are not a row's.
+// Each calls yield with every value in order until yield returns false. It returns false if the
+// bytes are not a valid row.
 func (r Row) Each(yield func(i int, v Value) bool) bool {
 	s := string(r)
 	for i := 0; s != ""; i++ {
@@ -89,7 +89,7 @@ func (r Row) Each(yield func(i int, v Value) bool) bool {
 	return true
 }
 
-// Values takes the row apart; ok is false where the bytes are not a row's.
+// Values returns all values of the row; ok is false if the bytes are not a valid row.
 func (r Row) Values() (vs []Value, ok bool) {
 	ok = r.Each(func(_ int, v Value) bool {
 		vs = append(vs, v)

@@ -6,10 +6,10 @@ import (
 	"slices"
 )
 
-// MinTombstones is how many tombstones are kept however few cells live.
+// MinTombstones is the number of tombstones that a set keeps even if it has fewer live cells.
 const MinTombstones = 1024
 
-// Handle finds a live cell of one Set in O(1). It is good until the cell is removed.
+// Handle finds a live cell of one Set in O(1). It is valid until the cell is removed.
 type Handle uint32
 
 const none = ^uint32(0)
@@ -18,11 +18,11 @@ const none = ^uint32(0)
 type Set struct {
 	version    uint64
 	floor      uint64
-	next       uint32 // number of the next cell born
+	next       uint32 // number of the next new cell
 	live       int
-	groupBytes int // of the live cells' groups
+	groupBytes int // total length of the live cells' groups
 	slots      []slot
-	free       uint32 // first free slot + 1, linked by next; 0: none
+	free       uint32 // first free slot + 1, linked by next; 0 if no slot is free
 	panels     []list
 	tombstones []Tombstone // in order of removal
 	byNumber   map[uint32]Handle
@@ -34,22 +34,22 @@ type slot struct {
 	prev, next uint32
 }
 
-// list is a panel's cells, the one that changed last at the tail.
+// list is the list of a panel's cells in order of change, last changed at the tail.
 type list struct{ head, tail uint32 }
 
-// Version is the last version the set has seen.
+// Version returns the last version that the set has seen.
 func (s *Set) Version() uint64 { return s.version }
 
-// Floor is the version below which only a snapshot can be had.
+// Floor returns the version below which Since answers only snapshots.
 func (s *Set) Floor() uint64 { return s.floor }
 
-// Len is the number of live cells.
+// Len returns the number of live cells.
 func (s *Set) Len() int { return s.live }
 
-// GroupBytes is how long the live cells' groups are together.
+// GroupBytes returns the total length of the live cells' groups.
 func (s *Set) GroupBytes() int { return s.groupBytes }
 
-// Born is how many numbers were given so far.
+// Born returns how many cell numbers have been assigned.
 func (s *Set) Born() uint32 { return s.next }
 
 // Advance records a step that changed no cell.
@@ -59,7 +59,7 @@ func (s *Set) Advance(v uint64) {
 	}
 }
 
-// Put gives birth to c at version v: its number and stamps are set here.
+// Put adds c as a new cell at version v. It sets the cell's number and stamps.
 func (s *Set) Put(v uint64, c Cell) Handle {
 	c.Number, c.Born, c.Changed = s.next, v, v
 	s.next++
@@ -67,7 +67,7 @@ func (s *Set) Put(v uint64, c Cell) Handle {
 	return s.insert(c)
 }
 
-// At is the cell of h, to read, and for its owner to set Row, End and Revision with a Touch.
+// At returns the cell of h to read. The owner may set Row, End and Revision, and then calls Touch.
 func (s *Set) At(h Handle) *Cell { return &s.slots[h].Cell }
 
 // Touch stamps the cell with version v.
@@ -84,19 +84,19 @@ func (s *Set) Touch(h Handle, v uint64) {
 	}
 }
 
-// Remove takes the cell away at version v and leaves a tombstone.
+// Remove removes the cell at version v and leaves a tombstone.
 func (s *Set) Remove(h Handle, v uint64) {
 	s.Advance(v)
 	c := s.slots[h].Cell
 	s.drop(h)
-	s.bury(Tombstone{c.Number, c.Panel, v})
-	s.forget()
+	s.addTombstone(Tombstone{c.Number, c.Panel, v})
+	s.trimTombstones()
 }
 
-// Since is what changed after version v, ready to be applied by any holder at a version in [v,
-// Version()). A snapshot (v 0) carries every tombstone too, so that its holder can answer whomever
-// the giver could. ok is false where tombstones needed for it are gone (v below the floor) or v
-// lies ahead: then only Since(0) helps.
+// Since returns what changed after version v, for any holder at a version in [v, Version()) to
+// apply. A snapshot (v 0) carries every tombstone too, so that its holder can answer everyone whom
+// the sender could. ok is false if the set no longer has the tombstones (v is below the floor) or v
+// is ahead of the set: then only Since(0) helps.
 func (s *Set) Since(v uint64) (u Update, ok bool) {
 	if v > s.version || v != 0 && v < s.floor {
 		return Update{}, false
@@ -116,11 +116,11 @@ func (s *Set) Since(v uint64) (u Update, ok bool) {
 	return u, true
 }
 
-// Apply moves a holder by u. An update that is not news is ignored; one that starts after the
-// holder's version is a gap, an error. A snapshot replaces the set by difference: what is gone
-// without a tombstone gets one at u.To, and the floor stays, unless the giver's lies beyond the
-// holder's version: cells born and removed in between were never heard of here, so nobody who may
-// have seen them can be answered.
+// Apply moves a holder by u. It ignores an update that is not new. An update that starts after the
+// holder's version leaves a gap and is an error. A snapshot replaces the set by difference: a cell
+// that is gone without a tombstone gets one at u.To. The floor stays, unless the sender's floor
+// lies beyond the holder's version: the holder never heard of cells that were created and removed
+// in between, so it cannot answer anyone who may have seen them.
 func (s *Set) Apply(u Update) error {
 	if u.From > s.version {
 		return fmt.Errorf("update from %d to %d leaves a gap: the holder is at %d", u.From, u.To, s.version)
@@ -133,11 +133,11 @@ func (s *Set) Apply(u Update) error {
 	}
 	for _, t := range u.Removed {
 		if t.Removed > s.version {
-			s.take(t)
+			s.removeByNumber(t)
 		}
 	}
 	if u.From == 0 {
-		s.takeMissing(u)
+		s.removeMissing(u)
 		if s.version == 0 || u.Floor > s.version {
 			s.floor = u.Floor
 		}
@@ -150,11 +150,11 @@ func (s *Set) Apply(u Update) error {
 		s.next = max(s.next, c.Number+1)
 	}
 	s.version = u.To
-	s.forget()
+	s.trimTombstones()
 	return nil
 }
 
-// Cell is the live cell of that number.
+// Cell returns the live cell with that number.
 func (s *Set) Cell(number uint32) (*Cell, bool) {
 	h, ok := s.Find(number)
 	if !ok {
@@ -163,7 +163,7 @@ func (s *Set) Cell(number uint32) (*Cell, bool) {
 	return s.At(h), true
 }
 
-// Find is the handle of the live cell of that number.
+// Find returns the handle of the live cell with that number.
 func (s *Set) Find(number uint32) (Handle, bool) {
 	if s.byNumber == nil {
 		s.index()
@@ -172,35 +172,36 @@ func (s *Set) Find(number uint32) (Handle, bool) {
 	return h, ok
 }
 
-// Cells is a copy of all live cells in order of number.
+// Cells returns a copy of all live cells, ordered by number.
 func (s *Set) Cells() []Cell {
 	u, _ := s.Since(0)
 	return u.Cells
 }
 
-// Reset empties the set, keeps its version and begins numbers anew: a new epoch that keeps nothing,
-// in which no version before this one can be answered.
+// Reset empties the set, keeps its version and restarts cell numbers at 0. Call it for a new epoch
+// that keeps no cell; no earlier version can be answered afterwards.
 func (s *Set) Reset() {
 	*s = Set{version: s.version, floor: s.version}
 }
 
-// Forget drops every tombstone: no version before the set's can be answered any more. A new epoch
-// begins so.
+// Forget drops every tombstone, so that no version before the set's can be answered. Call it when a
+// new epoch begins.
 func (s *Set) Forget() {
 	s.tombstones = nil
 	s.floor = s.version
 }
 
-// take removes a holder's cell, if it has it, and keeps the tombstone either way: a client of
-// another holder may have seen a cell that was born and removed between two updates of this one.
-func (s *Set) take(t Tombstone) {
+// removeByNumber removes the holder's cell, if it has it, and keeps the tombstone either way: a
+// client of another holder may have seen a cell that was created and removed between two updates of
+// this one.
+func (s *Set) removeByNumber(t Tombstone) {
 	if h, ok := s.byNumber[t.Number]; ok {
 		s.drop(h)
 	}
-	s.bury(t)
+	s.addTombstone(t)
 }
 
-func (s *Set) takeMissing(u Update) {
+func (s *Set) removeMissing(u Update) {
 	if s.live == 0 {
 		return
 	}
@@ -210,12 +211,12 @@ func (s *Set) takeMissing(u Update) {
 	}
 	for _, c := range s.Cells() {
 		if !kept[c.Number] {
-			s.take(Tombstone{c.Number, c.Panel, u.To})
+			s.removeByNumber(Tombstone{c.Number, c.Panel, u.To})
 		}
 	}
 }
 
-// index builds the lookup by number, which a fold never needs.
+// index builds the lookup by number. A fold never needs it.
 func (s *Set) index() {
 	s.byNumber = make(map[uint32]Handle, s.live)
 	for _, l := range s.panels {
@@ -232,7 +233,7 @@ func (s *Set) insert(c Cell) Handle {
 		s.free = s.slots[i].next
 	} else {
 		i = uint32(len(s.slots))
-		// most sets are small and there are many: they grow by little
+		// Most sets are small and there are many of them, so they grow in small steps.
 		if i == uint32(cap(s.slots)) && i < 64 {
 			s.slots = append(make([]slot, 0, i+max(2, i/4)), s.slots...)
 		}
@@ -288,11 +289,11 @@ func (s *Set) unlink(i uint32) {
 	}
 }
 
-func (s *Set) bury(t Tombstone) { s.tombstones = append(s.tombstones, t) }
+func (s *Set) addTombstone(t Tombstone) { s.tombstones = append(s.tombstones, t) }
 
-// forget keeps the bound of tombstones. The oldest are cut off in front; append lets go of them
-// when it next grows.
-func (s *Set) forget() {
+// trimTombstones drops the oldest tombstones beyond the bound. They are cut off in front; append
+// frees their memory when it next grows the slice.
+func (s *Set) trimTombstones() {
 	extra := len(s.tombstones) - max(MinTombstones, s.live)
 	if extra <= 0 {
 		return
@@ -303,7 +304,7 @@ func (s *Set) forget() {
 
 func byCellNumber(a, b Cell) int { return cmp.Compare(a.Number, b.Number) }
 
-// byChange is cs in order of change, without touching the giver's slice.
+// byChange returns cs in order of change. It never changes the caller's slice.
 func byChange(cs []Cell) []Cell {
 	order := func(a, b Cell) int {
 		if c := cmp.Compare(a.Changed, b.Changed); c != 0 {

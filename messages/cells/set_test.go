@@ -8,7 +8,7 @@ import (
 )
 
 // Exactly max(1,024, live cells) tombstones are kept, and the floor is the version of the newest
-// one gone.
+// dropped one.
 func TestBoundOfTombstones(t *testing.T) {
 	for _, live := range []int{0, 10, 1023, 1024, 1025, 3000} {
 		t.Run(fmt.Sprint(live, " live"), func(t *testing.T) {
@@ -45,9 +45,9 @@ func tombstones(s *cells.Set) int {
 	return len(u.Removed)
 }
 
-// A mirror that was away for longer than tombstones are kept takes a snapshot by difference: who
-// holds a place of before its absence learns of the removals from it or is sent for a snapshot, and
-// is never left with a dead cell.
+// TestMirrorThatJumps: a mirror that was away for longer than tombstones are kept applies a
+// snapshot by difference. A holder of a place from before that absence learns of the removals or
+// must take a snapshot; it never keeps a removed cell.
 func TestMirrorThatJumps(t *testing.T) {
 	var owner, mirror cells.Set
 	old := owner.Put(1, cells.Cell{Row: "old"})
@@ -70,7 +70,7 @@ func TestMirrorThatJumps(t *testing.T) {
 	follow(t, between, &mirror)
 }
 
-// The same where the mirror misses nothing and its own bound would let it keep its floor.
+// The same, where the mirror misses nothing and its own bound would let it keep its floor.
 func TestMirrorThatJumpsOverCellsItNeverHeardOf(t *testing.T) {
 	var owner, mirror cells.Set
 	owner.Put(1, cells.Cell{Row: "stays"})
@@ -85,8 +85,8 @@ func TestMirrorThatJumpsOverCellsItNeverHeardOf(t *testing.T) {
 	follow(t, between, &mirror)
 }
 
-// Within its tombstones' reach a snapshot leaves the floor where it was: the mirror's own clients
-// go on.
+// A snapshot leaves the floor where it was if the tombstones reach back far enough: the mirror's
+// own clients continue.
 func TestSnapshotKeepsTheFloor(t *testing.T) {
 	var owner, mirror cells.Set
 	h := owner.Put(1, cells.Cell{})
@@ -118,14 +118,14 @@ func TestGapAndOldNews(t *testing.T) {
 	owner.Put(4, cells.Cell{})
 	follow(t, &mirror, &owner)
 	if err := mirror.Apply(news); err != nil || mirror.Version() != 4 || mirror.Len() != 4 {
-		t.Fatalf("old news moved the mirror to %d with %d cells: %v", mirror.Version(), mirror.Len(), err)
+		t.Fatalf("an old update moved the mirror to %d with %d cells: %v", mirror.Version(), mirror.Len(), err)
 	}
 	if _, ok := owner.Since(5); ok {
 		t.Error("a version ahead of the set is answered")
 	}
 }
 
-// A new epoch answers no version of the one before.
+// A new epoch answers no version of the previous one.
 func TestNewEpochs(t *testing.T) {
 	begin := map[string]func(s *cells.Set){"reset": (*cells.Set).Reset, "forget": (*cells.Set).Forget}
 	for name, f := range begin {
@@ -145,8 +145,8 @@ func TestNewEpochs(t *testing.T) {
 	}
 }
 
-// Since costs what changed, not what is there: 10 changed of 100,000 cells in at most ten times the
-// time of 10 of 100.
+// The cost of Since depends on what changed, not on the size of the set: 10 changed of 100,000
+// cells take at most ten times as long as 10 of 100.
 func TestSinceIsBoundByChanges(t *testing.T) {
 	few, many := sinceOf(100), sinceOf(100_000)
 	costFew, costMany := testing.Benchmark(few), testing.Benchmark(many)

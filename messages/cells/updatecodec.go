@@ -7,24 +7,24 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// errCorruptUpdate is what DecodeUpdate says of bytes that AppendUpdate did not write.
+// errCorruptUpdate reports bytes that AppendUpdate did not write.
 var errCorruptUpdate = errors.New("cells: update is corrupt")
 
-// chunkBytes is how many bytes of groups and rows a decoded update keeps together in one string:
-// enough that a cell costs no allocation of its own, and so few that one cell that lives on does
-// not hold an update's other cells.
+// chunkBytes is how many bytes of groups and rows of a decoded update share one string. It is large
+// enough that a cell costs no allocation of its own, and small enough that one long-lived cell does
+// not hold on to all the update's other cells.
 const chunkBytes = 256
 
-// AppendUpdate appends the update's canonical form, as it goes from one holder to another. Cells
-// are in order of number, removals in order of removal, as Since gives them. Numbers are uvarints,
-// those with ± varints:
+// AppendUpdate appends the update's canonical form, as one holder sends it to another. Cells are
+// ordered by number, removals by removal, as Since returns them. Numbers are uvarints, those marked
+// ± varints:
 //
 //	epoch from to-from floor | n, n cells | n, n removals
 //	cell: number-before-1 revision panel start± (end-start)± len(group) group len(row) row born changed-born
 //	removal: number panel removed-before
 //
-// before is the cell's or removal's before it: for the first cell number itself, for the first
-// removal removed itself.
+// before is the same field of the previous cell or removal. The first cell has number itself, the
+// first removal removed itself.
 func AppendUpdate(b []byte, u *Update) []byte {
 	b = binary.AppendUvarint(b, uint64(u.Epoch))
 	b = binary.AppendUvarint(b, u.From)
@@ -39,7 +39,7 @@ func AppendUpdate(b []byte, u *Update) []byte {
 		b = binary.AppendUvarint(b, uint64(c.Revision))
 		b = binary.AppendUvarint(b, uint64(c.Panel))
 		b = binary.AppendVarint(b, c.Start)
-		b = binary.AppendVarint(b, c.End-c.Start) // may wrap around, and back when it is read
+		b = binary.AppendVarint(b, c.End-c.Start) // may wrap around; the reader wraps it back
 		b = appendString(b, string(c.Group))
 		b = appendString(b, string(c.Row))
 		b = binary.AppendUvarint(b, c.Born)
@@ -57,9 +57,9 @@ func AppendUpdate(b []byte, u *Update) []byte {
 	return b
 }
 
-// DecodeUpdate reads an update from the front of b and gives the rest. It takes only what
-// AppendUpdate writes of an update that a set gave: of the bytes it takes, AppendUpdate gives the
-// same again. Nothing of b is kept.
+// DecodeUpdate reads an update from the front of b and returns the rest. It accepts only what
+// AppendUpdate writes for an update that a set returned: AppendUpdate turns the result back into
+// the same bytes. The result keeps nothing of b.
 func DecodeUpdate(b []byte) (Update, []byte, error) {
 	d := texts{decoder: decoder{b: b}}
 	u := Update{Epoch: messages.Epoch(d.uint32()), From: d.uvarint()}
@@ -103,15 +103,15 @@ func DecodeUpdate(b []byte) (Update, []byte, error) {
 	return u, d.rest(), nil
 }
 
-// texts is a decoder whose strings share memory: neighbours lie in one chunk.
+// texts is a decoder whose strings share memory: neighbouring strings lie in one chunk.
 type texts struct {
 	decoder
 
-	chunk string // of the bytes from begin on
+	chunk string // the bytes of the input from begin on
 	begin int
 }
 
-// text reads a length and so many bytes.
+// text reads a length and that many bytes.
 func (d *texts) text() string {
 	n := d.uvarint()
 	if n > uint64(d.left()) {
@@ -129,7 +129,7 @@ func (d *texts) text() string {
 	return d.chunk[from-d.begin : to-d.begin]
 }
 
-// sum reads what has to be added to n, without running over.
+// sum reads a number and returns it added to n; it fails on overflow.
 func (d *decoder) sum(n uint64) uint64 {
 	s := n + d.uvarint()
 	if s < n {

@@ -12,7 +12,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Whatever a set gives is read as it was written, and does as much.
+// Every update that a set returns survives encoding and has the same effect.
 func TestUpdateRoundTrip(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		p := newPair()
@@ -67,7 +67,7 @@ func FuzzDecodeUpdate(f *testing.F) {
 	})
 }
 
-// Every cut of an update is refused.
+// Every truncated update is refused.
 func TestTornUpdate(t *testing.T) {
 	u := wideUpdate(3)
 	u.Removed = []cells.Tombstone{{Number: 77, Panel: 1, Removed: 300}}
@@ -79,8 +79,8 @@ func TestTornUpdate(t *testing.T) {
 	}
 }
 
-// Reading costs a slice of cells and a string for every few of them; what is read does not hold on
-// to what was read from.
+// Decoding costs a slice of cells and one string for every few of them, and the result does not
+// hold on to the input.
 func TestCostOfDecoding(t *testing.T) {
 	const n = 1000
 	b := cells.AppendUpdate(nil, wideUpdate(n))

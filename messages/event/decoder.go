@@ -1,16 +1,16 @@
 package event
 
-// Decoder reads events. It may be used again and again, by one goroutine at a time.
+// Decoder reads events. It may be reused, by one goroutine at a time.
 type Decoder struct {
-	seen   uint32           // a bit for each field that the event has
-	fields [fieldCount]span // by the first spelling
-	// what the n-th field of the event before was: producers keep to one order
-	guess  [fieldCount]field
-	labels []rawLabel
-	many   bool // more than MaxLabels names
-	odd    bool // not all of its text is known to be ASCII without escapes
+	seen   uint32           // one bit for each field that the event has
+	fields [fieldCount]span // indexed by the field's first spelling
+	// guess[n] is the n-th field of the previous event: producers keep one order.
+	guess     [fieldCount]field
+	labels    []rawLabel
+	many      bool // the event has more than MaxLabels label names
+	checkText bool // some of its text may hold escapes or bytes beyond ASCII
 
-	scratch []byte // texts that are not in the payload as such
+	scratch []byte // texts that differ from their bytes in the payload
 }
 
 // field is a name that an event may use for one of its fields.
@@ -34,25 +34,25 @@ const (
 	fieldMetadata
 	fieldProducer
 	fieldSequence
-	fieldCount // also: a name that means nothing
+	fieldCount // also stands for an unknown name
 )
 
-// names of the fields, for messages.
+// names holds the fields' names, for messages.
 var names = [fieldCount]string{
 	"id", "tenant", "dashboard", "dashboard_id", "dashboardId", "metric", "metric_name", "metricName", "value", "time",
 	"timestamp", "ts", "labels", "dims", "metadata", "producer", "sequence",
 }
 
-// quoted are the names as they begin a member, mostly.
+// quoted holds each name as it usually begins a member.
 var quoted = func() (q [fieldCount + 1]string) {
 	for f, name := range names {
 		q[f] = `"` + name + `":`
 	}
-	q[fieldCount] = "\x00" // no guess: in no event
+	q[fieldCount] = "\x00" // no guess: occurs in no event
 	return q
 }()
 
-// first is the first spelling of each field.
+// first maps each field to its first spelling.
 var first = [fieldCount + 1]field{
 	fieldID, fieldTenant, fieldDashboard, fieldDashboard, fieldDashboard, fieldMetric, fieldMetric, fieldMetric, fieldValue, fieldTime,
 	fieldTime, fieldTime, fieldLabels, fieldLabels, fieldMetadata, fieldProducer, fieldSequence, fieldCount,
@@ -67,25 +67,25 @@ const (
 )
 
 // span is where a field's value lies in the payload. A repeated field overwrites it, so that only
-// the last is judged.
+// the last one is judged.
 type span struct {
 	start, end int32
-	plain      bool // of a string: its text stands for itself
+	plain      bool // the value is a string that equals its bytes: no escapes, ASCII only
 }
 
-// Decode reads one event object as the log holds it; e's label slice is used again. The error is a
-// *Refusal, and e is then of no use. An event that names no dashboard, or no tenant, is let through
-// with "": a record's key is the truth, and a door has Route for it. Values and times that are not
-// what they should be are not refused but marked by their status: the dashboard judges them.
+// Decode reads one event object as the log holds it. It reuses e's label slice. The error is a
+// *Refusal; e is then undefined. An event without dashboard or tenant is accepted with "": the
+// record's key decides, and a gateway uses Route. Decode does not refuse wrong values and times but
+// marks them by their status: the dashboard judges them.
 //
-// What the protocol leaves open: a field counts as given even where it is null (ambiguous_field),
-// and is else taken as missing where it is null. An id or producer is a string or, by its JSON
-// text, a number. Times and sequences are numbers whose value is whole, however written (1e3, 5.0).
+// What the protocol leaves open: a field counts as given even if it is null (ambiguous_field);
+// otherwise null means missing. An id or producer is a string, or a number taken as its JSON text.
+// Times and sequences are numbers with a whole value, in any notation (1e3, 5.0).
 func (d *Decoder) Decode(payload []byte, e *Event) error {
 	if len(payload) > MaxBytes {
 		return refusedBytes
 	}
-	d.seen, d.odd, d.scratch = 0, false, d.scratch[:0]
+	d.seen, d.checkText, d.scratch = 0, false, d.scratch[:0]
 	i := skipSpace(payload, 0)
 	if i == len(payload) {
 		return refusedEmpty
@@ -94,7 +94,7 @@ func (d *Decoder) Decode(payload []byte, e *Event) error {
 	if object {
 		i = d.scanFields(payload, i)
 	} else {
-		i, d.odd = skipValue(payload, i, MaxNesting), true
+		i, d.checkText = skipValue(payload, i, MaxNesting), true
 	}
 	if i >= 0 {
 		if i = skipSpace(payload, i); i < len(payload) {
@@ -107,7 +107,7 @@ func (d *Decoder) Decode(payload []byte, e *Event) error {
 	case i < 0:
 		return refuse(ReasonMalformed, "%s", syntax(payload, i))
 	}
-	if d.odd {
+	if d.checkText {
 		if at := notText(payload); at >= 0 {
 			return refuseNotText(payload, at)
 		}
@@ -121,7 +121,7 @@ func (d *Decoder) Decode(payload []byte, e *Event) error {
 	return nil
 }
 
-// scanFields notes where the values of the object at i lie.
+// scanFields records where the values of the object at i lie.
 func (d *Decoder) scanFields(b []byte, i int) int {
 	i = skipSpace(b, i+1)
 	if i < len(b) && b[i] == '}' {
@@ -155,8 +155,8 @@ func (d *Decoder) scanFieldName(b []byte, i, n int) (f field, value int) {
 		return fieldCount, value
 	}
 	if !plain {
-		d.odd = true
-		name = []byte(d.text(name, false)) // nobody writes field names with escapes
+		d.checkText = true
+		name = []byte(d.text(name, false)) // rare: nobody writes field names with escapes
 	}
 	f = fieldOf(name)
 	if n < len(d.guess) {
@@ -173,7 +173,7 @@ func (d *Decoder) scanField(b []byte, i int, f field) (end int) {
 	case i < len(b) && b[i] == '"':
 		end, plain = scanString(b, i)
 		if !plain {
-			d.odd = true
+			d.checkText = true
 		}
 	case i < len(b) && b[i] == '{' && (f == fieldLabels || f == fieldDims):
 		end = d.scanLabels(b, i, room-1)
@@ -187,11 +187,11 @@ func (d *Decoder) scanField(b []byte, i int, f field) (end int) {
 	return end
 }
 
-// skip passes over a value that is no string and notes whether there is odd text in it.
+// skip passes over a value that is not a string and records whether its text needs a check.
 func (d *Decoder) skip(b []byte, i, room int) (end int) {
 	end = skipValue(b, i, room)
 	if end >= 0 && (b[i] == '{' || b[i] == '[') {
-		d.odd = d.odd || skipPlain(b[:end], i) < end
+		d.checkText = d.checkText || skipPlain(b[:end], i) < end
 	}
 	return end
 }

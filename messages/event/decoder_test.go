@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// line is the event as one readable line, as the tables below write it.
+// line returns the event as one readable line, as the tables below write it.
 func line(e *Event) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s/%s %s", e.Tenant, e.Dashboard, e.Metric)
@@ -46,9 +46,9 @@ func TestDecode(t *testing.T) {
 		{`{"dashboardId":"d","metricName":"m","ts":5}`, `/d m value=0(missing) time=5(ok)`},
 		{`{"Dashboard":"x","dashboard":"d","METRIC":"x","metric":"m","Value":1}`, `/d m value=0(missing) time=0(missing)`},
 		{`{"d\u0061shboard":"d","m\u0065tric":"m"}`, `/d m value=0(missing) time=0(missing)`},
-		// of a repeated key the last wins, and only it is judged
+		// the last of a repeated key wins, and only that one is judged
 		{`{"metric":7,"metric":"m","labels":[],"labels":{"x":"1"},"labels":{"b":null,"a":"1","b":"2","b":"3"}}`, `/ m value=0(missing) time=0(missing) a="1" b="3"`},
-		// labels are sorted; numbers and booleans are their text
+		// labels are sorted; numbers and booleans become their text
 		{`{"metric":"m","labels":{"z":1.50,"b":true,"a":"","c":false,"_.-0":-0e1}}`, `/ m value=0(missing) time=0(missing) _.-0="-0e1" a="" b="true" c="false" z="1.50"`},
 		{`{"metric":"m","labels":null,"metadata":null,"id":null,"producer":null,"sequence":null,"dashboard":null,"tenant":null}`, `/ m value=0(missing) time=0(missing)`},
 		// text
@@ -57,7 +57,7 @@ func TestDecode(t *testing.T) {
 		{`{"metric":"\ufffd","id":"�"}`, `/ � value=0(missing) time=0(missing) id="�"`},
 		{"{\"metric\":\"m\",\"metadata\":\n {\"a\":\t[1,\r\n\"ä\\n\"]}}", `/ m value=0(missing) time=0(missing) metadata={"a": [1,  "ä\n"]}`},
 		{`{"metric":"m","metadata":0}`, `/ m value=0(missing) time=0(missing) metadata=0`},
-		// id and producer by their text
+		// id and producer keep their text
 		{`{"metric":"m","id":17.0,"producer":3,"sequence":18446744073709551615}`, `/ m value=0(missing) time=0(missing) id="17.0" producer="3"/18446744073709551615(true)`},
 		{`{"metric":"m","sequence":-0}`, `/ m value=0(missing) time=0(missing) producer=""/0(true)`},
 	} {
@@ -67,7 +67,7 @@ func TestDecode(t *testing.T) {
 	}
 }
 
-// decoded is the event's line, or the reason of its refusal.
+// decoded returns the event's line, or the reason of its refusal.
 func decoded(in string) string {
 	var d Decoder
 	var e Event
@@ -275,7 +275,7 @@ func TestDecoderIsReusable(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got, want := line(&e), "/ b value=0(missing) time=0(missing)"; got != want {
-		t.Errorf("the event before shows through: got %s, want %s", got, want)
+		t.Errorf("the previous event shows through: got %s, want %s", got, want)
 	}
 }
 
@@ -322,7 +322,7 @@ func TestParseFloatIsExact(t *testing.T) {
 	}
 }
 
-// sample is an event of 204 bytes, the size that the fold's figures are given for.
+// sample is an event of 204 bytes; the fold's figures are measured with it.
 const sample = `{"id":"e-10001","tenant":"acme","dashboard":"checkout","metric":"latency","value":12.5,"time":1795422000371,` +
 	`"labels":{"country":"DE","route":"/pay"},"metadata":{"unit":"ms"},"producer":"p7","sequence":42}`
 

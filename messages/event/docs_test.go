@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestProtocolNamesEveryField: the protocol's page has every spelling of every field, every reason,
+// TestProtocolNamesEveryField: docs/PROTOCOL.md names every spelling of every field, every reason
 // and every limit.
 func TestProtocolNamesEveryField(t *testing.T) {
 	b, err := os.ReadFile("../../docs/PROTOCOL.md")

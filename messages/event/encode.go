@@ -5,9 +5,9 @@ import (
 	"strconv"
 )
 
-// AppendJSON appends e as JSON in the protocol's own spellings; what e lacks is left out. A value
-// or time that is not OK is written so that a Decoder gives it the same status. Metadata must be
-// JSON.
+// AppendJSON appends e as JSON in the protocol's own spellings and leaves out what e lacks. It
+// writes a value or time that is not OK so that a Decoder gives it the same status. Metadata must
+// be JSON.
 func AppendJSON(b []byte, e *Event) []byte {
 	b = append(b, '{')
 	b = appendField(b, "id", e.ID)
@@ -47,8 +47,9 @@ func AppendJSON(b []byte, e *Event) []byte {
 	return append(b, '}')
 }
 
-// AppendNumber appends f in its shortest form, whole numbers below 2^53 without exponent. JSON has
-// no word for what is not finite: it becomes 1e999 or -1e999, which a dashboard judges invalid.
+// AppendNumber appends f in its shortest form, whole numbers below 2^53 without exponent. JSON
+// cannot express a number that is not finite: it becomes 1e999 or -1e999, which a dashboard judges
+// invalid.
 func AppendNumber(b []byte, f float64) []byte { return appendNumber(b, f, 64) }
 
 // appendNumber is AppendNumber for a number of 32 or 64 bits.
@@ -72,7 +73,7 @@ func appendField(b []byte, name, value string) []byte {
 	return AppendString(appendName(b, name), value)
 }
 
-// appendName appends a member's name, after a comma where it isn't the first.
+// appendName appends a member's name, after a comma if it is not the first.
 func appendName(b []byte, name string) []byte {
 	if b[len(b)-1] != '{' {
 		b = append(b, ',')
@@ -80,8 +81,8 @@ func appendName(b []byte, name string) []byte {
 	return append(AppendString(b, name), ':')
 }
 
-// AppendString appends s as a JSON string. What is not UTF-8 stays as it is, for the reader to
-// refuse: replaced, two texts would become one.
+// AppendString appends s as a JSON string. Bytes that are not UTF-8 stay, and the reader refuses
+// them: replacing them could make two texts equal.
 func AppendString(b []byte, s string) []byte {
 	const digits = "0123456789abcdef"
 	b = append(b, '"')

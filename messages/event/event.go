@@ -1,11 +1,11 @@
-// Package event turns event bytes into events and back: the spellings that the doors accept, JSON
-// and MessagePack.
+// Package event converts between event bytes and events. It knows the spellings that the gateway
+// accepts, in JSON and MessagePack.
 package event
 
-// Event is one decoded event. Its strings and Metadata may alias the decoder's input: whoever keeps
-// one beyond the next Decode clones it.
+// Event is one decoded event. Its strings and Metadata may alias the decoder's input: clone them to
+// keep them beyond the next Decode.
 type Event struct {
-	ID        string // "" where the event has none
+	ID        string // "" if the event has none
 	Tenant    string
 	Dashboard string
 	Metric    string
@@ -14,20 +14,20 @@ type Event struct {
 	ValueStatus Status
 	Time        int64 // ms UTC
 	TimeStatus  Status
-	TimeHint    TimeHint // of a time that is likely not what its sender meant
+	TimeHint    TimeHint // why the time is likely not what the sender meant
 
-	Labels   []Label // in order of name, each name once
-	Metadata []byte  // JSON text, nil where the event has none
+	Labels   []Label // ordered by name, each name once
+	Metadata []byte  // JSON text, nil if the event has none
 
 	Producer    string
 	Sequence    uint64
 	HasSequence bool
 }
 
-// Label is a name with its value.
+// Label is a name and its value.
 type Label struct{ Name, Value string }
 
-// Label is the value of the label of that name.
+// Label returns the value of the label with that name.
 func (e *Event) Label(name string) (value string, ok bool) {
 	for i := range e.Labels {
 		if e.Labels[i].Name == name {
@@ -37,13 +37,13 @@ func (e *Event) Label(name string) (value string, ok bool) {
 	return "", false
 }
 
-// Status tells whether a field holds what it should.
+// Status says whether a field holds a usable value.
 type Status uint8
 
-// What a field was found to be.
+// The statuses of a field.
 const (
 	OK      Status = iota
 	Missing        // absent or null
 	Type           // neither a number nor, for a time, RFC 3339
-	Range          // a number that no double (value) or integer of ms (time) can hold
+	Range          // a number that fits no double (value) or whole ms (time)
 )

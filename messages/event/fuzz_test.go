@@ -24,8 +24,8 @@ var seeds = []string{
 	"{\"metric\":\"a\u2028\",\"dims\":{\"a\":\"\\u0000\"}}", strings.Repeat("[", 40) + strings.Repeat("]", 40),
 }
 
-// FuzzDecode holds the scanner against encoding/json: the same texts are JSON, and their fields
-// hold the same.
+// FuzzDecode compares the scanner with encoding/json: both accept the same texts as JSON and find
+// the same fields.
 func FuzzDecode(f *testing.F) {
 	for _, s := range seeds {
 		f.Add([]byte(s))
@@ -58,15 +58,15 @@ func FuzzDecode(f *testing.F) {
 		if !utf8.Valid(e.Metadata) || bytes.ContainsAny(e.Metadata, "\r\n") {
 			t.Fatalf("%q: metadata %q is not one line of UTF-8", in, e.Metadata)
 		}
-		e.Metadata, want.Metadata, e.TimeHint = nil, nil, NoHint // TestTimeHint has the hints
+		e.Metadata, want.Metadata, e.TimeHint = nil, nil, NoHint // TestTimeHint tests the hints
 		if !reflect.DeepEqual(e, want) {
 			t.Fatalf("%q:\n got %s\nwant %s", in, line(&e), line(&want))
 		}
 	})
 }
 
-// isText reports whether all of a JSON text is Unicode. encoding/json does not tell: it replaces
-// what isn't.
+// isText reports whether a JSON text is all Unicode. encoding/json does not tell: it replaces what
+// is wrong.
 func isText(in []byte) bool {
 	if !utf8.Valid(in) {
 		return false
@@ -89,7 +89,7 @@ func isText(in []byte) bool {
 
 var escape = regexp.MustCompile(`\\(u[0-9a-fA-F]{4}|.)`)
 
-// sameJSON compares what texts stand for.
+// sameJSON compares the values of two texts.
 func sameJSON(a, b []byte) bool {
 	read := func(text []byte) (v any, ok bool) {
 		d := json.NewDecoder(bytes.NewReader(text))
@@ -102,7 +102,7 @@ func sameJSON(a, b []byte) bool {
 	return okX && okY && reflect.DeepEqual(x, y)
 }
 
-// decodeSlowly reads an event that was let through by encoding/json alone.
+// decodeSlowly decodes an accepted event with encoding/json alone.
 func decodeSlowly(t *testing.T, in []byte) Event {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(in, &fields); err != nil {
@@ -131,7 +131,7 @@ func decodeSlowly(t *testing.T, in []byte) Event {
 		Metric: text(get("metric", "metric_name", "metricName")), Producer: text(get("producer")), Metadata: get("metadata"), Labels: []Label{},
 	}
 	if raw := get("sequence"); raw != nil {
-		_, e.Sequence, _ = parseWhole(raw) // held against big numbers in FuzzParseWhole
+		_, e.Sequence, _ = parseWhole(raw) // FuzzParseWhole compares it with big numbers
 		e.HasSequence = true
 	}
 	var labels map[string]json.RawMessage
@@ -172,7 +172,7 @@ func decodeSlowly(t *testing.T, in []byte) Event {
 	return e
 }
 
-// FuzzParseWhole holds whole numbers against big ones.
+// FuzzParseWhole compares whole numbers with big ones.
 func FuzzParseWhole(f *testing.F) {
 	for _, s := range []string{"0", "-0", "1e3", "5.0", "1.5", "18446744073709551615", "18446744073709551616", "1e20", "100e-2", "0e-99", "0.001e3", "1e-400", "12.300E+1"} {
 		f.Add(s)
@@ -204,10 +204,10 @@ func FuzzRFC3339(f *testing.F) {
 	})
 }
 
-// strictly is what Go's time does not ask for: two digits everywhere, a point before the fraction.
+// strictly checks what Go's time does not: two digits everywhere, and a point before the fraction.
 var strictly = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$`)
 
-// timeSlowly is parseRFC3339 by Go's time.
+// timeSlowly is parseRFC3339 with Go's time package.
 func timeSlowly(s string) (int64, bool) {
 	s = strings.ToUpper(s)
 	at, err := time.Parse(time.RFC3339, s)
@@ -217,7 +217,7 @@ func timeSlowly(s string) (int64, bool) {
 	return at.UnixMilli(), true
 }
 
-// FuzzSplit holds streams of values against encoding/json.
+// FuzzSplit compares streams of values with encoding/json.
 func FuzzSplit(f *testing.F) {
 	for _, s := range seeds {
 		f.Add([]byte(s))
@@ -252,8 +252,8 @@ func FuzzSplit(f *testing.F) {
 	})
 }
 
-// stream is the values of a text as encoding/json reads it, those of arrays one by one; all is
-// false where it is no stream of objects and arrays, or they are deeper than an event may be.
+// stream returns the values of a text as encoding/json reads it, with arrays flattened. all is
+// false if it is not a stream of objects and arrays, or one is nested deeper than an event may be.
 func stream(in []byte) (values []json.RawMessage, all bool) {
 	d := json.NewDecoder(bytes.NewReader(in))
 	for {
@@ -276,7 +276,7 @@ func stream(in []byte) (values []json.RawMessage, all bool) {
 	}
 }
 
-// FuzzFromMessagePack looks for panics and for JSON that is none.
+// FuzzFromMessagePack looks for panics and for output that is not JSON.
 func FuzzFromMessagePack(f *testing.F) {
 	for _, s := range []string{"\x81\xa1a\x01", "\x92\x80\x80", "\xd6\xff\x00\x00\x00\x01", "\xc7\x0c\xff\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", "\xca\x7f\xc0\x00\x00", "\xdd\xff\xff\xff\xff", "\xc7\x0c\x05", "\x81\xa1\xff\xa1\xe9"} {
 		f.Add([]byte(s))
@@ -291,7 +291,8 @@ func FuzzFromMessagePack(f *testing.F) {
 	})
 }
 
-// FuzzCheckText: any bytes are judged without a panic, and valid JSON as the decoder judges it.
+// FuzzCheckText: any bytes are judged without a panic, and valid JSON is judged as the decoder
+// judges it.
 func FuzzCheckText(f *testing.F) {
 	for _, s := range seeds {
 		f.Add([]byte(s))

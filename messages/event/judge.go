@@ -45,12 +45,12 @@ func (d *Decoder) judge(b []byte, e *Event) *Refusal {
 	return nil
 }
 
-// spelled is the name by which the event gives a field.
+// spelled returns the name that the event uses for a field.
 func (d *Decoder) spelled(spellings uint32) string {
 	return names[bits.TrailingZeros32(d.seen&spellings)]
 }
 
-// raw is the JSON text of a field, named by its first spelling; nil where it is missing or null.
+// raw returns the JSON text of a field, given by its first spelling; nil if it is missing or null.
 func (d *Decoder) raw(b []byte, f field, spellings uint32) []byte {
 	if d.seen&spellings == 0 {
 		return nil
@@ -62,7 +62,7 @@ func (d *Decoder) raw(b []byte, f field, spellings uint32) []byte {
 	return b[s.start:s.end]
 }
 
-// name is the tenant or dashboard; "" where it is missing.
+// name returns the tenant or dashboard; "" if it is missing.
 func (d *Decoder) name(b []byte, f field, spellings uint32) (string, *Refusal) {
 	raw := d.raw(b, f, spellings)
 	if raw == nil {
@@ -117,7 +117,7 @@ func validUnicode(s string) bool {
 	return utf8.ValidString(s)
 }
 
-// identity reads id, producer and sequence: what tells copies from news.
+// identity reads id, producer and sequence, which identify duplicates.
 func (d *Decoder) identity(b []byte, e *Event) *Refusal {
 	var r *Refusal
 	if e.ID, r = d.identifier(b, fieldID); r != nil {
@@ -185,7 +185,7 @@ func (d *Decoder) time(b []byte) (t int64, s Status, h TimeHint) {
 	return t, s, d.hint(raw, t, s)
 }
 
-// ParseTime reads a time in RFC 3339 as ms UTC.
+// ParseTime reads an RFC 3339 time as ms UTC.
 func ParseTime(s string) (int64, Status) {
 	ms, ok := parseRFC3339(s)
 	if !ok {
@@ -208,7 +208,7 @@ func signedTime(negative bool, n uint64, s Status) (int64, Status) {
 
 func numeric(c byte) bool { return c == '-' || '0' <= c && c <= '9' }
 
-// kindOf names a JSON value by its first byte.
+// kindOf names the type of a JSON value by its first byte.
 func kindOf(c byte) string {
 	switch c {
 	case '"':

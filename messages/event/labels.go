@@ -6,7 +6,7 @@ type rawLabel struct {
 	kind        byte
 }
 
-// scanLabels reads the object at i into d.labels: in order of name, each name once with its last
+// scanLabels reads the object at i into d.labels, ordered by name, each name once with its last
 // value.
 func (d *Decoder) scanLabels(b []byte, i, room int) int {
 	d.labels, d.many = d.labels[:0], false
@@ -21,7 +21,7 @@ func (d *Decoder) scanLabels(b []byte, i, room int) int {
 		}
 		l := rawLabel{name: d.text(raw, plain)}
 		if !plain {
-			d.odd = true
+			d.checkText = true
 		}
 		var end int
 		if start < len(b) && b[start] == '"' {
@@ -29,7 +29,7 @@ func (d *Decoder) scanLabels(b []byte, i, room int) int {
 				l.value = d.text(b[start+1:end-1], plain)
 			}
 			if !plain {
-				d.odd = true
+				d.checkText = true
 			}
 		} else if end = d.skip(b, start, room); end >= 0 {
 			l.value = alias(b[start:end])

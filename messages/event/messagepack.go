@@ -8,14 +8,14 @@ import (
 	"github.com/tinylib/msgp/msgp"
 )
 
-// FromMessagePack reads a body that is a map, an array of maps or a concatenation of these, and
-// yields each event as JSON, in order, counted from 0, until yield says stop. Payloads stay as they
-// are. An element that no JSON can stand for is yielded with err, a *Refusal; one that is no map is
-// yielded, and Decode refuses it. A body that is not MessagePack, or that makes more than limit
-// bytes of JSON, is a *BodyError, and nothing that was yielded before counts.
+// FromMessagePack reads a body that is a map, an array of maps or a sequence of these. It yields
+// each event as JSON, in order, counted from 0, until yield returns false; the payloads stay valid
+// afterwards. It yields an element that JSON cannot represent with err, a *Refusal, and an element
+// that is not a map as it is, for Decode to refuse. A body that is not MessagePack, or that needs
+// more than limit bytes of JSON, is a *BodyError; then nothing yielded before counts.
 //
-// Numbers that are not finite become 1e999, which a dashboard judges invalid; timestamps ms; bin is
-// taken as a string, a whole number as key as its text.
+// Numbers that are not finite become 1e999, which a dashboard judges invalid. Timestamps become ms,
+// bin becomes a string, and an integer key becomes its text.
 func FromMessagePack(body []byte, limit int, yield func(index int, payload []byte, err error) bool) error {
 	p := packed{out: make([]byte, 0, min(limit, len(body)*3/2+64)), limit: limit, yield: yield}
 	for len(body) > 0 {
@@ -45,17 +45,17 @@ func unreadablePack(err error) error {
 	return &BodyError{Message: "the body is not MessagePack: " + err.Error()}
 }
 
-// packed turns MessagePack values into JSON.
+// packed converts MessagePack values to JSON.
 type packed struct {
 	out   []byte
-	start int // of the event in work
+	start int // where the current event begins in out
 	limit int
 	index int
 	yield func(int, []byte, error) bool
 
-	size  int    // of the event in work
-	bad   int    // where a text of it is not UTF-8
-	field string // and the path to the member that has it
+	size  int    // of the current event, in bytes
+	bad   int    // where one of its texts is not UTF-8
+	field string // the path to the member with that text
 }
 
 func (p *packed) event(b []byte) (more bool, err error) {
@@ -81,8 +81,8 @@ func (p *packed) event(b []byte) (more bool, err error) {
 	return more, nil
 }
 
-// value appends the first value of b and returns what follows it. msgp.Skip has passed over it, so
-// that its lengths are right.
+// value appends the first value of b and returns what follows it. msgp.Skip has already passed over
+// it, so its lengths are right.
 func (p *packed) value(b []byte, room int) ([]byte, *Refusal) {
 	if len(p.out)-p.start > MaxBytes {
 		return nil, refusedBytes
@@ -107,7 +107,7 @@ func (p *packed) value(b []byte, room int) ([]byte, *Refusal) {
 		v, b, err = msgp.ReadBoolBytes(b)
 		p.out = strconv.AppendBool(p.out, v)
 	case msgp.TimeType, msgp.ExtensionType, msgp.Complex64Type, msgp.Complex128Type, msgp.InvalidType:
-		return p.time(b) // msgp takes a timestamp at the very end of its input for another extension
+		return p.time(b) // msgp mistakes a timestamp at the very end of its input for another extension
 	default:
 		return p.number(b, t)
 	}
@@ -204,7 +204,7 @@ func (p *packed) object(b []byte, room int) ([]byte, *Refusal) {
 	return b, r
 }
 
-// within puts a member's name, as JSON, before the path.
+// within puts a member's name, given as JSON, in front of the path.
 func (p *packed) within(name []byte) {
 	path := shown(strings.Trim(string(name), `"`))
 	if p.field != "" {

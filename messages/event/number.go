@@ -5,15 +5,15 @@ import (
 	"strconv"
 )
 
-// Powers of ten that a double holds exactly.
+// powers holds the powers of ten that a double represents exactly.
 var powers = [...]float64{
 	1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
 }
 
-// parseFloat is the double nearest to a scanned JSON number, or Range where there is none.
+// parseFloat returns the double nearest to a scanned JSON number, or Range if there is none.
 func parseFloat(raw []byte) (float64, Status) {
-	// Up to 15 digits and a small power of ten: both are exact, so one multiplication or division
-	// rounds rightly.
+	// Up to 15 digits and a small power of ten are both exact, so one multiplication or division
+	// rounds correctly.
 	if len(raw) <= 17 {
 		if f, ok := parseShort(raw); ok {
 			return f, OK
@@ -56,8 +56,8 @@ func parseShort(raw []byte) (f float64, ok bool) {
 	return f, true
 }
 
-// parseWhole reads a scanned JSON number whose value is a whole one, however it is written (1e3,
-// 5.0). Type: it has a fraction; Range: the magnitude is beyond 64 bits.
+// parseWhole reads a scanned JSON number with a whole value, in any notation (1e3, 5.0). Type means
+// that it has a fraction, Range that its magnitude exceeds 64 bits.
 func parseWhole(raw []byte) (negative bool, n uint64, s Status) {
 	if negative = raw[0] == '-'; negative {
 		raw = raw[1:]
@@ -98,7 +98,7 @@ func parseWhole(raw []byte) (negative bool, n uint64, s Status) {
 	return scaled(negative, mantissa[:end], exponent)
 }
 
-// scaled is the digits of mantissa times ten to the exponent.
+// scaled returns the digits of mantissa times ten to the exponent.
 func scaled(negative bool, mantissa []byte, exponent int) (bool, uint64, Status) {
 	var n uint64
 	take := func(digit uint64) bool {
@@ -121,8 +121,8 @@ func scaled(negative bool, mantissa []byte, exponent int) (bool, uint64, Status)
 	return negative, n, OK
 }
 
-// parseExponent reads digits with an optional sign; beyond a million it stays there, which is more
-// than an event has digits.
+// parseExponent reads digits with an optional sign. It stops at a million, which exceeds the digits
+// of any event.
 func parseExponent(raw []byte) int {
 	const most = 1_000_000
 	sign := 1

@@ -2,8 +2,7 @@ package event
 
 import "math/big"
 
-// wholeSlowly is parseWhole by big numbers; small is false where the exponent is too great for
-// them.
+// wholeSlowly is parseWhole with big numbers; small is false if the exponent is too large for them.
 func wholeSlowly(s string) (negative bool, n uint64, status Status, small bool) {
 	if len(s) > 200 {
 		return false, 0, OK, false

@@ -1,8 +1,8 @@
 package event
 
-// parseRFC3339 reads a time as RFC 3339 writes it, rounded down to the millisecond. It is strict as
-// Go's time.UnmarshalText is, but allocates nothing for an offset, and takes t and z in lower case
-// as the RFC does.
+// parseRFC3339 reads an RFC 3339 time, rounded down to the millisecond. It is as strict as Go's
+// time.UnmarshalText, but allocates nothing for an offset and accepts t and z in lower case, as the
+// RFC does.
 func parseRFC3339(s string) (ms int64, ok bool) {
 	if len(s) < len("2006-01-02T15:04:05Z") || s[4] != '-' || s[7] != '-' || s[10]|0x20 != 't' || s[13] != ':' || s[16] != ':' {
 		return 0, false
@@ -41,7 +41,7 @@ func fraction(s string) (ms int64, rest string, ok bool) {
 	return ms, s[i:], i > 1
 }
 
-// zone reads Z or +01:30 as minutes east.
+// zone reads Z or +01:30 as minutes east of UTC.
 func zone(s string) (minutes int64, ok bool) {
 	if s == "Z" || s == "z" {
 		return 0, true
@@ -84,7 +84,8 @@ func daysIn(year, month int64) int64 {
 	return 31
 }
 
-// daysSince1970 counts by years that begin in March, so that a leap day is the last of its year.
+// daysSince1970 counts with years that begin in March, so that a leap day is the last day of its
+// year.
 func daysSince1970(year, month, day int64) int64 {
 	if month <= 2 {
 		year--
@@ -92,7 +93,7 @@ func daysSince1970(year, month, day int64) int64 {
 	}
 	era := year / 400
 	if year < 0 {
-		era = -1 // year is -1 at the least: January of the year 0
+		era = -1 // the year is at least -1: January of the year 0
 	}
 	inEra := year - era*400
 	inYear := (153*(month-3)+2)/5 + day - 1

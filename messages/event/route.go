@@ -4,11 +4,11 @@ import "github.com/dashfeed/dashfeed/messages"
 
 // Route says where the events of one request go.
 type Route struct {
-	Tenant    string // of the token or of ?tenant=; "": the event's own, else the default one
-	Dashboard string // of ?dashboard=: for events that name none
+	Tenant    string // from the token or ?tenant=; "": the event's own, else the default tenant
+	Dashboard string // from ?dashboard=, for events that name none
 }
 
-// Key is the dashboard that e belongs to; its strings may alias e's. The error is a *Refusal.
+// Key returns the dashboard that e belongs to; its strings may alias e's. The error is a *Refusal.
 func (r Route) Key(e *Event) (messages.Key, error) {
 	k := messages.Key{Tenant: r.Tenant, Dashboard: e.Dashboard}
 	switch {

@@ -8,14 +8,14 @@ import (
 
 // The scanner walks JSON text by index: each function takes the index of a value's first byte and
 // returns the index after its last. It accepts exactly what encoding/json accepts. A negative
-// result is an error: ^result is the index of the offending byte (len(b) where the text ended too
+// result is an error: ^result is the index of the offending byte (len(b) if the text ended too
 // soon), or the result is tooDeep.
 const tooDeep = math.MinInt
 
-// maxBodyNesting is how deep encoding/json itself goes.
+// maxBodyNesting is encoding/json's own limit of nesting.
 const maxBodyNesting = 10_000
 
-// skipSpace is small enough to be inlined, since mostly there is no space.
+// skipSpace is small enough to be inlined, since there is mostly no space.
 func skipSpace(b []byte, i int) int {
 	if i < len(b) && b[i] > ' ' {
 		return i
@@ -30,7 +30,7 @@ func skipSpaces(b []byte, i int) int {
 	return i
 }
 
-// skipValue passes over one value of any kind; room is how many levels of arrays and objects it may
+// skipValue passes over one value of any type; room is how many levels of arrays and objects it may
 // open.
 func skipValue(b []byte, i, room int) int {
 	if i >= len(b) {
@@ -114,7 +114,7 @@ func skipObject(b []byte, i, room int) int {
 	}
 }
 
-// scanName reads an object's `"name" :` at i: name is its text between the quotes, value the index
+// scanName reads an object's `"name" :` at i. name is the text between the quotes, value the index
 // of what follows.
 func scanName(b []byte, i int) (name []byte, plain bool, value int) {
 	if i >= len(b) || b[i] != '"' {
@@ -131,8 +131,8 @@ func scanName(b []byte, i int) (name []byte, plain bool, value int) {
 	return name, plain, skipSpace(b, i+1)
 }
 
-// scanNext reads what follows an object's value: after a comma it returns the index of the next
-// name and more, after the closing brace the index behind it.
+// scanNext reads what follows an object's value. After a comma it returns the index of the next
+// name and true, after the closing brace the index behind it and false.
 func scanNext(b []byte, i int) (next int, more bool) {
 	i = skipSpace(b, i)
 	if i >= len(b) {
@@ -152,14 +152,14 @@ const (
 	highs = 0x8080808080808080
 )
 
-// scanString reads the string that opens at i. plain tells that its text stands for itself: ASCII,
-// no escapes.
+// scanString reads the string that opens at i. plain means that the text equals its bytes: ASCII
+// without escapes.
 func scanString(b []byte, i int) (end int, plain bool) {
 	plain = true
 	i++
 	for {
-		// Eight bytes at once up to the first that is a quote, a backslash, a control character or
-		// not ASCII. A borrow can mark a byte wrongly only above one that is marked rightly, so the
+		// Test eight bytes at once, up to the first quote, backslash, control character or byte
+		// beyond ASCII. A borrow can mark a wrong byte only above a rightly marked one, so the
 		// lowest mark is right.
 		for i+8 <= len(b) {
 			x := binary.LittleEndian.Uint64(b[i:])

@@ -6,17 +6,18 @@ import (
 	"github.com/tinylib/msgp/msgp"
 )
 
-// Split cuts a request's body into events: a stream of JSON values, one a line, or laid out over
-// several lines, or one behind the other; the elements of an array are values of the stream. It
-// yields each, in order, counted from 0, until yield says stop; payloads alias the body. Decode
-// judges them; err is set only where that isn't needed, because the payload is over MaxBytes.
+// Split cuts a request's body into events. The body is a stream of JSON values: one a line, one
+// over several lines, or one behind another; the elements of an array are values of the stream.
+// Split yields each value in order, counted from 0, until yield returns false; payloads alias the
+// body. Decode judges the payloads. err is set only if the payload is over MaxBytes, so that it
+// needs no decoding.
 //
-// What is broken costs as little as can be told: its line, where a line is a value; where its first
-// line is but a bracket, all up to the next line that begins a value at the same indentation. Only
-// where the body begins with an array a syntax error in that refuses the whole body: Split returns
-// a *BodyError, and nothing that was yielded before it counts.
+// A broken value costs as little as can be told: its line, if a value fits on a line; if its first
+// line is only a bracket, everything up to the next line that begins a value at the same
+// indentation. Only if the body begins with an array does a syntax error in it refuse the whole
+// body: Split returns a *BodyError, and nothing yielded before it counts.
 //
-// A byte order mark before all is passed over.
+// Split skips a byte order mark at the beginning.
 func Split(body []byte, yield func(index int, payload []byte, err error) bool) error {
 	s := splitter{body: bytes.TrimPrefix(body, byteOrderMark), yield: yield}
 	i := skipSpace(s.body, 0)
@@ -24,7 +25,7 @@ func Split(body []byte, yield func(index int, payload []byte, err error) bool) e
 		if i = s.array(i); i < 0 {
 			return unreadable(s.body, i)
 		}
-		if next := skipBlank(s.body, i); !begins(s.body, next) {
+		if next := skipBlank(s.body, i); !mayFollow(s.body, next) {
 			return unreadable(s.body, ^next)
 		}
 	}
@@ -34,7 +35,7 @@ func Split(body []byte, yield func(index int, payload []byte, err error) bool) e
 	return nil
 }
 
-// splitter is a body on its way through Split.
+// splitter is the state of Split.
 type splitter struct {
 	body    []byte
 	yield   func(index int, payload []byte, err error) bool
@@ -42,16 +43,16 @@ type splitter struct {
 	stopped bool
 }
 
-// valueNesting is how deep values of the stream are looked into for their end: an array of events,
-// and one level more than an event may have. So no byte of the body is looked at more often, though
-// every line begins a value that has no end.
+// valueNesting is how deep Split looks into a value for its end: an array of events, and one level
+// more than an event may have. The limit keeps it from reading the same bytes again and again when
+// every line begins a value that never ends.
 const valueNesting = MaxNesting + 1
 
-// value yields what begins at i, and gives the index behind it.
+// value yields the value that begins at i and returns the index behind it.
 func (s *splitter) value(i int) (next int) {
 	b := s.body
-	if end := lineEnd(b, i); isOne(b, i, end) {
-		s.give(bytes.TrimRight(b[i:end], " \t\r"))
+	if end := lineEnd(b, i); isWholeLine(b, i, end) {
+		s.yieldPayload(bytes.TrimRight(b[i:end], " \t\r"))
 		return end
 	}
 	end := -1
@@ -59,25 +60,25 @@ func (s *splitter) value(i int) (next int) {
 		end = skipValue(b, i, valueNesting)
 	}
 	switch {
-	case end < 0 && isLaidOut(b[i:lineEnd(b, i)]):
+	case end < 0 && isMultiLine(b[i:lineEnd(b, i)]):
 		next = resume(b, i)
 	case end < 0:
 		next = lineEnd(b, i)
-	case !begins(b, skipBlank(b, end)): // no value: Decode says why
+	case !mayFollow(b, skipBlank(b, end)): // not a value: Decode says why
 		next = lineEnd(b, end)
 	case b[i] == '[':
 		return s.array(i)
 	default:
 		next = end
 	}
-	s.give(bytes.TrimRight(b[i:next], " \t\r\n"))
+	s.yieldPayload(bytes.TrimRight(b[i:next], " \t\r\n"))
 	return next
 }
 
-// isOne reports, mostly, that a line from i to end is a value by itself, or nothing better: it
-// begins and ends with braces, no other begins in it, and what comes behind it goes on with
-// nothing. Without it every event would be scanned twice.
-func isOne(b []byte, i, end int) bool {
+// isWholeLine reports, with a cheap test, that the line from i to end holds exactly one value or
+// something broken: it begins and ends with braces, no other value begins in it, and the next line
+// does not continue it. Without this test every event would be scanned twice.
+func isWholeLine(b []byte, i, end int) bool {
 	line := bytes.TrimRight(b[i:end], " \t\r")
 	if line[0] != '{' || line[len(line)-1] != '}' {
 		return false
@@ -96,8 +97,8 @@ func isOne(b []byte, i, end int) bool {
 	}
 }
 
-// array yields the elements of the array at i, and gives the index behind it; a negative one is an
-// error of the scan.
+// array yields the elements of the array at i and returns the index behind it. A negative index is
+// an error of the scan.
 func (s *splitter) array(i int) int {
 	b := s.body
 	i = skipSpace(b, i+1)
@@ -109,7 +110,7 @@ func (s *splitter) array(i int) int {
 		if i = skipValue(b, i, maxBodyNesting); i < 0 {
 			return i
 		}
-		s.give(b[start:i])
+		s.yieldPayload(b[start:i])
 		i = skipSpace(b, i)
 		switch {
 		case s.stopped:
@@ -123,7 +124,7 @@ func (s *splitter) array(i int) int {
 	}
 }
 
-func (s *splitter) give(payload []byte) {
+func (s *splitter) yieldPayload(payload []byte) {
 	if s.stopped {
 		return
 	}
@@ -135,25 +136,25 @@ func (s *splitter) give(payload []byte) {
 	s.index++
 }
 
-// begins reports whether what is at i may come behind a value: another one, the end of the line, or
-// of the body.
-func begins(b []byte, i int) bool {
+// mayFollow reports whether what is at i may follow a value: another value, the end of the line, or
+// the end of the body.
+func mayFollow(b []byte, i int) bool {
 	return i >= len(b) || b[i] == '\n' || b[i] == '{' || b[i] == '['
 }
 
-// isLaidOut reports whether a value is laid out over several lines, as its first one shows.
-func isLaidOut(line []byte) bool {
+// isMultiLine reports, from its first line, whether a value is laid out over several lines.
+func isMultiLine(line []byte) bool {
 	line = bytes.TrimRight(line, " \t\r")
 	return len(line) == 1 && (line[0] == '{' || line[0] == '[')
 }
 
-// resume is where the next value begins behind a broken one at i that is laid out: in a line with
+// resume returns where the next value begins after a broken multi-line value at i: in a line with
 // the same indentation.
 func resume(b []byte, i int) int {
 	start := bytes.LastIndexByte(b[:i], '\n') + 1
 	indent := b[start:i]
 	if len(bytes.Trim(indent, " \t\r")) > 0 {
-		indent = nil // it begins behind another
+		indent = nil // the value begins behind another one
 	}
 	for i = lineEnd(b, i); i < len(b); i = lineEnd(b, i) {
 		i++
@@ -180,8 +181,8 @@ func skipBlank(b []byte, i int) int {
 
 var byteOrderMark = []byte("\ufeff")
 
-// SplitUntyped is Split or FromMessagePack, for bytes whose type nobody names: MessagePack's maps
-// and arrays begin with a byte that no JSON text begins with.
+// SplitUntyped is Split or FromMessagePack, for bytes of unknown type: MessagePack's maps and
+// arrays begin with a byte that begins no JSON text.
 func SplitUntyped(body []byte, limit int, yield func(index int, payload []byte, err error) bool) error {
 	if len(body) > 0 && (msgp.NextType(body) == msgp.MapType || msgp.NextType(body) == msgp.ArrayType) {
 		return FromMessagePack(body, limit, yield)

@@ -11,7 +11,7 @@ import (
 	"github.com/tinylib/msgp/msgp"
 )
 
-// pieces is what was yielded, one line each, and the body's error.
+// pieces returns what was yielded, one line each, and the body's error.
 func pieces(split func(yield func(int, []byte, error) bool) error) string {
 	var b strings.Builder
 	err := split(func(index int, payload []byte, err error) bool {
@@ -196,8 +196,8 @@ func TestRoute(t *testing.T) {
 	}
 }
 
-// TestSplitLooksAtNoByteOften: each of these lines begins a value that never ends; looked into to
-// their depth, a body of a megabyte would cost minutes.
+// TestSplitLooksAtNoByteOften: each of these lines begins a value that never ends. If each were
+// scanned to its depth, a body of a megabyte would cost minutes.
 func TestSplitLooksAtNoByteOften(t *testing.T) {
 	for _, line := range []string{"{\"a\":\n", "{\"a\":[1,\n", "[\n", "{\n", "{\"a\":1,\"b\":\n"} {
 		body, n := []byte("{}\n"+strings.Repeat(line, 1<<20/len(line))), 0
@@ -207,7 +207,7 @@ func TestSplitLooksAtNoByteOften(t *testing.T) {
 	}
 }
 
-// BenchmarkSplit is the cost of a body of 1,000 lines.
+// BenchmarkSplit measures a body of 1,000 lines.
 func BenchmarkSplit(b *testing.B) {
 	body := []byte(strings.Repeat(sample+"\n", 1000))
 	b.SetBytes(int64(len(body)))

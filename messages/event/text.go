@@ -6,11 +6,11 @@ import (
 	"unsafe"
 )
 
-// alias is b as a string that shares its memory.
+// alias returns b as a string that shares its memory.
 func alias(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
-// text is what the text between a string's quotes stands for. It aliases raw, or the scratch where
-// there is an escape. What is not Unicode is replaced, as encoding/json does: Decode refuses it.
+// text decodes the text between a string's quotes. The result aliases raw, or the scratch if there
+// is an escape. Text that is not Unicode is replaced, as encoding/json does; Decode refuses it.
 func (d *Decoder) text(raw []byte, plain bool) string {
 	if plain {
 		return alias(raw)
@@ -20,7 +20,7 @@ func (d *Decoder) text(raw []byte, plain bool) string {
 	return alias(d.scratch[start:])
 }
 
-// appendText appends what raw, the scanned text between a string's quotes, stands for.
+// appendText appends the decoded form of raw, the scanned text between a string's quotes.
 func appendText(dst, raw []byte) []byte {
 	for i := 0; i < len(raw); {
 		switch c := raw[i]; {
@@ -40,7 +40,7 @@ func appendText(dst, raw []byte) []byte {
 	return dst
 }
 
-// unescape reads what follows a backslash at i; the scanner has seen that it is well formed.
+// unescape reads what follows a backslash at i; the scanner has checked that it is well formed.
 func unescape(raw []byte, i int) (r rune, next int) {
 	switch c := raw[i]; c {
 	case 'b':
@@ -73,8 +73,8 @@ func hex4(raw []byte, i int) rune {
 	return unhex(raw[i])<<12 | unhex(raw[i+1])<<8 | unhex(raw[i+2])<<4 | unhex(raw[i+3])
 }
 
-// oneLine is the JSON text raw without line breaks: what one frame can carry and one line can
-// print. Line breaks and tabs in raw lie between its tokens.
+// oneLine returns the JSON text raw without line breaks, so that it fits in one frame and prints on
+// one line. Line breaks and tabs in raw lie between its tokens.
 func (d *Decoder) oneLine(raw []byte) []byte {
 	clean := true
 	for _, c := range raw {

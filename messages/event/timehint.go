@@ -1,30 +1,31 @@
 package event
 
-// TimeHint says what a time likely is where it is not ms since 1970 as it should be. It changes no
-// judgement: it is for warnings and lists, so that people find their mistake.
+// TimeHint says what a time likely is if it is not ms since 1970 as it should be. It changes no
+// judgement: warnings and lists show it, so that people find their mistake.
 type TimeHint uint8
 
 // The hints. Their numbers are stored in dashboards' states: never reuse one.
 const (
 	NoHint    TimeHint = iota
 	InSeconds          // read as ms it lies in January to April 1970
-	// read as ms it lies after the year 5000: the event is of the future, or the time invalid
+	// read as ms it lies after the year 5000: the event is in the future, or the time is invalid
 	InMicroseconds
 	InNanoseconds // beyond MaxTime: the time is invalid
-	// a date and a time of day as text that doesn't say in which zone: the time is invalid
+	// a date and a time of day as text without a zone: the time is invalid
 	WithoutZone
 	timeHints
 )
 
-// String is the unit, or "no zone"; "" where nothing is amiss.
+// String returns the unit, or "no zone"; "" if there is no hint.
 func (h TimeHint) String() string {
 	return [timeHints]string{"", "seconds", "microseconds", "nanoseconds", "no zone"}[h]
 }
 
-// MarshalText is the unit, or "no zone".
+// MarshalText returns the unit, or "no zone".
 func (h TimeHint) MarshalText() ([]byte, error) { return []byte(h.String()), nil }
 
-// UnmarshalText reads it. What a newer program knows is no hint to this one.
+// UnmarshalText reads the output of MarshalText. A hint that only a newer program knows becomes
+// NoHint.
 func (h *TimeHint) UnmarshalText(text []byte) error {
 	for *h = NoHint; h.Valid(); *h++ {
 		if h.String() == string(text) {
@@ -35,7 +36,7 @@ func (h *TimeHint) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Message is a sentence for people, "" where nothing is amiss.
+// Message returns a sentence for people, "" if there is no hint.
 func (h TimeHint) Message() string {
 	switch h {
 	case NoHint:
@@ -49,9 +50,9 @@ func (h TimeHint) Message() string {
 // Valid reports whether h is one of the hints.
 func (h TimeHint) Valid() bool { return h < timeHints }
 
-// LikelyUnit is the unit in which a number was likely written that stands in the place of ms.
-// Seconds from 1973 to 2286 have 9 or 10 digits, and each finer unit has three more; as ms they lie
-// where hardly anybody has events.
+// LikelyUnit returns the unit in which a number that should be ms was likely written. Seconds from
+// 1973 to 2286 have 9 or 10 digits, and each finer unit has three more; read as ms they lie where
+// hardly any events do.
 func LikelyUnit(n int64) TimeHint { return likelyUnit(float64(n)) }
 
 func likelyUnit(n float64) TimeHint {
@@ -83,8 +84,8 @@ func (d *Decoder) hint(raw []byte, t int64, s Status) TimeHint {
 	return NoHint
 }
 
-// zoneless reports whether s is RFC 3339 but for the zone; the space that many write for the T is
-// let pass.
+// zoneless reports whether s is RFC 3339 except for a missing zone. It accepts the space that many
+// write instead of the T.
 func zoneless(s string) bool {
 	const most = len("2006-01-02T15:04:05.000000000")
 	if len(s) > most || len(s) < len("2006-01-02T15:04:05") {

@@ -17,7 +17,7 @@ func TestTimeHint(t *testing.T) {
 		{`100000000`, InSeconds, OK},
 		{`9999999999`, InSeconds, OK},
 		{`10000000000`, NoHint, OK},
-		{`1795422000.371`, InSeconds, Type}, // as Python's time.time() gives it
+		{`1795422000.371`, InSeconds, Type}, // as Python's time.time() returns it
 		{`1.795422e9`, InSeconds, OK},
 		{`1795422000371.5`, NoHint, Type},
 		{`99999999999999`, NoHint, OK},

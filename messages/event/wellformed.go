@@ -8,10 +8,10 @@ import (
 	"unicode/utf8"
 )
 
-// Text that is not Unicode is refused, never mended: with a replacement for what is wrong two keys
-// would become one.
+// Text that is not Unicode is refused, never repaired: replacing the wrong bytes could make two
+// keys equal.
 
-// skipPlain is the index, from i on, of the first byte that is a backslash or not ASCII.
+// skipPlain returns the index, from i on, of the first byte that is a backslash or not ASCII.
 func skipPlain(b []byte, i int) int {
 	for ; i+8 <= len(b); i += 8 {
 		x := binary.LittleEndian.Uint64(b[i:])
@@ -26,9 +26,9 @@ func skipPlain(b []byte, i int) int {
 	return i
 }
 
-// notText is the index of the first byte of JSON text b that is no UTF-8, or of the first escape of
-// half a surrogate pair; -1 where all is well. In text that is valid JSON every backslash begins an
-// escape inside a string; in other text what is wrong with that is for a parser to say.
+// notText returns the index of the first byte of JSON text b that is not UTF-8, or of the first
+// escape of half a surrogate pair; -1 if there is none. In valid JSON every backslash begins an
+// escape inside a string; other text is left for a parser to refuse.
 func notText(b []byte) int {
 	for i := skipPlain(b, 0); i < len(b); i = skipPlain(b, i) {
 		size := 2
@@ -48,9 +48,9 @@ func notText(b []byte) int {
 	return -1
 }
 
-// CheckText looks whether JSON text is Unicode; at is the byte that the error names, -1 where all
-// is well. Whether it is JSON is not looked at. Other doors than those of events ask, too:
-// encoding/json replaces what is wrong.
+// CheckText checks that JSON text is Unicode; at is the byte that the error names, -1 if there is
+// none. It does not check that the text is JSON. Every endpoint that takes JSON needs it, because
+// encoding/json silently replaces what is wrong.
 func CheckText(b []byte) (at int, err error) {
 	if at = notText(b); at < 0 {
 		return at, nil
@@ -58,7 +58,7 @@ func CheckText(b []byte) (at int, err error) {
 	return at, errors.New(refuseNotText(b, at).Message)
 }
 
-// notUTF8 is the index of the first byte of a text that is not UTF-8; -1 where all is well.
+// notUTF8 returns the index of the first byte of a text that is not UTF-8; -1 if there is none.
 func notUTF8(text []byte) int {
 	if utf8.Valid(text) {
 		return -1
@@ -87,8 +87,8 @@ func isUnicodeEscape(b []byte) bool {
 	return true
 }
 
-// unicodeEscape is the length of the well-formed \u escape that b begins with, both halves of a
-// pair taken together; 0 for half a pair.
+// unicodeEscape returns the length of the well-formed \u escape that b begins with, both halves of
+// a pair together; 0 for half a pair.
 func unicodeEscape(b []byte) int {
 	const one, pair = len(`\u0000`), len(`\u0000\u0000`)
 	r := hex4(b, 2)
@@ -101,7 +101,7 @@ func unicodeEscape(b []byte) int {
 	return 0
 }
 
-// refuseNotText says what is at the index that notText gave.
+// refuseNotText describes what is at the index that notText returned.
 func refuseNotText(b []byte, at int) *Refusal {
 	what := notUTF8Byte(b[at])
 	if b[at] == '\\' {
@@ -120,8 +120,8 @@ func refuseText(what string, at int, field string) *Refusal {
 	return refuse(ReasonMalformed, "%s at byte %d, in %q", what, at, field)
 }
 
-// fieldAt is the path, as in labels.country, to the member of an object whose name or value has
-// that byte; of a name only what is before the byte. It goes as far as the text is JSON.
+// fieldAt returns the path (as in labels.country) to the object member whose name or value contains
+// that byte; of a name only the part before the byte. It follows the text as far as it is JSON.
 func fieldAt(b []byte, at int) string {
 	path := ""
 	for i := skipSpace(b, 0); i < len(b) && b[i] == '{'; {
@@ -138,7 +138,7 @@ func fieldAt(b []byte, at int) string {
 	return path
 }
 
-// memberAt finds the member of the object at i that has a byte; end is 0 where none has.
+// memberAt finds the member of the object at i that contains a byte; end is 0 if there is none.
 func memberAt(b []byte, i, at int) (name []byte, value, end int) {
 	i = skipSpace(b, i+1)
 	for i < len(b) && b[i] == '"' {

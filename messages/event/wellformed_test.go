@@ -6,14 +6,14 @@ import (
 	"testing"
 )
 
-// TestTextIsUnicode: no text of an event is mended, wherever it stands; the refusal says what is
+// TestTextIsUnicode: no text of an event is repaired, wherever it is; the refusal says what is
 // wrong and where.
 func TestTextIsUnicode(t *testing.T) {
 	for _, c := range []struct{ in, message string }{
 		{"{\"metric\":\"M\xfcller\"}", `byte 0xfc, which is not UTF-8, at byte 12, in "metric"`},
 		{"{\"metric\":\"m\",\"labels\":{\"name\":\"M\xf6ller\"}}", `byte 0xf6, which is not UTF-8, at byte 33, in "labels.name"`},
 		{"{\"metric\":\"m\",\"dims\":{\"b\":1, \"n\xe4me\":\"x\"}}", `at byte 31, in "dims.n"`},
-		// though the last wins
+		// also where a repeated name makes another value win
 		{"{\"metric\":\"m\",\"labels\":{\"a\":\"\xff\",\"a\":\"x\"}}", `at byte 29, in "labels.a"`},
 		{"{\"metric\":\"m\",\"id\":\"\xff\",\"id\":\"x\"}", `at byte 20, in "id"`},
 		{"{\"metric\":\"m\",\"producer\":\"a\xc3\"}", `byte 0xc3, which is not UTF-8, at byte 27, in "producer"`},
@@ -23,7 +23,7 @@ func TestTextIsUnicode(t *testing.T) {
 		{"{\"metric\":\"m\",\"value\":\"\xa0\"}", `in "value"`},
 		{"{\"metric\":\"m\",\"unknown\":{\"x\":\"\xf8\"}}", `in "unknown.x"`},
 		{"{\"metric\":\"m\",\"unk\xf8wn\":1}", `byte 0xf8, which is not UTF-8, at byte 18, in "unk"`},
-		// half a pair written as if it were a character
+		// half a pair, encoded as if it were a character
 		{"{\"metric\":\"m\",\"tenant\":\"\xed\xa0\x80\"}", `byte 0xed`},
 		{`{"metric":"m","labels":{"k":"\ud800"}}`, `\ud800, half of a surrogate pair, at byte 29, in "labels.k"`},
 		{`{"metric":"m","labels":{"k":"x\uDC00\uD800"}}`, `\uDC00, half of a surrogate pair, at byte 30, in "labels.k"`},
@@ -53,7 +53,8 @@ func TestTextIsUnicode(t *testing.T) {
 	}
 }
 
-// TestMessagePackTextIsUnicode: as for JSON; the byte is that of the event's own MessagePack.
+// TestMessagePackTextIsUnicode: the same for MessagePack; the byte offset counts in the event's own
+// MessagePack.
 func TestMessagePackTextIsUnicode(t *testing.T) {
 	for _, c := range []struct{ in, want string }{
 		{"\x81\xa6metric\xa7M\xfcller!", `byte 0xfc, which is not UTF-8, at byte 10, in "metric"`},
@@ -64,7 +65,7 @@ func TestMessagePackTextIsUnicode(t *testing.T) {
 		{"\xa1\xe9", `byte 0xe9, which is not UTF-8, at byte 1`},
 		{"\x81\xa1a\xa2\xc3\xa4", "{\"a\":\"ä\"}"},
 	} {
-		body := c.in + "\x81\xa1a\x01" // the event behind it is taken all the same
+		body := c.in + "\x81\xa1a\x01" // the event behind it is accepted all the same
 		got := pieces(func(y func(int, []byte, error) bool) error { return FromMessagePack([]byte(body), 1<<20, y) })
 		want := fmt.Sprintf("0 malformed: %s\n1 {\"a\":1}\n", c.want)
 		if strings.HasPrefix(c.want, "{") {
@@ -76,7 +77,7 @@ func TestMessagePackTextIsUnicode(t *testing.T) {
 	}
 }
 
-// TestBadTextCostsOnlyItsEvent: in an array, too.
+// TestBadTextCostsOnlyItsEvent also holds inside an array.
 func TestBadTextCostsOnlyItsEvent(t *testing.T) {
 	var d Decoder
 	var e Event
@@ -93,7 +94,7 @@ func TestBadTextCostsOnlyItsEvent(t *testing.T) {
 	}
 }
 
-// TestAppendStringMendsNothing: two texts that differ stay two.
+// TestAppendStringMendsNothing: two texts that differ stay different.
 func TestAppendStringMendsNothing(t *testing.T) {
 	for _, s := range []string{"M\xfcller", "\xff", "ä\xc3"} {
 		b := AppendJSON(nil, &Event{Metric: "m", Labels: []Label{{"name", s}}})
@@ -104,7 +105,7 @@ func TestAppendStringMendsNothing(t *testing.T) {
 	}
 }
 
-// TestNumbersOfLabels: a label that is a number is its JSON text as it was written, so that no two
+// TestNumbersOfLabels: a label that is a number keeps its JSON text as written, so that no two
 // texts become one group.
 func TestNumbersOfLabels(t *testing.T) {
 	e := decodeFine(t, `{"metric":"m","labels":{"a":1,"b":1.0,"c":1e2,"d":100,"e":"1","f":-0,"g":1E2}}`)
@@ -113,8 +114,8 @@ func TestNumbersOfLabels(t *testing.T) {
 	}
 }
 
-// TestValuesBeyondExactness: a value is the double nearest to it. From 2^53 on not every whole
-// number is one.
+// TestValuesBeyondExactness: a value is the nearest double. From 2^53 on not every whole number is
+// one.
 func TestValuesBeyondExactness(t *testing.T) {
 	for _, c := range []struct {
 		in   string

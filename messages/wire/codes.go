@@ -5,7 +5,7 @@ import "fmt"
 // Code is an error code, the same over HTTP and WebSocket.
 type Code int
 
-// The error codes. Their meaning is in Codes.
+// The error codes. Codes says what they mean.
 const (
 	CodeBadMessage       Code = 1100
 	CodeUnauthorized     Code = 1101
@@ -29,36 +29,36 @@ const (
 // CodeEntry is one line of the table of error codes.
 type CodeEntry struct {
 	Code   Code
-	Word   string // short name: docs and the label of counters
+	Word   string // short name, used in docs and as a label of counters
 	Status int    // HTTP status
 	Retry  bool   // the same request may succeed later
-	After  int    // ms a client waits before it tries again, where the error itself says nothing else
+	After  int    // ms a client waits before it retries, unless the error says something else
 	Doc    string
 }
 
 // Codes is the one table of error codes, in order.
 var Codes = []CodeEntry{
 	{CodeBadMessage, "bad_message", 400, false, 0, "not JSON, not an object, an unknown type of message, an unknown path, method or query parameter"},
-	{CodeUnauthorized, "unauthorized", 401, false, 0, "no token, or one that is not valid"},
-	{CodeForbidden, "forbidden", 403, false, 0, "the token or the page's origin may not do this; with status 421, the host asked for is not this server's"},
+	{CodeUnauthorized, "unauthorized", 401, false, 0, "no token, or an invalid one"},
+	{CodeForbidden, "forbidden", 403, false, 0, "the token or the page's origin does not allow this; with status 421, the requested host is not this server's"},
 	{CodeBadField, "bad_field", 400, false, 0, "a field or a name in the path is missing, of the wrong type, or not allowed"},
-	{CodeUnknownDashboard, "unknown_dashboard", 404, false, 0, "the dashboard has no record, or may not be seen"},
-	{CodeBadOption, "bad_option", 400, false, 0, "an option has a value that is not allowed: maxRate, since, wait, limit, …"},
-	{CodeTooBig, "too_big", 413, false, 1000, "a message, body or event over its limit"},
-	{CodeLimit, "limit", 429, true, 1000, "a limit is reached: subscriptions of a session, sessions or dashboards of a gateway"},
-	{CodeBadDefinition, "bad_definition", 422, false, 0, "a definition with problems, which are listed beside the error"},
-	{CodeConflict, "conflict", 409, false, 0, "If-Match names another definition than the one in force, or another was put at the same moment and is"},
+	{CodeUnknownDashboard, "unknown_dashboard", 404, false, 0, "the dashboard has no record, or the caller may not see it"},
+	{CodeBadOption, "bad_option", 400, false, 0, "an option has an invalid value: maxRate, since, wait, limit, …"},
+	{CodeTooBig, "too_big", 413, false, 1000, "a message, body or event exceeds its limit"},
+	{CodeLimit, "limit", 429, true, 1000, "a limit is reached: subscriptions of a session, sessions of a gateway, or dashboards of a gateway"},
+	{CodeBadDefinition, "bad_definition", 422, false, 0, "the definition has problems, which are listed beside the error"},
+	{CodeConflict, "conflict", 409, false, 0, "If-Match does not name the definition in force, or another one was put at the same moment and is in force now"},
 	{CodeNotInTime, "not_in_time", 504, true, 0, "the fold did not pass the position within the wait"},
 	{CodeNotAvailable, "not_available", 501, false, 0, "part of the protocol, but this server does not have it yet"},
-	{CodeCrowded, "crowded", 507, false, 0, "the dashboard has no record and can't get one: its shard, or its tenant in it, has as many dashboards as it may"},
-	{CodeStarting, "starting", 503, true, 1000, "the dashboard's shard is loading, or the gateway starts or stops"},
-	{CodeStaleOwner, "stale_owner", 503, true, 1000, "no node serves the dashboard's shard at this moment"},
+	{CodeCrowded, "crowded", 507, false, 0, "the dashboard has no record and cannot get one: its shard, or its tenant in it, has reached its limit of dashboards"},
+	{CodeStarting, "starting", 503, true, 1000, "the dashboard's shard is loading, or the gateway is starting or stopping"},
+	{CodeStaleOwner, "stale_owner", 503, true, 1000, "no node serves the dashboard's shard right now"},
 	{CodeStorageFull, "storage_full", 503, true, 5000, "the log refuses appends: its disk is nearly full"},
 	{CodeLogUnreachable, "log_unreachable", 503, true, 1000, "the log cannot be reached"},
 }
 
-// Entry is the line of c. A code that is not in the table is a bug: its entry says so and has
-// status 500.
+// Entry returns the table's line for c. A code that is not in the table is a bug: its entry says so
+// and has status 500.
 func (c Code) Entry() CodeEntry {
 	for _, e := range Codes {
 		if e.Code == c {
@@ -76,22 +76,22 @@ type Error struct {
 	After   int    `json:"after"` // ms
 }
 
-// Errorf makes an error of a code; Retry and After come from the table.
+// Errorf returns an error with a code; Retry and After come from the table.
 func Errorf(c Code, format string, args ...any) *Error {
 	e := c.Entry()
 	return &Error{Code: c, Message: fmt.Sprintf(format, args...), Retry: e.Retry, After: e.After}
 }
 
-// Error is the code and the message.
+// Error returns the code and the message.
 func (e *Error) Error() string {
 	return fmt.Sprintf("%d %s: %s", e.Code, e.Code.Entry().Word, e.Message)
 }
 
-// CloseCode is the code of a WebSocket close. 4000-4499: come back with backoff; 4500-4999: do not
-// come back.
+// CloseCode is the code of a WebSocket close. 4000-4499: reconnect with backoff; 4500-4999: do not
+// reconnect.
 type CloseCode int
 
-// The close codes. Their meaning is in CloseCodes.
+// The close codes. CloseCodes says what they mean.
 const (
 	CloseNormal       CloseCode = 1000
 	CloseGoingAway    CloseCode = 1001
@@ -119,24 +119,24 @@ type CloseEntry struct {
 
 // CloseCodes is the one table of close codes, in order.
 var CloseCodes = []CloseEntry{
-	{CloseNormal, "normal", "the client's own close is answered"},
-	{CloseGoingAway, "going away", "the page or the program at the other end goes away"},
-	{CloseProtocol, "protocol error", "frames that are not WebSocket's (RFC 6455), or not masked"},
-	{CloseNotText, "not UTF-8", "a text message, or the reason of a close, that is not UTF-8"},
-	{CloseRestart, "restart", "the server stops or restarts: come back, with the place"},
-	{CloseSlow, "slow write", "the socket took nothing for too long; where the socket is full the code cannot be delivered and the connection just ends"},
-	{ClosePing, "ping timeout", "nothing was heard from the client for too long"},
-	{CloseOverload, "overload", "the gateway has more than it can carry"},
-	{CloseDrain, "drain", "the gateway empties itself: come back in the slot that drain gave"},
+	{CloseNormal, "normal", "answers the client's own close"},
+	{CloseGoingAway, "going away", "the page or program at the other end goes away"},
+	{CloseProtocol, "protocol error", "a frame that violates RFC 6455, or is not masked"},
+	{CloseNotText, "not UTF-8", "a text message or close reason that is not UTF-8"},
+	{CloseRestart, "restart", "the server stops or restarts: reconnect and resume from the place"},
+	{CloseSlow, "slow write", "the socket accepted nothing for too long; if it is full, the code cannot be delivered and the connection just ends"},
+	{ClosePing, "ping timeout", "the client sent nothing for too long"},
+	{CloseOverload, "overload", "the gateway is overloaded"},
+	{CloseDrain, "drain", "the gateway drains: reconnect in the slot that drain named"},
 	{CloseBadProtocol, "bad protocol", "ten bad messages in a row"},
-	{CloseUnauthorized, "unauthorized", "the token has expired or is not valid"},
-	{CloseForbidden, "forbidden", "the token may not do this any more"},
-	{CloseTooBig, "too big", "a message over limits.frameBytes"},
+	{CloseUnauthorized, "unauthorized", "the token has expired or is invalid"},
+	{CloseForbidden, "forbidden", "the token no longer allows this"},
+	{CloseTooBig, "too big", "a message exceeds limits.frameBytes"},
 	{CloseAbuse, "rate abuse", "more messages than any honest client sends"},
-	{CloseVersion, "version", "the client speaks a version that this server does not"},
+	{CloseVersion, "version", "the client speaks a protocol version that this server does not"},
 }
 
-// Word is the reason that goes with the code.
+// Word returns the reason that goes with the code.
 func (c CloseCode) Word() string {
 	for _, e := range CloseCodes {
 		if e.Code == c {
@@ -146,5 +146,5 @@ func (c CloseCode) Word() string {
 	return ""
 }
 
-// ComeBack reports whether a client that was closed with c connects again.
-func (c CloseCode) ComeBack() bool { return c < 4500 || c > 4999 }
+// MayReconnect reports whether a client that was closed with c should reconnect.
+func (c CloseCode) MayReconnect() bool { return c < 4500 || c > 4999 }

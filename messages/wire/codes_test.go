@@ -13,16 +13,16 @@ var update = flag.Bool("update", false, "write the tables of docs/PROTOCOL.md")
 
 const protocolPage = "../../docs/PROTOCOL.md"
 
-// The tables of the protocol's page are those of the code.
+// TestProtocolTables: the tables in docs/PROTOCOL.md are those of the code.
 func TestProtocolTables(t *testing.T) {
 	var errs, closes strings.Builder
 	errs.WriteString("| code | word | status | retry | meaning |\n|---|---|---|---|---|\n")
 	for _, e := range Codes {
 		fmt.Fprintf(&errs, "| %d | %s | %d | %t | %s |\n", e.Code, e.Word, e.Status, e.Retry, e.Doc)
 	}
-	closes.WriteString("| code | reason | come back | meaning |\n|---|---|---|---|\n")
+	closes.WriteString("| code | reason | reconnect | meaning |\n|---|---|---|---|\n")
 	for _, e := range CloseCodes {
-		fmt.Fprintf(&closes, "| %d | %s | %t | %s |\n", e.Code, e.Word, e.Code.ComeBack(), e.Doc)
+		fmt.Fprintf(&closes, "| %d | %s | %t | %s |\n", e.Code, e.Word, e.Code.MayReconnect(), e.Doc)
 	}
 	b, err := os.ReadFile(protocolPage)
 	if err != nil {
@@ -40,7 +40,7 @@ func TestProtocolTables(t *testing.T) {
 	}
 }
 
-// table puts a table between the marks of that name.
+// table replaces the table between the marks of that name.
 func table(t *testing.T, page, name, body string) string {
 	t.Helper()
 	const end = "<!-- end -->"
@@ -53,7 +53,7 @@ func table(t *testing.T, page, name, body string) string {
 	return before + "<!-- " + name + ":" + mark + "-->\n" + body + end + after
 }
 
-// Every type of message has its line in the protocol's page.
+// docs/PROTOCOL.md has a line for every type of message.
 func TestProtocolNamesEveryType(t *testing.T) {
 	b, err := os.ReadFile(protocolPage)
 	if err != nil {
@@ -83,7 +83,7 @@ func TestCodesAreOneOrderedTable(t *testing.T) {
 		t.Error("close codes are out of order")
 	}
 	for _, e := range CloseCodes {
-		if e.Code.ComeBack() != (e.Code < 4500) || len(e.Word) > 123 || e.Code.Word() != e.Word {
+		if e.Code.MayReconnect() != (e.Code < 4500) || len(e.Word) > 123 || e.Code.Word() != e.Word {
 			t.Errorf("entry %+v", e)
 		}
 	}

@@ -9,39 +9,39 @@ import (
 	"github.com/dashfeed/dashfeed/messages/event"
 )
 
-// Protocol is the WebSocket subprotocol with JSON frames; the other two are known and not spoken
-// yet.
+// Protocol is the WebSocket subprotocol with JSON frames. The other two are reserved and not
+// implemented.
 const (
 	Protocol         = "dashfeed.v1.json"
 	ProtocolMsgpack  = "dashfeed.v1.msgpack"
 	ProtocolProtobuf = "dashfeed.v1.protobuf"
 )
 
-// Frames from the client have an ID that comes back in the answer: any whole number, 0 too; nil:
-// none, and none comes back.
+// A frame from the client has an ID that the answer repeats: any whole number, also 0. nil means
+// none.
 
-// Frame is one message of the protocol. Encode writes it with its type; the Parse functions give
+// Frame is one message of the protocol. Encode writes it with its type; the Parse functions return
 // pointers.
 type Frame interface{ frameType() string }
 
-// Place is a place in a subscribe: epoch and view in hex, view optional.
+// Place is the place in a subscribe: epoch and view in hex, view optional.
 type Place struct {
 	Epoch   string `json:"epoch"`
 	Version uint64 `json:"version"`
 	View    string `json:"view,omitempty"`
 }
 
-// Tuple is a group as JSON carries it: one value a place of groupBy, nil where the label is
+// Tuple is a group as JSON carries it: one value for each element of groupBy, nil if the label is
 // missing.
 type Tuple []*string
 
 // Frames from the client.
 type (
-	// Connect gives the token that came neither by header nor by cookie.
+	// Connect carries a token that came neither by header nor by cookie.
 	Connect struct {
 		Token string `json:"token,omitempty"`
 	}
-	// Subscribe begins a subscription, or moves the one of the same view to Since.
+	// Subscribe starts a subscription, or moves the one with the same view to Since.
 	Subscribe struct {
 		ID        *int64   `json:"id,omitempty"`
 		Tenant    string   `json:"tenant,omitempty"`
@@ -51,18 +51,19 @@ type (
 		Groups    []Tuple  `json:"groups,omitempty"` // nil: all; else exactly these
 		MaxRate   float64  `json:"maxRate,omitempty"`
 	}
-	// Set changes the rate of a subscription; its place is kept.
+	// Set changes the rate of a subscription and keeps its place.
 	Set struct {
 		ID      *int64   `json:"id,omitempty"`
 		View    string   `json:"view"`
 		MaxRate *float64 `json:"maxRate"`
 	}
-	// Ack says how far views have been applied. The first ack of a view turns its credit on.
+	// Ack says up to which version each view has been applied. The first ack of a view turns on
+	// flow control for it.
 	Ack struct {
 		Views map[string]uint64 `json:"views"`
 	}
-	// Ping asks for a Pong: scripts in a browser do not see WebSocket's own pings, and have to
-	// notice a dead socket.
+	// Ping asks for a Pong: scripts in a browser cannot see WebSocket's own pings, and must notice
+	// a dead socket.
 	Ping struct {
 		ID *int64 `json:"id,omitempty"`
 	}
@@ -80,27 +81,27 @@ type (
 
 // Frames from the server; Update is in update.go.
 type (
-	// Connected opens every session.
+	// Connected is the first frame of every session.
 	Connected struct {
 		PingEvery int64  `json:"pingEvery"` // ms
 		Limits    Limits `json:"limits"`
 	}
-	// Limits are what a session may do.
+	// Limits are the limits of a session.
 	Limits struct {
 		Subscriptions int     `json:"subscriptions"`
 		FrameBytes    int     `json:"frameBytes"`
 		MaxRate       float64 `json:"maxRate"` // frames a second; 0: no cap
-		// updates of a view sent beyond its last ack, once it has acked
+		// how many updates of a view are sent beyond its last ack, once it has sent one
 		Unacked int `json:"unacked"`
 	}
 	// Pong answers Ping.
 	Pong struct {
 		ID *int64 `json:"id,omitempty"`
 	}
-	// Subscribed answers Subscribe and Set, and comes without id when the definition has changed.
+	// Subscribed answers Subscribe and Set. It comes without an id when the definition has changed.
 	Subscribed struct {
 		ID *int64 `json:"id,omitempty"`
-		// where the definition has changed: the view that this one replaces
+		// the view that this one replaces, if the definition has changed
 		Was       string  `json:"was,omitempty"`
 		Tenant    string  `json:"tenant,omitempty"` // absent: default
 		Dashboard string  `json:"dashboard"`
@@ -109,7 +110,7 @@ type (
 		Resumed   bool    `json:"resumed"`
 		Schema    Schema  `json:"schema"`
 	}
-	// Gap says that what the client holds of the view is void: an update from 0 follows.
+	// Gap says that what the client holds of the view is invalid; an update from 0 follows.
 	Gap struct {
 		View string `json:"view"`
 		Why  string `json:"why"` // one of Whys
@@ -132,26 +133,26 @@ type (
 		Expires int64    `json:"expires"` // seconds
 		Revoked []string `json:"revoked"` // views that ended
 	}
-	// ErrorFrame refuses the message of that id, or ends the view.
+	// ErrorFrame refuses the message with that id, or ends the view.
 	ErrorFrame struct {
 		ID *int64 `json:"id,omitempty"`
-		// a subscription that ended by this: a panel it asked for is no more
+		// a subscription that this error ends: a panel it asked for no longer exists
 		View string `json:"view,omitempty"`
 		Error
 	}
-	// Drain asks the client to come back in [After, After+Within) ms.
+	// Drain asks the client to reconnect in [After, After+Within) ms.
 	Drain struct {
 		After  int64 `json:"after"`
 		Within int64 `json:"within"`
 	}
 )
 
-// Why a gap was sent.
+// The reasons of a gap.
 const (
-	WhyRetention = "retention" // the place is older than the tombstones that are left
+	WhyRetention = "retention" // the place is older than the tombstones still kept
 	WhyEpoch     = "epoch"     // another history began
 	WhyOverflow  = "overflow"  // the server dropped what it held for this view
-	WhyAhead     = "ahead"     // the place lies beyond the server's
+	WhyAhead     = "ahead"     // the place lies ahead of the server's
 	WhyLoss      = "loss"      // the log lost records
 )
 
@@ -180,7 +181,7 @@ func (Refreshed) frameType() string    { return "refreshed" }
 func (ErrorFrame) frameType() string   { return "error" }
 func (Drain) frameType() string        { return "drain" }
 
-// fromClient and fromServer make an empty frame of a type.
+// fromClient and fromServer make an empty frame of a given type.
 var (
 	fromClient = map[string]func() Frame{
 		"connect":     func() Frame { return &Connect{} },
@@ -205,11 +206,11 @@ var (
 	}
 )
 
-// Encode is the frame's JSON, its type first.
+// Encode returns the frame's JSON, its type first.
 func Encode(f Frame) []byte {
 	body, err := json.Marshal(f)
 	if err != nil {
-		// structs of strings and numbers
+		// cannot happen: the frames hold only strings and numbers
 		panic(fmt.Sprintf("wire: a %s frame does not marshal: %v", f.frameType(), err))
 	}
 	b := make([]byte, 0, len(body)+24)
@@ -222,10 +223,10 @@ func Encode(f Frame) []byte {
 	return append(b, body[1:]...)
 }
 
-// ParseRequest reads a frame from a client. The error is an *Error of code 1100 or 1103, whose ID
-// is the message's where it could be read; nil: it has none.
+// ParseRequest reads a frame from a client. The error is an *Error with code 1100 or 1103. id is
+// the message's, nil if it has none or it could not be read.
 //
-// Text that is not Unicode is refused, where it stands: replaced, it would name another group.
+// Text that is not Unicode is refused: replacing it could name another group.
 func ParseRequest(b []byte) (f Frame, id *int64, err error) {
 	f, id, err = parse(b, fromClient)
 	if err != nil {
@@ -255,14 +256,14 @@ func parse(b []byte, known map[string]func() Frame) (Frame, *int64, error) {
 	}
 	if err := json.Unmarshal(b, &head); err != nil {
 		var wrong *json.UnmarshalTypeError
-		if errors.As(err, &wrong) { // its own words name a Go type
+		if errors.As(err, &wrong) { // the error's own text names a Go type
 			return nil, nil, Errorf(CodeBadMessage, "message is not a JSON object with a type: unexpected %s", wrong.Value)
 		}
 		return nil, nil, Errorf(CodeBadMessage, "message is not a JSON object with a type: %v", err)
 	}
 	var id *int64
 	if json.Unmarshal(head.ID, &id) != nil {
-		id = nil // it is refused below, with the other fields
+		id = nil // refused below, with the other fields
 	}
 	var name *string
 	if err := json.Unmarshal(head.Type, &name); head.Type != nil && err != nil {

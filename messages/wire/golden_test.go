@@ -10,7 +10,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages/cells"
 )
 
-// golden gives the lines of testdata/NAME that are not comments. Other clients read the same files.
+// golden returns the lines of testdata/NAME that are not comments. Other clients read the same
+// files.
 func golden(t *testing.T, name string) (lines []string) {
 	t.Helper()
 	f, err := os.Open("testdata/" + name)
@@ -26,7 +27,7 @@ func golden(t *testing.T, name string) (lines []string) {
 	return lines
 }
 
-// Every golden frame is read, and written again as it was; every type has one.
+// Every golden frame can be read and is written back unchanged; every type has one.
 func TestGoldenFrames(t *testing.T) {
 	seen := map[string]bool{}
 	for _, c := range []struct {
@@ -52,7 +53,8 @@ func TestGoldenFrames(t *testing.T) {
 	}
 }
 
-// AppendUpdate writes the golden updates: the same bytes that Encode gives of what a client reads.
+// AppendUpdate writes the golden updates: the same bytes that Encode produces from what a client
+// reads.
 func TestGoldenUpdates(t *testing.T) {
 	for _, line := range golden(t, "server.ndjson") {
 		if !bytes.HasPrefix([]byte(line), updateHead) {
@@ -81,7 +83,7 @@ func TestGoldenUpdates(t *testing.T) {
 	}
 }
 
-// What a client is told of a bad message is in the protocol's words, not in Go's.
+// An error about a bad message uses the protocol's terms, not Go's.
 func TestBadMessagesAreNamed(t *testing.T) {
 	for in, want := range map[string]string{"[]": "unexpected array", "5": "unexpected number", `{"type":5}`: "message type 5 is not a string"} {
 		if _, _, err := ParseRequest([]byte(in)); err == nil || !strings.HasSuffix(err.Error(), want) {
@@ -114,7 +116,7 @@ func TestNumbers(t *testing.T) {
 	}
 }
 
-// A hot path: one frame of a hundred cells costs no allocation but its bytes.
+// AppendUpdate is on a hot path: a frame of a hundred cells allocates nothing but its bytes.
 func TestAppendUpdateAllocatesNothing(t *testing.T) {
 	p, u := hundredCells(t)
 	b := make([]byte, 0, 64<<10)
@@ -145,8 +147,8 @@ func BenchmarkParseUpdate(b *testing.B) {
 	}
 }
 
-// From 2^53 on a number's digits are the shortest that give its double: a client reads the double,
-// not the digits.
+// From 2^53 on a number's digits are only the shortest that identify the double: a client reads the
+// double.
 func TestGreatNumbersComeBack(t *testing.T) {
 	for _, f := range []float64{1<<53 - 1, 1 << 53, 1<<53 + 2, 1 << 60, -(1 << 60), 1<<63 - 1024, 1 << 63, 9.3e18, 1e20, 1e21, 1.7976931348623157e308, -1e300} {
 		row, err := parseRow(AppendRow(nil, cells.Row(cells.AppendFloat(nil, f))))

@@ -5,11 +5,11 @@ import (
 	"strconv"
 )
 
-// maxExact is 2^53: below it every whole number is written as digits alone.
+// maxExact is 2^53: every whole number below it is written as digits alone.
 const maxExact = 1 << 53
 
-// AppendNumber appends f in its shortest form, whole numbers below 2^53 without exponent or ".0";
-// what is not finite is null.
+// AppendNumber appends f in its shortest form, whole numbers below 2^53 without exponent or ".0". A
+// number that is not finite becomes null.
 func AppendNumber(b []byte, f float64) []byte {
 	a := math.Abs(f)
 	switch {
@@ -44,7 +44,7 @@ func AppendString(b []byte, s string) []byte {
 	return append(append(b, s[start:]...), '"')
 }
 
-// appendUnicode goes on with AppendString rune by rune and closes the string.
+// appendUnicode continues AppendString rune by rune and closes the string.
 func appendUnicode(b []byte, s string) []byte {
 	for _, r := range s {
 		if r < 0x80 && (r < 0x20 || r == '"' || r == '\\') {

@@ -12,18 +12,18 @@ import (
 	"github.com/zeebo/xxh3"
 )
 
-// Projection is a view of a dashboard worked out against a schema: which panels and groups go to
-// whom, under which numbers. It is immutable.
+// Projection is a view of a dashboard resolved against a schema: which panels and groups it shows,
+// and under which numbers. It is immutable.
 type Projection struct {
 	View   messages.View
 	Schema Schema // the view's panels; a cell's panel number on the wire is an index into it
 
-	panels []int32 // by the dashboard's panel number: the view's number, or -1
+	panels []int32 // indexed by the dashboard's panel number: the view's number, or -1
 	groups map[cells.Group]bool
 }
 
-// Project works a view out. panels nil means all of them; an id that the schema has not is an error
-// and taken as absent: the projection of the others comes with it. groups nil means all.
+// Project resolves a view. panels nil means all of them. An id that the schema lacks is an error,
+// and the projection of the other panels comes with it. groups nil means all.
 func Project(k messages.Key, s Schema, panels []string, groups []Tuple) (*Projection, error) {
 	p := &Projection{panels: make([]int32, len(s))}
 	var unknown error
@@ -52,7 +52,7 @@ func Project(k messages.Key, s Schema, panels []string, groups []Tuple) (*Projec
 	return p, unknown
 }
 
-// Group is the tuple's canonical form; nil, which JSON has as null, is the overflow group.
+// Group returns the tuple's canonical form; nil (JSON null) is the overflow group.
 func (t Tuple) Group() cells.Group {
 	if t == nil {
 		return cells.Overflow
@@ -68,7 +68,7 @@ func (t Tuple) Group() cells.Group {
 	return cells.Group(b)
 }
 
-// Panel is the view's number of a dashboard's panel; ok is false where the view has not got it.
+// Panel returns the view's number of a dashboard's panel; ok is false if the view does not show it.
 func (p *Projection) Panel(number uint16) (n int32, ok bool) {
 	if int(number) >= len(p.panels) || p.panels[number] < 0 {
 		return 0, false
@@ -82,7 +82,7 @@ func (p *Projection) Has(c *cells.Cell) bool {
 	return ok && (p.groups == nil || p.groups[c.Group])
 }
 
-// Touched reports whether anything that changed in u shows in the view.
+// Touched reports whether u changes anything that the view shows.
 func (p *Projection) Touched(u *cells.Update) bool {
 	for i := range u.Cells {
 		if p.Has(&u.Cells[i]) {
@@ -98,9 +98,9 @@ func (p *Projection) Touched(u *cells.Update) bool {
 }
 
 // viewID is the first 8 bytes of xxh3 over everything that makes two views differ, each part with
-// its length. Counts of overflow are left out: they move without making another view. The panels
-// asked for are in it beside those that are shown: else all of them, and a list of them, were two
-// views today and one after a definition that drops the rest.
+// its length. It leaves out the counts of overflow, which change without making another view. It
+// includes the panels asked for besides those shown: otherwise "all panels" and a list of all of
+// them would become one view after a definition drops the rest.
 func viewID(k messages.Key, s Schema, panels []string, groups map[cells.Group]bool) messages.View {
 	b := appendPart(nil, k.Tenant)
 	b = appendPart(b, k.Dashboard)

@@ -39,7 +39,7 @@ func hundredCells(t testing.TB) (*Projection, *cells.Update) {
 
 func ptr(s string) *string { return &s }
 
-// Whatever makes two views differ makes two ids; what does not, does not.
+// Two views that differ in anything have different ids; equal views have the same id.
 func TestViewIDs(t *testing.T) {
 	id := func(k messages.Key, s Schema, panels []string, groups []Tuple) messages.View {
 		p, err := Project(k, s, panels, groups)
@@ -98,7 +98,7 @@ func TestViewIDs(t *testing.T) {
 	}
 }
 
-// The numbers on the wire are the indices of the view's schema.
+// The panel numbers on the wire are indices into the view's schema.
 func TestProjectionRenumbers(t *testing.T) {
 	p, err := Project(key, schema(), []string{"visits"}, []Tuple{{nil}})
 	if err != nil {
@@ -117,8 +117,7 @@ func TestProjectionRenumbers(t *testing.T) {
 	}
 }
 
-// A client that folds whatever updates come, from wherever they may start, holds the server's
-// cells.
+// A client that applies updates, wherever each starts, holds the server's cells.
 func TestViewFollowsTheSet(t *testing.T) {
 	p, err := Project(key, schema(), nil, nil)
 	if err != nil {
@@ -210,7 +209,7 @@ func TestViewSeesGaps(t *testing.T) {
 	}
 }
 
-// Strings come back as they were, whatever bytes they hold, and are JSON.
+// Strings survive whatever bytes they hold, and are JSON.
 func FuzzAppendString(f *testing.F) {
 	for _, s := range []string{"", "plain", "\"\\\n\t\x00\x1f\x7f", "é€𝄞\u2028", "\xff\xc3", "a\xedb"} {
 		f.Add(s)
@@ -227,7 +226,7 @@ func FuzzAppendString(f *testing.F) {
 	})
 }
 
-// A server may send anything: a frame is read or refused, and never panics.
+// A server may send anything: a frame is read or refused and never causes a panic.
 func FuzzParseFrame(f *testing.F) {
 	f.Add([]byte(`{"type":"update","view":"9b1e6a02c4d7f810","epoch":"9f2c41d0","from":0,"to":1,"cells":[[7,0,[12,"x",[1]]],[31,0,5,6,["FR",null],0,[1,9.5]]],"removed":[4]}`))
 	f.Add([]byte(`{"type":"update","cells":[[]]}`))
@@ -238,6 +237,6 @@ func FuzzParseFrame(f *testing.F) {
 				_, _ = v.Apply(u) // may refuse
 			}
 		}
-		_, _, _ = ParseRequest(b) // the same
+		_, _, _ = ParseRequest(b) // may refuse
 	})
 }

@@ -1,4 +1,4 @@
-// Package wire is the client protocol: frames and their codecs.
+// Package wire defines the client protocol: its frames and their codecs.
 package wire
 
 // Schema tells a client how to read cells: Schema[i] describes the cells of panel number i.
@@ -12,12 +12,12 @@ type Panel struct {
 	Keep    int      `json:"keep"`
 	GroupBy []string `json:"groupBy"` // never nil
 	Columns []string `json:"columns"`
-	// set where keys were folded into the overflow group
+	// set if keys were folded into the overflow group
 	Overflow *Overflow `json:"overflow,omitempty"`
 }
 
-// Window is a panel's window; exactly one of Tumbling, Hopping (with Every), Session, Count, Latest
-// is set. Times in ms.
+// Window is a panel's window. Exactly one of Tumbling, Hopping (with Every), Session, Count and
+// Latest is set. Times are in ms.
 type Window struct {
 	Tumbling int64 `json:"tumbling,omitempty"`
 	Hopping  int64 `json:"hopping,omitempty"`
@@ -27,8 +27,8 @@ type Window struct {
 	Latest   bool  `json:"latest,omitempty"`
 }
 
-// Overflow tells about the keys beyond max_groups. The cells of the overflow group have null in the
-// place of the group.
+// Overflow describes the keys beyond max_groups. The cells of the overflow group have null instead
+// of a group.
 type Overflow struct {
-	Groups int64 `json:"groups"` // estimate of how many distinct keys overflowed
+	Groups int64 `json:"groups"` // estimated number of distinct keys that overflowed
 }

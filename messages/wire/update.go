@@ -18,15 +18,16 @@ type Update struct {
 	Epoch messages.Epoch
 	From  uint64
 	To    uint64
-	// log time at To, ms; 0 where the frame has none: it is sent when it has moved over a second
+	// log time at To, ms; 0 if the frame has none: it is sent after it has moved by more than a
+	// second
 	Time    int64
 	Cells   []Cell
 	Removed []uint32 // numbers of cells
 	More    bool     // the cells are complete only after the last part
 }
 
-// Cell is a cell on the wire. Panel, Start, End and Group are set where Whole: a cell born after
-// From, or one whose End moved.
+// Cell is a cell on the wire. Panel, Start, End and Group are set only if Whole: for a cell created
+// after From, or one whose End moved.
 type Cell struct {
 	Number   uint32
 	Revision uint32
@@ -38,7 +39,7 @@ type Cell struct {
 	Group    cells.Group
 }
 
-// AppendUpdate appends the frame of u as the view sees it. time 0 leaves the log time out. It
+// AppendUpdate appends the frame of u as the view sees it. time 0 leaves out the log time. It
 // allocates nothing but b.
 func AppendUpdate(b []byte, p *Projection, u *cells.Update, time int64) []byte {
 	b = append(b, updateHead...)
@@ -62,7 +63,7 @@ func AppendUpdate(b []byte, p *Projection, u *cells.Update, time int64) []byte {
 	return append(b, '}')
 }
 
-// AppendCells appends the array of u's cells that the view shows.
+// AppendCells appends the array of those of u's cells that the view shows.
 func AppendCells(b []byte, p *Projection, u *cells.Update) []byte {
 	b = append(b, '[')
 	first := true
@@ -76,7 +77,7 @@ func AppendCells(b []byte, p *Projection, u *cells.Update) []byte {
 		}
 		first = false
 		n, _ := p.Panel(c.Panel)
-		// A session grows: its end moves, which only the long form can say.
+		// A session grows: its end moves, and only the long form contains the end.
 		if c.Born > u.From || u.From == 0 || p.Schema[n].Window.Session != 0 {
 			b = appendWhole(b, c, n)
 			continue
@@ -109,7 +110,7 @@ func appendWhole(b []byte, c *cells.Cell, panel int32) []byte {
 }
 
 // AppendGroup appends a group: an array of strings and nulls, or null for the overflow group. It
-// reads the canonical form as it stands, since taking it apart would allocate for every cell.
+// reads the canonical form directly, because splitting it would allocate for every cell.
 func AppendGroup(b []byte, g cells.Group) []byte {
 	if g == cells.Overflow {
 		return append(b, "null"...)
@@ -118,7 +119,7 @@ func AppendGroup(b []byte, g cells.Group) []byte {
 	for i, s := 0, string(g); s != ""; i++ {
 		n, size := binary.Uvarint([]byte(s[:min(len(s), binary.MaxVarintLen64)]))
 		if size <= 0 || n > uint64(len(s)-size)+1 {
-			break // only a bug makes such a group; the cell is shown all the same
+			break // only a bug makes such a group; show the cell all the same
 		}
 		s = s[size:]
 		if i > 0 {
@@ -160,8 +161,8 @@ func AppendValue(b []byte, v cells.Value) []byte {
 	return append(b, "null"...)
 }
 
-// AppendRemovedList appends the array of numbers that the view lost; "[]" where there are none or u
-// is a snapshot.
+// AppendRemovedList appends the array of cell numbers that the view lost; "[]" if there are none or
+// u is a snapshot.
 func AppendRemovedList(b []byte, p *Projection, u *cells.Update) []byte {
 	if u.From == 0 {
 		return append(b, "[]"...)
@@ -173,7 +174,7 @@ func AppendRemovedList(b []byte, p *Projection, u *cells.Update) []byte {
 	return b
 }
 
-// appendRemoved appends name and the removed numbers, or nothing where there are none.
+// appendRemoved appends name and the removed numbers, or nothing if there are none.
 func appendRemoved(b []byte, p *Projection, u *cells.Update, name string) []byte {
 	any := false
 	for _, t := range u.Removed {
@@ -234,7 +235,7 @@ func (u *Update) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// MarshalJSON writes the frame without its type, as Encode wants it.
+// MarshalJSON writes the frame without its type, as Encode expects.
 func (u Update) MarshalJSON() ([]byte, error) {
 	j := updateJSON{View: u.View.String(), Epoch: u.Epoch.String(), From: u.From, To: u.To, Time: u.Time, Removed: u.Removed, More: u.More}
 	j.Cells = make([]json.RawMessage, 0, len(u.Cells))
@@ -251,7 +252,7 @@ func (u Update) MarshalJSON() ([]byte, error) {
 	return json.Marshal(j)
 }
 
-// ParseCells reads the cells of an update or of a reading, in either form.
+// ParseCells reads the cells of an update or of an HTTP reading, in either form.
 func ParseCells(raw []json.RawMessage) ([]Cell, error) {
 	if len(raw) == 0 {
 		return nil, nil
@@ -298,8 +299,8 @@ func parseCell(raw json.RawMessage, c *Cell) error {
 	return err
 }
 
-// parseRow reads values; a number without fraction or exponent becomes an Int below 2^53. From
-// there on its digits are the shortest that give its double, not its own.
+// parseRow reads values. A number without fraction or exponent becomes an Int below 2^53. From
+// there on its digits are only the shortest that identify the double.
 func parseRow(raw json.RawMessage) (cells.Row, error) {
 	var values []json.RawMessage
 	if err := json.Unmarshal(raw, &values); err != nil {

@@ -8,36 +8,37 @@ import (
 	"github.com/dashfeed/dashfeed/messages/cells"
 )
 
-// ErrGap is what View.Apply says of an update that begins after the place of the view: subscribe
+// ErrGap is returned by View.Apply for an update that begins after the view's place: subscribe
 // again with Place.
 var ErrGap = errors.New("update leaves a gap")
 
-// View is a client's copy of one view of a dashboard. Feed it every Subscribed, Gap and Update of
+// View is a client's copy of one view of a dashboard. Give it every Subscribed, Gap and Update of
 // its view in order:
 //
 //	v.Subscribed(f)            // new schema; forgets everything unless resumed
 //	v.Gap()                    // forgets everything
 //	changed, err := v.Apply(u) // rule 1 of the protocol
 //
-// The zero View is empty. It is not for concurrent use.
+// The zero View is empty. A View is not safe for concurrent use.
 type View struct {
 	Dashboard string
 	Schema    Schema
-	Time      int64 // log time, ms, as far as frames have told
+	Time      int64 // latest log time that a frame carried, ms
 
 	place messages.Place
 	set   cells.Set
-	void  bool // only an update from 0 is taken
+	void  bool // only an update from 0 is accepted
 }
 
-// Place is where the view stands: what to give as Since when subscribing again. Its View is 0
-// before Subscribed.
+// Place returns the view's place, to give as Since when subscribing again. Its View is 0 before
+// Subscribed.
 func (v *View) Place() messages.Place { return v.place }
 
-// Empty reports whether no update has been taken yet, so that there is no place to resume from.
+// Empty reports whether the view has not applied any update, so that there is no place to resume
+// from.
 func (v *View) Empty() bool { return v.void || v.place.Version == 0 && v.place.Epoch == 0 }
 
-// Subscribed takes the answer to a subscribe, or the one that comes when the definition has
+// Subscribed applies the answer to a subscribe, or the one that comes when the definition has
 // changed.
 func (v *View) Subscribed(f *Subscribed) error {
 	id, err := messages.ParseView(f.View)
@@ -51,12 +52,11 @@ func (v *View) Subscribed(f *Subscribed) error {
 	return nil
 }
 
-// Gap takes a gap: what is held is void until an update from 0 has come. The cells stay to be shown
-// meanwhile.
+// Gap marks the cells as invalid until an update from 0 comes. They can still be shown meanwhile.
 func (v *View) Gap() { v.void = true }
 
-// Apply takes an update; changed is false where it was no news. An update of another epoch that is
-// not from 0, and one that begins after the view's version, is ErrGap.
+// Apply applies an update; changed is false if it was not new. An update of another epoch that does
+// not start at 0, and one that begins after the view's version, is ErrGap.
 func (v *View) Apply(u *Update) (changed bool, err error) {
 	if u.From == 0 && (v.void || u.Epoch != v.place.Epoch) {
 		v.set, v.place.Epoch, v.place.Version, v.void = cells.Set{}, u.Epoch, 0, false
@@ -82,7 +82,7 @@ func (v *View) Apply(u *Update) (changed bool, err error) {
 	return true, nil
 }
 
-// whole is the update with every cell's key filled in from what the view holds.
+// whole returns the update with every cell's key filled in from what the view holds.
 func (v *View) whole(u *Update) (cells.Update, error) {
 	w := cells.Update{Epoch: u.Epoch, From: u.From, To: u.To, Cells: make([]cells.Cell, 0, len(u.Cells))}
 	for _, n := range u.Removed {
@@ -111,12 +111,12 @@ func (v *View) whole(u *Update) (cells.Update, error) {
 	return w, nil
 }
 
-// Cells is a copy of the cells in order of number.
+// Cells returns a copy of the cells, ordered by number.
 func (v *View) Cells() []cells.Cell { return v.set.Cells() }
 
-// Cell is the cell of that number.
+// Cell returns the cell with that number.
 func (v *View) Cell(number uint32) (*cells.Cell, bool) { return v.set.Cell(number) }
 
-// Since is what changed after a version that the view was at: for whoever paints only that. ok is
-// false where only Cells helps.
+// Since returns what changed after a version that the view was at, for a caller that paints only
+// changes. ok is false if only Cells helps.
 func (v *View) Since(version uint64) (u cells.Update, ok bool) { return v.set.Since(version) }

@@ -12,15 +12,15 @@ import (
 	"github.com/dashfeed/dashfeed/chaos/trial"
 )
 
-// What the measurements of whole clusters have in common.
+// Constants that the measurements of whole clusters share.
 const (
 	clusterDashboards = 200
 	clusterRate       = 5000
 	clusterPartitions = 8
-	patience          = 2 * time.Minute // for a cluster that does not come to rest
+	patience          = 2 * time.Minute // for a cluster that does not settle
 )
 
-// clusterDefinition is that of every dashboard: what counts exactly, and a window.
+// clusterDefinition is the definition of every dashboard: an exact count, and a window.
 const clusterDefinition = `
 dedupe: {by: id, horizon: 10m}
 panels:
@@ -28,7 +28,8 @@ panels:
   - {id: seconds, window: {tumbling: 10s}, keep: 6, group_by: [labels.k], aggregates: [count, sum, max]}
 `
 
-// trial starts a cluster of the name under load and waits until all of it works.
+// trial starts a cluster under load and waits until it has settled. The name is its directory's
+// name.
 func (b *bench) trial(ctx context.Context, name string, c trial.Config) (*trial.Trial, error) {
 	c.Cluster.Binary, c.Cluster.Dir = b.binary, b.dir+"/"+name
 	if err := os.MkdirAll(c.Cluster.Dir, 0o755); err != nil {
@@ -38,14 +39,14 @@ func (b *bench) trial(ctx context.Context, name string, c trial.Config) (*trial.
 	if err != nil {
 		return nil, err
 	}
-	if err := b.rests(ctx, t); err != nil {
+	if err := b.settle(ctx, t); err != nil {
 		return nil, errors.Join(err, t.Cluster.Logs(os.Stderr, 20), t.Stop())
 	}
 	return t, nil
 }
 
-// rests waits until every shard has one owner and every viewer gets updates.
-func (b *bench) rests(ctx context.Context, t *trial.Trial) error {
+// settle waits until every shard has one owner and every viewer gets updates.
+func (b *bench) settle(ctx context.Context, t *trial.Trial) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("after %s", patience))
 	defer cancel()
 	if err := t.Settled(ctx); err != nil {
@@ -68,7 +69,7 @@ func (b *bench) judge(ctx context.Context, t *trial.Trial) error {
 	return nil
 }
 
-// spread prints percentiles over all samples, and gives them.
+// spread prints percentiles of all samples, and returns two of them.
 func (b *bench) spread(name string, samples []time.Duration) (p50, p99 time.Duration) {
 	if len(samples) == 0 {
 		fmt.Fprintf(b.out, "%s: no samples\n", name)
@@ -81,10 +82,10 @@ func (b *bench) spread(name string, samples []time.Duration) (p50, p99 time.Dura
 	return at(0.5), at(0.99)
 }
 
-// restart starts a process that has ended, and waits until the cluster rests.
+// restart starts a process that has ended, and waits until the cluster has settled.
 func (b *bench) restart(ctx context.Context, t *trial.Trial, p *process.Process) error {
 	if err := p.Start(ctx); err != nil {
 		return err
 	}
-	return b.rests(ctx, t)
+	return b.settle(ctx, t)
 }

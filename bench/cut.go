@@ -13,7 +13,7 @@ import (
 	"github.com/dashfeed/dashfeed/chaos/trial"
 )
 
-// What the run inside the network's hub is told by.
+// Environment variables that the copy inside the network's hub reads.
 const (
 	hubVariable    = "BENCH_HUB"
 	binaryVariable = "BENCH_BINARY"
@@ -21,9 +21,9 @@ const (
 
 var machines = []string{"pulsar", "node-1", "node-2", "node-3"}
 
-// cut puts Pulsar and three nodes on machines of their own, cuts node from node and node from
-// broker for 5, 20 and 75 s each, and measures how soon after it every shard has one owner again by
-// everybody's word. It needs root: see chaos/network.
+// cut runs Pulsar and three nodes on machines of their own, cuts node from node and node from
+// broker for 5, 20 and 75 s each, and measures how long after the cut every process names the same
+// one owner of every shard. It needs root: see chaos/network.
 func cut(ctx context.Context, b *bench) (err error) {
 	if prefix := os.Getenv(hubVariable); prefix != "" {
 		return b.cutInside(ctx, network.Of(prefix, machines...))
@@ -60,9 +60,9 @@ func (b *bench) cutInside(ctx context.Context, n *network.Network) (err error) {
 		for _, pair := range [][2]string{{"node-1", "node-2"}, {"node-3", "pulsar"}} {
 			healing, err := t.Cut(ctx, n, pair[0], pair[1], length)
 			if err != nil {
-				return fmt.Errorf("%s and %s cut for %s: %w", pair[0], pair[1], length, err)
+				return fmt.Errorf("%s and %s cut off for %s: %w", pair[0], pair[1], length, err)
 			}
-			fmt.Fprintf(b.out, "%s and %s cut for %s: %s\n", pair[0], pair[1], length, healing)
+			fmt.Fprintf(b.out, "%s and %s cut off for %s: %s\n", pair[0], pair[1], length, healing)
 			b.figure(fmt.Sprintf("one owner after %s, %s | %s", length, pair[0], pair[1]), healing.Healed.Seconds(), 15, "s")
 		}
 	}

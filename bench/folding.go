@@ -25,10 +25,10 @@ const (
 	foldDashboards = 200
 )
 
-// folding measures what one node takes from Pulsar to folded state: its CPU by /proc while it folds
-// events as they come, less what it takes when nothing comes, for events that are a message each,
-// of an ordinary producer with batching, and for events that our own appender packs into messages;
-// and how fast it folds them again after kill -9 without a checkpoint.
+// folding measures what one node spends from Pulsar to folded state: the CPU time by /proc while it
+// folds new events, minus what it spends while none come. It measures events that are one message
+// each, from an ordinary producer with batching, and events that Dashfeed's appender packs into
+// messages. Then it measures how fast the node folds them again after kill -9 without a checkpoint.
 func folding(ctx context.Context, b *bench) error {
 	for _, c := range []struct {
 		name   string
@@ -108,12 +108,12 @@ func (b *bench) foldOne(ctx context.Context, name string, packed bool, rate int,
 	return b.replay(ctx, t, log, node, n+rate*warm)
 }
 
-// replay kills the node and has it fold everything again.
+// replay kills the node and lets it fold everything again.
 func (b *bench) replay(ctx context.Context, t *trial.Trial, log *pulsar.Log, node *process.Process, n int) error {
 	if err := node.Kill(); err != nil {
 		return err
 	}
-	if err := os.RemoveAll(b.scratch(t, node)); err != nil { // its own copy too
+	if err := os.RemoveAll(b.scratch(t, node)); err != nil { // its own copy of checkpoints
 		return err
 	}
 	began := time.Now()
@@ -133,12 +133,12 @@ func (b *bench) replay(ctx context.Context, t *trial.Trial, log *pulsar.Log, nod
 	return nil
 }
 
-// scratch is where a node has its own copy of checkpoints.
+// scratch returns the directory of a node's own copy of checkpoints.
 func (b *bench) scratch(t *trial.Trial, node *process.Process) string {
 	return t.Dir() + "/" + node.Name
 }
 
-// producer is the log's own appender.
+// producer opens Dashfeed's own appender.
 func (b *bench) producer(ctx context.Context, t *trial.Trial) (*pulsar.Log, error) {
 	c := pulsar.Default(t.Cluster.Pulsar.URL, t.Cluster.Pulsar.Admin)
 	c.Cluster, c.CheckEvery, c.Keys = "bench", 0, [][]byte{t.Cluster.Key}
@@ -146,7 +146,7 @@ func (b *bench) producer(ctx context.Context, t *trial.Trial) (*pulsar.Log, erro
 	return pulsar.Open(ctx, c)
 }
 
-// produce appends n events at a rate, so many in one call.
+// produce appends n events at a rate, foldCall of them in one call.
 func (b *bench) produce(ctx context.Context, log *pulsar.Log, names []string, prefix string, rate, n int) error {
 	group, ctx := errgroup.WithContext(ctx)
 	began := time.Now()
@@ -175,14 +175,13 @@ func (b *bench) produce(ctx context.Context, log *pulsar.Log, names []string, pr
 	return group.Wait()
 }
 
-// foldEvent is the n-th event of some, of 180 bytes.
+// foldEvent returns the n-th event, of 180 bytes.
 func foldEvent(prefix string, n int, dashboard string) []byte {
 	return fmt.Appendf(nil, `{"id":"%s-%d","dashboard":"%s","metric":"latency","value":%d,"time":%d,"labels":{"k":"k%d","country":"DE"},"metadata":{"unit":"ms"}}`,
 		prefix, n, dashboard, n%1000, time.Now().UnixMilli(), n%8)
 }
 
-// caughtUp waits until every shard is live at the position that is now the log's last, by the word
-// of the gateway.
+// caughtUp waits until a node reports every shard live at the position that is the log's last now.
 func (b *bench) caughtUp(ctx context.Context, t *trial.Trial, log *pulsar.Log) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*patience)
 	defer cancel()

@@ -13,11 +13,11 @@ import (
 	"github.com/dashfeed/dashfeed/chaos/process"
 )
 
-// idlePartitions is how many partitions each tenant of the measurement has.
+// idlePartitions is how many partitions each tenant has.
 const idlePartitions = 4
 
-// idle measures what a cluster of three nodes and a gateway takes, and the broker under it, while
-// nothing happens: tenants with topics of their own, each of which holds a few events.
+// idle measures what a cluster of three nodes and a gateway, and its broker, spend while nothing
+// happens: tenants with topics of their own, each of which holds a few events.
 func idle(ctx context.Context, b *bench) (err error) {
 	const lasts = 60 * time.Second
 	dir := b.dir + "/idle"
@@ -38,8 +38,8 @@ func idle(ctx context.Context, b *bench) (err error) {
 			return fmt.Errorf("tenant add: %w: %s", err, said)
 		}
 	}
-	fmt.Fprintf(b.out, "idle: %d tenants, %d shards, the last live after %.0f s\n", b.tenants, b.tenants*idlePartitions, time.Since(began).Seconds())
-	const settles = 30 * time.Second // windows end, checkpoints are written
+	fmt.Fprintf(b.out, "idle: %d tenants, %d shards, the last one live after %.0f s\n", b.tenants, b.tenants*idlePartitions, time.Since(began).Seconds())
+	const settles = 30 * time.Second // meanwhile windows end and checkpoints are written
 	if err := errors.Join(b.aFewEvents(c.Gateways[0].URL), wait(ctx, settles)); err != nil {
 		return err
 	}
@@ -72,12 +72,12 @@ func idle(ctx context.Context, b *bench) (err error) {
 		fmt.Fprintf(b.out, "%s: %.3f cores\n", p.Name, share(spent[i]))
 	}
 	fmt.Fprintf(b.out, "gateway: %.3f cores; broker and bookie: %.3f cores\n", share(spent[3]), share(spent[4]))
-	fmt.Fprintf(b.out, "a shard: %.3f ms of CPU a second on its node, %.3f at the broker\n", 1000*nodes/float64(b.tenants*idlePartitions), 1000*share(spent[4])/float64(b.tenants*idlePartitions))
+	fmt.Fprintf(b.out, "each shard: %.3f ms of CPU a second on its node, %.3f at the broker\n", 1000*nodes/float64(b.tenants*idlePartitions), 1000*share(spent[4])/float64(b.tenants*idlePartitions))
 	b.figure("all nodes, idle", nodes, 0.1, "cores")
 	return nil
 }
 
-// aFewEvents posts some of each tenant, for nearly all of its partitions.
+// aFewEvents posts a few events for each tenant, on nearly all of its partitions.
 func (b *bench) aFewEvents(url string) error {
 	for i := range b.tenants {
 		var body strings.Builder

@@ -17,11 +17,11 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// latency sends 2,000 single events a second, spread over 50 dashboards, and stamps each event's
-// value with its number. The time runs from before the POST to after the frame that carries the
-// value was read by a WebSocket client that subscribed without maxRate. An event that was replaced
-// by a newer one within a flush has no frame of its own: it ends with the frame that brought the
-// newer value, as a viewer sees it.
+// latency sends 2,000 single events a second, spread over 50 dashboards; each event's value is its
+// number. It measures the time from before the POST until a WebSocket client that subscribed
+// without maxRate has read the frame with the value. An event that a newer one replaced within a
+// flush has no frame of its own: its time ends with the frame of the newer value, as a viewer sees
+// it.
 func latency(ctx context.Context, b *bench) error {
 	const (
 		dashboards = 50
@@ -52,7 +52,7 @@ func latency(ctx context.Context, b *bench) error {
 	if err := l.send(ctx, p.URL, dashboards, rate, warm+duration); err != nil {
 		return err
 	}
-	time.Sleep(200 * time.Millisecond) // the last frames
+	time.Sleep(200 * time.Millisecond) // wait for the last frames
 	cancel()
 	if err := viewers.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return err
@@ -62,7 +62,7 @@ func latency(ctx context.Context, b *bench) error {
 		return errors.New("no frame came")
 	}
 	at := func(q float64) float64 { return float64(samples[int(q*float64(len(samples)-1))].Microseconds()) / 1000 }
-	fmt.Fprintf(b.out, "latency: %d samples over %s, %d events/s, %d dashboards, fsync; %d events without a frame after them\n",
+	fmt.Fprintf(b.out, "latency: %d samples over %s, %d events/s, %d dashboards, fsync; %d events without a later frame\n",
 		len(samples), duration, rate, dashboards, l.lost)
 	b.figure("POST to frame p50", at(0.50), 5, "ms")
 	b.figure("POST to frame p99", at(0.99), 30, "ms")
@@ -75,7 +75,7 @@ type latencyRun struct {
 	mu    sync.Mutex
 	sent  []time.Time // by event number
 	took  []time.Duration
-	seen  [][]int // by dashboard, numbers sent and not yet seen
+	seen  [][]int // numbers sent and not yet seen, by dashboard
 	posts []time.Duration
 	lost  int
 }
@@ -127,7 +127,7 @@ func (l *latencyRun) post(client *http.Client, url string, body []byte) error {
 	return nil
 }
 
-// view reads the frames of one dashboard's latest panel, whose cell's first value is the newest
+// view reads the frames of one dashboard's latest panel. The first value of its cell is the newest
 // event's number.
 func (l *latencyRun) view(ctx context.Context, conn *websocket.Conn, d int) error {
 	for {
@@ -176,7 +176,7 @@ func (l *latencyRun) arrived(d, number int, now time.Time) {
 	l.seen[d] = waiting
 }
 
-// samples are the sorted times of the events from number first on.
+// samples returns the sorted times of the events from number first on.
 func (l *latencyRun) samples(first int) []time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()

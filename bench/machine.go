@@ -10,23 +10,23 @@ import (
 	"time"
 )
 
-// yardstick is what encoding/json takes for an event of some 200 bytes on two cores that nobody
-// else uses: see BenchmarkYardstick of the fold, which decodes the same.
+// yardstick is the time that encoding/json takes for an event of some 200 bytes on two cores that
+// nobody else uses: see BenchmarkYardstick of the fold, which decodes the same event.
 const yardstick = 2.4 // us
 
-// machine prints how busy the machine is beside us, by its load and by what CPU time buys at the
-// moment: caches and cores are shared with others, and figures of CPU grow with that.
+// machine prints how busy other programs keep the machine: its load, and what CPU time buys at the
+// moment. Caches and cores are shared with them, and CPU figures grow with that.
 func (b *bench) machine() {
 	load, err := os.ReadFile("/proc/loadavg")
 	if err != nil {
 		return
 	}
 	us := measureYardstick()
-	fmt.Fprintf(b.out, "load average %s; encoding/json takes %.2f us of CPU for an event, %.1f times as much as on a quiet machine\n",
+	fmt.Fprintf(b.out, "load average %s; encoding/json takes %.2f us of CPU for an event, %.1f times as much as on an idle machine\n",
 		strings.Join(strings.Fields(string(load))[:3], " "), us, us/yardstick)
 }
 
-// measureYardstick decodes one event for half a second of CPU time and gives the us it takes.
+// measureYardstick decodes one event for half a second of CPU time and returns the us it takes.
 func measureYardstick() float64 {
 	event := []byte(`{"id":"order-00000001","tenant":"default","dashboard":"bench","metric":"checkout.latency","value":977.25,` +
 		`"time":1795422000371,"labels":{"country":"DE","host":"host-0042"},"metadata":{"unit":"ms","sdk":"go"}}`)
@@ -43,7 +43,7 @@ func measureYardstick() float64 {
 				Metadata                      json.RawMessage
 			}
 			if err := json.Unmarshal(event, &e); err != nil {
-				panic(err) // it is a constant
+				panic(err) // the event is a constant
 			}
 		}
 		n += 1000
@@ -51,7 +51,7 @@ func measureYardstick() float64 {
 	return float64((threadCPU() - began).Microseconds()) / float64(n)
 }
 
-// threadCPU is the CPU time of the calling thread.
+// threadCPU returns the CPU time of the calling thread.
 func threadCPU() time.Duration {
 	const thread = 1 // RUSAGE_THREAD
 	var u syscall.Rusage

@@ -1,20 +1,20 @@
-// Command bench measures the built binary through its public doors and prints what the project
-// promises beside what it found, with commit, duration and number of samples.
+// Command bench measures the built binary through its public interfaces and prints its figures
+// beside the project's targets, with commit, duration and number of samples.
 //
 //	go run ./bench latency      POST to the frame at a WebSocket client
 //	go run ./bench dashboards   memory of 100,000 dashboards, awake and asleep
 //	go run ./bench sessions     memory of 10,000 idle plain sessions
-//	go run ./bench kills        an owner of three killed with -9, twenty times; pauses and recount
-//	go run ./bench rolling      every node and gateway drained and started again
+//	go run ./bench kills        kill -9 of one owner of three, twenty times; pauses and recount
+//	go run ./bench rolling      every node and gateway drained and restarted
 //	go run ./bench tenant       a tenant of 512 partitions added beside 256 live shards
 //	go run ./bench cut          nodes and broker cut off from each other for 5, 20 and 75 s (root)
 //	go run ./bench fold         CPU from Pulsar to folded state, and the rate of a replay
-//	go run ./bench load         50,000 dashboards go to a new owner
+//	go run ./bench load         50,000 dashboards move to a new owner
 //	go run ./bench pulsar-latency   a producer's send to the frame, through Pulsar and two processes
 //	go run ./bench -tenants 200 idle   CPU of nodes and broker while nothing happens
 //	go run ./bench all
 //
-// With BENCH_PROFILE=DIR, fold and pulsar-latency leave CPU profiles of the processes in DIR.
+// With BENCH_PROFILE=DIR, fold and pulsar-latency write CPU profiles of the processes to DIR.
 package main
 
 import (
@@ -32,7 +32,7 @@ import (
 	"github.com/dashfeed/dashfeed/chaos/process"
 )
 
-// measurement is one thing measured; run prints its figures to w.
+// measurement is one measurement of the table; run prints its figures to b.out.
 type measurement struct {
 	name string
 	run  func(ctx context.Context, b *bench) error
@@ -52,12 +52,12 @@ var measurements = []measurement{
 	{"idle", idle},
 }
 
-// bench is what every measurement gets.
+// bench holds what every measurement needs.
 type bench struct {
 	binary  string
 	dir     string
 	out     io.Writer
-	tenants int // of idle
+	tenants int // tenants of the measurement idle
 }
 
 func main() {
@@ -77,7 +77,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	b := &bench{out: out}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	flags.IntVar(&b.tenants, "tenants", 50, "tenants of idle, each with a topic of four partitions")
+	flags.IntVar(&b.tenants, "tenants", 50, "number of tenants of the measurement idle, each with a topic of four partitions")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}

@@ -19,7 +19,8 @@ import (
 const mib = 1 << 20
 
 // dashboards sends 10 events of 2 metrics to each of 100,000 dashboards under the default
-// definition, and reads the process's resident memory awake and, with a short --sleep, asleep.
+// definition, and reads the process's resident memory while they are awake and, with a short
+// --sleep, asleep.
 func dashboards(ctx context.Context, b *bench) error {
 	const count, events = 100_000, 10
 	for _, phase := range []struct {
@@ -40,7 +41,7 @@ func dashboards(ctx context.Context, b *bench) error {
 }
 
 func (b *bench) fill(ctx context.Context, p *process.Process, phase string, count, events int, target float64) error {
-	// A first round over a few dashboards warms what does not grow with their number.
+	// A first round over a few dashboards allocates what does not grow with their number.
 	if err := post(p.URL, "warm", 0, 200, events); err != nil {
 		return err
 	}
@@ -69,7 +70,7 @@ func (b *bench) fill(ctx context.Context, p *process.Process, phase string, coun
 	if phase != "asleep" {
 		return nil
 	}
-	// Asleep from the start: what the dashboards cost that were never awake in this process.
+	// After the restart all dashboards are asleep: this measures those that were never awake.
 	if err := errors.Join(p.Stop(), p.Start(ctx)); err != nil {
 		return err
 	}
@@ -80,7 +81,7 @@ func (b *bench) fill(ctx context.Context, p *process.Process, phase string, coun
 	return nil
 }
 
-// post sends some events of two metrics to each of n dashboards as one body.
+// post sends some events of two metrics to each of n dashboards in one body.
 func post(url, prefix string, first, n, events int) error {
 	var body bytes.Buffer
 	for i := first; i < first+n; i++ {
@@ -149,7 +150,7 @@ func sessions(ctx context.Context, b *bench) error {
 	}
 	var open []net.Conn
 	for i := range 8 {
-		// Loopback addresses of their own, so that ports never run short.
+		// Each has a loopback address of its own, so that ports never run short.
 		more, err := connect(p.URL, fmt.Sprintf("127.0.0.%d", i+2), count/8, dashboards)
 		open = append(open, more...)
 		if err != nil {

@@ -11,17 +11,17 @@ import (
 	"github.com/dashfeed/dashfeed/chaos/trial"
 )
 
-// moving has one node serve 50,000 dashboards and then drain, so that another loads them all from
-// the checkpoint, while a hundred of them are watched and have events. It measures how long the new
-// owner claims to load until it claims to be live with the last shard, and the longest time that a
-// viewer had no update.
+// moving lets one node serve 50,000 dashboards and then drains it, so that another node loads them
+// all from the checkpoint, while a hundred of them are watched and have events. It measures the
+// time from the new owner's first claim to be loading to its claim to be live with the last shard,
+// and the longest time that a viewer had no update.
 func moving(ctx context.Context, b *bench) (err error) {
 	const dashboards, watched, rate = 50_000, 100, 1000
 	t, err := b.trial(ctx, "load", trial.Config{
 		Cluster: process.ClusterConfig{
 			Nodes: 2, Gateways: 1, Tenants: fmt.Sprintf("default=%d", clusterPartitions),
 			Args: []string{"--sleep", "1h"},
-			Of: func(name string) []string { // so that the first serves everything
+			Of: func(name string) []string { // the first node serves everything
 				if name == "node-1" {
 					return []string{"--weight", "1000"}
 				}
@@ -41,24 +41,24 @@ func moving(ctx context.Context, b *bench) (err error) {
 	if err := traffic.Fill(ctx, t.Cluster.URLs()[0], names, 4); err != nil {
 		return err
 	}
-	if err := wait(ctx, 15*time.Second); err != nil { // two checkpoints
+	if err := wait(ctx, 15*time.Second); err != nil { // time for two checkpoints
 		return err
 	}
 	old, _, err := t.OwnerOf(ctx)
 	if err != nil {
 		return err
 	}
-	heir := t.Cluster.Nodes[0]
-	if heir == old {
-		heir = t.Cluster.Nodes[1]
+	successor := t.Cluster.Nodes[0]
+	if successor == old {
+		successor = t.Cluster.Nodes[1]
 	}
 	b.machine()
 	done := make(chan loading, 1)
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
-	go func() { done <- followLoad(watching, t.Cluster.Gateways[0], heir.Name) }()
+	go func() { done <- followLoad(watching, t.Cluster.Gateways[0], successor.Name) }()
 	t.Begin()
-	cpu, err := cpuWhile(heir, func() error { return errors.Join(b.drain(ctx, t, old), b.settles(ctx, t)) })
+	cpu, err := cpuWhile(successor, func() error { return errors.Join(b.drain(ctx, t, old), b.settles(ctx, t)) })
 	if err != nil {
 		return err
 	}
@@ -66,21 +66,21 @@ func moving(ctx context.Context, b *bench) (err error) {
 	select {
 	case l = <-done:
 	case <-time.After(patience):
-		return fmt.Errorf("%s has not loaded every shard within %s", heir.Name, patience)
+		return fmt.Errorf("%s has not loaded every shard within %s", successor.Name, patience)
 	}
 	var pauses []time.Duration
 	for _, p := range t.Pauses() {
 		pauses = append(pauses, p.Length)
 	}
-	fmt.Fprintf(b.out, "load: %d dashboards with %d events each, %d of them watched with %d events/s, go from %s to %s\n", dashboards, 4, watched, rate, old.Name, heir.Name)
-	fmt.Fprintf(b.out, "the new owner took %s of CPU from the order to drain until one owner a shard\n", cpu)
+	fmt.Fprintf(b.out, "load: %d dashboards with %d events each, %d of them watched with %d events/s, move from %s to %s\n", dashboards, 4, watched, rate, old.Name, successor.Name)
+	fmt.Fprintf(b.out, "the new owner took %s of CPU from the drain until every shard had one owner\n", cpu)
 	b.figure("from loading to live with the last shard", l.last.Sub(l.first).Seconds(), 2, "s")
 	_, p99 := b.spread("viewers' pause in that move", pauses)
 	b.figure("pause p99", p99.Seconds()*1000, 300, "ms")
 	return b.judge(ctx, t)
 }
 
-// loading is when a node was first heard to load a shard, and when it was live with all.
+// loading is when a node first claimed to load a shard, and when it was live with all.
 type loading struct{ first, last time.Time }
 
 func followLoad(ctx context.Context, asked *process.Process, node string) (l loading) {

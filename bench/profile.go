@@ -12,12 +12,12 @@ import (
 	"github.com/dashfeed/dashfeed/chaos/process"
 )
 
-// profileVariable names a directory that gets CPU profiles of the processes measured; they cost a
-// few percent.
+// profileVariable names the directory for CPU profiles of the measured processes; they cost a few
+// percent.
 const profileVariable = "BENCH_PROFILE"
 
-// profile takes a CPU profile of a process for some time, where it is asked for; the function
-// returned waits for it.
+// profile takes a CPU profile of a process for that long, if the variable is set; the returned
+// function waits for it.
 func (b *bench) profile(p *process.Process, name string, lasts time.Duration) (wait func()) {
 	dir := os.Getenv(profileVariable)
 	if dir == "" {

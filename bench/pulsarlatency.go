@@ -22,11 +22,11 @@ import (
 
 // pulsarLatency measures, at 5,000 events a second on 50 dashboards, the time from a producer's
 // send to the frame at a viewer, through Pulsar, a node and a gateway. A plain consumer of the same
-// topic, in the same process as producer and viewer, tells when the broker delivers the same event;
-// what comes after that is our part. An event that was replaced within a flush ends with the frame
-// that brought the newer one, as a viewer sees it. The producer has the defaults of the Go client,
-// whose messages wait up to 10 ms for others; then those of the Java client, 1 ms: that is a
-// message an event here, and the broker has most of both processors.
+// topic, in the same process as producer and viewer, shows when the broker delivers the event; the
+// rest is Dashfeed's part. An event that a newer one replaced within a flush ends with the newer
+// one's frame, as a viewer sees it. The producer first has the defaults of the Go client, whose
+// messages wait up to 10 ms for others, and then those of the Java client, 1 ms: that makes a
+// message of each event here, and the broker takes most of both processors.
 func pulsarLatency(ctx context.Context, b *bench) (err error) {
 	t, err := b.trial(ctx, "pulsar-latency", trial.Config{
 		Cluster:    process.ClusterConfig{Nodes: 1, Gateways: 1, Tenants: fmt.Sprintf("default=%d", clusterPartitions)},
@@ -44,7 +44,7 @@ func pulsarLatency(ctx context.Context, b *bench) (err error) {
 	return nil
 }
 
-// hops measures with one producer, whose messages wait up to delay for others.
+// hops measures with one producer whose messages wait up to delay for others.
 func (b *bench) hops(ctx context.Context, t *trial.Trial, delay time.Duration) error {
 	const (
 		rate  = 5000
@@ -52,7 +52,7 @@ func (b *bench) hops(ctx context.Context, t *trial.Trial, delay time.Duration) e
 		lasts = 20 * time.Second
 	)
 	h := newHop(t.Names, rate*60)
-	v := viewer.Watch(viewer.Config{Name: "viewer", Doors: t.Cluster.URLs(), Dashboards: t.Names, Updated: h.shown})
+	v := viewer.Watch(viewer.Config{Name: "viewer", Gateways: t.Cluster.URLs(), Dashboards: t.Names, Updated: h.shown})
 	defer v.Close()
 	topic := pulsar.EventsTopic(messages.DefaultTenant)
 	listener, err := traffic.Listen(t.Cluster.Pulsar.URL, topic, h.heard)
@@ -78,12 +78,12 @@ func (b *bench) hops(ctx context.Context, t *trial.Trial, delay time.Duration) e
 	whole, broker, ours, lost := h.samples(int(warm.Seconds()*rate), sent)
 	fmt.Fprintf(b.out, "pulsar-latency, messages that wait up to %s: %d events over %s, %d events/s, %d dashboards; %d without a frame\n",
 		delay, len(whole), lasts, rate, len(t.Names), lost)
-	fmt.Fprintf(b.out, "by the processes' own word, on the average: append to the gateway's copy %s\n", mirrored())
+	fmt.Fprintf(b.out, "by the gateway's own metric, on average: append to the gateway's copy %s\n", mirrored())
 	b.spread("send to frame", whole)
 	b.spread("send to a plain consumer, the broker's share", broker)
-	p50, p99 := b.spread("our part", ours)
-	b.figure("our part p50", float64(p50.Microseconds())/1000, 3, "ms")
-	b.figure("our part p99", float64(p99.Microseconds())/1000, 20, "ms")
+	p50, p99 := b.spread("Dashfeed's part", ours)
+	b.figure("Dashfeed's part p50", float64(p50.Microseconds())/1000, 3, "ms")
+	b.figure("Dashfeed's part p99", float64(p99.Microseconds())/1000, 20, "ms")
 	for _, problem := range v.Problems() {
 		fmt.Fprintf(b.out, "  NOT right: %s\n", problem)
 	}
@@ -95,7 +95,7 @@ type hop struct {
 	mu                sync.Mutex
 	sentAt, heardAt   []time.Time
 	shownAt           []time.Time
-	waiting           map[string][]int // by dashboard, sent and not shown
+	waiting           map[string][]int // sent and not shown, by dashboard
 	dashboards, limit int
 }
 
@@ -124,7 +124,7 @@ func (h *hop) heard(payload []byte, at time.Time) {
 	}
 }
 
-// shown takes a frame, whose one cell has the newest number.
+// shown handles a frame, whose one cell has the newest number.
 func (h *hop) shown(dashboard string, at time.Time, u *wire.Update) {
 	if len(u.Cells) == 0 {
 		return
@@ -147,7 +147,7 @@ func (h *hop) shown(dashboard string, at time.Time, u *wire.Update) {
 	h.waiting[dashboard] = rest
 }
 
-// samples are the times of the events in [first, end).
+// samples returns the times of the events in [first, end).
 func (h *hop) samples(first, end int) (whole, broker, ours []time.Duration, lost int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -163,7 +163,7 @@ func (h *hop) samples(first, end int) (whole, broker, ours []time.Duration, lost
 	return whole, broker, ours, lost
 }
 
-// meanOf follows a histogram of a process; the function returned says what the mean was since.
+// meanOf follows a histogram of a process; the returned function returns the mean since then.
 func meanOf(p *process.Process, metric string) func() string {
 	sum, count := histogram(p, metric)
 	return func() string {

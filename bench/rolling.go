@@ -10,9 +10,9 @@ import (
 	"github.com/dashfeed/dashfeed/chaos/trial"
 )
 
-// rolling drains every node and every gateway in turn and starts it again, under load. A pause is a
-// viewer's longest time without an update of a dashboard in one such step, in which each dashboard
-// has an event every 40 ms.
+// rolling drains and restarts every node and every gateway in turn, under load. A pause is a
+// viewer's longest time without an update of a dashboard in one such step; each dashboard has an
+// event every 40 ms.
 func rolling(ctx context.Context, b *bench) (err error) {
 	const dashboards, rate = 200, 5000
 	t, err := b.trial(ctx, "rolling", trial.Config{
@@ -64,7 +64,7 @@ func rolling(ctx context.Context, b *bench) (err error) {
 	fmt.Fprintf(b.out, "rolling: %d processes drained and started again, %d events/s, %d dashboards\n", len(t.Cluster.All()), rate, dashboards)
 	b.spread("longest time without an update in 10 s when nothing happens", quiet)
 	b.spread("pause while a process drains", drains)
-	b.spread("pause while it comes back", starts)
+	b.spread("pause while it starts again", starts)
 	_, p99 := b.spread("pause, both", append(drains, starts...))
 	b.figure("pause p99", p99.Seconds()*1000, 300, "ms")
 	b.figure("gap frames", float64(gaps), 0, "")
@@ -72,14 +72,14 @@ func rolling(ctx context.Context, b *bench) (err error) {
 	return b.judge(ctx, t)
 }
 
-// drain has a process drain, and stops it when it is empty.
+// drain drains a process, and stops it when it is empty.
 func (b *bench) drain(ctx context.Context, t *trial.Trial, p *process.Process) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("after %s", patience))
 	defer cancel()
 	return t.Drain(ctx, p)
 }
 
-// settles waits until every shard has one owner, and lets pauses be what they are.
+// settles waits until every shard has one owner; pauses are not judged.
 func (b *bench) settles(ctx context.Context, t *trial.Trial) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("after %s", patience))
 	defer cancel()

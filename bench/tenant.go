@@ -11,9 +11,9 @@ import (
 	"github.com/dashfeed/dashfeed/chaos/trial"
 )
 
-// tenant adds a tenant of hundreds of partitions beside hundreds of live shards, under load. A
-// pause is a viewer's longest time without an update of a dashboard of the old tenant meanwhile, in
-// which each dashboard has an event every 200 ms.
+// tenant adds a tenant with hundreds of partitions beside hundreds of live shards, under load. A
+// pause is a viewer's longest time without an update of a dashboard of the old tenant meanwhile;
+// each dashboard has an event every 200 ms.
 func tenant(ctx context.Context, b *bench) (err error) {
 	const watched, beside, added, dashboards, rate = 16, 240, 512, 100, 500
 	t, err := b.trial(ctx, "tenant", trial.Config{
@@ -28,7 +28,7 @@ func tenant(ctx context.Context, b *bench) (err error) {
 	if err := b.addTenant(ctx, t, "beside", beside); err != nil {
 		return err
 	}
-	if err := b.rests(ctx, t); err != nil {
+	if err := b.settle(ctx, t); err != nil {
 		return err
 	}
 	var quiet, pauses []time.Duration
@@ -62,7 +62,7 @@ func tenant(ctx context.Context, b *bench) (err error) {
 	return b.judge(ctx, t)
 }
 
-// addTenant runs the command, and tells what it says and how long it takes.
+// addTenant runs the command, and prints its output and how long it takes.
 func (b *bench) addTenant(ctx context.Context, t *trial.Trial, name string, partitions int) error {
 	began := time.Now()
 	command := exec.CommandContext(ctx, b.binary, "tenant", "add", name, "--partitions", fmt.Sprint(partitions), "--admin-server", t.Cluster.Gateways[0].Admin)
@@ -74,8 +74,8 @@ func (b *bench) addTenant(ctx context.Context, t *trial.Trial, name string, part
 	return nil
 }
 
-// longestUnheard asks a process again and again how the first n shards stand, and gives the longest
-// time that one was not live.
+// longestUnheard polls a process for the states of the first n shards, and returns the longest time
+// that one was not live.
 func longestUnheard(ctx context.Context, p *process.Process, n int) (longest time.Duration) {
 	since := map[int]time.Time{}
 	for wait(ctx, 100*time.Millisecond) == nil {

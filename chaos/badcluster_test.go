@@ -17,17 +17,17 @@ import (
 	"github.com/dashfeed/dashfeed/eventlog/pulsar/pulsartest"
 )
 
-// says is how long a process may take to say what is wrong.
+// says bounds how long a process may take to report what is wrong.
 const says = 60 * time.Second
 
-// TestBadCluster gives nodes what they can't work with, and damages the topics of some of five
-// tenants while the node is stopped. In each case readyz names what is wrong and what to do, what
-// is whole goes on, and what was acknowledged is there.
+// TestBadCluster gives nodes input that they can't work with, and damages the topics of four of
+// five tenants while the node is stopped. In each case readyz names the fault and the remedy, the
+// undamaged tenants go on, and no acknowledged event is missing.
 func TestBadCluster(t *testing.T) {
 	t.Parallel()
 	broker := pulsartest.Start(t, pulsartest.Options{Tokens: true})
 	b := &badCluster{broker: broker, dir: t.TempDir()}
-	t.Run("addresses and tokens", b.wrongDoors)
+	t.Run("addresses and tokens", b.wrongAddresses)
 	t.Run("gossip keys", b.wrongKeys)
 	t.Run("topics", b.wrongTopics)
 	t.Run("two of one name", b.twins)
@@ -39,7 +39,7 @@ type badCluster struct {
 	dir    string
 }
 
-// node launches a node that ends with the test; it may never be ready. Flags given again win.
+// node launches a node that ends with the test; the node may never become ready. Flags in args win.
 func (b *badCluster) node(t *testing.T, cluster, name string, args ...string) *process.Process {
 	t.Helper()
 	log := &logBuffer{}
@@ -64,7 +64,7 @@ func (b *badCluster) node(t *testing.T, cluster, name string, args ...string) *p
 	return p
 }
 
-// expect waits until the process's readyz has a line of the part with all the words.
+// expect waits until the readyz line of the part contains all words.
 func expect(t *testing.T, p *process.Process, part string, words ...string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), says)
@@ -97,7 +97,7 @@ func expect(t *testing.T, p *process.Process, part string, words ...string) {
 	}
 }
 
-func (b *badCluster) wrongDoors(t *testing.T) {
+func (b *badCluster) wrongAddresses(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		args []string
@@ -109,17 +109,17 @@ func (b *badCluster) wrongDoors(t *testing.T) {
 		{"token", []string{"--pulsar-token", "no.such.token"}, "log", []string{"token"}},
 		{"no-token", []string{"--pulsar-token", ""}, "log", []string{"token"}},
 	} {
-		p := b.node(t, "doors", c.name, c.args...)
+		p := b.node(t, "gateways", c.name, c.args...)
 		expect(t, p, c.part, c.says...)
 		if p.Ready() {
-			t.Errorf("%s: it is ready all the same", c.name)
+			t.Errorf("%s: the node is ready, which it must not be", c.name)
 		}
 		t.Logf("%s: %s", c.name, p.Health())
 		p.Kill()
 	}
 }
 
-// wrongKeys has a node join another with a key that the other does not have.
+// wrongKeys lets a node join another one with a gossip key that the other one does not have.
 func (b *badCluster) wrongKeys(t *testing.T) {
 	var files []string
 	for i := range 2 {
@@ -138,7 +138,7 @@ func (b *badCluster) wrongKeys(t *testing.T) {
 	t.Log(q.Health())
 }
 
-// wrongTopics damages four of five tenants while the node is stopped.
+// wrongTopics damages the topics of four of five tenants while the node is stopped.
 func (b *badCluster) wrongTopics(t *testing.T) {
 	tenants := "--tenants=fine=2,missing=2,grown=2,mortal=2,trimmed=1,bare=1"
 	p := b.node(t, "topics", "one", tenants)
@@ -166,7 +166,7 @@ func (b *badCluster) wrongTopics(t *testing.T) {
 		"mortal/dashfeed/events", "messages live 60 s", "set-message-ttl -ttl 0 mortal/dashfeed")
 	expect(t, p, "shards", "stopped at", "accept the loss",
 		"bare/dashfeed-state/checkpoints-partition-0: the topic is not there", "create-partitioned-topic -p N persistent://bare/dashfeed-state/checkpoints")
-	b.counts(t, p, "fine", 100) // what is whole goes on
+	b.counts(t, p, "fine", 100) // the undamaged tenant goes on
 	b.append(t, log, "fine", 20)
 	b.counts(t, p, "fine", 120)
 	b.counts(t, p, "grown", 30)
@@ -175,10 +175,12 @@ func (b *badCluster) wrongTopics(t *testing.T) {
 	}
 	sent, err := stranger.Run(t.Context(), time.Second)
 	must(t, err)
-	b.counts(t, p, "grown", float64(30+sent)) // all of it, from a partition that is nobody's home
+	// all events, though their partition is the home of no dashboard
+	b.counts(t, p, "grown", float64(30+sent))
 
-	b.admin(t, "PUT", "persistent/bare/dashfeed-state/checkpoints/partitions", "1") // as it says
-	// its log is there to be folded again
+	// the command that readyz names
+	b.admin(t, "PUT", "persistent/bare/dashfeed-state/checkpoints/partitions", "1")
+	// the shard's log still has all records, so the shard folds them again
 	b.counts(t, p, "bare", 70)
 
 	var shards []struct {
@@ -195,12 +197,14 @@ func (b *badCluster) wrongTopics(t *testing.T) {
 			t.Errorf("accept-loss: %v: %s", err, out)
 		}
 		b.append(t, log, "trimmed", 5)
-		b.counts(t, p, "trimmed", 50+1+5) // the checkpoint's, the last one kept, and those since
+		// the count of the checkpoint, the last record that was kept, and the records since then
+		b.counts(t, p, "trimmed", 50+1+5)
 	}
 	must(t, p.Stop())
 }
 
-// twins starts a second cluster of the first one's name, which knows nothing of it.
+// twins starts a second cluster with the name of the first one. The second knows nothing of the
+// first.
 func (b *badCluster) twins(t *testing.T) {
 	one := b.node(t, "twins", "one", "--tenants=twins=1")
 	expect(t, one, "cluster", "cluster: ok")
@@ -208,10 +212,10 @@ func (b *badCluster) twins(t *testing.T) {
 	other := b.node(t, "twins", "other", "--tenants=twins=1")
 	log := b.open(t)
 	b.append(t, log, "twins", 30)
-	b.counts(t, one, "twins", 30) // both fold the same
+	b.counts(t, one, "twins", 30) // both fold the same records
 	b.counts(t, other, "twins", 30)
-	// The first to publish holds the place, and the second is told when it has something new to
-	// publish itself.
+	// The first cluster to publish leads the checkpoints; the second one finds out when it has
+	// something new to publish itself.
 	refused := func() *process.Process {
 		for _, p := range []*process.Process{one, other} {
 			if strings.Contains(p.Health(), "another process writes") {
@@ -220,7 +224,7 @@ func (b *badCluster) twins(t *testing.T) {
 		}
 		return nil
 	}
-	// real time: real processes
+	// real time: these are real processes
 	for deadline := time.Now().Add(says); refused() == nil && time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
 		b.append(t, log, "twins", 1)
 	}
@@ -231,7 +235,7 @@ func (b *badCluster) twins(t *testing.T) {
 	expect(t, told, "checkpoints", "another process writes", "node "+holder+" of a cluster that is called twins leads the shard now", "two clusters have one name: give one of them another")
 }
 
-// fullStore fills the disk that checkpoints are written to: folding goes on.
+// fullStore fills the disk that checkpoints are written to; folding must go on.
 func (b *badCluster) fullStore(t *testing.T) {
 	mount := t.TempDir()
 	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=96m", "tmpfs", mount).CombinedOutput(); err != nil {
@@ -245,7 +249,7 @@ func (b *badCluster) fullStore(t *testing.T) {
 	b.counts(t, p, "full", 10)
 	filler := filepath.Join(mount, "filler")
 	if out, err := exec.Command("dd", "if=/dev/zero", "of="+filler, "bs=1M").CombinedOutput(); err == nil {
-		t.Fatalf("the disk does not fill: %s", out)
+		t.Fatalf("dd did not fill the disk: %s", out)
 	}
 	b.append(t, log, "full", 10)
 	expect(t, p, "checkpoints", "full", mount)

@@ -17,9 +17,9 @@ import (
 	"github.com/dashfeed/dashfeed/chaos/process"
 )
 
-// TestDoorRefuses sends events that can't be read, routed or afforded; each is named by index and
-// reason.
-func TestDoorRefuses(t *testing.T) {
+// TestGatewayRefuses sends events that can't be read, routed or stored for their size; the answer
+// names each by index and reason.
+func TestGatewayRefuses(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir())
 	long := strings.Repeat("x", 300)
@@ -55,10 +55,10 @@ func TestDoorRefuses(t *testing.T) {
 	if a := ask(t, "POST", p.URL+"/v1/events", bytes.Repeat([]byte(" "), 10<<20)); a.status != http.StatusRequestEntityTooLarge || a.header.Get("Retry-After") == "" {
 		t.Errorf("10 MB body: want 413 with Retry-After, got %s", a)
 	}
-	wellStill(t, p)
+	stillServes(t, p)
 }
 
-// TestDashboardJudges sends what the door must store and the dashboard must judge.
+// TestDashboardJudges sends events that the gateway must store and the dashboard must refuse.
 func TestDashboardJudges(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir())
@@ -83,7 +83,7 @@ func TestDashboardJudges(t *testing.T) {
 		}
 	}
 	if refused, _ := a.field("refused").([]any); len(refused) != 7 {
-		t.Errorf("want 7 listed as refused, got %v", refused)
+		t.Errorf("want 7 events in the list of refused ones, got %v", refused)
 	}
 }
 
@@ -110,10 +110,10 @@ func TestBadDefinition(t *testing.T) {
 	if code := exitCode(err); code != 1 || !strings.Contains(string(out), `checkout.yaml:4:5: panels[0].windw: unknown key; did you mean "window"? allowed: `) {
 		t.Errorf("definition check: exit %d, %s", code, out)
 	}
-	wellStill(t, p)
+	stillServes(t, p)
 }
 
-// TestDataInUse starts a second process on the data directory of a running one.
+// TestDataInUse starts a second process on the data directory of a running process.
 func TestDataInUse(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
@@ -122,11 +122,11 @@ func TestDataInUse(t *testing.T) {
 	if exitCode(err) != 1 || !strings.Contains(string(out), data) || !strings.Contains(string(out), "in use") {
 		t.Errorf("want exit 1 and a message that names %s and says it is in use; got exit %d, %s", data, exitCode(err), out)
 	}
-	wellStill(t, p)
+	stillServes(t, p)
 }
 
-// TestDiskFull fills a small disk: appends are refused with 503, nothing acknowledged is lost, and
-// appends are taken again when there is space.
+// TestDiskFull fills a small disk: the server answers 503, loses nothing that it acknowledged, and
+// stores events again when there is space.
 func TestDiskFull(t *testing.T) {
 	t.Parallel()
 	mount := t.TempDir()
@@ -170,7 +170,7 @@ func TestDiskFull(t *testing.T) {
 	deadline := time.Now().Add(20 * time.Second)
 	for a := post(); a.status != http.StatusAccepted; a = post() {
 		if time.Now().After(deadline) {
-			t.Fatalf("space is free again, but: %s", a)
+			t.Fatalf("space is free again, and the server still refuses: %s", a)
 		}
 	}
 	acknowledged += 50
@@ -179,12 +179,12 @@ func TestDiskFull(t *testing.T) {
 		t.Fatalf("restart: %v", err)
 	}
 	if a := read(t, p, "full", ""); a.field("counters.accepted") != float64(acknowledged+1) {
-		t.Errorf("acknowledged %d and the probe, counted %v", acknowledged, a.field("counters.accepted"))
+		t.Errorf("acknowledged %d events and the probe, counted %v", acknowledged, a.field("counters.accepted"))
 	}
 }
 
-// TestRefusesToStart gives what can't be run with; each is a clear error on stderr and the
-// documented exit code.
+// TestRefusesToStart starts the binary with settings that can't work; each ends with a clear error
+// on stderr and the documented exit code.
 func TestRefusesToStart(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "file")
@@ -212,8 +212,9 @@ func TestRefusesToStart(t *testing.T) {
 	}
 }
 
-// read waits until the fold has passed everything that was posted to the dashboard, and reads it.
-// The record that it waits for is the last of its own: positions of one partition are ordered.
+// read posts a probe event to the dashboard, waits until the fold has passed it, and reads the
+// dashboard. Positions of one partition are ordered, so the fold has passed all earlier records
+// too.
 func read(t *testing.T, p *process.Process, dashboard, query string) answer {
 	t.Helper()
 	a := ask(t, "POST", p.URL+"/v1/events?dashboard="+dashboard, []byte(`{"metric":"probe","value":0,"id":"probe"}`))
@@ -231,11 +232,11 @@ func read(t *testing.T, p *process.Process, dashboard, query string) answer {
 	return a
 }
 
-// wellStill shows that the process goes on after what it was given.
-func wellStill(t *testing.T, p *process.Process) {
+// stillServes checks that the process still answers and is ready.
+func stillServes(t *testing.T, p *process.Process) {
 	t.Helper()
 	if !p.Ready() {
-		t.Error("the process is not ready any more")
+		t.Error("the process is no longer ready")
 	}
 }
 

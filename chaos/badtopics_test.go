@@ -24,7 +24,7 @@ func ready(t *testing.T, p *process.Process) {
 	}
 }
 
-// open is the log as a producer of ours.
+// open opens the log as a producer of Dashfeed does.
 func (b *badCluster) open(t *testing.T) *pulsar.Log {
 	t.Helper()
 	c := pulsar.Default(b.broker.BrokerURL, b.broker.AdminURL)
@@ -35,7 +35,7 @@ func (b *badCluster) open(t *testing.T) *pulsar.Log {
 	return log
 }
 
-// append stores n events on the tenant's dashboard d.
+// append stores n events of the tenant's dashboard d.
 func (b *badCluster) append(t *testing.T, log *pulsar.Log, tenant string, n int) {
 	t.Helper()
 	var entries []eventlog.Entry
@@ -48,7 +48,7 @@ func (b *badCluster) append(t *testing.T, log *pulsar.Log, tenant string, n int)
 	must(t, err)
 }
 
-// counts waits until the tenant's dashboard d has so many records.
+// counts waits until the tenant's dashboard d has the wanted number of records.
 func (b *badCluster) counts(t *testing.T, p *process.Process, tenant string, want float64) {
 	t.Helper()
 	var last answer
@@ -69,17 +69,17 @@ func (b *badCluster) admin(t *testing.T, method, path, body string) string {
 	return said
 }
 
-// trim has the broker drop records of a tenant of one partition that stand in no checkpoint: all
-// but the last.
+// trim makes the broker delete records of a tenant with one partition that are in no checkpoint:
+// all but the last record.
 func (b *badCluster) trim(t *testing.T, log *pulsar.Log, tenant string) {
 	t.Helper()
 	topic := "persistent/" + tenant + "/dashfeed/events-partition-0"
 	b.append(t, log, tenant, 10)
 	b.admin(t, "PUT", topic+"/unload", "")
-	b.append(t, log, tenant, 1) // in a ledger of its own
+	b.append(t, log, tenant, 1) // this record gets a ledger of its own
 	b.admin(t, "POST", "namespaces/"+tenant+"/dashfeed/retention", `{"retentionTimeInMinutes":0,"retentionSizeInMB":0}`)
 	b.admin(t, "DELETE", topic+"/subscription/"+pulsar.GuardName("topics")+"?force=true", "")
-	// real time: the broker trims when it likes
+	// real time: the broker chooses when it trims
 	for deadline := time.Now().Add(says); ; time.Sleep(200 * time.Millisecond) {
 		b.admin(t, "POST", topic+"/trim", "")
 		var stats struct{ Ledgers []any }
@@ -88,7 +88,7 @@ func (b *badCluster) trim(t *testing.T, log *pulsar.Log, tenant string) {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("the broker keeps what nobody needs: %s", b.admin(t, "GET", topic+"/internalStats", ""))
+			t.Fatalf("the broker has not deleted the ledgers that nobody needs: %s", b.admin(t, "GET", topic+"/internalStats", ""))
 		}
 	}
 }

@@ -15,20 +15,20 @@ import (
 )
 
 const (
-	// a loaded machine is slow to find a crash; bench kills measures how fast it is
+	// a loaded machine detects a crash late; go run ./bench kills measures how fast it detects one
 	recovers = 60 * time.Second
 	paused   = 10 * time.Second
 )
 
-// TestCluster puts three nodes and two gateways on a real Pulsar under load, by gateways and by
-// strangers who write to other partitions, and then kills an owner, freezes one until it is given
-// up and lets it come back, drains a node and a gateway, and kills the broker. After each, all
-// viewers go on and every shard has one owner. In the end every version that a viewer was shown,
-// every cell and every count is what the log says when it is folded again.
+// TestCluster puts three nodes and two gateways on a real Pulsar under load. Gateways and foreign
+// producers write; the latter write to other partitions too. The test kills an owner, freezes an
+// owner until the others take over and resumes it, drains a node and a gateway, and kills the
+// broker. After each step all viewers get updates and every shard has one owner. At the end the
+// log, folded again, agrees with every version that a viewer was shown, every cell and every count.
 func TestCluster(t *testing.T) {
 	c := startTrial(t, trial.Config{
 		Cluster:    process.ClusterConfig{Nodes: 3, Gateways: 2, Args: []string{"--checkpoint", "2s"}},
-		Definition: boardDefinition, Dashboards: 60, Rate: 1000, Strangers: 300, Record: true,
+		Definition: boardDefinition, Dashboards: 60, Rate: 1000, Foreign: 300, Record: true,
 	})
 	for _, step := range []struct {
 		name string
@@ -53,11 +53,12 @@ func TestCluster(t *testing.T) {
 		t.Error(problem)
 	}
 	if verdict.Compared < 1000 {
-		t.Errorf("only %d versions were compared: the viewers saw next to nothing", verdict.Compared)
+		t.Errorf("only %d versions were compared: the viewers saw too few updates", verdict.Compared)
 	}
 }
 
-// startTrial starts a cluster that ends with the test; its logs are shown where the test fails.
+// startTrial starts a cluster that ends with the test, and prints the cluster's logs if the test
+// fails.
 func startTrial(t *testing.T, c trial.Config) *trial.Trial {
 	t.Helper()
 	c.Cluster.Binary, c.Cluster.Dir = binary, t.TempDir()
@@ -78,13 +79,13 @@ func startTrial(t *testing.T, c trial.Config) *trial.Trial {
 	return s
 }
 
-// moved fails the test where some viewer of some dashboard gets nothing any more.
+// moved fails the test if a viewer of a dashboard gets no more updates.
 func moved(t *testing.T, c *trial.Trial) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), recovers)
 	defer cancel()
 	if err := c.Moved(ctx); err != nil {
-		t.Fatalf("viewers stand still: %v", err)
+		t.Fatalf("viewers get no updates: %v", err)
 	}
 	var longest trial.Pause
 	for _, p := range c.Pauses() {
@@ -95,16 +96,16 @@ func moved(t *testing.T, c *trial.Trial) {
 	t.Logf("the longest pause: %s of %s", longest.Length.Round(time.Millisecond), longest.Dashboard)
 }
 
-// settled fails the test where not every shard comes to one owner.
+// settled fails the test unless every shard gets exactly one owner.
 func settled(t *testing.T, c *trial.Trial) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), recovers)
 	defer cancel()
 	began := time.Now()
 	if err := c.Settled(ctx); err != nil {
-		t.Fatalf("not one owner a shard: %v", err)
+		t.Fatalf("a shard has no owner or several: %v", err)
 	}
-	t.Logf("one owner a shard after %s", time.Since(began).Round(time.Millisecond))
+	t.Logf("every shard had one owner after %s", time.Since(began).Round(time.Millisecond))
 }
 
 func must(t *testing.T, err error) {
@@ -127,15 +128,15 @@ func killOwner(t *testing.T, c *trial.Trial) {
 	must(t, node.Kill())
 	c.Begin()
 	moved(t, c)
-	settled(t, c) // among the two that are left
+	settled(t, c) // among the two nodes that are left
 	must(t, node.Start(t.Context()))
 	settled(t, c)
 	c.Begin()
 	moved(t, c)
 }
 
-// freezeNode stops a node as a full swap would: its connections stay. Others take over; then it
-// comes back and believes that nothing has happened.
+// freezeNode stops a node the way full swap does: its connections stay open. Other nodes take over;
+// then the node resumes and does not know that time has passed.
 func freezeNode(t *testing.T, c *trial.Trial) {
 	node := owner(t, c)
 	must(t, node.Pause())
@@ -163,14 +164,14 @@ func drainNode(t *testing.T, c *trial.Trial) {
 
 func drainGateway(t *testing.T, c *trial.Trial) {
 	gateway := watchedGateway(t, c)
-	losses, drains, gaps := lived(c)
+	losses, drains, gaps := sumCounts(c)
 	c.Begin()
 	drain(t, c, gateway)
 	c.Begin()
 	moved(t, c)
-	nowLosses, nowDrains, nowGaps := lived(c)
+	nowLosses, nowDrains, nowGaps := sumCounts(c)
 	if nowDrains == drains || nowLosses != losses || nowGaps != gaps {
-		t.Errorf("%d connections were handed over, %d were lost, %d gaps: want some and none and none",
+		t.Errorf("%d connections were handed over, %d were lost, %d gaps: want some, none and none",
 			nowDrains-drains, nowLosses-losses, nowGaps-gaps)
 		for _, v := range c.Viewers {
 			t.Logf("the last loss: %s", v.Counts().LastLoss)
@@ -180,12 +181,12 @@ func drainGateway(t *testing.T, c *trial.Trial) {
 	settled(t, c)
 }
 
-// watchedGateway is the first gateway that a viewer is at: a viewer that has lost its connection
-// has gone to the next.
+// watchedGateway returns the first gateway that a viewer is connected to. A viewer that has lost
+// its connection has moved to the next gateway.
 func watchedGateway(t *testing.T, c *trial.Trial) *process.Process {
 	t.Helper()
 	for _, g := range c.Cluster.Gateways {
-		if slices.ContainsFunc(c.Viewers, func(v *viewer.Viewer) bool { return v.Door() == g.URL }) {
+		if slices.ContainsFunc(c.Viewers, func(v *viewer.Viewer) bool { return v.Gateway() == g.URL }) {
 			return g
 		}
 	}
@@ -193,8 +194,8 @@ func watchedGateway(t *testing.T, c *trial.Trial) *process.Process {
 	return nil
 }
 
-// lived sums what viewers have lived through.
-func lived(c *trial.Trial) (losses, drains, gaps int) {
+// sumCounts sums the counts of all viewers.
+func sumCounts(c *trial.Trial) (losses, drains, gaps int) {
 	for _, v := range c.Viewers {
 		n := v.Counts()
 		losses += n.Losses
@@ -206,7 +207,7 @@ func lived(c *trial.Trial) (losses, drains, gaps int) {
 	return losses, drains, gaps
 }
 
-// drain has a member drain by the command, and stops it when it is empty.
+// drain drains a member with the command, and stops the member when it is empty.
 func drain(t *testing.T, c *trial.Trial, member *process.Process) {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), binary, "cluster", "drain", member.Name, "--admin-server", c.Asked(member).Admin).CombinedOutput()
@@ -226,15 +227,15 @@ func killBroker(t *testing.T, c *trial.Trial) {
 	ctx, cancel := context.WithTimeout(t.Context(), recovers)
 	defer cancel()
 	if err := c.Stale(ctx); err != nil {
-		t.Errorf("the broker is gone, and viewers are not told that their dashboards are stale: %v", err)
+		t.Errorf("the broker is down, and viewers are not told that their dashboards are stale: %v", err)
 	}
 	t.Logf("all viewers were told after %s", time.Since(killed).Round(time.Millisecond))
-	// until no node claims anything; real time: they are real processes
+	// wait until no node claims a shard; real time: these are real processes
 	time.Sleep(8*time.Second - time.Since(killed))
 	for _, url := range c.Cluster.URLs() {
 		a, err := try(t.Context(), http.MethodGet, url+"/v1/dashboards/"+c.Names[0], nil)
 		if err != nil || a.status != http.StatusOK || a.field("state") != "stale" {
-			t.Errorf("without a broker %s should show what it knows, and that it is stale: %v, %s", url, err, a)
+			t.Errorf("without a broker %s should show its last state, marked stale: %v, %s", url, err, a)
 		}
 	}
 	must(t, c.Cluster.Pulsar.Start(t.Context()))

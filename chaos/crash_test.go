@@ -23,10 +23,10 @@ const (
 	crashKills      = 5
 )
 
-// TestCrash kills the real process five times with kill -9 while four producers send 200,000 events
-// and retry with the same ids until each is acknowledged. Then every event is counted once and only
-// once, and a client that stayed through it all, reconnecting by itself, holds exactly the server's
-// state and never saw a version go backward.
+// TestCrash kills the real process five times with kill -9 while four producers send 200,000
+// events. The producers retry with the same ids until each event is acknowledged. Then every event
+// is counted exactly once, and a client that reconnected by itself throughout holds exactly the
+// server's state and never saw a version go backward.
 func TestCrash(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
@@ -41,8 +41,8 @@ panels:
 	}
 	viewer := stay(t, p, "c7")
 
-	// Killed once in each fifth of the events, at a random moment of it; the producers go on until
-	// everything is acknowledged.
+	// The process is killed once in each fifth of the events, at a random moment; the producers go
+	// on until everything is acknowledged.
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	producers, producing := errgroup.WithContext(ctx)
@@ -52,7 +52,7 @@ panels:
 	}
 	random := rand.New(rand.NewPCG(seed, 1))
 	for kill := range int64(crashKills) {
-		// of a fifth; its end is left out: the last kill must come before the last event
+		// parts of a fifth; the last one is left out: the last kill must come before the last event
 		const parts = 100
 		at := crashEvents * (kill*parts + random.Int64N(parts*3/4)) / (crashKills * parts)
 		for acknowledged.Load() < at && producing.Err() == nil {
@@ -63,7 +63,7 @@ panels:
 		}
 		t.Logf("killed after %d acknowledged events", acknowledged.Load())
 		if acknowledged.Load() >= crashEvents {
-			t.Error("all events were acknowledged before the last kill: the crash hit nothing")
+			t.Error("all events were acknowledged before the last kill: the crash interrupted nothing")
 		}
 		if err := p.Start(ctx); err != nil {
 			t.Fatalf("restart: %v", err)
@@ -77,7 +77,7 @@ panels:
 	viewer.equals(t, p)
 }
 
-// produce sends this producer's share and tries each batch again until it is acknowledged whole.
+// produce sends this producer's share and retries each batch until it is acknowledged whole.
 func produce(ctx context.Context, url string, producer int, acknowledged *atomic.Int64) error {
 	const share = crashEvents / crashProducers
 	client := &http.Client{Timeout: 5 * time.Second}
@@ -106,7 +106,7 @@ func produce(ctx context.Context, url string, producer int, acknowledged *atomic
 	return nil
 }
 
-// countAgain knows what was acknowledged from the producers' rule alone, and compares.
+// countAgain derives the expected counts from the producers' rule alone, and compares.
 func countAgain(t *testing.T, p *process.Process) {
 	t.Helper()
 	counts, sums := map[int]float64{}, map[int]float64{}
@@ -118,7 +118,7 @@ func countAgain(t *testing.T, p *process.Process) {
 	}
 	for d := range crashDashboards {
 		a := read(t, p, fmt.Sprintf("c%d", d), "panels=total,seconds")
-		// The read's own probe event is the one more, with value 0.
+		// The read's own probe event, with value 0, is the additional event.
 		var seconds float64
 		for _, c := range a.field("cells").([]any) {
 			cell := c.([]any)

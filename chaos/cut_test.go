@@ -12,15 +12,15 @@ import (
 	"github.com/dashfeed/dashfeed/chaos/trial"
 )
 
-// hubVariable tells the test that runs in the hub of which network it is.
+// hubVariable names the network for the copy of the test that runs in the hub.
 const hubVariable = "CHAOS_HUB"
 
 var machines = []string{"pulsar", "node-1", "node-2", "node-3"}
 
-// TestCut cuts three nodes on machines of their own off from each other for 5 s, and then one of
-// them off from the broker. Each heals by itself: within 15 s every shard has one owner again. go
-// run ./bench cut does the same for 20 and 75 s. The test runs itself again inside the network's
-// hub, so that not one address is made outside.
+// TestCut cuts three nodes on machines of their own off from each other for 5 s, and then cuts one
+// of them off from the broker. Each cut heals by itself: within 15 s every shard has one owner
+// again. go run ./bench cut does the same for 20 and 75 s. The test runs itself again inside the
+// network's hub, so that it adds no address outside.
 func TestCut(t *testing.T) {
 	if prefix := os.Getenv(hubVariable); prefix != "" {
 		cutInside(t, network.Of(prefix, machines...))
@@ -51,9 +51,9 @@ func cutInside(t *testing.T, n *network.Network) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Logf("%s and %s cut for 5 s: %s", pair[0], pair[1], cut)
+		t.Logf("%s and %s were cut off for 5 s: %s", pair[0], pair[1], cut)
 		if cut.Healed > 15*time.Second {
-			t.Errorf("it took %s to come to one owner a shard, at most 15 s are wanted", cut.Healed)
+			t.Errorf("it took %s until every shard had one owner, want at most 15 s", cut.Healed)
 		}
 	}
 	verdict, err := c.Judge(t.Context())

@@ -21,9 +21,9 @@ import (
 const damageDashboards = 8
 
 // TestDamagedLog kills a real process with kill -9 under load and flips a bit in the last 125 KB of
-// its newest write-ahead log, again and again in a fresh copy. The next start has every
-// acknowledged event, or refuses with exit code 1, names the file and how many are missing, and has
-// changed nothing: with the bit as it was, all is there.
+// its newest write-ahead log, again and again, each time in a fresh copy. The next start has every
+// acknowledged event, or it refuses with exit code 1, names the file and how many records are
+// missing, and changes nothing: with the bit flipped back, all events are there.
 func TestDamagedLog(t *testing.T) {
 	data, acknowledged, rng := killedUnderLoad(t, "1h")
 	refused := 0
@@ -34,7 +34,7 @@ func TestDamagedLog(t *testing.T) {
 		there, said, code := startsOver(t, copied)
 		switch {
 		case code == 0 && there < acknowledged:
-			t.Errorf("a bit flipped %d bytes before the end: %d of %d acknowledged events are there, and nothing is said", at, there, acknowledged)
+			t.Errorf("a bit flipped %d bytes before the end: %d of %d acknowledged events are there, and the start reports no fault", at, there, acknowledged)
 		case code == 0:
 		case code != 1 || !strings.Contains(said, "acknowledged records are missing") && !strings.Contains(said, "corrupt") || !strings.Contains(said, filepath.Join(copied, "log")):
 			t.Errorf("a bit flipped %d bytes before the end: exit code %d, %s", at, code, said)
@@ -48,13 +48,13 @@ func TestDamagedLog(t *testing.T) {
 	}
 	t.Logf("%d of 8 flips were refused", refused)
 	if refused == 0 {
-		t.Error("no flip was met: nothing was tried")
+		t.Error("no start noticed a flip: the test tried nothing")
 	}
 }
 
-// TestDamagedCheckpoints does the same to the checkpoints, and takes their write-ahead log away.
-// The log has all that they lack: the next start counts the same as with all of them, or refuses
-// and names the directory.
+// TestDamagedCheckpoints does the same with the checkpoints, and removes their write-ahead log. The
+// log has everything that they lack: the next start counts the same as with undamaged checkpoints,
+// or refuses and names the directory.
 func TestDamagedCheckpoints(t *testing.T) {
 	data, acknowledged, rng := killedUnderLoad(t, "50ms")
 	want, said, code := startsOver(t, copyOf(t, data))
@@ -82,9 +82,9 @@ func TestDamagedCheckpoints(t *testing.T) {
 			t.Errorf("damage %d: exit code %d, %s", n, code, said)
 		}
 	}
-	t.Logf("%d of 6 damaged stores were served from", served)
+	t.Logf("the process started from %d of 6 damaged stores", served)
 	if served == 0 {
-		t.Error("no damaged store was served from: nothing was tried")
+		t.Error("the process started from no damaged store: the test tried nothing")
 	}
 }
 
@@ -97,8 +97,8 @@ func copyOf(t *testing.T, data string) string {
 	return copied
 }
 
-// killedUnderLoad is the data of a process that was killed under load, and how many events it had
-// acknowledged.
+// killedUnderLoad returns the data directory of a process that was killed under load, and how many
+// events the process had acknowledged.
 func killedUnderLoad(t *testing.T, checkpoint string) (data string, events int64, rng *rand.Rand) {
 	t.Helper()
 	data = t.TempDir()
@@ -124,7 +124,7 @@ func killedUnderLoad(t *testing.T, checkpoint string) (data string, events int64
 	return data, acknowledged.Load(), rand.New(rand.NewPCG(seed, 1))
 }
 
-// damageLoad posts batches until ctx ends, or nobody answers.
+// damageLoad posts batches until ctx ends or the server no longer answers.
 func damageLoad(ctx context.Context, url string, acknowledged *atomic.Int64) {
 	const batch = 20
 	for first := 0; ctx.Err() == nil; first += batch {
@@ -154,7 +154,7 @@ func newestLog(t *testing.T, data, store string) string {
 	if err != nil || len(logs) == 0 {
 		t.Fatalf("no write-ahead log: %v", err)
 	}
-	return slices.Max(logs) // six digits each
+	return slices.Max(logs) // the names have six digits each
 }
 
 func flipBit(t *testing.T, path string, beforeEnd int64) {
@@ -169,8 +169,8 @@ func flipBit(t *testing.T, path string, beforeEnd int64) {
 	}
 }
 
-// startsOver starts a process on the data: how many events are there, or its last words and exit
-// code.
+// startsOver starts a process on the data. It returns how many events are there, or the end of the
+// process's log and its exit code.
 func startsOver(t *testing.T, data string) (events int64, said string, code int) {
 	t.Helper()
 	log := &logBuffer{}
@@ -180,7 +180,7 @@ func startsOver(t *testing.T, data string) (events int64, said string, code int)
 	}
 	if err := p.Start(t.Context()); err != nil {
 		if p.Running() {
-			t.Fatalf("it does not start and does not end: %v: %s", err, log)
+			t.Fatalf("the process neither becomes ready nor ends: %v: %s", err, log)
 		}
 		return 0, log.String(), p.ExitCode()
 	}

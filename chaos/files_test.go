@@ -13,8 +13,8 @@ import (
 	"github.com/dashfeed/dashfeed/chaos/process"
 )
 
-// TestFewFiles: a server that may open few files says so, and answers all the same while idle
-// connections hold all that it has for the public, and more come.
+// TestFewFiles: a server that may open few files logs that, and still answers while idle
+// connections use all files reserved for the public listener and more connections come.
 func TestFewFiles(t *testing.T) {
 	t.Parallel()
 	limited := func(files int) []string {
@@ -27,7 +27,7 @@ func TestFewFiles(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = p.Kill() })
 	if got := log.String(); strings.Count(got, "may have 64 files and sockets open") != 1 {
-		t.Errorf("the log does not warn in one line: %s", got)
+		t.Errorf("want one warning line in the log: %s", got)
 	}
 	for range 200 {
 		c, err := net.Dial("tcp", strings.TrimPrefix(p.URL, "http://"))
@@ -51,7 +51,7 @@ func TestFewFiles(t *testing.T) {
 		}
 		defer c.Close()
 	}
-	wellStill(t, p)
+	stillServes(t, p)
 	if n := len(log.String()); n > 4096 {
 		t.Errorf("%d bytes of log: %.2000s", n, log.String())
 	}

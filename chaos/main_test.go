@@ -37,7 +37,7 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-// start runs a server that ends with the test. Its log is shown where the test fails.
+// start runs a server that ends with the test, and prints the server's log if the test fails.
 func start(t *testing.T, data string, args ...string) *process.Process {
 	t.Helper()
 	log := &logBuffer{}
@@ -78,14 +78,15 @@ func (l *logBuffer) String() string {
 	return string(l.b)
 }
 
-// answer is an HTTP response, read whole.
+// answer is an HTTP response with its whole body.
 type answer struct {
 	status int
 	header http.Header
 	body   []byte
 }
 
-// field is a value of the JSON body by path, such as "error.code"; nil where there is none.
+// field returns a value of the JSON body by its path, such as "error.code", or nil if it is
+// missing.
 func (a answer) field(path string) any {
 	var v any
 	if json.Unmarshal(a.body, &v) != nil {
@@ -118,7 +119,7 @@ func try(ctx context.Context, method, url string, body []byte, header ...string)
 	return answer{resp.StatusCode, resp.Header, text}, err
 }
 
-// ask makes one request that must be answered.
+// ask makes one request and fails the test unless there is an answer.
 func ask(t *testing.T, method, url string, body []byte, header ...string) answer {
 	t.Helper()
 	a, err := try(t.Context(), method, url, body, header...)
@@ -128,7 +129,7 @@ func ask(t *testing.T, method, url string, body []byte, header ...string) answer
 	return a
 }
 
-// define sets a definition.
+// define applies a definition.
 func define(t *testing.T, p *process.Process, dashboard, yaml string) {
 	t.Helper()
 	if a := ask(t, "PUT", p.URL+"/v1/dashboards/"+dashboard+"/definition", []byte(yaml)); a.status != http.StatusOK {
@@ -136,12 +137,12 @@ func define(t *testing.T, p *process.Process, dashboard, yaml string) {
 	}
 }
 
-// key is a dashboard of tenant default.
+// key returns the key of a dashboard of tenant default.
 func key(dashboard string) messages.Key {
 	return messages.Key{Tenant: messages.DefaultTenant, Dashboard: dashboard}
 }
 
-// get reads JSON.
+// get reads JSON from url.
 func get(t *testing.T, url string, into any) {
 	t.Helper()
 	if a := ask(t, http.MethodGet, url, nil); json.Unmarshal(a.body, into) != nil {

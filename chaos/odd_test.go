@@ -12,16 +12,16 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// TestOddMessages: what foreign producers send beside their events, with the properties of records
-// that steer, as a copied topic has them, or for another tenant, is refused, each once, and takes
-// nothing from the events: every cell and count is what the log says. Of what they send inside
-// transactions, what they commit counts.
+// TestOddMessages: foreign producers send messages with the properties of steering records, as a
+// copied topic has them, and messages for another tenant. The dashboard refuses each exactly once,
+// and the events beside them lose nothing: every cell and count is what the log says. Of the events
+// inside transactions the committed ones count.
 func TestOddMessages(t *testing.T) {
 	c := startTrial(t, trial.Config{
 		Cluster: process.ClusterConfig{
 			Nodes: 1, Gateways: 1, Tenants: "default=4", Broker: "transactionCoordinatorEnabled=true",
 		},
-		Definition: boardDefinition, Dashboards: 8, Rate: 200, Strangers: 400, Record: true,
+		Definition: boardDefinition, Dashboards: 8, Rate: 200, Foreign: 400, Record: true,
 	})
 	topic := pulsar.PartitionTopic(pulsar.EventsTopic(messages.DefaultTenant), 0)
 	raw, err := pulsartest.OpenRaw(c.Cluster.Pulsar.URL, topic)

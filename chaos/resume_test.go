@@ -17,9 +17,9 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// TestResume cuts a client off 1,000 times at random moments of a busy dashboard whose cells come
-// and go, sometimes for so long that the tombstones of what it missed are gone. It always resumes
-// by its place or is told of the gap, and whenever the events pause it holds exactly what the
+// TestResume disconnects a client 1,000 times at random moments of a busy dashboard whose cells
+// come and go, sometimes for so long that the tombstones it needs are gone. The client always
+// resumes from its place or is told of the gap. Whenever the events pause it holds exactly what the
 // server has.
 func TestResume(t *testing.T) {
 	t.Parallel()
@@ -40,8 +40,8 @@ panels:
 	}
 	defer c.Close()
 	for n := range disconnects {
-		// What happens while nobody is connected: mostly little, now and then more than the
-		// tombstones tell.
+		// These events happen while the client is disconnected: mostly few, now and then more than
+		// the tombstones cover.
 		steps := r.random.IntN(4)
 		if n%100 == 99 {
 			steps = 150
@@ -59,17 +59,17 @@ panels:
 	}
 }
 
-// resuming is a client that is cut off again and again.
+// resuming is a client that is disconnected again and again.
 type resuming struct {
 	p              *process.Process
 	random         *rand.Rand
 	view           wire.View
-	clock          int64 // event time of the next events, seconds
+	clock          int64 // event time of the next events, in seconds
 	resumed, fresh int
 	gaps           map[string]int
 }
 
-// post moves event time on by so many seconds, with some groups in each.
+// post advances event time by that many seconds, with some groups in each second.
 func (r *resuming) post(t *testing.T, seconds int) {
 	t.Helper()
 	body, _ := r.body(seconds)
@@ -95,7 +95,7 @@ func (r *resuming) body(seconds int) (body string, events int) {
 	return b.String(), events
 }
 
-// connect subscribes with the place that is held and cuts the connection when use is done.
+// connect subscribes with the held place, and closes the connection when use returns.
 func (r *resuming) connect(t *testing.T, use func(*websocket.Conn)) {
 	t.Helper()
 	conn, _, err := websocket.DefaultDialer.Dial(strings.Replace(r.p.URL, "http", "ws", 1)+"/v1/ws", nil)
@@ -115,7 +115,7 @@ func (r *resuming) connect(t *testing.T, use func(*websocket.Conn)) {
 	use(conn)
 }
 
-// watch posts while it reads a random number of frames; the cut comes wherever that ends.
+// watch posts while it reads a random number of frames; the disconnect comes wherever that ends.
 func (r *resuming) watch(t *testing.T, conn *websocket.Conn) {
 	t.Helper()
 	body, events := r.body(r.random.IntN(3))
@@ -124,10 +124,10 @@ func (r *resuming) watch(t *testing.T, conn *websocket.Conn) {
 	defer posting.Wait()
 	defer cancel()
 	if events > 0 {
-		// may be cut off too
+		// this post may be cut off too
 		posting.Go(func() { _, _ = try(ctx, "POST", r.p.URL+"/v1/events", []byte(body)) })
 	}
-	frames := 2 // connected and subscribed; where nothing happens there may be no third for seconds
+	frames := 2 // connected and subscribed; while nothing happens a third may not come for seconds
 	if events > 0 {
 		frames += r.random.IntN(2)
 	}
@@ -136,7 +136,7 @@ func (r *resuming) watch(t *testing.T, conn *websocket.Conn) {
 	}
 }
 
-// compare reads until the view is where the server is, and holds both against each other.
+// compare reads until the view is at the server's version, and compares the two.
 func (r *resuming) compare(t *testing.T, conn *websocket.Conn, c *client.Client) {
 	t.Helper()
 	for r.next(t, conn) == nil {
@@ -170,7 +170,7 @@ func (r *resuming) compare(t *testing.T, conn *websocket.Conn, c *client.Client)
 	}
 }
 
-// next reads one frame and gives it to the view; nil for frames that a view does not know.
+// next reads one frame and applies it to the view; it returns nil for frames that a view ignores.
 func (r *resuming) next(t *testing.T, conn *websocket.Conn) wire.Frame {
 	t.Helper()
 	_, data, err := conn.ReadMessage()

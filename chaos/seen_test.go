@@ -13,12 +13,12 @@ import (
 	"github.com/dashfeed/dashfeed/eventlog/embedded"
 )
 
-// region is that of every server; it is part of epochs.
+// region is the region of every server; it is part of every epoch.
 const region = "local"
 
-// boardDefinition is what the tests of whole histories define their dashboards as: cells that
-// change, that are born and become final, and that go. Windows wait for nobody long, so that ticks
-// soon end.
+// boardDefinition is the definition of every dashboard in tests of whole histories: its cells
+// change, appear, become final and disappear. Its windows accept late events only briefly, so that
+// ticks soon end.
 const boardDefinition = `
 time: {bound: 500ms, lateness: 1s, max_future: 1h}
 dedupe: {by: id, horizon: 1h}
@@ -29,7 +29,7 @@ panels:
   - {id: visits, window: {session: 300ms}, keep: 5, group_by: [labels.k], aggregates: [count]}
 `
 
-// boards are n names of dashboards.
+// boards returns n dashboard names.
 func boards(n int) (names []string) {
 	for i := range n {
 		names = append(names, fmt.Sprintf("board-%d", i))
@@ -38,8 +38,8 @@ func boards(n int) (names []string) {
 }
 
 // TestEveryVersionSeen kills a server twice under load while two viewers watch, then reads its log
-// and folds it again: every single version that a viewer was shown was so and not otherwise, and
-// every acknowledged event is counted once.
+// and folds it again. Every version that a viewer was shown equals the recounted one, and every
+// acknowledged event is counted once.
 func TestEveryVersionSeen(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
@@ -49,14 +49,14 @@ func TestEveryVersionSeen(t *testing.T) {
 		define(t, p, d, boardDefinition)
 	}
 	account := traffic.NewAccount()
-	load := &traffic.Load{Name: "seen", Doors: []string{p.URL}, Dashboards: names, Rate: 1000, Account: account}
+	load := &traffic.Load{Name: "seen", Gateways: []string{p.URL}, Dashboards: names, Rate: 1000, Account: account}
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	loaded := make(chan error, 1)
 	go func() { loaded <- load.Run(ctx) }()
 	var viewers []*viewer.Viewer
 	for i := range 2 {
-		v := viewer.Watch(viewer.Config{Name: fmt.Sprintf("viewer %d", i), Doors: []string{p.URL}, Dashboards: names, Record: true})
+		v := viewer.Watch(viewer.Config{Name: fmt.Sprintf("viewer %d", i), Gateways: []string{p.URL}, Dashboards: names, Record: true})
 		t.Cleanup(v.Close)
 		viewers = append(viewers, v)
 	}
@@ -74,7 +74,7 @@ func TestEveryVersionSeen(t *testing.T) {
 	if err := <-loaded; err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(time.Second) // the last frames
+	time.Sleep(time.Second) // wait for the last frames
 	if err := p.Stop(); err != nil {
 		t.Fatal(err)
 	}
@@ -95,8 +95,8 @@ func TestEveryVersionSeen(t *testing.T) {
 	judge(t, r, viewers, account, names)
 }
 
-// judge fails the test where a viewer saw what never was, a rule of the protocol was broken, or an
-// event was lost or counted twice.
+// judge fails the test if a viewer saw a state that never existed, a rule of the protocol was
+// broken, or an event was lost or counted twice.
 func judge(t *testing.T, r *recount.Recount, viewers []*viewer.Viewer, account *traffic.Account, names []string) {
 	t.Helper()
 	updates := 0
@@ -113,7 +113,7 @@ func judge(t *testing.T, r *recount.Recount, viewers []*viewer.Viewer, account *
 	}
 	t.Logf("%d events acknowledged, %d records folded again, %d updates seen, %d versions compared", account.All(), r.Records(), updates, r.Compared())
 	if updates < 100 || r.Compared() < 100 {
-		t.Error("the viewers saw next to nothing")
+		t.Error("the viewers saw too few updates")
 	}
 	for _, name := range names {
 		d := r.Dashboard(key(name))

@@ -13,9 +13,9 @@ import (
 	"github.com/dashfeed/dashfeed/chaos/process"
 )
 
-// A hang-up ends a server in good order, as SIGTERM does: sessions are closed with 1012, what was
-// counted is in a checkpoint, and the exit code is 0. One that was told to ignore it, as nohup
-// does, goes on.
+// TestHangUp: SIGHUP ends a server in good order, as SIGTERM does: sessions close with 1012, a
+// checkpoint holds everything counted, and the exit code is 0. A server that ignores SIGHUP, as
+// under nohup, goes on.
 func TestHangUp(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir(), "--checkpoint", "1h")
@@ -61,10 +61,11 @@ func TestHangUp(t *testing.T) {
 	}
 }
 
-// Whoever reads a server's lines may go: then they are lost, and not the server.
+// TestNobodyReadsTheLines: the reader of a server's log may go away; the server loses the lines and
+// stays up.
 func TestNobodyReadsTheLines(t *testing.T) {
 	t.Parallel()
-	// its addresses alone: stderr is a pipe of this test
+	// only the addresses come from New: stderr is a pipe of this test
 	p, err := process.New(process.Config{Binary: binary})
 	if err != nil {
 		t.Fatal(err)
@@ -81,13 +82,13 @@ func TestNobodyReadsTheLines(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%q, %v", first, err)
 	}
-	if err := lines.Close(); err != nil { // from here on a line meets a pipe that nobody reads
+	if err := lines.Close(); err != nil { // from here on a line goes into a pipe that nobody reads
 		t.Fatal(err)
 	}
 	// real time: this is a real process
 	for began := time.Now(); !p.Ready(); time.Sleep(5 * time.Millisecond) {
 		if time.Since(began) > time.Minute {
-			t.Fatal("it is not ready")
+			t.Fatal("the server is not ready")
 		}
 	}
 	for range 20 {

@@ -22,7 +22,7 @@ import (
 
 const (
 	slowViewers = 200
-	slowTimed   = 20 // of them measure how late frames are
+	slowTimed   = 20 // these many of them measure how late frames are
 	slowWarm    = 15 * time.Second
 	slowStall   = 60 * time.Second
 	slowWindow  = 5 * time.Second
@@ -30,11 +30,11 @@ const (
 	slowEvery   = 100 * time.Millisecond
 )
 
-// TestSlowClient stalls one of 200 viewers of a dashboard for 60 s of real time. Beside it, another
-// process has 200 viewers of a twin dashboard with the same events, and nobody stalled: what the
-// machine does to one it does to the other, so the twins are compared. The memory does not grow
-// more, the others are not later, five seconds at a time, and the stalled one gets from where it
-// stood to the newest state by one frame.
+// TestSlowClient stalls one of 200 viewers of a dashboard for 60 s of real time. A second process
+// has 200 viewers of a twin dashboard with the same events and no stalled viewer: the machine
+// affects both alike, so the test compares the twins. The first process's memory does not grow
+// more, its other viewers are not later in any window of five seconds, and one frame takes the
+// stalled viewer from its version to the newest state.
 func TestSlowClient(t *testing.T) {
 	t.Parallel()
 	stalled, twin := startSlow(t), startSlow(t)
@@ -43,8 +43,8 @@ func TestSlowClient(t *testing.T) {
 	defer joined.Wait()
 	defer cancel()
 
-	load := &slowLoad{doors: []string{stalled.p.URL, twin.p.URL}}
-	if err := load.post(ctx); err != nil { // every cell is born before anybody looks
+	load := &slowLoad{gateways: []string{stalled.p.URL, twin.p.URL}}
+	if err := load.post(ctx); err != nil { // create every cell before anybody watches
 		t.Fatal(err)
 	}
 	for _, s := range []*slowServer{stalled, twin} {
@@ -59,7 +59,7 @@ func TestSlowClient(t *testing.T) {
 	slow := subscribe(t, stalled.p)
 	joined.Go(func() { load.run(ctx) })
 	warm := time.Now()
-	for time.Since(warm) < slowWarm { // it is one of them
+	for time.Since(warm) < slowWarm { // the stalled viewer first reads like the others
 		slow.next(t)
 	}
 	before, twinBefore := liveHeap(t, stalled.p), liveHeap(t, twin.p)
@@ -70,7 +70,7 @@ func TestSlowClient(t *testing.T) {
 	time.Sleep(slowStall) // real time: it reads nothing, and the kernel's buffers fill
 	after, twinAfter := liveHeap(t, stalled.p), liveHeap(t, twin.p)
 	t.Logf("live heap %.1f MiB before the stall, %.1f after it; of the twin %.1f and %.1f", mib(before), mib(after), mib(twinBefore), mib(twinAfter))
-	// A queue of what was shown meanwhile would hold as many cells as there were events.
+	// A queue of the frames shown meanwhile would hold as many cells as there were events.
 	const cell = 32
 	limit := int64(load.version.Load()-stood) * cell / 2
 	if grown := (after - before) - (twinAfter - twinBefore); grown > limit {
@@ -82,10 +82,10 @@ func TestSlowClient(t *testing.T) {
 		excess = append(excess, others[i]-twins[i]*15/10)
 	}
 	slices.Sort(excess)
-	t.Logf("p90 of the others, in each %s: %s; of the twin's: %s", slowWindow, others, twins)
-	// waiting for the stalled one takes seconds
+	t.Logf("p90 of the other viewers, in each %s: %s; of the twin's: %s", slowWindow, others, twins)
+	// a queue behind the stalled viewer would delay the others by seconds
 	if over := excess[len(excess)/2]; over > 20*time.Millisecond {
-		t.Errorf("the others' p90 is %s above 1.5 times the twin's, in half of the time", over)
+		t.Errorf("the other viewers' p90 is more than 1.5 times the twin's, by %s in half of the windows", over)
 	}
 
 	newest := load.version.Load()
@@ -93,7 +93,7 @@ func TestSlowClient(t *testing.T) {
 	for slow.version < newest {
 		frames++
 		if from, to := slow.next(t); to >= newest {
-			t.Logf("stood at %d; %d frames from the socket's buffers, then one from %d to %d, the server being at %d", at, frames-1, from, to, newest)
+			t.Logf("the viewer was at %d; it got %d frames from the socket's buffers, then one from %d to %d, the server being at %d", at, frames-1, from, to, newest)
 			if to-from < (newest-at)/2 {
 				t.Errorf("the last frame went from %d to %d only: frames were queued for the stalled client", from, to)
 			}
@@ -111,7 +111,7 @@ func TestSlowClient(t *testing.T) {
 	}
 }
 
-// slowServer is one of the twins.
+// slowServer is one of the two twin processes.
 type slowServer struct {
 	p    *process.Process
 	late lateness
@@ -127,11 +127,11 @@ func startSlow(t *testing.T) *slowServer {
 const slowBoard = "d"
 
 // slowLoad posts to both twins at once, ten times a second; every cell changes each time. A value
-// is the time of sending in µs.
+// is its sending time in µs.
 type slowLoad struct {
-	doors   []string
-	version atomic.Uint64 // of either dashboard: one definition, then one step an event
-	err     error
+	gateways []string
+	version  atomic.Uint64 // of either dashboard: one definition, then one step an event
+	err      error
 }
 
 func (l *slowLoad) run(ctx context.Context) {
@@ -159,9 +159,9 @@ func (l *slowLoad) post(ctx context.Context) error {
 		fmt.Fprintf(&body, `{"dashboard":"%s","metric":"m","value":%d,"labels":{"k":"k%d"}}`+"\n", slowBoard, now, k)
 	}
 	var both errgroup.Group
-	for _, door := range l.doors {
+	for _, gateway := range l.gateways {
 		both.Go(func() error {
-			a, err := try(ctx, "POST", door+"/v1/events", body.Bytes())
+			a, err := try(ctx, "POST", gateway+"/v1/events", body.Bytes())
 			if err == nil && a.status != 202 {
 				err = fmt.Errorf("POST: %s", a)
 			}
@@ -173,7 +173,7 @@ func (l *slowLoad) post(ctx context.Context) error {
 	return err
 }
 
-// lateness gathers how late the frames of one dashboard came, in windows of slowWindow.
+// lateness collects how late the frames of one dashboard came, in windows of slowWindow.
 type lateness struct {
 	mu      sync.Mutex
 	began   time.Time
@@ -201,7 +201,7 @@ func (l *lateness) fail(err error) {
 	l.err = errors.Join(l.err, err)
 }
 
-// p90s is the 90th percentile of each window.
+// p90s returns the 90th percentile of each window.
 func (l *lateness) p90s(t *testing.T) (p90s []time.Duration) {
 	t.Helper()
 	l.mu.Lock()
@@ -248,7 +248,7 @@ type slowFrame struct {
 	Cells    [][]json.RawMessage
 }
 
-// newest is the greatest value of the frame.
+// newest returns the greatest value of the frame.
 func (f slowFrame) newest() (newest float64) {
 	for _, c := range f.Cells {
 		var values []float64
@@ -259,7 +259,7 @@ func (f slowFrame) newest() (newest float64) {
 	return newest
 }
 
-// slowClient is a viewer that reads only when it is told to.
+// slowClient is a viewer that reads only when the test calls next.
 type slowClient struct {
 	conn    *websocket.Conn
 	version uint64
@@ -275,7 +275,7 @@ func subscribe(t *testing.T, p *process.Process) *slowClient {
 	return &slowClient{conn: c}
 }
 
-// next reads frames until an update moves the client.
+// next reads frames until an update changes the client's version.
 func (s *slowClient) next(t *testing.T) (from, to uint64) {
 	t.Helper()
 	s.conn.SetReadDeadline(time.Now().Add(10 * time.Second))
@@ -310,7 +310,7 @@ func dial(p *process.Process) (*websocket.Conn, error) {
 	return c, c.WriteJSON(map[string]any{"type": "subscribe", "id": 1, "dashboard": slowBoard})
 }
 
-// liveHeap is what the server holds after a garbage collection, in bytes.
+// liveHeap returns the server's heap after a garbage collection, in bytes.
 func liveHeap(t *testing.T, p *process.Process) int64 {
 	t.Helper()
 	a, err := try(t.Context(), "GET", p.Admin+"/debug/pprof/heap?gc=1&debug=1", nil)

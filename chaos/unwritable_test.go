@@ -9,9 +9,10 @@ import (
 	"time"
 )
 
-// A data directory that is moved away while the server runs costs the events of that time their
-// 202, and nothing else: what was acknowledged is shown, and all goes on when it is back. Removed,
-// it ends nothing either; told to stop, the process says why it can't finish, in a line, and ends.
+// TestTheDataDirectoryGoes: while a server's data directory is moved away, events get no 202, and
+// nothing else changes: acknowledged events are shown, and all goes on when the directory is back.
+// A removed directory does not end the server either; on SIGTERM the process logs in one line why
+// it can't finish, and ends.
 func TestTheDataDirectoryGoes(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir() + "/data"
@@ -42,10 +43,10 @@ func TestTheDataDirectoryGoes(t *testing.T) {
 			time.Sleep(100 * time.Millisecond) // a checkpoint is due
 		}
 		if health := p.Health(); !strings.Contains(health, data) {
-			t.Errorf("readyz says nothing of it: %s", health)
+			t.Errorf("readyz does not report it: %s", health)
 		}
 		if !p.Ready() {
-			t.Error("it is not ready, though it serves what it has")
+			t.Error("the server is not ready, though it serves its dashboards")
 		}
 	}
 	for n := range 10 {
@@ -63,7 +64,7 @@ func TestTheDataDirectoryGoes(t *testing.T) {
 	}
 	for n := range 20 {
 		if a := post(n); a.status != http.StatusAccepted {
-			t.Fatalf("it is back, and got %s", a)
+			t.Fatalf("the directory is back, and the answer is %s", a)
 		}
 	}
 	counted(20)

@@ -15,7 +15,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// stayer is a client that stays through everything, reconnecting by itself, and watches that
+// stayer is a client that stays through all restarts, reconnects by itself, and checks that
 // versions never go back.
 type stayer struct {
 	dashboard string
@@ -28,7 +28,7 @@ type stayer struct {
 	frames        int
 	disconnected  int
 	wentBackwards []string
-	moved         chan struct{} // closed and made anew at each event
+	moved         chan struct{} // closed and replaced at each event
 	stop          context.CancelFunc
 	joined        sync.WaitGroup
 }
@@ -76,7 +76,7 @@ func (v *stayer) watch(ctx context.Context) {
 	}
 }
 
-// equals waits until the viewer is at the server's version and compares what both hold.
+// equals waits until the viewer is at the server's version, and compares the two.
 func (v *stayer) equals(t *testing.T, p *process.Process) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
@@ -97,7 +97,7 @@ func (v *stayer) equals(t *testing.T, p *process.Process) {
 		case <-moved:
 		case <-time.After(time.Second):
 		case <-ctx.Done():
-			t.Fatalf("the viewer stands at %s, the server at %s:%d: %v", place, reading.Epoch, reading.Version, errors.Join(ctx.Err()))
+			t.Fatalf("the viewer is at %s, the server at %s:%d: %v", place, reading.Epoch, reading.Version, errors.Join(ctx.Err()))
 		}
 	}
 }
@@ -108,7 +108,7 @@ func (v *stayer) compare(t *testing.T, reading client.Reading, place messages.Pl
 	defer v.mu.Unlock()
 	t.Logf("viewer: %d frames, %d disconnects, at %s", v.frames, v.disconnected, place)
 	if v.frames == 0 || v.disconnected == 0 {
-		t.Errorf("want frames and disconnects, got %d and %d: the viewer did not live through anything", v.frames, v.disconnected)
+		t.Errorf("want frames and disconnects, got %d and %d: the viewer saw no restart", v.frames, v.disconnected)
 	}
 	for _, w := range v.wentBackwards {
 		t.Errorf("version went back: %s", w)

@@ -1,15 +1,15 @@
-// Package network makes machines of network namespaces on one bridge, and cuts them off from each
-// other.
+// Package network builds machines from network namespaces on one bridge, and cuts them off from
+// each other.
 //
-//	n, err := network.New("pulsar", "node-1", "node-2")
-//	defer n.Close() // removes every namespace, and with them all that was in them
-//	cmd := append(n.Exec("node-1"), "dashfeed", "node", "--link", n.Addr("node-1")+":7947", …)
-//	err = n.Cut("node-1", "node-2")      // nothing passes between the two any more
-//	err = n.Heal()
+//		n, err := network.New("pulsar", "node-1", "node-2")
+//		defer n.Close() // removes every namespace, and with them all that was in them
+//		cmd := append(n.Exec("node-1"), "dashfeed", "node", "--link", n.Addr("node-1")+":7947", …)
+//	 err = n.Cut("node-1", "node-2")      // drops every packet between the two
+//		err = n.Heal()
 //
-// The bridge stands in a namespace of its own, the hub, which is a machine too and hears all
-// others: the test's own place. No address and no rule is made outside. It needs root, iproute2 and
-// nftables.
+// The bridge is in a namespace of its own, the hub. The hub is a machine too and reaches all
+// others: tests run there. No address and no rule is made outside. The package needs root, iproute2
+// and nftables.
 package network
 
 import (
@@ -23,10 +23,10 @@ import (
 )
 
 const (
-	// Hub is the machine that the bridge stands in.
+	// Hub is the machine that holds the bridge.
 	Hub = "hub"
 
-	family = "dashfeed-" // of the namespaces' names
+	family = "dashfeed-" // prefix of the namespaces' names
 	subnet = "10.77.0."
 )
 
@@ -34,10 +34,10 @@ const (
 type Network struct {
 	prefix string
 	addrs  map[string]string
-	made   []string // namespaces
+	made   []string // names of the namespaces this network made
 }
 
-// New makes the machines named, and the hub.
+// New makes the named machines and the hub.
 func New(machines ...string) (*Network, error) {
 	if err := sweep(); err != nil {
 		return nil, err
@@ -49,8 +49,8 @@ func New(machines ...string) (*Network, error) {
 	return n, nil
 }
 
-// Of is the network that another process made, for who runs in its hub and neither cuts nor closes
-// what it did not make.
+// Of returns the network that another process made. The caller runs in its hub, and must neither
+// cut nor close it.
 func Of(prefix string, machines ...string) *Network {
 	n := &Network{prefix: prefix, addrs: map[string]string{Hub: subnet + "1"}}
 	for i, m := range machines {
@@ -59,7 +59,7 @@ func Of(prefix string, machines ...string) *Network {
 	return n
 }
 
-// Prefix is what Of needs.
+// Prefix returns the prefix that Of needs.
 func (n *Network) Prefix() string { return n.prefix }
 
 func (n *Network) make(machines []string) error {
@@ -105,16 +105,16 @@ func (n *Network) add(machine, addr string) (space string, err error) {
 	return space, run("", "ip", "-n", space, "link", "set", "lo", "up")
 }
 
-// Addr is a machine's address.
+// Addr returns a machine's address.
 func (n *Network) Addr(machine string) string { return n.addrs[machine] }
 
-// Exec is what a command line begins with to run on a machine.
+// Exec returns the first words of a command line that runs on a machine.
 func (n *Network) Exec(machine string) []string {
 	return []string{"ip", "netns", "exec", n.prefix + machine}
 }
 
-// Cut drops every packet between two machines, neither of which is the hub; open connections stay
-// and hear nothing.
+// Cut drops every packet between two machines, neither of which is the hub. Open connections stay
+// open and receive nothing.
 func (n *Network) Cut(a, b string) error {
 	return n.nft(fmt.Sprintf("add element bridge cuts pairs { %[1]s . %[2]s, %[2]s . %[1]s }", n.addrs[a], n.addrs[b]))
 }
@@ -126,7 +126,7 @@ func (n *Network) nft(script string) error {
 	return run(script, "ip", "netns", "exec", n.prefix+Hub, "nft", "-f", "-")
 }
 
-// Close removes the namespaces. What still runs in them goes on without a network.
+// Close removes the namespaces. Processes that still run in them lose their network.
 func (n *Network) Close() error {
 	var errs []error
 	for _, space := range n.made {
@@ -136,7 +136,7 @@ func (n *Network) Close() error {
 	return errors.Join(errs...)
 }
 
-// sweep removes what processes left behind that are no more.
+// sweep removes the namespaces of processes that have ended.
 func sweep() error {
 	out, err := exec.Command("ip", "netns", "list").Output()
 	if err != nil {

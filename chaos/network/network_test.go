@@ -8,8 +8,8 @@ import (
 	"github.com/dashfeed/dashfeed/chaos/network"
 )
 
-// Machines hear each other until they are cut, then nothing, and again when it is healed. Nothing
-// is left behind.
+// TestNetwork: machines reach each other until they are cut off, then not, and again after Heal.
+// Nothing is left behind.
 func TestNetwork(t *testing.T) {
 	n, err := network.New("one", "two", "three")
 	if err != nil {
@@ -20,18 +20,19 @@ func TestNetwork(t *testing.T) {
 		script := "exec 3<>/dev/tcp/" + n.Addr(to) + "/7"
 		args := append(n.Exec(from)[1:], "timeout", patience, "bash", "-c", script)
 		out, _ := exec.Command("ip", args...).CombinedOutput()
-		return strings.Contains(string(out), "refused") // nobody listens there, and says so
+		// no process listens there, so the machine refuses
+		return strings.Contains(string(out), "refused")
 	}
 	expect := func(when string, cut bool) {
 		t.Helper()
 		for _, pair := range [][2]string{{"one", "two"}, {"two", "one"}, {"one", "three"}, {"two", "three"}, {network.Hub, "one"}} {
 			want := !cut || pair[0] == network.Hub || pair[1] == "three"
-			patience := "10" // a busy machine is slow to say no
+			patience := "10" // a busy machine is slow to refuse
 			if !want {
 				patience = "0.5"
 			}
 			if got := hears(pair[0], pair[1], patience); got != want {
-				t.Errorf("%s: does %s hear %s: got %v, want %v", when, pair[0], pair[1], got, want)
+				t.Errorf("%s: does %s reach %s: got %v, want %v", when, pair[0], pair[1], got, want)
 			}
 		}
 	}

@@ -15,41 +15,42 @@ import (
 	"time"
 )
 
-// ClusterConfig says what a cluster is made of. Zero values get the defaults named here.
+// ClusterConfig says what to start. Zero values get the defaults named here.
 type ClusterConfig struct {
 	Binary   string
-	Dir      string  // logs, scratch stores, Pulsar's data; the caller deletes it
+	Dir      string  // logs, scratch stores and Pulsar's data; the caller deletes it
 	Nodes    int     // 0: 3
 	Gateways int     // 0: 2
-	Pulsar   *Pulsar // nil: one of its own, which Stop ends
-	Broker   string  // settings of its own one: key=value, separated by newlines
+	Pulsar   *Pulsar // nil: the cluster starts its own, which Stop ends
+	Broker   string  // settings of its own Pulsar: key=value, separated by newlines
 
 	Tenants     string // 0: default=8
 	Checkpoints string // 0: pulsar
-	Definitions string // applied by the gateways; "": none
+	Definitions string // the gateways apply them; "": none
 	Replicas    int    // 0: 1
 
-	Args []string                   // of all processes
-	Of   func(name string) []string // further arguments of one process; nil: none
-	Host func(name string) string   // where a process, or "pulsar", listens; nil: 127.0.0.1
-	// what runs a process, or "pulsar", such as ip netns exec …; nil: nothing
+	Args []string                   // for all processes
+	Of   func(name string) []string // more arguments of one process; nil: none
+	Host func(name string) string   // address that a process, or "pulsar", listens on; nil: 127.0.0.1
+	// Prefix returns the command that runs a process, or "pulsar", such as ip netns exec …; nil:
+	// none
 	Prefix func(name string) []string
 }
 
-// Cluster is a running cluster: nodes "node-1" …, gateways "gateway-1" …. One goroutine uses it,
-// but for the processes that start and stop at once within Start and Stop.
+// Cluster is a running cluster with nodes "node-1" … and gateways "gateway-1" …. One goroutine uses
+// it, except that Start and Stop start and stop processes concurrently.
 type Cluster struct {
 	Pulsar   *Pulsar
 	Nodes    []*Process
 	Gateways []*Process
-	Key      []byte // the cluster's, which all processes sign with
+	Key      []byte // the cluster key that all processes sign with
 
 	config ClusterConfig
-	ours   bool // Pulsar is to be stopped with it
+	ours   bool // Stop ends Pulsar too
 	logs   []*os.File
 }
 
-// StartCluster starts one and returns when every process is ready.
+// StartCluster starts a cluster and returns when every process is ready.
 func StartCluster(ctx context.Context, config ClusterConfig) (*Cluster, error) {
 	c, err := NewCluster(ctx, config)
 	if err != nil {
@@ -61,8 +62,8 @@ func StartCluster(ctx context.Context, config ClusterConfig) (*Cluster, error) {
 	return c, nil
 }
 
-// NewCluster starts Pulsar, where none is given, and chooses every address; no process of the
-// cluster runs yet.
+// NewCluster starts Pulsar, unless one is given, and chooses every address. It starts no process of
+// the cluster.
 func NewCluster(ctx context.Context, config ClusterConfig) (*Cluster, error) {
 	c := &Cluster{config: config.withDefaults(), Pulsar: config.Pulsar, Key: make([]byte, 32)}
 	rand.Read(c.Key)
@@ -73,7 +74,7 @@ func NewCluster(ctx context.Context, config ClusterConfig) (*Cluster, error) {
 		}
 		c.ours = true
 	}
-	if err := c.lay(); err != nil {
+	if err := c.layOut(); err != nil {
 		return nil, errors.Join(err, c.Stop())
 	}
 	return c, nil
@@ -98,7 +99,7 @@ func (c ClusterConfig) withDefaults() ClusterConfig {
 	return c
 }
 
-// pulsar is how the cluster's own Pulsar runs.
+// pulsar returns the configuration of the cluster's own Pulsar.
 func (c *ClusterConfig) pulsar() PulsarConfig {
 	p := PulsarConfig{Dir: filepath.Join(c.Dir, pulsarName), Log: os.Stderr}
 	if c.Host != nil {
@@ -113,14 +114,14 @@ func (c *ClusterConfig) pulsar() PulsarConfig {
 	return p
 }
 
-// lay chooses names and addresses; everybody joins the first two nodes.
-func (c *Cluster) lay() error {
+// layOut chooses names and addresses; every process joins the first two nodes.
+func (c *Cluster) layOut() error {
 	key := base64.StdEncoding.EncodeToString(c.Key) + "\n"
 	if err := os.WriteFile(c.keyPath(), []byte(key), 0o600); err != nil {
 		return err
 	}
-	type seat struct{ name, host, gossip, link string }
-	var seats []seat
+	type member struct{ name, host, gossip, link string }
+	var members []member
 	for i := range c.config.Nodes + c.config.Gateways {
 		name := fmt.Sprintf("node-%d", i+1)
 		if i >= c.config.Nodes {
@@ -134,13 +135,13 @@ func (c *Cluster) lay() error {
 		if err != nil {
 			return err
 		}
-		seats = append(seats, seat{name, host, fmt.Sprintf("%s:%d", host, ports[0]), fmt.Sprintf("%s:%d", host, ports[1])})
+		members = append(members, member{name, host, fmt.Sprintf("%s:%d", host, ports[0]), fmt.Sprintf("%s:%d", host, ports[1])})
 	}
 	var join []string
-	for _, s := range seats[:min(2, c.config.Nodes)] {
+	for _, s := range members[:min(2, c.config.Nodes)] {
 		join = append(join, s.gossip)
 	}
-	for i, s := range seats {
+	for i, s := range members {
 		args := []string{"--node", s.name, "--gossip", s.gossip, "--link", s.link, "--join", strings.Join(join, ",")}
 		if err := c.add(s.name, s.host, i < c.config.Nodes, args); err != nil {
 			return err
@@ -198,10 +199,10 @@ func (c *Cluster) Start(ctx context.Context) error {
 	})
 }
 
-// All are the nodes, then the gateways.
+// All returns the nodes, then the gateways.
 func (c *Cluster) All() []*Process { return slices.Concat(c.Nodes, c.Gateways) }
 
-// Process is the one of the name, such as node-2; nil where there is none.
+// Process returns the process of that name, such as node-2, or nil.
 func (c *Cluster) Process(name string) *Process {
 	for _, p := range c.All() {
 		if p.Name == name {
@@ -211,7 +212,7 @@ func (c *Cluster) Process(name string) *Process {
 	return nil
 }
 
-// URLs are the public addresses of the gateways.
+// URLs returns the public addresses of the gateways.
 func (c *Cluster) URLs() []string {
 	var urls []string
 	for _, p := range c.Gateways {
@@ -220,7 +221,7 @@ func (c *Cluster) URLs() []string {
 	return urls
 }
 
-// Ready waits until every process that runs is ready, or says which is not and why.
+// Ready waits until every running process is ready. Its error names one that is not, and why.
 func (c *Cluster) Ready(ctx context.Context) error {
 	return each(c.All(), func(p *Process) error {
 		tick := time.NewTicker(20 * time.Millisecond)
@@ -244,8 +245,8 @@ func (c *Cluster) Restart(ctx context.Context, p *Process) error {
 	return p.Start(ctx)
 }
 
-// Logs writes the last lines of each process's log, for a test that has failed. The whole ones are
-// Dir/NAME.log.
+// Logs writes the last lines of each process's log, for a failed test. Dir/NAME.log has the whole
+// log.
 func (c *Cluster) Logs(w io.Writer, lines int) error {
 	var errs []error
 	for _, p := range c.All() {
@@ -260,8 +261,8 @@ func (c *Cluster) Logs(w io.Writer, lines int) error {
 	return errors.Join(errs...)
 }
 
-// Stop stops the gateways, then the nodes, then Pulsar where it is its own. Paused processes are
-// let go on first.
+// Stop stops the gateways, then the nodes, then Pulsar if the cluster started it. It resumes paused
+// processes first.
 func (c *Cluster) Stop() error {
 	stop := func(p *Process) error {
 		if !p.Running() {
@@ -284,7 +285,7 @@ func (c *Cluster) Stop() error {
 
 func (c *Cluster) logPath(name string) string { return filepath.Join(c.config.Dir, name+".log") }
 
-// each does it for all at once.
+// each calls do for all processes concurrently.
 func each(list []*Process, do func(*Process) error) error {
 	errs := make([]error, len(list))
 	var wg sync.WaitGroup

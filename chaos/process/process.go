@@ -1,5 +1,5 @@
 // Package process runs the built binary as real processes, for tests and measurements that use the
-// public doors only.
+// public interfaces only.
 //
 //	binary, err := process.Build(ctx, dir)
 //	p, err := process.Start(ctx, process.Config{Binary: binary, Data: data, Log: os.Stderr})
@@ -7,7 +7,7 @@
 //	err = p.Kill() // kill -9; p.Start again on the same addresses and data
 //	err = p.Stop() // SIGTERM, waits
 //
-// and whole clusters of them, on a Pulsar of their own:
+// and whole clusters on a Pulsar of their own:
 //
 //	c, err := process.StartCluster(ctx, process.ClusterConfig{Binary: binary, Dir: dir, Nodes: 3, Gateways: 2})
 //	defer c.Stop()
@@ -35,8 +35,8 @@ import (
 	"time"
 )
 
-// startTimeout bounds how long a process may take until it is ready; stopTimeout how long it may
-// take to end.
+// startTimeout bounds how long a process may take to become ready; stopTimeout bounds how long it
+// may take to end.
 const (
 	startTimeout = 60 * time.Second
 	stopTimeout  = 60 * time.Second
@@ -45,30 +45,31 @@ const (
 // Config says what to run.
 type Config struct {
 	Binary  string
-	Name    string    // in errors; the command where empty
-	Data    string    // data directory; "": none is given
-	Command string    // run where empty
-	Host    string    // address to listen on; 127.0.0.1 where empty
-	Private bool      // no public listener
-	Prefix  []string  // what runs the binary, such as ip netns exec NAME
-	Args    []string  // further arguments
-	Env     []string  // further environment, NAME=value
-	Log     io.Writer // gets the process's stdout and stderr; nil: nowhere
+	Name    string    // used in errors; "": the command
+	Data    string    // data directory; "": none
+	Command string    // "": run
+	Host    string    // address to listen on; "": 127.0.0.1
+	Private bool      // true: no public listener
+	Prefix  []string  // command that runs the binary, such as ip netns exec NAME
+	Args    []string  // more arguments
+	Env     []string  // more environment variables, NAME=value
+	Log     io.Writer // gets the process's stdout and stderr; nil: discarded
 }
 
-// Process is one running server. Its addresses stay the same over restarts. One goroutine uses it.
+// Process is one server process. It keeps its addresses over restarts. One goroutine uses it.
 type Process struct {
 	Name  string
-	URL   string // http://127.0.0.1:PORT, the public listener; "" where there is none
+	URL   string // http://127.0.0.1:PORT, the public listener; "": none
 	Admin string // http://127.0.0.1:PORT, the admin listener
 
 	config Config
 	cmd    *exec.Cmd
-	ended  chan struct{} // closed by the goroutine that waits for the process; joined by Kill and Stop
-	err    error         // how it ended; read after ended
+	// closed by the goroutine that waits for the process; Kill and Stop wait for it
+	ended chan struct{}
+	err   error // how the process ended; read it after ended is closed
 }
 
-// Build compiles cmd/dashfeed of the module that the caller stands in, into dir.
+// Build compiles cmd/dashfeed of the module that contains the working directory, into dir.
 func Build(ctx context.Context, dir string) (binary string, err error) {
 	binary = filepath.Join(dir, "dashfeed")
 	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, "github.com/dashfeed/dashfeed/cmd/dashfeed")
@@ -89,7 +90,7 @@ func Start(ctx context.Context, c Config) (*Process, error) {
 	return p, p.Start(ctx)
 }
 
-// New chooses the addresses of a process and does not run it yet.
+// New chooses the addresses of a process and does not start it.
 func New(c Config) (*Process, error) {
 	if c.Command == "" {
 		c.Command = "run"
@@ -112,7 +113,7 @@ func New(c Config) (*Process, error) {
 	return p, nil
 }
 
-// Start runs the process again after it has ended, and returns when it is ready.
+// Start starts the process again after it has ended, and returns when it is ready.
 func (p *Process) Start(ctx context.Context) error {
 	if err := p.Launch(); err != nil {
 		return err
@@ -136,7 +137,7 @@ func (p *Process) Start(ctx context.Context) error {
 	}
 }
 
-// Launch runs the process and does not wait for it.
+// Launch starts the process and does not wait until it is ready.
 func (p *Process) Launch() error {
 	args := slices.Concat(p.config.Prefix, []string{p.config.Binary, p.config.Command, "--admin", strings.TrimPrefix(p.Admin, "http://")})
 	if p.URL != "" {
@@ -163,13 +164,13 @@ func (p *Process) Launch() error {
 	return nil
 }
 
-// Ready asks the admin listener.
+// Ready asks the admin listener whether the process is ready.
 func (p *Process) Ready() bool {
 	code, _ := p.ask("/readyz")
 	return code == http.StatusOK
 }
 
-// Health is /readyz?verbose: a line a part, or why there is no answer.
+// Health returns the answer of /readyz?verbose, one line per part, or why there is no answer.
 func (p *Process) Health() string {
 	_, said := p.ask("/readyz?verbose")
 	return strings.ReplaceAll(strings.TrimSpace(said), "\n", " | ")
@@ -189,7 +190,7 @@ func (p *Process) ask(path string) (code int, body string) {
 	return resp.StatusCode, string(b)
 }
 
-// Running reports whether it has been launched and has not ended.
+// Running reports whether the process was launched and has not ended.
 func (p *Process) Running() bool {
 	if p.ended == nil {
 		return false
@@ -202,16 +203,16 @@ func (p *Process) Running() bool {
 	}
 }
 
-// Pause stops it as SIGSTOP does: it keeps its connections and hears nothing.
+// Pause stops the process with SIGSTOP: it keeps its connections and reads nothing.
 func (p *Process) Pause() error { return p.Signal(syscall.SIGSTOP) }
 
-// Resume lets a paused process go on.
+// Resume continues a paused process.
 func (p *Process) Resume() error { return p.Signal(syscall.SIGCONT) }
 
-// PID is its process id.
+// PID returns the process id.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
-// Kill ends the process as kill -9 does.
+// Kill ends the process with SIGKILL.
 func (p *Process) Kill() error {
 	if err := p.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
@@ -223,14 +224,14 @@ func (p *Process) Kill() error {
 // Signal sends a signal.
 func (p *Process) Signal(s syscall.Signal) error { return p.cmd.Process.Signal(s) }
 
-// Ended is closed when the process has ended.
+// Ended returns a channel that is closed when the process has ended.
 func (p *Process) Ended() <-chan struct{} { return p.ended }
 
-// ExitCode is how the process ended; good after Ended.
+// ExitCode returns the exit code; call it after Ended.
 func (p *Process) ExitCode() int { return p.cmd.ProcessState.ExitCode() }
 
-// Stop ends the process as an operator does: SIGTERM. An error where it does not end, or not with
-// 0.
+// Stop ends the process with SIGTERM, as an operator does. It returns an error if the process does
+// not end in time or exits with a code other than 0.
 func (p *Process) Stop() error {
 	if err := p.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
@@ -243,7 +244,7 @@ func (p *Process) Stop() error {
 	}
 }
 
-// RSS is the process's resident memory in bytes.
+// RSS returns the process's resident memory in bytes.
 func (p *Process) RSS() (int64, error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	if err != nil {
@@ -261,8 +262,8 @@ func (p *Process) RSS() (int64, error) {
 // clockTick is the unit of times in /proc: 100 a second on every Linux that Go runs on.
 const clockTick = 10 * time.Millisecond
 
-// CPU is how long the process has been running on processors so far, in its own code and in the
-// kernel, in steps of 10 ms.
+// CPU returns the processor time that the process has used, in its own code and in the kernel, in
+// steps of 10 ms.
 func (p *Process) CPU() (time.Duration, error) { return cpuOf(p.cmd.Process.Pid) }
 
 func cpuOf(pid int) (time.Duration, error) {
@@ -270,7 +271,7 @@ func cpuOf(pid int) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	_, after, ok := strings.Cut(string(b), ") ") // the name may have spaces, and ends so
+	_, after, ok := strings.Cut(string(b), ") ") // the name may contain spaces and ends with this
 	fields := strings.Fields(after)
 	if !ok || len(fields) < 13 {
 		return 0, fmt.Errorf("/proc/%d/stat has no times: %q", pid, b)
@@ -283,15 +284,15 @@ func cpuOf(pid int) (time.Duration, error) {
 	return time.Duration(user+system) * clockTick, err
 }
 
-// given are the ports that this program has given to processes: each is given once, though nobody
-// may listen on it yet.
+// given holds the ports that this program has handed out. It hands out each port once, even while
+// no process listens on it yet.
 var given struct {
 	mu    sync.Mutex
 	ports map[int]bool
 }
 
-// FreeAddress is an address of loopback that nobody listened on a moment ago and that this program
-// gives nobody else.
+// FreeAddress returns a loopback address that nobody listened on a moment ago and that this program
+// hands out to nobody else.
 func FreeAddress() (string, error) {
 	ports, err := freePorts(1)
 	if err != nil {
@@ -300,10 +301,10 @@ func FreeAddress() (string, error) {
 	return fmt.Sprintf("127.0.0.1:%d", ports[0]), nil
 }
 
-// freePorts are ports of loopback that nobody listened on a moment ago.
+// freePorts returns loopback ports that nobody listened on a moment ago.
 func freePorts(n int) (ports []int, err error) {
-	// Below those that the kernel gives to whoever dials: a port chosen among these is sometimes
-	// taken before it is used.
+	// These ports lie below the range from which the kernel gives ports to dialers: a port of that
+	// range is sometimes taken before it is used.
 	const first, count = 10_000, 10_000
 	given.mu.Lock()
 	defer given.mu.Unlock()

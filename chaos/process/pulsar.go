@@ -18,28 +18,28 @@ import (
 // pulsarName is the name of a test's Pulsar cluster.
 const pulsarName = "pulsar"
 
-// Pulsar is a real Pulsar of a test's own, run by scripts/pulsar. What it stored is deleted when it
-// is stopped, or when the process that started it ends in whatever way. One goroutine uses it.
+// Pulsar is a real Pulsar that scripts/pulsar runs for one test. Its data is deleted when it is
+// stopped, or when the process that started it ends in any way. One goroutine uses it.
 type Pulsar struct {
 	URL   string // pulsar://127.0.0.1:PORT
 	Admin string // http://127.0.0.1:PORT
 
 	config PulsarConfig
 	script string
-	hold   *exec.Cmd // holds it as long as its standard input is open
+	hold   *exec.Cmd // keeps Pulsar running as long as its standard input is open
 	open   io.Closer
 }
 
-// PulsarConfig says how to run one.
+// PulsarConfig says how to run a Pulsar.
 type PulsarConfig struct {
-	Dir    string    // what it stores
-	Env    []string  // further environment of scripts/pulsar, such as PULSAR_CONF=…
-	Host   string    // address to listen on; 127.0.0.1 where empty
-	Prefix []string  // what runs the script, such as ip netns exec NAME
-	Log    io.Writer // gets what the script says
+	Dir    string    // directory of its data
+	Env    []string  // more environment variables of scripts/pulsar, such as PULSAR_CONF=…
+	Host   string    // address to listen on; "": 127.0.0.1
+	Prefix []string  // command that runs the script, such as ip netns exec NAME
+	Log    io.Writer // gets the script's output
 }
 
-// StartPulsar starts one and returns when it is healthy.
+// StartPulsar starts a Pulsar and returns when it is healthy.
 func StartPulsar(ctx context.Context, c PulsarConfig) (*Pulsar, error) {
 	if c.Host == "" {
 		c.Host = "127.0.0.1"
@@ -57,7 +57,7 @@ func StartPulsar(ctx context.Context, c PulsarConfig) (*Pulsar, error) {
 		script: filepath.Join(root, "scripts", "pulsar"), config: c,
 	}
 	p.hold = p.command(context.Background(), "hold", fmt.Sprintf("%s:%d", pulsarName, port))
-	// the caller's Ctrl-C comes to it by the end of its input
+	// the holder learns of the caller's Ctrl-C by the end of its input
 	p.hold.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	p.hold.Stderr = c.Log
 	if p.open, err = p.hold.StdinPipe(); err != nil {
@@ -76,7 +76,7 @@ func StartPulsar(ctx context.Context, c PulsarConfig) (*Pulsar, error) {
 	if _, err := said.Read(one); err != nil { // the line with its addresses
 		return nil, errors.Join(fmt.Errorf("start Pulsar by %s: %w", p.script, errors.Join(err, ctx.Err())), p.Stop())
 	}
-	go io.Copy(io.Discard, said) // ends with the holder, which Stop joins
+	go io.Copy(io.Discard, said) // ends with the holder, which Stop waits for
 	return p, nil
 }
 
@@ -95,10 +95,10 @@ func (p *Pulsar) run(ctx context.Context, args ...string) error {
 	return nil
 }
 
-// Kill ends the broker, its bookie and its metadata as a power cut does.
+// Kill ends the broker, its bookie and its metadata store as a power cut does.
 func (p *Pulsar) Kill(ctx context.Context) error { return p.run(ctx, "kill", pulsarName) }
 
-// Start starts it again after Kill, on the same port and data, and returns when it is healthy.
+// Start starts Pulsar again after Kill, on the same port and data, and returns when it is healthy.
 func (p *Pulsar) Start(ctx context.Context) error { return p.run(ctx, "up", pulsarName) }
 
 // Signal sends the broker a signal, such as SIGSTOP and SIGCONT.
@@ -110,7 +110,7 @@ func (p *Pulsar) Signal(s syscall.Signal) error {
 	return syscall.Kill(pid, s)
 }
 
-// CPU is how long the broker has been running on processors so far, in steps of 10 ms.
+// CPU returns the processor time that the broker has used, in steps of 10 ms.
 func (p *Pulsar) CPU() (time.Duration, error) {
 	pid, err := p.pid()
 	if err != nil {
@@ -130,7 +130,7 @@ func (p *Pulsar) pid() (pid int, err error) {
 	return pid, nil
 }
 
-// AdminCommand runs pulsar-admin on it and gives its output.
+// AdminCommand runs pulsar-admin and returns its output.
 func (p *Pulsar) AdminCommand(ctx context.Context, args ...string) (string, error) {
 	out, err := p.command(ctx, append([]string{"admin", pulsarName}, args...)...).CombinedOutput()
 	if err != nil {
@@ -139,7 +139,7 @@ func (p *Pulsar) AdminCommand(ctx context.Context, args ...string) (string, erro
 	return string(out), nil
 }
 
-// Stop ends it and deletes what it stored.
+// Stop ends Pulsar and deletes its data.
 func (p *Pulsar) Stop() error {
 	p.open.Close()
 	if err := p.hold.Wait(); err != nil {
@@ -148,8 +148,8 @@ func (p *Pulsar) Stop() error {
 	return nil
 }
 
-// freeRun is the first of n ports in a row of loopback that nobody listened on a moment ago,
-// outside the range from which the system gives ports to others.
+// freeRun returns the first of n consecutive loopback ports that nobody listened on a moment ago,
+// outside the range from which the system gives ports to dialers.
 func freeRun(n int) (int, error) {
 	for base := 20_000 + os.Getpid()%1000*10; base < 32_000; base += 10 {
 		free := true
@@ -166,7 +166,7 @@ func freeRun(n int) (int, error) {
 	return 0, errors.New("no run of free ports on 127.0.0.1 from 20000 to 32000")
 }
 
-// moduleRoot is where go.mod lies, at or above the working directory.
+// moduleRoot returns the directory with go.mod, at or above the working directory.
 func moduleRoot() (string, error) {
 	dir, err := os.Getwd()
 	for err == nil {

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestPulsarGet: scripts/pulsar get says what it could not do, with an exit code, and keeps to
-// HOME.
+// TestPulsarGet: scripts/pulsar get reports with an exit code what it could not do, and writes to
+// HOME only.
 func TestPulsarGet(t *testing.T) {
 	const where = "org/apache/pulsar/pulsar-server-distribution/4.0.8/pulsar-server-distribution-4.0.8-bin.tar.gz"
 	const fetch = `for a; do case $a in -Dmaven.repo.local=*) repo=${a#*=} ;; esac; done

@@ -14,16 +14,17 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// ElsewhereError says that a reading is of another version than the recount: one of the two has not
-// come so far.
+// ElsewhereError says that a reading and the recount are at different versions: one of the two has
+// not come as far as the other.
 type ElsewhereError struct{ Reading, Recount messages.Place }
 
 func (e *ElsewhereError) Error() string {
 	return fmt.Sprintf("the reading is at %s, the recount at %s", e.Reading, e.Recount)
 }
 
-// Differs compares a server's reading of a dashboard, whole, with the recount: epoch and version,
-// every cell byte by byte, and the counters. *ElsewhereError where they stand at two versions.
+// Differs compares a server's whole reading of a dashboard with the recount: epoch and version,
+// every cell byte by byte, and the counters. It returns *ElsewhereError if they are at different
+// versions.
 func (r *Recount) Differs(k messages.Key, reading client.Reading) error {
 	d := r.Dashboard(k)
 	if d == nil {
@@ -38,7 +39,7 @@ func (r *Recount) Differs(k messages.Key, reading client.Reading) error {
 		return &ElsewhereError{there, here}
 	}
 	if reading.From != 0 {
-		return fmt.Errorf("%s: the reading is no snapshot, it begins at %d", k, reading.From)
+		return fmt.Errorf("%s: the reading is not a snapshot, it begins at %d", k, reading.From)
 	}
 	want, err := cellsOf(k, d)
 	if err != nil {
@@ -64,7 +65,7 @@ func (r *Recount) Differs(k messages.Key, reading client.Reading) error {
 	return nil
 }
 
-// cellsOf are all cells as a server writes them, in order of their numbers.
+// cellsOf returns all cells as a server writes them, in order of their numbers.
 func cellsOf(k messages.Key, d *fold.Dashboard) ([]json.RawMessage, error) {
 	whole, err := wire.Project(k, d.Schema(), nil, nil)
 	if err != nil {

@@ -1,11 +1,11 @@
-// Package recount reads a log from its beginning and folds it once more, apart from every server,
-// so that what servers say can be compared with what is true.
+// Package recount reads a log from its beginning and folds it again, independent of every server,
+// to check what servers say.
 //
-//	r := recount.New("local")
-//	r.Expect("default", v.Seen())      // what viewers saw, version by version
-//	err := r.Read(ctx, log)            // to the end; again later, it goes on
-//	d := r.Dashboard(key)              // the dashboard at the end of the log
-//	problems := r.Problems() // versions that were seen and never were, or looked otherwise
+//		r := recount.New("local")
+//		r.Expect("default", v.Seen())      // what viewers saw, version by version
+//	 err := r.Read(ctx, log)            // to the end; a later call goes on from there
+//		d := r.Dashboard(key)              // the dashboard at the end of the log
+//	 problems := r.Problems()           // versions that viewers saw and the recount contradicts
 package recount
 
 import (
@@ -21,21 +21,22 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// readLimit is how many records are asked for at a time.
+// readLimit is how many records one read asks for.
 const readLimit = 4096
 
-// Recount is a log folded again. One goroutine uses it.
+// Recount is a log that is folded again. One goroutine uses it.
 type Recount struct {
-	region   string
-	shards   []*shard
-	homes    map[messages.Key]int
-	expected map[messages.Key]map[messages.Place]uint64 // seen and not yet come upon
-	ids      map[string]map[uint64]struct{}             // by dashboard, of events
+	region string
+	shards []*shard
+	homes  map[messages.Key]int
+	// versions that viewers saw and the recount has not reached
+	expected map[messages.Key]map[messages.Place]uint64
+	ids      map[string]map[uint64]struct{} // of events, by dashboard
 	compared int
 	problems []string
 }
 
-// shard is one partition, folded.
+// shard is one partition that is folded again.
 type shard struct {
 	fold    *fold.Shard
 	after   messages.Position
@@ -51,7 +52,7 @@ type dashboard struct {
 	picture viewer.Picture
 }
 
-// New is a recount of nothing; the region is part of every epoch.
+// New returns a recount that has read nothing; the region is part of every epoch.
 func New(region string) *Recount {
 	return &Recount{
 		region: region, homes: map[messages.Key]int{}, expected: map[messages.Key]map[messages.Place]uint64{},
@@ -59,8 +60,8 @@ func New(region string) *Recount {
 	}
 }
 
-// Expect adds what a viewer saw of the whole view of dashboards: fingerprints by place. Before the
-// first Read.
+// Expect adds what a viewer saw of dashboards in a view of all cells: fingerprints by place. Call
+// it before the first Read.
 func (r *Recount) Expect(tenant string, seen map[string]map[messages.Place]uint64) {
 	for name, places := range seen {
 		k := messages.Key{Tenant: tenant, Dashboard: name}
@@ -80,7 +81,7 @@ func (r *Recount) Expect(tenant string, seen map[string]map[messages.Place]uint6
 	}
 }
 
-// Read folds what the log has beyond what was folded before, up to its end as of this call.
+// Read folds the records since the last call, up to the log's end as of this call.
 func (r *Recount) Read(ctx context.Context, log eventlog.Log) error {
 	for p := range log.Partitions() {
 		if p == len(r.shards) {
@@ -126,8 +127,8 @@ func (r *Recount) readShard(ctx context.Context, log eventlog.Log, p int) error 
 	return nil
 }
 
-// fold folds one record, and looks at every dashboard whose version has moved by it, where somebody
-// saw some: deadlines move others than its own.
+// fold folds one record, then compares every dashboard that a viewer saw and whose version the
+// record changed: deadlines change dashboards other than the record's own.
 func (r *Recount) fold(s *shard, p int, record messages.Record) {
 	s.fold.Fold(record)
 	r.count(record)
@@ -167,13 +168,13 @@ func (r *Recount) moved(d *dashboard, now *fold.Dashboard) {
 		r.compared++
 		delete(expected, d.place)
 		if want != fingerprint {
-			r.problem("%s at %s was seen otherwise than it was", d.key, d.place)
+			r.problem("%s at %s was not what viewers saw", d.key, d.place)
 		}
 	}
 }
 
-// count remembers an event's id, wherever the event lies and however often: the simplest count
-// there is.
+// count remembers an event's id, wherever the event lies in the log and however often: the simplest
+// possible count.
 func (r *Recount) count(record messages.Record) {
 	var e struct{ ID, Dashboard string }
 	if record.Kind != messages.KindEvent || json.Unmarshal(record.Payload, &e) != nil {
@@ -185,10 +186,10 @@ func (r *Recount) count(record messages.Record) {
 	r.ids[e.Dashboard][xxh3.HashString(e.ID)] = struct{}{}
 }
 
-// Unique is how many events with an id of their own the log has for a dashboard.
+// Unique returns how many events with distinct ids the log has for a dashboard.
 func (r *Recount) Unique(dashboard string) uint64 { return uint64(len(r.ids[dashboard])) }
 
-// Dashboard is the dashboard at the end of what was read; nil where it has no record.
+// Dashboard returns the dashboard at the end of what was read, or nil if it has no record.
 func (r *Recount) Dashboard(k messages.Key) *fold.Dashboard {
 	p, ok := r.homes[k]
 	if !ok {
@@ -197,8 +198,7 @@ func (r *Recount) Dashboard(k messages.Key) *fold.Dashboard {
 	return r.shards[p].fold.Dashboard(k)
 }
 
-// Records is how many records were folded, and Compared how many versions that were seen have been
-// come upon.
+// Records returns how many records were folded.
 func (r *Recount) Records() (n int) {
 	for _, s := range r.shards {
 		n += s.records
@@ -206,10 +206,11 @@ func (r *Recount) Records() (n int) {
 	return n
 }
 
-// Compared is how many versions that were seen have been compared.
+// Compared returns how many versions that viewers saw were compared.
 func (r *Recount) Compared() int { return r.compared }
 
-// Problems are the differences found, and every version that was seen and not come upon.
+// Problems returns the differences found, and every version that viewers saw and the log does not
+// produce.
 func (r *Recount) Problems() []string {
 	all := append([]string(nil), r.problems...)
 	for k, places := range r.expected {
@@ -217,7 +218,7 @@ func (r *Recount) Problems() []string {
 			continue
 		}
 		for place := range places {
-			all = append(all, fmt.Sprintf("%s at %s (one of %d) was seen and never was", k, place, len(places)))
+			all = append(all, fmt.Sprintf("%s at %s (one of %d) was shown, but the log does not produce it", k, place, len(places)))
 			break
 		}
 	}

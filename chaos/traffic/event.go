@@ -5,19 +5,19 @@ import (
 	"time"
 )
 
-// event is one event of the traffic. Its n-th of a sender decides all of it but the time.
+// event is one event of the traffic. Its number and sender determine all of it except the time.
 type event struct {
 	id        string
 	dashboard string
 	value     float64
-	time      int64 // ms; 0: when it is appended
+	time      int64 // ms; 0: the append time counts
 	label     int
 }
 
 // groups is how many values the label k has.
 const groups = 8
 
-// makeEvent is the n-th event of a sender. Every third has a time of its own.
+// makeEvent returns the n-th event of a sender. Every third event has a time of its own.
 func makeEvent(sender string, n int, dashboards []string) event {
 	e := event{
 		id: sender + "-" + strconv.Itoa(n), dashboard: dashboards[n%len(dashboards)],

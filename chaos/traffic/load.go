@@ -22,17 +22,17 @@ const (
 // Load posts events to gateways.
 type Load struct {
 	Name       string   // prefix of the ids
-	Doors      []string // base URLs of gateways; a sender that is refused tries the next
+	Gateways   []string // base URLs; a sender that is refused tries the next
 	Dashboards []string
 	Rate       int           // events a second, of all senders together
-	Every      time.Duration // a sender's bodies follow each other so; 0: 40 ms
-	Senders    int           // 0: 2; each has one connection a gateway
+	Every      time.Duration // time between two bodies of a sender; 0: 40 ms
+	Senders    int           // 0: 2; each has one connection to each gateway
 	Account    *Account
 }
 
-// Run posts until ctx ends, and then until what was begun is acknowledged. A body that no gateway
-// takes for 90 s is an error, and so is one of whose events some are refused. Where bodies are held
-// up the rate is made up for afterwards.
+// Run posts until ctx ends, and then until everything begun is acknowledged. It returns an error if
+// no gateway accepts a body for 90 s, or if a gateway refuses events. After a delay it sends faster
+// until the rate is made up for.
 func (l *Load) Run(ctx context.Context) error {
 	senders := max(1, l.Senders)
 	if l.Senders == 0 {
@@ -53,7 +53,7 @@ func (l *Load) send(ctx context.Context, sender, senders int) error {
 	client := &http.Client{Timeout: 15 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 1}}
 	defer client.CloseIdleConnections()
 	name, rate := l.Name+strconv.Itoa(sender), float64(l.Rate)/float64(senders)
-	began, sent, door := time.Now(), 0, sender
+	began, sent, gateway := time.Now(), 0, sender
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
@@ -68,7 +68,7 @@ func (l *Load) send(ctx context.Context, sender, senders int) error {
 				events = append(events, makeEvent(name, sent*senders+sender, l.Dashboards))
 			}
 			var err error
-			if door, err = l.deliver(client, door, events); err != nil {
+			if gateway, err = l.deliver(client, gateway, events); err != nil {
 				return err
 			}
 			l.Account.add(events)
@@ -76,35 +76,35 @@ func (l *Load) send(ctx context.Context, sender, senders int) error {
 	}
 }
 
-// deliver sends one body until it is stored whole, and tells by which door.
-func (l *Load) deliver(client *http.Client, door int, events []event) (int, error) {
+// deliver sends one body until it is stored whole, and returns the gateway that took it.
+func (l *Load) deliver(client *http.Client, gateway int, events []event) (int, error) {
 	var body []byte
 	for i := range events {
 		body = append(events[i].append(body), '\n')
 	}
-	for deadline := time.Now().Add(patience); ; door++ {
-		err := post(client, l.Doors[door%len(l.Doors)], body, len(events))
+	for deadline := time.Now().Add(patience); ; gateway++ {
+		err := post(client, l.Gateways[gateway%len(l.Gateways)], body, len(events))
 		if err == nil {
-			return door, nil
+			return gateway, nil
 		}
 		if refused := (*refusedError)(nil); errors.As(err, &refused) {
-			return door, err
+			return gateway, err
 		}
 		if time.Now().After(deadline) {
-			return door, fmt.Errorf("no gateway took %d events for %s, the last: %w", len(events), patience, err)
+			return gateway, fmt.Errorf("no gateway took %d events for %s, the last: %w", len(events), patience, err)
 		}
 		time.Sleep(again)
 	}
 }
 
-// refusedError is an answer that another attempt will not better.
+// refusedError is an answer that a retry would not change.
 type refusedError struct{ answer string }
 
 func (e *refusedError) Error() string { return "events refused for good: " + e.answer }
 
-// post is nil where every event was stored.
-func post(client *http.Client, door string, body []byte, events int) error {
-	resp, err := client.Post(door+"/v1/events", "application/x-ndjson", bytes.NewReader(body))
+// post returns nil if every event was stored.
+func post(client *http.Client, gateway string, body []byte, events int) error {
+	resp, err := client.Post(gateway+"/v1/events", "application/x-ndjson", bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
@@ -113,7 +113,7 @@ func post(client *http.Client, door string, body []byte, events int) error {
 	if err != nil {
 		return err
 	}
-	answer := fmt.Sprintf("%s: %s: %.300s", door, resp.Status, text)
+	answer := fmt.Sprintf("%s: %s: %.300s", gateway, resp.Status, text)
 	switch {
 	case resp.StatusCode == http.StatusAccepted && bytes.Contains(text, fmt.Appendf(nil, `"accepted":%d,`, events)):
 		return nil

@@ -11,23 +11,23 @@ import (
 	"github.com/apache/pulsar-client-go/pulsar"
 )
 
-// numberMark is what an event's number follows.
+// numberMark precedes an event's number in the payload.
 var numberMark = []byte(`"value":`)
 
-// Numbered sends events, each a message of its own, to a tenant's topic at a steady rate, as an
-// ordinary producer with batching does. Their values are their numbers, from 0 on.
+// Numbered sends events, each as one message, to a tenant's topic at a steady rate, as an ordinary
+// producer with batching does. An event's value is its number, from 0 on.
 type Numbered struct {
 	Broker, Topic string
-	Token         string // "": none
+	Token         string // "": no token
 	Dashboards    []string
 	Rate          int // events a second
-	// a message waits so long at most for others; 0: 1 ms
+	// Delay bounds how long a message waits for others of its batch; 0: 1 ms
 	Delay   time.Duration
 	Payload func(n int, dashboard string) []byte        // nil: a short event
-	Sent    func(n int, dashboard string, at time.Time) // called before each; may be nil
+	Sent    func(n int, dashboard string, at time.Time) // called before each send; may be nil
 }
 
-// Run sends for some time and returns how many were sent, when all are acknowledged.
+// Run sends for that long and returns how many events it sent, when all are acknowledged.
 func (s *Numbered) Run(ctx context.Context, lasts time.Duration) (n int, err error) {
 	client, err := Connect(s.Broker, s.Token)
 	if err != nil {
@@ -92,7 +92,7 @@ func (s *Numbered) send(ctx context.Context, producer pulsar.Producer, n int, fa
 	})
 }
 
-// NumberOf is the number of an event that Numbered sent.
+// NumberOf returns the number of an event that Numbered sent.
 func NumberOf(payload []byte) (int, bool) {
 	_, after, ok := bytes.Cut(payload, numberMark)
 	digits, _, more := bytes.Cut(after, []byte{','})
@@ -101,9 +101,9 @@ func NumberOf(payload []byte) (int, bool) {
 }
 
 // Fill posts some events to each of many dashboards.
-func Fill(ctx context.Context, door string, names []string, each int) error {
+func Fill(ctx context.Context, gateway string, names []string, each int) error {
 	client := &http.Client{Timeout: 30 * time.Second}
-	l := &Load{Doors: []string{door}}
+	l := &Load{Gateways: []string{gateway}}
 	for first := 0; first < len(names) && ctx.Err() == nil; first += maxBatch {
 		some := names[first:min(first+maxBatch, len(names))]
 		for e := range each {

@@ -8,19 +8,19 @@ import (
 	"github.com/apache/pulsar-client-go/pulsar"
 )
 
-// oddEvery is how many events a Stranger sends for one message that is no event: what says that it
-// steers, as a copied topic has it, what nobody here can decrypt, and what is addressed to nobody.
-// It must be refused, once, and take nothing from the others.
+// oddEvery is how many events a ForeignProducer sends per odd message: a message with the
+// properties of a steering record, as a copied topic has it, one that nobody here can decrypt, or
+// one that names no dashboard. Dashfeed must refuse each once, and lose none of the events beside
+// it.
 const oddEvery = 25
 
-// odd are their kinds, with the properties and the key of each; an empty key is that of the
-// dashboard.
+// odd lists the kinds, with properties and key; an empty key stands for the dashboard's key.
 var odd = [...]struct {
 	properties map[string]string
 	key        string
-	payload    string // "": an event's
+	payload    string // "": an event's payload
 	encrypted  bool
-	atHome     bool // its dashboard counts it as invalid; else its shard does
+	atHome     bool // its dashboard counts it as invalid; otherwise its shard does
 }{
 	{properties: map[string]string{"dashfeed-origin": "0:ffffffffffffffffffffffffffffffff"}, atHome: true},
 	{properties: map[string]string{"dashfeed-origin": "1:ffffffffffffffffffffffffffffffff", "dashfeed-mac": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}, atHome: true},
@@ -33,9 +33,9 @@ var odd = [...]struct {
 	{encrypted: true, atHome: true},
 }
 
-// sendOdd sends the nth of them, once: whether it was stored is not known where the broker does not
-// say so.
-func (s *Stranger) sendOdd(p *producers, n int) {
+// sendOdd sends the nth kind once: if the broker does not answer, it is unknown whether the message
+// was stored.
+func (s *ForeignProducer) sendOdd(p *producers, n int) {
 	o, dashboard := odd[n%len(odd)], s.Dashboards[n%len(s.Dashboards)]
 	m := &pulsar.ProducerMessage{
 		Key: dashboard, Payload: fmt.Appendf(nil, `{"id":"odd-%s-%d","metric":"m","value":1}`, s.Name, n),

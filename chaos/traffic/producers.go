@@ -14,17 +14,17 @@ import (
 	"github.com/apache/pulsar-client-go/pulsar/crypto"
 )
 
-// producers are a Stranger's: one for each form that a client gives to what it sends.
+// producers holds one producer for each form in which a client can send messages.
 type producers struct {
-	plain      []pulsar.Producer // each compression, in batches and alone, and in chunks
+	plain      []pulsar.Producer // each compression, in batches, alone and in chunks
 	encrypting pulsar.Producer
 }
 
 // chunkBytes is so small that an event makes several chunks.
 const chunkBytes = 64
 
-// openProducers makes them all.
-func (s *Stranger) openProducers(ctx context.Context, client pulsar.Client) (*producers, error) {
+// openProducers opens all of them.
+func (s *ForeignProducer) openProducers(ctx context.Context, client pulsar.Client) (*producers, error) {
 	key, err := newPublicKey()
 	if err != nil {
 		return nil, err
@@ -69,8 +69,8 @@ func (p *producers) close() {
 	}
 }
 
-// open makes a producer; a broker that has just started may say no for a moment.
-func (s *Stranger) open(ctx context.Context, client pulsar.Client, set func(*pulsar.ProducerOptions)) (pulsar.Producer, error) {
+// open opens a producer; a broker that has just started may refuse for a moment.
+func (s *ForeignProducer) open(ctx context.Context, client pulsar.Client, set func(*pulsar.ProducerOptions)) (pulsar.Producer, error) {
 	o := pulsar.ProducerOptions{
 		Topic: s.Topic, SendTimeout: 10 * time.Second, MaxPendingMessages: 2 * unsent, BatchingMaxPublishDelay: 5 * time.Millisecond,
 		BatcherBuilderType: pulsar.KeyBasedBatchBuilder, MessageRouter: s.route,
@@ -89,7 +89,7 @@ func (s *Stranger) open(ctx context.Context, client pulsar.Client, set func(*pul
 	}
 }
 
-// publicKey is that of somebody who is not here.
+// publicKey is the key of a reader that does not exist here.
 type publicKey []byte
 
 func newPublicKey() (publicKey, error) {

@@ -11,26 +11,27 @@ import (
 	"github.com/apache/pulsar-client-go/pulsar/log"
 )
 
-// Transactor writes events inside transactions of Pulsar, and commits and aborts them in turn: what
-// was aborted must not count. The broker must have a coordinator.
+// Transactor writes events inside transactions of Pulsar, and commits and aborts them in turn:
+// aborted events must not count. The broker must have a transaction coordinator.
 //
 // Pulsar's Go client tells the coordinator which partitions are part of a transaction, but leaves
-// its id out of the messages, so that the broker does not know them again. Write puts it in, as
+// the transaction's id out of the messages, so the broker can't assign them. Write adds the id, as
 // Java's client does.
 type Transactor struct {
 	Name       string
 	Broker     string // pulsar://…
-	Topic      string // a partition
+	Topic      string // one partition
 	Dashboards []string
 	Account    *Account
 
 	Write func(least, most uint64, key string, payload []byte) error
 }
 
-// perTransaction is how many events one has beside the one that joins the partition to it.
+// perTransaction is how many events a transaction has beside the one that joins the partition to
+// it.
 const perTransaction = 5
 
-// Run ends count transactions.
+// Run runs count transactions.
 func (t *Transactor) Run(ctx context.Context, count int) error {
 	client, err := pulsar.NewClient(pulsar.ClientOptions{
 		URL: t.Broker, EnableTransaction: true,
@@ -53,7 +54,7 @@ func (t *Transactor) Run(ctx context.Context, count int) error {
 	return nil
 }
 
-// one is the i-th transaction; every second is aborted.
+// one runs the i-th transaction; every second one is aborted.
 func (t *Transactor) one(ctx context.Context, client pulsar.Client, joins pulsar.Producer, i int) error {
 	tx, err := client.NewTransaction(time.Minute)
 	if err != nil {
@@ -65,7 +66,7 @@ func (t *Transactor) one(ctx context.Context, client pulsar.Client, joins pulsar
 	if err != nil {
 		return err
 	}
-	t.Account.add([]event{first}) // it has no id of the transaction: it counts in any case
+	t.Account.add([]event{first}) // it carries no transaction id: it counts in any case
 	var inside []event
 	for n := range perTransaction {
 		e := makeEvent(t.Name, i*each+n+1, t.Dashboards)

@@ -11,8 +11,8 @@ import (
 	"github.com/dashfeed/dashfeed/chaos/process"
 )
 
-// On has a cluster's nodes and its Pulsar run on machines of a network, and the gateways in its
-// hub, where the caller must be.
+// On configures a cluster whose nodes and Pulsar run on machines of a network, and whose gateways
+// run in the network's hub. The caller must run in the hub.
 func On(n *network.Network, c process.ClusterConfig) process.ClusterConfig {
 	c.Host = func(name string) string {
 		if addr := n.Addr(name); addr != "" {
@@ -31,21 +31,22 @@ func On(n *network.Network, c process.ClusterConfig) process.ClusterConfig {
 
 // Healing is what a cut did.
 type Healing struct {
-	Healed time.Duration // from its end until every shard had one owner by everybody's word
-	Moved  time.Duration // from its end until every viewer had had an update
-	// the longest of each viewer of each dashboard, from the cut's begin, sorted
+	// from the cut's end until every process named the same one owner of every shard
+	Healed time.Duration
+	Moved  time.Duration // from the cut's end until every viewer had an update
+	// longest pause of each viewer and dashboard since the cut began, sorted
 	Pauses []time.Duration
 }
 
-// String is the healing in a line.
+// String returns the healing in one line.
 func (h Healing) String() string {
 	at := func(q int) time.Duration { return h.Pauses[len(h.Pauses)*q/100].Round(time.Millisecond) }
-	return fmt.Sprintf("one owner a shard %s after its end, all viewers moving after %s; pauses p50 %s, p99 %s, max %s",
+	return fmt.Sprintf("every shard has one owner %s after its end, all viewers have updates after %s; pauses p50 %s, p99 %s, max %s",
 		h.Healed.Round(time.Millisecond), h.Moved.Round(time.Millisecond), at(50), at(99), h.Pauses[len(h.Pauses)-1].Round(time.Millisecond))
 }
 
-// Cut cuts two machines off from each other for some time, and waits at most a minute until all is
-// well again.
+// Cut cuts two machines off from each other for that long, and waits at most a minute until every
+// shard has one owner and every viewer gets updates.
 func (t *Trial) Cut(ctx context.Context, n *network.Network, a, b string, length time.Duration) (h Healing, err error) {
 	t.Begin()
 	if err := n.Cut(a, b); err != nil {

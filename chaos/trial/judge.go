@@ -18,23 +18,23 @@ import (
 // Verdict is what Judge found.
 type Verdict struct {
 	Acknowledged uint64 // events
-	Records      int    // of the log
-	Updates      int    // that viewers were shown
-	// versions that viewers were shown and that were folded again; with Config.Record
+	Records      int    // records of the log
+	Updates      int    // updates that viewers were shown
+	// versions that viewers were shown and that were compared; needs Config.Record
 	Compared int
 	Problems []string
 }
 
-// String is the verdict in a line.
+// String returns the verdict in one line.
 func (v Verdict) String() string {
 	return fmt.Sprintf("%d events acknowledged, %d records folded again, %d updates seen, %d versions compared, %d problems",
 		v.Acknowledged, v.Records, v.Updates, v.Compared, len(v.Problems))
 }
 
-// Judge ends the load, waits until gateways and viewers are where the log ends, and compares: every
-// cell and counter at every gateway with the log folded again, every count with what was
-// acknowledged and with the ids in the log, and every version that a viewer was shown. An error
-// says that it could not judge.
+// Judge ends the load, waits until gateways and viewers are at the end of the log, and compares:
+// every cell and counter at every gateway with the log folded again, every count with what was
+// acknowledged and with the ids in the log, and every version that a viewer was shown. It returns
+// an error if it could not compare.
 func (t *Trial) Judge(ctx context.Context) (Verdict, error) {
 	v := Verdict{}
 	if err := t.EndLoad(); err != nil {
@@ -87,7 +87,7 @@ func key(dashboard string) messages.Key {
 	return messages.Key{Tenant: messages.DefaultTenant, Dashboard: dashboard}
 }
 
-// openLog is the log as one more reader, which takes part in nothing: its guard has a name of its
+// openLog opens the log as one more reader that takes part in nothing: its guard has a name of its
 // own.
 func (t *Trial) openLog(ctx context.Context) (*pulsar.Log, error) {
 	c := pulsar.Default(t.Cluster.Pulsar.URL, t.Cluster.Pulsar.Admin)
@@ -96,10 +96,10 @@ func (t *Trial) openLog(ctx context.Context) (*pulsar.Log, error) {
 	return pulsar.Open(ctx, c)
 }
 
-// agree waits until each gateway and each viewer stands where the log ends with every dashboard,
-// and all hold the same. Ticks may move the end for some seconds.
+// agree waits until each gateway and each viewer is at the end of the log with every dashboard, and
+// all hold the same. Ticks may move the end for some seconds.
 func (t *Trial) agree(ctx context.Context, r *recount.Recount, log *pulsar.Log) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, 60*time.Second, errors.New("gateways, viewers and log have not come together within 60 s"))
+	ctx, cancel := context.WithTimeoutCause(ctx, 60*time.Second, errors.New("gateways, viewers and log do not agree after 60 s"))
 	defer cancel()
 	for {
 		if err := r.Read(ctx, log); err != nil {
@@ -147,7 +147,7 @@ func (t *Trial) differs(ctx context.Context, r *recount.Recount) error {
 	return nil
 }
 
-// total holds the first cell of a panel named total, count and sum, against the account.
+// total compares the first cell of a panel named total, count and sum, with the account.
 func (t *Trial) total(name string, reading client.Reading) error {
 	for i, panel := range reading.Schema {
 		if panel.Panel != "total" {
@@ -161,7 +161,7 @@ func (t *Trial) total(name string, reading client.Reading) error {
 				continue
 			}
 			if want := t.Account.Of(name); values != [2]float64{float64(want.Count), want.Sum} {
-				return fmt.Errorf("%s: the panel total says %v, acknowledged are %+v", name, values, want)
+				return fmt.Errorf("%s: the panel total says %v, %+v were acknowledged", name, values, want)
 			}
 			return nil
 		}

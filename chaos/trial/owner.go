@@ -14,7 +14,7 @@ import (
 	"github.com/dashfeed/dashfeed/chaos/process"
 )
 
-// Shard is what one process says of a shard, at /cluster/shards.
+// Shard is what one process reports of a shard at /cluster/shards.
 type Shard struct {
 	Shard     int
 	Tenant    string
@@ -25,12 +25,12 @@ type Shard struct {
 	Claims    []Claim
 }
 
-// Claim is what is heard of one node.
+// Claim is what the process has received from one node.
 type Claim struct {
 	Node, State, Position string
 }
 
-// Live are the nodes that claim to be live.
+// Live returns the nodes that claim to be live.
 func (s *Shard) Live() (nodes []string) {
 	for _, c := range s.Claims {
 		if c.State == "live" {
@@ -46,9 +46,9 @@ func Shards(ctx context.Context, p *process.Process) (shards []Shard, err error)
 	return shards, Admin(ctx, p, http.MethodGet, "/cluster/shards", nil, &shards)
 }
 
-// Drain has a member drain, waits until it is empty, and stops it.
+// Drain drains a member, waits until it is empty, and stops it.
 func (t *Trial) Drain(ctx context.Context, member *process.Process) error {
-	ask := func() error { // again, where a starved machine has just taken the member for gone
+	ask := func() error { // retries: a starved machine may have just declared the member gone
 		return Admin(ctx, t.Asked(member), http.MethodPost, "/cluster/drain", map[string]string{"node": member.Name}, nil)
 	}
 	if err := t.until(ctx, ask); err != nil {
@@ -60,8 +60,8 @@ func (t *Trial) Drain(ctx context.Context, member *process.Process) error {
 	return member.Stop()
 }
 
-// Asked is whose admin address is asked to have a member drain: a gateway's own, another one for a
-// node.
+// Asked returns the process whose admin listener is asked to drain a member: a gateway itself, or
+// another process for a node.
 func (t *Trial) Asked(member *process.Process) *process.Process {
 	for _, p := range t.Cluster.Nodes {
 		if member.URL == "" && p != member && p.Running() {
@@ -71,13 +71,13 @@ func (t *Trial) Asked(member *process.Process) *process.Process {
 	return member
 }
 
-// Emptied waits until a node that drains holds no shard any more by others' word and each has
-// another owner, or a gateway that drains has no session.
+// Emptied waits until a draining node holds no shard according to other processes and each shard
+// has another owner, or until a draining gateway has no session.
 func (t *Trial) Emptied(ctx context.Context, member *process.Process) error {
 	return t.until(ctx, func() error {
 		if member.URL != "" {
 			if said := member.Health(); !strings.Contains(said, "draining: 0 sessions are left") {
-				return fmt.Errorf("%s drains: %s", member.Name, said)
+				return fmt.Errorf("%s is draining: %s", member.Name, said)
 			}
 			return nil
 		}
@@ -85,14 +85,14 @@ func (t *Trial) Emptied(ctx context.Context, member *process.Process) error {
 		for _, s := range shards {
 			held := slices.ContainsFunc(s.Claims, func(c Claim) bool { return c.Node == member.Name })
 			if held || s.Owner == "" || s.Owner == member.Name {
-				return fmt.Errorf("%s drains: shard %d is served by %q, claims %v", member.Name, s.Shard, s.Owner, s.Claims)
+				return fmt.Errorf("%s is draining: shard %d is served by %q, claims %v", member.Name, s.Shard, s.Owner, s.Claims)
 			}
 		}
 		return err
 	})
 }
 
-// Admin makes a request of a process's admin listener.
+// Admin sends a request to a process's admin listener.
 func Admin(ctx context.Context, p *process.Process, method, path string, body, answer any) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
@@ -129,8 +129,7 @@ func Admin(ctx context.Context, p *process.Process, method, path string, body, a
 	return nil
 }
 
-// OwnerOf is the node that serves the most shards, by the word of a gateway, and which shards those
-// are.
+// OwnerOf returns the node that serves the most shards according to a gateway, and those shards.
 func (t *Trial) OwnerOf(ctx context.Context) (node *process.Process, shards []int, err error) {
 	all, err := Shards(ctx, t.Cluster.Gateways[0])
 	if err != nil {
@@ -151,8 +150,8 @@ func (t *Trial) OwnerOf(ctx context.Context) (node *process.Process, shards []in
 	return node, shards, nil
 }
 
-// Settled waits until every shard is live at as many nodes as it should be, no more and no fewer,
-// none is being loaded, and every process that runs names the same owner.
+// Settled waits until every shard is live at exactly the wanted number of nodes, none is loading,
+// and every running process names the same owner.
 func (t *Trial) Settled(ctx context.Context) error {
 	return t.until(ctx, func() error { return t.settled(ctx) })
 }
@@ -182,7 +181,7 @@ func (t *Trial) settled(ctx context.Context) error {
 		}
 		for i, s := range shards {
 			if live := s.Live(); len(live) != replicas || len(s.Claims) != replicas || s.Owner == "" || s.Owner != first[i].Owner {
-				return fmt.Errorf("%s says of shard %d: owner %q (another says %q), claims %v, ranked %v; %d live ones are wanted",
+				return fmt.Errorf("%s says of shard %d: owner %q (another says %q), claims %v, ranked %v; want %d live ones",
 					p.Name, s.Shard, s.Owner, first[i].Owner, s.Claims, s.Ranked, replicas)
 			}
 		}

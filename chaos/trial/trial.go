@@ -1,15 +1,15 @@
 // Package trial puts a whole cluster under load while viewers watch, for tests that break it and
-// measurements of how it takes that.
+// for measurements.
 //
-//	t, err := trial.Start(ctx, trial.Config{Cluster: process.ClusterConfig{Binary: binary, Dir: dir}, Dashboards: 100, Rate: 1500})
-//	defer t.Stop()
-//	t.Begin()
-//	err = t.Cluster.Nodes[0].Kill()
-//	err = t.Moved(ctx) // every viewer of every dashboard has had an update since Begin
-//	pauses := t.Pauses()
-//	err = t.Cluster.Nodes[0].Start(ctx)
-//	err = t.Settled(ctx)                   // one owner a shard, and everybody says the same
-//	verdict, err := t.Judge(ctx) // ends the load; compares everything with the log, folded again
+//		t, err := trial.Start(ctx, trial.Config{Cluster: process.ClusterConfig{Binary: binary, Dir: dir}, Dashboards: 100, Rate: 1500})
+//		defer t.Stop()
+//		t.Begin()
+//		err = t.Cluster.Nodes[0].Kill()
+//		err = t.Moved(ctx) // every viewer of every dashboard has had an update since Begin
+//		pauses := t.Pauses()
+//		err = t.Cluster.Nodes[0].Start(ctx)
+//	 err = t.Settled(ctx)                   // every process names the same one owner of every shard
+//		verdict, err := t.Judge(ctx) // ends the load; compares everything with the log, folded again
 package trial
 
 import (
@@ -29,29 +29,29 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// Region is that of every server; it is part of epochs.
+// Region is the region of every server; it is part of every epoch.
 const Region = "local"
 
 // perViewer is how many dashboards one connection watches.
 const perViewer = 100
 
-// Config says what a trial is made of.
+// Config says what a trial consists of.
 type Config struct {
 	Cluster    process.ClusterConfig
-	Definition string // of every dashboard
+	Definition string // definition of every dashboard
 	Dashboards int
 	Rate       int           // events a second posted to the gateways
-	Every      time.Duration // a sender's bodies follow each other so; 0: 40 ms
-	Strangers  int           // events a second written to Pulsar by others, in all ways
+	Every      time.Duration // time between two bodies of a sender; 0: 40 ms
+	Foreign    int           // events a second written to Pulsar by foreign producers, in all ways
 	Record     bool          // viewers keep what every version looked like, and Judge compares
-	Once       bool          // each dashboard is watched at one gateway, in turn; else at every one
+	Once       bool          // each dashboard is watched at one gateway, in turn; otherwise at all
 	Unwatched  bool          // no viewers
 }
 
 // Trial is a cluster under load. One goroutine uses it.
 type Trial struct {
 	Cluster *process.Cluster
-	Names   []string // of the dashboards, tenant default
+	Names   []string // names of the dashboards; their tenant is default
 	Account *traffic.Account
 	Viewers []*viewer.Viewer
 
@@ -59,10 +59,10 @@ type Trial struct {
 	clients []*client.Client // one a gateway
 	stop    context.CancelFunc
 	load    *errgroup.Group
-	ended   bool // the load
+	ended   bool // the load has ended
 }
 
-// Start starts the cluster, defines the dashboards, and begins load and viewing.
+// Start starts the cluster, defines the dashboards, and starts load and viewers.
 func Start(ctx context.Context, c Config) (*Trial, error) {
 	cluster, err := process.StartCluster(ctx, c.Cluster)
 	if err != nil {
@@ -109,21 +109,21 @@ func (t *Trial) run() {
 	ctx, stop := context.WithCancel(context.Background())
 	t.stop, t.load = stop, &errgroup.Group{}
 	if t.config.Rate > 0 {
-		load := &traffic.Load{Name: "load", Doors: t.Cluster.URLs(), Dashboards: t.Names, Rate: t.config.Rate, Every: t.config.Every, Account: t.Account}
+		load := &traffic.Load{Name: "load", Gateways: t.Cluster.URLs(), Dashboards: t.Names, Rate: t.config.Rate, Every: t.config.Every, Account: t.Account}
 		t.load.Go(func() error { return load.Run(ctx) })
 	}
-	if t.config.Strangers > 0 {
-		s := &traffic.Stranger{
+	if t.config.Foreign > 0 {
+		s := &traffic.ForeignProducer{
 			Name: "stranger", Broker: t.Cluster.Pulsar.URL, Topic: pulsar.EventsTopic(messages.DefaultTenant),
 			Tenant: messages.DefaultTenant, Dashboards: t.Names,
-			Rate: t.config.Strangers, Account: t.Account,
+			Rate: t.config.Foreign, Account: t.Account,
 		}
 		t.load.Go(func() error { return s.Run(ctx) })
 	}
 }
 
-// watch starts the viewers: at every gateway, or by turns, a connection for each hundred
-// dashboards.
+// watch starts the viewers: one connection for each hundred dashboards, at every gateway or at the
+// gateways in turn.
 func (t *Trial) watch() {
 	urls := t.Cluster.URLs()
 	for g := range urls {
@@ -134,27 +134,26 @@ func (t *Trial) watch() {
 			}
 		}
 		for first := 0; first < len(names); first += perViewer {
-			doors := append(append([]string(nil), urls[g:]...), urls[:g]...)
+			gateways := append(append([]string(nil), urls[g:]...), urls[:g]...)
 			t.Viewers = append(t.Viewers, viewer.Watch(viewer.Config{
-				Name: fmt.Sprintf("viewer %d at %s", first/perViewer, t.Cluster.Gateways[g].Name), Doors: doors,
+				Name: fmt.Sprintf("viewer %d at %s", first/perViewer, t.Cluster.Gateways[g].Name), Gateways: gateways,
 				Dashboards: names[first:min(first+perViewer, len(names))], Record: t.config.Record,
 			}))
 		}
 	}
 }
 
-// Dir is where the cluster's processes keep what is theirs: logs, scratch stores, Pulsar's data.
+// Dir returns the directory of the cluster's processes: logs, scratch stores, Pulsar's data.
 func (t *Trial) Dir() string { return t.config.Cluster.Dir }
 
-// Begin counts pauses from now on.
+// Begin starts to count pauses.
 func (t *Trial) Begin() {
 	for _, v := range t.Viewers {
 		v.Begin()
 	}
 }
 
-// Pauses are the longest times without an update since Begin, one for each viewer of each
-// dashboard.
+// Pauses returns the longest time without an update since Begin, for each viewer of each dashboard.
 func (t *Trial) Pauses() (all []Pause) {
 	for _, v := range t.Viewers {
 		for d, p := range v.Pauses() {
@@ -170,25 +169,25 @@ type Pause struct {
 	Length    time.Duration
 }
 
-// Moved waits until every viewer of every dashboard has had an update since Begin.
+// Moved waits until every viewer has had an update of every dashboard since Begin.
 func (t *Trial) Moved(ctx context.Context) error {
 	return t.until(ctx, func() error {
 		for _, v := range t.Viewers {
 			if waiting := v.Waiting(); len(waiting) > 0 {
-				return fmt.Errorf("%d dashboards have had no update, such as %s, which is called %s", len(waiting), waiting[0], v.States()[waiting[0]])
+				return fmt.Errorf("%d dashboards have had no update, such as %s, whose state is %s", len(waiting), waiting[0], v.States()[waiting[0]])
 			}
 		}
 		return nil
 	})
 }
 
-// Stale waits until every viewer has been told of every dashboard that what it shows ages.
+// Stale waits until every viewer was told that every dashboard is stale.
 func (t *Trial) Stale(ctx context.Context) error {
 	return t.until(ctx, func() error {
 		for _, v := range t.Viewers {
 			for d, state := range v.States() {
 				if state != wire.StateStale {
-					return fmt.Errorf("%s is called %s", d, state)
+					return fmt.Errorf("the state of %s is %s", d, state)
 				}
 			}
 		}
@@ -196,7 +195,7 @@ func (t *Trial) Stale(ctx context.Context) error {
 	})
 }
 
-// until asks again and again until there is no error, or ctx ends.
+// until repeats ask until it returns nil or ctx ends.
 func (t *Trial) until(ctx context.Context, ask func() error) error {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
@@ -223,7 +222,7 @@ func (t *Trial) EndLoad() error {
 	return t.load.Wait()
 }
 
-// Stop ends everything.
+// Stop ends viewers, load and cluster.
 func (t *Trial) Stop() error {
 	err := t.EndLoad()
 	for _, v := range t.Viewers {

@@ -16,10 +16,10 @@ import (
 const (
 	readTimeout  = 75 * time.Second // the server pings every 25 s
 	greetTimeout = 20 * time.Second
-	handOvers    = 20 // attempts to hand a drained connection over
+	handOvers    = 20 // attempts to hand over a draining connection
 )
 
-// stay keeps a connection until ctx ends.
+// stay keeps a connection open until ctx ends.
 func (v *Viewer) stay(ctx context.Context) {
 	for ctx.Err() == nil {
 		c, err := v.open(ctx)
@@ -31,8 +31,8 @@ func (v *Viewer) stay(ctx context.Context) {
 		}
 		v.mu.Lock()
 		v.counts.Losses++
-		v.counts.LastLoss = fmt.Sprintf("%s: %v", v.config.Doors[v.door%len(v.config.Doors)], err)
-		v.door++
+		v.counts.LastLoss = fmt.Sprintf("%s: %v", v.config.Gateways[v.gateway%len(v.config.Gateways)], err)
+		v.gateway++
 		v.mu.Unlock()
 		select {
 		case <-time.After(rand.N(reconnect)):
@@ -55,17 +55,17 @@ type subscription struct {
 	*watched
 	id       messages.View
 	epoch    messages.Epoch
-	to       uint64 // of the last update here, or the version that it was resumed from
+	to       uint64 // of the last update here, or the version that it resumed from
 	since    *wire.Place
 	answered bool
 	void     bool // only an update from 0 may come
 }
 
-// open connects and subscribes to all from where the viewer stands.
+// open connects and subscribes to all dashboards from the held places.
 func (v *Viewer) open(ctx context.Context) (*connection, error) {
-	door := v.Door()
+	gateway := v.Gateway()
 	d := websocket.Dialer{HandshakeTimeout: 5 * time.Second, ReadBufferSize: 16 << 10, WriteBufferSize: 4 << 10}
-	ws, _, err := d.DialContext(ctx, strings.Replace(door, "http", "ws", 1)+"/v1/ws", nil)
+	ws, _, err := d.DialContext(ctx, strings.Replace(gateway, "http", "ws", 1)+"/v1/ws", nil)
 	if err != nil {
 		return nil, err
 	}
@@ -87,8 +87,8 @@ func (v *Viewer) open(ctx context.Context) (*connection, error) {
 	return c, nil
 }
 
-// read reads until the connection ends or ctx does. Told to drain, it opens another in the slot
-// given, and goes on reading until the other has answered for every dashboard.
+// read reads until the connection or ctx ends. On a drain it opens another connection in the given
+// slot, and reads on until the other one has answered for every dashboard.
 func (c *connection) read(ctx context.Context) error {
 	defer context.AfterFunc(ctx, func() { c.ws.Close() })()
 	defer c.ws.Close()
@@ -109,7 +109,7 @@ func (c *connection) read(ctx context.Context) error {
 		}
 		if d, ok := f.(*wire.Drain); ok && next == nil {
 			next = make(chan *connection, 1)
-			// joined above: this connection's end waits for it
+			// the caller waits for it: this connection ends after it
 			go func() { next <- c.handOver(ctx, d, hurry) }()
 			continue
 		}
@@ -117,8 +117,8 @@ func (c *connection) read(ctx context.Context) error {
 	}
 }
 
-// handOver opens the connection that takes over from this one, and ends this one. Nil where there
-// was none to be had.
+// handOver opens the connection that replaces this one, and ends this one. It returns nil if none
+// could be opened.
 func (c *connection) handOver(ctx context.Context, d *wire.Drain, hurry <-chan struct{}) *connection {
 	defer c.ws.Close()
 	wait := time.Duration(d.After) * time.Millisecond
@@ -133,7 +133,7 @@ func (c *connection) handOver(ctx context.Context, d *wire.Drain, hurry <-chan s
 	v := c.viewer
 	for range handOvers {
 		v.mu.Lock()
-		v.door++
+		v.gateway++
 		v.mu.Unlock()
 		if other, err := v.open(ctx); err == nil {
 			if err := other.greet(ctx); err == nil {
@@ -149,7 +149,7 @@ func (c *connection) handOver(ctx context.Context, d *wire.Drain, hurry <-chan s
 	return nil
 }
 
-// greet reads until every subscription has answered.
+// greet reads until every subscription has its answer.
 func (c *connection) greet(ctx context.Context) error {
 	defer context.AfterFunc(ctx, func() { c.ws.Close() })()
 	c.ws.SetReadDeadline(time.Now().Add(greetTimeout))
@@ -179,7 +179,7 @@ func (c *connection) next() (wire.Frame, error) {
 	return f, nil
 }
 
-// broken notes a broken rule that ends the connection.
+// broken records a broken rule that ends the connection.
 func (c *connection) broken(format string, args ...any) error {
 	c.viewer.mu.Lock()
 	defer c.viewer.mu.Unlock()

@@ -9,8 +9,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// picture is the fingerprint of a set of cells, kept up to date cell by cell: the exclusive or of
-// the cells' own.
+// picture is the fingerprint of a set of cells, updated cell by cell: the exclusive or of the
+// cells' fingerprints.
 type picture struct {
 	cells map[uint32]uint64 // by number
 	sum   uint64
@@ -34,19 +34,20 @@ func (p *picture) put(c *cells.Cell) {
 	b = binary.BigEndian.AppendUint64(b, uint64(c.End))
 	b = binary.BigEndian.AppendUint32(b, c.Revision)
 	b = wire.AppendGroup(b, c.Group)
-	b = wire.AppendRow(b, c.Row) // the text that clients get: what they read of it is what is compared
+	// the text that clients get: the comparison covers exactly what they read
+	b = wire.AppendRow(b, c.Row)
 	p.bytes = b
 	h := xxh3.Hash(b)
 	p.sum ^= p.cells[c.Number] ^ h
 	p.cells[c.Number] = h
 }
 
-// Picture makes fingerprints of a dashboard that is folded elsewhere, to be compared with what
+// Picture computes fingerprints of a dashboard that is folded elsewhere, to compare them with what
 // viewers saw.
 type Picture struct{ picture }
 
-// Move takes what has changed since it was last asked, in the panels that viewers see; an update
-// from 0 is everything.
+// Move applies the changes since the last call, in the panels that viewers see; an update from 0
+// replaces everything.
 func (p *Picture) Move(u *cells.Update, panels int) (fingerprint uint64) {
 	if u.From == 0 {
 		p.clear()
@@ -55,7 +56,7 @@ func (p *Picture) Move(u *cells.Update, panels int) (fingerprint uint64) {
 		p.remove(t.Number)
 	}
 	for i := range u.Cells {
-		// beyond them is the newest value of each metric, for the plain dialect
+		// the panel beyond them holds the newest value of each metric, for the plain dialect
 		if int(u.Cells[i].Panel) < panels {
 			p.put(&u.Cells[i])
 		}

@@ -7,7 +7,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// take takes one frame and reports whether it is a subscription's first answer.
+// take handles one frame and reports whether it is a subscription's first answer.
 func (c *connection) take(f wire.Frame) (answered bool) {
 	v := c.viewer
 	v.mu.Lock()
@@ -31,22 +31,22 @@ func (c *connection) take(f wire.Frame) (answered bool) {
 		if !f.Retry {
 			v.problem("error %d: %s", f.Code, f.Message)
 		}
-		c.ws.Close() // and come back
+		c.ws.Close() // the viewer reconnects
 	}
 	return false
 }
 
-// of is the subscription of a view; nil, and a problem, where there is none.
+// of returns the subscription of a view. It returns nil and records a problem if there is none.
 func (c *connection) of(view, what string) *subscription {
 	id, err := messages.ParseView(view)
 	if s := c.views[id]; err == nil && s != nil {
 		return s
 	}
-	c.viewer.problem("%s of view %s, which nothing was subscribed under", what, view)
+	c.viewer.problem("%s for view %s, which has no subscription", what, view)
 	return nil
 }
 
-// empty says that what is held is void until an update from 0 comes.
+// empty notes that the held cells are void until an update from 0 comes.
 func (s *subscription) empty() {
 	s.void = true
 	s.watched.voidBy = s
@@ -74,7 +74,7 @@ func (c *connection) subscribed(f *wire.Subscribed) (answered bool) {
 		return false
 	}
 	s.id, c.views[id] = id, s
-	s.state = wire.StateLive // until a status says otherwise
+	s.state = wire.StateLive // until a status frame changes it
 	switch {
 	case f.Resumed && s.since == nil:
 		v.problem("%s: resumed, though no place was given", s.dashboard)
@@ -98,11 +98,12 @@ func (c *connection) subscribed(f *wire.Subscribed) (answered bool) {
 	return first && f.ID != nil
 }
 
-// update holds an update to the rules of its connection, then applies it to what the viewer has.
+// update checks an update against the rules of its connection, then applies it to the viewer's
+// cells.
 func (c *connection) update(u *wire.Update) {
 	v, s := c.viewer, c.views[u.View]
 	if s == nil {
-		v.problem("update of view %s, which nothing was subscribed under", u.View)
+		v.problem("update for view %s, which has no subscription", u.View)
 		return
 	}
 	at := s.view.Place()
@@ -127,7 +128,7 @@ func (c *connection) update(u *wire.Update) {
 		s.void = false
 	}
 	if other := s.watched.voidBy; other != nil && other != s {
-		return // the connection that takes over brings everything anew
+		return // the connection that takes over starts with snapshots
 	}
 	if u.From == 0 {
 		s.watched.voidBy = nil

@@ -12,8 +12,8 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// TestRules has a server break one rule at a time; the viewer must say so, and must say nothing of
-// one that keeps to them.
+// TestRules lets a server break one rule at a time; the viewer must report it, and must report
+// nothing of a server that keeps the rules.
 func TestRules(t *testing.T) {
 	const (
 		subscribed = `{"type":"subscribed","id":1,"dashboard":"d","view":"00000000000000aa","rate":0,"resumed":false,"schema":[{"panel":"p","title":"","window":{"latest":true},"keep":1,"groupBy":[],"columns":["count"]}]}`
@@ -35,7 +35,7 @@ func TestRules(t *testing.T) {
 		{"another epoch", "of epoch 00000002 in epoch 00000001", []string{first, update("00000002", "5", "6", "[0,0,[6]]")}},
 		{"no snapshot after a gap", "where only one from 0 may come", []string{first, gap, update("00000001", "5", "6", "[0,0,[6]]")}},
 		{"a cell nobody has", "cell 3 is not known", []string{first, update("00000001", "5", "6", "[3,0,[6]]")}},
-		{"a view nobody asked for", "which nothing was subscribed under", []string{first, `{"type":"gap","view":"00000000000000bb","why":"epoch"}`}},
+		{"a view nobody asked for", "which has no subscription", []string{first, `{"type":"gap","view":"00000000000000bb","why":"epoch"}`}},
 		{"back within an epoch after a gap", "version went back from 5 to 2 within epoch 00000001", []string{first, gap, update("00000001", "0", "2", "[0,0,0,0,[],0,[2]]")}},
 		{"no frame", "does not parse", []string{first, `{`}},
 		{"refused", "error 1103", []string{`{"type":"error","id":1,"code":1103,"message":"no","retry":false,"after":0}`}},
@@ -64,11 +64,11 @@ func TestRules(t *testing.T) {
 					}
 				}
 				ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseNormalClosure, ""), time.Now().Add(time.Second))
-				ws.ReadMessage() // until the viewer has read everything, and goes
+				ws.ReadMessage() // until the viewer has read everything and leaves
 				close(sent)
 			}))
 			defer server.Close()
-			v := Watch(Config{Name: "v", Doors: []string{server.URL}, Dashboards: []string{"d"}, Record: true})
+			v := Watch(Config{Name: "v", Gateways: []string{server.URL}, Dashboards: []string{"d"}, Record: true})
 			<-sent
 			v.Close()
 			said, _ := json.Marshal(v.Problems())
@@ -76,13 +76,13 @@ func TestRules(t *testing.T) {
 				t.Errorf("want %q, got %s", c.says, said)
 			}
 			if c.says == "" && v.Places()["d"].Version != 1 {
-				t.Errorf("the viewer stands at %s", v.Places()["d"])
+				t.Errorf("the viewer is at %s", v.Places()["d"])
 			}
 		})
 	}
 }
 
-// TestBounds: what a viewer keeps is bounded, whatever a server does.
+// TestBounds checks that what a viewer keeps is bounded, whatever a server does.
 func TestBounds(t *testing.T) {
 	v := &Viewer{config: Config{Name: "v"}}
 	for range 10 * maxProblems {

@@ -1,16 +1,15 @@
-// Package viewer watches dashboards as clients do and holds the server to every rule of
-// docs/PROTOCOL.md.
+// Package viewer watches dashboards as clients do and checks every rule of docs/PROTOCOL.md.
 //
-//	v := viewer.Watch(viewer.Config{Doors: urls, Dashboards: names})
-//	defer v.Close()
-//	v.Begin()                          // pauses are counted from here
-//	pauses := v.Pauses()               // per dashboard, the longest time without an update
-//	problems := v.Problems()           // what broke a rule; none is what is wanted
-//	seen := v.Seen()                   // what every version that was shown looked like
+//		v := viewer.Watch(viewer.Config{Gateways: urls, Dashboards: names})
+//		defer v.Close()
+//		v.Begin()                          // pauses are counted from here
+//		pauses := v.Pauses()               // per dashboard, the longest time without an update
+//	 problems := v.Problems()           // broken rules; want none
+//	 seen := v.Seen()                   // the fingerprint of every version that was shown
 //
-// One Viewer has one connection, or two while a drained gateway hands it over, whatever the number
-// of dashboards: a load generator shares the machine with what it measures. It reconnects by
-// itself, at the next door, from the places it holds.
+// One Viewer has one connection, or two while a draining gateway hands it over, for all its
+// dashboards: a load generator shares the machine with what it measures. It reconnects by itself,
+// to the next gateway, from the places it holds.
 package viewer
 
 import (
@@ -31,33 +30,34 @@ const (
 
 // Config says what to watch and where.
 type Config struct {
-	Name       string   // in problems
-	Doors      []string // base URLs of gateways; the first at first, the next after each loss
+	Name string // used in problems
+	// base URLs; the viewer starts with the first and takes the next after each loss
+	Gateways   []string
 	Dashboards []string // at most 100 of tenant default: a connection may have 128 subscriptions
-	Record     bool     // keep what every version looked like: see Seen
+	Record     bool     // keep the fingerprint of every version: see Seen
 	Updated    func(dashboard string, at time.Time, u *wire.Update)
 }
 
-// Counts tell what a viewer lived through.
+// Counts counts what a viewer has experienced.
 type Counts struct {
-	Updates  int            // that moved a view
+	Updates  int            // updates that changed a view
 	Losses   int            // connections that ended without a drain
-	LastLoss string         // the gateway of the last of them, and its error
+	LastLoss string         // gateway and error of the last loss
 	Drains   int            // connections that were handed over
-	Resumed  int            // subscriptions that went on from their place
+	Resumed  int            // subscriptions that resumed from their place
 	Fresh    int            // subscriptions that began anew though a place was held
 	Gaps     map[string]int // gap frames by why
 	Statuses map[string]int // status frames by state
 }
 
-// Viewer is a running viewer. Its methods are for any goroutine.
+// Viewer is a running viewer. Any goroutine may call its methods.
 type Viewer struct {
 	config Config
 	cancel context.CancelFunc
 	joined sync.WaitGroup
 
 	mu       sync.Mutex
-	door     int
+	gateway  int
 	watched  map[string]*watched
 	counts   Counts
 	problems []string
@@ -69,11 +69,11 @@ type Viewer struct {
 type watched struct {
 	view    wire.View
 	picture picture
-	last    time.Time     // of the last update
+	last    time.Time     // time of the last update
 	pause   time.Duration // the longest since Begin
 	moved   bool          // there was an update since Begin
-	state   string        // what the last status said
-	voidBy  *subscription // it was told that what is held is void
+	state   string        // state in the last status frame
+	voidBy  *subscription // the subscription that was told that the held cells are void
 	seen    map[messages.Place]uint64
 }
 
@@ -89,14 +89,13 @@ func Watch(c Config) *Viewer {
 	return v
 }
 
-// Close ends the viewer; what it has learned stays.
+// Close ends the viewer; its counts and problems stay readable.
 func (v *Viewer) Close() {
 	v.cancel()
 	v.joined.Wait()
 }
 
-// Begin forgets the pauses that have ended: the one that lasts, as every time between two updates,
-// counts from its own beginning.
+// Begin forgets the pauses that have ended. A pause that has not ended counts from its own begin.
 func (v *Viewer) Begin() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -105,7 +104,7 @@ func (v *Viewer) Begin() {
 	}
 }
 
-// Waiting are the dashboards that have had no update since Begin.
+// Waiting returns the dashboards that have had no update since Begin.
 func (v *Viewer) Waiting() (names []string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -117,8 +116,8 @@ func (v *Viewer) Waiting() (names []string) {
 	return names
 }
 
-// Pauses are, by dashboard, the longest time without an update since Begin; the one that lasts is
-// one too.
+// Pauses returns, by dashboard, the longest time without an update since Begin, including the pause
+// that has not ended.
 func (v *Viewer) Pauses() map[string]time.Duration {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -130,7 +129,7 @@ func (v *Viewer) Pauses() map[string]time.Duration {
 	return pauses
 }
 
-// Places is where the viewer stands with each dashboard.
+// Places returns the place that the viewer holds of each dashboard.
 func (v *Viewer) Places() map[string]messages.Place {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -141,7 +140,7 @@ func (v *Viewer) Places() map[string]messages.Place {
 	return places
 }
 
-// States are what the server said last of each dashboard: live, stale or moving.
+// States returns the last reported state of each dashboard: live, stale or moving.
 func (v *Viewer) States() map[string]string {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -152,14 +151,14 @@ func (v *Viewer) States() map[string]string {
 	return states
 }
 
-// Door is the base URL of the gateway that it is connected to, or connects to next.
-func (v *Viewer) Door() string {
+// Gateway returns the base URL of the gateway that the viewer is connected to, or tries next.
+func (v *Viewer) Gateway() string {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return v.config.Doors[v.door%len(v.config.Doors)]
+	return v.config.Gateways[v.gateway%len(v.config.Gateways)]
 }
 
-// Counts is what it lived through so far.
+// Counts returns what the viewer has experienced so far.
 func (v *Viewer) Counts() Counts {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -176,7 +175,7 @@ func copied(m map[string]int) map[string]int {
 	return c
 }
 
-// Problems are the rules that were broken: the first 20, and how many more.
+// Problems returns the broken rules: the first 20, and how many more there are.
 func (v *Viewer) Problems() []string {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -187,7 +186,7 @@ func (v *Viewer) Problems() []string {
 	return all
 }
 
-// problem is called with mu held.
+// problem records a broken rule; the caller holds mu.
 func (v *Viewer) problem(format string, args ...any) {
 	if len(v.problems) == maxProblems {
 		v.more++
@@ -196,7 +195,7 @@ func (v *Viewer) problem(format string, args ...any) {
 	v.problems = append(v.problems, v.config.Name+": "+fmt.Sprintf(format, args...))
 }
 
-// Seen gives, by dashboard and place, the fingerprint of all cells there: see Fingerprint. With
+// Seen returns, by dashboard and place, the fingerprint of all cells: see Fingerprint. It needs
 // Config.Record.
 func (v *Viewer) Seen() map[string]map[messages.Place]uint64 {
 	v.mu.Lock()

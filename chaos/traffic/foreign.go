@@ -16,31 +16,31 @@ import (
 	"github.com/dashfeed/dashfeed/eventlog"
 )
 
-// Ways are how a Stranger addresses its messages. All of them are allowed; all but Home leave work
-// to the shards.
+// Way is how a ForeignProducer addresses its messages. All ways are allowed; for all but Home the
+// shards must forward the message or find its dashboard.
 type Way int
 
 // The ways.
 const (
-	Home    Way = iota // the dashboard as key, in the partition that clients choose by that
-	Astray             // the same key, one partition further, as clients of another hash have it
-	Full               // tenant/dashboard as key, in the partition that clients choose by that
-	Keyless            // no key: the payload names the dashboard
+	Home      Way = iota // the dashboard as key, in the partition that clients choose for that key
+	Misrouted            // the same key, one partition further, as clients with another hash choose
+	Full                 // tenant/dashboard as key, in the partition that clients choose for that key
+	Keyless              // no key: the payload names the dashboard
 )
 
-var ways = [...]Way{Home, Astray, Full, Keyless}
+var ways = [...]Way{Home, Misrouted, Full, Keyless}
 
-// unsent bounds what a Stranger has sent and not heard of.
+// unsent bounds the messages that a ForeignProducer has sent and that are not acknowledged.
 const unsent = 1000
 
-// Stranger writes events to a tenant's topic with the broker's own client, in all ways, with every
-// compression, in batches, alone and in chunks in turn, and between them messages that are to be
-// refused. The id of each decides how often it counts, so what is not acknowledged is sent again,
-// in the same way.
-type Stranger struct {
+// ForeignProducer writes events to a tenant's topic with the broker's own client, in all ways, with
+// every compression, in batches, alone and in chunks in turn. Between them it writes messages that
+// Dashfeed must refuse. An event's id decides that it counts once, so the producer sends
+// unacknowledged events again, in the same way.
+type ForeignProducer struct {
 	Name       string
 	Broker     string // pulsar://…
-	Topic      string // the tenant's events
+	Topic      string // the tenant's events topic
 	Tenant     string
 	Dashboards []string
 	Rate       int // events a second
@@ -56,7 +56,7 @@ type sent struct {
 }
 
 // Run writes until ctx ends, and then until everything is acknowledged, for 90 s at most.
-func (s *Stranger) Run(ctx context.Context) error {
+func (s *ForeignProducer) Run(ctx context.Context) error {
 	client, err := Connect(s.Broker, "")
 	if err != nil {
 		return err
@@ -71,13 +71,13 @@ func (s *Stranger) Run(ctx context.Context) error {
 }
 
 // stream sends events at the rate, and odd messages between them.
-func (s *Stranger) stream(ctx context.Context, p *producers) error {
+func (s *ForeignProducer) stream(ctx context.Context, p *producers) error {
 	list := s.Ways
 	if list == nil {
 		list = ways[:]
 	}
 	again := make(chan sent, unsent)
-	free := make(chan struct{}, unsent) // bounds what is under way
+	free := make(chan struct{}, unsent) // bounds the messages in flight
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	began, n := time.Now(), 0
@@ -93,7 +93,7 @@ func (s *Stranger) stream(ctx context.Context, p *producers) error {
 		for due := int(time.Since(began).Seconds() * float64(s.Rate)); n < due; n++ {
 			select {
 			case free <- struct{}{}:
-			default: // the broker is away
+			default: // the broker is down
 				due = n
 				continue
 			}
@@ -105,30 +105,30 @@ func (s *Stranger) stream(ctx context.Context, p *producers) error {
 	}
 }
 
-// wayProperty tells the router; dashboards don't look at properties they don't know.
+// wayProperty tells the router the way; dashboards ignore properties they don't know.
 const wayProperty = "way"
 
-func (s *Stranger) route(m *pulsar.ProducerMessage, t pulsar.TopicMetadata) int {
+func (s *ForeignProducer) route(m *pulsar.ProducerMessage, t pulsar.TopicMetadata) int {
 	n := int(t.NumPartitions())
 	way, _ := strconv.Atoi(m.Properties[wayProperty])
 	switch dashboard := m.Properties["dashboard"]; Way(way) {
 	case Full:
 		return eventlog.PartitionOf(m.Key, n)
-	case Astray, Keyless:
+	case Misrouted, Keyless:
 		return (eventlog.PartitionOf(dashboard, n) + 1) % n
 	default:
 		return eventlog.PartitionOf(dashboard, n)
 	}
 }
 
-// message is the message of an event.
-func (s *Stranger) message(e sent) *pulsar.ProducerMessage {
+// message returns the message of an event.
+func (s *ForeignProducer) message(e sent) *pulsar.ProducerMessage {
 	m := &pulsar.ProducerMessage{
 		Payload:    e.append(nil),
 		Properties: map[string]string{wayProperty: strconv.Itoa(int(e.way)), "dashboard": e.dashboard},
 	}
 	switch e.way {
-	case Home, Astray:
+	case Home, Misrouted:
 		m.Key = e.dashboard
 	case Full:
 		m.Key = s.Tenant + "/" + e.dashboard
@@ -136,10 +136,10 @@ func (s *Stranger) message(e sent) *pulsar.ProducerMessage {
 	return m
 }
 
-func (s *Stranger) send(p *producers, e sent, again chan<- sent, free <-chan struct{}) {
+func (s *ForeignProducer) send(p *producers, e sent, again chan<- sent, free <-chan struct{}) {
 	p.plain[e.n%len(p.plain)].SendAsync(context.Background(), s.message(e), func(_ pulsar.MessageID, _ *pulsar.ProducerMessage, err error) {
 		if err != nil {
-			again <- e // never full: one for each under way
+			again <- e // never full: it has room for each message in flight
 			return
 		}
 		s.Account.add([]event{e.event})
@@ -147,8 +147,8 @@ func (s *Stranger) send(p *producers, e sent, again chan<- sent, free <-chan str
 	})
 }
 
-// rest sees that all that is under way is acknowledged.
-func (s *Stranger) rest(p *producers, again chan sent, free chan struct{}) error {
+// rest waits until all messages in flight are acknowledged, and retries those that failed.
+func (s *ForeignProducer) rest(p *producers, again chan sent, free chan struct{}) error {
 	late := time.After(patience)
 	for len(free) > 0 {
 		select {
@@ -162,7 +162,7 @@ func (s *Stranger) rest(p *producers, again chan sent, free chan struct{}) error
 	return nil
 }
 
-// Listener is a plain consumer of a tenant's topic, beside Dashfeed: what the broker alone takes.
+// Listener is a plain consumer of a tenant's topic, beside Dashfeed: it measures the broker alone.
 type Listener struct {
 	client  pulsar.Client
 	reader  pulsar.Consumer
@@ -171,8 +171,8 @@ type Listener struct {
 	failure error
 }
 
-// Listen calls heard with every message that is published from now on, on one goroutine that Close
-// joins.
+// Listen calls heard for every message that is published from now on, on one goroutine that Close
+// waits for.
 func Listen(broker, topic string, heard func(payload []byte, at time.Time)) (*Listener, error) {
 	client, err := Connect(broker, "")
 	if err != nil {
@@ -198,13 +198,13 @@ func Listen(broker, topic string, heard func(payload []byte, at time.Time)) (*Li
 				return
 			}
 			heard(m.Payload(), time.Now())
-			_ = reader.Ack(m) // the subscription goes with the listener
+			_ = reader.Ack(m) // the subscription ends with the listener
 		}
 	})
 	return l, nil
 }
 
-// Close ends it.
+// Close ends the listener.
 func (l *Listener) Close() error {
 	l.cancel()
 	l.joined.Wait()
@@ -213,7 +213,7 @@ func (l *Listener) Close() error {
 	return l.failure
 }
 
-// Connect is the broker's client, without its talk; the token may be "".
+// Connect returns the broker's client without its logging; the token may be "".
 func Connect(broker, token string) (pulsar.Client, error) {
 	o := pulsar.ClientOptions{
 		URL: broker, OperationTimeout: 10 * time.Second, ConnectionTimeout: 5 * time.Second,

@@ -161,6 +161,48 @@ func TestALateAnswerIsAsOldAsItsQuestion(t *testing.T) {
 	})
 }
 
+// asked is a log that counts how often it is asked for its last records.
+type asked struct {
+	eventlog.Log
+	questions atomic.Int64
+}
+
+func (l *asked) Last(ctx context.Context, partition int) (messages.Position, error) {
+	l.questions.Add(1)
+	return l.Log.Last(ctx, partition)
+}
+
+// A log is asked less often where nothing moves, and all shards are live all the time.
+func TestAnIdleLogIsAskedLess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := &asked{}
+		n := newNode(t, func(c *Config) { log.Log, c.Log = c.Log, log })
+		time.Sleep(5 * time.Second)
+		const lasts = 20 * time.Second
+		while := func(do func()) (perShard float64) {
+			log.questions.Store(0)
+			for began := time.Now(); time.Since(began) < lasts; time.Sleep(10 * time.Millisecond) {
+				do()
+				for _, c := range n.host.Claims() {
+					if c.State != messages.Live {
+						t.Fatalf("shard %d claims %s", c.Shard, c.State)
+					}
+				}
+			}
+			return float64(log.questions.Load()) / float64(n.log.Partitions())
+		}
+		if got, want := while(func() {}), float64(lasts/idleProbe)+1; got > want {
+			t.Errorf("%.0f questions for each shard in %s, want %.0f", got, lasts, want)
+		}
+		number := n.home("d")
+		busy := while(func() { n.append(event1("d", "m", 1)) })
+		others := float64(lasts/idleProbe) * float64(n.log.Partitions()-1)
+		if got, want := busy*float64(n.log.Partitions())-others, float64(lasts/probeEvery)-2; got < want {
+			t.Errorf("%.0f questions for shard %d, whose log moves, in %s, want %.0f", got, number, lasts, want)
+		}
+	})
+}
+
 // A shard whose records are read and not yet folded is not live.
 func TestWhatIsNotFoldedIsNotClaimed(t *testing.T) {
 	t.Parallel()

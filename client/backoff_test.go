@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// TestBackoffCeilings: full jitter, so a wait lies anywhere below its ceiling, and over many draws
-// near both ends.
+// TestBackoffCeilings: the jitter is full, so a wait lies anywhere below its ceiling, and over many
+// draws near both ends.
 func TestBackoffCeilings(t *testing.T) {
 	ceilings := []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second, 30 * time.Second, 30 * time.Second}
 	for attempt, ceiling := range ceilings {
@@ -30,7 +30,7 @@ func TestBackoffCeilings(t *testing.T) {
 		t.Errorf("after a million attempts: %v", d)
 	}
 	if d := b.next(time.Hour); d != time.Hour {
-		t.Errorf("the server said an hour, got %v", d)
+		t.Errorf("the server asked for an hour, got %v", d)
 	}
 }
 

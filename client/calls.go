@@ -17,16 +17,16 @@ import (
 // ReadOptions says what to read of a dashboard.
 type ReadOptions struct {
 	Since  messages.Place // zero: everything
-	Panels []string       // nil: all
-	// "PARTITION:POSITION" of an event, or several with commas: answer when that of the dashboard's
-	// partition is folded
+	Panels []string       // nil: all panels
+	// "PARTITION:POSITION" of an event, or several of them with commas: the server answers when it
+	// has folded the one of the dashboard's partition
 	After string
-	Wait  time.Duration // how long to wait for After
-	Lists bool          // also the lists of late and refused events
-	Bare  bool          // no cells
+	Wait  time.Duration // how long the server waits for After
+	Lists bool          // include the lists of late and refused events
+	Bare  bool          // leave out the cells
 }
 
-// Reading is a dashboard at a version.
+// Reading is a dashboard at one version.
 type Reading struct {
 	Dashboard string            `json:"dashboard"`
 	Tenant    string            `json:"tenant"`
@@ -34,7 +34,7 @@ type Reading struct {
 	Version   uint64            `json:"version"`
 	View      string            `json:"view"`
 	Time      int64             `json:"time"`      // log time, ms
-	Watermark *int64            `json:"watermark"` // ms; nil where no event was accepted
+	Watermark *int64            `json:"watermark"` // ms; nil if no event was accepted
 	State     string            `json:"state"`     // live, stale or moving
 	Since     *int64            `json:"since"`     // ms; nil while live
 	Lag       int64             `json:"lag"`       // ms
@@ -68,20 +68,21 @@ type Summary struct {
 	Sessions  int    `json:"sessions"`
 }
 
-// Definition is a definition as the server gives it.
+// Definition is the definition that the server returns.
 type Definition struct {
 	Source  []byte // YAML
 	Hash    string
-	Default bool // nobody defined the dashboard: the tenant's default
+	Default bool // the tenant's default: nobody defined this dashboard
 }
 
-// Applied is the answer to a definition.
+// Applied is the server's answer to a new definition.
 type Applied struct {
 	Dashboard string `json:"dashboard"`
 	Hash      string `json:"hash"`
 	Position  string `json:"position"`
 	Changed   bool   `json:"changed"`
-	// it is stored, and was not folded in time: another, put at the same moment, may win over it
+	// the definition is stored but was not folded in time; a definition put at the same moment may
+	// replace it
 	Pending bool `json:"pending"`
 }
 
@@ -109,8 +110,8 @@ func (c *Client) Read(ctx context.Context, dashboard string, o ReadOptions) (Rea
 	return r, err
 }
 
-// List lists the tenant's dashboards that begin with prefix, by name: at most limit of them, after
-// the cursor of the answer before ("": from the start). next is "" after the last.
+// List lists the tenant's dashboards whose names begin with prefix, by name: at most limit of them,
+// after cursor, which is next of the previous answer ("": from the start). next is "" at the end.
 func (c *Client) List(ctx context.Context, prefix, cursor string, limit int) (list []Summary, next string, err error) {
 	q := url.Values{"limit": {strconv.Itoa(limit)}}
 	if prefix != "" {
@@ -132,7 +133,7 @@ func (c *Client) List(ctx context.Context, prefix, cursor string, limit int) (li
 	return answer.Dashboards, next, nil
 }
 
-// Definition is the definition in force for a dashboard.
+// Definition returns the definition in force for a dashboard.
 func (c *Client) Definition(ctx context.Context, dashboard string) (Definition, error) {
 	status, header, body, err := c.do(ctx, http.MethodGet, c.address(path(dashboard, "/definition"), nil), c.header(), nil)
 	if err != nil {
@@ -145,14 +146,15 @@ func (c *Client) Definition(ctx context.Context, dashboard string) (Definition, 
 	return Definition{body, hash, header.Get("X-Dashfeed-Default") == "true"}, nil
 }
 
-// Define puts a definition, YAML or JSON, in force. Problems in it are an *Error with Problems.
+// Define puts a YAML or JSON definition in force. If it has mistakes the error is an *Error with
+// Problems.
 func (c *Client) Define(ctx context.Context, dashboard string, source []byte) (Applied, error) {
 	var a Applied
 	err := c.call(ctx, http.MethodPut, c.address(path(dashboard, "/definition"), nil), source, &a)
 	return a, err
 }
 
-// Undefine puts the tenant's default in force again.
+// Undefine puts the tenant's default definition in force again.
 func (c *Client) Undefine(ctx context.Context, dashboard string) error {
 	return c.call(ctx, http.MethodDelete, c.address(path(dashboard, "/definition"), nil), nil, nil)
 }
@@ -161,7 +163,7 @@ func path(dashboard, rest string) string {
 	return "/v1/dashboards/" + url.PathEscape(dashboard) + rest
 }
 
-// call makes a request and reads the JSON of its answer.
+// call sends a request and reads the JSON of its answer.
 func (c *Client) call(ctx context.Context, method string, address *url.URL, body []byte, into any) error {
 	h := c.header()
 	if body != nil {

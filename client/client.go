@@ -10,24 +10,24 @@ import (
 	"time"
 )
 
-// Options says which server to talk to, and as whom.
+// Options says which server to connect to, and with which token and tenant.
 type Options struct {
 	Server string // base URL; "": http://127.0.0.1:8080
-	// further base URLs of the same house, tried in turn where one is lost, drains or can't be
-	// reached
+	// base URLs of more gateways of the same deployment; the client tries them in turn if one is
+	// lost, drains or can't be reached
 	Others []string
-	Token  string // shown as a bearer token; "": none
-	Tenant string // "": the token's, else default
+	Token  string // sent as a bearer token; "": none
+	Tenant string // "": the token's tenant, else default
 
-	// DialContext opens connections, for HTTP and WebSocket alike; nil: net.Dialer's.
+	// DialContext opens connections, for HTTP and WebSocket; nil: net.Dialer's.
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
-// Client talks to one server, or to one of several of a house at a time. Any number of goroutines
-// may use it.
+// Client talks to one server, or to one of several servers of a deployment at a time. Any number of
+// goroutines may use it.
 type Client struct {
 	bases   []*url.URL     // Server first
-	at      *atomic.Uint32 // the one that requests go to; subscriptions each have their own
+	at      *atomic.Uint32 // index of the server for requests; each subscription has its own
 	options Options
 	http    *http.Client
 }
@@ -58,10 +58,10 @@ func New(o Options) (*Client, error) {
 	return &Client{bases: bases, at: new(atomic.Uint32), options: o, http: &http.Client{Transport: transport}}, nil
 }
 
-// Close closes idle connections. Publishers and subscriptions are closed by whoever opened them.
+// Close closes idle connections. Close publishers and subscriptions yourself.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// address is the URL of a path below the base, with the tenant and further parameters.
+// address returns the URL of a path below the base, with the tenant and query.
 func (c *Client) address(path string, query url.Values) *url.URL {
 	if c.options.Tenant != "" && !query.Has("tenant") {
 		if query == nil {
@@ -74,18 +74,18 @@ func (c *Client) address(path string, query url.Values) *url.URL {
 	return u
 }
 
-// base is the server whose turn it is.
+// base returns the server with that index, modulo their number.
 func (c *Client) base(turn uint32) *url.URL { return c.bases[int(turn)%len(c.bases)] }
 
-// turn has requests go to the next server, unless somebody else has turned away from this one
-// already.
+// turn moves requests to the next server, unless another goroutine has already moved them away from
+// this one.
 func (c *Client) turn(from *url.URL) {
 	if at := c.at.Load(); len(c.bases) > 1 && c.base(at).Host == from.Host {
 		c.at.CompareAndSwap(at, at+1)
 	}
 }
 
-// header is what every request carries.
+// header returns the header of every request.
 func (c *Client) header() http.Header {
 	h := http.Header{}
 	if c.options.Token != "" {
@@ -94,7 +94,7 @@ func (c *Client) header() http.Header {
 	return h
 }
 
-// Of is the same client for another tenant; "" is the token's, else default.
+// Of returns the same client for another tenant; "": the token's tenant, else default.
 func (c *Client) Of(tenant string) *Client {
 	other := *c
 	other.options.Tenant = tenant

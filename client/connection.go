@@ -16,12 +16,12 @@ import (
 const (
 	handshakeTimeout = 10 * time.Second
 	writeTimeout     = 10 * time.Second
-	quietAtFirst     = time.Minute // until connected tells how often the server pings
-	maxFrameBytes    = 256 << 20   // inflated; a snapshot of the largest dashboard is far below
+	silentAtFirst    = time.Minute // until the connected frame says how often the server pings
+	maxFrameBytes    = 256 << 20   // decompressed; a snapshot of the largest dashboard is far below
 )
 
 // ClosedError says that the server closed the connection, and why. Codes of 4500 and above mean: do
-// not come back.
+// not reconnect.
 type ClosedError struct {
 	Code   int
 	Reason string
@@ -36,14 +36,14 @@ type connection struct {
 	ws     *websocket.Conn
 	server string
 	opened time.Time
-	frames chan wire.Frame // closed when nothing more comes
+	frames chan wire.Frame // closed after the last frame
 	quit   chan struct{}
 	once   sync.Once
 	done   sync.WaitGroup
-	err    error // why reading ended; good after frames is closed
+	err    error // why reading ended; valid after frames is closed
 }
 
-// connect opens a WebSocket to the server whose turn it is.
+// connect opens a WebSocket to the server with index turn.
 func (c *Client) connect(ctx context.Context, turn uint32) (*connection, error) {
 	d := websocket.Dialer{
 		NetDialContext:    c.options.DialContext,
@@ -54,7 +54,7 @@ func (c *Client) connect(ctx context.Context, turn uint32) (*connection, error) 
 	ws, response, err := d.DialContext(ctx, c.webSocket(turn).String(), c.header())
 	if err != nil {
 		if errors.Is(err, websocket.ErrBadHandshake) {
-			body, _ := io.ReadAll(response.Body) // the dialer kept at most 1 KiB
+			body, _ := io.ReadAll(response.Body) // the dialer keeps at most 1 KiB of it
 			return nil, answered(response.StatusCode, response.Header, body)
 		}
 		return nil, &UnreachableError{serverOf(c.base(turn)), err}
@@ -65,7 +65,7 @@ func (c *Client) connect(ctx context.Context, turn uint32) (*connection, error) 
 	return conn, nil
 }
 
-// read is the channel of frames, or one that never speaks where there is no connection.
+// read returns the channel of frames, or nil without a connection.
 func (c *connection) read() <-chan wire.Frame {
 	if c == nil {
 		return nil
@@ -73,7 +73,7 @@ func (c *connection) read() <-chan wire.Frame {
 	return c.frames
 }
 
-// stable reports whether the connection lived long enough to forget the failures before it.
+// stable reports whether the connection stayed up long enough to reset the backoff.
 func (c *connection) stable() bool { return time.Since(c.opened) >= stableAfter }
 
 func (c *connection) send(f wire.Frame) error {
@@ -81,10 +81,10 @@ func (c *connection) send(f wire.Frame) error {
 	return c.ws.WriteMessage(websocket.TextMessage, wire.Encode(f))
 }
 
-// readAll passes on frames until the connection or its owner ends.
+// readAll sends frames to the channel until the connection or its owner ends.
 func (c *connection) readAll() {
 	defer close(c.frames)
-	quiet := quietAtFirst
+	quiet := silentAtFirst
 	alive := func() { c.ws.SetReadDeadline(time.Now().Add(quiet)) }
 	c.ws.SetPingHandler(func(data string) error {
 		alive()
@@ -103,7 +103,7 @@ func (c *connection) readAll() {
 		}
 		f, err := wire.ParseFrame(b)
 		if err != nil {
-			continue // a message of a later protocol: unknown types are skipped
+			continue // skip unknown types: a later protocol may add messages
 		}
 		if hello, ok := f.(*wire.Connected); ok && hello.PingEvery > 0 {
 			quiet = 2*time.Duration(hello.PingEvery)*time.Millisecond + 5*time.Second
@@ -117,8 +117,8 @@ func (c *connection) readAll() {
 	}
 }
 
-// close ends the connection, joins its reader and says why reading ended. A nil connection is
-// closed already.
+// close ends the connection, waits for its reader and returns why reading ended. A nil connection
+// is already closed.
 func (c *connection) close() error {
 	if c == nil {
 		return nil

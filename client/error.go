@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// Error is an answer of the server that says no. Codes are those of docs/PROTOCOL.md.
+// Error is an error answer of the server. docs/PROTOCOL.md lists the codes.
 type Error struct {
-	Status  int // HTTP status; 0 where it came over a WebSocket
-	Code    int // 1100-1399; 0 where the answer was not Dashfeed's
+	Status  int // HTTP status; 0 if it came over a WebSocket
+	Code    int // 1100-1399; 0 if the answer was not Dashfeed's
 	Message string
-	Retry   bool          // the same request may do better later
-	After   time.Duration // not before
+	Retry   bool          // the same request may succeed later
+	After   time.Duration // earliest time of a retry
 
 	Problems []Problem // of a definition (code 1108)
 }
@@ -37,7 +37,7 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s (code %d)", e.Message, e.Code)
 }
 
-// UnreachableError says that no answer came: whether the request was done is unknown.
+// UnreachableError says that no answer came: it is unknown whether the server handled the request.
 type UnreachableError struct {
 	Server string
 	Err    error
@@ -48,7 +48,7 @@ func (e *UnreachableError) Error() string {
 }
 func (e *UnreachableError) Unwrap() error { return e.Err }
 
-// errorBody is how the HTTP doors say no.
+// errorBody is the body of an HTTP error answer.
 type errorBody struct {
 	Error struct {
 		Code    int    `json:"code"`
@@ -59,7 +59,7 @@ type errorBody struct {
 	Problems []Problem `json:"problems"`
 }
 
-// answered makes an Error of an answer with a status of 400 or more.
+// answered makes an Error from an answer with a status of 400 or more.
 func answered(status int, header http.Header, body []byte) *Error {
 	e := &Error{Status: status, Message: http.StatusText(status), Retry: status == http.StatusTooManyRequests || status >= 502}
 	var b errorBody

@@ -7,21 +7,21 @@ import (
 	"time"
 )
 
-// Event is one fact to publish. Dashboard, Metric and Value are needed.
+// Event is one fact to publish. Dashboard, Metric and Value are required.
 type Event struct {
-	ID        string            // "": the publisher gives one
-	Tenant    string            // "": the token's, else default
+	ID        string            // "": the publisher generates one
+	Tenant    string            // "": the token's tenant, else default
 	Dashboard string            //
 	Metric    string            //
 	Value     float64           // finite
-	Time      time.Time         // ms are kept; zero: when it arrives
+	Time      time.Time         // kept to the ms; zero: the time of arrival
 	Labels    map[string]string // at most 32
 	Metadata  any               // any JSON of at most 16 KiB; nil: none
-	Producer  string            // with Sequence, for dashboards that tell copies by producer
+	Producer  string            // with Sequence, for dashboards that drop copies by producer
 	Sequence  uint64
 }
 
-// MarshalJSON writes the event as the doors read it.
+// MarshalJSON writes the event as the HTTP API reads it.
 func (e Event) MarshalJSON() ([]byte, error) {
 	if math.IsNaN(e.Value) || math.IsInf(e.Value, 0) {
 		return nil, fmt.Errorf("value of metric %q is %v: it must be finite", e.Metric, e.Value)

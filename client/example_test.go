@@ -20,7 +20,7 @@ panels:
     aggregates: [count, avg]
 `
 
-// Publish events, read the dashboard when they are folded, and watch it change.
+// Publish events, read the dashboard once they are folded, and watch it change.
 func Example() {
 	url, stop := startServer()
 	defer stop()
@@ -37,7 +37,7 @@ func Example() {
 
 	watching := c.Subscribe(client.SubscribeOptions{Dashboard: "checkout"})
 	defer watching.Close()
-	if _, err := watching.Next(ctx); err != nil { // the snapshot: nothing yet
+	if _, err := watching.Next(ctx); err != nil { // the snapshot, still empty
 		log.Fatal(err)
 	}
 
@@ -49,7 +49,7 @@ func Example() {
 			log.Fatal(err)
 		}
 	}
-	if err := p.Close(ctx); err != nil { // the log has all three
+	if err := p.Close(ctx); err != nil { // the log has stored all three
 		log.Fatal(err)
 	}
 	fmt.Printf("%+v\n", p.Stats())
@@ -68,7 +68,7 @@ func Example() {
 	// ["FR"] [1,20]
 }
 
-// A definition with a mistake is refused with everything that is wrong with it.
+// A definition with mistakes is refused with a list of all of them.
 func ExampleClient_Define() {
 	url, stop := startServer()
 	defer stop()
@@ -86,7 +86,7 @@ func ExampleClient_Define() {
 	// Output: 1108 false 3 5 panels[0].windw unknown key window
 }
 
-// Dashboards are listed by name, a page at a time.
+// Dashboards are listed by name, one page at a time.
 func ExampleClient_List() {
 	url, stop := startServer()
 	defer stop()

@@ -9,23 +9,24 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// handover is a subscription's way from a server that drains to the next: it waits for its slot and
-// opens a connection beside the one that serves. Its goroutine ends with that; end joins it.
+// handover moves a subscription from a draining server to the next one: it waits for its slot and
+// opens a second connection while the first still serves. Its goroutine ends after that; end waits
+// for it.
 type handover struct {
 	slot   time.Time
 	result chan opening // has room for the one result
-	conn   *connection  // opened, and asked for the view
+	conn   *connection  // open, with the subscribe request sent
 	cancel context.CancelFunc
 	done   sync.WaitGroup
 }
 
-// opening is what came of an attempt.
+// opening is the result of an attempt.
 type opening struct {
 	conn *connection
 	err  error
 }
 
-// handOver begins a handover in the slot that f gives, anywhere in [after, after+within).
+// handOver starts a handover in the slot that f gives, at a random time in [after, after+within).
 func (c *Client) handOver(f *wire.Drain, turn uint32) *handover {
 	wait := time.Duration(f.After) * time.Millisecond
 	if f.Within > 0 {
@@ -43,7 +44,7 @@ func (c *Client) handOver(f *wire.Drain, turn uint32) *handover {
 	return h
 }
 
-// opened is the channel of the result, or one that never speaks.
+// opened returns the channel of the result; a nil handover returns nil.
 func (h *handover) opened() <-chan opening {
 	if h == nil {
 		return nil
@@ -51,7 +52,7 @@ func (h *handover) opened() <-chan opening {
 	return h.result
 }
 
-// read is the channel of frames of the new connection, or one that never speaks.
+// read returns the channel of the new connection's frames, or nil if there is none.
 func (h *handover) read() <-chan wire.Frame {
 	if h == nil {
 		return nil
@@ -59,8 +60,8 @@ func (h *handover) read() <-chan wire.Frame {
 	return h.conn.read()
 }
 
-// end gives the handover up, closes what it has opened and joins its goroutine. A nil one is over
-// already.
+// end cancels the handover, closes its connection and waits for its goroutine. A nil handover has
+// already ended.
 func (h *handover) end() {
 	if h == nil {
 		return
@@ -75,18 +76,18 @@ func (h *handover) end() {
 	h.conn.close()
 }
 
-// drained is told that the server drains.
+// drained handles a drain frame of the server.
 func (s *Subscription) drained(f *wire.Drain) {
 	if s.next != nil && s.next.conn != nil {
-		return // under way already
+		return // a handover is already running
 	}
 	s.next.end()
 	s.next = s.client.handOver(f, s.turn)
 	s.turn++
 }
 
-// opened is told what came of the handover's attempt. Where it failed, the connection that serves
-// goes on until the server closes it.
+// opened handles the result of the handover's attempt. If it failed, the old connection serves
+// until the server closes it.
 func (s *Subscription) opened(ctx context.Context, o opening) (SubscriptionEvent, error) {
 	conn, err := o.conn, o.err
 	if err == nil {
@@ -96,7 +97,7 @@ func (s *Subscription) opened(ctx context.Context, o opening) (SubscriptionEvent
 	switch {
 	case err == nil && s.conn != nil:
 		s.next.conn = conn
-	case err == nil: // the old one has ended meanwhile
+	case err == nil: // the old connection has ended meanwhile
 		s.conn, s.next = conn, nil
 	default:
 		s.next = nil
@@ -107,15 +108,15 @@ func (s *Subscription) opened(ctx context.Context, o opening) (SubscriptionEvent
 	return nil, nil
 }
 
-// takeOver is told what the new connection said first. Both speak of the same place: what both
-// bring is applied once.
+// takeOver handles the first frame of the new connection. Both connections send changes from the
+// same place; changes that both send are applied once.
 func (s *Subscription) takeOver(ctx context.Context, f wire.Frame) (SubscriptionEvent, error) {
 	switch f.(type) {
 	case *wire.Subscribed, *wire.Update, *wire.Gap:
 		s.conn.close()
 		s.conn, s.next = s.next.conn, nil
 		return s.take(ctx, s.conn, f)
-	case *wire.ErrorFrame, *wire.Drain: // no better than the old one
+	case *wire.ErrorFrame, *wire.Drain: // no better than the old connection
 		s.next.end()
 		s.next = nil
 	}

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// house is several servers and a client that knows them all.
-type house struct {
+// deployment is several servers and a client that knows them all.
+type deployment struct {
 	*Client
 	networks map[string]*network
 	mu       sync.Mutex
@@ -21,9 +21,9 @@ type house struct {
 }
 
 // build serves each handler at its own address: a.test, b.test, …
-func build(t *testing.T, handlers ...http.Handler) *house {
+func build(t *testing.T, handlers ...http.Handler) *deployment {
 	t.Helper()
-	h := &house{networks: map[string]*network{}}
+	h := &deployment{networks: map[string]*network{}}
 	var addresses []string
 	for i, handler := range handlers {
 		name := string(rune('a'+i)) + ".test"
@@ -45,7 +45,7 @@ func build(t *testing.T, handlers ...http.Handler) *house {
 	return h
 }
 
-// drains is a server that says drain after its snapshot and then does more.
+// drains is a server that sends drain after its snapshot and then calls more.
 func drains(frame string, more func(s *scripted)) *script {
 	return &script{sessions: []func(*scripted){func(s *scripted) {
 		s.say(hello, fmt.Sprintf(answer, false), snapshot, frame)
@@ -53,7 +53,7 @@ func drains(frame string, more func(s *scripted)) *script {
 	}}}
 }
 
-// serves is a server that goes on from the place and says changes up to a version.
+// serves is a server that resumes from the place and sends changes up to a version.
 func serves(from, to int) *script {
 	return &script{sessions: []func(*scripted){func(s *scripted) {
 		s.say(hello, fmt.Sprintf(answer, true))
@@ -64,8 +64,8 @@ func serves(from, to int) *script {
 	}}}
 }
 
-// TestHandoverGoesToAnotherServer: while one server drains, the next connection is made to another,
-// and what both say is told once.
+// TestHandoverGoesToAnotherServer: while one server drains, the client connects to another one, and
+// reports changes that both send once.
 func TestHandoverGoesToAnotherServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		from := drains(`{"type":"drain","after":1000,"within":0}`, func(s *scripted) {
@@ -73,7 +73,7 @@ func TestHandoverGoesToAnotherServer(t *testing.T) {
 			s.say(change(10, 11))
 			s.listen()
 		})
-		to := serves(10, 13) // 10 to 11 is known by then
+		to := serves(10, 13) // the client knows 10 to 11 by then
 		h := build(t, from, to)
 		s := h.Subscribe(SubscribeOptions{Dashboard: "d"})
 		defer s.Close()
@@ -84,8 +84,8 @@ func TestHandoverGoesToAnotherServer(t *testing.T) {
 	})
 }
 
-// TestHandoverFails: where no other server can be had the connection goes on until it is closed;
-// then the backoff.
+// TestHandoverFails: if no other server can be reached the connection stays until it is closed;
+// then the client backs off.
 func TestHandoverFails(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -110,7 +110,7 @@ func TestHandoverFails(t *testing.T) {
 					time.Sleep(500 * time.Millisecond)
 					s.close(1012)
 				})
-				from.sessions = append(from.sessions, func(s *scripted) { // started again
+				from.sessions = append(from.sessions, func(s *scripted) { // the server restarted
 					s.say(hello, fmt.Sprintf(answer, true), change(11, 12))
 					s.listen()
 				})
@@ -129,8 +129,8 @@ func TestHandoverFails(t *testing.T) {
 	}
 }
 
-// TestHandoverSlotWins: a server that drains and ends before the slot is come back from in the slot
-// all the same.
+// TestHandoverSlotWins: if a draining server ends before the slot, the client still waits for the
+// slot.
 func TestHandoverSlotWins(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := build(t, drains(`{"type":"drain","after":6000,"within":0}`, func(s *scripted) { s.close(1012) }), serves(10, 11))
@@ -149,7 +149,7 @@ func TestHandoverSlotWins(t *testing.T) {
 	})
 }
 
-// TestHandoverEnds: closing while one waits for its slot, or for an answer, leaves nothing behind.
+// TestHandoverEnds: Close during the wait for the slot, or for an answer, leaves nothing behind.
 func TestHandoverEnds(t *testing.T) {
 	for _, wait := range []time.Duration{time.Millisecond, 2 * time.Second} {
 		synctest.Test(t, func(t *testing.T) {
@@ -162,13 +162,13 @@ func TestHandoverEnds(t *testing.T) {
 			if _, err := s.Next(ctx); !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("got %v", err)
 			}
-			s.Close() // the bubble ends only when every goroutine has
+			s.Close() // the bubble ends only when every goroutine has ended
 		})
 	}
 }
 
-// TestServersTakeTurns: a lost connection is tried at the next server, and so is a request that got
-// no answer.
+// TestServersTakeTurns: after a lost connection, or a request without an answer, the client tries
+// the next server.
 func TestServersTakeTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		list := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -182,7 +182,7 @@ func TestServersTakeTurns(t *testing.T) {
 		for _, server := range []string{"a.test:80", "b.test:80"} {
 			h.networks[server].set(true)
 		}
-		for range 2 { // and stays there
+		for range 2 { // and stays at c
 			if err := ask(); err != nil {
 				t.Fatal(err)
 			}

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// network is listener and dialler in one, in memory, so that a server and its clients fit in one
-// bubble of time.
+// network is listener and dialer in one, in memory, so that a server and its clients fit in one
+// synctest bubble.
 type network struct {
 	conns  chan net.Conn
 	closed chan struct{}
@@ -71,7 +71,7 @@ func (n *network) Close() error {
 
 func (n *network) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 80} }
 
-// serve serves h on a network and gives a client of it; both end before the test does.
+// serve serves h on a network and returns a client of it; both end before the test does.
 func serve(t *testing.T, h http.Handler) (*Client, *network) {
 	t.Helper()
 	n := newNetwork()

@@ -16,58 +16,59 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// bufferBytes bounds what a Publisher holds, beside PublisherOptions.Buffer.
+// bufferBytes bounds the bytes that a Publisher holds, beside PublisherOptions.Buffer.
 const bufferBytes = 8 << 20
 
 // ErrPublisherClosed is what Publish returns after Close.
 var ErrPublisherClosed = errors.New("publisher closed")
 
-// PublisherOptions says how events are sent. The zero value is good.
+// PublisherOptions says how to send events. The zero value is ready to use.
 type PublisherOptions struct {
-	Dashboard string        // of events that name none
+	Dashboard string        // dashboard of events that name none
 	Count     int           // most events in a batch; 0: 500
 	Bytes     int           // most bytes in a batch; 0: 1 MiB
-	Delay     time.Duration // an event waits so long at most for others; 0: 20 ms
+	Delay     time.Duration // longest time that an event waits for others; 0: 20 ms
 	Buffer    int           // events held until Publish waits; 0: 4 batches
-	Speed     float64       // replay: so many times as fast as the events' times; 0: at once
-	Patience  time.Duration // a batch is retried so long; 0: for ever
+	Speed     float64       // replay: times as fast as the events' times; 0: at once
+	Patience  time.Duration // how long a batch is retried; 0: for ever
 
-	// told of each event refused, as far as the server lists them
+	// called for each refused event that the server lists
 	Refused func(Refusal)
-	// told of each batch that was answered, after Refused
+	// called for each answered batch, after Refused
 	Stored  func(Stored)
-	Retried func(attempt int, wait time.Duration, reason error) // told before each retry
+	Retried func(attempt int, wait time.Duration, reason error) // called before each retry
 }
 
-// Refusal is one event that the door did not take.
+// Refusal is one event that the server did not store.
 type Refusal struct {
 	Event   []byte // as it was sent
-	Reason  string // word of docs/PROTOCOL.md
+	Reason  string // reason from docs/PROTOCOL.md
 	Message string
-	Tag     any // of PublishTagged
+	Tag     any // from PublishTagged
 }
 
-// Stored is what became of one batch.
+// Stored is the result of one batch.
 type Stored struct {
-	Tags      []any             // of its events, in order; nil for those without
-	Refused   []int             // indices of the refused, as far as the server lists them
-	Unlisted  uint64            // refused beyond those
+	Tags      []any             // tags of its events, in order; nil for events without one
+	Refused   []int             // indices of the refused events that the server lists
+	Unlisted  uint64            // number of refused events beyond those
 	Positions map[string]string // partition to the position of the batch's last event in it
 }
 
-// PublishStats counts what became of events.
+// PublishStats counts events by result.
 type PublishStats struct {
 	Accepted uint64 // stored by the log
 	Refused  uint64
 	Retries  uint64 // batches sent again
 }
 
-// Publisher sends events in batches, in order, and again with the same ids until the log has stored
-// them. Any number of goroutines may call Publish. It owns one goroutine, which Close joins.
+// Publisher sends events in batches, in order, and repeats them with the same ids until the log has
+// stored them. Any number of goroutines may call Publish. It owns one goroutine, which Close waits
+// for.
 type Publisher struct {
 	client  *Client
 	options PublisherOptions
-	ids     string // prefix of the ids it gives; ~ says that no producer did
+	ids     string // prefix of generated ids; ~ says that no producer gave them
 	counter atomic.Uint64
 	replay  *Replay
 
@@ -75,13 +76,13 @@ type Publisher struct {
 	pending chan item
 	cancel  context.CancelFunc
 	done    chan struct{} // closed when the goroutine has ended
-	err     error         // why it ended; good after done
+	err     error         // why it ended; valid after done
 
 	accepted, refused, retries atomic.Uint64
 
 	closing sync.Once
 	closed  chan struct{}
-	mu      sync.RWMutex // held while something is put into pending, so that Close may close it
+	mu      sync.RWMutex // held while an item enters pending, so that Close may close it
 }
 
 // item is a payload, or the mark of a Flush.
@@ -109,8 +110,8 @@ func (c *Client) Publisher(o PublisherOptions) *Publisher {
 	return p
 }
 
-// Publish takes one event, and waits while the buffer is full. An error says that this event was
-// not taken: ctx ended, the event cannot be written as JSON, or the publisher has failed or was
+// Publish accepts one event, and waits while the buffer is full. An error says that the event was
+// not accepted: ctx ended, the event cannot be written as JSON, or the publisher has failed or was
 // closed.
 func (p *Publisher) Publish(ctx context.Context, e Event) error {
 	if e.ID == "" {
@@ -128,8 +129,8 @@ func (p *Publisher) Publish(ctx context.Context, e Event) error {
 	return p.take(ctx, payload, nil)
 }
 
-// PublishJSON is Publish of an event's own JSON (one object), which is kept. Speed does not pace
-// it.
+// PublishJSON is Publish with an event's own JSON (one object), which the publisher keeps. Speed
+// does not pace it.
 func (p *Publisher) PublishJSON(ctx context.Context, payload []byte) error {
 	var named struct {
 		ID *json.RawMessage `json:"id"`
@@ -141,18 +142,18 @@ func (p *Publisher) PublishJSON(ctx context.Context, payload []byte) error {
 	return p.take(ctx, payload, nil)
 }
 
-// PublishTagged is PublishJSON of an event that has its id, if it is to have one. Refused and
-// Stored get the tag back.
+// PublishTagged is PublishJSON for an event that already has its id, if it needs one. Refused and
+// Stored return the tag.
 func (p *Publisher) PublishTagged(ctx context.Context, payload []byte, tag any) error {
 	return p.take(ctx, payload, tag)
 }
 
-// Stats is what became of the events so far.
+// Stats returns the counts so far.
 func (p *Publisher) Stats() PublishStats {
 	return PublishStats{p.accepted.Load(), p.refused.Load(), p.retries.Load()}
 }
 
-// Flush waits until every event taken before is stored or refused.
+// Flush waits until every event accepted before is stored or refused.
 func (p *Publisher) Flush(ctx context.Context) error {
 	reached := make(chan struct{})
 	if err := p.put(ctx, item{reached: reached}); err != nil {
@@ -168,11 +169,11 @@ func (p *Publisher) Flush(ctx context.Context) error {
 	}
 }
 
-// Close sends what is left and ends the publisher; ctx bounds how long that may take. Nil: every
-// event taken was stored or refused.
+// Close sends what is left and ends the publisher; ctx bounds how long that may take. Close returns
+// nil if every accepted event was stored or refused.
 func (p *Publisher) Close(ctx context.Context) error {
 	p.closing.Do(func() {
-		close(p.closed) // whoever waits in put leaves
+		close(p.closed) // wakes goroutines that wait in put
 		p.mu.Lock()
 		close(p.pending)
 		p.mu.Unlock()
@@ -207,7 +208,7 @@ func (p *Publisher) take(ctx context.Context, payload []byte, tag any) error {
 func (p *Publisher) put(ctx context.Context, i item) error {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	select { // a closed publisher's pending must not be touched
+	select { // never send to a closed publisher's pending
 	case <-p.closed:
 		return ErrPublisherClosed
 	default:
@@ -247,7 +248,7 @@ func (p *Publisher) loop(ctx context.Context) {
 	}
 }
 
-// collect is the next batch. The mark of a Flush ends it early.
+// collect returns the next batch. The mark of a Flush ends it early.
 func (p *Publisher) collect() (batch []item, reached chan struct{}, more bool) {
 	var late <-chan time.Time
 	for size := 0; len(batch) < p.options.Count && size < p.options.Bytes; {
@@ -276,7 +277,7 @@ func (p *Publisher) release(batch []item) {
 	}
 }
 
-// drop lets go of what will never be sent, so that those who wait for room learn of the end.
+// drop discards what will never be sent, and wakes those who wait for room.
 func (p *Publisher) drop() {
 	for {
 		select {
@@ -293,7 +294,7 @@ func (p *Publisher) drop() {
 
 func weigh(payload []byte) int64 { return min(int64(len(payload)), bufferBytes) }
 
-// WithID appends an id to an object, as its last field: of a repeated key the last wins.
+// WithID appends an id to an object, as its last field: of a repeated key the last one wins.
 func WithID(object []byte, id string) []byte {
 	end := bytes.LastIndexByte(object, '}')
 	comma := ","

@@ -15,9 +15,9 @@ import (
 	"time"
 )
 
-// door is POST /v1/events in its smallest form: what it stored, and what it says instead of
+// endpoint is POST /v1/events in its smallest form: what it stored, and what it answers instead of
 // storing.
-type door struct {
+type endpoint struct {
 	mu     sync.Mutex
 	bodies [][]string // ids of each request stored
 	tries  [][]string // ids of each request
@@ -25,7 +25,7 @@ type door struct {
 	answer func(try int, w http.ResponseWriter) (answered bool) // nil: store
 }
 
-func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (d *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body := io.Reader(r.Body)
 	if r.Header.Get("Content-Encoding") == "gzip" {
 		body, _ = gzip.NewReader(r.Body)
@@ -65,7 +65,7 @@ func event(id string) Event {
 
 func TestPublisherBatches(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := &door{}
+		d := &endpoint{}
 		c, _ := serve(t, d)
 		p := c.Publisher(PublisherOptions{Count: 3, Delay: time.Second})
 		for i := range 7 {
@@ -101,11 +101,11 @@ func TestPublisherBatches(t *testing.T) {
 	})
 }
 
-// TestPublisherRetries: 429, 503 and a broken network are repeated with the same ids, not before
+// TestPublisherRetries: 429, 503 and network errors are retried with the same ids, not before
 // Retry-After.
 func TestPublisherRetries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := &door{}
+		d := &endpoint{}
 		c, network := serve(t, d)
 		d.answer = func(try int, w http.ResponseWriter) bool {
 			switch try {
@@ -131,7 +131,7 @@ func TestPublisherRetries(t *testing.T) {
 			t.Errorf("tries %v: want three with the same two ids", d.tries)
 		}
 		if first, second := d.at[1].Sub(d.at[0]), d.at[2].Sub(d.at[1]); first < 5*time.Second || second < 40*time.Second {
-			t.Errorf("came back after %v and %v, told 5 s and 40 s", first, second)
+			t.Errorf("retried after %v and %v, the server asked for 5 s and 40 s", first, second)
 		}
 		network.set(true)
 		if err := p.Publish(t.Context(), event("later")); err != nil {
@@ -151,10 +151,10 @@ func TestPublisherRetries(t *testing.T) {
 	})
 }
 
-// TestPublisherBound: a server that takes nothing makes Publish wait once the buffer is full.
+// TestPublisherBound: a server that stores nothing makes Publish wait once the buffer is full.
 func TestPublisherBound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := &door{answer: func(_ int, w http.ResponseWriter) bool { refuse(w, 503, ""); return true }}
+		d := &endpoint{answer: func(_ int, w http.ResponseWriter) bool { refuse(w, 503, ""); return true }}
 		c, _ := serve(t, d)
 		p := c.Publisher(PublisherOptions{Count: 2, Buffer: 5})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -163,13 +163,13 @@ func TestPublisherBound(t *testing.T) {
 		for p.Publish(ctx, event("")) == nil {
 			taken++
 		}
-		if taken != 7 { // a batch on its way and the buffer
+		if taken != 7 { // a batch in flight and the buffer
 			t.Errorf("%d events were taken, want 7", taken)
 		}
 		ctx, cancel = context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if err := p.Close(ctx); err == nil {
-			t.Error("Close said that all was stored")
+			t.Error("Close returned nil, which means that all was stored")
 		}
 	})
 }
@@ -177,7 +177,7 @@ func TestPublisherBound(t *testing.T) {
 // TestPublisherBytes: the buffer is bounded in bytes too.
 func TestPublisherBytes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := &door{answer: func(_ int, w http.ResponseWriter) bool { refuse(w, 503, ""); return true }}
+		d := &endpoint{answer: func(_ int, w http.ResponseWriter) bool { refuse(w, 503, ""); return true }}
 		c, _ := serve(t, d)
 		p := c.Publisher(PublisherOptions{Buffer: 1 << 20})
 		big := event("")
@@ -199,7 +199,7 @@ func TestPublisherBytes(t *testing.T) {
 
 func TestPublisherFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := &door{answer: func(_ int, w http.ResponseWriter) bool {
+		d := &endpoint{answer: func(_ int, w http.ResponseWriter) bool {
 			refuse(w, 401, `{"error":{"code":1101,"message":"no token","retry":false,"after":0}}`)
 			return true
 		}}
@@ -227,7 +227,7 @@ func TestPublisherFails(t *testing.T) {
 
 func TestPublisherTellsRefusals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := &door{answer: func(try int, w http.ResponseWriter) bool {
+		d := &endpoint{answer: func(try int, w http.ResponseWriter) bool {
 			if try == 1 {
 				refuse(w, 202, `{"accepted":1,"refused":[{"index":1,"reason":"bad_label","message":"event 1: …"}],"refusedCount":1}`)
 			} else {
@@ -253,10 +253,10 @@ func TestPublisherTellsRefusals(t *testing.T) {
 	})
 }
 
-// TestPublisherSplits: a batch that is too big for the server goes in halves.
+// TestPublisherSplits: the publisher halves a batch that is too big for the server.
 func TestPublisherSplits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := &door{}
+		d := &endpoint{}
 		c, _ := serve(t, d)
 		d.answer = func(_ int, w http.ResponseWriter) bool {
 			if last := d.tries[len(d.tries)-1]; len(last) > 1 || last[0] == "big" {

@@ -10,29 +10,29 @@ import (
 // max_future.
 const aheadAllowed = time.Minute
 
-// Replay paces events by their own times: Speed times as fast as they happened.
+// Replay paces events by their own times: speed times as fast as they happened.
 type Replay struct {
 	speed  float64
 	began  time.Time
 	origin time.Time
 }
 
-// NewReplay paces from the first event on; a speed of 0 does not wait at all.
+// NewReplay returns a Replay that paces from the first event on; at speed 0 it never waits.
 func NewReplay(speed float64) *Replay { return &Replay{speed: speed} }
 
 // OvertakesError says that a replay faster than time has caught up with the clock: a dashboard
-// would refuse what comes next as future.
+// would refuse the next events as future ones.
 type OvertakesError struct {
 	Speed float64
 	Event time.Time
 }
 
 func (e *OvertakesError) Error() string {
-	return fmt.Sprintf("at %g times the speed the replay overtakes the clock at the event of %s, and a dashboard refuses what lies in the future: "+
-		"use speed 1 for what is live, speed 0 for a file of the past, or events of longer ago", e.Speed, e.Event.UTC().Format(time.RFC3339))
+	return fmt.Sprintf("at %g times the speed the replay overtakes the clock at the event of %s, and a dashboard refuses events from the future: "+
+		"use speed 1 for live events, speed 0 for past ones, or older events", e.Speed, e.Event.UTC().Format(time.RFC3339))
 }
 
-// Wait returns when it is the turn of the event that happened at t.
+// Wait returns when the event of time t is due.
 func (r *Replay) Wait(ctx context.Context, t time.Time) error {
 	if r.speed <= 0 {
 		return ctx.Err()
@@ -48,7 +48,7 @@ func (r *Replay) Wait(ctx context.Context, t time.Time) error {
 	return pause(ctx, time.Until(due))
 }
 
-// Check says beforehand whether events from first to last, replayed now, would overtake the clock.
+// Check returns an error if events from first to last, replayed now, would overtake the clock.
 func (r *Replay) Check(first, last time.Time) error {
 	if r.speed <= 1 {
 		return nil

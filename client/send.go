@@ -15,10 +15,10 @@ import (
 	"github.com/klauspost/compress/gzip"
 )
 
-// compressAbove is the size from which a batch is worth compressing.
+// compressAbove is the size from which compressing a batch pays.
 const compressAbove = 4 << 10
 
-// appended is the door's answer to a batch.
+// appended is the server's answer to a batch.
 type appended struct {
 	Accepted     uint64            `json:"accepted"`
 	Refused      []refused         `json:"refused"`
@@ -103,7 +103,7 @@ func (p *Publisher) count(a appended, batch []item) {
 	p.options.Stored(stored)
 }
 
-// retryable tells whether the same request may do better later, and when.
+// retryable reports whether the same request may succeed later, and when.
 func retryable(err error) (after time.Duration, again bool) {
 	var unreachable *UnreachableError
 	if errors.As(err, &unreachable) {
@@ -116,7 +116,7 @@ func retryable(err error) (after time.Duration, again bool) {
 	return 0, false
 }
 
-// ndjson is the batch as a body: a line an event.
+// ndjson writes the batch as a body with one event a line.
 func ndjson(batch []item) []byte {
 	size := 0
 	for _, i := range batch {
@@ -126,7 +126,8 @@ func ndjson(batch []item) []byte {
 	for _, i := range batch {
 		start := len(body)
 		body = append(body, i.payload...)
-		for i, c := range body[start:] { // pretty-printed events: a line break is only space in JSON
+		// pretty-printed events: a line break is only space in JSON
+		for i, c := range body[start:] {
 			if c == '\n' || c == '\r' {
 				body[start+i] = ' '
 			}
@@ -136,8 +137,7 @@ func ndjson(batch []item) []byte {
 	return body
 }
 
-// appendBatch posts one batch. A batch of which every event was refused is an answer like any
-// other.
+// appendBatch posts one batch. If every event was refused, it returns the answer as usual.
 func (c *Client) appendBatch(ctx context.Context, dashboard string, body []byte) (appended, error) {
 	query := url.Values{}
 	if dashboard != "" {
@@ -175,11 +175,11 @@ func compressed(body []byte) []byte {
 	return b.Bytes()
 }
 
-// maxAnswerBytes bounds what one HTTP answer may hold.
+// maxAnswerBytes bounds one HTTP answer.
 const maxAnswerBytes = 256 << 20
 
-// do makes one request and reads its answer whole. Where a server can't be reached at all, so that
-// nothing was sent, or can't be read from for now, it asks each of the others before it gives up.
+// do sends one request and reads its whole answer. If a server can't be reached, so that nothing
+// was sent, or answers no reads for now, do tries each of the other servers before it gives up.
 func (c *Client) do(ctx context.Context, method string, address *url.URL, header http.Header, body []byte) (int, http.Header, []byte, error) {
 	for asked := 1; ; asked++ {
 		status, answered, answer, err := c.once(ctx, method, address, header, body)
@@ -194,7 +194,7 @@ func (c *Client) do(ctx context.Context, method string, address *url.URL, header
 	}
 }
 
-// once makes one request to one server.
+// once sends one request to one server.
 func (c *Client) once(ctx context.Context, method string, address *url.URL, header http.Header, body []byte) (int, http.Header, []byte, error) {
 	request, err := http.NewRequestWithContext(ctx, method, address.String(), bytes.NewReader(body))
 	if err != nil {
@@ -218,16 +218,16 @@ func (c *Client) once(ctx context.Context, method string, address *url.URL, head
 	return response.StatusCode, response.Header, answer, nil
 }
 
-// unsent reports that no connection came about: the request was not done.
+// unsent reports whether no connection was made, so that the server did not get the request.
 func unsent(err error) bool {
 	var dial *net.OpError
 	return errors.As(err, &dial) && dial.Op == "dial"
 }
 
-// serverOf is the server of an address, as people know it.
+// serverOf returns the scheme and host of an address.
 func serverOf(address *url.URL) string { return address.Scheme + "://" + address.Host }
 
-// reason takes the method and address off an HTTP error: UnreachableError says where.
+// reason strips method and address from an HTTP error: UnreachableError names them.
 func reason(err error) error {
 	var e *url.Error
 	if errors.As(err, &e) {

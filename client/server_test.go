@@ -16,7 +16,7 @@ import (
 	"github.com/dashfeed/dashfeed/gateway"
 )
 
-// startServer runs a whole server in this process, as cmd/dashfeed does, and gives its address.
+// startServer runs a whole server in this process, as cmd/dashfeed does, and returns its address.
 func startServer() (url string, stop func()) {
 	check := func(err error) {
 		if err != nil {
@@ -43,14 +43,14 @@ func startServer() (url string, stop func()) {
 	check(err)
 	definitions, err := gateway.NewDefinitions(gateway.DefinitionsConfig{Feed: host, Log: events, Aggregates: fold.Builtin().Names()})
 	check(err)
-	door, err := gateway.New(gateway.Config{Feed: host, Events: ingest, Definitions: definitions})
+	server, err := gateway.New(gateway.Config{Feed: host, Events: ingest, Definitions: definitions})
 	check(err)
-	server := httptest.NewServer(door.Handler())
-	return server.URL, func() {
+	listener := httptest.NewServer(server.Handler())
+	return listener.URL, func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
-		check(door.Shutdown(ctx))
-		server.Close()
+		check(server.Shutdown(ctx))
+		listener.Close()
 		check(host.Stop(ctx))
 		check(saved.Close())
 		check(events.Close())

@@ -17,27 +17,28 @@ var ErrSubscriptionClosed = errors.New("subscription closed")
 // SubscribeOptions says what to subscribe to.
 type SubscribeOptions struct {
 	Dashboard   string
-	Panels      []string // nil: all
+	Panels      []string // nil: all panels
 	MaxRate     float64  // updates a second; 0: every flush
-	MaxAttempts int      // failed attempts in a row until Next gives up; 0: never
+	MaxAttempts int      // failed attempts in a row before Next gives up; 0: never give up
 }
 
-// What Next returns.
+// The events that Next returns.
 type (
-	// Snapshot says that the view was replaced: after the first subscribe, a gap, a changed
+	// Snapshot says that the view was replaced: after the first subscribe, a gap, or a new
 	// definition.
 	Snapshot struct{ Frame *wire.Update }
-	// Update says that the view moved; Frame tells by which cells.
+	// Update says that the view changed; Frame has the changed cells.
 	Update struct{ Frame *wire.Update }
 	// Status says how fresh the view is.
 	Status struct{ Frame *wire.Status }
-	// Gap says that what is held is void; a Snapshot follows. The cells stay to be shown meanwhile.
+	// Gap says that the held cells are void; a Snapshot follows. Show the old cells until then.
 	Gap struct{ Why string }
-	// Disconnected says that the connection, or an attempt at one, ended; the next call of Next
+	// Disconnected says that the connection, or an attempt to connect, ended. The next call of Next
 	// waits, then tries again.
 	Disconnected struct {
-		Err     error
-		Attempt int // the one that Wait leads to, from 1; begins anew after a stable connection
+		Err error
+		// number of the attempt after Wait, from 1; starts again after a stable connection
+		Attempt int
 		Wait    time.Duration
 	}
 )
@@ -51,17 +52,17 @@ func (*Status) subscriptionEvent()       {}
 func (*Gap) subscriptionEvent()          {}
 func (*Disconnected) subscriptionEvent() {}
 
-// Subscription is one dashboard's cells, kept as the server has them. One goroutine uses it; each
-// of its connections has a reader, which Close joins. A caller who is slow is a slow client, and
-// misses only values in between.
+// Subscription is one dashboard's cells, kept up to date with the server. One goroutine uses it;
+// each of its connections has a reader, which Close waits for. A caller that reads slowly misses
+// only intermediate values.
 type Subscription struct {
 	client  *Client
 	options SubscribeOptions
 	view    wire.View
 
 	conn    *connection // nil: not connected
-	next    *handover   // to a server that does not drain; nil: none
-	turn    uint32      // whose turn the next attempt is, among the client's servers
+	next    *handover   // to another server; nil: none
+	turn    uint32      // index of the client's server for the next attempt
 	retryAt time.Time
 	backoff backoff
 	ended   error
@@ -72,22 +73,22 @@ func (c *Client) Subscribe(o SubscribeOptions) *Subscription {
 	return &Subscription{client: c, options: o}
 }
 
-// View is what is held, good until the next call of Next.
+// View returns the held cells, valid until the next call of Next.
 func (s *Subscription) View() *wire.View { return &s.view }
 
-// Place is where the view stands: what SubscribeOptions.Since resumes from.
+// Place returns the place of the view, from which SubscribeOptions.Since can resume.
 func (s *Subscription) Place() messages.Place { return s.view.Place() }
 
-// Connected reports whether there is a connection at the moment.
+// Connected reports whether there is a connection now.
 func (s *Subscription) Connected() bool { return s.conn != nil }
 
-// Close ends the subscription and joins its goroutines.
+// Close ends the subscription and waits for its goroutines.
 func (s *Subscription) Close() {
 	s.end(ErrSubscriptionClosed)
 }
 
-// Next waits for the next event. An error ends the subscription, except ctx's own: the server says
-// not to come back, or MaxAttempts is reached.
+// Next waits for the next event. An error ends the subscription, except ctx's own: the server said
+// not to reconnect, or MaxAttempts is reached.
 func (s *Subscription) Next(ctx context.Context) (SubscriptionEvent, error) {
 	for {
 		e, err := s.step(ctx)
@@ -100,7 +101,7 @@ func (s *Subscription) Next(ctx context.Context) (SubscriptionEvent, error) {
 	}
 }
 
-// step does one thing; both results are nil where it was nothing to tell.
+// step handles one thing; both results are nil if there is nothing to report.
 func (s *Subscription) step(ctx context.Context) (SubscriptionEvent, error) {
 	if s.ended != nil {
 		return nil, s.ended
@@ -124,7 +125,7 @@ func (s *Subscription) step(ctx context.Context) (SubscriptionEvent, error) {
 	case f, ok := <-s.next.read():
 		if !ok {
 			s.next.end()
-			s.next = nil // the old connection goes on until the server closes it
+			s.next = nil // the old connection stays until the server closes it
 			return nil, nil
 		}
 		return s.takeOver(ctx, f)
@@ -149,7 +150,7 @@ func (s *Subscription) open(ctx context.Context) (*connection, error) {
 	return conn, nil
 }
 
-// ask subscribes from the place of the view; where that fails the connection is closed.
+// ask subscribes from the place of the view; if that fails it closes the connection.
 func (s *Subscription) ask(conn *connection) error {
 	if err := conn.send(s.request()); err != nil {
 		conn.close()
@@ -170,8 +171,8 @@ func (s *Subscription) request() *wire.Subscribe {
 	return f
 }
 
-// dropped is told that the connection has ended. The one of a handover takes its place, and where
-// that has yet to open, its slot is waited for: it was given by the server.
+// dropped handles the end of the connection. The connection of a handover replaces it; if that is
+// not open yet, dropped waits for the slot, which the server gave.
 func (s *Subscription) dropped(ctx context.Context) (SubscriptionEvent, error) {
 	err := s.conn.close()
 	if s.conn.stable() {
@@ -189,7 +190,7 @@ func (s *Subscription) dropped(ctx context.Context) (SubscriptionEvent, error) {
 	return &Disconnected{err, s.backoff.attempts, max(0, time.Until(s.next.slot))}, nil
 }
 
-// lost decides what a lost connection means: another attempt after a wait, or the end.
+// lost decides what follows a lost connection: another attempt after a wait, or the end.
 func (s *Subscription) lost(ctx context.Context, err error) (SubscriptionEvent, error) {
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
@@ -248,7 +249,7 @@ func (s *Subscription) apply(conn *connection, f *wire.Update) (SubscriptionEven
 	return &Update{f}, nil
 }
 
-// refused handles an error frame: the subscription was not made.
+// refused handles an error frame: the server made no subscription.
 func (s *Subscription) refused(ctx context.Context, f *wire.ErrorFrame) (SubscriptionEvent, error) {
 	err := &Error{Code: int(f.Code), Message: f.Message, Retry: f.Retry, After: time.Duration(f.After) * time.Millisecond}
 	s.conn.close()
@@ -256,7 +257,7 @@ func (s *Subscription) refused(ctx context.Context, f *wire.ErrorFrame) (Subscri
 	return s.lost(ctx, err)
 }
 
-// end closes what is open, once, for the reason.
+// end closes what is open, once, and keeps the reason.
 func (s *Subscription) end(reason error) {
 	if s.ended == nil {
 		s.ended = reason
@@ -266,7 +267,7 @@ func (s *Subscription) end(reason error) {
 	s.conn, s.next = nil, nil
 }
 
-// webSocket is the address of the door for subscriptions.
+// webSocket returns the address for subscriptions.
 func (c *Client) webSocket(turn uint32) *url.URL {
 	u := c.base(turn).JoinPath("/v1/ws")
 	if c.options.Tenant != "" {

@@ -16,8 +16,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// script is /v1/ws as a list of what each connection does in turn; the last one serves those after
-// it too.
+// script is /v1/ws with a list of what each connection does in turn; the last one repeats.
 type script struct {
 	mu       sync.Mutex
 	asked    []*wire.Subscribe
@@ -41,7 +40,7 @@ func (s *scripted) close(code int) {
 	s.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, ""), time.Now().Add(time.Second))
 }
 
-// listen stays until the client goes.
+// listen stays until the client leaves.
 func (s *scripted) listen() {
 	for {
 		if _, _, err := s.ReadMessage(); err != nil {
@@ -78,12 +77,12 @@ const (
 	snapshot = `{"type":"update","view":"00000000000000aa","epoch":"00000001","from":0,"to":10,"cells":[[0,0,0,10000,["m"],0,[1]]]}`
 )
 
-// change is an update of the one cell to a value that equals its version.
+// change returns an update of the one cell to a value that equals its version.
 func change(from, to int) string {
 	return fmt.Sprintf(`{"type":"update","view":"00000000000000aa","epoch":"00000001","from":%d,"to":%d,"cells":[[0,0,[%d]]]}`, from, to, to)
 }
 
-// next is the next event as its name.
+// next returns the next event by name.
 func next(t *testing.T, s *Subscription) string {
 	t.Helper()
 	e, err := s.Next(t.Context())
@@ -103,7 +102,7 @@ func want(t *testing.T, s *Subscription, events ...string) {
 	}
 }
 
-// TestSubscriptionResumes: after a lost connection the place goes with the next subscribe, and the
+// TestSubscriptionResumes: after a lost connection the next subscribe carries the place, and the
 // cells are right.
 func TestSubscriptionResumes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -113,7 +112,7 @@ func TestSubscriptionResumes(t *testing.T) {
 				s.close(1012)
 			},
 			func(s *scripted) {
-				// old news, and one that overlaps
+				// changes that the client has already, and one that overlaps
 				s.say(hello, fmt.Sprintf(answer, true), change(10, 12), change(11, 15))
 				s.listen()
 			},
@@ -135,8 +134,8 @@ func TestSubscriptionResumes(t *testing.T) {
 	})
 }
 
-// TestSubscriptionGap: an update that begins after the place makes the client ask again from its
-// place.
+// TestSubscriptionGap: an update that begins after the client's place makes the client ask again
+// from its place.
 func TestSubscriptionGap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		again := make(chan *wire.Subscribe, 1)
@@ -163,8 +162,8 @@ func TestSubscriptionGap(t *testing.T) {
 	})
 }
 
-// TestSubscriptionBacksOff: waits grow while nothing answers, and begin anew only after a stable
-// connection.
+// TestSubscriptionBacksOff: waits grow while nothing answers, and start again from the shortest
+// only after a stable connection.
 func TestSubscriptionBacksOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		short := func(s *scripted) { s.say(hello, fmt.Sprintf(answer, false), snapshot); s.close(4003) }
@@ -242,8 +241,8 @@ func TestSubscriptionGivesUp(t *testing.T) {
 	}
 }
 
-// TestSubscriptionDrains: the next connection is opened in its slot, and the old one closed when it
-// has answered.
+// TestSubscriptionDrains: the client opens the next connection in its slot, and closes the old one
+// when the new one has answered.
 func TestSubscriptionDrains(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gone := make(chan time.Time, 1)
@@ -251,7 +250,7 @@ func TestSubscriptionDrains(t *testing.T) {
 			func(s *scripted) {
 				s.say(hello, fmt.Sprintf(answer, false), snapshot, `{"type":"drain","after":3000,"within":4000}`)
 				time.Sleep(time.Second)
-				s.say(change(10, 11)) // the old one serves on until then
+				s.say(change(10, 11)) // the old connection serves until then
 				s.listen()
 				gone <- time.Now()
 			},
@@ -266,15 +265,15 @@ func TestSubscriptionDrains(t *testing.T) {
 		began := time.Now()
 		want(t, s, "snapshot 10", "update 11", "update 14")
 		if slot := server.opened[1].Sub(began); slot < 3*time.Second || slot >= 7*time.Second {
-			t.Errorf("came back after %v, the slot is 3 s to 7 s", slot)
+			t.Errorf("reconnected after %v, the slot is 3 s to 7 s", slot)
 		}
 		if left := (<-gone).Sub(server.opened[1]); left > time.Second {
-			t.Errorf("the old connection was closed %v after the new one was there", left)
+			t.Errorf("the old connection was closed %v after the new one was open", left)
 		}
 	})
 }
 
-// TestSubscriptionNotices: a server that says nothing any more, not even a ping, is given up.
+// TestSubscriptionNotices: the client gives up a server that sends nothing, not even a ping.
 func TestSubscriptionNotices(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &script{sessions: []func(*scripted){func(s *scripted) {

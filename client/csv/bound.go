@@ -11,10 +11,10 @@ import (
 	"github.com/dashfeed/dashfeed/messages/event"
 )
 
-// bound is a mapping whose columns have been found.
+// bound is a mapping whose columns were found in the header.
 type bound struct {
-	rules  []boundRule // labels in order of name, as an event has them
-	suffix string      // of ids, where another mapping gives the same ones
+	rules  []boundRule // labels sorted by name, as in an event
+	suffix string      // suffix of ids, if another mapping gives the same ids
 }
 
 type boundRule struct {
@@ -38,18 +38,18 @@ func (r *Rows) bind(m Mapping) (bound, error) {
 			errs = append(errs, fmt.Errorf("%s:1: %s=%s: two columns are called %q: %s", r.options.File, rule.Field, rule.Column, rule.Column, r.columns()))
 		}
 		if rule.Field == "id" && rule.From == FromRow {
-			continue // as where no rule speaks of ids
+			continue // as if no rule filled the id
 		}
 		b.rules = append(b.rules, boundRule{Rule: rule, index: index})
 	}
 	if len(errs) > 0 && len(r.header) == 1 && strings.ContainsAny(r.header[0], ";\t|") {
-		errs = append(errs, errors.New("the header is one column: --delimiter says what stands between columns, such as ';' or tab"))
+		errs = append(errs, errors.New("the header has one column: --delimiter sets the separator of columns, such as ';' or tab"))
 	}
 	slices.SortStableFunc(b.rules, func(x, y boundRule) int { return strings.Compare(x.Field, y.Field) })
 	return b, errors.Join(errs...)
 }
 
-// columns are the header's names, quoted where spaces or nothing would not be seen.
+// columns lists the header's names, quoted if spaces or an empty name would not be visible.
 func (r *Rows) columns() string {
 	names := make([]string, len(r.header))
 	for i, name := range r.header {
@@ -60,9 +60,9 @@ func (r *Rows) columns() string {
 	return strings.Join(names, ", ")
 }
 
-// suffixOf tells the ids of mappings apart that may fill one dashboard from one source of ids: of
-// an id, a dashboard takes only the first event. The first of such mappings keeps the plain ids,
-// the others get /2, /3 and so on.
+// suffixOf returns the suffix of mapping i's ids. Of several events with one id a dashboard keeps
+// the first only, so mappings that can fill one dashboard from one source of ids need different
+// ids: the first mapping keeps them unchanged, the others append /2, /3 and so on.
 func suffixOf(m []Mapping, i int) string {
 	id, ok := m[i].rule("id")
 	if !ok || id.From == FromRow {
@@ -90,7 +90,7 @@ func mayMeet(a, b Mapping, field string) bool {
 	return true
 }
 
-// make makes the event of one row; made is false where its value is null.
+// make makes the event of one row; made is false if the event's value is null.
 func (b *bound) make(r *Rows, record []string) (e event.Event, made bool, failed *RowError) {
 	e.TimeStatus = event.Missing
 	made = true
@@ -132,7 +132,7 @@ func (u *boundRule) text(r *Rows, record []string) (text string, null bool) {
 	return text, r.options.isNull(text)
 }
 
-// fill puts text into the rule's field. A null leaves out what an event may lack.
+// fill puts text into the rule's field. A null leaves out an optional field.
 func (b *bound) fill(e *event.Event, u *boundRule, text string, null bool, r *Rows) (err error) {
 	if name, ok := strings.CutPrefix(u.Field, "labels."); ok {
 		return fillLabel(e, name, text, null)
@@ -160,7 +160,7 @@ func (b *bound) fill(e *event.Event, u *boundRule, text string, null bool, r *Ro
 		}
 	case "value":
 		if e.Value, err = r.options.number(text); err != nil {
-			return fmt.Errorf("value %w: --null names the texts that stand for no value", err)
+			return fmt.Errorf("value %w: --null sets the texts that mean no value", err)
 		}
 	case "time":
 		if e.Time, err = r.options.ParseTime(text); err != nil {
@@ -205,7 +205,7 @@ func fillNull(field string) error {
 	case "id", "tenant", "producer", "sequence":
 		return nil
 	}
-	return fmt.Errorf("%s is null: only value, id, tenant, producer, sequence, labels and metadata may be", field)
+	return fmt.Errorf("%s is null: only value, id, tenant, producer, sequence, labels and metadata may be null", field)
 }
 
 func checkLength(what, text string, most int) error {

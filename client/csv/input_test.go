@@ -11,8 +11,8 @@ import (
 	"github.com/dashfeed/dashfeed/client/lines"
 )
 
-// rowsOf reads a file of the columns a and b, where a is a number: a's that were read, and every
-// message.
+// rowsOf reads a file of the columns a and b, where a is a number. It returns the values of a that
+// were read, and every error message.
 func rowsOf(t *testing.T, file string, o Options) (values []float64, messages []string) {
 	t.Helper()
 	o.File = "f.csv"
@@ -40,7 +40,7 @@ func rowsOf(t *testing.T, file string, o Options) (values []float64, messages []
 	}
 }
 
-// numbered is a file of rows 1 to n; odd says what stands in b in some rows.
+// numbered returns a file of rows 1 to n; odd replaces the text of b in some rows.
 func numbered(n int, odd map[int]string) string {
 	var b strings.Builder
 	b.WriteString("a,b\n")
@@ -54,10 +54,11 @@ func numbered(n int, odd map[int]string) string {
 	return b.String()
 }
 
-// TestQuoteWithoutEnd costs its own line, and says which one it is and what went with it.
+// TestQuoteWithoutEnd: an unclosed quote costs its own line; the message names that line and how
+// many lines are read again.
 func TestQuoteWithoutEnd(t *testing.T) {
 	long := strings.Repeat("x", lines.MaxBytes)
-	const extraneous = `extraneous or missing " in quoted-field; this line is left out, what went with it in `
+	const extraneous = `extraneous or missing " in quoted-field; this line is skipped; lines after it, read as rows: `
 	for _, c := range []struct {
 		name    string
 		file    string
@@ -68,7 +69,7 @@ func TestQuoteWithoutEnd(t *testing.T) {
 		{
 			"to the end", numbered(1000, map[int]string{100: `"DE`}),
 			[]int{100},
-			`f.csv:101: row 100, column "b": the quote that opens here does not end before the file does; this line is left out, what went with it in 900 lines is read as rows`,
+			`f.csv:101: row 100, column "b": the quote that opens here does not end before the file does; this line is skipped; lines after it, read as rows: 900`,
 		},
 		{
 			"in the last row", numbered(1000, map[int]string{1000: `"DE`}),
@@ -78,26 +79,26 @@ func TestQuoteWithoutEnd(t *testing.T) {
 		{
 			"to the next quote", numbered(1000, map[int]string{100: `"DE`, 300: `"x"`}),
 			[]int{100},
-			`f.csv:101: row 100, column "b": the quote that opens here goes to line 301: ` + extraneous + `200 lines is read as rows`,
+			`f.csv:101: row 100, column "b": the quote that opens here goes to line 301: ` + extraneous + `200`,
 		},
 		{
 			"two of them", numbered(1000, map[int]string{100: `"DE`, 300: `"x`}),
 			[]int{100, 300},
-			`f.csv:101: row 100, column "b": the quote that opens here goes to line 301: ` + extraneous + "200 lines is read as rows\n" +
-				`f.csv:301: row 300, column "b": the quote that opens here does not end before the file does; this line is left out, what went with it in 700 lines is read as rows`,
+			`f.csv:101: row 100, column "b": the quote that opens here goes to line 301: ` + extraneous + "200\n" +
+				`f.csv:301: row 300, column "b": the quote that opens here does not end before the file does; this line is skipped; lines after it, read as rows: 700`,
 		},
 		{
 			"to the bound", numbered(300_000, map[int]string{100: `"DE`}),
 			[]int{100},
-			`f.csv:101: row 100, column "b": the quote that opens here does not end within 2097152 bytes; this line is left out, what went with it in 220784 lines is read as rows`,
+			`f.csv:101: row 100, column "b": the quote that opens here does not end within 2097152 bytes; this line is skipped; lines after it, read as rows: 220784`,
 		},
 		{
 			"before a line over the bound", "a,b\n1,\"x\n2,y\n" + long + "z\n4,z\n",
 			[]int{1, 3},
-			`f.csv:2: row 1, column "b": the quote that opens here does not end within 2097152 bytes; this line is left out, what went with it in 1 lines is read as rows` + "\n" +
+			`f.csv:2: row 1, column "b": the quote that opens here does not end within 2097152 bytes; this line is skipped; lines after it, read as rows: 1` + "\n" +
 				"f.csv:4: row 3: a line has at most 2097152 bytes",
 		},
-		{"an inch", numbered(10, map[int]string{3: `5" pipe`}), []int{3}, `f.csv:4: row 3, column "b": a " stands in a field that does not begin with one`},
+		{"an inch", numbered(10, map[int]string{3: `5" pipe`}), []int{3}, `f.csv:4: row 3, column "b": a " inside a field that does not begin with one`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			values, messages := rowsOf(t, c.file, Options{})
@@ -118,7 +119,7 @@ func TestQuoteWithoutEnd(t *testing.T) {
 	}
 }
 
-// TestEveryLineOpensAQuote: it stays a matter of seconds.
+// TestEveryLineOpensAQuote: a file of unclosed quotes takes seconds, not minutes.
 func TestEveryLineOpensAQuote(t *testing.T) {
 	var file strings.Builder
 	file.WriteString("a,b\n")
@@ -131,13 +132,14 @@ func TestEveryLineOpensAQuote(t *testing.T) {
 	}
 }
 
-// TestNoText: what is not UTF-8 is refused with its line and column; two texts never become one.
+// TestNoText: bytes that are not UTF-8 are refused with line and column; two texts never become
+// one.
 func TestNoText(t *testing.T) {
 	values, messages := rowsOf(t, "a,b\n1,M\xfcller\n2,Möller\n3,M\xf6ller\n4,\x00\n", Options{})
 	want := []string{
-		`f.csv:2: row 1, column "b": byte 2 (0xFC) is not UTF-8: --encoding says what the file is written in, such as latin1`,
-		`f.csv:4: row 3, column "b": byte 2 (0xF6) is not UTF-8: --encoding says what the file is written in, such as latin1`,
-		`f.csv:5: row 4, column "b": byte 1 is NUL: the file is no text, or UTF-16 (--encoding utf-16le)`,
+		`f.csv:2: row 1, column "b": byte 2 (0xFC) is not UTF-8: --encoding sets the file's encoding, such as latin1`,
+		`f.csv:4: row 3, column "b": byte 2 (0xF6) is not UTF-8: --encoding sets the file's encoding, such as latin1`,
+		`f.csv:5: row 4, column "b": byte 1 is NUL: the file is not text, or it is UTF-16 (--encoding utf-16le)`,
 	}
 	if !slices.Equal(values, []float64{2}) || !slices.Equal(messages, want) {
 		t.Errorf("%v\n%s", values, strings.Join(messages, "\n"))
@@ -147,7 +149,7 @@ func TestNoText(t *testing.T) {
 	}
 }
 
-// TestWaysToWriteRows: other marks between columns and in numbers, and other ends of lines.
+// TestWaysToWriteRows: other separators of columns, other marks in numbers, other line ends.
 func TestWaysToWriteRows(t *testing.T) {
 	for _, c := range []struct {
 		file string
@@ -172,7 +174,7 @@ func TestWaysToWriteRows(t *testing.T) {
 	}
 }
 
-// ids are the ids that a file's rows are given, in two rounds.
+// ids returns the ids of a file's events, in two rounds.
 func ids(t *testing.T, file string, maps ...Mapping) (all []string) {
 	t.Helper()
 	rows, err := Open(strings.NewReader(file), maps, Options{})
@@ -196,15 +198,15 @@ func ids(t *testing.T, file string, maps ...Mapping) (all []string) {
 	return all
 }
 
-// TestInventedIDs: an event of the same row of the same beginning of a file has the same id, and no
-// other has.
+// TestInventedIDs: the event of the same row after the same beginning of a file gets the same id,
+// and every other event gets another one.
 func TestInventedIDs(t *testing.T) {
 	value := mapping(t, "metric==m", "value=v", "time=t")
 	const file = "t,v,w\n1000,1,5\n1000,1,5\n2000,3,5\n"
 	want := ids(t, file, value)
 	for i, id := range want {
 		if id[0] != '~' || slices.Contains(want[:i], id) {
-			t.Errorf("ids %v: each begins with ~, none is there twice", want)
+			t.Errorf("ids %v: each must begin with ~, and none may repeat", want)
 		}
 		if i >= 3 && id != want[i-3]+"#2" {
 			t.Errorf("%s in the second round, %s in the first", id, want[i-3])

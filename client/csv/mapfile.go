@@ -9,18 +9,18 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// maxMapFileBytes bounds a file of mappings.
+// maxMapFileBytes bounds the size of a file of mappings.
 const maxMapFileBytes = 1 << 20
 
 // ReadMappings reads a YAML (or JSON) list of mappings. Each is a list of rules as on the command
-// line, or a map from fields to what stands right of the =, in which labels and metadata may be
+// line, or a map from fields to the right sides of their rules, in which labels and metadata may be
 // maps of their own:
 //
 //   - {dashboard: =departures, metric: =dep_delay, value: dep_delay, time: time, id: "@row",
 //     labels: {carrier: carrier}}
 //   - [dashboard==airports, metric==departures, value==1, labels.origin=origin]
 //
-// file names it in errors, which have the form file:line:column.
+// file is the name in errors, which have the form file:line:column.
 func ReadMappings(file string, r io.Reader) ([]Mapping, error) {
 	src, err := io.ReadAll(io.LimitReader(r, maxMapFileBytes+1))
 	if err != nil {
@@ -35,7 +35,7 @@ func ReadMappings(file string, r io.Reader) ([]Mapping, error) {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	if err := documents.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%s: a second document (---) begins in it; only one is read", file)
+		return nil, fmt.Errorf("%s: it has a second document (---); only one is allowed", file)
 	}
 	if len(doc.Content) != 1 || doc.Content[0].Kind != yaml.SequenceNode || len(doc.Content[0].Content) == 0 {
 		return nil, fmt.Errorf("%s: want a list of mappings, each a list of rules (metric==dep_delay) or a map (metric: =dep_delay)", file)
@@ -93,7 +93,8 @@ func readRule(n *yaml.Node) (Rule, error) {
 	return Rule{}, fmt.Errorf("%q has no =: FIELD=COLUMN, FIELD==CONSTANT or FIELD=@row", n.Value)
 }
 
-// readFields reads a map of fields; under names the map it lies in, "labels." or "metadata.".
+// readFields reads a map of fields; under is the prefix of the nested map, "labels." or
+// "metadata.".
 func readFields(under string, n *yaml.Node) (Mapping, error) {
 	var m Mapping
 	for i := 0; i+1 < len(n.Content); i += 2 {

@@ -8,18 +8,18 @@ import (
 	"github.com/dashfeed/dashfeed/messages/event"
 )
 
-// Mapping makes one event of a row: a rule for each field it fills.
+// Mapping makes one event from a row: it has one rule for each field that it fills.
 type Mapping []Rule
 
 // Rule fills one field of an event.
 type Rule struct {
 	Field  string // as written: "value", "labels.carrier"
 	From   Source
-	Column string // of FromColumn
-	Text   string // of FromConstant
+	Column string // for FromColumn
+	Text   string // for FromConstant
 }
 
-// Source is where a rule's text comes from.
+// Source says where a rule's text comes from.
 type Source uint8
 
 // The sources.
@@ -29,7 +29,7 @@ const (
 	FromRow             // =@row
 )
 
-// Fields are the fields that a rule may fill, as users write them.
+// Fields lists the fields that a rule may fill, as users write them.
 var Fields = []string{"id", "tenant", "dashboard", "metric", "value", "time", "producer", "sequence", "labels.NAME", "metadata.NAME"}
 
 // ParseMapping reads rules such as "labels.carrier=carrier", "metric==dep_delay" and "id=@row".
@@ -49,7 +49,7 @@ func ParseMapping(rules []string) (Mapping, error) {
 	return m, m.check()
 }
 
-// parseRule reads a field and what stands right of its =.
+// parseRule reads a field and the right side of its rule.
 func parseRule(field, right string) (Rule, error) {
 	r := Rule{Field: strings.TrimSpace(field)}
 	if err := checkField(r.Field); err != nil {
@@ -87,7 +87,7 @@ func checkField(field string) error {
 	return fmt.Errorf("field %q is not known: %s", field, strings.Join(Fields, ", "))
 }
 
-// check looks at a mapping as a whole.
+// check checks a mapping as a whole.
 func (m Mapping) check() error {
 	labels := 0
 	for i, r := range m {

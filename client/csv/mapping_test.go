@@ -76,7 +76,7 @@ func TestReadMappingsRefuses(t *testing.T) {
 			"map.yaml:2:15: \"valu=b\": field \"valu\" is not known: id, tenant, dashboard, metric, value, time, producer, sequence, labels.NAME, metadata.NAME"},
 		{"- {metric: [a]}", `map.yaml:1:12: "metric" is COLUMN, =CONSTANT or @row`},
 		{"- {labels: {a: {b: c}}}", `map.yaml:1:16: "labels.a" is COLUMN, =CONSTANT or @row`},
-		{"- [metric==a, value=b]\n---\n- [metric==c, value=d]", "map.yaml: a second document (---) begins in it; only one is read"},
+		{"- [metric==a, value=b]\n---\n- [metric==c, value=d]", "map.yaml: it has a second document (---); only one is allowed"},
 		{"- [", "map.yaml: yaml: line 1: did not find expected node content"},
 		{strings.Repeat("#", maxMapFileBytes+1), "map.yaml: more than 1048576 bytes"},
 	} {

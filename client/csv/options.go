@@ -11,20 +11,20 @@ import (
 	"github.com/dashfeed/dashfeed/messages/event"
 )
 
-// Options says how a file is read. The zero value is good.
+// Options says how to read a file. The zero value is ready to use.
 type Options struct {
-	File    string // its name, for errors; "": input
-	Comma   rune   // between columns; 0: a comma
-	Decimal rune   // of values: '.' or ','; 0: a point
-	// "ms", "s", "rfc3339" or a layout of Go's package time; "": ms where it is a whole number,
-	// else rfc3339
+	File    string // the file's name in errors; "": input
+	Comma   rune   // separator of columns; 0: a comma
+	Decimal rune   // decimal mark of values: '.' or ','; 0: a point
+	// "ms", "s", "rfc3339" or a layout of Go's package time; "": ms for a whole number, else
+	// rfc3339
 	TimeFormat string
-	// of times that name none; nil: UTC for layouts, and RFC 3339 must name one
+	// zone of times that name none; nil: UTC for layouts, and RFC 3339 times must name one
 	Zone *time.Location
-	Null []string // texts of a column that stand for nothing
+	Null []string // texts of a column that mean no value
 }
 
-// ParseTime reads a time as the options say, as ms UTC.
+// ParseTime reads a time as the options say, in ms UTC.
 func (o Options) ParseTime(text string) (int64, error) {
 	switch o.TimeFormat {
 	case "":
@@ -57,7 +57,7 @@ func (o Options) ParseTime(text string) (int64, error) {
 	return inRange(t.UnixMilli(), text)
 }
 
-// zoneless are times in RFC 3339 but for the zone.
+// zoneless lists the layouts of RFC 3339 without a zone.
 var zoneless = []string{"2006-01-02T15:04:05", "2006-01-02 15:04:05"}
 
 func (o Options) rfc3339(text, allowed string) (int64, error) {
@@ -70,12 +70,12 @@ func (o Options) rfc3339(text, allowed string) (int64, error) {
 		switch {
 		case err != nil:
 		case o.Zone == nil:
-			return 0, fmt.Errorf("time %.60q names no zone: --time-zone says which one is meant", text)
+			return 0, fmt.Errorf("time %.60q names no zone: --time-zone sets one", text)
 		default:
 			return inRange(t.UnixMilli(), text)
 		}
 	}
-	return 0, fmt.Errorf("time %.60q is not %s: --time-format tells other forms", text, allowed)
+	return 0, fmt.Errorf("time %.60q is not %s: --time-format sets another format", text, allowed)
 }
 
 func orUTC(zone *time.Location) *time.Location {
@@ -92,7 +92,7 @@ func inRange(ms int64, text string) (int64, error) {
 	return ms, nil
 }
 
-// decimal reads a finite number as people write them: no hexadecimal, no words.
+// decimal reads a finite decimal number: no hexadecimal, no words.
 func decimal(text string) (float64, error) {
 	for i := range len(text) {
 		switch c := text[i]; {
@@ -108,7 +108,7 @@ func decimal(text string) (float64, error) {
 	return f, nil
 }
 
-// number reads a value. Where a comma is the decimal point, points may group digits: 1.013,25.
+// number reads a value. If the decimal mark is a comma, points may group digits: 1.013,25.
 func (o Options) number(text string) (float64, error) {
 	if o.Decimal != ',' {
 		f, err := decimal(text)
@@ -123,7 +123,7 @@ func (o Options) number(text string) (float64, error) {
 	return decimal(strings.ReplaceAll(strings.ReplaceAll(text, ".", ""), ",", "."))
 }
 
-// commaNumber has points nowhere but between groups of three digits.
+// commaNumber allows points only between groups of three digits.
 var commaNumber = regexp.MustCompile(`^[+-]?([0-9]{1,3}(\.[0-9]{3})+|[0-9]*)(,[0-9]*)?([eE][+-]?[0-9]+)?$`)
 
 func (o Options) isNull(text string) bool {

@@ -9,33 +9,33 @@ import (
 	"github.com/dashfeed/dashfeed/client/lines"
 )
 
-// records cuts a file into records as RFC 4180 says. A record of several lines has at most
-// lines.MaxBytes. One whose quote does not end costs its first line only: the others are read anew,
-// since what looks like text in quotes are rows.
+// records splits a file into records as RFC 4180 says. A record of several lines has at most
+// lines.MaxBytes. If a quote does not end, only its first line is lost: the lines after it are read
+// again, since they look like quoted text but are rows.
 type records struct {
 	lines *lines.Reader
 	comma string
 
-	line   int    // where the record begins
-	spans  int    // how many lines it has
-	raw    []byte // its lines, \n between them
-	text   []byte // its fields, one after another
-	ends   []int  // of each field in text
-	opened int    // number of the field (from 0) whose quote is open; else -1
-	broken error  // reading failed: there is no next record
+	line   int    // of the record's first line
+	spans  int    // number of lines of the record
+	raw    []byte // the lines, with \n between them
+	text   []byte // the fields, one after another
+	ends   []int  // end of each field in text
+	opened int    // index of the field with an open quote, or -1
+	broken error  // a read error: there is no next record
 }
 
 // recordError is a record that can't be read; the next one can.
 type recordError struct {
 	line  int
-	field int // from 0; -1: the record as a whole
+	field int // index; -1: the record as a whole
 	err   error
 }
 
 func (e *recordError) Error() string { return e.err.Error() }
 
 var (
-	errBareQuote = errors.New(`a " stands in a field that does not begin with one`)
+	errBareQuote = errors.New(`a " inside a field that does not begin with one`)
 	errQuote     = errors.New(`extraneous or missing " in quoted-field`)
 
 	errOpenAtEnd   = errors.New("does not end before the file does")
@@ -49,8 +49,8 @@ func newRecords(r io.Reader, comma rune) *records {
 	return &records{lines: lines.New(r), comma: string(comma)}
 }
 
-// next are the fields of the next record; their texts are good for ever, the slice until the next
-// call. Empty lines are left out.
+// next returns the fields of the next record; the texts stay valid, the slice only until the next
+// call. It skips empty lines.
 func (r *records) next(fields []string) ([]string, error) {
 	r.spans, r.raw, r.text, r.ends, r.opened = 1, r.raw[:0], r.text[:0], r.ends[:0], -1
 	for {
@@ -82,7 +82,7 @@ func (r *records) next(fields []string) ([]string, error) {
 	return fields, nil
 }
 
-// parse cuts raw into fields, and reads on while a quote is open.
+// parse splits raw into fields, and reads more lines while a quote is open.
 func (r *records) parse() error {
 	rest := r.raw
 	for {
@@ -103,7 +103,7 @@ func (r *records) parse() error {
 	}
 }
 
-// bare reads a field without quotes; more tells that another field follows.
+// bare reads a field without quotes; more reports whether another field follows.
 func (r *records) bare(rest []byte) (after []byte, more bool, err error) {
 	field, after, more := bytes.Cut(rest, []byte(r.comma))
 	if bytes.IndexByte(field, '"') >= 0 {
@@ -113,7 +113,7 @@ func (r *records) bare(rest []byte) (after []byte, more bool, err error) {
 	return after, more, nil
 }
 
-// quoted reads a field behind its quote, over as many lines as it takes.
+// quoted reads a field from behind its opening quote, over as many lines as it takes.
 func (r *records) quoted(rest []byte) (after []byte, more bool, err error) {
 	r.opened = len(r.ends)
 	for {
@@ -143,7 +143,7 @@ func (r *records) quoted(rest []byte) (after []byte, more bool, err error) {
 	}
 }
 
-// another reads another line into the record.
+// another appends another line to the record.
 func (r *records) another() ([]byte, error) {
 	number := r.lines.Number()
 	line, err := r.lines.Line()
@@ -165,7 +165,7 @@ func (r *records) another() ([]byte, error) {
 	return nil, errOpenTooLong
 }
 
-// giveUp leaves out the record's first line and gives the others back.
+// giveUp skips the record's first line and returns the others to the reader.
 func (r *records) giveUp(err error) error {
 	if r.broken != nil {
 		return r.broken
@@ -181,8 +181,8 @@ func (r *records) giveUp(err error) error {
 	return &recordError{r.line, r.opened, r.openQuote(err)}
 }
 
-// openQuote says what is wrong with a quote that opens in the record's first line, and what becomes
-// of the lines behind it.
+// openQuote says what is wrong with a quote that opens in the record's first line, and how many
+// lines after it are read again.
 func (r *records) openQuote(err error) error {
 	others := r.spans - 1
 	switch {
@@ -193,5 +193,5 @@ func (r *records) openQuote(err error) error {
 	case err == errQuote:
 		err = fmt.Errorf("goes to line %d: %w", r.line+others, err)
 	}
-	return fmt.Errorf("the quote that opens here %w; this line is left out, what went with it in %d lines is read as rows", err, others)
+	return fmt.Errorf("the quote that opens here %w; this line is skipped; lines after it, read as rows: %d", err, others)
 }

@@ -19,7 +19,7 @@ import (
 
 const dayMs = 24 * 60 * 60 * 1000
 
-// Rows makes events of the rows of one file, round after round. One goroutine uses it.
+// Rows makes events from the rows of one file, round after round. One goroutine uses it.
 type Rows struct {
 	options Options
 	maps    []bound
@@ -29,10 +29,10 @@ type Rows struct {
 	hash    xxh3.Hasher // of this round's records so far
 	payload []byte
 
-	row    int   // of this round, from 1
+	row    int   // in this round, from 1
 	round  int   // from 1
-	period int64 // ms by which each round lies after the one before
-	seen   bool  // an event with a time; then least and most hold
+	period int64 // ms between the times of two rounds
+	seen   bool  // an event had a time; then least and most are valid
 	least  int64
 	most   int64
 
@@ -40,7 +40,7 @@ type Rows struct {
 	events []event.Event
 }
 
-// Stats counts what became of rows, over all rounds.
+// Stats counts rows and events over all rounds.
 type Stats struct {
 	Rows   int // read
 	Events int // made
@@ -48,17 +48,17 @@ type Stats struct {
 	Bad    int // rows with an error
 }
 
-// RowError is one row that made no events, because of what stands in it.
+// RowError is one row that made no events, because of its content.
 type RowError struct {
 	File   string
 	Line   int
 	Row    int    // from 1, without the header
-	Column string // "" where the row as a whole is meant
+	Column string // "": the row as a whole
 	Err    error
-	Lines  int // that the row takes up
+	Lines  int // number of lines of the row
 }
 
-// Error names the place and what was given and is allowed.
+// Error names the place, what was given and what is allowed.
 func (e *RowError) Error() string {
 	place := fmt.Sprintf("%s:%d: row %d", e.File, e.Line, e.Row)
 	if e.Column != "" {
@@ -70,11 +70,11 @@ func (e *RowError) Error() string {
 	return place + ": " + e.Err.Error()
 }
 
-// Unwrap is what was wrong.
+// Unwrap returns the cause.
 func (e *RowError) Unwrap() error { return e.Err }
 
 // Open reads the header of r and binds the mappings to its columns. The error names every column
-// that is not there.
+// that is missing.
 func Open(r io.Reader, m []Mapping, o Options) (*Rows, error) {
 	if o.File == "" {
 		o.File = "input"
@@ -131,9 +131,9 @@ func (r *Rows) hashRecord() {
 	_, _ = r.hash.Write([]byte{'\n'})
 }
 
-// Next makes the events of the next row: one for each mapping whose value is not null, so perhaps
-// none. They are good until the next call. io.EOF at the end of the round; a *RowError is that
-// row's alone, and Next may be called again.
+// Next makes the events of the next row: one for each mapping whose value is not null, so there may
+// be none. They are valid until the next call. It returns io.EOF at the end of the round; a
+// *RowError concerns that row only, and Next may be called again.
 func (r *Rows) Next() ([]event.Event, error) {
 	fields, err := r.records.next(r.fields[:0])
 	if errors.Is(err, io.EOF) {
@@ -165,7 +165,8 @@ func (r *Rows) Next() ([]event.Event, error) {
 	return r.events, nil
 }
 
-// check refuses rows of another width than the header's, and what is no text.
+// check refuses rows with another number of columns than the header's, and bytes that are not
+// UTF-8.
 func (r *Rows) check(fields []string) error {
 	if lines.Check(r.records.raw) != nil {
 		for i, text := range fields {
@@ -180,7 +181,7 @@ func (r *Rows) check(fields []string) error {
 	return nil
 }
 
-// column is the name of a column, as well as it is known.
+// column returns the name of column i, or "" for columns beyond the header.
 func (r *Rows) column(i int) string {
 	if i < 0 || i >= len(r.header) {
 		return ""
@@ -188,27 +189,28 @@ func (r *Rows) column(i int) string {
 	return r.header[i]
 }
 
-// bad counts a row with an error, which gets its place.
+// bad counts a row with an error, and adds the place to the error.
 func (r *Rows) bad(err *RowError) error {
 	r.stats.Bad++
 	err.File, err.Line, err.Row, err.Lines = r.options.File, r.records.line, r.row, r.records.spans
 	return err
 }
 
-// unreadable is a row that is no CSV (a *RowError), or the end of reading.
+// unreadable turns a record that is not CSV into a *RowError, and returns other errors unchanged.
 func (r *Rows) unreadable(err error) error {
 	var record *recordError
 	if !errors.As(err, &record) {
 		r.stats.Bad++
 		return fmt.Errorf("%s:%d: %w", r.options.File, r.records.line, err)
 	}
-	r.records.spans = 1 // what lies behind the first line is read again
+	r.records.spans = 1 // the lines behind the first one are read again
 	return r.bad(&RowError{Column: r.column(record.field), Err: err})
 }
 
-// Again begins another round over the same file, given anew. Its times lie later by the length of
-// the file, rounded up to whole days so that hours of the day stay what they are, and its ids end
-// in #2, #3 and so on: an unmoved round would be late, one with the same ids would be copies.
+// Again starts another round over the same file, given again. Its times are later by the length of
+// the file, rounded up to whole days so that hours of the day stay the same, and its ids end in #2,
+// #3 and so on: with unchanged times its events would be late, with the same ids they would be
+// copies.
 func (r *Rows) Again(src io.Reader) error {
 	if r.round == 1 && r.seen {
 		r.period = max(1, (r.most-r.least+dayMs-1)/dayMs) * dayMs
@@ -220,17 +222,17 @@ func (r *Rows) Again(src io.Reader) error {
 	return nil
 }
 
-// Stats is what became of the rows so far.
+// Stats returns the counts so far.
 func (r *Rows) Stats() Stats { return r.stats }
 
-// Round is the number of the round, from 1.
+// Round returns the number of the round, from 1.
 func (r *Rows) Round() int { return r.round }
 
-// Span is the least and the greatest event time of the first round so far, ms; ok where there was
-// one.
+// Span returns the least and the greatest event time of the first round so far, in ms; ok is false
+// if no event had a time.
 func (r *Rows) Span() (least, most int64, ok bool) { return r.least, r.most, r.seen }
 
-// moved is a time of the file in this round.
+// moved returns the time in this round of a time in the file.
 func (r *Rows) moved(ms int64) int64 {
 	if r.round == 1 {
 		if !r.seen {
@@ -241,7 +243,7 @@ func (r *Rows) moved(ms int64) int64 {
 	return ms + int64(r.round-1)*r.period
 }
 
-// suffixed is an id of the file in this round.
+// suffixed returns the id in this round of an id in the file.
 func (r *Rows) suffixed(id string) string {
 	if r.round == 1 {
 		return id
@@ -249,22 +251,22 @@ func (r *Rows) suffixed(id string) string {
 	return id + "#" + strconv.Itoa(r.round)
 }
 
-// invented is the id of an event that has none of its own: the same whenever this file's beginning
-// up to the event's row makes this event, and another for everything else. The mark ~ tells the
-// dashboard that the sender didn't give it.
+// invented returns the id of an event that has none of its own. The id depends on the file up to
+// and including the event's row and on the event, and on nothing else. The mark ~ tells the
+// dashboard that no sender gave it.
 func (r *Rows) invented(e *event.Event) string {
 	r.payload = event.AppendJSON(r.payload[:0], e)
 	file := r.hash.Sum128()
 	base := "~" + Token(file, r.payload)
 	id := base
 	for n := 2; slices.ContainsFunc(r.events, func(o event.Event) bool { return o.ID == r.suffixed(id) }); n++ {
-		id = base + "/" + strconv.Itoa(n) // two mappings make one event twice, and mean it
+		id = base + "/" + strconv.Itoa(n) // two mappings make the same event on purpose
 	}
 	return r.suffixed(id)
 }
 
-// Token is a short text that stands for the beginning of a file, by its hash, and an event made of
-// its end.
+// Token returns a short text that identifies the beginning of a file, by its hash, together with an
+// event made of its end.
 func Token(file xxh3.Uint128, payload []byte) string {
 	var b [32]byte
 	binary.LittleEndian.PutUint64(b[:], file.Lo)
@@ -276,5 +278,5 @@ func Token(file xxh3.Uint128, payload []byte) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// Line is the line where the row that Next read last begins.
+// Line returns the line where the row that Next read last begins.
 func (r *Rows) Line() int { return r.records.line }

@@ -12,10 +12,10 @@ import (
 	"github.com/dashfeed/dashfeed/messages/event"
 )
 
-// token is what is invented of an id, but for its mark.
+// token matches an invented id, without a suffix.
 var token = regexp.MustCompile(`~[A-Za-z0-9_-]{22}`)
 
-// read reads all rows and writes each event as its JSON, each bad row as its error.
+// read reads all rows and writes each event as its JSON and each bad row as its error.
 func read(t *testing.T, r *Rows) string {
 	t.Helper()
 	var b strings.Builder
@@ -66,11 +66,11 @@ func TestRows(t *testing.T) {
 			Stats{Rows: 3, Events: 2, Null: 1},
 		},
 		{
-			"what is not null is an error, and an empty label a label",
+			"a text that is not null is an error, and an empty label is a label",
 			[][]string{delay},
 			nil,
 			`{"id":"~","dashboard":"departures","metric":"dep_delay","value":-2,"time":1360231200000,"labels":{"carrier":"US"}}
-f.csv:3: row 2, column "dep_delay": value "NA" is not a number: --null names the texts that stand for no value; the row has 2 lines
+f.csv:3: row 2, column "dep_delay": value "NA" is not a number: --null sets the texts that mean no value; the row has 2 lines
 {"id":"~","dashboard":"departures","metric":"dep_delay","value":1.5,"time":1360233000000,"labels":{"carrier":""}}`,
 			Stats{Rows: 3, Events: 2, Bad: 1},
 		},
@@ -197,9 +197,9 @@ func TestParseTime(t *testing.T) {
 	}{
 		{"", nil, "1360231200000", 1360231200000, ""},
 		{"", nil, "2013-02-07T10:00:00Z", 1360231200000, ""},
-		{"", nil, "2013-02-07 10:00:00", 0, `time "2013-02-07 10:00:00" names no zone: --time-zone says which one is meant`},
-		{"", nil, "2013-02-07T10:00:00.25", 0, `time "2013-02-07T10:00:00.25" names no zone: --time-zone says which one is meant`},
-		{"", nil, "7.2.2013", 0, `time "7.2.2013" is not ms since 1970 or RFC 3339: --time-format tells other forms`},
+		{"", nil, "2013-02-07 10:00:00", 0, `time "2013-02-07 10:00:00" names no zone: --time-zone sets one`},
+		{"", nil, "2013-02-07T10:00:00.25", 0, `time "2013-02-07T10:00:00.25" names no zone: --time-zone sets one`},
+		{"", nil, "7.2.2013", 0, `time "7.2.2013" is not ms since 1970 or RFC 3339: --time-format sets another format`},
 		{"", berlin, "2013-02-07T11:00:00.25", 1360231200250, ""},
 		{"rfc3339", berlin, "2013-02-07 11:00:00", 1360231200000, ""},
 		{"rfc3339", berlin, "2013-02-07T10:00:00Z", 1360231200000, ""},
@@ -211,7 +211,7 @@ func TestParseTime(t *testing.T) {
 		{"s", nil, "1e300", 0, `time "1e300" is out of range: at most 8640000000000000 ms from 1970`},
 		{"s", nil, "NaN", 0, `time "NaN" is not a number of seconds since 1970`},
 		{"rfc3339", nil, "2013-02-07T11:00:00+01:00", 1360231200000, ""},
-		{"rfc3339", nil, "5", 0, `time "5" is not RFC 3339, such as 2026-11-23T18:00:00Z: --time-format tells other forms`},
+		{"rfc3339", nil, "5", 0, `time "5" is not RFC 3339, such as 2026-11-23T18:00:00Z: --time-format sets another format`},
 		{"2006-01-02 15:04", nil, "2013-02-07 10:00", 1360231200000, ""},
 		{"2006-01-02 15:04", berlin, "2013-02-07 11:00", 1360231200000, ""},
 		{"2006-01-02 15:04 -0700", berlin, "2013-02-07 10:00 +0000", 1360231200000, ""},

@@ -11,7 +11,7 @@ import (
 	"github.com/dashfeed/dashfeed/chaos/process"
 )
 
-// report is what vitest writes with its JSON reporter.
+// report is the output of vitest's JSON reporter.
 type report struct {
 	TestResults []struct {
 		Name             string // the file
@@ -25,7 +25,7 @@ type report struct {
 	}
 }
 
-// readSources reads what npm will, so that go test does not take an older result for this one.
+// readSources reads the files that npm will read, so that go test does not reuse an older result.
 func readSources(t *testing.T) {
 	t.Helper()
 	for _, dir := range []string{"src", "test", "../../messages/wire/testdata"} {
@@ -69,7 +69,7 @@ func TestGateways(t *testing.T) {
 	}
 }
 
-// TestNpm runs `npm test` against the built binary; each of its tests is one here.
+// TestNpm runs `npm test` against the built binary; each of its tests is a subtest here.
 func TestNpm(t *testing.T) {
 	if _, err := os.Stat("node_modules"); err != nil {
 		t.Fatal("client/js has no node_modules: scripts/setup-test installs them")

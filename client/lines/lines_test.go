@@ -13,7 +13,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// read is every line of a file as NUMBER:LINE.
+// read returns every line of a file as NUMBER:LINE.
 func read(t *testing.T, file io.Reader, encoding string) string {
 	t.Helper()
 	text, err := Open(file, encoding)
@@ -68,7 +68,7 @@ func units(text string, order ...int) string {
 	return b.String()
 }
 
-// TestLines: every way to write a file gives the same lines, however it comes.
+// TestLines: every way to write a file gives the same lines, in pieces of any size.
 func TestLines(t *testing.T) {
 	const want = "1:Müller\n2:\n3:b"
 	for _, c := range []struct{ name, file, encoding, want string }{
@@ -80,7 +80,7 @@ func TestLines(t *testing.T) {
 		{"a return in a file of newlines", "a\nb\rc\n", "", "1:a\n2:b\rc"},
 		{"empty", "", "", ""},
 		{"marked", "\xef\xbb\xbfMüller\n\nb", "", want},
-		{"marked, whatever is said", "\xef\xbb\xbfMüller\n\nb", "latin1", want},
+		{"marked, whatever the option", "\xef\xbb\xbfMüller\n\nb", "latin1", want},
 		{"gzip", zipped("\xef\xbb\xbfMüller\n\nb"), "", want},
 		{"gzip twice", zipped("Müller\n") + zipped("\nb"), "", want},
 		{"zstd", zstandard("Müller\n\nb"), "", want},
@@ -90,15 +90,15 @@ func TestLines(t *testing.T) {
 		{"utf-16, big end first", units("\ufeffMüller\n\nb", 1, 0), "", want},
 		{"utf-16 of that name", units("\ufeffMüller\n\nb", 1, 0), "utf-16", want},
 		{"utf-16 without mark", units("Müller\n\nb", 0, 1), "utf-16le", want},
-		{"utf-16 without mark or word", units("a", 0, 1), "", "1:byte 2 is NUL: the file is no text, or UTF-16 (--encoding utf-16le)"},
-		{"utf-16 of no known order", units("Müller\n\nb", 0, 1), "utf-16", "error: it has no byte order mark at its start: give utf-16le or utf-16be"},
+		{"utf-16 without mark or word", units("a", 0, 1), "", "1:byte 2 is NUL: the file is not text, or it is UTF-16 (--encoding utf-16le)"},
+		{"utf-16 of no known order", units("Müller\n\nb", 0, 1), "utf-16", "error: it does not begin with a byte order mark: give utf-16le or utf-16be"},
 		{"a pair", "\xff\xfe\x3d\xd8\x00\xde", "", "1:😀"},
-		{"half pairs are no text, and not the same one", "\xff\xfe\x3d\xd8a\x00\n\x00\x00\xde", "", "1:byte 1 (0xED) is not UTF-8: --encoding says what the file is written in, such as latin1\n2:byte 1 (0xED) is not UTF-8: --encoding says what the file is written in, such as latin1"},
-		{"half a unit", "\xff\xfea\x00b", "", "1:byte 2 (0xFF) is not UTF-8: --encoding says what the file is written in, such as latin1"},
-		{"utf-32", "\xff\xfe\x00\x00a\x00\x00\x00", "", "error: it is written in UTF-32: utf-8, latin1, windows-1252, utf-16, utf-16le, utf-16be can be read"},
+		{"half pairs are no text, and not the same one", "\xff\xfe\x3d\xd8a\x00\n\x00\x00\xde", "", "1:byte 1 (0xED) is not UTF-8: --encoding sets the file's encoding, such as latin1\n2:byte 1 (0xED) is not UTF-8: --encoding sets the file's encoding, such as latin1"},
+		{"half a unit", "\xff\xfea\x00b", "", "1:byte 2 (0xFF) is not UTF-8: --encoding sets the file's encoding, such as latin1"},
+		{"utf-32", "\xff\xfe\x00\x00a\x00\x00\x00", "", "error: it is UTF-32: utf-8, latin1, windows-1252, utf-16, utf-16le, utf-16be can be read"},
 		{"latin1", "M\xfcller\n\nb", "latin1", want},
 		{"windows-1252", "M\xfcller \x80\n\nb", "windows-1252", "1:Müller €\n2:\n3:b"},
-		{"latin1 unsaid", "M\xfcller\n\nb", "", "1:byte 2 (0xFC) is not UTF-8: --encoding says what the file is written in, such as latin1\n2:\n3:b"},
+		{"latin1 unsaid", "M\xfcller\n\nb", "", "1:byte 2 (0xFC) is not UTF-8: --encoding sets the file's encoding, such as latin1\n2:\n3:b"},
 		{"a workbook", "PK\x03\x04....", "", "error: it is a zip archive or a workbook (.xlsx), not text: gzip, zstd and bzip2 are unpacked"},
 		{"xz", "\xfd7zXZ\x00", "", "error: it is packed by xz, not text: gzip, zstd and bzip2 are unpacked"},
 		{"another word", "a", "ebcdic", `error: encoding "ebcdic" is not known: utf-8, latin1, windows-1252, utf-16, utf-16le, utf-16be`},
@@ -113,7 +113,7 @@ func TestLines(t *testing.T) {
 	}
 }
 
-// TestEveryByteIsAnotherCharacter: an encoding of one byte a character makes one text of no two.
+// TestEveryByteIsAnotherCharacter: a single-byte encoding never maps two bytes to one character.
 func TestEveryByteIsAnotherCharacter(t *testing.T) {
 	for _, encoding := range []string{"latin1", "windows-1252"} {
 		seen := map[string]int{}
@@ -131,7 +131,7 @@ func TestEveryByteIsAnotherCharacter(t *testing.T) {
 	}
 }
 
-// TestLongLines: a line over the bound costs itself, and no more memory than the bound.
+// TestLongLines: a line over the bound costs itself only, and no more memory than the bound.
 func TestLongLines(t *testing.T) {
 	fits, over := strings.Repeat("x", MaxBytes), strings.Repeat("y", MaxBytes+1)
 	got := read(t, strings.NewReader("a\n"+fits+"\n"+over+"\nb\n"+over+over+over+"\n"+over), "")
@@ -156,7 +156,7 @@ func (endless) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// TestUnread: what is given back comes again, with its numbers, before what follows.
+// TestUnread: text that was given back comes again, with its line numbers, before what follows.
 func TestUnread(t *testing.T) {
 	for _, end := range []string{"\n", "\r\n", "\r"} {
 		r := New(strings.NewReader(strings.Join([]string{"a", "b", "c", "d"}, end)))

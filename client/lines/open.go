@@ -16,14 +16,14 @@ import (
 	"golang.org/x/text/encoding/charmap"
 )
 
-// Encodings are the words for what a file may be written in; "" is UTF-8, or what the file's first
-// bytes say.
+// Encodings lists the names of encodings; "" means UTF-8, unless the file begins with a byte order
+// mark.
 var Encodings = []string{"utf-8", "latin1", "windows-1252", "utf-16", "utf-16le", "utf-16be"}
 
 // zstdWindow bounds the memory that a packed file can ask for.
 const zstdWindow = 128 << 20
 
-// Open unpacks a file and decodes it to UTF-8. A byte order mark at its start is left out and wins
+// Open unpacks a file and decodes it to UTF-8. It drops a byte order mark at the start, which wins
 // over the encoding.
 func Open(file io.Reader, encoding string) (io.Reader, error) {
 	if encoding != "" && !slices.Contains(Encodings, encoding) {
@@ -41,7 +41,7 @@ func Open(file io.Reader, encoding string) (io.Reader, error) {
 	return decode(text, encoding)
 }
 
-// UnpackedName is the name of a packed file without what says so.
+// UnpackedName returns the name of a packed file without the suffix of the packer.
 func UnpackedName(name string) string {
 	for _, end := range []string{".gz", ".zst", ".bz2"} {
 		if short, ok := strings.CutSuffix(name, end); ok {
@@ -51,7 +51,7 @@ func UnpackedName(name string) string {
 	return name
 }
 
-// unpack knows what is packed by its first bytes.
+// unpack detects packed files by their first bytes.
 func unpack(r *bufio.Reader) (io.Reader, error) {
 	switch {
 	case begins(r, "\x1f\x8b"):
@@ -71,8 +71,8 @@ func unpack(r *bufio.Reader) (io.Reader, error) {
 	return r, nil
 }
 
-// begins reports how the file begins. It asks for no byte more than tells: a pipe may hold little
-// for now.
+// begins reports whether the file begins with magic. It asks for no more bytes than it needs: a
+// pipe may hold few for now.
 func begins(r *bufio.Reader, magic string) bool {
 	for i := range len(magic) {
 		if head, _ := r.Peek(i + 1); len(head) <= i || head[i] != magic[i] {
@@ -82,7 +82,7 @@ func begins(r *bufio.Reader, magic string) bool {
 	return true
 }
 
-// marks are the byte order marks. UTF-32's first, which begins like UTF-16's.
+// marks lists the byte order marks. Those of UTF-32 come first: one of them begins like UTF-16's.
 var marks = []struct{ bytes, encoding string }{
 	{"\xff\xfe\x00\x00", "utf-32"},
 	{"\x00\x00\xfe\xff", "utf-32"},
@@ -109,14 +109,14 @@ func decode(r *bufio.Reader, encoding string) (io.Reader, error) {
 	case "utf-16be":
 		return &utf16Reader{src: r, big: true}, nil
 	case "utf-16":
-		return nil, errors.New("it has no byte order mark at its start: give utf-16le or utf-16be")
+		return nil, errors.New("it does not begin with a byte order mark: give utf-16le or utf-16be")
 	case "utf-32":
-		return nil, fmt.Errorf("it is written in UTF-32: %s can be read", strings.Join(Encodings, ", "))
+		return nil, fmt.Errorf("it is UTF-32: %s can be read", strings.Join(Encodings, ", "))
 	}
 	return r, nil
 }
 
-// bytewise decodes an encoding of one byte a character.
+// bytewise decodes a single-byte encoding.
 type bytewise struct {
 	src   *bufio.Reader
 	chars *charmap.Charmap
@@ -134,7 +134,9 @@ func (b *bytewise) Read(p []byte) (int, error) {
 			if r := b.chars.DecodeByte(c); r != utf8.RuneError {
 				b.text.WriteRune(r)
 			} else {
-				b.text.WriteByte(c) // no character: all five of windows-1252's would become one
+				// not a character; all five undefined bytes of windows-1252 would become the same
+				// one
+				b.text.WriteByte(c)
 			}
 		}
 		_, _ = b.src.Discard(len(raw))

@@ -7,10 +7,10 @@ import (
 	"io"
 )
 
-// MaxBytes is the longest line, and the longest record of several lines.
+// MaxBytes bounds a line, and a record of several lines.
 const MaxBytes = 2 << 20
 
-// pieceBytes is how much of a line is looked at once.
+// pieceBytes bounds a piece of a line.
 const pieceBytes = 64 << 10
 
 // ErrTooLong says that a line has more than MaxBytes.
@@ -19,11 +19,11 @@ var ErrTooLong = errors.New("a line has at most 2097152 bytes")
 // Reader cuts text into lines. One goroutine uses it.
 type Reader struct {
 	src    *bufio.Reader
-	back   []byte // given back: comes before src
-	number int    // of the line that the next piece belongs to, from 1
+	back   []byte // text that was given back; it comes before src
+	number int    // line of the next piece, from 1
 	ends   lineEnd
-	line   []byte // of Line
-	piece  []byte // of Piece, where it can't lie in src
+	line   []byte // buffer of Line
+	piece  []byte // buffer of Piece, if the piece can't stay in src
 }
 
 // lineEnd is how a file's lines end.
@@ -35,16 +35,16 @@ const (
 	carriage          // \r, as old Macs wrote
 )
 
-// New makes a Reader of UTF-8 text.
+// New returns a Reader of UTF-8 text.
 func New(text io.Reader) *Reader {
 	return &Reader{src: bufio.NewReaderSize(text, pieceBytes), number: 1}
 }
 
-// Number is the number of the line that is read next, from 1.
+// Number returns the number of the line that is read next, from 1.
 func (r *Reader) Number() int { return r.number }
 
-// Piece is the next part of the current line, without its end; ends tells that the line is over. It
-// is good until the next call. io.EOF comes alone.
+// Piece returns the next part of the current line, without the line's end; ends reports whether the
+// line is over. The piece is valid until the next call. io.EOF comes alone.
 func (r *Reader) Piece() (piece []byte, ends bool, err error) {
 	buf, err := r.look()
 	if len(buf) == 0 {
@@ -59,7 +59,7 @@ func (r *Reader) Piece() (piece []byte, ends bool, err error) {
 	r.skip(i + 1)
 	piece = buf[:i]
 	if twin {
-		// Looking on may move the buffer that piece lies in.
+		// Reading ahead may move the buffer that piece points into.
 		r.piece = append(r.piece[:0], piece...)
 		piece = r.piece
 		if next, _ := r.look(); len(next) > 0 && next[0] == '\n' {
@@ -70,7 +70,7 @@ func (r *Reader) Piece() (piece []byte, ends bool, err error) {
 	return piece, true, nil
 }
 
-// look is what lies ahead: at least a byte, unless there is an error.
+// look returns the bytes ahead: at least one, unless there is an error.
 func (r *Reader) look() ([]byte, error) {
 	if len(r.back) > 0 {
 		return r.back, nil
@@ -86,10 +86,10 @@ func (r *Reader) skip(n int) {
 		r.back = r.back[n:]
 		return
 	}
-	_, _ = r.src.Discard(n) // it was looked at
+	_, _ = r.src.Discard(n) // look has buffered it
 }
 
-// end is where the line ends in buf, or -1.
+// end returns where the line ends in buf, or -1.
 func (r *Reader) end(buf []byte) int {
 	if r.ends == undecided {
 		r.decide(buf)
@@ -110,7 +110,7 @@ func (r *Reader) decide(buf []byte) {
 		if r.ends = carriage; buf[i+1] == '\n' {
 			r.ends = newline
 		}
-	default: // the \r is the last that has come
+	default: // the \r is the last byte read so far
 		next, _ := r.src.Peek(len(buf) + 1)
 		if r.ends = carriage; len(next) > len(buf) && next[len(buf)] == '\n' {
 			r.ends = newline
@@ -118,8 +118,8 @@ func (r *Reader) decide(buf []byte) {
 	}
 }
 
-// Line is the next line, whole, without its end; it is good until the next call. With ErrTooLong it
-// is the beginning of a line whose rest comes next: Skip leaves that out.
+// Line returns the next line, whole and without its end; it is valid until the next call. With
+// ErrTooLong it returns the beginning of a line whose rest comes next: call Skip to skip the rest.
 func (r *Reader) Line() ([]byte, error) {
 	var line []byte
 	for first := true; ; first = false {
@@ -149,10 +149,10 @@ func (r *Reader) Line() ([]byte, error) {
 	}
 }
 
-// trimmed takes off the \r of an end \r\n.
+// trimmed removes the \r of an end \r\n.
 func trimmed(line []byte) []byte { return bytes.TrimSuffix(line, []byte{'\r'}) }
 
-// Skip leaves out the rest of the current line.
+// Skip skips the rest of the current line.
 func (r *Reader) Skip() error {
 	for {
 		_, ends, err := r.Piece()
@@ -165,8 +165,8 @@ func (r *Reader) Skip() error {
 	}
 }
 
-// Unread gives text back, which is read again; number is its first line's. It is bounded by what
-// callers hold: MaxBytes and a piece.
+// Unread returns text to the reader, which reads it again; number is the first line of text. The
+// callers bound its size: MaxBytes and a piece.
 func (r *Reader) Unread(text []byte, number int) {
 	r.back = append(bytes.Clone(text), r.back...)
 	r.number = number

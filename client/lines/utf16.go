@@ -8,12 +8,12 @@ import (
 	"unicode/utf16"
 )
 
-// utf16Reader decodes UTF-16. Half a pair becomes three bytes that are not UTF-8 (as WTF-8 has it),
-// and half a unit at the end one: a decoder that replaces them would make one text of two.
+// utf16Reader decodes UTF-16. An unpaired surrogate becomes three bytes that are not UTF-8 (as in
+// WTF-8), and half a unit at the end one such byte: replacing them would make one text of two.
 type utf16Reader struct {
 	src  *bufio.Reader
 	big  bool
-	high rune // the first half of a pair, while the second is awaited
+	high rune // the first half of a pair, while the second is expected
 	text bytes.Buffer
 }
 
@@ -56,12 +56,12 @@ func (u *utf16Reader) take(unit rune) {
 	}
 }
 
-// half writes a surrogate as such.
+// half writes a single surrogate.
 func (u *utf16Reader) half(r rune) {
 	u.text.Write([]byte{0xe0 | byte(r>>12), 0x80 | byte(r>>6)&0x3f, 0x80 | byte(r)&0x3f})
 }
 
-// last gives what is left at the end.
+// last returns what is left at the end.
 func (u *utf16Reader) last(p []byte, err error) (int, error) {
 	if !errors.Is(err, io.EOF) {
 		return 0, err

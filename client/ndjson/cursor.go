@@ -2,24 +2,24 @@ package ndjson
 
 import "github.com/dashfeed/dashfeed/client/lines"
 
-// maxIndent is how much of a line's indentation is told apart.
+// maxIndent bounds how much of a line's indentation is compared.
 const maxIndent = 256
 
-// cursor goes through a file byte by byte. Lines end with \n, however the file writes it.
+// cursor reads a file byte by byte. It reports \n at the end of a line, whatever the file has.
 type cursor struct {
 	lines *lines.Reader
-	piece []byte // the rest of what was read
-	ends  bool   // behind piece the line ends
+	piece []byte // the rest of the piece read last
+	ends  bool   // the line ends after piece
 	line  int    // of piece, from 1
 
-	fresh  bool   // nothing but space has come in this line
+	fresh  bool   // the line has had nothing but space so far
 	indent []byte // that space
 }
 
 var lineBreak = []byte{'\n'}
 
-// chunk is what has been read of the current line, or at its end the line break; never nothing,
-// unless there is an error.
+// chunk returns the unread rest of what was read of the current line, or the line break at its end;
+// it is never empty without an error.
 func (c *cursor) chunk() ([]byte, error) {
 	for len(c.piece) == 0 {
 		if c.ends {
@@ -35,7 +35,7 @@ func (c *cursor) chunk() ([]byte, error) {
 	return c.piece, nil
 }
 
-// takeAll goes past n bytes of what chunk gave.
+// takeAll consumes n bytes of what chunk returned.
 func (c *cursor) takeAll(n int) {
 	if n > 0 && len(c.piece) == 0 {
 		c.ends, c.fresh, c.indent = false, true, c.indent[:0]
@@ -55,7 +55,7 @@ func (c *cursor) takeAll(n int) {
 	c.piece = c.piece[n:]
 }
 
-// peek is the next byte.
+// peek returns the next byte.
 func (c *cursor) peek() (byte, error) {
 	chunk, err := c.chunk()
 	if err != nil {
@@ -64,10 +64,10 @@ func (c *cursor) peek() (byte, error) {
 	return chunk[0], nil
 }
 
-// take goes past the byte that peek gave.
+// take consumes the byte that peek returned.
 func (c *cursor) take() { c.takeAll(1) }
 
-// space goes past space and gives the first byte that is none.
+// space skips space and returns the first byte after it.
 func (c *cursor) space() (byte, error) {
 	for {
 		b, err := c.peek()
@@ -78,8 +78,8 @@ func (c *cursor) space() (byte, error) {
 	}
 }
 
-// giveBack puts text, and then what has not been taken, before what is still to be read; line is
-// the text's first.
+// giveBack puts text, and then the unread rest, before what is still to be read; line is the first
+// line of text.
 func (c *cursor) giveBack(text []byte, line int) {
 	rest := append(append([]byte{}, text...), c.piece...)
 	if c.ends {

@@ -14,21 +14,21 @@ import (
 
 // Value is one JSON value of a file.
 type Value struct {
-	Text []byte       // good until the next call; may hold line breaks between its parts
-	Line int          // where it begins
-	Sum  xxh3.Uint128 // hash of the file's values up to and with this one
+	Text []byte       // valid until the next call; it may hold line breaks between its parts
+	Line int          // its first line
+	Sum  xxh3.Uint128 // hash of the file's values up to and including this one
 }
 
-// BadValue is one value that can't be given out; the next one can.
+// BadValue is one value that can't be returned; the next one can.
 type BadValue struct {
 	Line   int
-	Reason string // of package event
+	Reason string // a reason of package event
 	Err    error
 }
 
 func (b *BadValue) Error() string { return b.Err.Error() }
 
-// Unwrap is what was wrong.
+// Unwrap returns the cause.
 func (b *BadValue) Unwrap() error { return b.Err }
 
 // Reader reads the values. One goroutine uses it.
@@ -37,24 +37,24 @@ type Reader struct {
 	scan  scanner
 	hash  xxh3.Hasher
 	text  []byte
-	array int // the line where the array begins that the values lie in; 0: none
+	array int // first line of the array that contains the values; 0: none
 	want  place
 	lost  bool // nothing behind a broken element could be read
 }
 
-// place is where in an array the reader stands.
+// place is where in an array the reader is.
 type place uint8
 
 const (
 	first   place = iota // an element, or the end
-	element              // an element: a comma came
+	element              // an element, after a comma
 	comma                // a comma, or the end
 )
 
-// New makes a Reader.
+// New returns a Reader.
 func New(l *lines.Reader) *Reader { return &Reader{cursor: cursor{lines: l, fresh: true}} }
 
-// Next is the next value. An error that is neither io.EOF nor a *BadValue ends the reading.
+// Next returns the next value. An error that is neither io.EOF nor a *BadValue ends the reading.
 func (r *Reader) Next() (Value, error) {
 	for {
 		c, err := r.space()
@@ -80,14 +80,14 @@ func (r *Reader) Next() (Value, error) {
 	}
 }
 
-// inArray goes on in an array, where c comes next.
+// inArray continues inside an array; c is the next byte.
 func (r *Reader) inArray(c byte) (v Value, given bool, err error) {
 	switch {
 	case c == ']':
 		r.take()
 		r.array = 0
 		if r.want == element {
-			return v, false, r.bad(r.line, "unexpected ']' behind a comma")
+			return v, false, r.bad(r.line, "unexpected ']' after a comma")
 		}
 	case c == ',' && r.want == comma:
 		r.take()
@@ -106,10 +106,10 @@ func (r *Reader) inArray(c byte) (v Value, given bool, err error) {
 	return v, false, nil
 }
 
-// noEnd is why an array ends with its file.
+// noEnd says why an array ends with its file.
 func (r *Reader) noEnd() error {
 	if r.lost {
-		return fmt.Errorf("line %d: what follows in the array that begins here can't be told apart", r.array)
+		return fmt.Errorf("line %d: the values that follow in the array that begins here can't be separated", r.array)
 	}
 	return fmt.Errorf("line %d: the array that begins here has no end", r.array)
 }
@@ -124,7 +124,7 @@ func (r *Reader) value() (Value, error) {
 	indent, alone := bytes.Clone(r.indent), r.fresh
 	r.text = r.text[:0]
 	r.scan.begin()
-	firstLine, long := 0, false // length of the text's first line, once it is over
+	firstLine, long := 0, false // length of the text's first line, once the line is over
 	for {
 		chunk, err := r.chunk()
 		if err != nil && !errors.Is(err, io.EOF) {
@@ -157,7 +157,7 @@ func (r *Reader) value() (Value, error) {
 	}
 }
 
-// keep takes n bytes into the text, while it is not too long.
+// keep appends n bytes to the text, unless the value is too long.
 func (r *Reader) keep(n int, long bool) bool {
 	if chunk, _ := r.chunk(); !long {
 		chunk = chunk[:min(n, lines.MaxBytes-len(r.text))]
@@ -168,8 +168,8 @@ func (r *Reader) keep(n int, long bool) bool {
 	return long
 }
 
-// endOfLine sees that a value which has ended is followed by another, or by the end of its line.
-// Else the line is no value, and its decoder says why.
+// endOfLine checks that another value or the end of the line follows a value. Otherwise the line is
+// not a value, and the decoder says why.
 func (r *Reader) endOfLine(v Value, long bool) (Value, error) {
 	for {
 		c, err := r.peek()
@@ -185,7 +185,7 @@ func (r *Reader) endOfLine(v Value, long bool) (Value, error) {
 	}
 }
 
-// restOfLine makes the whole line one value that is none, for its decoder to say why.
+// restOfLine returns the whole line as one invalid value, for the decoder to say why.
 func (r *Reader) restOfLine(v Value, long bool) (Value, error) {
 	for {
 		chunk, err := r.chunk()
@@ -199,7 +199,7 @@ func (r *Reader) restOfLine(v Value, long bool) (Value, error) {
 	}
 }
 
-// found gives the value out.
+// found returns the value.
 func (r *Reader) found(v Value, text []byte, long bool) (Value, error) {
 	text = bytes.TrimRight(text, " \t\r\n")
 	_, _ = r.hash.Write(text) // never fails
@@ -211,11 +211,11 @@ func (r *Reader) found(v Value, text []byte, long bool) (Value, error) {
 	return v, nil
 }
 
-// laidOut reports whether a value is laid out over several lines, as its first one shows.
+// laidOut reports whether a value spans several lines, judged by its first one.
 func laidOut(line []byte) bool { return len(bytes.TrimSpace(line)) == 1 }
 
-// resume goes to where the next value begins: a line with the same indentation. begun is the line
-// where the broken value begins, err what came where it is broken: nil, or io.EOF.
+// resume skips to the beginning of the next value: a line with the same indentation. begun is the
+// first line of the broken value, err the error at the broken byte: nil or io.EOF.
 func (r *Reader) resume(begun int, indent []byte, alone bool, err error) error {
 	if err != nil && r.array > 0 {
 		return r.noEnd()
@@ -231,7 +231,7 @@ func (r *Reader) resume(begun int, indent []byte, alone bool, err error) error {
 	}
 	broken := r.bad(r.line, what)
 	if !alone {
-		indent = nil // it begins behind something else: those that follow it, where lines begin
+		indent = nil // it does not begin a line: the next value begins at the start of a line
 	}
 	for {
 		if c, err = r.peek(); err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/dashfeed/dashfeed/client/lines"
 )
 
-// read is every value of a file as LINE:TEXT, what is bad as LINE!REASON: MESSAGE.
+// read returns every value of a file as LINE:TEXT, and every bad one as LINE!REASON: MESSAGE.
 func read(file io.Reader) string {
 	r := New(lines.New(file))
 	var got []string
@@ -64,11 +64,11 @@ func TestReader(t *testing.T) {
 		{"the last element broken", "[\n{\"a\":1},\n{\"a\" 2}\n]\n{\"a\":3}", "2:{\"a\":1}\n3!malformed: unexpected '2'\n5:{\"a\":3}"},
 		{
 			"broken on one line", `[{"a":1},{"a" 2},{"a":3}]`,
-			"1:{\"a\":1}\n1!malformed: unexpected '2'\nerror: line 1: what follows in the array that begins here can't be told apart",
+			"1:{\"a\":1}\n1!malformed: unexpected '2'\nerror: line 1: the values that follow in the array that begins here can't be separated",
 		},
 		{"no end", "[{\"a\":1},\n", "1:{\"a\":1}\nerror: line 1: the array that begins here has no end"},
 		{"no end within", "[{\"a\":1},\n{\"a\"", "1:{\"a\":1}\nerror: line 1: the array that begins here has no end"},
-		{"commas", "[{\"a\":1} {\"a\":2},,{\"a\":3},]", "1:{\"a\":1}\n1!malformed: unexpected '{': a comma is missing before it\n1:{\"a\":2}\n1!malformed: unexpected ',': an element is missing\n1:{\"a\":3}\n1!malformed: unexpected ']' behind a comma"},
+		{"commas", "[{\"a\":1} {\"a\":2},,{\"a\":3},]", "1:{\"a\":1}\n1!malformed: unexpected '{': a comma is missing before it\n1:{\"a\":2}\n1!malformed: unexpected ',': an element is missing\n1:{\"a\":3}\n1!malformed: unexpected ']' after a comma"},
 		{"too deep", strings.Repeat("[", 3) + strings.Repeat(`{"a":`, 2000) + "\n{\"a\":1}", "1!malformed: unexpected '{'\n2:{\"a\":1}\nerror: line 1: the array that begins here has no end"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -81,7 +81,7 @@ func TestReader(t *testing.T) {
 	}
 }
 
-// TestTooLong: a value over the bound costs itself, however it is laid out, and little memory.
+// TestTooLong: a value over the bound costs itself only, in any layout, and little memory.
 func TestTooLong(t *testing.T) {
 	long := strings.Repeat("x", lines.MaxBytes)
 	const refused = "!too_large: a line has at most 2097152 bytes"
@@ -109,8 +109,7 @@ func TestTooLong(t *testing.T) {
 	}
 }
 
-// TestSums: the same values have the same sums, however the file is written, and others have
-// others.
+// TestSums: the same values have the same sums in any layout, and other values have others.
 func TestSums(t *testing.T) {
 	sums := func(file string) (all []string) {
 		r := New(lines.New(strings.NewReader(file)))
@@ -136,7 +135,7 @@ func TestSums(t *testing.T) {
 	}
 }
 
-// FuzzReader holds arrays and single values against encoding/json, and looks for panics and loops.
+// FuzzReader compares arrays and single values with encoding/json, and looks for panics and loops.
 func FuzzReader(f *testing.F) {
 	for _, s := range []string{`[{"a":1},{"b":[true,null,-1e5]}]`, "{\n\"a\":\"\\\"\"}", "[", "{\"a\":1}\n{\"a\":\n{}", "[\n {\n},\n {,\n },\n {\n }]", "\r\r[{}\r]"} {
 		f.Add(s)
@@ -158,7 +157,7 @@ func FuzzReader(f *testing.F) {
 			}
 		}
 		if _, err := r.Next(); !errors.Is(err, io.EOF) {
-			t.Fatalf("%q: got %v behind the last element", file, err)
+			t.Fatalf("%q: got %v after the last element", file, err)
 		}
 	})
 }

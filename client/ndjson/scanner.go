@@ -1,10 +1,10 @@
 package ndjson
 
-// maxDepth bounds the scanner's stack; an event may be far less deep.
+// maxDepth bounds the scanner's stack; an event is far less deep.
 const maxDepth = 1000
 
 // scanner follows the structure of one JSON value, byte by byte. It is strict about brackets,
-// commas, colons and strings, and takes anything that looks like a number or a word.
+// commas, colons and strings, and accepts anything that looks like a number or a word.
 type scanner struct {
 	stack []byte // { and [
 	state state
@@ -23,7 +23,7 @@ const (
 	inString             //
 	inStringEscape       //
 	inWord               // a number, true, false or null
-	wantNext             // a comma, or the end of what the value lies in
+	wantNext             // a comma, or the end of the enclosing value
 )
 
 type verdict uint8
@@ -32,12 +32,12 @@ const (
 	more    verdict = iota
 	whole           // the value ends with this byte
 	before          // the value ended before this byte
-	invalid         // no JSON goes on like this
+	invalid         // the bytes are not JSON
 )
 
 func (s *scanner) begin() { s.stack, s.state = s.stack[:0], wantValue }
 
-// run takes bytes as long as there is more to come; n of them were taken.
+// run consumes bytes while the value goes on; n is how many it consumed.
 func (s *scanner) run(b []byte) (n int, v verdict) {
 	for i, c := range b {
 		if s.state == inString && c != '"' && c != '\\' && c >= ' ' {
@@ -53,7 +53,7 @@ func (s *scanner) run(b []byte) (n int, v verdict) {
 	return len(b), more
 }
 
-// step takes one byte.
+// step consumes one byte.
 func (s *scanner) step(c byte) verdict {
 	switch s.state {
 	case inString:
@@ -81,7 +81,7 @@ func (s *scanner) step(c byte) verdict {
 	return s.mark(c)
 }
 
-// text takes a byte of a string.
+// text consumes a byte of a string.
 func (s *scanner) text(c byte, escape, after state) verdict {
 	switch {
 	case c == '\\':
@@ -96,7 +96,7 @@ func (s *scanner) text(c byte, escape, after state) verdict {
 	return more
 }
 
-// mark takes a byte outside of strings and words that is no space.
+// mark consumes a byte outside of strings and words that is not space.
 func (s *scanner) mark(c byte) verdict {
 	switch s.state {
 	case wantFirst:
@@ -135,7 +135,7 @@ func (s *scanner) become(ok bool, next state) verdict {
 	return more
 }
 
-// value takes the first byte of a value.
+// value consumes the first byte of a value.
 func (s *scanner) value(c byte) verdict {
 	switch {
 	case len(s.stack) == maxDepth:
@@ -160,7 +160,7 @@ func (s *scanner) close(open byte) verdict {
 	return s.ended()
 }
 
-// ended goes on behind a value.
+// ended sets the state after a value.
 func (s *scanner) ended() verdict {
 	if s.state = wantNext; len(s.stack) == 0 {
 		return whole

@@ -2,13 +2,13 @@ const floor = 1_000;
 const ceiling = 30_000;
 
 /**
- * Counts failed attempts and says how long to wait before the next: anything up to 1 s, 2 s, 4 s … 30 s, so that
- * clients that fell together do not come back together.
+ * Counts failed attempts and chooses the wait before the next: a random time of up to 1 s, 2 s, 4 s
+ * … 30 s, so that clients that failed together do not return together.
  */
 export class Backoff {
   attempts = 0;
 
-  /** ms before the next attempt; `after`, the server's own word, wins where it is longer. */
+  /** ms before the next attempt; a longer `after`, which the server gave, wins. */
   next(after = 0): number {
     const upTo = Math.min(ceiling, floor * 2 ** Math.min(this.attempts, 10));
     this.attempts++;

@@ -1,7 +1,7 @@
 /** How long a flush waits for an animation frame: hidden pages get none. ms */
 const withoutFrame = 250;
 
-/** Runs `run` at the next animation frame; where there is none, in a timer. */
+/** Runs `run` at the next animation frame, or in a timer if there is none. */
 export function nextFrame(run: () => void): void {
   if (typeof requestAnimationFrame !== "function") {
     setTimeout(run, 0);
@@ -16,7 +16,7 @@ export function nextFrame(run: () => void): void {
   const timer = setTimeout(once, withoutFrame);
 }
 
-/** Collects who has something to tell and has each told of it once a frame. */
+/** Collects objects with something to report and flushes each once a frame. */
 export class Batch {
   readonly #due = new Set<{ flush(): void }>();
 

@@ -7,44 +7,50 @@ import { type ErrorEvent, type SubscribeOptions, Subscription } from "./subscrip
 import { listen, surroundings } from "./surroundings.js";
 import { Credentials, type TokenSource } from "./credentials.js";
 
-/** What a client may be told. */
+/** Options of a client. */
 export interface ClientOptions {
   /**
-   * The server's address, as `https://host` or `https://host/base`; absent: the page's own origin. Of several, each
-   * attempt goes to the next one, the first to the first.
+   * The server's address, as `https://host` or `https://host/base`; absent: the page's own origin.
+   * With several, each attempt uses the next one; the first attempt uses the first.
    */
   server?: string | readonly string[];
-  /** Failed attempts in a row until it gives up; absent: never. */
+  /** Failed attempts in a row before the client gives up; absent: it never gives up. */
   maxAttempts?: number;
-  /** Greatest update rate of every subscription while the page is hidden, updates a second; absent: 0.2; 0: do not lower it. */
+  /**
+   * Highest update rate of every subscription while the page is hidden, updates a second; absent:
+   * 0.2; with 0 it is not lowered.
+   */
   hiddenRate?: number;
-  /** Gives the token when the client connects, and again before it expires. */
+  /** Returns the token; called when the client connects, and again before the token expires. */
   token?: TokenSource;
-  /** The WebSocket class, where the platform has none of its own. */
+  /** The WebSocket class, if the platform has none of its own. */
   WebSocket?: SocketClass;
-  /** When batched events are told; absent: at the next animation frame, or in a timer where there are none. */
+  /**
+   * When to deliver batched events; absent: at the next animation frame, or in a timer if there are
+   * none.
+   */
   schedule?: (run: () => void) => void;
 }
 
 export interface ClientEvents {
   connection: ConnectionState;
-  /** What is said to no subscription in particular, and what ends the client. */
+  /** Errors of no particular subscription, and those that end the client. */
   error: ErrorEvent;
 }
 
-/** How long an answer may take when there is reason to think the socket is dead. ms */
+/** How long an answer may take if the socket may be dead. ms */
 const urgent = 2_000;
-/** Between two attempts, however often the page is shown and hidden. ms */
+/** Shortest time between two attempts, however often the page is shown and hidden. ms */
 const leastBetween = 1_000;
 const unauthorized = 4501;
 
 /**
- * A connection to a server and the subscriptions that share it. It connects with the first subscription, comes back
- * after whatever happens, and each subscription goes on from its place.
+ * A connection to a server and the subscriptions that share it. It connects with the first
+ * subscription and reconnects after any failure; each subscription resumes from its place.
  */
 export class Client extends Emitter<ClientEvents> {
   connection: ConnectionState = { state: "connecting", since: Date.now(), attempt: 0, wait: 0, reason: "", code: 0 };
-  /** What the server said it allows; undefined until it has. */
+  /** The limits that the server sent; undefined before that. */
   limits: Limits | undefined;
 
   readonly #options: ClientOptions;
@@ -56,11 +62,11 @@ export class Client extends Emitter<ClientEvents> {
   readonly #deaf: () => void;
   #ids = 0;
   #heard = 0; // on connections that have ended
-  #turn = 0; // whose turn the next attempt is
+  #turn = 0; // index of the server for the next attempt
   #conn: Connection | undefined; // the newest
-  #old: Connection | undefined; // serves until all subscriptions are on the newest (drain)
+  #old: Connection | undefined; // serves until all subscriptions have moved to the newest (drain)
   #timer: ReturnType<typeof setTimeout> | undefined; // the next attempt
-  #slot: ReturnType<typeof setTimeout> | undefined; // the one that a drain gave
+  #slot: ReturnType<typeof setTimeout> | undefined; // the attempt in the slot of a drain
   #slotAt = 0; // by performance.now
   #inSlot = false; // the next attempt is in a slot that the server gave
   #attemptAt = 0; // by performance.now
@@ -97,17 +103,17 @@ export class Client extends Emitter<ClientEvents> {
     return s;
   }
 
-  /** Connects, if nothing does already. A subscription does this by itself. */
+  /** Connects, unless there is a connection. A subscription does this by itself. */
   connect(): void {
     if (!this.#conn && !this.#timer && this.connection.state !== "closed") this.#open();
   }
 
-  /** The subscriptions that live. */
+  /** The subscriptions that have not ended. */
   get subscriptions(): Subscription[] {
     return [...this.#subscriptions];
   }
 
-  /** When anything was last heard from the server, unix ms; 0: never. */
+  /** When the server last sent anything, unix ms; 0: never. */
   get heard(): number {
     return Math.max(this.#heard, this.#conn?.heard ?? 0, this.#old?.heard ?? 0);
   }
@@ -167,19 +173,19 @@ export class Client extends Emitter<ClientEvents> {
     c.send(s.request(this.#rate([s])));
   }
 
-  /** The connection has ended. */
+  /** Handles the end of the connection. */
   #lost(c: Connection, why: Ending): void {
     this.#heard = Math.max(this.#heard, c.heard);
     if (c === this.#old) {
       this.#old = undefined;
       if (!this.#conn?.isOpen) this.#state("connecting", why);
-      // Whoever the new one has put off was served by the old one until now.
+      // The old connection served the subscriptions whose request the new one has deferred.
       for (const s of this.#subscriptions) if (s.conn === c && s.asking !== this.#conn) this.#request(s, this.#conn);
       return;
     }
     if (c !== this.#conn) return;
     if (c.stable) this.#backoff.reset();
-    this.#conn = this.#old; // where a drain's new connection failed, the old one goes on
+    this.#conn = this.#old; // if a drain's new connection failed, the old one stays
     this.#old = undefined;
     if (this.#conn) {
       for (const s of this.#subscriptions) if (s.conn !== this.#conn || s.pending) this.#request(s, this.#conn);
@@ -194,14 +200,14 @@ export class Client extends Emitter<ClientEvents> {
     this.#wait(why);
   }
 
-  /** Waits for the next attempt: the slot that the server gave, or the backoff. */
+  /** Waits for the next attempt: for the slot that the server gave, or by the backoff. */
   #wait(why: Ending): void {
     clearTimeout(this.#timer);
     clearTimeout(this.#slot);
     this.#inSlot ||= this.#slot !== undefined;
     this.#slot = undefined;
     const { offline } = surroundings();
-    // Platforms are wrong about the network at times: an attempt now and then costs nothing.
+    // Platforms sometimes report the network wrongly: a rare attempt costs nothing.
     const wait = offline ? maxBackoff : this.#inSlot ? Math.max(0, this.#slotAt - performance.now()) : this.#backoff.next();
     this.#timer = setTimeout(() => this.#open(), wait);
     this.#state(offline ? "offline" : "waiting", { ...why, wait });
@@ -234,7 +240,7 @@ export class Client extends Emitter<ClientEvents> {
         break;
       case "refreshed":
         this.#credentials?.refreshed(c, f);
-        for (const v of f.revoked) for (const s of this.#of(c, v)) s.end({ code: 1102, message: "the token may not see this any more", retry: false, after: 0, ended: true });
+        for (const v of f.revoked) for (const s of this.#of(c, v)) s.end({ code: 1102, message: "the token no longer has access to this dashboard", retry: false, after: 0, ended: true });
         break;
       case "error":
         this.#error(c, f);
@@ -242,10 +248,10 @@ export class Client extends Emitter<ClientEvents> {
       case "drain":
         if (c === this.#conn) this.#drain(f.after + Math.random() * f.within);
         break;
-    } // else: an answer that says nothing, or a type of a newer server
+    } // else: an answer without content, or a type of a newer server
   }
 
-  /** The subscriptions that this connection's frames of the view are for. */
+  /** The subscriptions that get this connection's frames of the view. */
   #of(c: Connection, view: string): Subscription[] {
     return [...this.#subscriptions].filter((s) => s.conn === c && s.view === view);
   }
@@ -258,13 +264,17 @@ export class Client extends Emitter<ClientEvents> {
       s.subscribed(f);
     }
     if (meant[0]) {
-      for (const o of this.#of(c, f.view)) o.asked = meant[0].asked; // the view has one rate, the last that was asked for
+      // the view has one rate, the last one requested
+      for (const o of this.#of(c, f.view)) o.asked = meant[0].asked;
       this.#tune(meant[0]);
-    } else if (f.id !== undefined) c.send({ type: "unsubscribe", id: ++this.#ids, view: f.view }); // it was closed before the answer came
+    // it was closed before the answer came
+    } else if (f.id !== undefined) c.send({ type: "unsubscribe", id: ++this.#ids, view: f.view });
     this.#moved();
   }
 
-  /** Whom an answer is for: who asked for it, or whose definition has changed. */
+  /**
+   * The subscriptions that an answer is for: the one that asked, or those whose definition changed.
+   */
   #meant(c: Connection, f: Subscribed): Subscription[] {
     const all = [...this.#subscriptions];
     if (f.id === undefined) return f.was ? this.#of(c, f.was).filter((s) => !s.pending) : [];
@@ -273,7 +283,7 @@ export class Client extends Emitter<ClientEvents> {
   }
 
   #error(c: Connection, f: ErrorFrame): void {
-    if (f.view !== undefined) { // the definition has changed, and lacks a panel that was asked for
+    if (f.view !== undefined) { // the new definition lacks a panel that the subscription asked for
       for (const s of this.#of(c, f.view)) s.error(f);
       return this.#moved();
     }
@@ -283,17 +293,20 @@ export class Client extends Emitter<ClientEvents> {
       this.#moved();
     } else if (f.id === undefined) {
       this.emit("error", { code: f.code, message: f.message, retry: f.retry, after: f.after, ended: false });
-    } // else: a set or unsubscribe that crossed a change; the next subscribed sets it right
+    } // else: a set or unsubscribe that crossed a change; the next subscribed corrects it
   }
 
-  /** Comes back in the slot that the server gave: the new connection is there before the old one goes. */
+  /**
+   * Reconnects in the slot that the server gave: the new connection is open before the old one
+   * closes.
+   */
   #drain(after: number): void {
     clearTimeout(this.#slot);
     this.#slotAt = performance.now() + after;
     this.#slot = setTimeout(() => this.#open(), after);
   }
 
-  /** Lets the old connection go once nobody needs it. */
+  /** Closes the old connection once no subscription needs it. */
   #moved(): void {
     if (!this.#old || !this.#conn?.isOpen) return;
     for (const s of this.#subscriptions) if (s.conn !== this.#conn) return;
@@ -312,7 +325,7 @@ export class Client extends Emitter<ClientEvents> {
     this.#moved();
   }
 
-  /** The rate that these subscriptions, which share a view, are to have now; 0: every flush. */
+  /** The rate that these subscriptions, which share a view, need now; 0: every flush. */
   #rate(of: Subscription[]): number {
     const rates = of.map((s) => s.options.maxRate || Infinity);
     const hidden = (surroundings().hidden && (this.#options.hiddenRate ?? 0.2)) || Infinity;
@@ -320,7 +333,7 @@ export class Client extends Emitter<ClientEvents> {
     return rate === Infinity ? 0 : rate;
   }
 
-  /** Has the server send at the rate that is wanted now; the place is kept. */
+  /** Sets the rate at the server to the one needed now; the place is kept. */
   #tune(s: Subscription): void {
     if (!s.conn?.isOpen || s.pending || !s.view) return;
     const all = this.#of(s.conn, s.view);
@@ -340,7 +353,7 @@ export class Client extends Emitter<ClientEvents> {
     this.#now();
   }
 
-  /** Somebody looks, or the network is back: no waiting now, and no trust in an old socket. */
+  /** The page is shown, or the network is back: stop waiting, and check the old socket. */
   #now(): void {
     this.#conn?.probe(urgent);
     this.#old?.probe(urgent);
@@ -351,7 +364,7 @@ export class Client extends Emitter<ClientEvents> {
   }
 
   #offline(): void {
-    this.#conn?.probe(urgent); // a loopback server may well be there still
+    this.#conn?.probe(urgent); // a loopback server may still answer
     if (this.#timer) this.#wait({ code: this.connection.code, reason: this.connection.reason });
   }
 
@@ -368,7 +381,7 @@ export class Client extends Emitter<ClientEvents> {
 
 function socketClass(given: SocketClass | undefined): SocketClass {
   const made = given ?? (globalThis as { WebSocket?: SocketClass }).WebSocket;
-  if (!made) throw new Error("there is no WebSocket here: give one as an option (Node 20 has its own with --experimental-websocket)");
+  if (!made) throw new Error("this platform has no WebSocket: pass one as the option WebSocket (Node 20 has its own with --experimental-websocket)");
   return made;
 }
 
@@ -379,6 +392,6 @@ function webSocketURLs(server?: string | readonly string[]): string[] {
     u.protocol = u.protocol.replace(/^http/, "ws");
     return u.href;
   });
-  if (!urls.length) throw new Error("server is missing: there is no page whose origin could be meant");
+  if (!urls.length) throw new Error("server is missing: there is no page to take the origin from");
   return urls;
 }

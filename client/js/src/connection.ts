@@ -1,6 +1,6 @@
 import { type ClientFrame, type ServerFrame, parseFrame, protocol } from "./frames.js";
 
-/** The part of the platform's WebSocket that is used. */
+/** The part of the platform's WebSocket that the client uses. */
 export interface Socket {
   readonly readyState: number;
   send(data: string): void;
@@ -11,36 +11,39 @@ export interface Socket {
   onerror: ((e: any) => void) | null;
 }
 
-/** How the platform makes one. */
+/** The platform's constructor of sockets. */
 export type SocketClass = new (url: string, protocols?: string | string[]) => Socket;
 
-/** Why a connection ended: the close code, or 0 where there was none, and words for people. */
+/** Why a connection ended: the close code, or 0 without one, and a text for people. */
 export interface Ending {
   code: number;
   reason: string;
 }
 
-/** How a client stands with its server, over all its connections. */
+/** The state of a client's connection to its server, over all its sockets. */
 export interface ConnectionState {
-  /** `waiting`: for the next attempt; `offline`: the platform says there is no network; `closed`: for good. */
+  /**
+   * `waiting`: for the next attempt; `offline`: the platform reports no network; `closed`: for
+   * good.
+   */
   state: "connecting" | "open" | "waiting" | "offline" | "closed";
   /** Since when, unix ms. */
   since: number;
   /** Failed attempts in a row. */
   attempt: number;
-  /** ms from `since` to the next attempt; 0: none is waited for. */
+  /** ms from `since` to the next attempt; 0: the client does not wait for one. */
   wait: number;
-  /** Why the last connection ended, in words; "" while there was none. */
+  /** Why the last connection ended, in words; "" before the first. */
   reason: string;
-  /** The close code, 0 where there was none. */
+  /** The close code; 0 without one. */
   code: number;
 }
 
-/** A connection that lived so long was stable. ms */
+/** A connection that stayed up this long was stable. ms */
 const stableAfter = 10_000;
 /** How long an attempt may take. ms */
 const openTimeout = 10_000;
-/** After so long a silence the client asks whether the other end is there. ms */
+/** After this long a silence the client asks the server for an answer. ms */
 const silence = 10_000;
 /** How long the answer may take. ms */
 const answerTimeout = 5_000;
@@ -48,15 +51,15 @@ const answerTimeout = 5_000;
 const open = 1;
 
 /**
- * One WebSocket. A socket can be dead without a close (a laptop slept, a network changed) and pings of the protocol
- * below are hidden from scripts, so it is asked by messages: after 10 s of silence, and whenever probe is called.
- * `ended` is called once, and nothing after it.
+ * One WebSocket. A socket can be dead without a close (a laptop slept, a network changed), and
+ * scripts do not see the protocol's pings. So the client asks with messages: after 10 s of silence,
+ * and whenever probe is called. `ended` is called once, and nothing after it.
  */
 export class Connection {
-  /** When anything was last heard, unix ms. */
+  /** When the server last sent anything, unix ms. */
   heard = 0;
   #socket: Socket | undefined;
-  #heardAt = 0; // the same by the clock that nobody sets
+  #heardAt = 0; // the same by performance.now, which nobody sets
   #openedAt = -1;
   #pings = 0;
   #watch: ReturnType<typeof setTimeout> | undefined;
@@ -80,11 +83,11 @@ export class Connection {
       to.opened(this);
     };
     s.onmessage = (e: { data: unknown }) => {
-      this.#hear(); // anything heard is an answer
+      this.#hear(); // any message is an answer
       const f = parseFrame(e.data);
       if (f) to.frame(this, f);
     };
-    s.onerror = () => {}; // a close follows, and says as much
+    s.onerror = () => {}; // a close follows, with the reason
     s.onclose = (e: { code?: number; reason?: string }) => {
       const code = e.code === 1005 || e.code === 1006 ? 0 : (e.code ?? 0);
       this.#end({ code, reason: e.reason || (code ? `closed with ${code}` : this.#openedAt >= 0 ? "connection lost" : "could not connect") });
@@ -95,12 +98,12 @@ export class Connection {
     return this.#socket?.readyState === open;
   }
 
-  /** It is over, whoever ended it. */
+  /** Whether the connection has ended, on either side. */
   get over(): boolean {
     return !this.#socket;
   }
 
-  /** It has lived long enough to forget the failures before it. */
+  /** Whether the connection stayed up long enough to reset the backoff. */
   get stable(): boolean {
     return this.#openedAt >= 0 && performance.now() - this.#openedAt >= stableAfter;
   }
@@ -109,7 +112,7 @@ export class Connection {
     if (this.isOpen) this.#socket?.send(JSON.stringify(f));
   }
 
-  /** Asks whether the other end is there; with no answer within that many ms the connection is lost. */
+  /** Asks the server for an answer; without one within that many ms the connection is lost. */
   probe(within = answerTimeout): void {
     if (!this.isOpen) return;
     clearTimeout(this.#answer);
@@ -117,14 +120,14 @@ export class Connection {
     this.send({ type: "ping", id: ++this.#pings });
   }
 
-  /** Ends it as lost. */
+  /** Ends the connection as lost. */
   fail(reason: string): void {
     const s = this.#socket;
     this.#end({ code: 0, reason });
-    s?.close(); // it may take the platform a minute to close a dead one: nobody waits for it
+    s?.close(); // the platform may take a minute to close a dead socket: nothing waits for that
   }
 
-  /** Ends it for good; `ended` is not called. */
+  /** Ends the connection for good; `ended` is not called. */
   close(): void {
     const s = this.#socket;
     this.#release();
@@ -139,9 +142,9 @@ export class Connection {
   }
 
   #listen(): void {
-    const quiet = performance.now() - this.#heardAt;
-    if (quiet >= silence && this.#answer === undefined) this.probe();
-    this.#watch = setTimeout(() => this.#listen(), quiet >= silence ? silence : silence - quiet);
+    const silent = performance.now() - this.#heardAt;
+    if (silent >= silence && this.#answer === undefined) this.probe();
+    this.#watch = setTimeout(() => this.#listen(), silent >= silence ? silence : silence - silent);
   }
 
   #release(): void {

@@ -4,15 +4,15 @@ import type { Refreshed } from "./frames.js";
 /** A token, or a token and the seconds until it expires. */
 export type Token = string | { token: string; expires?: number };
 
-/** Gives a token. It is called at every connect and before a token expires. */
+/** Returns a token. It is called at every connect and before a token expires. */
 export type TokenSource = (why: "connect" | "refresh") => Token | Promise<Token>;
 
-/** The part of a token's life after which a new one is got. */
+/** The fraction of a token's life after which the client gets a new one. */
 const renewAfter = 0.8;
 
-/** Says who the client is: at each connect, and again before that expires. */
+/** Sends the token: at each connect, and again before it expires. */
 export class Credentials {
-  /** The newest connection has been told. */
+  /** Whether the newest connection has sent the token. */
   connected = false;
   #refused = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -28,7 +28,7 @@ export class Credentials {
     this.#later(c, typeof t === "string" ? undefined : t.expires);
   }
 
-  /** The server serves: the token was good. */
+  /** The server answered: the token was good. */
   accepted(): void {
     this.#refused = false;
   }
@@ -37,7 +37,10 @@ export class Credentials {
     this.#later(c, f.expires);
   }
 
-  /** The server would not have the token. True where another is worth an attempt: once, until one is accepted. */
+  /**
+   * The server refused the token. Returns true if another attempt may help: once, until one is
+   * accepted.
+   */
   again(): boolean {
     const first = !this.#refused;
     this.#refused = true;
@@ -60,7 +63,9 @@ export class Credentials {
       c.send({ type: "refresh", id: this.id(), token: tokenOf(t) });
       this.#later(c, typeof t === "string" ? undefined : t.expires);
     } catch {
-      this.#later(c, 30); // the old one may last; where it does not, the server closes and connect asks again
+      // the old token may last; if it does not, the server closes and the client connects with a
+      // new one
+      this.#later(c, 30);
     }
   }
 }

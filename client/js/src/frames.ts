@@ -1,6 +1,9 @@
-/** The frames of the protocol dashfeed.v1 (docs/PROTOCOL.md), as JSON carries them. */
+/** The frames of the protocol dashfeed.v1 (docs/PROTOCOL.md), as JSON. */
 
-/** A group: one value a place of groupBy, null where the label is missing; null in its place is the overflow group. */
+/**
+ * A group: one value for each field of groupBy, null if the label is missing; null instead of the
+ * array is the overflow group.
+ */
 export type Group = readonly (string | null)[] | null;
 
 /** A value of a cell: a number, null (empty, or not finite), or any JSON for metadata and topk. */
@@ -14,7 +17,7 @@ export type Window =
   | { count: number }
   | { latest: true };
 
-/** How the cells of one panel are read. */
+/** How to read the cells of one panel. */
 export interface PanelSchema {
   panel: string;
   title: string;
@@ -22,7 +25,10 @@ export interface PanelSchema {
   keep: number;
   groupBy: string[];
   columns: string[];
-  /** Set where keys beyond the panel's max_groups were folded into one group; groups estimates how many. */
+  /**
+   * Present if keys beyond the panel's max_groups were folded into one group; groups estimates how
+   * many.
+   */
   overflow?: { groups: number };
 }
 
@@ -53,7 +59,7 @@ export interface Subscribed {
   type: "subscribed";
   /** Absent: the definition has changed. */
   id?: number;
-  /** The view that this one takes the place of, where the definition has changed. */
+  /** The view that this one replaces, if the definition has changed. */
   was?: string;
   tenant?: string;
   dashboard: string;
@@ -68,7 +74,7 @@ export interface Update {
   epoch: string;
   from: number;
   to: number;
-  /** Log time at `to`, ms; sent when it has moved over a second. */
+  /** Log time at `to`, ms; sent when it has changed by more than a second. */
   time?: number;
   cells: Cell[];
   removed?: number[];
@@ -100,7 +106,10 @@ export type ClientFrame =
 /** The subprotocol with JSON frames. */
 export const protocol = "dashfeed.v1.json";
 
-/** Reads a frame; undefined where it is not an object with a type. Types of a newer server come through as they are. */
+/**
+ * Reads a frame; returns undefined unless it is an object with a type. Types of a newer server are
+ * returned unchanged.
+ */
 export function parseFrame(text: unknown): ServerFrame | undefined {
   if (typeof text !== "string") return undefined;
   try {

@@ -6,8 +6,8 @@
  *     checkout.on("snapshot", () => drawAll(checkout.panels));
  *     checkout.on("update", (e) => e.panels.forEach((i) => draw(checkout.panels[i])));
  *
- * Promises: what a subscription holds is what the server had at its version; it resumes from its place after any
- * disconnect; it is heard at most once an animation frame, however much comes.
+ * Guarantees: a subscription holds what the server had at its version; it resumes from its place
+ * after any disconnect; it emits at most one event an animation frame, however much comes.
  */
 export { Client, type ClientEvents, type ClientOptions } from "./client.js";
 export {

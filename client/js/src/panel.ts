@@ -1,11 +1,11 @@
 import type { Group, PanelSchema, Value, Window } from "./frames.js";
 
 /**
- * One cell as a row of its panel. The object lives as long as its cell: an update changes it in place, with a new
- * `values` array. It is to be read, not written.
+ * One cell as a row of its panel. The object exists as long as its cell: an update changes it in
+ * place, with a new `values` array. Read it, do not write it.
  */
 export interface Row {
-  /** The cell's name, never given again within an epoch. */
+  /** The cell's number, never used again within an epoch. */
   readonly number: number;
   /** Index of the panel in `subscription.panels`. */
   readonly panel: number;
@@ -21,7 +21,10 @@ export interface Row {
   readonly values: readonly Value[];
 }
 
-/** One column of a panel as aligned arrays: values[i][j] is of groups[i] in the window that begins at starts[j]. */
+/**
+ * One column of a panel as aligned arrays: values[i][j] belongs to groups[i] in the window that
+ * begins at starts[j].
+ */
 export interface Series {
   starts: number[];
   groups: Group[];
@@ -30,7 +33,7 @@ export interface Series {
   final: boolean[];
 }
 
-/** A panel of a subscription: its schema and its rows. It is to be read only; the view writes it. */
+/** A panel of a subscription: its schema and its rows. Only the view writes it. */
 export class Panel implements PanelSchema {
   panel = "";
   title = "";
@@ -46,7 +49,7 @@ export class Panel implements PanelSchema {
     this.describe(schema);
   }
 
-  /** Takes a schema of the same view: only titles and the overflow can have moved. */
+  /** Updates the schema of the same view: only titles and the overflow can have changed. */
   describe(s: PanelSchema): void {
     this.panel = s.panel;
     this.title = s.title;
@@ -70,7 +73,10 @@ export class Panel implements PanelSchema {
     return this.#rows.size;
   }
 
-  /** The rows by start, then by group. The array is kept until a row is born or goes: do not change it. */
+  /**
+   * The rows by start, then by group. The same array is returned until a row is added or removed:
+   * do not change it.
+   */
   rows(): readonly Row[] {
     this.#ordered ??= [...this.#rows.values()]
       .map((row) => ({ row, key: groupKey(row.group) }))
@@ -79,7 +85,7 @@ export class Panel implements PanelSchema {
     return this.#ordered;
   }
 
-  /** A column by name or index, for a chart. What is no number is null. */
+  /** A column by name or index, for a chart. Values that are not numbers are null. */
   series(column: string | number): Series {
     const at = typeof column === "number" ? column : this.columns.indexOf(column);
     const rows = this.rows();

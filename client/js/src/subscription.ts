@@ -12,44 +12,46 @@ export interface SubscribeOptions {
   tenant?: string;
   /** Panel ids; absent: all. */
   panels?: string[];
-  /** Groups that must be met exactly; absent: all. */
+  /** Groups that must match exactly; absent: all. */
   groups?: (string | null)[][];
   /** Updates a second; 0 or absent: every flush of the server. */
   maxRate?: number;
 }
 
-/** Everything was replaced, the schema perhaps too: draw anew. */
+/** Everything was replaced, perhaps the schema too: draw again from scratch. */
 export interface SnapshotEvent { epoch: string; version: number; time: number }
 
-/** Rows were born, changed or went. One event stands for all updates since the last animation frame. */
+/**
+ * Rows were added, changed or removed. One event covers all updates since the last animation frame.
+ */
 export interface UpdateEvent {
   epoch: string;
-  /** The versions that it leads from and to. */
+  /** The versions before and after. */
   from: number;
   to: number;
   /** Log time, ms. */
   time: number;
   changed: Row[];
   removed: Row[];
-  /** Indices of the panels that were touched. */
+  /** Indices of the changed panels. */
   panels: Set<number>;
 }
 
 /** How fresh the view is; `lag` in ms of log time, `since` in ms, null while live. */
 export interface StatusEvent { state: ViewState; lag: number; since: number | null }
 
-/** What is held is void; a snapshot follows. The rows stay to be shown meanwhile. */
+/** The held rows are void; a snapshot follows. Show the old rows until then. */
 export interface GapEvent { why: GapWhy }
 
-/** The server, or the client itself, says no. */
+/** The server, or the client itself, refuses something. */
 export interface ErrorEvent {
-  /** An error or close code of the protocol; 0: it is the client's own. */
+  /** An error or close code of the protocol; 0: the client itself refuses. */
   code: number;
   message: string;
-  /** It is tried again by itself, after so many ms at least. */
+  /** The client retries by itself, after at least `after` ms. */
   retry: boolean;
   after: number;
-  /** Nothing comes any more. */
+  /** No more events follow. */
   ended: boolean;
 }
 
@@ -65,7 +67,7 @@ export interface SubscriptionEvents {
 /** What a subscription asks of its client. */
 export interface Owner {
   id(): number;
-  /** Has flush called at the next frame. */
+  /** Schedules a flush for the next frame. */
   due(s: Subscription): void;
   /** Sends the request of the subscription again. */
   again(s: Subscription): void;
@@ -73,34 +75,36 @@ export interface Owner {
 }
 
 const badOption = 1105;
-/** So long without trouble, and it is forgotten. ms */
-const calm = 10_000;
+/** After this long without trouble the backoff is reset. ms */
+const settledAfter = 10_000;
 
-/** One dashboard, or a part of one, kept as the server has it. Made by `client.subscribe`. */
+/**
+ * One dashboard, or a part of one, kept up to date with the server. `client.subscribe` makes it.
+ */
 export class Subscription extends Emitter<SubscriptionEvents> {
   readonly options: Readonly<SubscribeOptions>;
-  /** The last word on how fresh the view is. */
+  /** The last status: how fresh the view is. */
   status: StatusEvent = { state: "live", lag: 0, since: null };
-  /** The rate that the server gave, updates a second; 0: every flush. */
+  /** The rate that the server set, updates a second; 0: every flush. */
   rate = 0;
-  /** Why nothing comes any more; undefined while it lives. */
+  /** Why the subscription ended; undefined before that. */
   refused: ErrorEvent | undefined;
 
-  /** The connection whose frames count. The client's. */
+  /** The connection whose frames count. For the client only. */
   conn: Connection | undefined;
-  /** The request that waits for its answer, and where; 0: none. The client's. */
+  /** The id of the request that waits for its answer; 0: none. For the client only. */
   pending = 0;
   asking: Connection | undefined;
-  /** The rate that the server was last asked for. The client's. */
+  /** The rate last requested from the server. For the client only. */
   asked = 0;
 
   readonly #view = new View();
   readonly #owner: Owner;
   readonly #backoff = new Backoff();
-  #troubled = 0; // when it last had to begin again, by performance.now
+  #troubled = 0; // when it last had to start again, by performance.now
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #fresh = false; // a snapshot has to be told
-  #from = -1; // where the update that has to be told begins; -1: none
+  #fresh = false; // a snapshot has to be reported
+  #from = -1; // begin of the update that has to be reported; -1: none
   #changed = new Map<number, Row>();
   #removed: Row[] = [];
 
@@ -114,32 +118,32 @@ export class Subscription extends Emitter<SubscriptionEvents> {
   get tenant(): string { return this.options.tenant ?? "default"; }
   get view(): string { return this.#view.view; }
   get epoch(): string { return this.#view.epoch; }
-  /** How many steps the dashboard had taken when it was as the rows show it. */
+  /** The number of steps that the dashboard had taken when the rows were like this. */
   get version(): number { return this.#view.version; }
-  /** Log time in ms as far as frames have told; 0: not yet. */
+  /** Log time in ms as of the last frame with one; 0: unknown yet. */
   get time(): number { return this.#view.time; }
-  /** The panels, as the schema has them; the array is replaced by a snapshot. */
+  /** The panels, in the schema's order; a snapshot replaces the array. */
   get panels(): readonly Panel[] { return this.#view.panels; }
-  /** The first snapshot has come. */
+  /** Whether the first snapshot has come. */
   get ready(): boolean { return this.#view.epoch !== ""; }
-  /** Where it stands; undefined where there is nothing to resume from. */
+  /** The place to resume from; undefined if there is none. */
   get place(): Place | undefined { return this.#view.place; }
-  /** Cells of the last snapshot that are of a form this client does not know. */
+  /** Number of cells of the last snapshot in a form this client does not know. */
   get unreadable(): number { return this.#view.unreadable; }
   get ended(): boolean { return this.refused !== undefined; }
 
-  /** The panel of that id. */
+  /** The panel with that id. */
   panel(id: string): Panel | undefined {
     return this.panels.find((p) => p.panel === id);
   }
 
-  /** Ends it; no event follows. */
+  /** Ends the subscription; no event follows. */
   close(): void {
     if (!this.ended) this.end({ code: 0, message: "closed", retry: false, after: 0, ended: true }, false);
     this.silence();
   }
 
-  /** Ends it for a reason. The client's. */
+  /** Ends the subscription for a reason. For the client only. */
   end(why: ErrorEvent, tell = true): void {
     if (this.ended) return;
     this.refused = why;
@@ -148,12 +152,12 @@ export class Subscription extends Emitter<SubscriptionEvents> {
     if (tell) this.emit("error", why);
   }
 
-  /** The connection's state, passed on. The client's. */
+  /** Emits the connection's state. For the client only. */
   connection(state: ConnectionState): void {
     this.emit("connection", state);
   }
 
-  /** The request, from the place that is held. The client's. */
+  /** The request, from the held place. For the client only. */
   request(maxRate: number): ClientFrame {
     const { tenant, dashboard, panels, groups } = this.options;
     clearTimeout(this.#timer);
@@ -167,11 +171,13 @@ export class Subscription extends Emitter<SubscriptionEvents> {
     this.rate = f.rate;
     if (f.id !== this.pending) return;
     this.pending = 0;
-    if (this.status.state !== "live") this.told({ state: "live", lag: 0, since: null }); // until a status says otherwise
+    // until a status frame changes it
+    if (this.status.state !== "live") this.told({ state: "live", lag: 0, since: null });
   }
 
   update(u: Update): void {
-    if (this.pending && this.asking === this.conn) return; // a new beginning is under way, from the place that is held
+    // a new subscribe is in flight, from the held place
+    if (this.pending && this.asking === this.conn) return;
     const before = this.#view.version;
     const change = this.#view.apply(u);
     if (typeof change === "string") return this.#refuse(change);
@@ -188,7 +194,7 @@ export class Subscription extends Emitter<SubscriptionEvents> {
         this.#removed.push(r);
       }
     }
-    if (performance.now() - this.#troubled > calm) this.#backoff.reset();
+    if (performance.now() - this.#troubled > settledAfter) this.#backoff.reset();
     if (!u.more) this.#owner.due(this);
   }
 
@@ -202,18 +208,18 @@ export class Subscription extends Emitter<SubscriptionEvents> {
     this.emit("status", this.status);
   }
 
-  /** The server refused the request. */
+  /** Handles the server's refusal of the request. */
   error(f: ErrorFrame): void {
     this.pending = 0;
     const again = f.retry || (f.code === badOption && this.#view.place !== undefined);
-    if (f.code === badOption) this.#view.gap(); // the place that is held may be what it does not take
+    if (f.code === badOption) this.#view.gap(); // the server may have refused the held place
     const e: ErrorEvent = { code: f.code, message: f.message, retry: again, after: f.after, ended: !again };
     if (!again) return this.end(e);
     this.emit("error", e);
     this.#later(f.after, this.asking);
   }
 
-  /** Tells what has happened since the last frame. */
+  /** Emits what has happened since the last frame. */
   flush(): void {
     if (this.ended) return;
     const { epoch, version, time } = this.#view;
@@ -239,13 +245,13 @@ export class Subscription extends Emitter<SubscriptionEvents> {
   }
 
   /**
-   * Subscribes again: at once the first time, then more and more slowly where that does not help. `at` is the connection
-   * whose word it was: where another one serves, its updates are still taken.
+   * Subscribes again: at once the first time, then more and more slowly if that does not help. `at`
+   * is the connection that caused it; while another one serves, its updates are still applied.
    */
   #later(after: number, at = this.conn): void {
     const wait = this.#backoff.attempts === 0 ? after : this.#backoff.next(after);
     this.#backoff.attempts ||= 1;
-    this.pending = -1; // no answer has this id: updates wait
+    this.pending = -1; // no answer has this id: updates are deferred
     this.asking = at;
     clearTimeout(this.#timer);
     this.#troubled = performance.now() + wait;

@@ -1,4 +1,6 @@
-/** What the platform tells about the page: whether it is seen and whether there is a network. */
+/**
+ * What the platform reports about the page: whether it is visible and whether there is a network.
+ */
 export interface Surroundings {
   hidden: boolean;
   offline: boolean;
@@ -9,13 +11,13 @@ interface Listening {
   removeEventListener(type: string, listener: () => void): void;
 }
 
-/** Where there is no page (a worker, Node) it is always seen. */
+/** Without a page (a worker, Node) it counts as visible. */
 export function surroundings(): Surroundings {
   const g = globalThis as { document?: { visibilityState?: string }; navigator?: { onLine?: boolean } };
   return { hidden: g.document?.visibilityState === "hidden", offline: g.navigator?.onLine === false };
 }
 
-/** Calls on each of the platform's words; gives the function that ends it. */
+/** Calls the handlers on the platform's events; returns a function that removes them. */
 export function listen(to: { visible(): void; hidden(): void; online(): void; offline(): void }): () => void {
   const g = globalThis as { document?: Listening } & Partial<Listening>;
   const ends: (() => void)[] = [];

@@ -3,7 +3,7 @@ import { Panel, type Row } from "./panel.js";
 
 /** What an update did to a view. */
 export interface Change {
-  /** It replaced everything. */
+  /** Whether it replaced everything. */
   snapshot: boolean;
   changed: Row[];
   removed: Row[];
@@ -11,41 +11,46 @@ export interface Change {
 
 /** Why an update was not applied. */
 export type Refusal =
-  | "known" // it says nothing new
+  | "known" // it has nothing new
   | "gap" // it begins after the view's place, or in another epoch: subscribe again with the place
-  | "unreadable"; // a cell has a form that is not known here: subscribe again from 0
+  | "unreadable"; // a cell has an unknown form: subscribe again from 0
 
 type MutableRow = { -readonly [K in keyof Row]: Row[K] };
 
 /**
- * A client's copy of one view of a dashboard: it is given every subscribed, gap and update of its view in order, and
- * holds what the server had at `version`. Nothing in it waits or talks.
+ * A client's copy of one view of a dashboard. Give it every subscribed, gap and update of its view
+ * in order; it holds what the server had at `version`. It does not wait and does no I/O.
  */
 export class View {
   view = "";
   epoch = "";
   version = 0;
-  /** Log time in ms as far as frames have told; 0: not yet. */
+  /** Log time in ms as of the last frame with one; 0: unknown yet. */
   time = 0;
   panels: Panel[] = [];
-  /** Nothing is held that an update could build on: only one from 0 is taken. The rows stay to be shown meanwhile. */
+  /**
+   * Whether the held rows are void: only an update from 0 is applied. Show the old rows until then.
+   */
   void = true;
-  /** Cells of the snapshot that were skipped because their form is not known here. */
+  /** Number of cells of the snapshot that were skipped because their form is unknown. */
   unreadable = 0;
   readonly #rows = new Map<number, MutableRow>();
   #schema: PanelSchema[] = [];
 
-  /** The place to resume from; undefined where there is none. */
+  /** The place to resume from; undefined if there is none. */
   get place(): Place | undefined {
     return this.void || this.version === 0 ? undefined : { epoch: this.epoch, version: this.version, view: this.view };
   }
 
-  /** How many cells are held. */
+  /** The number of held cells. */
   get size(): number {
     return this.#rows.size;
   }
 
-  /** The answer to a subscribe, or what comes in its place when the definition has changed. */
+  /**
+   * Applies the answer to a subscribe, or the frame that replaces the view when the definition
+   * changes.
+   */
   subscribed(f: Subscribed): void {
     if (!f.resumed || f.view !== this.view) this.void = true;
     this.view = f.view;
@@ -57,7 +62,7 @@ export class View {
     this.void = true;
   }
 
-  /** Rule 1 of the protocol. A refused update changes nothing. */
+  /** Applies an update by rule 1 of the protocol. A refused update changes nothing. */
   apply(u: Update): Change | Refusal {
     if (!Array.isArray(u.cells)) return "unreadable";
     if (u.from === 0) {
@@ -83,7 +88,7 @@ export class View {
     return { snapshot: false, changed: rows.map((r) => this.#put(r)), removed };
   }
 
-  /** A snapshot; cells that cannot be read are left out, since asking again would bring the same. */
+  /** Applies a snapshot; skips unreadable cells, since asking again would bring the same. */
   #replace(u: Update): Change {
     this.#rows.clear();
     this.panels = this.#schema.map((s, i) => new Panel(i, s));
@@ -105,7 +110,10 @@ export class View {
     if (u.time) this.time = u.time;
   }
 
-  /** The cell as a row of its own, the key filled in from what is held; undefined where its form is not known. */
+  /**
+   * The cell as a row of its own, its key completed from the held cell; undefined if its form is
+   * unknown.
+   */
   #read(c: Cell, panels: Panel[]): MutableRow | undefined {
     if (!Array.isArray(c) || !Number.isInteger(c[0])) return undefined;
     if (c.length === 3) {
@@ -117,7 +125,7 @@ export class View {
     return { number, panel, start, end, group, revision, final: revision > 0, values };
   }
 
-  /** The row takes its place, or gives what it says to the one that has it. */
+  /** Adds the row, or copies its content to the row that is held. */
   #put(row: MutableRow): Row {
     const held = this.#rows.get(row.number);
     if (held && held.panel === row.panel && held.start === row.start) return Object.assign(held, row);

@@ -53,7 +53,7 @@ describe("one socket", () => {
     expect(socket.of("set")).toMatchObject([{ view: viewA, maxRate: 5 }]);
   });
 
-  test("a subscription that is closed before its answer is unsubscribed after it", async () => {
+  test("a subscription that is closed before its answer is unsubscribed after the answer", async () => {
     const { c, socket } = await served();
     const b = c.subscribe({ dashboard: "e" });
     b.close();
@@ -69,7 +69,7 @@ describe("one socket", () => {
     expect(script.last.url).toBe(url);
   });
 
-  test("a platform without WebSocket is told what to do", () => {
+  test("without a WebSocket the error says what to do", () => {
     expect(() => script.client({ WebSocket: class { constructor() { throw new Error("refused"); } } as any }).connect()).toThrow("refused");
     expect(() => script.client({ server: undefined })).toThrow("server is missing");
   });
@@ -96,7 +96,7 @@ describe("what the server says", () => {
     expect(seen.map(([, e]) => e)).toEqual([{ state: "stale", lag: 4120, since: 77 }, { state: "live", lag: 0, since: null }]);
   });
 
-  test("a new definition: the view that is meant goes on under its new name and schema", async () => {
+  test("a new definition: the view continues under its new name and schema", async () => {
     const { c, s: a, socket } = await served({ panels: ["p"] });
     const b = c.subscribe({ dashboard: "d" });
     socket.serve(viewB);
@@ -126,7 +126,7 @@ describe("what the server says", () => {
     expect(s.version).toBe(17);
   });
 
-  test("a cell form it can't read: it asks from 0, more and more slowly where that does not help", async () => {
+  test("an unreadable cell: it asks from 0, more and more slowly if that does not help", async () => {
     vi.spyOn(Math, "random").mockReturnValue(0.999);
     const { s, socket } = await served();
     const asked: number[] = [];
@@ -146,7 +146,7 @@ describe("what the server says", () => {
 });
 
 describe("an error", () => {
-  test("that says retry is tried again by itself", async () => {
+  test("with retry is retried by itself", async () => {
     const c = script.client();
     const s = c.subscribe({ dashboard: "d" });
     const seen = record(s, "error");
@@ -160,7 +160,7 @@ describe("an error", () => {
     expect(count(s)).toBe(1);
   });
 
-  test("that does not, ends the subscription and no other", async () => {
+  test("without retry ends the subscription and no other", async () => {
     const { c, s: a, socket } = await served();
     const b = c.subscribe({ dashboard: "a b" });
     const seen = record(b, "error");
@@ -178,7 +178,7 @@ describe("an error", () => {
     expect(script.last.of("subscribe")[1].since).toBeUndefined();
   });
 
-  test("without id is the client's", async () => {
+  test("without id goes to the client", async () => {
     const { c, s, socket } = await served();
     const seen = [record(c, "error"), record(s, "error")];
     socket.say({ type: "error", code: 1107, message: "at most 128", retry: true, after: 1_000 });
@@ -192,7 +192,7 @@ describe("a token", () => {
     return vi.fn(async () => ({ token: `t${++n}`, expires: 100 }));
   };
 
-  test("is given before anything is asked, and anew before it expires", async () => {
+  test("is sent before any request, and again before it expires", async () => {
     const token = tokens();
     const { socket } = await served({}, { token });
     expect(socket.sent.map((f) => f.type)).toEqual(["connect", "subscribe"]);
@@ -219,14 +219,14 @@ describe("a token", () => {
     expect(c.connection).toMatchObject({ state: "closed", code: 4501 });
   });
 
-  test("that may not see a view any more ends its subscription", async () => {
+  test("that loses access to a view ends its subscription", async () => {
     const { s, socket } = await served({}, { token: tokens() });
     const seen = record(s, "error");
     socket.say({ type: "refreshed", id: 9, expires: 100, revoked: [viewA] });
     expect(seen).toMatchObject([["error", { code: 1102, ended: true }]]);
   });
 
-  test("that cannot be got is a failed attempt", async () => {
+  test("that cannot be fetched is a failed attempt", async () => {
     const c = script.client({ token: () => Promise.reject(new Error("signed out")) });
     c.connect();
     await settle();
@@ -234,7 +234,7 @@ describe("a token", () => {
   });
 });
 
-test("a listener that throws stops nobody else", async () => {
+test("a listener that throws does not stop the others", async () => {
   const { s, socket } = await served();
   const uncaught: unknown[] = [];
   const hear = (e: unknown) => uncaught.push(e);
@@ -250,7 +250,7 @@ test("a listener that throws stops nobody else", async () => {
   expect([seen.length, uncaught]).toEqual([1, [new Error("of the page")]]);
 });
 
-test("a listener that is taken back hears no more", async () => {
+test("a removed listener gets no more events", async () => {
   const { s, socket } = await served();
   const seen: unknown[] = [];
   const off = s.on("update", (e) => seen.push(e));

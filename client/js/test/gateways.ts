@@ -2,7 +2,8 @@ import { expect, test } from "vitest";
 import { Client } from "../src/index.js";
 import { event } from "./server.js";
 
-// TEST_GATEWAYS and TEST_ADMINS are the public and the admin addresses of gateway-1 and gateway-2, with commas between.
+// TEST_GATEWAYS and TEST_ADMINS hold the public and the admin addresses of gateway-1 and gateway-2,
+// separated by commas.
 const [gateways, admins] = ["TEST_GATEWAYS", "TEST_ADMINS"].map((name) => process.env[name]!.split(","));
 
 async function post(url: string, path: string, body: object): Promise<void> {
@@ -10,7 +11,7 @@ async function post(url: string, path: string, body: object): Promise<void> {
   if (!answer.ok) throw new Error(`POST ${path}: ${answer.status} ${await answer.text()}`);
 }
 
-test("a client of two gateways goes from one that drains to the other, and misses nothing", async () => {
+test("a client of two gateways moves from a draining one to the other, and misses nothing", async () => {
   const add = () => post(gateways[1], "/v1/events?dashboard=d", { metric: "m", value: 1 });
   await add();
   const client = new Client({ server: gateways });

@@ -84,7 +84,7 @@ describe("a hidden page", () => {
 });
 
 describe("a network that goes", () => {
-  test("is said, pauses attempts, and its return reconnects at once", async () => {
+  test("is reported, pauses attempts, and its return reconnects at once", async () => {
     const s = await subscribe();
     const states = record(s, "connection");
     page.network(false);
@@ -110,7 +110,7 @@ describe("a network that goes", () => {
     expect(script.sockets.length).toBe(2);
   });
 
-  test("does not matter to a server that answers all the same", async () => {
+  test("does not matter if the server still answers", async () => {
     const s = await subscribe();
     const states = record(s, "connection");
     page.network(false);
@@ -121,7 +121,7 @@ describe("a network that goes", () => {
 });
 
 describe("animation frames", () => {
-  test("one event a frame stands for everything since the last", async () => {
+  test("one event a frame covers everything since the last", async () => {
     const s = await subscribe({}, { schedule: undefined });
     const seen = record(s, "snapshot", "update");
     script.last.say(change(10, 11));
@@ -138,7 +138,7 @@ describe("animation frames", () => {
     expect(seen[1][1].changed.map((r: any) => [r.number, r.values])).toEqual([[0, [14, 2]], [1, [7, 7]]]);
   });
 
-  test("what was born and went within a frame is told as gone", async () => {
+  test("a row that came and went within a frame is reported as removed", async () => {
     const s = await subscribe({}, { schedule: undefined });
     page.frame();
     const seen = record(s, "update");
@@ -147,7 +147,7 @@ describe("animation frames", () => {
     expect([seen[0][1].changed, seen[0][1].removed.map((r: any) => r.number)]).toEqual([[], [1]]);
   });
 
-  test("a page that gets none is told by a timer", async () => {
+  test("a page without frames gets its events by a timer", async () => {
     const s = await subscribe({}, { schedule: undefined });
     const seen = record(s, "snapshot");
     await vi.advanceTimersByTimeAsync(249);
@@ -158,7 +158,7 @@ describe("animation frames", () => {
     expect(seen.length).toBe(1);
   });
 
-  test("parts are told once they are complete", async () => {
+  test("parts are reported once they are complete", async () => {
     const s = await subscribe();
     const seen = record(s, "update");
     script.last.say({ ...change(10, 11), more: true });

@@ -1,6 +1,9 @@
 import { vi } from "vitest";
 
-/** The platform around a page: seen or not, with a network or not, with animation frames when the test says so. */
+/**
+ * The platform around a page: visible or not, with a network or not, with animation frames when the
+ * test runs them.
+ */
 export class Page {
   readonly #document = Object.assign(new EventTarget(), { visibilityState: "visible" });
   readonly #window = new EventTarget();

@@ -9,7 +9,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** Random numbers are all `r`. */
+/** Makes all random numbers `r`. */
 const dice = (r: number) => void vi.spyOn(Math, "random").mockReturnValue(r);
 
 test("the wait is anything up to 1 s, 2 s, 4 s … 30 s", () => {
@@ -22,7 +22,7 @@ test("the wait is anything up to 1 s, 2 s, 4 s … 30 s", () => {
 });
 
 describe("reconnecting", () => {
-  test("for ever, ever more slowly, and from the place", async () => {
+  test("for ever, more and more slowly, and from the place", async () => {
     dice(0.5);
     const script = new Script();
     const s = script.client().subscribe({ dashboard: "d" });
@@ -46,7 +46,7 @@ describe("reconnecting", () => {
     expect([s.version, s.panels[0].rows()[0].values[0]]).toEqual([20, 20]);
   });
 
-  test("when the server was last heard stays known over attempts that fail", async () => {
+  test("the time of the server's last message survives failed attempts", async () => {
     dice(0.5);
     const script = new Script();
     const client = script.client();
@@ -77,7 +77,7 @@ describe("reconnecting", () => {
     }
   });
 
-  test("gives up after maxAttempts, and says so to everyone", async () => {
+  test("gives up after maxAttempts, and reports it to every subscription", async () => {
     const script = new Script();
     script.opens = false;
     const client = script.client({ maxAttempts: 3 });
@@ -95,7 +95,7 @@ describe("reconnecting", () => {
   });
 
   test.each([[1000, true], [1001, true], [1012, true], [4001, true], [4499, true], [4500, false], [4503, false], [4999, false], [5000, true]])(
-    "a close with %i comes back: %s", async (code, back) => {
+    "a close with %i reconnects: %s", async (code, back) => {
       const script = new Script();
       const client = script.client();
       client.connect();
@@ -133,7 +133,7 @@ describe("reconnecting", () => {
 });
 
 describe("a drain", () => {
-  test("the new connection is there, in its slot, before the old one goes", async () => {
+  test("the new connection is open, in its slot, before the old one closes", async () => {
     dice(0.5);
     const script = new Script();
     const client = script.client();
@@ -157,7 +157,7 @@ describe("a drain", () => {
     expect(seen.map(([, e]) => e.state)).not.toContain("waiting");
   });
 
-  test("its slot wins over the backoff where the old connection ends first", async () => {
+  test("its slot wins over the backoff if the old connection ends first", async () => {
     dice(0.5);
     const script = new Script();
     const client = script.client();
@@ -173,7 +173,7 @@ describe("a drain", () => {
     expect(script.sockets.length).toBe(2);
   });
 
-  test("where the new connection fails the old one goes on", async () => {
+  test("if the new connection fails the old one stays", async () => {
     const script = new Script();
     const client = script.client();
     const s = client.subscribe({ dashboard: "d" });
@@ -205,7 +205,10 @@ describe("several servers", () => {
     expect(() => script.client({ server: [] })).toThrow("server is missing");
   });
 
-  /** A client at a.test with two subscriptions, told to go in 100 ms, and then its connection to b.test. */
+  /**
+   * Returns a client at a.test with two subscriptions, which a drain moves in 100 ms, and then its
+   * connection to b.test.
+   */
   async function drained() {
     const script = new Script();
     const client = script.client({ server });
@@ -221,13 +224,14 @@ describe("several servers", () => {
     return { script, client, subscriptions, old, next: script.last, asked: script.last.of("subscribe"), seen };
   }
 
-  test("a drain goes to the next: every subscription from its place, nothing lost and nothing twice", async () => {
+  test("a drain moves to the next server: every subscription resumes from its place, nothing is lost or doubled", async () => {
     const { client, subscriptions: [d, e], old, next, asked, seen } = await drained();
     expect([old.host, next.host]).toEqual(["a.test", "b.test"]);
     expect(asked).toMatchObject([{ dashboard: "d", since: { version: 10 } }, { dashboard: "e", since: { version: 10 } }]);
     old.say(change(10, 11, viewA), change(10, 11, viewB));
     next.say(subscribed(asked[0].id, viewA, true), change(10, 12, viewA));
-    old.say(change(11, 13, viewA), change(11, 12, viewB)); // of d it is not heard any more, of e it is
+    // the client no longer takes d's updates from it, but still e's
+    old.say(change(11, 13, viewA), change(11, 12, viewB));
     expect([d.version, e.version, old.readyState]).toEqual([12, 12, 1]);
     next.say(subscribed(asked[1].id, viewB, true), change(10, 12, viewB), change(12, 13, viewA), change(12, 14, viewB));
     expect([d.version, e.version, old.readyState]).toEqual([13, 14, 3]);
@@ -238,7 +242,7 @@ describe("several servers", () => {
     expect(client.connection.state).toBe("open");
   });
 
-  test("where the next one puts a subscription off, the old one serves it until it closes", async () => {
+  test("if the next server defers a subscription, the old one serves it until it closes", async () => {
     const { script, subscriptions: [d, e], old, next, asked, seen } = await drained();
     next.say(subscribed(asked[0].id, viewA, true), { type: "error", id: asked[1].id, code: 1300, message: "loading", retry: true, after: 1_000 });
     old.say(change(10, 11, viewB));
@@ -252,7 +256,7 @@ describe("several servers", () => {
     expect(seen[1].map(([type]) => type)).toEqual(["error", "update", "update"]);
   });
 
-  test("where the next one fails half way, all go back to the old one, and what was moved goes on from its place", async () => {
+  test("if the next server fails half way, all return to the old one, and those that had moved resume from their place", async () => {
     const { client, subscriptions: [d, e], old, next, asked } = await drained();
     next.say(subscribed(asked[0].id, viewA, true), change(10, 12, viewA));
     next.drop();
@@ -266,7 +270,7 @@ describe("several servers", () => {
 });
 
 describe("a dead socket", () => {
-  test("is asked after 10 s of silence, and lost where nothing comes within 5 s", async () => {
+  test("is asked after 10 s of silence, and lost if nothing comes within 5 s", async () => {
     const script = new Script();
     const client = script.client();
     client.connect();

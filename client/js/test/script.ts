@@ -2,8 +2,8 @@ import { vi } from "vitest";
 import { Client, type ClientOptions } from "../src/index.js";
 
 /**
- * The other end of the wire, in fake time: the platform's WebSocket, whose server is the test. Each connection is
- * listed in `sockets`; nothing opens, answers or closes unless the test says so.
+ * The other end of the wire, in fake time: the platform's WebSocket, whose server is the test. Each
+ * connection is listed in `sockets`; nothing opens, answers or closes unless the test does it.
  */
 export class Script {
   readonly sockets: ScriptedSocket[] = [];
@@ -37,12 +37,12 @@ export class ScriptedSocket {
   onmessage: any = null;
   onclose: any = null;
   onerror: any = null;
-  /** The host it was made to. */
+  /** The host of the connection. */
   get host(): string {
     return new URL(this.url).host;
   }
 
-  /** What the client has sent. */
+  /** The frames that the client has sent. */
   readonly sent: any[] = [];
   readonly openedAt = Date.now();
 
@@ -62,14 +62,14 @@ export class ScriptedSocket {
     this.drop(code);
   }
 
-  /** The connection ends; 1006 is without a word. */
+  /** Ends the connection; 1006 is an end without a close frame. */
   drop(code = 1006): void {
     if (this.readyState === 3) return;
     this.readyState = 3;
     this.onclose?.({ code, reason: "" });
   }
 
-  /** The server says something. */
+  /** Sends frames from the server. */
   say(...frames: any[]): void {
     for (const f of frames) this.onmessage?.({ data: typeof f === "string" ? f : JSON.stringify(f) });
   }
@@ -78,7 +78,9 @@ export class ScriptedSocket {
     return this.sent.filter((f) => f.type === type);
   }
 
-  /** Answers the newest subscribe with `subscribed`, and an update from 0 where it is not resumed. */
+  /**
+   * Answers the newest subscribe with `subscribed`, and with an update from 0 unless it is resumed.
+   */
   serve(view = viewA, resumed = false): void {
     this.say(subscribed(this.of("subscribe").at(-1).id, view, resumed));
     if (!resumed) this.say(snapshot(view));
@@ -102,18 +104,18 @@ export function snapshot(view = viewA, e = epoch) {
   return { type: "update", view, epoch: e, from: 0, to: 10, cells: [[0, 0, 0, 10_000, ["m"], 0, [1, 2]]] };
 }
 
-/** The one cell's count becomes the version. */
+/** Changes the one cell's count to the version. */
 export function change(from: number, to: number, view = viewA, e = epoch) {
   return { type: "update", view, epoch: e, from, to, cells: [[0, 0, [to, 2]]] };
 }
 
-/** What was told of each type of event. */
+/** Records the events of each type. */
 export function record(of: { on(type: any, l: (e: any) => void): unknown }, ...types: string[]): any[] {
   const seen: any[] = [];
   for (const type of types) of.on(type, (e) => seen.push([type, e]));
   return seen;
 }
 
-/** Lets what is due now happen. */
+/** Runs what is due now. */
 export const settle = () => vi.advanceTimersByTimeAsync(0);
 

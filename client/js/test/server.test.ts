@@ -24,21 +24,21 @@ panels:
   - {id: now, window: latest, group_by: [metric]}
 `;
 
-/** Events of a time some seconds on, of several countries, some of them late. */
+/** Events of a time some seconds later, of several countries, some of them late. */
 function events(second: number): object[] {
   return ["DE", "FR", "GB", "IT", "ES"].map((country, i) => ({
     metric: "latency", value: second * 10 + i, time: at + (second - (i === 2 ? 9 : 0)) * 1_000, labels: { country },
   }));
 }
 
-/** The rows as the wire has cells, in order of number. */
+/** The rows in the form of cells on the wire, in order of number. */
 function cells(s: Subscription): unknown[] {
   return s.panels.flatMap((p) => p.rows())
     .map((r) => [r.number, r.panel, r.start, r.end, r.group, r.revision, r.values])
     .sort((a, b) => (a[0] as number) - (b[0] as number));
 }
 
-/** What a subscription holds is what the server says of the same version. */
+/** Expects the subscription to hold what the server reports of the same version. */
 async function expectEqual(s: Subscription, version: number): Promise<void> {
   if (s.version < version) await event(s, "update", () => s.version >= version);
   const said = await server.read(s.dashboard, s.options.panels ? `panels=${s.options.panels}` : "");
@@ -54,7 +54,7 @@ async function subscribe(dashboard: string, options: object = {}): Promise<Subsc
 }
 
 describe("against the server", () => {
-  test("two dashboards and a part of one fold to what GET says, window after window", async () => {
+  test("two dashboards and a part of one equal what GET returns, window after window", async () => {
     await server.define("fold", definition("fold", "count, avg, p95, max"));
     await server.define("other", definition("other", "sum"));
     client = new Client({ server: server.url });
@@ -86,7 +86,7 @@ describe("against the server", () => {
     await expectEqual(part, version);
   });
 
-  test("a dashboard without record is held, and shows its first", async () => {
+  test("a dashboard without records can be watched, and shows its first record", async () => {
     client = new Client({ server: server.url });
     const s = await subscribe("unborn");
     expect([s.version, s.ready, s.place]).toEqual([0, true, undefined]);
@@ -96,13 +96,13 @@ describe("against the server", () => {
     await expectEqual(s, version);
   });
 
-  test("what it refuses is told", async () => {
+  test("a refusal is reported", async () => {
     client = new Client({ server: server.url });
     const s = client.subscribe({ dashboard: "a b" });
     expect(await event(s, "error")).toMatchObject({ code: 1103, ended: true });
   });
 
-  test("killed and started again: said at once, resumed from the place, and equal", async () => {
+  test("killed and restarted: reported at once, resumed from the place, and equal", async () => {
     await server.define("kill", definition("kill", "count, avg"));
     await server.post("kill", ...events(0));
     client = new Client({ server: server.url });
@@ -139,7 +139,7 @@ describe("against the server", () => {
     server.signal("SIGCONT");
     await event(s, "connection", (e) => e.state === "open");
     await expectEqual(s, await server.post("sleep", { metric: "m", value: 2, time: at + 1 }));
-    // The answer of a server that is well keeps the connection.
+    // The answer of a healthy server keeps the connection.
     const states: unknown[] = [];
     s.on("connection", (e) => states.push(e));
     const { heard } = client;

@@ -48,7 +48,7 @@ export class Server {
     return s;
   }
 
-  /** Runs it, and returns when it is ready. */
+  /** Starts the server, and returns when it is ready. */
   async start(): Promise<void> {
     const host = (url: string) => url.slice("http://".length);
     const p = spawn(this.path, ["run", "--listen", host(this.url), "--admin", host(this.admin), "--data", this.data], {
@@ -65,7 +65,7 @@ export class Server {
     this.#process?.kill(name);
   }
 
-  /** Ends it as kill -9 does. */
+  /** Ends it with SIGKILL. */
   async kill(): Promise<void> {
     const p = this.#process;
     this.#process = undefined;
@@ -75,13 +75,13 @@ export class Server {
     await ended;
   }
 
-  /** Kills it and clears up. */
+  /** Kills it and removes its data. */
   async end(): Promise<void> {
     await this.kill();
     for (const d of directories) rmSync(d, { recursive: true, force: true });
   }
 
-  /** Appends events to a dashboard; gives the version at which they are folded. */
+  /** Appends events to a dashboard; returns the version at which they are folded. */
   async post(dashboard: string, ...events: object[]): Promise<number> {
     const answer = await fetch(`${this.url}/v1/events?dashboard=${dashboard}`, { method: "POST", body: JSON.stringify(events) });
     const { positions, refused } = (await answer.json()) as { positions: Record<string, string>; refused: unknown[] };
@@ -90,7 +90,7 @@ export class Server {
     return (await this.read(dashboard, `after=${partition}:${position}&wait=10s`)).version;
   }
 
-  /** What GET /v1/dashboards/{id} says. */
+  /** The answer of GET /v1/dashboards/{id}. */
   async read(dashboard: string, query = ""): Promise<any> {
     const answer = await fetch(`${this.url}/v1/dashboards/${dashboard}?${query}`);
     if (!answer.ok) throw new Error(`GET ${dashboard}: ${answer.status} ${await answer.text()}`);

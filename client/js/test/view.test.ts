@@ -37,7 +37,7 @@ describe("rule 1 of the protocol", () => {
     expect([v.version, count(v)]).toEqual([version, counts]);
   });
 
-  test("the same update twice does no harm", () => {
+  test("applying the same update twice is harmless", () => {
     const v = at10();
     v.apply(change(10, 12) as any);
     expect(v.apply(change(10, 12) as any)).toBe("known");
@@ -45,7 +45,7 @@ describe("rule 1 of the protocol", () => {
   });
 });
 
-describe("what is held", () => {
+describe("the held rows", () => {
   test("a snapshot leaves out cells it cannot read, and says how many", () => {
     const v = at10();
     v.gap();
@@ -70,26 +70,26 @@ describe("what is held", () => {
     expect([v.panels[0].panel, v.panels[0].columns]).toEqual(["new", ["sum"]]);
   });
 
-  test("resumed keeps everything; the overflow may have come since", () => {
+  test("resumed keeps everything; the overflow may be new", () => {
     const v = at10();
     v.subscribed(subscribed(2, viewA, true, { schema: [{ ...schema[0], overflow: { groups: 7 } }] }) as any);
     expect([v.place, v.panels[0].overflow]).toEqual([{ epoch, version: 10, view: viewA }, { groups: 7 }]);
   });
 
-  test("what was resumed under another view is not taken for the same", () => {
+  test("a resume under another view does not keep the rows", () => {
     const v = at10();
     v.subscribed(subscribed(2, viewB, true) as any);
     expect([v.place, v.apply(change(10, 12, viewB) as any)]).toEqual([undefined, "gap"]);
   });
 
-  test("a dashboard without record is held, and is no place to resume from", () => {
+  test("a dashboard without records gives no place to resume from", () => {
     const v = new View();
     v.subscribed(subscribed(1) as any);
     expect(v.apply({ type: "update", view: viewA, epoch: "00000000", from: 0, to: 0, cells: [] })).toMatchObject({ snapshot: true });
     expect(v.place).toBeUndefined();
   });
 
-  test("a session that grows keeps its row, with another end", () => {
+  test("a growing session keeps its row, with another end", () => {
     const v = at10();
     const row = v.panels[0].rows()[0];
     v.apply({ ...change(10, 11), cells: [[0, 0, 0, 12_000, ["m"], 2, [3, 4]]] } as any);
@@ -98,7 +98,7 @@ describe("what is held", () => {
   });
 });
 
-test("a day of windows leaves no more than is kept", () => {
+test("after a day of windows only those within keep are left", () => {
   const v = at10();
   for (let n = 1; n <= 8_640; n++) {
     const cell = [n, 0, n * 10_000, (n + 1) * 10_000, ["m"], 0, [n, 0]];

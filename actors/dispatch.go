@@ -56,7 +56,7 @@ func (s *shard) dispatch(b *batch) {
 		var e *entry
 		if it.Key.Dashboard != "" {
 			if e = s.entries[it.Key]; e == nil && !s.atHome(it.Key) {
-				s.state.PassBy(it.Record)
+				s.state.ObserveMisrouted(it.Record)
 				s.forwardLater(&it.Record)
 				continue
 			}
@@ -66,7 +66,7 @@ func (s *shard) dispatch(b *batch) {
 		if err != nil {
 			s.warn("record", "a record of the log is not what it should be", "position", it.Position, "key", it.Key, "error", err)
 		}
-		if it.Key.Dashboard == "" || it.Kind == messages.KindTick || at.Again {
+		if it.Key.Dashboard == "" || it.Kind == messages.KindTick || at.Repeated {
 			continue
 		}
 		if (e == nil || e.report.version == 0) && !s.population.Admit(it.Key) {

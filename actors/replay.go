@@ -178,7 +178,7 @@ func (p *replaying) fold(r *messages.Record) (done bool, err error) {
 	at := p.history.observe(s, *r)
 	p.at = r.Position
 	c := p.wanted[r.Key]
-	if c != nil && r.Kind != messages.KindTick && !at.Again && !r.Position.After(c.upTo) && !c.d.replayed(r, at, p.history) {
+	if c != nil && r.Kind != messages.KindTick && !at.Repeated && !r.Position.After(c.upTo) && !c.d.replayed(r, at, p.history) {
 		delete(p.wanted, r.Key) // it is replayed once more, without that record
 	}
 	return r.Position == p.upTo, nil
@@ -238,7 +238,7 @@ func (s *shard) history(base *checkpoint.Marker, from checkpoint.Marker) (*histo
 // observe does with a record what the shard did when it dispatched it.
 func (h *history) observe(s *shard, r messages.Record) fold.At {
 	if r.Key.Dashboard != "" && !s.atHome(r.Key) {
-		h.time.PassBy(r)
+		h.time.ObserveMisrouted(r)
 		return fold.At{}
 	}
 	at, _ := h.time.Observe(r) // errors were logged when the shard saw it first

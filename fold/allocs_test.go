@@ -9,7 +9,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// TestNoAllocations: in steady state, cells and groups being there, an event costs no allocation,
+// TestNoAllocations: in steady state, when cells and groups exist, an event allocates nothing,
 // whatever the window.
 func TestNoAllocations(t *testing.T) {
 	for name, w := range map[string]definition.Window{

@@ -16,7 +16,7 @@ import (
 
 const benchStart = 1_795_422_000_000
 
-// benchDefinition is the panel that the goals are set for.
+// benchDefinition is the panel that the performance goals refer to.
 func benchDefinition(by definition.DedupeBy) *definition.Definition {
 	d := definition.Default("default")
 	d.Dedupe.By = by
@@ -38,25 +38,25 @@ func benchEvents(groups, n int) []event.Event {
 	return events
 }
 
-// BenchmarkEvent is the goal of 150 ns an event and no allocation: 1,000 groups, tumbling 10 s,
-// four aggregates, no dedupe, no filter; 100,000 events a second of event time.
+// BenchmarkEvent measures the goal of 150 ns and no allocation for an event: 1,000 groups, tumbling
+// 10 s, four aggregates, no dedupe, no filter; 100,000 events per second of event time.
 func BenchmarkEvent(b *testing.B) {
 	bench(b, definition.ByNone, 100, benchEvents(1000, 1000))
 }
 
-// BenchmarkEventDedupe adds dedupe over 10,000 ids that are remembered.
+// BenchmarkEventDedupe adds dedupe over 10,000 remembered ids.
 func BenchmarkEventDedupe(b *testing.B) {
 	bench(b, definition.ByID, 100, benchEvents(1000, 1<<16))
 }
 
-// BenchmarkEventSparse is the worst of it: ten events a window and group, so that cells are born
-// and rows written.
+// BenchmarkEventSparse is the worst case: ten events per window and group, so that cells are
+// created and rows written.
 func BenchmarkEventSparse(b *testing.B) {
 	bench(b, definition.ByNone, 1, benchEvents(1000, 1000))
 }
 
-// BenchmarkJSONToFolded is the goal of 700 ns from an event's 204 bytes of JSON to folded, with
-// dedupe over 10,000 ids.
+// BenchmarkJSONToFolded measures the goal of 700 ns from an event's 204 bytes of JSON to the fold,
+// with dedupe over 10,000 ids.
 func BenchmarkJSONToFolded(b *testing.B) {
 	payloads := make([][]byte, 1<<16)
 	for i := range payloads {
@@ -73,8 +73,8 @@ func BenchmarkJSONToFolded(b *testing.B) {
 	})
 }
 
-// BenchmarkYardstick is encoding/json on an event of the same shape: what it takes tells how fast
-// the machine is at the moment (2.4 us on a quiet one), since others use it too.
+// BenchmarkYardstick decodes an event of the same shape with encoding/json. Others use the machine
+// too; this shows how fast it is at the moment (2.4 us when idle).
 func BenchmarkYardstick(b *testing.B) {
 	payload := fmt.Appendf(nil, `{"id":"order-%08d","tenant":"default","dashboard":"bench","metric":"checkout.latency","value":%d.25,`+
 		`"time":%d,"labels":{"country":"DE","host":"host-%04d"},"metadata":{"unit":"ms","sdk":"go"}}`, 1, 977, benchStart, 42)
@@ -94,13 +94,13 @@ func BenchmarkYardstick(b *testing.B) {
 	b.ReportMetric(float64(cpuTime(b)-before)/float64(b.N), "cpu-ns/op")
 }
 
-// bench folds the events in a ring, perMs of them in each ms of event time. cpu-ns/op is what
-// counts where others use the machine too.
+// bench folds the events in a ring, perMs of them in each ms of event time. Compare cpu-ns/op,
+// because others use the machine too.
 func bench(b *testing.B, by definition.DedupeBy, perMs int, events []event.Event) {
 	benchFold(b, by, perMs, func(i int) *event.Event { return &events[i%len(events)] })
 }
 
-// benchFold folds what next gives for 0, 1, 2, …
+// benchFold folds the events that next returns for 0, 1, 2, …
 func benchFold(b *testing.B, by definition.DedupeBy, perMs int, next func(i int) *event.Event) {
 	def := benchDefinition(by)
 	def.Dedupe.Horizon = time.Duration(10_000/perMs) * time.Millisecond
@@ -128,7 +128,7 @@ func benchFold(b *testing.B, by definition.DedupeBy, perMs int, next func(i int)
 	b.ReportMetric(float64(cpuTime(b)-before)/float64(b.N), "cpu-ns/op")
 }
 
-// cpuTime is what the process used so far.
+// cpuTime returns the CPU time that the process has used.
 func cpuTime(b *testing.B) time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
@@ -137,7 +137,7 @@ func cpuTime(b *testing.B) time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// TestBytesPerDashboard measures what an awake small dashboard costs: 10 events of 2 metrics under
+// TestBytesPerDashboard measures the memory of a small awake dashboard: 10 events of 2 metrics with
 // the default definition.
 func TestBytesPerDashboard(t *testing.T) {
 	if testing.Short() {

@@ -4,8 +4,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages/cells"
 )
 
-// birth makes a cell of the group, which must have been admitted. It gives handle + 1.
-func (d *Dashboard) birth(i int, g uint32, start, end int64, revision uint32, v uint64) uint32 {
+// newCell makes a cell of the group, which must have been admitted. It returns handle + 1.
+func (d *Dashboard) newCell(i int, g uint32, start, end int64, revision uint32, v uint64) uint32 {
 	h := d.set.Put(v, cells.Cell{
 		Panel: uint16(i), Start: start, End: end, Group: d.panels[i].groups.at(g).key, Revision: revision,
 	})
@@ -22,11 +22,11 @@ func (d *Dashboard) remove(h cells.Handle, v uint64) {
 	d.entries[h] = entry{}
 }
 
-// full tells that no cell but overflow rows may be born.
+// full reports that no cell except overflow rows may be created.
 func (d *Dashboard) full() bool { return d.set.Len() >= MaxCells || d.stateBytes() >= MaxStateBytes }
 
-// stateBytes is about how long the encoded state is. What it adds up is kept with each part, so it
-// costs nothing to ask, and equal states give the same.
+// stateBytes returns the approximate length of the encoded state. Each part keeps its own sum, so
+// the call costs nothing, and equal states give equal results.
 func (d *Dashboard) stateBytes() int {
 	const cellBytes = 32 // without the group and the accumulator
 	n := cellBytes*d.set.Len() + d.set.GroupBytes() + d.seen.bytes()
@@ -36,7 +36,7 @@ func (d *Dashboard) stateBytes() int {
 	return n
 }
 
-// group is the key's group, made if need be; the caller refers to it at once.
+// group returns the key's group and creates it if needed; the caller refers to it at once.
 func (d *Dashboard) group(i int, g uint32, key []byte) uint32 {
 	if g != 0 {
 		return g
@@ -44,7 +44,8 @@ func (d *Dashboard) group(i int, g uint32, key []byte) uint32 {
 	return d.panels[i].groups.add(d.keyFor(i, key))
 }
 
-// overflow is the panel's overflow group, made if need be, and counts the key that goes there.
+// overflow returns the panel's overflow group, creates it if needed, and counts the key that goes
+// there.
 func (d *Dashboard) overflow(i int, key []byte) uint32 {
 	p := &d.panels[i]
 	r := p.getRare()
@@ -58,7 +59,7 @@ func (d *Dashboard) overflow(i int, key []byte) uint32 {
 	return p.groups.add(cells.Overflow)
 }
 
-// crowded tells that a panel whose limit of groups counts for the whole panel takes no new one.
+// crowded reports whether a panel whose max_groups limits the whole panel accepts no new group.
 func (d *Dashboard) crowded(i int) bool {
 	p, pp := &d.panels[i], &d.program.panels[i]
 	own := int(p.groups.live)

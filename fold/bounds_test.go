@@ -13,7 +13,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages/event"
 )
 
-// fed is a dashboard that is fed event by event.
+// fed is a dashboard that receives event by event.
 type fed struct {
 	*fold.Dashboard
 	n uint64
@@ -28,7 +28,7 @@ func feedOf(t testing.TB, def *definition.Definition) *fed {
 	return &fed{Dashboard: fold.New(messages.Key{Tenant: "default", Dashboard: "d"}, "local", p)}
 }
 
-// event folds an event whose record was appended at its time.
+// event folds an event whose record was appended at the event's time.
 func (f *fed) event(e event.Event) {
 	f.n++
 	if e.Metric == "" {
@@ -72,7 +72,7 @@ func TestBoundOfCells(t *testing.T) {
 				} else {
 					own++
 				}
-				if c.Panel == 0 && c.End != 10_000 { // of hopping windows only one of the two
+				if c.Panel == 0 && c.End != 10_000 { // count only one of the two hopping windows
 					values, _ := c.Row.Values()
 					events += values[0].Int
 				}
@@ -97,7 +97,7 @@ func TestBoundOfCells(t *testing.T) {
 	}
 }
 
-// TestOverflowEstimate goes beyond the keys that are counted one by one.
+// TestOverflowEstimate goes beyond the number of keys that are counted exactly.
 func TestOverflowEstimate(t *testing.T) {
 	def := onePanel(tumbling10s, []string{"labels.k"}, "count")
 	def.Panels[0].MaxGroups = 1
@@ -166,8 +166,8 @@ func TestBoundOfReasons(t *testing.T) {
 	}
 }
 
-// TestBoundOfIDs: beyond it the id of the lowest time is forgotten, and what is as old can't be
-// checked.
+// TestBoundOfIDs: beyond the bound the id with the lowest time is forgotten, and events as old as
+// it can no longer be checked.
 func TestBoundOfIDs(t *testing.T) {
 	def := onePanel(tumbling10s, nil, "count")
 	def.Dedupe.Horizon = 24 * time.Hour
@@ -180,7 +180,7 @@ func TestBoundOfIDs(t *testing.T) {
 	if c := f.Counters(); c.Duplicates != 1 {
 		t.Fatalf("id 0 was forgotten at the bound: %+v", c)
 	}
-	f.event(event.Event{ID: "one more", Time: 1001, Value: 1}) // now the one of 1000 goes
+	f.event(event.Event{ID: "one more", Time: 1001, Value: 1}) // now the id of 1000 is dropped
 	f.event(event.Event{ID: "0", Time: 1000, Value: 1})
 	f.event(event.Event{ID: "1", Time: 1001, Value: 1})
 	if c := f.Counters(); c.Duplicates != 2 || c.Horizon != 1 || c.Accepted != fold.MaxIDs+2 {
@@ -188,7 +188,7 @@ func TestBoundOfIDs(t *testing.T) {
 	}
 }
 
-// TestBoundOfRanges: the lowest hole is closed, and what comes for it later is refused.
+// TestBoundOfRanges: the lowest hole is closed, and a sequence in it is refused later.
 func TestBoundOfRanges(t *testing.T) {
 	def := onePanel(tumbling10s, nil, "count")
 	def.Dedupe.By = definition.ByProducer
@@ -199,9 +199,9 @@ func TestBoundOfRanges(t *testing.T) {
 	for i := range uint64(fold.MaxRanges + 1) {
 		sequence(10 + 2*i)
 	}
-	sequence(11)                    // the hole that was closed
+	sequence(11)                    // in the hole that was closed
 	sequence(12)                    // seen
-	sequence(13)                    // a hole that is still open
+	sequence(13)                    // in a hole that is still open
 	sequence(10 + 2*fold.MaxRanges) // seen
 	c := f.Counters()
 	if c.Horizon != 1 || c.Duplicates != 2 || c.Accepted != fold.MaxRanges+3 {
@@ -240,7 +240,7 @@ func TestBoundOfSamples(t *testing.T) {
 	}
 }
 
-// TestBoundOfSamplesHopping: the panes of a window have few events each, the window too many.
+// TestBoundOfSamplesHopping: each pane of a window has few events, the window has too many.
 func TestBoundOfSamplesHopping(t *testing.T) {
 	w := definition.Window{Kind: definition.Hopping, Size: 10 * time.Second, Every: 5 * time.Second}
 	f := feedOf(t, onePanel(w, nil, "count", "increase"))
@@ -263,7 +263,7 @@ func TestBoundOfSamplesHopping(t *testing.T) {
 	}
 }
 
-// TestWindowsPassAway: what is kept does not grow with the log.
+// TestWindowsPassAway: the state does not grow with the log.
 func TestWindowsPassAway(t *testing.T) {
 	def := everyWindow(definition.ByID, definition.TieOrder)
 	f := feedOf(t, def)

@@ -11,12 +11,12 @@ import (
 	"github.com/dashfeed/dashfeed/messages/event"
 )
 
-// long is an event whose metadata make a pattern dear.
+// long returns an event whose metadata make a pattern expensive.
 func long(at int64) event.Event {
 	return event.Event{Time: at, Value: 1, Metadata: []byte(`{"t":"` + strings.Repeat("a,", event.MaxMetadataBytes/2-4) + `"}`)}
 }
 
-// filtered is a definition with a panel for each filter.
+// filtered returns a definition with a panel for each filter.
 func filtered(filters ...string) *definition.Definition {
 	d := onePanel(tumbling10s, nil, "count")
 	p := d.Panels[0]
@@ -28,9 +28,9 @@ func filtered(filters ...string) *definition.Definition {
 	return d
 }
 
-// TestDearFilterIsNotTried: the event is counted with its reason, other panels and other events go
-// on, also after a restart.
-func TestDearFilterIsNotTried(t *testing.T) {
+// TestCostlyFilterIsNotEvaluated: the event is counted with its reason; other panels and other
+// events are not affected, also after a restart.
+func TestCostlyFilterIsNotEvaluated(t *testing.T) {
 	const dear = `metadata.t matches "(.*,){150}x"`
 	d := feedOf(t, filtered(dear, `value > 0`, `metric == "other" or `+dear))
 	d.event(long(1000))
@@ -55,7 +55,7 @@ func TestDearFilterIsNotTried(t *testing.T) {
 	check(again.Counters())
 }
 
-// TestOneFilterHasABudgetOfItsOwn: less than what all filters may cost together.
+// TestOneFilterHasABudgetOfItsOwn: it is less than what all filters together may cost.
 func TestOneFilterHasABudgetOfItsOwn(t *testing.T) {
 	const costly = `metadata.t matches "a,b,c,d,e,f,x"`
 	e := long(1000)
@@ -65,12 +65,12 @@ func TestOneFilterHasABudgetOfItsOwn(t *testing.T) {
 	d := feedOf(t, filtered(costly))
 	d.event(e)
 	if got := d.Counters().Panels["p0"].FilteredReasons.Cost; got != 1 {
-		t.Errorf("%d events were too dear, want 1", got)
+		t.Errorf("%d events were too costly, want 1", got)
 	}
 }
 
-// TestFiltersShareABudget: each of the filters may be tried alone; together only as many are as an
-// event has units for.
+// TestFiltersShareABudget: each of the filters may be evaluated alone; together only as many are
+// evaluated as fit into an event's budget.
 func TestFiltersShareABudget(t *testing.T) {
 	const costly = `metadata.t matches "a,b,c,x"`
 	f, err := definition.CompileFilter(costly)
@@ -95,11 +95,12 @@ func TestFiltersShareABudget(t *testing.T) {
 		}
 	}
 	if want := int(definition.MaxEventPrice / price); tried != want {
-		t.Errorf("%d filters were tried, want %d of %d units", tried, want, price)
+		t.Errorf("%d filters were evaluated, want %d of %d units", tried, want, price)
 	}
 }
 
-// TestPanesOfADashboardAreBounded: else every event would touch tens of thousands of windows.
+// TestPanesOfADashboardAreBounded: without a bound every event could touch tens of thousands of
+// windows.
 func TestPanesOfADashboardAreBounded(t *testing.T) {
 	d := filtered("", "", "", "", "", "")
 	for i := range d.Panels {

@@ -9,7 +9,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages/cells"
 )
 
-// client holds a place and the cells it has there.
+// client holds a place and the cells at that place.
 type client struct {
 	epoch messages.Epoch
 	cells cells.Set

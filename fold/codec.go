@@ -13,17 +13,17 @@ import (
 	"github.com/dashfeed/dashfeed/messages/event"
 )
 
-// ErrCorrupt is what Decode says of bytes that Append did not write.
+// ErrCorrupt reports bytes that Append did not write.
 var ErrCorrupt = errors.New("dashboard state is corrupt")
 
-// Append appends the dashboard's canonical state: equal states give equal bytes, whatever way they
-// were reached. There is no checksum. The first byte is the format:
+// Append appends the dashboard's canonical state: equal states give equal bytes, however they were
+// reached. It has no checksum. The first byte is the format:
 //
 //	format | tenant dashboard region | epoch position | time W L M purged | accepted duplicates
 //	in force | rare | seen | definition's canonical form | cells | panels | holes taken, if any
 //
-// Numbers are uvarints, times varints, strings and bytes have a length before them. codec_panel.go
-// has the panels.
+// Numbers are uvarints, times varints; strings and bytes follow their length. codec_panel.go
+// describes the panels.
 func (d *Dashboard) Append(b []byte) []byte {
 	d.writeRows()
 	b = append(b, Format)
@@ -49,9 +49,8 @@ func (d *Dashboard) Append(b []byte) []byte {
 	return b
 }
 
-// Decode reads what Append wrote. compile gives the program of a definition's canonical form; it
-// may answer from a cache. Bytes that Append did not write give ErrCorrupt; compile's errors are
-// passed on.
+// Decode reads what Append wrote. compile returns the program of a definition's canonical form; it
+// may use a cache. Bytes that Append did not write give ErrCorrupt; errors of compile are wrapped.
 func Decode(b []byte, compile func(canonical []byte) (*Program, error)) (*Dashboard, error) {
 	if len(b) == 0 || b[0] != Format {
 		return nil, fmt.Errorf("%w: format %v, this is format %d", ErrCorrupt, b[:min(1, len(b))], Format)
@@ -64,7 +63,7 @@ func Decode(b []byte, compile func(canonical []byte) (*Program, error)) (*Dashbo
 		*t = r.Varint()
 	}
 	for _, t := range []int64{d.watermark, d.lastLog, d.newest, d.purged} {
-		// no sum of it with a duration overflows
+		// so that no sum with a duration overflows
 		r.Check(t == NoTime || -2*farthest <= t && t <= 2*farthest)
 	}
 	d.accepted, d.duplicates = r.Uvarint(), r.Uvarint()

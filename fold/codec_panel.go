@@ -12,17 +12,17 @@ import (
 
 // The panels' part of the state, for each panel:
 //
-//	accepted filtered late_dropped late_accepted overflowed unsampled too_dear | overflowed keys
+//	accepted filtered late_dropped late_accepted overflowed unsampled too_costly | overflowed keys
 //	n, n windows by start: start flags
-//	of each of its cells, by number: how it stands, accumulator
+//	for each of its cells, by number: how its row is made, accumulator
 //	n, n panes by (start, group): start group accumulator
 //	n, n sessions by (group, start): group start end flags number+1 how accumulator
 
-// How a cell stands.
+// How a cell's row is made.
 const (
-	standing = 0 // its row stands for good: its window is purged
-	merged   = 1 // its row is made of panes, or stands (a full count window)
-	alone    = 2 // it has an accumulator, which follows
+	rowStored = 0 // the row never changes: its window is purged
+	rowMerged = 1 // the row is merged from panes, or complete (a full count window)
+	rowOwn    = 2 // the cell has its own accumulator, which follows
 )
 
 const (
@@ -48,7 +48,7 @@ func (d *Dashboard) appendPanels(b []byte) []byte {
 		if r == nil {
 			r = &panelRare{}
 		}
-		for _, n := range []uint64{p.accepted, r.filtered, r.lateDropped, r.lateAccepted, r.overflowed, r.unsampled, r.tooDear} {
+		for _, n := range []uint64{p.accepted, r.filtered, r.lateDropped, r.lateAccepted, r.overflowed, r.unsampled, r.tooCostly} {
 			b = binary.AppendUvarint(b, n)
 		}
 		b = appendBool(b, r.keys != nil)
@@ -64,7 +64,7 @@ func (d *Dashboard) appendPanels(b []byte) []byte {
 	return b
 }
 
-// byNumber are the panel's cells in order of number.
+// byNumber returns the panel's cells, ordered by number.
 func (d *Dashboard) byNumber(i int) []cells.Handle {
 	var hs []cells.Handle
 	d.set.Each(uint16(i), 0, func(h cells.Handle) bool {
@@ -80,11 +80,11 @@ func (d *Dashboard) appendEntries(b []byte, i int) []byte {
 	for _, h := range d.byNumber(i) {
 		switch e := d.entries[h]; {
 		case e.group == 0:
-			b = append(b, standing)
+			b = append(b, rowStored)
 		case e.acc == 0:
-			b = append(b, merged)
+			b = append(b, rowMerged)
 		default:
-			b = pp.layout.Append(append(b, alone), p.accs.At(pp.layout, e.acc))
+			b = pp.layout.Append(append(b, rowOwn), p.accs.At(pp.layout, e.acc))
 		}
 	}
 	return b
@@ -147,9 +147,9 @@ func (d *Dashboard) appendSessions(b []byte, i int) []byte {
 		}
 		b = binary.AppendUvarint(b, uint64(d.set.At(cells.Handle(e.cell-1)).Number)+1)
 		if acc := d.entries[e.cell-1].acc; acc != 0 {
-			b = pp.layout.Append(append(b, alone), p.accs.At(pp.layout, acc))
+			b = pp.layout.Append(append(b, rowOwn), p.accs.At(pp.layout, acc))
 		} else {
-			b = append(b, standing)
+			b = append(b, rowStored)
 		}
 	}
 	return b
@@ -163,7 +163,7 @@ func (d *Dashboard) readPanels(r *codec.Reader) {
 		p.open = math.MaxInt64
 		numbered += len(d.byNumber(i))
 		var x panelRare
-		for _, n := range []*uint64{&p.accepted, &x.filtered, &x.lateDropped, &x.lateAccepted, &x.overflowed, &x.unsampled, &x.tooDear} {
+		for _, n := range []*uint64{&p.accepted, &x.filtered, &x.lateDropped, &x.lateAccepted, &x.overflowed, &x.unsampled, &x.tooCostly} {
 			*n = r.Uvarint()
 		}
 		if r.Byte() != 0 {
@@ -210,7 +210,8 @@ func (d *Dashboard) readWindows(r *codec.Reader, i int) {
 	}
 }
 
-// refer is the group of that key, made if need be, for something that refers to it.
+// refer returns the group of that key, and creates it if needed, for a cell, session or pane that
+// refers to it.
 func (d *Dashboard) refer(i int, key cells.Group) uint32 {
 	p := &d.panels[i]
 	if g := p.groups.find([]byte(key)); g != 0 {
@@ -219,7 +220,7 @@ func (d *Dashboard) refer(i int, key cells.Group) uint32 {
 	return p.groups.add(d.keyFor(i, []byte(key)))
 }
 
-// hold makes room for what the fold knows of a cell.
+// hold makes room for the entry of a cell and returns it.
 func (d *Dashboard) hold(h cells.Handle) *entry {
 	for int(h) >= len(d.entries) {
 		d.entries = appendTight(d.entries, entry{})
@@ -241,25 +242,25 @@ func (d *Dashboard) readEntries(r *codec.Reader, i int) {
 				return
 			}
 			gone = at < int(p.gone)
-			d.enlist(&p.windows[at], uint32(h)+1)
+			d.appendCell(&p.windows[at], uint32(h)+1)
 			if c.Group != cells.Overflow && !gone {
 				p.windows[at].groups++
 			}
 		}
 		ownAcc := !pp.kind.merges || c.Group == cells.Overflow
-		r.Check(c.Number < d.set.Born() && how <= alone && gone == (how == standing))
-		r.Check(how != alone || ownAcc)
-		r.Check(how != merged || !ownAcc || pp.kind.frozen)
+		r.Check(c.Number < d.set.Born() && how <= rowOwn && gone == (how == rowStored))
+		r.Check(how != rowOwn || ownAcc)
+		r.Check(how != rowMerged || !ownAcc || pp.kind.frozen)
 		if r.Failed {
 			return
 		}
-		if how == standing {
+		if how == rowStored {
 			continue
 		}
 		e.group = d.refer(i, c.Group)
 		c.Group = p.groups.at(e.group).key
 		d.attach(i, uint32(h)+1)
-		if how == alone {
+		if how == rowOwn {
 			e.acc = p.accs.Take(pp.layout)
 			pp.layout.Read(r, &p.accs, e.acc)
 		}
@@ -331,8 +332,8 @@ func (d *Dashboard) readSessionCell(r *codec.Reader, i int, e *session, h cells.
 	d.set.At(h).Group = p.groups.at(e.group).key
 	e.cell, x.group = uint32(h)+1, e.group
 	how := r.Byte()
-	r.Check(how == alone && !purged || how == standing && purged)
-	if !r.Failed && how == alone {
+	r.Check(how == rowOwn && !purged || how == rowStored && purged)
+	if !r.Failed && how == rowOwn {
 		x.acc = p.accs.Take(pp.layout)
 		pp.layout.Read(r, &p.accs, x.acc)
 	}

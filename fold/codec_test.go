@@ -11,7 +11,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages/event"
 )
 
-// randomState is a dashboard after n random events.
+// randomState returns a dashboard after n random events.
 func randomState(t testing.TB, def *definition.Definition, n int, seed uint64) *fold.Dashboard {
 	f := feedOf(t, def)
 	r := rand.New(rand.NewPCG(seed, 2))
@@ -25,8 +25,8 @@ func randomState(t testing.TB, def *definition.Definition, n int, seed uint64) *
 	return f.Dashboard
 }
 
-// TestDecodeCorrupt changes and cuts a state at many places: it is refused or understood, and what
-// is understood folds on.
+// TestDecodeCorrupt changes and cuts a state at many places: Decode refuses it or accepts it, and
+// an accepted state can be folded further.
 func TestDecodeCorrupt(t *testing.T) {
 	def := everyWindow(definition.ByID, definition.TieID)
 	for i := range def.Panels { // a small state, so that much of it is tried
@@ -54,7 +54,7 @@ func compileAs(p *fold.Program) func([]byte) (*fold.Program, error) {
 	return func([]byte) (*fold.Program, error) { return p, nil }
 }
 
-// foldOn decodes a state, which may be refused, and folds on from it.
+// foldOn decodes a state, which may be refused, and continues to fold.
 func foldOn(t testing.TB, b []byte, p *fold.Program) (understood int) {
 	d, err := fold.Decode(b, compileAs(p))
 	if err != nil {
@@ -92,7 +92,7 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// TestEpochs: every break begins another epoch, the same one everywhere; versions go on.
+// TestEpochs: every break begins another epoch, the same one everywhere; versions continue.
 func TestEpochs(t *testing.T) {
 	f := feedOf(t, definition.Default("default"))
 	if f.Epoch() != 0 || f.Version() != 0 {

@@ -17,7 +17,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages/cells"
 )
 
-// pair folds one log by the engine and by the reference.
+// pair folds one log with the engine and with the reference.
 type pair struct {
 	testing.TB
 	engine    *fold.Dashboard
@@ -28,7 +28,7 @@ type pair struct {
 	epoch     messages.Epoch
 	breaks    int
 	mirror    *cells.Set
-	numbers   map[int]uint32 // the engine's number of each of the reference's cells, this epoch
+	numbers   map[int]uint32 // the engine's number of each of the reference's cells, in this epoch
 }
 
 func newPair(t testing.TB, first *definition.Definition) *pair {
@@ -38,7 +38,7 @@ func newPair(t testing.TB, first *definition.Definition) *pair {
 	return p
 }
 
-// fold takes one record; both sides get the same.
+// fold folds one record with both.
 func (p *pair) fold(s *step) {
 	p.record++
 	p.logTime = max(p.logTime, s.append)
@@ -66,8 +66,7 @@ func (p *pair) fold(s *step) {
 	}
 }
 
-// check compares everything that can be seen. Both sides have the deadlines up to log time applied
-// before.
+// check compares everything that can be seen. Both sides have applied the deadlines up to log time.
 func (p *pair) check() {
 	p.Helper()
 	p.engine.Advance(p.logTime)
@@ -96,8 +95,8 @@ func (p *pair) check() {
 	p.checkMirror()
 }
 
-// checkDeadlines holds what the engine says it waits for against what a copy of it waits for as log
-// time goes on.
+// checkDeadlines compares the deadlines that the engine names with those that a copy reaches as log
+// time advances.
 func (p *pair) checkDeadlines() {
 	p.Helper()
 	const most = 5
@@ -250,8 +249,8 @@ func (p *pair) checkMirror() {
 	}
 }
 
-// follow asks for what changed since the mirror's version, and for everything where that can't be
-// had.
+// follow asks for what changed since the mirror's version, and for everything if that is not
+// available.
 func follow(t testing.TB, mirror *cells.Set, d *fold.Dashboard) {
 	t.Helper()
 	u, ok := d.Since(mirror.Version())
@@ -274,7 +273,7 @@ func sorted(cs []cells.Cell) []cells.Cell {
 	return cs
 }
 
-// groupName is foldtest.GroupOf of an engine's group.
+// groupName is foldtest.GroupOf for an engine's group.
 func groupName(g cells.Group) string {
 	if g == cells.Overflow {
 		return foldtest.OverflowGroup

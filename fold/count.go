@@ -19,8 +19,8 @@ var countWindow = windowKind{
 	decode:   (*Dashboard).readEntries,
 }
 
-// count folds into windows of n events of one group, in log order (S11). A window is final when it
-// is full; then its row stands and its accumulator is free for the next.
+// count folds the event into windows of n events of one group, in log order (S11). A window is
+// final when it is full; then its row is stored and its accumulator is free for the next window.
 func (d *Dashboard) count(i int, a *arrival) (o outcome) {
 	p, pp := &d.panels[i], &d.program.panels[i]
 	var scratch [scratchBytes]byte
@@ -31,7 +31,7 @@ func (d *Dashboard) count(i int, a *arrival) (o outcome) {
 		g = d.admit(i, key, o.overflows)
 	}
 	h := p.groups.at(g).next
-	// its next window would be a cell too many
+	// The group's next window would exceed the bound of cells.
 	if !o.overflows && h != 0 && d.entries[h-1].acc == 0 && d.full() {
 		o.overflows = true
 		g = d.overflow(i, key)
@@ -39,7 +39,7 @@ func (d *Dashboard) count(i int, a *arrival) (o outcome) {
 	}
 	if h == 0 || d.entries[h-1].acc == 0 {
 		h = d.nextCount(i, g, h, a.version)
-		d.keepCounts(i, g, a.version)
+		d.trimCounts(i, g, a.version)
 	}
 	e := &d.entries[h-1]
 	a.Overflow = o.overflows
@@ -55,20 +55,20 @@ func (d *Dashboard) count(i int, a *arrival) (o outcome) {
 	return o
 }
 
-// nextCount begins the group's next window; last is the one before, if any.
+// nextCount begins the group's next window; last is the previous one, if any.
 func (d *Dashboard) nextCount(i int, g, last uint32, v uint64) uint32 {
 	ordinal := int64(0)
 	if last != 0 {
 		ordinal = d.set.At(cells.Handle(last-1)).Start + 1
 	}
-	h := d.birth(i, g, ordinal, ordinal+1, 0, v)
+	h := d.newCell(i, g, ordinal, ordinal+1, 0, v)
 	d.entries[h-1].acc = d.panels[i].accs.Take(d.program.panels[i].layout)
 	d.attach(i, h)
 	return h
 }
 
-// keepCounts removes the group's windows beyond keep, the oldest first.
-func (d *Dashboard) keepCounts(i int, g uint32, v uint64) {
+// trimCounts removes the group's windows beyond keep, oldest first.
+func (d *Dashboard) trimCounts(i int, g uint32, v uint64) {
 	h := d.panels[i].groups.at(g).next
 	for n := d.program.panels[i].keep; h != 0 && n > 1; n-- {
 		h = d.entries[h-1].next
@@ -86,7 +86,7 @@ func (d *Dashboard) keepCounts(i int, g uint32, v uint64) {
 	}
 }
 
-// keepLessCounts removes the windows of every group that a smaller keep does not show any more.
+// keepLessCounts removes the windows of every group that a smaller keep no longer shows.
 func (d *Dashboard) keepLessCounts(i int, v uint64) {
 	p := &d.panels[i]
 	var leaving []cells.Handle

@@ -2,7 +2,8 @@ package fold
 
 import "github.com/dashfeed/dashfeed/messages/event"
 
-// Counters are a dashboard's counters (docs/SEMANTICS.md, S18); part of the state. Always:
+// Counters are a dashboard's counters (docs/SEMANTICS.md, S18), part of its state. These always
+// hold:
 //
 //	Records  = Accepted + Invalid + Future + Duplicates
 //	Accepted = Filtered + LateDropped + Folded, in every panel
@@ -10,13 +11,13 @@ type Counters struct {
 	Records  uint64 `json:"records"`
 	Accepted uint64 `json:"accepted"`
 	Invalid  uint64 `json:"invalid"`
-	// missing, type, range, time, and the doors' reasons
+	// missing, type, range, time, and the gateway's reasons
 	InvalidReasons map[string]uint64 `json:"invalid_reasons"`
 	Future         uint64            `json:"future"`
 	Duplicates     uint64            `json:"duplicates"`
-	// accepted events that could not be checked for duplicates any more
+	// accepted events that could no longer be checked for duplicates
 	Horizon uint64 `json:"horizon"`
-	// events of metrics beyond the newest-value cache's bound
+	// events of metrics beyond the bound of newest values
 	MetricsDropped uint64 `json:"metrics_dropped"`
 	// records that made the fold panic; not in Records
 	SetAside uint64                  `json:"set_aside"`
@@ -28,18 +29,18 @@ type PanelCounter struct {
 	Accepted uint64 `json:"accepted"`
 	Filtered uint64 `json:"filtered"`
 
-	// of Filtered: what no filter decided
+	// the part of Filtered that no filter decided
 	FilteredReasons FilteredReasons `json:"filtered_reasons,omitzero"`
 
 	LateDropped  uint64 `json:"late_dropped"`
 	Folded       uint64 `json:"folded"`
 	LateAccepted uint64 `json:"late_accepted"`
 	Overflowed   uint64 `json:"overflowed"` // events folded into the overflow group
-	// events beyond the 1,024 samples that increase and delta keep a group
+	// events beyond the 1,024 samples that increase and delta keep per group
 	Unsampled uint64 `json:"unsampled"`
 }
 
-// FilteredReasons are why events were filtered without being tried.
+// FilteredReasons counts the events that were filtered without evaluating the filter.
 type FilteredReasons struct {
 	Cost uint64 `json:"cost"` // the filter would have cost too much
 }
@@ -47,7 +48,7 @@ type FilteredReasons struct {
 // Listed is one entry of the bounded lists of late and refused events.
 type Listed struct {
 	ID       string `json:"id,omitempty"`
-	Time     int64  `json:"time"` // ms; 0 where the event's time could not be read
+	Time     int64  `json:"time"` // ms; 0 if the event's time could not be read
 	Metric   string `json:"metric"`
 	Reason   string `json:"reason"` // late, horizon; missing, type, range, time, future, panic, …
 	Position string `json:"position"`

@@ -14,7 +14,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages/event"
 )
 
-// Every list, table and memory has its bound, and what is beyond it is counted.
+// Every list, table and memory has a bound, and what exceeds it is counted.
 func TestListsAreBounded(t *testing.T) {
 	p := newPair(t, plain(nil))
 	p.fold(&step{append: 1_000_000, event: foldtest.Event{Metric: "m", Time: 1_000_000}})
@@ -60,8 +60,8 @@ func TestSamplesAreBounded(t *testing.T) {
 	}
 }
 
-// More than 1,024 ranges of one producer's sequences: the lowest hole is closed, and what comes for
-// it later is refused.
+// With more than 1,024 ranges of one producer's sequences the lowest hole is closed, and a sequence
+// in it is refused later.
 func TestProducerRangesAreBounded(t *testing.T) {
 	p := newPair(t, plain(func(d *definition.Definition) { d.Dedupe.By = definition.ByProducer }))
 	send := func(sequence uint64) {
@@ -82,8 +82,8 @@ func TestProducerRangesAreBounded(t *testing.T) {
 	}
 }
 
-// max_ids: the id of the lowest time is dropped; what is not later than it can't be checked any
-// more.
+// max_ids: the id with the lowest time is dropped; an event not later than it can no longer be
+// checked.
 func TestIDsAreBounded(t *testing.T) {
 	d := fold.New(testKey, "local", compile(plain(nil)))
 	fold1 := func(id string, ms int64) {
@@ -106,7 +106,7 @@ func TestIDsAreBounded(t *testing.T) {
 	}
 }
 
-// No time that an event can have moves the watermark beyond the log's time, panics or wraps round.
+// No time of an event moves the watermark beyond the log's time, panics or overflows.
 func TestExtremeTimes(t *testing.T) {
 	kinds := []definition.Window{
 		{Kind: definition.Tumbling, Size: 10 * time.Second},
@@ -146,7 +146,7 @@ func TestExtremeTimes(t *testing.T) {
 	restarted(t, d)
 }
 
-// A value that is marked sound and is not finite all the same neither aggregates nor moves W (S4).
+// A value that is marked OK but is not finite neither aggregates nor moves W (S4).
 func TestNaNIsInvalid(t *testing.T) {
 	d := fold.New(testKey, "local", compile(plain(nil)))
 	for i, v := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
@@ -157,7 +157,7 @@ func TestNaNIsInvalid(t *testing.T) {
 	}
 }
 
-// Decode refuses what is not a state, and does not panic over it.
+// Decode refuses what is not a state, and does not panic.
 func TestCorruptStates(t *testing.T) {
 	p := newPair(t, plain(func(d *definition.Definition) { d.Panels[0].Aggregates = []string{"count", "p95", "increase"} }))
 	for i := range int64(20) {

@@ -9,29 +9,29 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// At says where in the log a record stands.
+// At says where in the log a record is.
 type At struct {
 	Position messages.Position
 	LogTime  int64 // the shard's log time at the record, ms
 	Append   int64 // the record's own append time, ms
-	Event    int64 // the time that its producer gave it beside the payload, ms; 0: none
-	Again    bool  // it was forwarded and is here already: no dashboard gets it
+	Event    int64 // the time in ms that the producer set beside the payload; 0: none
+	Repeated bool  // the record was forwarded twice: no dashboard folds it
 }
 
-// Dashboard is the state of one dashboard. There may be a hundred thousand, so what few of them
-// need is kept behind pointers (rare, panelRare, seenRare), and rows are written only when they are
-// read.
+// Dashboard is the state of one dashboard. There may be a hundred thousand of them. So what few
+// dashboards need is behind pointers (rare, panelRare, seenRare), and rows are written only when
+// somebody reads them.
 type Dashboard struct {
 	program  *Program
 	key      messages.Key
 	region   string
 	set      cells.Set
-	entries  []entry // by handle
-	panels   []panel // as program.panels
+	entries  []entry // indexed by handle
+	panels   []panel // parallel to program.panels
 	position messages.Position
 	epoch    messages.Epoch
-	holes    uint32         // how many of the shard's are taken
-	behind   messages.Epoch // names the holes taken before the first record; of no use after it
+	holes    uint32         // how many of the shard's holes this dashboard has passed
+	behind   messages.Epoch // epoch made of the holes passed before the first record; unused after it
 
 	time      int64 // log time at the last step
 	watermark int64 // W
@@ -43,15 +43,16 @@ type Dashboard struct {
 	accepted   uint64
 	duplicates uint64
 	seen       seen
-	inForce    *inForce // nil: the tenant's default, nobody defined this dashboard
+	inForce    *inForce // nil: the tenant's default, the dashboard has no definition of its own
 	rare       *rare
 }
 
-// entry is what the fold knows of a cell beside the cell. References count from 1; 0 is none.
+// entry is what the fold knows about a cell besides the cell itself. References count from 1; 0
+// means none.
 type entry struct {
-	acc   uint32 // its accumulator, until its window is purged
+	acc   uint32 // the cell's accumulator, until its window is purged
 	group uint32
-	next  uint32 // handle + 1 of the group's next cell, of an earlier start
+	next  uint32 // handle + 1 of the group's next cell, with an earlier start
 	peer  uint32 // handle + 1 of the window's next cell
 }
 
@@ -59,19 +60,19 @@ type entry struct {
 type panel struct {
 	groups   groups
 	accs     aggregate.Slab
-	windows  []window // tumbling, hopping: by start
+	windows  []window // tumbling, hopping: ordered by start
 	gone     uint32   // how many of windows are purged: the first ones
-	left     uint32   // how many of windows left keep
-	open     int64    // the least end of a window that isn't final; math.MaxInt64: none
+	left     uint32   // how many of windows have left keep
+	open     int64    // the least end of a window that is not final; math.MaxInt64: none
 	accepted uint64
 	rare     *panelRare
 }
 
-// panelRare is what most panels have nothing of.
+// panelRare holds what most panels do not need.
 type panelRare struct {
 	filtered, lateDropped, lateAccepted, overflowed, unsampled uint64
 
-	tooDear uint64 // of filtered: the filter would have cost too much
+	tooCostly uint64 // the part of filtered whose filter would have cost too much
 
 	keys     *overflowKeys // distinct keys that overflowed
 	panes    *panes        // hopping
@@ -85,7 +86,7 @@ func (p *panel) getRare() *panelRare {
 	return p.rare
 }
 
-// rare is what most dashboards have nothing of.
+// rare holds what most dashboards do not need.
 type rare struct {
 	invalid, future, horizon, metricsDropped, setAside uint64
 
@@ -100,15 +101,15 @@ func (d *Dashboard) getRare() *rare {
 	return d.rare
 }
 
-// New is a dashboard without a record. The region is part of its epochs; the key's strings are
-// kept.
+// New returns a dashboard without a record. The region is part of its epochs. New keeps the key's
+// strings.
 func New(k messages.Key, region string, p *Program) *Dashboard {
 	d := &Dashboard{program: p, key: k, region: region}
 	d.begin()
 	return d
 }
 
-// begin empties everything but the cells, the version and the definition.
+// begin empties everything except the cells, the version and the definition.
 func (d *Dashboard) begin() {
 	d.watermark, d.lastLog, d.newest, d.purged = NoTime, NoTime, NoTime, NoTime
 	d.accepted, d.duplicates, d.rare = 0, 0, nil
@@ -119,8 +120,8 @@ func (d *Dashboard) begin() {
 	}
 }
 
-// step begins a step for a record: first come the deadlines up to its log time, and the end of the
-// memory of invented ids. It gives the step's version.
+// step begins a step for a record and returns the step's version. First it applies the deadlines up
+// to the record's log time and forgets invented ids beyond the horizon.
 func (d *Dashboard) step(at At) uint64 {
 	d.Advance(at.LogTime)
 	if r := d.seen.rare; r != nil && r.invented != nil {
@@ -137,29 +138,29 @@ func (d *Dashboard) step(at At) uint64 {
 	return v
 }
 
-// Key names the dashboard.
+// Key returns the dashboard's key.
 func (d *Dashboard) Key() messages.Key { return d.key }
 
-// Epoch is 0 before the first record.
+// Epoch returns the epoch, 0 before the first record.
 func (d *Dashboard) Epoch() messages.Epoch { return d.epoch }
 
-// Version counts the steps taken.
+// Version returns how many steps the dashboard has taken.
 func (d *Dashboard) Version() uint64 { return d.set.Version() }
 
-// Position is that of the last record.
+// Position returns the position of the last record.
 func (d *Dashboard) Position() messages.Position { return d.position }
 
-// Time is the log time at the last step, ms; 0 before the first.
+// Time returns the log time at the last step, ms; 0 before the first.
 func (d *Dashboard) Time() int64 { return d.time }
 
-// Watermark is W, ms, or NoTime.
+// Watermark returns W in ms, or NoTime.
 func (d *Dashboard) Watermark() int64 { return d.watermark }
 
-// Program is the compiled definition in force.
+// Program returns the compiled definition in force.
 func (d *Dashboard) Program() *Program { return d.program }
 
-// InForce tells which definition record is in force; isDefault is the tenant's default, also after
-// a record that took the dashboard's own away.
+// InForce says which definition record is in force. isDefault means the tenant's default, also
+// after a record that deleted the dashboard's own definition.
 func (d *Dashboard) InForce() (revision uint64, region string, isDefault bool) {
 	if d.inForce == nil {
 		return 0, "", true
@@ -167,8 +168,8 @@ func (d *Dashboard) InForce() (revision uint64, region string, isDefault bool) {
 	return d.inForce.Revision, d.inForce.Region, d.inForce.deleted
 }
 
-// Since is what changed after version v: the cells of all panels, the hidden one too. ok is false
-// where only Since(0) helps.
+// Since returns what changed after version v: the cells of all panels, also the hidden one. ok is
+// false if only Since(0) helps.
 func (d *Dashboard) Since(v uint64) (cells.Update, bool) {
 	d.writeRows()
 	u, ok := d.set.Since(v)
@@ -176,7 +177,7 @@ func (d *Dashboard) Since(v uint64) (cells.Update, bool) {
 	return u, ok
 }
 
-// Schema describes the visible panels; overflow is set where keys went to the overflow group.
+// Schema describes the visible panels; Overflow is set if keys went to the overflow group.
 func (d *Dashboard) Schema() wire.Schema {
 	s := d.program.schema
 	copied := false

@@ -5,11 +5,11 @@ import (
 	"slices"
 )
 
-// Idling (S2): a window that holds events and isn't final becomes final when log time reaches
-// L + idle + max(0, end − M). Nothing else happens by log time alone.
+// Idling (S2): a window that holds events and is not final becomes final when log time reaches L +
+// idle + max(0, end − M). Log time alone does nothing else.
 
-// Deadline is the log time of the next deadline, ms; ok is false where none is waiting. It moves
-// with every event.
+// Deadline returns the log time of the next deadline, ms; ok is false if there is none. Every event
+// moves it.
 func (d *Dashboard) Deadline() (logTime int64, ok bool) {
 	if d.program.idle == 0 || d.lastLog == NoTime {
 		return 0, false
@@ -24,9 +24,9 @@ func (d *Dashboard) Deadline() (logTime int64, ok bool) {
 	return d.lastLog + d.program.idle + max(0, open-d.newest), true
 }
 
-// Deadlines are the instants at which the windows that wait become final if no event comes before:
-// in order, each once. Where there are more than most, the latest of several neighbours stands for
-// them: whoever waits for it comes too late for none.
+// Deadlines returns the instants at which the waiting windows become final if no event comes
+// before: ordered, each once. If there are more than most, the latest of several neighbours stands
+// for all of them, so that a caller who waits for it is never too early.
 func (d *Dashboard) Deadlines(most int) []int64 {
 	if _, waits := d.Deadline(); !waits {
 		return nil
@@ -63,7 +63,7 @@ func (d *Dashboard) Deadlines(most int) []int64 {
 	return append(fewer, instants[last])
 }
 
-// Advance applies the deadlines up to a log time, one instant after another, each a step if it
+// Advance applies the deadlines up to a log time, one instant after another. Each is a step if it
 // changes a cell.
 func (d *Dashboard) Advance(logTime int64) (changed bool) {
 	if d.program.idle == 0 || logTime < d.lastLog+d.program.idle {

@@ -10,40 +10,40 @@ import (
 	"github.com/dashfeed/dashfeed/messages/event"
 )
 
-// verdict is what is known of an event against those before it (S6).
+// verdict says how an event relates to those before it (S6).
 type verdict uint8
 
 const (
 	fresh     verdict = iota
-	duplicate         // a copy of one that was accepted
-	unchecked         // its id or sequence can't be checked any more
+	duplicate         // a copy of an accepted event
+	unchecked         // its id or sequence can no longer be checked
 )
 
-// seen is what tells copies: ids with their times, or producers' ranges of sequences.
+// seen is what identifies duplicates: ids with their times, or producers' ranges of sequences.
 type seen struct {
-	ring  []remembered // in order of (time, arrival), from head on
+	ring  []remembered // ordered by (time, arrival), from head on
 	head  int
-	floor int64 // an unknown id of this time or before can't be checked
+	floor int64 // an unknown id with this time or an earlier one cannot be checked
 	rare  *seenRare
 }
 
-// seenRare is what a dashboard with few ids in order of time has none of.
+// seenRare holds what a dashboard with few ids in order of time does not need.
 type seenRare struct {
-	heap      rememberedHeap // what came out of order
-	arrivals  uint32         // of the heap
+	heap      rememberedHeap // ids that came out of order
+	arrivals  uint32         // counts what entered the heap
 	table     *idTable       // nil up to indexBeyondIDs ids
 	invented  *invented      // nil: none
-	producers []producer     // by name
-	ranges    int            // of all producers
+	producers []producer     // ordered by name
+	ranges    int            // total number of ranges of all producers
 }
 
-// remembered is an id by its hash: 128 bits, of which no two alike will be met.
+// remembered is an id, by its 128-bit hash: no two ids will ever collide.
 type remembered struct {
 	hash xxh3.Uint128
 	time int64
 }
 
-// indexBeyondIDs is how many ids are searched one by one.
+// indexBeyondIDs is the number of ids up to which a linear search is used.
 const indexBeyondIDs = 16
 
 func newSeen() seen { return seen{floor: NoTime} }
@@ -55,7 +55,7 @@ func (s *seen) getRare() *seenRare {
 	return s.rare
 }
 
-// judge judges an event of that time, at that log time, and remembers it if it is fresh.
+// judge judges an event with that time, at that log time, and remembers it if it is fresh.
 func (s *seen) judge(p *Program, e *event.Event, t, logTime int64) verdict {
 	switch {
 	case p.dedupe == definition.ByID && e.ID != "":
@@ -76,7 +76,7 @@ func (s *seen) judge(p *Program, e *event.Event, t, logTime int64) verdict {
 func hashOf(id string) xxh3.Uint128 {
 	hash := xxh3.HashString128(id)
 	if hash == (xxh3.Uint128{}) {
-		hash.Lo = 1 // the zero hash is an empty place in the table
+		hash.Lo = 1 // the zero hash marks an empty slot in the table
 	}
 	return hash
 }
@@ -95,7 +95,7 @@ func (s *seen) judgeID(hash xxh3.Uint128, t int64) verdict {
 	return fresh
 }
 
-// ids is how many are remembered.
+// ids returns how many ids are remembered.
 func (s *seen) ids() int {
 	n := len(s.ring) - s.head
 	if s.rare != nil {
@@ -104,7 +104,7 @@ func (s *seen) ids() int {
 	return n
 }
 
-// bytes is about how long the canonical form is.
+// bytes returns the approximate length of the canonical form.
 func (s *seen) bytes() int {
 	const idBytes, producerBytes, rangeBytes = 18, 40, 8
 	n := idBytes * s.ids()
@@ -169,8 +169,8 @@ func (s *seen) index() {
 	rare.table = t
 }
 
-// lowest tells the least time that is remembered, and whether it lies in the heap. Of equal times
-// what is in the ring came first: something goes to the heap only while the ring ends later.
+// lowest returns the least time remembered, and whether it lies in the heap. Of equal times the one
+// in the ring came first: an id goes to the heap only while the ring ends later.
 func (s *seen) lowest() (time int64, inHeap, ok bool) {
 	if s.rare != nil && len(s.rare.heap) > 0 {
 		time, inHeap, ok = s.rare.heap[0].time, true, true
@@ -181,7 +181,7 @@ func (s *seen) lowest() (time int64, inHeap, ok bool) {
 	return time, inHeap, ok
 }
 
-// dropLowest forgets the id of the lowest (time, arrival) and gives its time.
+// dropLowest forgets the id with the lowest (time, arrival) and returns its time.
 func (s *seen) dropLowest() int64 {
 	var r remembered
 	if _, inHeap, _ := s.lowest(); inHeap {
@@ -198,7 +198,7 @@ func (s *seen) dropLowest() int64 {
 	return r.time
 }
 
-// forget forgets the ids whose time and horizon W has passed.
+// forget forgets the ids that W has passed by more than the horizon.
 func (s *seen) forget(p *Program, watermark int64) {
 	s.floor = max(s.floor, watermark-p.horizon-1)
 	for {
@@ -210,8 +210,8 @@ func (s *seen) forget(p *Program, watermark int64) {
 	}
 }
 
-// append appends the canonical form: floor, the ids in order of (time, arrival), the invented ones
-// in order of the log, the producers.
+// append appends the canonical form: floor, the ids ordered by (time, arrival), the invented ids in
+// log order, the producers.
 func (s *seen) append(b []byte) []byte {
 	b = binary.AppendVarint(b, s.floor)
 	b = binary.AppendUvarint(b, uint64(s.ids()))
@@ -238,7 +238,7 @@ func (s *seen) append(b []byte) []byte {
 	return appendProducers(rare.invented.append(b), rare.producers)
 }
 
-// leastRemembered is how many bytes an id has at least.
+// leastRemembered is the least number of bytes of an id.
 const leastRemembered = 17
 
 func appendRemembered(b []byte, r remembered, before int64) []byte {

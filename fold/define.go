@@ -12,13 +12,13 @@ import (
 // inForce is the definition record in force.
 type inForce struct {
 	definition.Order
-	deleted bool // it took the dashboard's own definition away
+	deleted bool // the record deleted the dashboard's own definition
 }
 
-// Define folds a definition record: a step and a break; a record that is not after the one in
-// force, by (revision, region, hash), is a step only, also with Reset. p is compiled from
-// r.Definition or, where that is nil, the tenant's default. Panels that are asked the same as
-// before keep their state; with Reset nothing is kept but the version.
+// Define folds a definition record: a step and a break. A record that is not after the one in
+// force, by (revision, region, hash), is only a step, even with Reset. p is compiled from
+// r.Definition or, if that is nil, from the tenant's default. Panels with an unchanged query keep
+// their state; Reset keeps nothing but the version.
 func (d *Dashboard) Define(at At, r definition.Record, p *Program) {
 	v := d.step(at)
 	order := r.Order()
@@ -63,7 +63,7 @@ func (d *Dashboard) adopt(p *Program, v uint64) {
 	for i := range panels {
 		panels[i].open = math.MaxInt64
 	}
-	copies := d.handOver(p, to, panels, v)
+	copies := d.moveNewest(p, to, panels, v)
 	for i := range d.panels {
 		if to[i] < 0 {
 			d.removeCells(i, v)
@@ -86,13 +86,13 @@ func (d *Dashboard) adopt(p *Program, v uint64) {
 			keepLess(d, i, v)
 		}
 	}
-	d.obey(v)
+	d.applyWatermark(v)
 }
 
-// handOver gives the newest value of each metric, which outlives definitions, to the panel that
-// keeps it from now on, in the place of what that panel itself had but for its counters. It reports
-// whether that must be a copy, since the panel that had it goes on.
-func (d *Dashboard) handOver(p *Program, to []int, panels []panel, v uint64) (copies bool) {
+// moveNewest moves the newest value of each metric, which survives definitions, to the panel that
+// keeps it from now on. It replaces what that panel had, except its counters. It reports whether
+// the values must be copied instead, because the old panel keeps them too.
+func (d *Dashboard) moveNewest(p *Program, to []int, panels []panel, v uint64) (copies bool) {
 	had, has := d.program.metrics, p.metrics
 	if to[had] == has || p.def.Tie != d.program.def.Tie {
 		return false
@@ -115,7 +115,7 @@ func (d *Dashboard) handOver(p *Program, to []int, panels []panel, v uint64) (co
 	return false
 }
 
-// copyNewest copies the newest values of one panel to another that is empty.
+// copyNewest copies the newest values of one panel to another, empty one.
 func (d *Dashboard) copyNewest(from, to int, v uint64) {
 	p, q := &d.panels[from], &d.panels[to]
 	layout := d.program.panels[to].layout
@@ -126,7 +126,7 @@ func (d *Dashboard) copyNewest(from, to int, v uint64) {
 		}
 		sum := layout.New()
 		layout.Merge(sum, p.accs.At(layout, d.entries[h].acc))
-		n := d.birth(to, q.groups.add(key), 0, 0, 0, v)
+		n := d.newCell(to, q.groups.add(key), 0, 0, 0, v)
 		d.attach(to, n)
 		acc := q.accs.Take(layout)
 		q.accs.Replace(layout, acc, sum)
@@ -134,7 +134,7 @@ func (d *Dashboard) copyNewest(from, to int, v uint64) {
 	}
 }
 
-// removeCells removes all cells of a panel, in order of number.
+// removeCells removes all cells of a panel, ordered by number.
 func (d *Dashboard) removeCells(i int, v uint64) {
 	for _, h := range d.byNumber(i) {
 		d.remove(h, v)

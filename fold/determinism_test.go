@@ -19,7 +19,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// The same log gives the same bytes, whatever the node that folds it does meanwhile.
+// The same log gives the same bytes, whatever the node does while it folds.
 func TestDeterminism(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		s := scripts(20, 170).Draw(rt, "log")
@@ -53,7 +53,7 @@ func checkDeterminism(t testing.TB, s script, d draw) {
 	}
 }
 
-// logOf is a script's records as a shard's reader sees them.
+// logOf returns a script's records as a shard's reader sees them.
 func logOf(s script) []messages.Record {
 	other := messages.Key{Tenant: "default", Dashboard: "other"}
 	log := []messages.Record{{Append: s.steps0(), Kind: messages.KindDefinition, Key: testKey, Payload: definition.Record{Region: "local", Definition: s.first}.Append(nil)}}
@@ -117,7 +117,7 @@ func foldPlainly(log []messages.Record) map[messages.Key]result {
 }
 
 // node folds a shard as an owner does: in batches, its dashboards side by side, some of them
-// asleep, and restarts.
+// asleep, with restarts.
 type node struct {
 	testing.TB
 	draw
@@ -224,7 +224,7 @@ func foldDeliveries(d *fold.Dashboard, deliveries []delivery) {
 	}
 }
 
-// live does what a node's life brings between two batches.
+// live does what can happen on a node between two batches.
 func (n *node) live() {
 	if n.often(10) {
 		state, err := fold.DecodeShardState(n.state.Append(nil), fold.Builtin())
@@ -296,7 +296,7 @@ func firstDifference(a, b []byte) int {
 	return min(len(a), len(b))
 }
 
-// A client that comes and goes holds what the dashboard holds, at every version it is brought to.
+// A client that comes and goes holds the dashboard's cells at every version that it reads.
 func TestClientsView(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		s, d := scripts(10, 200).Draw(rt, "log"), chances(rt)
@@ -325,7 +325,7 @@ func restarted(t testing.TB, d *fold.Dashboard) *fold.Dashboard {
 	return r
 }
 
-// Long histories: many groups, many windows that come and go, so that tombstones are forgotten and
+// Long histories: many groups and many windows that come and go, so that tombstones are dropped and
 // tables grow.
 func TestLongHistory(t *testing.T) {
 	random := rand.New(rand.NewPCG(7, 11))

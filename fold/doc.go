@@ -1,5 +1,5 @@
 // Package fold is the engine: the pure function from a dashboard's log to its state.
-// docs/SEMANTICS.md says what it answers; its rules are cited by their numbers (S1, S2, …).
+// docs/SEMANTICS.md specifies it; comments cite its rules by number (S1, S2, …).
 //
 //	p, err := fold.Compile(definition.Default("acme"), fold.Builtin())
 //	d := fold.New(messages.Key{Tenant: "acme", Dashboard: "checkout"}, "local", p)
@@ -13,17 +13,18 @@
 //  1. The same records give the same bytes of Append and the same version, whatever the batches,
 //     restarts, reads and the moments at which Advance is called. No clock, lock, goroutine, random
 //     number or map order takes part.
-//  2. Records, counters, lists, cells, groups, ids and samples are bounded by constants of this
-//     package and by the definition; what happens at a bound is counted.
-//  3. In steady state an event costs no allocation. A row is written when it is read, not when an
+//  2. Constants of this package and the definition bound records, counters, lists, cells, groups,
+//     ids and samples. What happens at a bound is counted.
+//  3. In steady state an event allocates nothing. A row is written when it is read, not when an
 //     event touches it.
 //
-// A Dashboard is used by one goroutine at a time. A Program is immutable and shared. If Event
-// panics (an aggregate did), the Dashboard is unusable: load its last state, replay up to the
-// record and call SetAside for it; Shard shows how.
+// One goroutine at a time may use a Dashboard. A Program is immutable and shared. If Event panics
+// (an aggregate did), the Dashboard is unusable: load its last state, replay up to the record and
+// call SetAside for the record; Shard shows how.
 //
-// Where things are: event.go judges an event and hands it to the panels; tumbling.go, hopping.go,
-// session.go, count.go and latest.go are the kinds of window; windows.go makes windows final,
-// purges and drops them; birth.go makes cells and decides who overflows; rows.go writes rows;
-// define.go changes the definition; codec.go is the state's canonical form.
+// Where to find things: event.go judges an event and hands it to the panels; kind.go lists the
+// kinds of window, and tumbling.go, hopping.go, session.go, count.go and latest.go implement them;
+// windows.go makes windows final, purges and drops them; birth.go creates cells and decides what
+// overflows; rows.go writes rows; define.go changes the definition; codec.go is the canonical form
+// of the state.
 package fold

@@ -10,11 +10,11 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// epochOf names the history that begins at those positions behind the epoch before: computed, never
-// drawn, so that every owner finds the same. The epoch before is part of it: of two who lost
-// different records of one log, both read the next definition, and what they hold stays different.
-// The architecture is part of it as it is of the format: two machines that might round otherwise
-// never share an epoch. 0 is kept for dashboards without a record.
+// epochOf names the history that begins at those positions after the previous epoch. The name is
+// computed, not random, so that every owner computes the same one. It includes the previous epoch:
+// if two nodes lost different records of one log and both read the next definition, their states
+// stay in different epochs. It includes the architecture, as the format does: two machines that
+// might round differently never share an epoch. 0 is reserved for dashboards without a record.
 func epochOf(region string, k messages.Key, before messages.Epoch, at ...messages.Position) messages.Epoch {
 	b := codec.AppendString(nil, region)
 	b = codec.AppendString(b, k.Tenant)

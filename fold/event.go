@@ -16,8 +16,8 @@ type arrival struct {
 	aggregate.Sample
 }
 
-// Event folds an event's record: one step. Where the event has no time, e.Time becomes the one that
-// it is judged by.
+// Event folds an event's record: one step. If the event has no time, Event sets e.Time to the time
+// that it is judged by.
 func (d *Dashboard) Event(at At, e *event.Event) {
 	v := d.step(at)
 	t, reason := judge(at, e)
@@ -53,24 +53,26 @@ func (d *Dashboard) Event(at At, e *event.Event) {
 		if d.program.def.Tie == definition.TieID {
 			a.ID = e.ID
 		}
-		if d.toPanels(&a) {
+		if d.foldIntoPanels(&a) {
 			d.late(at, e, t, "late")
 		}
 	}
 	d.move(at, t, v)
 }
 
-// KeyMismatch is the reason of an event that came by this dashboard's key and names another itself.
+// KeyMismatch is the reason of an event that came under this dashboard's key and itself names
+// another dashboard.
 const KeyMismatch = "key_mismatch"
 
-// Malformed folds a record that is no event: one step, an invalid event of that reason.
+// Malformed folds a record that is not a valid event: one step, counted as invalid with that
+// reason.
 func (d *Dashboard) Malformed(at At, reason string) {
 	d.step(at)
 	d.invalid(reason)
 	d.refuse(at, &event.Event{}, 0, reason)
 }
 
-// judge says what makes the event invalid (S4), and its time (S19).
+// judge returns the event's time (S19) and what makes it invalid (S4).
 func judge(at At, e *event.Event) (t int64, reason string) {
 	switch e.TimeStatus {
 	case event.OK:
@@ -102,19 +104,19 @@ type outcome struct {
 	refused, corrects, overflows, unsampled bool
 }
 
-// toPanels hands the event to every panel; late tells that one dropped it as late.
-func (d *Dashboard) toPanels(a *arrival) (late bool) {
+// foldIntoPanels hands the event to every panel; late reports that one dropped it as late.
+func (d *Dashboard) foldIntoPanels(a *arrival) (late bool) {
 	spent := int64(0)
 	for i := range d.panels {
 		p, pp := &d.panels[i], &d.program.panels[i]
 		p.accepted++
-		if pp.filter != nil && !p.lets(pp.filter, a.event, &spent) {
+		if pp.filter != nil && !p.passes(pp.filter, a.event, &spent) {
 			continue
 		}
 		a.Full = (pp.sampled || len(a.Metadata) > 0) && d.stateBytes() >= MaxStateBytes
 		o := d.foldInto(i, a)
 		if o != (outcome{}) {
-			p.note(o)
+			p.count(o)
 			late = late || o.refused
 		}
 		if o.overflows && i == d.program.metrics {
@@ -124,12 +126,12 @@ func (d *Dashboard) toPanels(a *arrival) (late bool) {
 	return late
 }
 
-// lets reports whether the filter lets the event through. One that would cost too much, by itself
-// or with those before it, doesn't: the event is counted as filtered, and why.
-func (p *panel) lets(f *definition.Filter, e *event.Event, spent *int64) bool {
+// passes reports whether the event passes the filter. A filter that would cost too much, by itself
+// or with those before it, is not evaluated: the event counts as filtered, with that reason.
+func (p *panel) passes(f *definition.Filter, e *event.Event, spent *int64) bool {
 	price := f.Price(e)
-	tooDear := price > definition.MaxFilterPrice || *spent+price > definition.MaxEventPrice
-	if !tooDear {
+	tooCostly := price > definition.MaxFilterPrice || *spent+price > definition.MaxEventPrice
+	if !tooCostly {
 		*spent += price
 		if f.Match(e) {
 			return true
@@ -137,13 +139,13 @@ func (p *panel) lets(f *definition.Filter, e *event.Event, spent *int64) bool {
 	}
 	r := p.getRare()
 	r.filtered++
-	if tooDear {
-		r.tooDear++
+	if tooCostly {
+		r.tooCostly++
 	}
 	return false
 }
 
-func (p *panel) note(o outcome) {
+func (p *panel) count(o outcome) {
 	r := p.getRare()
 	if o.refused {
 		r.lateDropped++
@@ -165,12 +167,12 @@ func (d *Dashboard) move(at At, t int64, v uint64) {
 	d.newest = max(d.newest, t)
 	if w := min(t, clampTime(at.Append)) - d.program.bound; w > d.watermark {
 		d.watermark = w
-		d.obey(v)
+		d.applyWatermark(v)
 	}
 }
 
-// obey does what W asks for: makes final, purges, removes, forgets.
-func (d *Dashboard) obey(v uint64) {
+// applyWatermark does what W requires: it makes windows final, purges, removes and forgets.
+func (d *Dashboard) applyWatermark(v uint64) {
 	if d.watermark == NoTime {
 		return
 	}
@@ -179,7 +181,7 @@ func (d *Dashboard) obey(v uint64) {
 	for i := range d.panels {
 		p := &d.panels[i]
 		if p.rare != nil && p.rare.sessions != nil {
-			d.obeySessions(i, v)
+			d.applyWatermarkToSessions(i, v)
 			continue
 		}
 		if p.open <= d.watermark {
@@ -191,7 +193,7 @@ func (d *Dashboard) obey(v uint64) {
 	}
 }
 
-// groupKey appends the event's key for the panel (S13).
+// groupKey appends the event's key in the panel (S13).
 func (pp *panelProgram) groupKey(b []byte, e *event.Event) []byte {
 	for i := range pp.groupBy {
 		if g := &pp.groupBy[i]; g.metric {

@@ -8,28 +8,28 @@ import (
 	"github.com/dashfeed/dashfeed/messages/cells"
 )
 
-// groups is a panel's keys. References count from 1; 0 is none. Few keys are searched one by one;
-// an index is built only when there are more.
+// groups holds a panel's keys. References count from 1; 0 means none. Few keys are searched
+// linearly; an index is built only for more.
 type groups struct {
 	list  []group
 	index *groupIndex // nil up to indexBeyond keys
 	live  uint32
-	free  uint32 // first free place, linked by next
+	free  uint32 // first free slot, linked by next
 }
 
-// indexBeyond is how many keys are searched faster than hashed.
+// indexBeyond is the number of keys up to which a linear search is faster than hashing.
 const indexBeyond = 8
 
-// group is one key with what the panel has of it.
+// group is one key with what the panel holds for it.
 type group struct {
 	key  cells.Group
-	next uint32 // of its entries the one of the latest start, of its sessions that of the latest end
+	next uint32 // its entry with the latest start, or its session with the latest end
 	pane uint32 // hopping: the latest pane
-	refs uint32 // entries, sessions and panes; with none left the group is gone
+	refs uint32 // entries, sessions and panes that refer to it; the group is removed with the last
 	hash uint32
 }
 
-// find is the group of that key, or 0.
+// find returns the group of that key, or 0.
 func (g *groups) find(key []byte) uint32 {
 	if g.index != nil {
 		return g.index.find(g.list, key, uint32(xxh3.Hash(key)))
@@ -44,7 +44,7 @@ func (g *groups) find(key []byte) uint32 {
 
 func (g *groups) at(i uint32) *group { return &g.list[i-1] }
 
-// add makes a group of a key that find does not know. The string is kept.
+// add makes a group for a key that find does not know. It keeps the string.
 func (g *groups) add(key cells.Group) uint32 {
 	g.live++
 	e := group{key: key, hash: uint32(xxh3.HashString(string(key)))}
@@ -66,7 +66,7 @@ func (g *groups) add(key cells.Group) uint32 {
 	return i
 }
 
-// release takes back one reference; with the last the group is gone.
+// release drops one reference; the group is removed with the last.
 func (g *groups) release(i uint32) {
 	e := g.at(i)
 	if e.refs--; e.refs > 0 {
@@ -80,7 +80,7 @@ func (g *groups) release(i uint32) {
 	g.live--
 }
 
-// groupIndex is an open addressed table of references, at most half full.
+// groupIndex is an open-addressed table of references, at most half full.
 type groupIndex struct {
 	slots []uint32
 	used  int
@@ -107,7 +107,7 @@ func (x *groupIndex) add(list []group, i uint32) {
 	x.place(list, i)
 }
 
-// rebuild makes a table twice as large as needed of the groups in use, and of the one just added.
+// rebuild makes a table, twice as large as needed, of the groups in use and the one just added.
 func (x *groupIndex) rebuild(list []group, added uint32) {
 	size := 4 * indexBeyond
 	for size < 4*len(list) {
@@ -131,7 +131,7 @@ func (x *groupIndex) place(list []group, i uint32) {
 	x.used++
 }
 
-// remove closes the gap that it leaves, so that no search ends early.
+// remove closes the gap that the entry leaves, so that no search ends early.
 func (x *groupIndex) remove(list []group, i uint32) {
 	mask := uint32(len(x.slots) - 1)
 	hole := list[i-1].hash & mask
@@ -139,8 +139,8 @@ func (x *groupIndex) remove(list []group, i uint32) {
 		hole = (hole + 1) & mask
 	}
 	for s := (hole + 1) & mask; x.slots[s] != 0; s = (s + 1) & mask {
-		home := list[x.slots[s]-1].hash & mask
-		if (s-home)&mask >= (s-hole)&mask {
+		ideal := list[x.slots[s]-1].hash & mask
+		if (s-ideal)&mask >= (s-hole)&mask {
 			x.slots[hole] = x.slots[s]
 			hole = s
 		}
@@ -149,8 +149,8 @@ func (x *groupIndex) remove(list []group, i uint32) {
 	x.used--
 }
 
-// keyFor is the string of a key that is to be kept: that of an earlier panel with the same
-// group_by, or a copy.
+// keyFor returns the string to keep for a key: the one of an earlier panel with the same group_by,
+// or a copy.
 func (d *Dashboard) keyFor(panel int, key []byte) cells.Group {
 	if j := d.program.panels[panel].sharesKeys; j >= 0 {
 		g := &d.panels[j].groups
@@ -161,8 +161,8 @@ func (d *Dashboard) keyFor(panel int, key []byte) cells.Group {
 	return cells.Group(strings.Clone(string(key)))
 }
 
-// appendTight is append that grows small slices by little: most dashboards are small and there are
-// many.
+// appendTight is append that grows small slices in small steps: there are many dashboards, and most
+// are small.
 func appendTight[T any](s []T, x T) []T {
 	if len(s) == cap(s) && cap(s) < 64 {
 		grown := make([]T, len(s), len(s)+max(2, len(s)/4))

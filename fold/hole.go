@@ -8,38 +8,38 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// MaxHoles is how many holes a shard's log may have had.
+// MaxHoles is the greatest number of holes in a shard's log.
 const MaxHoles = 256
 
-// Hole is a part of a shard's log that was lost before it was folded, which an operator has
-// accepted. It is part of the shard's state, not a record of the log: nobody who has folded what
-// lay there is told of it by the log, and nobody has to agree when it was accepted. Who goes on
-// behind it is in another epoch, named by both its ends, by the epoch before, and by the
-// dashboard's last record: a checkpoint may hold some that lie behind its marker, and lie in the
-// hole.
+// Hole is a part of a shard's log that was lost before this node folded it and that an operator has
+// accepted as lost. It is part of the shard's state, not a record of the log: the log does not tell
+// nodes that have folded the lost part, and no agreement is needed when it is accepted. A node that
+// continues behind the hole is in another epoch. That epoch is named by both ends of the hole, the
+// previous epoch and the dashboard's last record, because a checkpoint may hold dashboards that are
+// ahead of its marker, inside the hole.
 type Hole struct {
 	From, To messages.Position // the last position folded, and the first record behind the hole
 	LogTime  int64             // at From
 }
 
-// Skip adds a hole between where the state stands and a record.
+// Skip adds a hole between the state's position and a record.
 func (s *ShardState) Skip(from, to messages.Position) error {
 	if len(s.holes) >= MaxHoles {
-		return fmt.Errorf("the log has had %d holes, no more are allowed: begin a new one", MaxHoles)
+		return fmt.Errorf("the log has %d holes, and no more are allowed: start a new log", MaxHoles)
 	}
 	if !to.After(from) {
-		return fmt.Errorf("a hole from %s to %s has no length: it is another log's", from, to)
+		return fmt.Errorf("the hole from %s to %s has no length: it belongs to another log", from, to)
 	}
 	s.holes = append(s.holes[:len(s.holes):len(s.holes)], Hole{from, to, s.logTime})
 	return nil
 }
 
-// Holes are the shard's, oldest first. Nobody changes them.
+// Holes returns the shard's holes, oldest first. Nobody changes them.
 func (s *ShardState) Holes() []Hole { return s.holes }
 
-// Skip takes those of the shard's holes that the dashboard has not taken yet. Each is a step and a
-// break. A dashboard without a record takes no step, but the epoch that its first record begins is
-// another: its default may have been lost. It must be called before the first record behind a hole.
+// Skip passes those of the shard's holes that the dashboard has not passed yet. Each is a step and
+// a break. A dashboard without a record takes no step, but its first record begins another epoch,
+// because its tenant's default may have been lost. Call it before the first record behind a hole.
 func (d *Dashboard) Skip(holes []Hole) {
 	for int(d.holes) < len(holes) {
 		h := holes[d.holes]

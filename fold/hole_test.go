@@ -9,8 +9,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages/event"
 )
 
-// A dashboard that sleeps through holes is the one that was awake, and who went on behind another
-// hole is in another epoch.
+// A dashboard that sleeps through holes equals one that was awake, and a node that continues behind
+// another hole is in another epoch.
 func TestHoles(t *testing.T) {
 	at := func(n uint64) fold.At {
 		return fold.At{Position: messages.Position{Lo: n}, LogTime: int64(1000 * n), Append: int64(1000 * n)}
@@ -18,7 +18,7 @@ func TestHoles(t *testing.T) {
 	state := func(holes ...uint64) *fold.ShardState {
 		s := fold.NewShardState(fold.Builtin())
 		for i := 0; i < len(holes); i += 2 {
-			s.PassBy(messages.Record{Append: int64(1000 * holes[i])})
+			s.ObserveMisrouted(messages.Record{Append: int64(1000 * holes[i])})
 			if err := s.Skip(at(holes[i]).Position, at(holes[i+1]).Position); err != nil {
 				t.Fatal(err)
 			}
@@ -74,7 +74,7 @@ func TestHoles(t *testing.T) {
 	}
 	v := young.Version()
 	if young.Skip(two.Holes()); young.Version() != v {
-		t.Error("one born behind the holes takes them")
+		t.Error("a dashboard created behind the holes passes them")
 	}
 	if err := two.Skip(messages.Position{Lo: 5}, messages.Position{Lo: 5}); err == nil {
 		t.Error("a hole of no length is taken")
@@ -87,8 +87,8 @@ func TestHoles(t *testing.T) {
 	}
 }
 
-// Two that lost different records of one log are never in one epoch again, whatever records come
-// behind: a version of the one must never be taken for the other's.
+// Two nodes that lost different records of one log are never in the same epoch again, whatever
+// records follow: a version of one must never be mistaken for a version of the other.
 func TestHistoriesThatPartedStayApart(t *testing.T) {
 	at := func(n uint64) fold.At {
 		return fold.At{Position: messages.Position{Lo: n}, LogTime: int64(1000 * n), Append: int64(1000 * n)}
@@ -96,7 +96,7 @@ func TestHistoriesThatPartedStayApart(t *testing.T) {
 	k := messages.Key{Tenant: "default", Dashboard: "d"}
 	state := fold.NewShardState(fold.Builtin())
 	p := state.Default("default")
-	state.PassBy(messages.Record{Append: 2000})
+	state.ObserveMisrouted(messages.Record{Append: 2000})
 	if err := state.Skip(at(2).Position, at(4).Position); err != nil {
 		t.Fatal(err)
 	}

@@ -9,28 +9,28 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// Hopping windows overlap. An event goes to one pane of its group, as long as the greatest common
-// divisor of size and every; a window's row is the merge of its panes, in order of time. Only
-// overflow rows have an accumulator of their own: which keys overflow differs from window to
-// window.
+// Hopping windows overlap. An event goes to one pane of its group, whose length is the greatest
+// common divisor of size and every; a window's row is the merge of its panes, in order of time.
+// Only overflow rows have an accumulator of their own, because different keys overflow in different
+// windows.
 
-// panes are a panel's panes.
+// panes holds a panel's panes.
 type panes struct {
 	list    []pane
 	free    uint32 // first free pane, linked by next
 	columns []column
 }
 
-// pane is the accumulator of one group for a stretch of time. References count from 1.
+// pane is the accumulator of one group for a span of time. References count from 1.
 type pane struct {
 	start int64
 	acc   uint32
 	group uint32
-	next  uint32 // the group's next pane, of an earlier start
-	peer  uint32 // the next pane of the same start
+	next  uint32 // the group's next pane, with an earlier start
+	peer  uint32 // the next pane with the same start
 }
 
-// column is the panes of one start.
+// column holds the panes with one start.
 type column struct {
 	start int64
 	head  uint32
@@ -61,7 +61,7 @@ func gcd(a, b int64) int64 {
 	return a
 }
 
-// hopping folds into the windows that the event's time lies in, the latest first.
+// hopping folds the event into the windows that contain its time, latest first.
 func (d *Dashboard) hopping(i int, a *arrival) (o outcome) {
 	p, pp := &d.panels[i], &d.program.panels[i]
 	at := floorTo(a.Time, pp.pane)
@@ -72,7 +72,7 @@ func (d *Dashboard) hopping(i int, a *arrival) (o outcome) {
 	}
 	var scratch [scratchBytes]byte
 	key := pp.groupKey(scratch[:0], a.event)
-	own := false // a window that is shown has the key as its own
+	own := false // a shown window has the key as its own
 	for start := latest; start+pp.size > at && start+pp.size > d.purged; start -= pp.every {
 		var h uint32
 		if g := p.groups.find(key); g != 0 {
@@ -106,8 +106,8 @@ func (d *Dashboard) hopping(i int, a *arrival) (o outcome) {
 	return o
 }
 
-// beyondSamples reports whether one of the windows that a pane is part of has more events than
-// samples are kept.
+// beyondSamples reports whether a window that contains the pane has more events than samples are
+// kept.
 func (d *Dashboard) beyondSamples(i int, g uint32, at int64) bool {
 	p, pp := &d.panels[i], &d.program.panels[i]
 	list := p.rare.panes.list
@@ -141,7 +141,7 @@ func (d *Dashboard) addOverflow(i int, h uint32, a *arrival) (unsampled bool) {
 	return unsampled
 }
 
-// pane finds or makes the group's pane and gives its accumulator.
+// pane finds or makes the group's pane and returns its accumulator.
 func (d *Dashboard) pane(i int, g uint32, start int64) (acc uint32) {
 	p := &d.panels[i]
 	r := p.getRare()
@@ -163,7 +163,7 @@ func (d *Dashboard) pane(i int, g uint32, start int64) (acc uint32) {
 	} else {
 		r.panes.free = r.panes.list[n-1].next
 	}
-	*link = n // before the list moves: the link may lie in it
+	*link = n // set it before the list grows: the link may lie in the list
 	if int(n) > len(r.panes.list) {
 		r.panes.list = append(r.panes.list, pane{})
 	}
@@ -173,7 +173,7 @@ func (d *Dashboard) pane(i int, g uint32, start int64) (acc uint32) {
 	return x.acc
 }
 
-// column finds or makes the column of that start.
+// column finds or makes the column with that start.
 func (s *panes) column(start int64) *column {
 	at := len(s.columns)
 	for at > 0 && s.columns[at-1].start >= start {
@@ -187,8 +187,8 @@ func (s *panes) column(start int64) *column {
 	return &s.columns[at]
 }
 
-// dropPanes drops the panes whose last window, or an earlier one, starts at the given time: that
-// window was purged or left keep.
+// dropPanes drops the panes whose last window starts at or before the given time: that window was
+// purged or left keep.
 func (d *Dashboard) dropPanes(i int, window int64) {
 	p, pp := &d.panels[i], &d.program.panels[i]
 	if p.rare == nil || p.rare.panes == nil {
@@ -217,8 +217,8 @@ func (d *Dashboard) dropPanes(i int, window int64) {
 	}
 }
 
-// mergePanes merges the group's panes that lie in [start, end), the earliest first: the order is
-// part of the sum.
+// mergePanes merges the group's panes in [start, end), earliest first: the order affects the
+// floating-point sum.
 func (d *Dashboard) mergePanes(i int, g uint32, start, end int64) aggregate.Acc {
 	p, pp := &d.panels[i], &d.program.panels[i]
 	to := pp.layout.New()

@@ -2,7 +2,7 @@ package fold
 
 import "github.com/zeebo/xxh3"
 
-// idTable is an open addressed set of hashes, at most half full. The hash is its own place.
+// idTable is an open-addressed set of hashes, at most half full. A hash determines its own slot.
 type idTable struct {
 	slots []xxh3.Uint128
 	used  int
@@ -43,7 +43,7 @@ func (t *idTable) place(h xxh3.Uint128) {
 	t.used++
 }
 
-// remove closes the gap that it leaves, so that no search ends early.
+// remove closes the gap that the entry leaves, so that no search ends early.
 func (t *idTable) remove(h xxh3.Uint128) {
 	mask := uint64(len(t.slots) - 1)
 	hole := h.Lo & mask
@@ -73,7 +73,7 @@ func (u unordered) before(o unordered) bool {
 	return u.time < o.time || u.time == o.time && u.arrival < o.arrival
 }
 
-// rememberedHeap is a binary heap by (time, arrival).
+// rememberedHeap is a binary heap ordered by (time, arrival).
 type rememberedHeap []unordered
 
 func (h *rememberedHeap) push(u unordered) {

@@ -8,13 +8,13 @@ import (
 	"github.com/dashfeed/dashfeed/fold/codec"
 )
 
-// inventedMark begins the ids that a client invents for events that came without (S6).
+// inventedMark begins the ids that a client invents for events that came without one (S6).
 const inventedMark = '~'
 
-// invented are the ids remembered that a client invented, in order of the log. They say that the
-// same file is sent again; nothing follows from their absence, so that they need no floor.
+// invented holds the ids that a client invented, in log order. They tell that the same file is sent
+// again. Nothing follows from their absence, so they need no floor.
 type invented struct {
-	queue []remembered // from head on; time is log time at the record
+	queue []remembered // from head on; time is the log time at the record
 	head  int
 	table idTable
 }
@@ -42,7 +42,7 @@ func (s *invented) add(r remembered) {
 	s.table.add(r.hash)
 }
 
-// drop forgets the oldest.
+// drop forgets the oldest id.
 func (s *invented) drop() {
 	s.table.remove(s.queue[s.head].hash)
 	if s.head++; s.head == len(s.queue) {
@@ -50,14 +50,14 @@ func (s *invented) drop() {
 	}
 }
 
-// forget forgets the ids whose record lies behind log time by more than the horizon.
+// forget forgets the ids whose record is behind log time by more than the horizon.
 func (s *invented) forget(horizon, logTime int64) {
 	for s.len() > 0 && logTime > s.queue[s.head].time+horizon {
 		s.drop()
 	}
 }
 
-// append appends how many there are, and each with the growth of log time.
+// append appends the number of ids, and each id with the increase of log time.
 func (s *invented) append(b []byte) []byte {
 	if s == nil {
 		return append(b, 0)

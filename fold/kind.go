@@ -8,7 +8,7 @@ import (
 
 // windowKind is what the fold knows about one kind of window. To add a kind, write its windowKind
 // beside its code in a file of its own, add it to windowKinds and foldInto, and add its key to
-// those of package definition and to wire.Window.
+// package definition and to wire.Window.
 type windowKind struct {
 	name definition.WindowKind
 	// compile sets the panel's durations from a definition's window. It returns how many seconds a
@@ -16,22 +16,21 @@ type windowKind struct {
 	compile func(pp *panelProgram, w definition.Window) (seconds float64, err error)
 	// schema describes the window to clients.
 	schema func(w definition.Window) wire.Window
-	// keepLess removes what panel i does not show any more after keep has become smaller; nil:
-	// nothing.
+	// keepLess removes what panel i no longer shows after keep became smaller; nil: nothing.
 	keepLess func(d *Dashboard, i int, v uint64)
-	// encode and decode handle what panel i holds beside its windows of time.
+	// encode and decode handle what panel i holds besides its windows of time.
 	encode func(d *Dashboard, b []byte, i int) []byte
 	decode func(d *Dashboard, r *codec.Reader, i int)
 
 	shared bool // all groups share windows of time, see Dashboard.window
 	merges bool // the rows of groups are merged from panes: cells have no accumulator
-	frozen bool // a cell that is complete keeps its row and gives its accumulator back
+	frozen bool // a complete cell keeps its row and returns its accumulator
 }
 
-// windowKinds are the kinds that definitions can name.
+// windowKinds lists the kinds that definitions can name.
 var windowKinds = [...]*windowKind{&tumblingWindow, &hoppingWindow, &sessionWindow, &countWindow, &latestWindow}
 
-// kindOf returns nil for a kind that is not known.
+// kindOf returns nil for an unknown kind.
 func kindOf(name definition.WindowKind) *windowKind {
 	for _, k := range windowKinds {
 		if k.name == name {

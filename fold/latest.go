@@ -17,8 +17,8 @@ var latestWindow = windowKind{
 	decode: (*Dashboard).readEntries,
 }
 
-// latest folds into the group's one cell, which is never final and never late. Where its columns
-// are those of the newest event, an older one changes nothing.
+// latest folds the event into the group's one cell, which is never final and never late. If its
+// columns are those of the newest event, an older event changes nothing.
 func (d *Dashboard) latest(i int, a *arrival) (o outcome) {
 	p, pp := &d.panels[i], &d.program.panels[i]
 	var scratch [scratchBytes]byte
@@ -32,7 +32,7 @@ func (d *Dashboard) latest(i int, a *arrival) (o outcome) {
 	}
 	h := p.groups.at(g).next
 	if h == 0 {
-		h = d.birth(i, g, 0, 0, 0, a.version)
+		h = d.newCell(i, g, 0, 0, 0, a.version)
 		d.entries[h-1].acc = p.accs.Take(pp.layout)
 		d.attach(i, h)
 	}
@@ -52,7 +52,7 @@ func (d *Dashboard) latest(i int, a *arrival) (o outcome) {
 	return o
 }
 
-// admit makes the group of a new key, or gives the overflow group.
+// admit makes the group of a new key, or returns the overflow group.
 func (d *Dashboard) admit(i int, key []byte, overflows bool) uint32 {
 	if overflows {
 		return d.overflow(i, key)

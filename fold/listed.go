@@ -39,7 +39,7 @@ func (d *Dashboard) invalid(reason string) {
 	r.reasons.count(reason)
 }
 
-// Late is a copy of the late list, oldest first.
+// Late returns a copy of the late list, oldest first.
 func (d *Dashboard) Late() []Listed {
 	if d.rare == nil {
 		return nil
@@ -47,7 +47,7 @@ func (d *Dashboard) Late() []Listed {
 	return slices.Clone(d.rare.late)
 }
 
-// Refused is a copy of the refused list, oldest first.
+// Refused returns a copy of the refused list, oldest first.
 func (d *Dashboard) Refused() []Listed {
 	if d.rare == nil {
 		return nil
@@ -55,7 +55,7 @@ func (d *Dashboard) Refused() []Listed {
 	return slices.Clone(d.rare.refused)
 }
 
-// Counters is a copy of the counters.
+// Counters returns a copy of the counters.
 func (d *Dashboard) Counters() Counters {
 	c := Counters{
 		Accepted: d.accepted, Duplicates: d.duplicates,
@@ -79,7 +79,7 @@ func (p *panel) counter() PanelCounter {
 	if r := p.rare; r != nil {
 		c.Filtered, c.LateDropped, c.LateAccepted = r.filtered, r.lateDropped, r.lateAccepted
 		c.Overflowed, c.Unsampled = r.overflowed, r.unsampled
-		c.FilteredReasons.Cost = r.tooDear
+		c.FilteredReasons.Cost = r.tooCostly
 	}
 	c.Folded = c.Accepted - c.Filtered - c.LateDropped
 	return c

@@ -10,9 +10,9 @@ import (
 	"github.com/dashfeed/dashfeed/messages/event"
 )
 
-// TestCopiedDefinitionsChangeNothing: a definition record that is not greater than the one in force
-// by (revision, region, hash) is a step only, also with reset; the same definition under a greater
-// revision resets again.
+// TestCopiedDefinitionsChangeNothing: a definition record that is not greater than the one in
+// force, by (revision, region, hash), is only a step, even with reset; the same definition with a
+// greater revision resets again.
 func TestCopiedDefinitionsChangeNothing(t *testing.T) {
 	f := feedOf(t, onePanel(tumbling10s, nil, "count"))
 	define := func(r definition.Record) (broke bool) {

@@ -10,17 +10,17 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// MaxOrigins is from how many other partitions a shard takes forwarded records. A tenant has fewer
-// partitions; beyond it records are passed over.
+// MaxOrigins is the greatest number of other partitions from which a shard accepts forwarded
+// records. A tenant has fewer partitions; records from more are ignored.
 const MaxOrigins = 4096
 
-// origins is, by partition, the position there of the last record forwarded from it. A forwarder
-// that has taken over begins at the newest checkpoint and forwards some records again, in order:
-// what lies no further than the last one is here already.
+// origins maps a partition to the position of the last record forwarded from it. A forwarder that
+// takes over begins at the newest checkpoint and forwards some records again, in order: a record at
+// or before that position has already been folded.
 type origins map[int]messages.Position
 
-// pass reports whether a record with that origin is to be passed over, and remembers it if not.
-func (o origins) pass(from messages.Origin) (bool, error) {
+// repeated reports whether to ignore a record with that origin, and remembers the origin if not.
+func (o origins) repeated(from messages.Origin) (bool, error) {
 	last, known := o[from.Partition]
 	if !known && (len(o) >= MaxOrigins || from.Partition < 0 || from.Partition > math.MaxInt32) {
 		return true, fmt.Errorf("forwarded from partition %d: at most %d other partitions are allowed, from 0 on", from.Partition, MaxOrigins)
@@ -32,7 +32,7 @@ func (o origins) pass(from messages.Origin) (bool, error) {
 	return false, nil
 }
 
-// append appends partitions and positions, by partition.
+// append appends partitions and positions, ordered by partition.
 func (o origins) append(b []byte) []byte {
 	partitions := make([]int, 0, len(o))
 	for p := range o {

@@ -8,7 +8,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// forwarded makes a record of the dashboard that was found elsewhere.
+// forwarded makes a record of the dashboard that was forwarded from another partition.
 func forwarded(at uint64, dashboard string, from int, was uint64) messages.Record {
 	return messages.Record{
 		Position: messages.Position{Lo: at}, Append: int64(1000 * at), Kind: messages.KindEvent,
@@ -18,16 +18,16 @@ func forwarded(at uint64, dashboard string, from int, was uint64) messages.Recor
 	}
 }
 
-// Copies of forwarded records count once and are no step, also after the state was saved; they move
-// log time as any record.
+// Repeated forwarded records count once and are no step, also after the state was saved; they move
+// log time as any record does.
 func TestForwardedRecordsCountOnce(t *testing.T) {
 	s := fold.NewShard("local", fold.Builtin())
-	s.Home(func(k messages.Key) bool { return k.Dashboard != "stranger" })
+	s.Home(func(k messages.Key) bool { return k.Dashboard != "misrouted" })
 	for i, r := range []messages.Record{
 		forwarded(1, "d", 3, 10), forwarded(2, "d", 3, 12), forwarded(3, "e", 0, 5),
-		forwarded(4, "d", 3, 10), forwarded(5, "d", 3, 12), // again
-		forwarded(6, "d", 3, 13), forwarded(7, "e", 3, 13), // again, whoever's
-		forwarded(8, "stranger", 9, 1), // not at home: nothing of it stays
+		forwarded(4, "d", 3, 10), forwarded(5, "d", 3, 12), // repeated
+		forwarded(6, "d", 3, 13), forwarded(7, "e", 3, 13), // repeated, of any dashboard
+		forwarded(8, "misrouted", 9, 1), // misrouted: no state of it remains
 		forwarded(9, "d", -1, 99),
 	} {
 		s.Fold(r)
@@ -52,14 +52,14 @@ func TestForwardedRecordsCountOnce(t *testing.T) {
 func TestOriginsAreBounded(t *testing.T) {
 	s := fold.NewShardState(fold.Builtin())
 	for i := range fold.MaxOrigins {
-		if at, err := s.Observe(forwarded(uint64(i+1), "d", i, 1)); err != nil || at.Again {
+		if at, err := s.Observe(forwarded(uint64(i+1), "d", i, 1)); err != nil || at.Repeated {
 			t.Fatalf("partition %d: %v", i, err)
 		}
 	}
-	if at, err := s.Observe(forwarded(1_000_000, "d", fold.MaxOrigins, 1)); err == nil || !at.Again {
+	if at, err := s.Observe(forwarded(1_000_000, "d", fold.MaxOrigins, 1)); err == nil || !at.Repeated {
 		t.Error("one more partition is taken")
 	}
-	if at, err := s.Observe(forwarded(1_000_001, "d", 7, 2)); err != nil || at.Again {
+	if at, err := s.Observe(forwarded(1_000_001, "d", 7, 2)); err != nil || at.Repeated {
 		t.Errorf("a known one is not taken: %v", err)
 	}
 }

@@ -10,12 +10,12 @@ import (
 	"github.com/dashfeed/dashfeed/fold/codec"
 )
 
-// maxExactKeys is how many overflowed keys are counted one by one.
+// maxExactKeys is the number of overflowed keys that are counted exactly.
 const maxExactKeys = 1024
 
 // overflowKeys counts the distinct keys that went to a panel's overflow group: exactly up to
-// maxExactKeys, then by a dense HyperLogLog, whose registers are the same in whatever order the
-// keys come.
+// maxExactKeys, then with a dense HyperLogLog, whose registers do not depend on the order of the
+// keys.
 type overflowKeys struct {
 	exact  map[uint64]struct{}
 	sketch *hyperloglog.Sketch
@@ -52,7 +52,7 @@ func (k *overflowKeys) append(b []byte) []byte {
 	if k.sketch != nil {
 		text, err := k.sketch.MarshalBinary()
 		if err != nil {
-			panic(err) // only a sketch that was never made has no binary form
+			panic(err) // only a sketch that was never created has no binary form
 		}
 		return codec.AppendString(append(b, 1), text)
 	}

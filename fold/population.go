@@ -9,20 +9,21 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// The bounds of a shard: how many dashboards have a record in it. Records of further ones are
-// refused.
+// The bounds of a shard: how many dashboards may have a record in it. Records of further dashboards
+// are refused.
 const (
 	MaxDashboards       = 200_000
 	MaxTenantDashboards = 100_000 // of one tenant; the tenants of an embedded log share its shards
 )
 
-// RefusedDashboards is the reason of records that are refused since their dashboard would be one
-// too many.
+// RefusedDashboards is the reason of records that are refused because their dashboard would exceed
+// a bound.
 const RefusedDashboards = "too_many_dashboards"
 
-// Population knows which dashboards of a shard have a record, by the hashes of their keys: two that
-// are alike, which nobody will meet, would count as one. It is a function of the log: whoever
-// begins at a checkpoint enters all that have an entry.
+// Population knows which dashboards of a shard have a record. It stores 64-bit hashes of their
+// keys; two keys with the same hash, which is practically impossible, would count as one. It is a
+// function of the log: a node that begins at a checkpoint enters all dashboards that have an entry
+// there.
 type Population struct {
 	most, mostOfTenant int
 	known              map[uint64]struct{}
@@ -30,13 +31,13 @@ type Population struct {
 	full               bool
 }
 
-// NewPopulation is one without a dashboard, for shards that have at most so many, and of one
-// tenant.
+// NewPopulation returns an empty Population for a shard with at most `most` dashboards, and at most
+// mostOfTenant of one tenant.
 func NewPopulation(most, mostOfTenant int) *Population {
 	return &Population{most: most, mostOfTenant: mostOfTenant, known: map[uint64]struct{}{}, tenants: map[string]int{}}
 }
 
-// Enter adds a dashboard that has a record, whatever the bounds.
+// Enter adds a dashboard that has a record, regardless of the bounds.
 func (p *Population) Enter(k messages.Key) {
 	h := hashKey(k)
 	if _, ok := p.known[h]; ok {
@@ -50,14 +51,14 @@ func (p *Population) Enter(k messages.Key) {
 	p.full = p.full || len(p.known) >= p.most || p.tenants[k.Tenant] >= p.mostOfTenant
 }
 
-// Full reports whether there are dashboards, of one tenant at least, that there is no room for. It
-// stays so: none is taken out.
+// Full reports whether a bound is reached, of the shard or of at least one tenant. It never becomes
+// false again, because no dashboard is ever removed.
 func (p *Population) Full() bool { return p.full }
 
-// Len is how many dashboards have a record.
+// Len returns how many dashboards have a record.
 func (p *Population) Len() int { return len(p.known) }
 
-// Admit reports whether a record of the dashboard is taken, and enters it then.
+// Admit reports whether a record of the dashboard is accepted, and if so enters the dashboard.
 func (p *Population) Admit(k messages.Key) bool {
 	if p.Room(k) != nil {
 		return false
@@ -66,8 +67,8 @@ func (p *Population) Admit(k messages.Key) bool {
 	return true
 }
 
-// Room is nil where a record of the dashboard would be taken: it has one already, or there is room
-// for it. Else it names the bound.
+// Room returns nil if a record of the dashboard would be accepted: the dashboard has one already,
+// or there is room for it. Otherwise it names the bound.
 func (p *Population) Room(k messages.Key) error {
 	if _, ok := p.known[hashKey(k)]; ok {
 		return nil

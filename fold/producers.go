@@ -10,16 +10,16 @@ import (
 	"github.com/dashfeed/dashfeed/fold/codec"
 )
 
-// producer is what was seen of one producer's sequences: ranges above a floor, neither overlapping
-// nor touching. Up to the floor nothing can be checked any more: holes were closed there.
+// producer is what was seen of one producer's sequences: ranges above a floor that neither overlap
+// nor touch. Sequences up to the floor can no longer be checked, because holes were closed there.
 type producer struct {
 	name   string
-	closed bool // there is a floor
+	closed bool // whether there is a floor
 	floor  uint64
 	ranges []sequences
 }
 
-// sequences is first to last, both seen.
+// sequences is a range from first to last, both seen.
 type sequences struct{ first, last uint64 }
 
 // judgeSequence judges a sequence and remembers it if it is fresh.
@@ -33,8 +33,8 @@ func (s *seen) judgeSequence(name string, sequence uint64) verdict {
 		rare.producers = slices.Insert(rare.producers, at, producer{name: strings.Clone(name)})
 	}
 	p := &rare.producers[at]
-	// The range that ends at or after the sequence; nearly always there is none, or it is the last
-	// one.
+	// Find the range that ends at or after the sequence; nearly always there is none, or it is the
+	// last one.
 	i := len(p.ranges)
 	if i > 0 && sequence <= p.ranges[i-1].last {
 		i, _ = slices.BinarySearchFunc(p.ranges, sequence, func(r sequences, q uint64) int { return cmp.Compare(r.last, q) })
@@ -55,7 +55,7 @@ func (s *seen) judgeSequence(name string, sequence uint64) verdict {
 	return fresh
 }
 
-// insert puts a sequence before range i, joined with what it touches.
+// insert puts a sequence before range i and joins it with the ranges it touches.
 func (p *producer) insert(i int, sequence uint64) {
 	before := i > 0 && p.ranges[i-1].last+1 == sequence
 	after := i < len(p.ranges) && p.ranges[i].first-1 == sequence
@@ -72,8 +72,8 @@ func (p *producer) insert(i int, sequence uint64) {
 	}
 }
 
-// close closes the lowest hole where there are too many ranges. What lies up to the floor counts as
-// one.
+// close closes the lowest hole if there are too many ranges. Everything up to the floor counts as
+// one range.
 func (p *producer) close() {
 	n := len(p.ranges)
 	apart := p.closed && p.ranges[0].first > p.floor+1

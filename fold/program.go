@@ -11,41 +11,41 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// Program is a compiled definition, immutable and shared by all dashboards that have it.
+// Program is a compiled definition, immutable and shared by all dashboards that use it.
 type Program struct {
 	def       *definition.Definition
 	canonical []byte
 	hash      string
 	schema    wire.Schema
-	panels    []panelProgram // the visible ones, then the hidden one if there is one
-	metrics   int            // the panel of the newest value per metric
+	panels    []panelProgram // the visible panels, then the hidden one if there is one
+	metrics   int            // number of the panel with the newest value per metric
 
 	bound, idle, maxFuture, lateness int64 // ms; idle 0: never
 	dedupe                           definition.DedupeBy
 	horizon                          int64
 }
 
-// panelProgram is one compiled panel. Durations in ms.
+// panelProgram is one compiled panel. Durations are in ms.
 type panelProgram struct {
 	id         string
-	identity   string // of panels alike in id, window, group_by, filter and aggregates
+	identity   string // equal for panels with equal id, window, group_by, filter and aggregates
 	kind       *windowKind
 	size       int64 // tumbling, hopping: length; session: gap; count: events
-	every      int64 // distance of starts
+	every      int64 // distance between starts
 	pane       int64 // hopping: length of a pane
 	keep       int
 	maxGroups  int
 	groupBy    []groupPlace
-	sharesKeys int // an earlier panel with the same groupBy, or -1
+	sharesKeys int // number of an earlier panel with the same groupBy, or -1
 	filter     *definition.Filter
 	layout     *aggregate.Layout
-	newest     bool // columns value, time, metadata
+	newest     bool // the columns are value, time, metadata
 	tieID      bool
 	hidden     bool
 	sampled    bool // some columns are computed from samples
 }
 
-// groupPlace is one place of a group: the metric, or a label.
+// groupPlace is one element of a group: the metric, or a label.
 type groupPlace struct {
 	metric bool
 	label  string
@@ -63,7 +63,7 @@ func Compile(def *definition.Definition, t Table) (*Program, error) {
 	panes := int64(0)
 	for i := range def.Panels {
 		if panes += def.Panels[i].Window.Panes(); panes > definition.MaxPanes {
-			return nil, fmt.Errorf("panel %q: %d panes of hopping windows up to it, at most %d are allowed", def.Panels[i].ID, panes, definition.MaxPanes)
+			return nil, fmt.Errorf("panel %q: %d panes of hopping windows up to this panel, at most %d are allowed", def.Panels[i].ID, panes, definition.MaxPanes)
 		}
 		pp, err := compilePanel(def, &def.Panels[i], t)
 		if err != nil {
@@ -126,17 +126,17 @@ func compilePanel(def *definition.Definition, d *definition.Panel, t Table) (pan
 	return pp, nil
 }
 
-// servesMetrics reports whether the panel is, as it stands, the newest value of every metric.
+// servesMetrics reports whether the panel shows exactly the newest value of every metric.
 func (pp *panelProgram) servesMetrics() bool {
 	return pp.newest && pp.filter == nil && len(pp.groupBy) == 1 && pp.groupBy[0].metric && pp.maxGroups >= MaxMetrics
 }
 
-// hiddenPanel keeps the newest value of every metric where no visible panel does.
+// hiddenPanel keeps the newest value of every metric if no visible panel does.
 func hiddenPanel(tie definition.Tie) panelProgram {
 	o := aggregate.Options{TieID: tie == definition.TieID}
 	layout, err := aggregate.Newest().Layout(aggregate.Newest().Names(), o)
 	if err != nil {
-		panic(err) // its own words are in its own table
+		panic(err) // its own names are in its own table
 	}
 	return panelProgram{
 		identity: fmt.Sprintf("hidden %q", tie), kind: &latestWindow, size: 1, keep: 1, maxGroups: MaxMetrics,
@@ -157,20 +157,20 @@ func schemaOf(d *definition.Panel) wire.Panel {
 	return w
 }
 
-// Definition is what the program was compiled from. Nobody changes it.
+// Definition returns what the program was compiled from. Nobody changes it.
 func (p *Program) Definition() *definition.Definition { return p.def }
 
 // Schema describes the visible panels, without overflow.
 func (p *Program) Schema() wire.Schema { return p.schema }
 
-// Canonical is the definition's canonical form.
+// Canonical returns the definition's canonical form.
 func (p *Program) Canonical() []byte { return p.canonical }
 
-// Hash is the definition's hash, 16 hex digits.
+// Hash returns the definition's hash, 16 hex digits.
 func (p *Program) Hash() string { return p.hash }
 
-// MetricsPanel is the number of the panel of the newest value per metric: a visible panel that is
-// just that, else the hidden one after all visible ones.
+// MetricsPanel returns the number of the panel with the newest value per metric: a visible panel
+// that shows exactly that, else the hidden one after all visible ones.
 func (p *Program) MetricsPanel() int { return p.metrics }
 
 func milliseconds(d time.Duration) int64 { return d.Milliseconds() }

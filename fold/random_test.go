@@ -13,7 +13,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages/event"
 )
 
-// everyWindow is a definition with every kind of window and every aggregate.
+// everyWindow returns a definition with every kind of window and every aggregate.
 func everyWindow(by definition.DedupeBy, tie definition.Tie) *definition.Definition {
 	all := []string{"count", "sum", "min", "max", "avg", "first", "last", "delta", "rate", "rate:count", "increase", "stddev", "p50", "p99"}
 	d := definition.Default("default")
@@ -36,7 +36,8 @@ func everyWindow(by definition.DedupeBy, tie definition.Tie) *definition.Definit
 	return d
 }
 
-// randomEvent is one of a stream that is out of order, late, duplicated, of few keys.
+// randomEvent returns one event of a stream that is out of order, late, duplicated and has few
+// keys.
 func randomEvent(r *rand.Rand, now int64) event.Event {
 	e := event.Event{
 		ID: fmt.Sprintf("e%d", r.IntN(2000)), Metric: fmt.Sprintf("m%d", r.IntN(3)), Value: float64(r.IntN(200)-100) / 7,
@@ -62,7 +63,7 @@ func randomEvent(r *rand.Rand, now int64) event.Event {
 	return e
 }
 
-// TestStateIsCanonical folds the same random log twice: once straight, once with restarts, reads
+// TestStateIsCanonical folds the same random log twice: once directly, once with restarts, reads
 // and Advances at random. The states are equal, and a holder that applied every update holds the
 // same cells.
 func TestStateIsCanonical(t *testing.T) {
@@ -153,7 +154,7 @@ func compareStates(t *testing.T, a, b *fold.Dashboard) {
 	}
 }
 
-// identities are those of S18.
+// identities checks those of S18.
 func identities(t *testing.T, d *fold.Dashboard) {
 	t.Helper()
 	c := d.Counters()

@@ -9,7 +9,7 @@ import (
 	"github.com/dashfeed/dashfeed/fold/codec"
 )
 
-// reasons counts by reason, at most MaxReasons of them, in the reasons' order.
+// reasons counts by reason, at most MaxReasons of them, ordered by reason.
 type reasons []reasonCount
 
 type reasonCount struct {
@@ -17,7 +17,7 @@ type reasonCount struct {
 	n      uint64
 }
 
-// otherReason counts what has a reason beyond MaxReasons.
+// otherReason counts all reasons beyond MaxReasons.
 const otherReason = "other"
 
 func (l *reasons) count(reason string) {

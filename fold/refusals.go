@@ -10,20 +10,20 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// maxRefusedText bounds a producer's name and a reason in a Refusal; what is longer is cut.
+// maxRefusedText limits a producer's name and a reason in a Refusal; longer text is cut.
 const maxRefusedText = 64
 
-// Refusal is a record of a shard that no dashboard got: nobody knows whose it is, or the log did
-// not take it for what it says and it is not at home.
+// Refusal is a record of a shard that no dashboard folded: its dashboard is unknown, or the log did
+// not accept the record as what it claims to be and its home is elsewhere.
 type Refusal struct {
 	Position messages.Position
-	Append   int64  // its append time, ms
-	Producer string // "": the log does not know
+	Append   int64  // append time, ms
+	Producer string // "" if the log does not know it
 	Reason   string
 }
 
-// refusals counts them, and keeps the newest MaxListed, oldest first. They are part of the shard's
-// state, so that each counts once, however often and by how many it is read.
+// refusals counts the refused records and keeps the newest MaxListed, oldest first. They are part
+// of the shard's state, so each counts once, however often and by however many nodes it is read.
 type refusals struct {
 	counts reasons
 	newest []Refusal
@@ -38,7 +38,7 @@ func (x *refusals) add(r *messages.Record, appended int64) {
 	x.newest = append(x.newest, Refusal{r.Position, appended, strings.Clone(shorten(r.Producer)), strings.Clone(reason)})
 }
 
-// shorten cuts between two characters.
+// shorten cuts a text between two characters.
 func shorten(s string) string {
 	if len(s) <= maxRefusedText {
 		return s
@@ -50,10 +50,10 @@ func shorten(s string) string {
 	return s[:n]
 }
 
-// Refusals are the newest records that no dashboard got, oldest first: a copy.
+// Refusals returns a copy of the newest records that no dashboard folded, oldest first.
 func (s *ShardState) Refusals() []Refusal { return slices.Clone(s.refusals.newest) }
 
-// RefusedCounts is how many records no dashboard got, by reason: a copy.
+// RefusedCounts returns how many records no dashboard folded, by reason.
 func (s *ShardState) RefusedCounts() map[string]uint64 {
 	m := make(map[string]uint64, len(s.refusals.counts))
 	for _, c := range s.refusals.counts {

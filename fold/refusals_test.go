@@ -9,7 +9,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// refused makes a record that the log does not take for what it says it is.
+// refused makes a record that the log does not accept as what it claims to be.
 func refused(at uint64, dashboard, why string) messages.Record {
 	return messages.Record{
 		Position: messages.Position{Lo: at}, Append: int64(1000 * at), Kind: messages.KindEvent,
@@ -17,9 +17,9 @@ func refused(at uint64, dashboard, why string) messages.Record {
 	}
 }
 
-// What is refused counts once: at the dashboard that its key names where that is at home, else at
-// the shard, which lists it. It moves log time, and a saved state goes on as if it had not been
-// saved.
+// A refused record counts once: at the dashboard that its key names if that dashboard's home is
+// here, else at the shard, which lists it. It moves log time, and a restored state continues as if
+// it had not been saved.
 func TestRefusedRecordsAreCountedAndListed(t *testing.T) {
 	s := fold.NewShard("local", fold.Builtin())
 	s.Home(func(k messages.Key) bool { return k.Dashboard != "elsewhere" })
@@ -47,7 +47,7 @@ func TestRefusedRecordsAreCountedAndListed(t *testing.T) {
 	}
 }
 
-// A refused record steers nothing, whatever it says that it is.
+// A refused record has no effect, whatever it claims to be.
 func TestRefusedRecordsSteerNothing(t *testing.T) {
 	s := fold.NewShardState(fold.Builtin())
 	origin := refused(1, "", "bad_mac")
@@ -55,12 +55,12 @@ func TestRefusedRecordsSteerNothing(t *testing.T) {
 	definition := refused(2, "", "bad_mac")
 	definition.Kind, definition.Payload = messages.KindDefinition, []byte(`{"revision":9,"region":"r"}`)
 	for _, r := range []messages.Record{origin, definition} {
-		if at, err := s.Observe(r); err != nil || at.Again {
-			t.Errorf("record at %s: %v, again %v", r.Position, err, at.Again)
+		if at, err := s.Observe(r); err != nil || at.Repeated {
+			t.Errorf("record at %s: %v, repeated %v", r.Position, err, at.Repeated)
 		}
 	}
-	if at, err := s.Observe(forwarded(3, "d", 3, 10)); err != nil || at.Again {
-		t.Errorf("a record that was forwarded is passed over: %v", err)
+	if at, err := s.Observe(forwarded(3, "d", 3, 10)); err != nil || at.Repeated {
+		t.Errorf("a forwarded record is ignored: %v", err)
 	}
 	if revision, _ := s.DefaultRevision("default"); revision != 0 {
 		t.Errorf("revision %d of the default is in force", revision)
@@ -95,7 +95,7 @@ func TestRefusalsAreBounded(t *testing.T) {
 	}
 }
 
-// An event without a time has the one that its producer gave beside it, else the append time.
+// An event without a time takes the time that its producer set beside it, else the append time.
 func TestEventTimeStandsForAMissingOne(t *testing.T) {
 	s := fold.NewShard("local", fold.Builtin())
 	for i, at := range []int64{0, 2_500} {
@@ -120,7 +120,7 @@ func TestEventTimeStandsForAMissingOne(t *testing.T) {
 	}
 }
 
-// An event that names another dashboard than its key is invalid, at the key's.
+// An event that names another dashboard than its key is invalid, at the key's dashboard.
 func TestKeyAndEventNameDifferentDashboards(t *testing.T) {
 	s := fold.NewShard("local", fold.Builtin())
 	for i, payload := range []string{

@@ -6,7 +6,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages/cells"
 )
 
-// writeRows writes the rows of all cells that were touched since it was last called.
+// writeRows writes the rows of all cells that were touched since its last call.
 func (d *Dashboard) writeRows() {
 	v := d.set.Version()
 	if d.rowsAt == v {
@@ -21,8 +21,8 @@ func (d *Dashboard) writeRows() {
 	d.rowsAt = v
 }
 
-// writeRow writes one cell's row, unless it stands as it is: nothing changed, or its accumulator
-// was dropped, before which the row was written.
+// writeRow writes one cell's row unless the stored row is current: nothing changed, or the row was
+// written before its accumulator was dropped.
 func (d *Dashboard) writeRow(h cells.Handle, i int) {
 	c, e := d.set.At(h), d.entries[h]
 	if c.Changed <= d.rowsAt || e.group == 0 {

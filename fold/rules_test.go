@@ -22,7 +22,7 @@ import (
 
 var rewrite = flag.Bool("rewrite", false, "write what the fold answers into testdata")
 
-// TestRules runs every case of testdata; testdata/README.md says how they are written.
+// TestRules runs every case of testdata; testdata/README.md describes the format.
 func TestRules(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
@@ -46,7 +46,7 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// ruleCase is a case being run: it writes the case again, with what the fold answered.
+// ruleCase is a running case: it writes the case again, with what the fold answered.
 type ruleCase struct {
 	t        *testing.T
 	d        *fold.Dashboard
@@ -94,7 +94,7 @@ func (c *ruleCase) line(line string, block []string) {
 	case "restart":
 		c.restart()
 	case "want":
-		c.restart() // whatever was reached is reached the same from the state
+		c.restart() // the same must follow from the encoded state
 		for _, l := range c.answers(rest) {
 			fmt.Fprintln(&c.out, " ", l)
 		}
@@ -112,7 +112,7 @@ func (c *ruleCase) define(block []string) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	if c.d == nil { // the first one is as if it were the tenant's default
+	if c.d == nil { // the first one acts as the tenant's default
 		c.d = fold.New(messages.Key{Tenant: "default", Dashboard: "case"}, "local", p)
 		return
 	}
@@ -189,7 +189,7 @@ func (c *ruleCase) number(s string) int64 {
 	return n
 }
 
-// restart goes on from the state's bytes.
+// restart continues from the state's bytes.
 func (c *ruleCase) restart() {
 	p := c.d.Program()
 	b := c.d.Append(nil)
@@ -203,7 +203,7 @@ func (c *ruleCase) restart() {
 	c.d = d
 }
 
-// answers are what the fold says of cells, counters, late, refused or time.
+// answers returns what the fold says about cells, counters, late, refused or time.
 func (c *ruleCase) answers(what string) []string {
 	switch what {
 	case "cells":
@@ -239,7 +239,7 @@ func (c *ruleCase) answers(what string) []string {
 	return nil
 }
 
-// nonZero leaves the lines of the counters that are not 0.
+// nonZero keeps the lines of the counters that are not 0.
 func nonZero(s string) []string {
 	var lines []string
 	for line := range strings.Lines(s) {

@@ -13,7 +13,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages/cells"
 )
 
-// plain is a definition of one panel: tumbling 10 s, idle 10 s, lateness 30 s.
+// plain returns a definition of one panel: tumbling 10 s, idle 10 s, lateness 30 s.
 func plain(change func(d *definition.Definition)) *definition.Definition {
 	d := &definition.Definition{
 		Tenant: testKey.Tenant, Dashboard: testKey.Dashboard,
@@ -30,7 +30,7 @@ func plain(change func(d *definition.Definition)) *definition.Definition {
 	return d
 }
 
-// One scenario for each rule of docs/SEMANTICS.md that is easily got wrong. A log line is the
+// One scenario for each rule of docs/SEMANTICS.md that is easy to get wrong. A log line is the
 // append time in ms and what follows: t=TIME (else the append time; none) e=EVENTTIME of the record
 // v=VALUE id=ID k=LABEL m=METRIC p=PRODUCER s=SEQUENCE, or "tick". Engine and reference are
 // compared after each line; then the cells must be the ones written here.
@@ -59,7 +59,7 @@ var scenarios = []struct {
 		[60000, 70000) 0: 1
 		W 3000`,
 }, {
-	rule: "S2 idling makes final at L + idle + what the window lacks, and says nothing about lateness",
+	rule: "S2 idling makes final at L + idle + what the window lacks, and does not affect lateness",
 	log: `
 		5000 t=3000
 		21999 tick`,
@@ -67,7 +67,7 @@ var scenarios = []struct {
 		[0, 10000) 0: 1
 		W 1000`,
 }, {
-	rule: "S2 the instant itself is enough",
+	rule: "S2 the deadline applies at the instant itself",
 	log: `
 		5000 t=3000
 		22000 tick`,
@@ -104,7 +104,7 @@ var scenarios = []struct {
 		[40000, 50000) "a" 0: 2
 		p: accepted 8 folded 7 late_dropped 1 late_accepted 3`,
 }, {
-	rule: "S5 the future is judged by log time",
+	rule: "S5 an event in the future is judged by log time",
 	log: `
 		100000 t=100000
 		50000 t=160000
@@ -114,7 +114,7 @@ var scenarios = []struct {
 		[160000, 170000) 0: 1
 		future 1`,
 }, {
-	rule:   "S6 an id is a duplicate until W > time + horizon, and can't be checked after",
+	rule:   "S6 an id is a duplicate until W > time + horizon, and cannot be checked afterwards",
 	change: func(d *definition.Definition) { d.Dedupe.Horizon, d.Time.Lateness = 5*time.Second, time.Hour },
 	log: `
 		1000 id=x
@@ -147,7 +147,7 @@ var scenarios = []struct {
 		duplicates 2 horizon 1
 		p: accepted 5 folded 4 late_dropped 1 late_accepted 3`,
 }, {
-	rule: "S6 so a file with the newest event first is taken whole",
+	rule: "S6 so a file with the newest event first is accepted whole",
 	change: func(d *definition.Definition) {
 		d.Panels[0].Window, d.Panels[0].Keep = definition.Window{Kind: definition.Count, N: 2}, 9
 		d.Dedupe.Horizon = time.Second
@@ -163,7 +163,7 @@ var scenarios = []struct {
 		duplicates 1
 		p: accepted 3 folded 3`,
 }, {
-	rule: "S7 ties go by log order",
+	rule: "S7 ties are broken by log order",
 	change: func(d *definition.Definition) {
 		d.Panels[0].Aggregates = []string{"first", "last", "delta", "increase"}
 	},
@@ -173,7 +173,7 @@ var scenarios = []struct {
 		5000 v=9 t=4000 id=m`,
 	want: `[0, 10000) 0: 9 3 -6 8`,
 }, {
-	rule: "S7 or by id",
+	rule: "S7 or by id, if the definition says so",
 	change: func(d *definition.Definition) {
 		d.Tie, d.Panels[0].Aggregates = definition.TieID, []string{"first", "last", "delta", "increase"}
 	},
@@ -195,7 +195,7 @@ var scenarios = []struct {
 		[1000, 10000) 2: 3
 		p: accepted 3 folded 3 late_accepted 1`,
 }, {
-	rule: "S9 open sessions merge to an open one; sessions that only touch merge too",
+	rule: "S9 open sessions merge into an open one; sessions that only touch merge too",
 	change: func(d *definition.Definition) {
 		d.Panels[0].Window = definition.Window{Kind: definition.Session, Size: 3 * time.Second}
 		d.Time.Bound = 10 * time.Second
@@ -208,7 +208,7 @@ var scenarios = []struct {
 		[1000, 7000) 0: 2
 		[8001, 11001) 0: 1`,
 }, {
-	rule: "S9 merge first, then judge: what would be purged alone lives on in a session that is not",
+	rule: "S9 merge first, then judge: what would be purged alone survives in a session that is not",
 	change: func(d *definition.Definition) {
 		d.Panels[0].Window = definition.Window{Kind: definition.Session, Size: 3 * time.Second}
 		d.Time.Bound, d.Time.Lateness = 0, 0
@@ -302,7 +302,7 @@ var scenarios = []struct {
 		[0, 10000) "null" 0: 1
 		[0, 10000) - 0: 1`,
 }, {
-	rule: "S15 first come; the rest overflow, in each window anew",
+	rule: "S15 the first keys get a row, the rest overflow; each window starts again",
 	change: func(d *definition.Definition) {
 		d.Panels[0].GroupBy, d.Panels[0].MaxGroups = []string{"labels.k"}, 1
 		d.Panels[0].Aggregates = []string{"count", "last", "delta", "increase"}
@@ -319,7 +319,7 @@ var scenarios = []struct {
 		[10000, 20000) "b" 0: 1 1 0 0
 		p: accepted 5 folded 5 overflowed 2`,
 }, {
-	rule: "S16 of one value every percentile is it, of two p50 is the lower and p95 the higher; none lies beyond min and max",
+	rule: "S16 every percentile of one value is that value; of two, p50 is the lower and p95 the higher; none lies beyond min and max",
 	change: func(d *definition.Definition) {
 		d.Panels[0].GroupBy, d.Panels[0].Aggregates = []string{"labels.k"}, []string{"p0.1", "p50", "p95", "p99.9"}
 	},
@@ -348,7 +348,7 @@ var scenarios = []struct {
 		W 3500
 		p: accepted 5 filtered 2 folded 3`,
 }, {
-	rule:   "keep: the newest windows of the panel, and what left takes events out of sight",
+	rule:   "keep: the panel shows its newest windows, and events of a window that left are hidden",
 	change: func(d *definition.Definition) { d.Panels[0].Keep = 2 },
 	log: `
 		1000
@@ -430,7 +430,7 @@ func readStep(t *testing.T, fields []string) *step {
 	return s
 }
 
-// render is the engine's state in the scenarios' words: cells, then W, then counters.
+// render returns the engine's state in the format of the scenarios: cells, then W, then counters.
 func (p *pair) render() []string {
 	var lines []string
 	u, _ := p.engine.Since(0)
@@ -456,7 +456,7 @@ func (p *pair) render() []string {
 	return append(lines, renderCounts("p:", "accepted", q.Accepted, "filtered", q.Filtered, "folded", q.Folded, "late_dropped", q.LateDropped, "late_accepted", q.LateAccepted, "overflowed", q.Overflowed))
 }
 
-// renderCounts leaves out what is 0.
+// renderCounts leaves out zeros.
 func renderCounts(line string, pairs ...any) string {
 	for i := 0; i < len(pairs); i += 2 {
 		if pairs[i+1] != uint64(0) {

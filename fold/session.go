@@ -18,8 +18,8 @@ var sessionWindow = windowKind{
 	decode:  (*Dashboard).readSessions,
 }
 
-// session folds into the session that the event extends, bridges or begins (S9): merged first,
-// judged then.
+// session folds the event into the session that it extends, bridges or begins (S9): it merges first
+// and judges afterwards.
 func (d *Dashboard) session(i int, a *arrival) (o outcome) {
 	p, pp := &d.panels[i], &d.program.panels[i]
 	var scratch [scratchBytes]byte
@@ -68,8 +68,7 @@ func (d *Dashboard) session(i int, a *arrival) (o outcome) {
 	return o
 }
 
-// touching are the group's sessions that [t, t+gap) overlaps or touches and that aren't purged, the
-// latest first.
+// touching returns the group's unpurged sessions that [t, t+gap) overlaps or touches, latest first.
 func (d *Dashboard) touching(parts []uint32, i int, g uint32, t, gap int64) []uint32 {
 	p := &d.panels[i]
 	if g == 0 || p.rare == nil || p.rare.sessions == nil {
@@ -78,7 +77,7 @@ func (d *Dashboard) touching(parts []uint32, i int, g uint32, t, gap int64) []ui
 	s := p.rare.sessions
 	for x := p.groups.at(g).next; x != 0; x = s.at(x).next {
 		e := s.at(x)
-		if e.end < t || e.end <= d.purged { // and so are all behind it: they end earlier
+		if e.end < t || e.end <= d.purged { // the remaining sessions end even earlier
 			break
 		}
 		if e.start <= t+gap {
@@ -88,7 +87,7 @@ func (d *Dashboard) touching(parts []uint32, i int, g uint32, t, gap int64) []ui
 	return parts
 }
 
-// beginSession makes a session of one event, which is not added to it yet.
+// beginSession makes a session for one event, without adding the event.
 func (d *Dashboard) beginSession(i int, g uint32, a *arrival) uint32 {
 	p, pp := &d.panels[i], &d.program.panels[i]
 	r := p.getRare()
@@ -110,7 +109,7 @@ func (d *Dashboard) beginSession(i int, g uint32, a *arrival) uint32 {
 	return x
 }
 
-// linkSession puts a session among its group's, by its end.
+// linkSession inserts a session into its group's list, ordered by end.
 func (d *Dashboard) linkSession(i int, n session) uint32 {
 	p := &d.panels[i]
 	s := p.rare.sessions
@@ -130,13 +129,13 @@ func (d *Dashboard) linkSession(i int, n session) uint32 {
 func (d *Dashboard) sessionCell(i int, x, revision uint32, v uint64) {
 	p := &d.panels[i]
 	e := p.rare.sessions.at(x)
-	e.cell = d.birth(i, e.group, e.start, e.end, revision, v)
+	e.cell = d.newCell(i, e.group, e.start, e.end, revision, v)
 	d.entries[e.cell-1].acc = p.accs.Take(d.program.panels[i].layout)
 }
 
-// mergeSessions merges what an event bridges or begins earlier (the latest part first in parts).
-// The part of the least start keeps its cell unless the start changes. A part that left keep hides
-// the whole: its samples are gone.
+// mergeSessions merges the sessions that an event bridges or begins earlier (parts has the latest
+// first). The part with the least start keeps its cell unless the start changes. If a part has left
+// keep, the merged session stays hidden: the samples of that part are gone.
 func (d *Dashboard) mergeSessions(i int, parts []uint32, a *arrival) uint32 {
 	p, pp := &d.panels[i], &d.program.panels[i]
 	s := p.rare.sessions
@@ -156,7 +155,7 @@ func (d *Dashboard) mergeSessions(i int, parts []uint32, a *arrival) uint32 {
 	}
 	keeps := merged.start == s.at(first).start && !merged.left && s.at(first).cell != 0
 	merged.cell, merged.place = 0, [3]uint32{}
-	p.groups.at(merged.group).refs++ // so that the group outlives its parts
+	p.groups.at(merged.group).refs++ // keeps the group alive while its parts end
 	for _, x := range slices.Backward(parts) {
 		cell := s.at(x).cell
 		if x == first && keeps {
@@ -165,7 +164,7 @@ func (d *Dashboard) mergeSessions(i int, parts []uint32, a *arrival) uint32 {
 		d.endSession(i, x, a.version)
 	}
 	for x := p.groups.at(merged.group).next; x != 0; x = s.at(x).next {
-		// purged but shown: start and group name a cell, so there can't be two
+		// Purged but shown: a cell is named by start and group, so there cannot be two.
 		if s.at(x).start == merged.start {
 			d.endSession(i, x, a.version)
 			break
@@ -188,7 +187,7 @@ func (d *Dashboard) mergeSessions(i int, parts []uint32, a *arrival) uint32 {
 	return x
 }
 
-// endSession forgets a session, with its cell if it has one.
+// endSession forgets a session and removes its cell if it has one.
 func (d *Dashboard) endSession(i int, x uint32, v uint64) {
 	p := &d.panels[i]
 	s := p.rare.sessions
@@ -196,7 +195,7 @@ func (d *Dashboard) endSession(i int, x uint32, v uint64) {
 		d.dropSessionAcc(i, cell)
 		d.remove(cells.Handle(cell-1), v)
 	}
-	s.cease(x)
+	s.removeFromHeaps(x)
 	g := s.at(x).group
 	link := &p.groups.at(g).next
 	for *link != x {
@@ -215,7 +214,7 @@ func (d *Dashboard) dropSessionAcc(i int, cell uint32) {
 	}
 }
 
-// leftBefore is the end up to which sessions have left keep.
+// leftBefore returns the end up to which sessions have left keep.
 func (d *Dashboard) leftBefore(i int) int64 {
 	pp := &d.program.panels[i]
 	if int64(pp.keep) > farthest/pp.size {
@@ -224,7 +223,7 @@ func (d *Dashboard) leftBefore(i int) int64 {
 	return d.watermark - int64(pp.keep)*pp.size
 }
 
-// finishSessions makes sessions final that end at or before the given time.
+// finishSessions makes the sessions final that end at or before the given time.
 func (d *Dashboard) finishSessions(i int, end int64, v uint64) (changed bool) {
 	p := &d.panels[i]
 	s := p.rare.sessions
@@ -241,9 +240,9 @@ func (d *Dashboard) finishSessions(i int, end int64, v uint64) (changed bool) {
 	return changed
 }
 
-// obeySessions does what W asks for. Cells are removed in order of their numbers, whatever the
-// heap's order is.
-func (d *Dashboard) obeySessions(i int, v uint64) {
+// applyWatermarkToSessions does what W requires. It removes cells in order of their numbers,
+// whatever the order of the heap.
+func (d *Dashboard) applyWatermarkToSessions(i int, v uint64) {
 	s := d.panels[i].rare.sessions
 	d.finishSessions(i, d.watermark, v)
 	for x := s.pop(untilPurged, d.purged); x != 0; x = s.pop(untilPurged, d.purged) {

@@ -2,18 +2,19 @@ package fold
 
 import "math"
 
-// sessions are a panel's session windows: each group has its own, linked from the latest end to the
-// earliest. Unpurged ones neither overlap nor touch, so that they are in order of their starts,
-// too; but one may have grown back past the start of a purged one, or over it. All unpurged ones
-// end later than all purged ones, and no two of a group at the same time. References count from 1.
+// sessions holds a panel's session windows. Each group has its own, linked from the latest end to
+// the earliest. Unpurged sessions of a group neither overlap nor touch, so they are ordered by
+// start too; but one may have grown back past the start of a purged session, or over it. All
+// unpurged sessions end later than all purged ones, and no two of a group end at the same time.
+// References count from 1.
 type sessions struct {
 	list []session
 	free uint32 // first free session, linked by next
 	due  [3]endHeap
 }
 
-// The heaps a session waits in, each by its end: until it is final, until it is purged, until it
-// leaves keep.
+// The heaps in which a session waits, each ordered by end: until it is final, until it is purged,
+// until it leaves keep.
 const (
 	untilFinal = iota
 	untilPurged
@@ -22,12 +23,12 @@ const (
 
 type session struct {
 	start, end int64
-	cell       uint32 // handle + 1; 0 once it left keep
+	cell       uint32 // handle + 1; 0 after it left keep
 	group      uint32
 	next       uint32
 	final      bool
 	left       bool
-	place      [3]uint32 // in the heap, from 1; 0: not waiting any more
+	place      [3]uint32 // index in each heap, from 1; 0: no longer waiting
 }
 
 func (s *sessions) at(x uint32) *session { return &s.list[x-1] }
@@ -58,14 +59,14 @@ func (s *sessions) wait(x uint32, purged bool) {
 	}
 }
 
-// cease takes it out of all heaps.
-func (s *sessions) cease(x uint32) {
+// removeFromHeaps takes a session out of all heaps.
+func (s *sessions) removeFromHeaps(x uint32) {
 	for k := range s.due {
-		s.due[k].take(s, k, x)
+		s.due[k].remove(s, k, x)
 	}
 }
 
-// grow moves its end.
+// grow moves a session's end.
 func (s *sessions) grow(x uint32, end int64) {
 	e := s.at(x)
 	if end == e.end {
@@ -79,7 +80,7 @@ func (s *sessions) grow(x uint32, end int64) {
 	}
 }
 
-// open is the least end of a session that isn't final.
+// open returns the least end of a session that is not final.
 func (s *sessions) open() int64 {
 	if h := s.due[untilFinal]; len(h) > 0 {
 		return s.at(h[0]).end
@@ -87,19 +88,19 @@ func (s *sessions) open() int64 {
 	return math.MaxInt64
 }
 
-// pop takes out a session whose end is due, or gives 0.
+// pop removes and returns a session whose end is due, or 0.
 func (s *sessions) pop(k int, end int64) uint32 {
 	h := s.due[k]
 	if len(h) == 0 || s.at(h[0]).end > end {
 		return 0
 	}
 	x := h[0]
-	s.due[k].take(s, k, x)
+	s.due[k].remove(s, k, x)
 	return x
 }
 
-// endHeap is a binary heap of sessions, the least end on top, in which each session knows its
-// place.
+// endHeap is a binary heap of sessions with the least end on top. Each session stores its index in
+// the heap.
 type endHeap []uint32
 
 func (h *endHeap) push(s *sessions, k int, x uint32) {
@@ -108,7 +109,7 @@ func (h *endHeap) push(s *sessions, k int, x uint32) {
 	h.up(s, k, len(*h)-1)
 }
 
-func (h *endHeap) take(s *sessions, k int, x uint32) {
+func (h *endHeap) remove(s *sessions, k int, x uint32) {
 	at := int(s.at(x).place[k]) - 1
 	if at < 0 {
 		return

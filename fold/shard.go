@@ -9,8 +9,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages/event"
 )
 
-// Shard folds whole records of one partition, for the command, recounts and tests. It holds every
-// dashboard in memory; servers have actors for that.
+// Shard folds whole records of one partition, for the command line, recounts and tests. It holds
+// every dashboard in memory; servers use actors instead.
 type Shard struct {
 	state      *ShardState
 	region     string
@@ -18,20 +18,20 @@ type Shard struct {
 	dashboards map[messages.Key]*replayable
 	population *Population
 	decoder    event.Decoder
-	home       func(messages.Key) bool // nil: every dashboard is at home
+	home       func(messages.Key) bool // nil: every dashboard's home is here
 }
 
-// replayable is a dashboard with what is needed to fold its newest records again, without one that
-// makes it panic.
+// replayable is a dashboard with what is needed to fold its newest records again without the one
+// that makes it panic.
 type replayable struct {
 	dashboard *Dashboard
-	state     []byte // nil: it began with the first of records
+	state     []byte // nil: the dashboard began with the first of records
 	began     *Program
 	records   []observed
 }
 
-// observed is a record with where it stands and, of a definition, what it was read and compiled to
-// then.
+// observed is a record with its place in the log and, for a definition, what it was parsed and
+// compiled to at that time.
 type observed struct {
 	messages.Record
 	at      At
@@ -39,22 +39,22 @@ type observed struct {
 	program *Program // nil: it could not be read or compiled
 }
 
-// saveEvery is how many records of a dashboard are folded again at most.
+// saveEvery is the greatest number of a dashboard's records that are folded again.
 const saveEvery = 256
 
-// NewShard is a shard without a record.
+// NewShard returns a shard without a record.
 func NewShard(region string, t Table) *Shard {
 	return &Shard{state: NewShardState(t), region: region, table: t, dashboards: map[messages.Key]*replayable{}, population: NewPopulation(MaxDashboards, MaxTenantDashboards)}
 }
 
-// Home says which dashboards are at home in the shard. Records of others, which lie here until they
-// are forwarded, are passed by from now on.
+// Home says which dashboards have their home in the shard. From then on the shard skips records of
+// others, which lie here until they are forwarded.
 func (s *Shard) Home(home func(messages.Key) bool) { s.home = home }
 
-// State is the shard's own state.
+// State returns the shard's own state.
 func (s *Shard) State() *ShardState { return s.state }
 
-// Dashboard is the dashboard as of the shard's log time; nil if it has no record.
+// Dashboard returns the dashboard as of the shard's log time; nil if it has no record.
 func (s *Shard) Dashboard(k messages.Key) *Dashboard {
 	r := s.dashboards[k]
 	if r == nil {
@@ -64,7 +64,7 @@ func (s *Shard) Dashboard(k messages.Key) *Dashboard {
 	return r.dashboard
 }
 
-// Keys are the keys of the dashboards that have a record, in order.
+// Keys returns the keys of the dashboards that have a record, ordered.
 func (s *Shard) Keys() []messages.Key {
 	keys := make([]messages.Key, 0, len(s.dashboards))
 	for k := range s.dashboards {
@@ -74,14 +74,14 @@ func (s *Shard) Keys() []messages.Key {
 	return keys
 }
 
-// Fold folds one record, in log order. A record that makes the fold panic is set aside.
+// Fold folds one record; call it in log order. A record that makes the fold panic is set aside.
 func (s *Shard) Fold(r messages.Record) {
 	if s.home != nil && r.Key.Dashboard != "" && !s.home(r.Key) {
-		s.state.PassBy(r)
+		s.state.ObserveMisrouted(r)
 		return
 	}
 	at, err := s.state.Observe(r)
-	if err != nil || at.Again || r.Kind == messages.KindTick || r.Key.Dashboard == "" {
+	if err != nil || at.Repeated || r.Kind == messages.KindTick || r.Key.Dashboard == "" {
 		return
 	}
 	if !s.population.Admit(r.Key) {
@@ -136,8 +136,8 @@ func (s *Shard) apply(d *Dashboard, o observed) {
 	d.Event(o.at, &e)
 }
 
-// read reads and compiles a definition record, once: a replay must not find another default than
-// there was.
+// read parses and compiles a definition record, once: a replay must find the same default as
+// before.
 func (s *Shard) read(r messages.Record, at At) observed {
 	o := observed{Record: r, at: at}
 	if r.Kind != messages.KindDefinition || r.Refused != "" {
@@ -163,13 +163,13 @@ func reasonOf(err error) string {
 	return "malformed"
 }
 
-// rollBack makes the dashboard anew as it was before the record that panicked.
+// rollBack restores the dashboard as it was before the record that panicked.
 func (s *Shard) rollBack(d *replayable) {
 	d.dashboard = New(d.dashboard.key, s.region, d.began)
 	if d.state != nil {
 		var err error
 		if d.dashboard, err = Decode(d.state, s.compile); err != nil {
-			panic(err) // it was written by this process
+			panic(err) // this process wrote it
 		}
 	}
 	for _, o := range d.records {

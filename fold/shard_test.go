@@ -11,7 +11,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages/cells"
 )
 
-// explosive is a table with an aggregate that panics at 13.
+// explosive returns a table with an aggregate that panics at 13.
 func explosive() fold.Table {
 	boom := aggregate.Base{
 		Name: "boom", Words: 0,
@@ -69,8 +69,8 @@ func TestShardSetsAside(t *testing.T) {
 	}
 }
 
-// TestShardState: log time never falls; a tenant's default is taken by its new dashboards and kept
-// by the others.
+// TestShardState: log time never falls; new dashboards of a tenant take its default, existing ones
+// keep theirs.
 func TestShardState(t *testing.T) {
 	s := fold.NewShard("local", fold.Builtin())
 	n := uint64(0)

@@ -11,9 +11,9 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// ShardState is a shard's own state: log time, the tenants' defaults, which forwarded records are
-// here already, the holes that were accepted, and the records that no dashboard got. What its
-// dashboards hold is theirs.
+// ShardState is a shard's own state: log time, the tenants' defaults, which forwarded records have
+// been folded, the accepted holes, and the records that no dashboard folded. The state of its
+// dashboards is separate.
 type ShardState struct {
 	table    Table
 	logTime  int64
@@ -24,28 +24,28 @@ type ShardState struct {
 	refusals refusals
 }
 
-// tenantDefault is the default definition record in force for a tenant. A record that took it away
-// is remembered for its revision.
+// tenantDefault is the default definition record in force for a tenant. A record that deleted the
+// default is kept for its revision.
 type tenantDefault struct {
 	definition.Order
-	program *Program // nil: taken away
+	program *Program // nil: deleted
 }
 
-// maxBuiltin bounds the cache of compiled built-in defaults: with more tenants it begins anew.
+// maxBuiltin bounds the cache of compiled built-in defaults: with more tenants it is emptied.
 const maxBuiltin = 10_000
 
-// NewShardState is the state of a shard without a record.
+// NewShardState returns the state of a shard without a record.
 func NewShardState(t Table) *ShardState {
 	return &ShardState{table: t, logTime: NoTime, defaults: map[string]*tenantDefault{}, builtin: map[string]*Program{}, origins: origins{}}
 }
 
-// LogTime is the greatest append time seen, or NoTime.
+// LogTime returns the greatest append time seen, or NoTime.
 func (s *ShardState) LogTime() int64 { return s.logTime }
 
-// Observe takes any record of the shard that is at home there, in log order: it moves log time,
-// takes the definition records of tenants' defaults, counts what is refused and no dashboard's, and
-// tells which forwarded ones are to be passed over. An error means that a default could not be read
-// or a forwarded record not be taken; it changed nothing but log time.
+// Observe processes every record whose home is this shard, in log order. It moves log time, applies
+// the definition records of tenants' defaults, counts refused records that belong to no dashboard,
+// and marks repeated forwarded records. An error means that a default could not be read or a
+// forwarded record was not accepted; the record then changed nothing but log time.
 func (s *ShardState) Observe(r messages.Record) (At, error) {
 	at := s.stamp(&r)
 	if r.Refused != "" {
@@ -56,7 +56,7 @@ func (s *ShardState) Observe(r messages.Record) (At, error) {
 	}
 	if !r.Origin.Position.IsZero() {
 		var err error
-		if at.Again, err = s.origins.pass(r.Origin); err != nil {
+		if at.Repeated, err = s.origins.repeated(r.Origin); err != nil {
 			return at, fmt.Errorf("record at %s: %w", r.Position, err)
 		}
 	}
@@ -80,14 +80,14 @@ func (s *ShardState) Observe(r messages.Record) (At, error) {
 	return at, nil
 }
 
-// Refuse counts a record that was observed and that no dashboard gets, for that reason.
+// Refuse counts an observed record that no dashboard folds, with that reason.
 func (s *ShardState) Refuse(r messages.Record, at At, reason string) {
 	r.Refused = reason
 	s.refusals.add(&r, at.Append)
 }
 
-// Default is what a tenant's dashboards without a definition of their own fold by: the tenant's
-// default, else the built-in one.
+// Default returns what a tenant's dashboards without a definition of their own fold by: the
+// tenant's default, else the built-in one.
 func (s *ShardState) Default(tenant string) *Program {
 	if t := s.defaults[tenant]; t != nil && t.program != nil {
 		return t.program
@@ -106,7 +106,7 @@ func (s *ShardState) Default(tenant string) *Program {
 	return p
 }
 
-// DefaultRevision is the (revision, region) of the tenant's default in force; 0 and "" where none
+// DefaultRevision returns the (revision, region) of the tenant's default in force; 0 and "" if none
 // was ever set.
 func (s *ShardState) DefaultRevision(tenant string) (revision uint64, region string) {
 	if t := s.defaults[tenant]; t != nil {
@@ -115,16 +115,16 @@ func (s *ShardState) DefaultRevision(tenant string) (revision uint64, region str
 	return 0, ""
 }
 
-// PassBy takes a record that is not at home in the shard: it moves log time and nothing else. One
-// that is refused is counted, since nobody brings it home.
-func (s *ShardState) PassBy(r messages.Record) {
+// ObserveMisrouted processes a record whose home is another shard: it moves log time and nothing
+// else. A refused record is counted, because nobody forwards it.
+func (s *ShardState) ObserveMisrouted(r messages.Record) {
 	at := s.stamp(&r)
 	if r.Refused != "" {
 		s.refusals.add(&r, at.Append)
 	}
 }
 
-// stamp moves log time by the record and tells where it stands.
+// stamp moves log time by the record and returns the record's place in the log.
 func (s *ShardState) stamp(r *messages.Record) At {
 	s.logTime = max(s.logTime, r.Append)
 	at := At{Position: r.Position, LogTime: s.logTime, Append: r.Append, Event: r.EventTime}
@@ -134,8 +134,8 @@ func (s *ShardState) stamp(r *messages.Record) At {
 	return at
 }
 
-// Append appends the canonical state: format, log time, the defaults by tenant, the origins, the
-// holes, the refusals.
+// Append appends the canonical state: format, log time, the defaults ordered by tenant, the
+// origins, the holes, the refusals.
 func (s *ShardState) Append(b []byte) []byte {
 	b = binary.AppendVarint(append(b, Format), s.logTime)
 	tenants := make([]string, 0, len(s.defaults))

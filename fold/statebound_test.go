@@ -11,7 +11,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages/event"
 )
 
-// wide is an event of group n, whose key is long.
+// wide returns an event of group n, whose key is long.
 func wide(n int, metadata int) event.Event {
 	e := labelled(fmt.Sprintf("%06d", n)+strings.Repeat("k", event.MaxLabelValueBytes-6), int64(1000+n%1000))
 	if metadata > 0 {
@@ -20,8 +20,8 @@ func wide(n int, metadata int) event.Event {
 	return e
 }
 
-// bounded are states that would grow beyond their bound: by keys, samples, metadata, values of many
-// sizes, producers.
+// bounded holds states that would grow beyond their bound: by keys, samples, metadata, values of
+// many sizes, producers.
 var bounded = map[string]struct {
 	definition func() *definition.Definition
 	event      func(n int) event.Event
@@ -62,8 +62,8 @@ var bounded = map[string]struct {
 	},
 }
 
-// TestBoundOfState: beyond it nothing new is remembered; every event is still counted somewhere,
-// and a restart makes no difference.
+// TestBoundOfState: beyond the bound nothing new is remembered; every event is still counted
+// somewhere, and a restart makes no difference.
 func TestBoundOfState(t *testing.T) {
 	for name, c := range bounded {
 		t.Run(name, func(t *testing.T) {

@@ -2,9 +2,8 @@ package fold
 
 import "github.com/dashfeed/dashfeed/fold/aggregate"
 
-// Table is the aggregates by name; package aggregate says what an entry is. A test adds its own by
-// appending.
+// Table holds the aggregates by name; package aggregate describes an entry. A test appends its own.
 type Table = aggregate.Table
 
-// Builtin is the table of what definitions may ask for.
+// Builtin returns the aggregates that definitions may use.
 func Builtin() Table { return aggregate.Builtin() }

@@ -18,11 +18,11 @@ import (
 	"pgregory.net/rapid"
 )
 
-// draw is the generator's only source of chance: a number from 0 up to, not including, n. rapid
-// draws it, or the bytes of a fuzzer.
+// draw is the generator's only source of chance: a number from 0 to n, not including n. rapid draws
+// it, or the bytes of a fuzzer.
 type draw func(n int) int
 
-// scripts draws logs of so many steps; rapid shrinks them and prints them once.
+// scripts draws logs with that many steps; rapid shrinks them and prints them once.
 func scripts(least, most int) *rapid.Generator[script] {
 	return rapid.Custom(func(t *rapid.T) script {
 		d := draws(t)
@@ -30,7 +30,7 @@ func scripts(least, most int) *rapid.Generator[script] {
 	})
 }
 
-// draws draws by rapid.
+// draws draws with rapid.
 func draws(t *rapid.T) draw {
 	return func(n int) int {
 		if n <= 1 {
@@ -47,7 +47,7 @@ func chances(t *rapid.T) draw {
 	return func(n int) int { return r.IntN(max(n, 1)) }
 }
 
-// fromBytes draws from bytes; when they are used up it draws 0.
+// fromBytes draws from bytes; after the last one it draws 0.
 func fromBytes(b []byte) draw {
 	return func(n int) int {
 		v := 0
@@ -79,14 +79,14 @@ const (
 type step struct {
 	kind       kind
 	append     int64
-	eventTime  int64 // that the record has beside the event's own; 0: none
+	eventTime  int64 // the record's own, beside the event's; 0: none
 	event      foldtest.Event
 	definition *definition.Definition // nil: DELETE
 	revision   uint64
 	region     string
 }
 
-// script is a generated log and the definition its dashboard begins with.
+// script is a generated log and the definition that its dashboard begins with.
 type script struct {
 	first *definition.Definition
 	steps []step
@@ -102,12 +102,12 @@ type world struct {
 	sequences map[string]uint64
 	current   *definition.Definition
 
-	// What the definition's limits are counted from, as far as the generator knows: it takes every
-	// event for an accepted one.
+	// What the definition's limits are counted from, as far as the generator knows: it assumes that
+	// every event is accepted.
 	watermark, newest int64
 }
 
-// GoString writes the log as one can read it.
+// GoString writes the log in readable form.
 func (s script) GoString() string {
 	b := "definition " + string(s.first.Canonical())
 	for i, st := range s.steps {
@@ -184,13 +184,13 @@ func (w *world) step() step {
 	return s
 }
 
-// copied is a definition record that was there before, as somebody who copies a topic writes it.
+// copied returns an earlier definition record, as someone who copies a topic would write it.
 func (w *world) copied() (*definition.Definition, uint64, string, kind) {
 	s := w.defines[w.draw(len(w.defines))]
 	return s.definition, s.revision, s.region, kindDefine
 }
 
-// time is what the event of a step is judged by.
+// time returns the time that the event of a step is judged by.
 func (s *step) time() int64 {
 	switch {
 	case s.event.TimeStatus == foldtest.Good:
@@ -201,7 +201,8 @@ func (s *step) time() int64 {
 	return s.append
 }
 
-// edge is a time at which one of the definition's limits is just met, or missed by a millisecond.
+// edge returns a time at which one of the definition's limits is just met, or missed by a
+// millisecond.
 func (w *world) edge(appended int64) int64 {
 	t := &w.current.Time
 	window := w.current.Panels[w.draw(len(w.current.Panels))].Window
@@ -395,7 +396,7 @@ func (w *world) event(appended int64) foldtest.Event {
 		e.HasSequence = !w.often(10)
 		e.Sequence = w.sequences[e.Producer]
 		if w.often(20) {
-			e.Sequence += uint64(w.draw(4)) // a hole, or one that was seen
+			e.Sequence += uint64(w.draw(4)) // a hole, or a sequence that was seen
 		}
 		w.sequences[e.Producer] = max(w.sequences[e.Producer], e.Sequence+1)
 		if w.often(10) {
@@ -443,7 +444,7 @@ func (w *world) time(appended int64) (int64, foldtest.Status) {
 	return w.coarse(t), foldtest.Good
 }
 
-// toReference puts a definition in the reference's own words.
+// toReference converts a definition to the reference's types.
 func toReference(d *definition.Definition) foldtest.Definition {
 	r := foldtest.Definition{
 		Bound: d.Time.Bound.Milliseconds(), Idle: d.Time.Idle.Milliseconds(), MaxFuture: d.Time.MaxFuture.Milliseconds(),
@@ -460,8 +461,8 @@ func toReference(d *definition.Definition) foldtest.Definition {
 	return r
 }
 
-// referenceFilters are the generator's filters written by hand. A filter that errs (nil < "m") lets
-// nothing through.
+// referenceFilters are the generator's filters written by hand. A filter that fails (nil < "m")
+// passes nothing.
 var referenceFilters = map[string]func(e *foldtest.Event, time int64) bool{
 	``:                nil,
 	`value > 0`:       func(e *foldtest.Event, _ int64) bool { return e.Value > 0 },
@@ -479,7 +480,7 @@ var engineStatus = map[foldtest.Status]event.Status{
 	foldtest.Good: event.OK, foldtest.Missing: event.Missing, foldtest.WrongType: event.Type, foldtest.OutOfRange: event.Range,
 }
 
-// toEngine is the event as a decoder would give it.
+// toEngine returns the event as a decoder would.
 func toEngine(e *foldtest.Event) *event.Event {
 	o := &event.Event{
 		ID: e.ID, Tenant: testKey.Tenant, Dashboard: testKey.Dashboard, Metric: e.Metric,
@@ -496,7 +497,7 @@ func toEngine(e *foldtest.Event) *event.Event {
 	return o
 }
 
-// payload is the event as a producer writes it.
+// payload returns the event as a producer writes it.
 func payload(k messages.Key, e *foldtest.Event) []byte {
 	fields := map[string]any{"dashboard": k.Dashboard, "metric": e.Metric, "labels": e.Labels}
 	switch e.ValueStatus {

@@ -6,7 +6,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// scratchBytes is how long a key may be before building it allocates.
+// scratchBytes is the length of a key up to which building it does not allocate.
 const scratchBytes = 128
 
 var tumblingWindow = windowKind{
@@ -22,7 +22,7 @@ var tumblingWindow = windowKind{
 	decode:   (*Dashboard).readEntries,
 }
 
-// tumbling folds into the one window that the event's time lies in.
+// tumbling folds the event into the one window that contains its time.
 func (d *Dashboard) tumbling(i int, a *arrival) (o outcome) {
 	p, pp := &d.panels[i], &d.program.panels[i]
 	start := floorTo(a.Time, pp.size)
@@ -43,7 +43,7 @@ func (d *Dashboard) tumbling(i int, a *arrival) (o outcome) {
 		}
 	}
 	c := d.set.At(cells.Handle(h - 1))
-	if c.Revision > 0 { // its window is final
+	if c.Revision > 0 { // the window is final
 		c.Revision++
 		o.corrects = true
 	}
@@ -54,8 +54,8 @@ func (d *Dashboard) tumbling(i int, a *arrival) (o outcome) {
 	return o
 }
 
-// tumblingCell finds or makes the cell of an event whose group has none in that window: its own, or
-// the overflow row. 0 where the window left keep.
+// tumblingCell finds or makes the cell of an event whose group has none in that window: the group's
+// own, or the overflow row. It returns 0 if the window has left keep.
 func (d *Dashboard) tumblingCell(i int, key []byte, start int64, a *arrival, o *outcome) uint32 {
 	p, pp := &d.panels[i], &d.program.panels[i]
 	at := d.window(i, start, a.version)
@@ -72,7 +72,7 @@ func (d *Dashboard) tumblingCell(i int, key []byte, start int64, a *arrival, o *
 }
 
 // windowCell finds or makes the cell of a group that has none of its own in the window: its own if
-// the window takes another key, else the overflow row.
+// the window accepts another key, else the overflow row.
 func (d *Dashboard) windowCell(i, at int, key []byte, v uint64) (h uint32, overflows bool) {
 	p, pp := &d.panels[i], &d.program.panels[i]
 	w := &p.windows[at]
@@ -85,7 +85,7 @@ func (d *Dashboard) windowCell(i, at int, key []byte, v uint64) (h uint32, overf
 		}
 		overflows = true
 	} else {
-		// The group may have gone while windows left keep for this one.
+		// The group may have been removed while windows left keep for this one.
 		g = d.group(i, p.groups.find(key), key)
 		w.groups++
 	}
@@ -93,8 +93,8 @@ func (d *Dashboard) windowCell(i, at int, key []byte, v uint64) (h uint32, overf
 	if w.final {
 		revision = 1 // as if it had been final and empty; the event makes it 2
 	}
-	h = d.birth(i, g, w.start, w.start+pp.size, revision, v)
+	h = d.newCell(i, g, w.start, w.start+pp.size, revision, v)
 	d.attach(i, h)
-	d.enlist(w, h)
+	d.appendCell(w, h)
 	return h, overflows
 }

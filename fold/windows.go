@@ -12,16 +12,16 @@ import (
 // is purged and has left keep.
 type window struct {
 	start      int64
-	head, tail uint32 // handle + 1 of its cells, in order of birth; none once it left keep
-	groups     uint32 // how many keys it has, the overflow group not counted
+	head, tail uint32 // handle + 1 of its cells, in order of creation; 0 after it left keep
+	groups     uint32 // how many keys it has, without the overflow group
 	final      bool
-	left       bool // left keep: it never shows again
-	// a key was turned away: so is every new one from now on, whatever another definition allows
+	left       bool // it has left keep and never shows again
+	// a key was turned away: from now on so is every new one, whatever a later definition allows
 	full bool
 }
 
-// window is the index of the window that starts there; it is made if it isn't there. No reference
-// to another window survives this.
+// window returns the index of the window with that start, and creates it if needed. References to
+// other windows become invalid.
 func (d *Dashboard) window(i int, start int64, v uint64) int {
 	p, pp := &d.panels[i], &d.program.panels[i]
 	at := len(p.windows)
@@ -34,7 +34,7 @@ func (d *Dashboard) window(i int, start int64, v uint64) int {
 	shown := len(p.windows) - int(p.left)
 	switch {
 	case shown < pp.keep:
-	case p.firstShown() >= at: // older than all that are shown
+	case p.firstShown() >= at: // older than all shown windows
 		w.left = true
 		p.left++
 	default:
@@ -50,7 +50,7 @@ func (d *Dashboard) window(i int, start int64, v uint64) int {
 	return at
 }
 
-// firstShown is the index of the oldest window that has not left keep.
+// firstShown returns the index of the oldest window that has not left keep.
 func (p *panel) firstShown() int {
 	if p.left == 0 {
 		return 0
@@ -85,7 +85,7 @@ func (d *Dashboard) finish(i int, end int64, v uint64) (changed bool) {
 	return changed
 }
 
-// purge drops the accumulators of the windows that take no corrections any more.
+// purge drops the accumulators of the windows that accept no more corrections.
 func (d *Dashboard) purge(i int) {
 	p, pp := &d.panels[i], &d.program.panels[i]
 	for int(p.gone) < len(p.windows) && p.windows[p.gone].start+pp.size <= d.purged {
@@ -104,7 +104,7 @@ func (d *Dashboard) purge(i int) {
 	}
 }
 
-// leave removes the cells of a window that leaves keep. It gives 1 where the window itself is
+// leave removes the cells of a window that leaves keep. It returns 1 if the window itself is
 // forgotten, else 0.
 func (d *Dashboard) leave(i, at int, v uint64) (forgotten int) {
 	p := &d.panels[i]
@@ -129,7 +129,7 @@ func (d *Dashboard) leave(i, at int, v uint64) (forgotten int) {
 	return 0
 }
 
-// keepLessShared removes the shared windows that a smaller keep does not show any more.
+// keepLessShared removes the shared windows that a smaller keep no longer shows.
 func (d *Dashboard) keepLessShared(i int, v uint64) {
 	p := &d.panels[i]
 	for len(p.windows)-int(p.left) > d.program.panels[i].keep {
@@ -137,7 +137,7 @@ func (d *Dashboard) keepLessShared(i int, v uint64) {
 	}
 }
 
-// detach takes a cell's accumulator and its place among its group's cells away.
+// detach removes a cell's accumulator and takes the cell out of its group's list.
 func (d *Dashboard) detach(i int, h uint32) {
 	p := &d.panels[i]
 	e := &d.entries[h-1]
@@ -153,7 +153,7 @@ func (d *Dashboard) detach(i int, h uint32) {
 	e.acc, e.group, e.next = 0, 0, 0
 }
 
-// attach puts a cell among its group's, latest start first.
+// attach inserts a cell into its group's list, latest start first.
 func (d *Dashboard) attach(i int, h uint32) {
 	e := &d.entries[h-1]
 	g := d.panels[i].groups.at(e.group)
@@ -167,8 +167,8 @@ func (d *Dashboard) attach(i int, h uint32) {
 	*link = h
 }
 
-// enlist puts a cell at the end of its window's.
-func (d *Dashboard) enlist(w *window, h uint32) {
+// appendCell puts a cell at the end of its window's list.
+func (d *Dashboard) appendCell(w *window, h uint32) {
 	if w.tail == 0 {
 		w.head = h
 	} else {
@@ -177,7 +177,7 @@ func (d *Dashboard) enlist(w *window, h uint32) {
 	w.tail = h
 }
 
-// cellAt is the group's cell of that start (handle + 1), or 0.
+// cellAt returns the group's cell with that start (handle + 1), or 0.
 func (d *Dashboard) cellAt(g *group, start int64) uint32 {
 	for h := g.next; h != 0; h = d.entries[h-1].next {
 		if s := d.set.At(cells.Handle(h - 1)).Start; s <= start {
@@ -190,7 +190,7 @@ func (d *Dashboard) cellAt(g *group, start int64) uint32 {
 	return 0
 }
 
-// find is the index of the window that starts there.
+// find returns the index of the window with that start.
 func (p *panel) find(start int64) (int, bool) {
 	return slices.BinarySearchFunc(p.windows, start, func(w window, s int64) int { return cmp.Compare(w.start, s) })
 }

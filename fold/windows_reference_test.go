@@ -10,7 +10,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// The engine answers what the reference answers: after every record of random logs under random
+// The engine answers what the reference answers, after every record of random logs under random
 // definitions.
 func TestWindowsAgainstReference(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
@@ -20,12 +20,12 @@ func TestWindowsAgainstReference(t *testing.T) {
 			p.fold(&s.steps[i])
 			p.check()
 		}
-		p.logTime += 300_000 // whatever idles becomes final
+		p.logTime += 300_000 // so that whatever idles becomes final
 		p.check()
 	})
 }
 
-// The reader's habits make no difference: here only some records are followed by a reading.
+// How often somebody reads makes no difference: here only some records are followed by a reading.
 func TestWindowsReadSeldom(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		s, d := scripts(10, 200).Draw(rt, "log"), chances(rt)
@@ -40,8 +40,7 @@ func TestWindowsReadSeldom(t *testing.T) {
 	})
 }
 
-// bound lets a rapid.T stand where a testing.TB is asked for: failures are rapid's, so that it
-// shrinks them.
+// bound adapts a rapid.T to a testing.TB: failures are rapid's, so that it shrinks them.
 type bound struct {
 	testing.TB
 	rt *rapid.T
@@ -79,8 +78,8 @@ func TestSessionsAgainstReference(t *testing.T) {
 	})
 }
 
-// TestPercentilesAgree: more values in a cell than are kept each, so that cells, panes and sessions
-// go over to the sketch, each in its own way, while the state is written and read again.
+// TestPercentilesAgree: a cell gets more values than are kept exactly, so that cells, panes and
+// sessions switch to the sketch, each in its own way, while the state is written and read again.
 func TestPercentilesAgree(t *testing.T) {
 	percentiles := []string{"count", "min", "max", "p0.1", "p50", "p90", "p99.9"}
 	def := plain(func(d *definition.Definition) {

@@ -2,7 +2,7 @@ package aggregate
 
 import "github.com/dashfeed/dashfeed/messages/cells"
 
-// delta is last − first, of the samples.
+// delta is the last sample minus the first.
 var delta = Aggregate{
 	Word:  "delta",
 	Bases: func(o Options) []Base { return []Base{samplesBase(o)} },

@@ -8,13 +8,13 @@ import (
 	"github.com/dashfeed/dashfeed/fold/codec"
 )
 
-// maxExact is up to how many values a distribution keeps each. Beyond it is a sketch, whatever way
-// the values came together: one by one or in parts, in any order.
+// maxExact is the number of values that a distribution keeps individually. Beyond it, it is a
+// sketch, however the values came together: one by one or in parts, in any order.
 const maxExact = 64
 
-// distribution is what percentiles are read from.
+// distribution is what percentiles are computed from.
 type distribution struct {
-	values []float64 // in order, no -0; nil beyond maxExact
+	values []float64 // sorted, without -0; nil beyond maxExact
 	sketch *sketch   // nil up to maxExact
 }
 
@@ -35,7 +35,7 @@ var distributionBase = Base{Name: "distribution", Object: &ObjectBase{
 
 func (d *distribution) add(v float64) {
 	if v == 0 {
-		v = 0 // not -0: of equal values none comes first
+		v = 0 // turn -0 into 0, so that equal values have no order
 	}
 	if d.sketch == nil && len(d.values) == maxExact {
 		d.approximate()
@@ -48,7 +48,7 @@ func (d *distribution) add(v float64) {
 	d.values = slices.Insert(d.values, at, v)
 }
 
-// approximate gives the values to a sketch.
+// approximate moves the values into a sketch.
 func (d *distribution) approximate() {
 	d.sketch = newSketch()
 	for _, v := range d.values {
@@ -74,8 +74,8 @@ func (d *distribution) merge(o *distribution) {
 	}
 }
 
-// percentile is the value of nearest rank, for an N in thousandths: exact, or within 1 % of it and
-// between least and greatest value.
+// percentile returns the value of nearest rank, for an N in thousandths. It is exact, or within 1 %
+// and between the least and the greatest value.
 func (d *distribution) percentile(thousandths uint64) float64 {
 	if d.sketch != nil {
 		return d.sketch.ranked(nearestRank(thousandths, d.sketch.count()))
@@ -83,7 +83,7 @@ func (d *distribution) percentile(thousandths uint64) float64 {
 	return d.values[nearestRank(thousandths, uint64(len(d.values)))-1]
 }
 
-// Bytes is eight for each value, until there is a sketch.
+// Bytes counts eight bytes for each value, until there is a sketch.
 func (d *distribution) Bytes() int {
 	if d.sketch != nil {
 		return d.sketch.size()
@@ -101,7 +101,7 @@ func (d *distribution) Clone() Object {
 	return c
 }
 
-// Append appends how many values there are and each; or 0 and the sketch.
+// Append appends the number of values and each value; or 0 and the sketch.
 func (d *distribution) Append(b []byte) []byte {
 	b = binary.AppendUvarint(b, uint64(len(d.values)))
 	if d.sketch != nil {

@@ -21,8 +21,8 @@ func TestParsePercentile(t *testing.T) {
 	}
 }
 
-// TestNearestRank: the least whole number that is not below N·n/100, in whole numbers also where a
-// product would overflow.
+// TestNearestRank: the rank is the least integer not below N·n/100, in integer arithmetic even
+// where a product would overflow.
 func TestNearestRank(t *testing.T) {
 	for _, c := range []struct{ thousandths, n, want uint64 }{
 		{50_000, 1, 1},
@@ -67,8 +67,8 @@ func reread(t *testing.T, d *distribution) *distribution {
 	return again
 }
 
-// TestPercentileIsOfNearestRank: exact up to 64 values, beyond within 1 % of the value at that rank
-// and in [min, max].
+// TestPercentileIsOfNearestRank: exact up to 64 values, beyond that within 1 % of the value at that
+// rank and in [min, max].
 func TestPercentileIsOfNearestRank(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	kinds := []func() float64{
@@ -105,8 +105,8 @@ func TestPercentileIsOfNearestRank(t *testing.T) {
 	}
 }
 
-// TestDistributionIsCanonical: bytes depend on the values alone: not on their order, nor on how
-// parts were merged, nor on whether they were written and read again between.
+// TestDistributionIsCanonical: the bytes depend only on the values: not on their order, nor on how
+// parts were merged, nor on whether they were written and read again in between.
 func TestDistributionIsCanonical(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	for range 2_000 {
@@ -117,7 +117,7 @@ func TestDistributionIsCanonical(t *testing.T) {
 				values[i] = math.Copysign(0, float64(r.IntN(2)-1))
 			}
 			if r.IntN(50) == 0 {
-				values[i] = math.Pow(10, float64(r.IntN(600)-300)) // so that bins run together
+				values[i] = math.Pow(10, float64(r.IntN(600)-300)) // so that bins are merged
 			}
 		}
 		want := distributionOf(values).Append(nil)

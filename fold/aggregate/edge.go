@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// An edge is the first or last sample of a window, by (time, order): three words, value, time and
-// order. Where ties are settled by id, order is (id, order) and the id is the base's object.
+// edge returns the base of the first or last sample of a window, by (time, order). It has three
+// words: value, time and order. If ties are broken by id, the order is (id, order) and the id is
+// the base's object.
 func edge(name string, wanted int, o Options) Base {
 	if o.TieID {
 		return edgeByID(name, wanted)

@@ -2,7 +2,7 @@ package aggregate
 
 import "github.com/dashfeed/dashfeed/messages/cells"
 
-// first is the value of the lowest (time, order).
+// first is the value with the lowest (time, order).
 var first = Aggregate{
 	Word:   "first",
 	Bases:  func(o Options) []Base { return []Base{edge("first", -1, o)} },

@@ -2,8 +2,8 @@ package aggregate
 
 import "github.com/dashfeed/dashfeed/messages/cells"
 
-// increase is the growth of a counter with resets, in time order: a value below the one before is a
-// counter that began anew at 0.
+// increase is the growth of a counter with resets, in time order: a value below its predecessor
+// means that the counter restarted at 0.
 var increase = Aggregate{
 	Word:  "increase",
 	Bases: func(o Options) []Base { return []Base{samplesBase(o)} },

@@ -2,7 +2,7 @@ package aggregate
 
 import "github.com/dashfeed/dashfeed/messages/cells"
 
-// last is the value of the highest (time, order).
+// last is the value with the highest (time, order).
 var last = Aggregate{
 	Word:   "last",
 	Bases:  func(o Options) []Base { return []Base{edge("last", 1, o)} },

@@ -11,19 +11,19 @@ import (
 
 // Options are what a panel asks of its accumulators.
 type Options struct {
-	TieID   bool    // ties are settled by event id
+	TieID   bool    // break ties by event id
 	Seconds float64 // the window's length; 0: from its first to its last event
 }
 
-// Layout says how the accumulators of one panel lie in memory: word 0 counts the samples, then come
-// the words of each base.
+// Layout says how the accumulators of one panel lie in memory: word 0 counts the samples, followed
+// by the words of each base.
 type Layout struct {
 	bases   []placed
 	columns []column
 	words   int
 	objects int
 	seconds float64
-	lazy    bool // objects are needed only for samples with metadata
+	lazy    bool // only samples with metadata need objects
 }
 
 type placed struct {
@@ -37,10 +37,10 @@ type column struct {
 	bases  []int
 }
 
-// Acc is one accumulator, to be read or changed in place.
+// Acc is one accumulator, to read or change in place.
 type Acc struct {
 	Words   []uint64
-	Objects []Object // nil where the layout has none, or none was needed yet
+	Objects []Object // nil if the layout has none, or none was needed yet
 }
 
 func (l *Layout) add(a Acc, s *Sample) (unsampled bool) {
@@ -64,7 +64,7 @@ func (l *Layout) add(a Acc, s *Sample) (unsampled bool) {
 	return unsampled
 }
 
-// Merge adds what from holds to to. from's samples count as the later ones.
+// Merge adds the samples of from to to. They count as the later ones.
 func (l *Layout) Merge(to, from Acc) {
 	n, m := to.Words[0], from.Words[0]
 	if m == 0 {
@@ -91,17 +91,18 @@ func (l *Layout) Merge(to, from Acc) {
 	to.Words[0] = n + m
 }
 
-// Sampled reports whether there are columns of samples, of which only MaxSamples are kept.
+// Sampled reports whether some columns are computed from samples, of which only MaxSamples are
+// kept.
 func (l *Layout) Sampled() bool {
 	return slices.ContainsFunc(l.bases, func(p placed) bool { return p.Name == samplesName })
 }
 
-// New is an empty accumulator outside any slab.
+// New returns an empty accumulator outside any slab.
 func (l *Layout) New() Acc {
 	return Acc{make([]uint64, l.words), make([]Object, l.objects)}
 }
 
-// AppendRow appends the values of the columns, as package cells writes a row.
+// AppendRow appends the values of the columns in the format of cells.Row.
 func (l *Layout) AppendRow(b []byte, a Acc, overflow bool) []byte {
 	v := Values{layout: l, acc: a}
 	for i := range l.columns {
@@ -158,29 +159,29 @@ func (l *Layout) Read(r *codec.Reader, s *Slab, i uint32) {
 	}
 }
 
-// Values is what an aggregate reads its column from: the bases it asked for, by their index in its
-// list.
+// Values is what an aggregate computes its column from: the bases that it asked for, by their index
+// in its list.
 type Values struct {
 	layout *Layout
 	acc    Acc
 	column *column
 }
 
-// N is the number of samples, at least 1.
+// N returns the number of samples, at least 1.
 func (v *Values) N() uint64 { return v.acc.Words[0] }
 
-// Number is what the word was parsed to: of p95 the N, in thousandths.
+// Number returns what the word was parsed to: for p95 the N, in thousandths.
 func (v *Values) Number() uint64 { return v.column.number }
 
-// Word is a word of the base.
+// Word returns a word of the base.
 func (v *Values) Word(base, word int) uint64 {
 	return v.acc.Words[v.layout.bases[v.column.bases[base]].word+word]
 }
 
-// Float is a word of the base as a number.
+// Float returns a word of the base as a float.
 func (v *Values) Float(base, word int) float64 { return math.Float64frombits(v.Word(base, word)) }
 
-// Object is the object of the base, or nil.
+// Object returns the object of the base, or nil.
 func (v *Values) Object(base int) Object {
 	if v.acc.Objects == nil {
 		return nil
@@ -188,8 +189,8 @@ func (v *Values) Object(base int) Object {
 	return v.acc.Objects[v.layout.bases[v.column.bases[base]].object]
 }
 
-// Seconds is the length of the window; the base is the span that is asked for where it has no
-// length of its own.
+// Seconds returns the length of the window. If the window has no fixed length, it is the time
+// between first and last event, from the base numbered span.
 func (v *Values) Seconds(span int) float64 {
 	if v.layout.seconds > 0 {
 		return v.layout.seconds

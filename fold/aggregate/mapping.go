@@ -2,25 +2,26 @@ package aggregate
 
 import "math"
 
-// The cubically interpolated mapping of DDSketch for a relative accuracy a hair below 1 %, which
-// rounding must not exceed: bin i holds the values whose approximate logarithm lies in [i, i+1).
-// Every product is converted before it is added to, so that no compiler fuses the two and every
-// machine finds the same bin. The constants are exact to the last bit: the compiler computes them.
+// The cubically interpolated mapping of DDSketch, with a relative accuracy slightly below 1 % to
+// leave room for rounding: bin i holds the values whose approximate logarithm lies in [i, i+1).
+// Every product is converted before something is added to it, so that no compiler fuses the two
+// operations and every machine computes the same bin. The constants are exact to the last bit: the
+// compiler computes them.
 const (
 	accuracy = 0.0099
 	cubicA   = 6.0 / 35
 	cubicB   = -3.0 / 5
 	cubicC   = 10.0 / 7
-	// lnGamma is ln((1+accuracy)/(1-accuracy)), of which five terms of its series are enough.
+	// lnGamma is ln((1+accuracy)/(1-accuracy)); five terms of its series are enough.
 	lnGamma    = 2 * (accuracy + cubed/3 + cubed*squared/5 + cubed*squared*squared/7 + cubed*cubed*cubed/9)
 	squared    = accuracy * accuracy
 	cubed      = accuracy * squared
 	multiplier = 1 / (10.0 / 7 * lnGamma)
 
-	minIndexable = 0x1p-1022 * 1.03 // the smallest normal number, and a bin more
+	minIndexable = 0x1p-1022 * 1.03 // the smallest normal number, and one bin more
 )
 
-// binOf is the bin of a value of at least minIndexable.
+// binOf returns the bin of a value of at least minIndexable.
 func binOf(v float64) int {
 	bits := math.Float64bits(v)
 	exponent := float64(int(bits>>52&0x7ff) - 1023)
@@ -31,8 +32,8 @@ func binOf(v float64) int {
 	return int(math.Floor(float64(x * multiplier)))
 }
 
-// valueOf is the value that stands for a bin: within 1 % of all that are in it. That of the last
-// bin may be infinite, as a double.
+// valueOf returns the value that represents a bin: it is within 1 % of all values in the bin. For
+// the last bin it may be +Inf.
 func valueOf(bin int) float64 {
 	x := float64(bin) / multiplier
 	exponent := math.Floor(x)

@@ -32,8 +32,8 @@ var (
 	}
 )
 
-// newestBase is the last edge with the event's metadata. Most events have none, and then there is
-// no object.
+// newestBase is the last edge with the event's metadata. Most events have no metadata; then there
+// is no object.
 func newestBase(o Options) Base {
 	return Base{Name: "newest", Words: 3, Object: &ObjectBase{
 		Optional: !o.TieID,
@@ -94,11 +94,11 @@ func newer(s Sample, w []uint64, c *carried) bool {
 	return order > 0
 }
 
-// carried is what the newest event brought beside numbers.
+// carried is what the newest event carried besides numbers.
 type carried struct{ id, metadata string }
 
-// set keeps the sample's texts; equal ones are not copied again. Metadata that are longer than
-// those before are not kept where the state has no room for them.
+// set keeps the sample's texts; it does not copy equal ones again. It drops metadata longer than
+// the previous metadata if the state has no room for it.
 func (c *carried) set(s Sample) (unsampled bool) {
 	if s.Full && len(s.Metadata) > len(c.metadata) {
 		s.Metadata, unsampled = nil, true
@@ -117,8 +117,8 @@ func (c *carried) Append(b []byte) []byte {
 	return codec.AppendString(codec.AppendString(b, c.id), c.metadata)
 }
 
-// Bytes counts the texts twice: they stand in the cell's row too.
+// Bytes counts the texts twice, because they are in the cell's row too.
 func (c *carried) Bytes() int { return 2 * (len(c.id) + len(c.metadata)) }
 
-// Clone copies them.
+// Clone returns a copy.
 func (c *carried) Clone() Object { d := *c; return &d }

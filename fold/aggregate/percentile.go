@@ -7,7 +7,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages/cells"
 )
 
-// percentile is pN, 0 < N < 100: of n values the ceil(N·n/100)-th smallest (nearest rank).
+// percentile is pN, 0 < N < 100: the ceil(N·n/100)-th smallest of n values (nearest rank).
 var percentile = Aggregate{
 	Word:  "pN",
 	Parse: parsePercentile,
@@ -17,7 +17,7 @@ var percentile = Aggregate{
 	},
 }
 
-// parsePercentile gives N in thousandths, in which ranks are computed: p99.9 is 99,900.
+// parsePercentile returns N in thousandths, the unit in which ranks are computed: p99.9 is 99,900.
 func parsePercentile(word string) (thousandths uint64, ok bool) {
 	digits, ok := strings.CutPrefix(word, "p")
 	whole, decimals, pointed := strings.Cut(digits, ".")
@@ -28,7 +28,7 @@ func parsePercentile(word string) (thousandths uint64, ok bool) {
 	return n, err == nil && n > 0
 }
 
-// nearestRank is ceil(N·n/100) for an N in thousandths: from 1 to n.
+// nearestRank returns ceil(N·n/100), from 1 to n, for an N in thousandths.
 func nearestRank(thousandths, n uint64) uint64 {
 	const hundred = 100_000
 	return n/hundred*thousandths + (n%hundred*thousandths+hundred-1)/hundred

@@ -2,7 +2,7 @@ package aggregate
 
 import "github.com/dashfeed/dashfeed/messages/cells"
 
-// rate is sum ÷ seconds of the window.
+// rate is the sum divided by the seconds of the window.
 var rate = Aggregate{
 	Word: "rate",
 	Bases: func(o Options) []Base {
@@ -11,7 +11,7 @@ var rate = Aggregate{
 	Append: func(b []byte, v *Values) []byte { return cells.AppendFloat(b, total(v)/v.Seconds(1)) },
 }
 
-// rateCount is count ÷ seconds of the window.
+// rateCount is the count divided by the seconds of the window.
 var rateCount = Aggregate{
 	Word:   "rate:count",
 	Bases:  spanBases,
@@ -25,7 +25,7 @@ func spanBases(o Options) []Base {
 	return []Base{spanBase}
 }
 
-// spanBase keeps the times of the first and the last event, for windows without a length.
+// spanBase keeps the times of the first and the last event, for windows without a fixed length.
 var spanBase = Base{
 	Name: "span", Words: 2,
 	Add: func(n uint64, w []uint64, _ float64, time int64, _ uint64) {

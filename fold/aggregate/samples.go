@@ -9,13 +9,13 @@ import (
 	"github.com/dashfeed/dashfeed/fold/codec"
 )
 
-// MaxSamples is how many samples an accumulator keeps. With more, what is computed from samples is
+// MaxSamples is how many samples an accumulator keeps. With more, columns computed from samples are
 // null.
 const MaxSamples = 1024
 
 const samplesName = "samples"
 
-// samples are the events of an accumulator in order of (time, order).
+// samples holds the events of an accumulator, ordered by (time, order).
 type samples struct {
 	list []kept
 	over bool // there were more than MaxSamples; list is empty
@@ -25,7 +25,7 @@ type kept struct {
 	time  int64
 	order uint64
 	value float64
-	id    string // where ties are settled by it
+	id    string // set if ties are broken by id
 }
 
 func (k kept) compare(o kept) int {
@@ -78,7 +78,7 @@ func (s *samples) add(k kept) (unsampled bool) {
 	return false
 }
 
-// giveUp keeps no samples any more: what is computed from them is null.
+// giveUp stops keeping samples: columns computed from them are null.
 func (s *samples) giveUp() (unsampled bool) {
 	s.list, s.over = nil, true
 	return true
@@ -93,7 +93,7 @@ func (s *samples) merge(o *samples) {
 	slices.SortFunc(s.list, kept.compare)
 }
 
-// Bytes counts each sample alike: time, order, value, and an id that is not long.
+// Bytes counts every sample with the same size: time, order, value and a short id.
 func (s *samples) Bytes() int {
 	const sampleBytes = 24
 	return sampleBytes * len(s.list)
@@ -102,7 +102,7 @@ func (s *samples) Bytes() int {
 // Clone copies the samples.
 func (s *samples) Clone() Object { return &samples{slices.Clone(s.list), s.over} }
 
-// Append appends how many there are (MaxSamples + 1 for too many) and each.
+// Append appends the number of samples (MaxSamples + 1 for too many) and each sample.
 func (s *samples) Append(b []byte) []byte {
 	if s.over {
 		return binary.AppendUvarint(b, MaxSamples+1)

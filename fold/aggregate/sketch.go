@@ -8,15 +8,16 @@ import (
 	"github.com/dashfeed/dashfeed/fold/codec"
 )
 
-// maxBins is how many bins a sketch keeps of each sign; beyond it those nearest to zero are merged.
+// maxBins is how many bins a sketch keeps for each sign; beyond it, those nearest to zero are
+// merged.
 const maxBins = 2048
 
-// sketch is a DDSketch of relative accuracy 1 % with the least and the greatest value: the
-// library's stores under a mapping of our own (mapping.go), since the library's is compiled to
-// fused multiply-adds on some machines.
+// sketch is a DDSketch with a relative accuracy of 1 %, and the least and the greatest value. It
+// uses the library's stores with a mapping of our own (mapping.go), because the library's mapping
+// is compiled to fused multiply-adds on some machines.
 type sketch struct {
 	least, greatest    float64
-	zero               uint64 // values too near to zero to have a bin
+	zero               uint64 // number of values too close to zero to have a bin
 	positive, negative *store.CollapsingLowestDenseStore
 }
 
@@ -52,7 +53,7 @@ func (s *sketch) merge(o *sketch) {
 	}
 }
 
-// counts are how many values lie below, at and above zero.
+// counts returns how many values lie below, at and above zero.
 func (s *sketch) counts() (below, at, above uint64) {
 	if s.negative != nil {
 		below = uint64(s.negative.TotalCount())
@@ -68,7 +69,7 @@ func (s *sketch) count() uint64 {
 	return below + at + above
 }
 
-// ranked is the rank-th smallest value, from 1 on.
+// ranked returns the rank-th smallest value, counting from 1.
 func (s *sketch) ranked(rank uint64) float64 {
 	below, at, _ := s.counts()
 	v := 0.0
@@ -81,8 +82,8 @@ func (s *sketch) ranked(rank uint64) float64 {
 	return min(max(v, s.least), s.greatest)
 }
 
-// append appends least, greatest and the count at zero and, of each sign, the bins that are not
-// empty, in order.
+// append appends the least and greatest value, the count at zero and, for each sign, the bins that
+// are not empty, in order.
 func (s *sketch) append(b []byte) []byte {
 	b = binary.LittleEndian.AppendUint64(b, putFloat(s.least))
 	b = binary.LittleEndian.AppendUint64(b, putFloat(s.greatest))
@@ -115,7 +116,7 @@ func readSketch(r *codec.Reader) *sketch {
 	return s
 }
 
-// maxCount is up to which number a double counts one by one.
+// maxCount is the number up to which a double counts exactly.
 const maxCount = 1 << 53
 
 func readBins(r *codec.Reader, s **store.CollapsingLowestDenseStore) {
@@ -133,8 +134,8 @@ func readBins(r *codec.Reader, s **store.CollapsingLowestDenseStore) {
 	}
 }
 
-// size is about how long the canonical form is: each value, and each bin between the least and the
-// greatest, takes one bin at most.
+// size returns the approximate length of the canonical form: each value, and each bin between the
+// least and the greatest value, takes at most one bin.
 func (s *sketch) size() int {
 	const fixedBytes, binBytes = 20, 3
 	span := func(from, to float64) int {

@@ -2,20 +2,20 @@ package aggregate
 
 import "slices"
 
-// Slab holds a panel's accumulators end to end, without a pointer an accumulator. The zero Slab is
-// empty. References count from 1; 0 is none.
+// Slab holds a panel's accumulators in one slice, so that an accumulator needs no pointer. The zero
+// Slab is empty. References count from 1; 0 means none.
 type Slab struct {
 	words   []uint64
 	objects *[]Object
 	free    uint32 // first free accumulator, linked by word 0
-	taken   uint32 // how many were ever taken, the free ones included
-	bytes   int    // of those in use, about as long as their canonical forms
+	taken   uint32 // how many accumulators exist, including the free ones
+	bytes   int    // approximate length of the canonical forms of those in use
 }
 
-// Bytes is about how long the canonical forms of the accumulators in use are together.
+// Bytes returns the approximate length of the canonical forms of all accumulators in use.
 func (s *Slab) Bytes() int { return s.bytes }
 
-// Take gives an empty accumulator.
+// Take returns an empty accumulator.
 func (s *Slab) Take(l *Layout) uint32 {
 	s.bytes += wordBytes * l.words
 	if i := s.free; i != 0 {
@@ -38,7 +38,7 @@ func (s *Slab) Take(l *Layout) uint32 {
 	return s.taken
 }
 
-// Give takes an accumulator back.
+// Give returns an accumulator to the slab.
 func (s *Slab) Give(l *Layout, i uint32) {
 	a := s.At(l, i)
 	s.bytes -= wordBytes*l.words + objectBytes(a.Objects)
@@ -47,7 +47,7 @@ func (s *Slab) Give(l *Layout, i uint32) {
 	s.free = i
 }
 
-// At is the accumulator of that reference, good until the next Take.
+// At returns the accumulator with that reference. It is valid until the next Take.
 func (s *Slab) At(l *Layout, i uint32) Acc {
 	a := Acc{Words: s.at(l, i)}
 	if s.objects != nil {
@@ -56,7 +56,7 @@ func (s *Slab) At(l *Layout, i uint32) Acc {
 	return a
 }
 
-// Replace puts what a holds in the place of an accumulator; a's objects are kept.
+// Replace overwrites an accumulator with the content of a; it keeps a's objects.
 func (s *Slab) Replace(l *Layout, i uint32, a Acc) {
 	copy(s.at(l, i), a.Words)
 	for _, o := range a.Objects {
@@ -70,7 +70,8 @@ func (s *Slab) Replace(l *Layout, i uint32, a Acc) {
 	}
 }
 
-// Add takes a sample into an accumulator. unsampled says that it could not be kept whole.
+// Add adds a sample to an accumulator. unsampled reports that the sample could not be kept
+// entirely.
 func (s *Slab) Add(l *Layout, i uint32, x *Sample) (unsampled bool) {
 	if l.objects == 0 {
 		n := s.at(l, i)
@@ -97,11 +98,11 @@ func objectBytes(objects []Object) (n int) {
 	return n
 }
 
-// AddNewest is Add for the layout of Newest's columns. It also reports whether the sample is the
-// newest now.
+// AddNewest is Add for the layout of Newest's columns. It also reports whether the sample is now
+// the newest.
 func (s *Slab) AddNewest(l *Layout, i uint32, x *Sample) (newer, unsampled bool) {
 	if s.objects == nil && l.lazy && len(x.Metadata) == 0 {
-		// Nearly every event: no call, no copy of the sample.
+		// Nearly every event takes this path: no call, no copy of the sample.
 		w := s.at(l, i)
 		_ = w[3]
 		if n := w[0]; n > 0 && x.Time < int64(w[2]) {

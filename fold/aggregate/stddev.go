@@ -6,20 +6,20 @@ import (
 	"github.com/dashfeed/dashfeed/messages/cells"
 )
 
-// stddev is the population's standard deviation.
+// stddev is the population standard deviation.
 var stddev = Aggregate{
 	Word:  "stddev",
 	Bases: func(Options) []Base { return []Base{momentsBase} },
 	Append: func(b []byte, v *Values) []byte {
-		// The squares never sum to less than 0; where values overflow it is no number, and the
+		// The sum of squares is never negative. If values overflow it is not a number, and the
 		// column is null.
 		return cells.AppendFloat(b, math.Sqrt(v.Float(0, 1)/float64(v.N())))
 	},
 }
 
-// momentsBase keeps the mean and the sum of squared distances from it: Welford's way for one value,
-// Chan's for a merge. The conversions of the products forbid the compiler to fuse them with the
-// sums, which would round otherwise on other machines.
+// momentsBase keeps the mean and the sum of squared distances from it: by Welford's method for one
+// value, by Chan's for a merge. The conversions of the products keep the compiler from fusing them
+// with the sums, which would round differently on other machines.
 var momentsBase = Base{
 	Name: "moments", Words: 2,
 	Add: func(n uint64, w []uint64, value float64, _ int64, _ uint64) {

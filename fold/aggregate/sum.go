@@ -6,14 +6,14 @@ import (
 	"github.com/dashfeed/dashfeed/messages/cells"
 )
 
-// sum is compensated (Neumaier), so that order matters only within n·ε·Σ|v|.
+// sum is compensated (Neumaier), so that the order of values matters only within n·ε·Σ|v|.
 var sum = Aggregate{
 	Word:   "sum",
 	Bases:  func(Options) []Base { return []Base{sumBase} },
 	Append: func(b []byte, v *Values) []byte { return cells.AppendFloat(b, total(v)) },
 }
 
-// sumBase keeps the running sum and what rounding took from it.
+// sumBase keeps the running sum and its rounding error.
 var sumBase = Base{
 	Name: "sum", Words: 2,
 	Add: func(_ uint64, w []uint64, value float64, _ int64, _ uint64) { addTo(w, value) },
@@ -35,5 +35,5 @@ func addTo(w []uint64, value float64) {
 	w[0], w[1] = putFloat(t), putFloat(c)
 }
 
-// total is the sum; the base is the column's first.
+// total returns the sum; the base must be the column's first.
 func total(v *Values) float64 { return v.Float(0, 0) + v.Float(0, 1) }

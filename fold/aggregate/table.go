@@ -1,10 +1,10 @@
-// Package aggregate holds the aggregates, one a file, and the one table that everything else is
-// derived from: the words a definition may use, how accumulators lie in memory, are merged, stored
-// and read.
+// Package aggregate holds the aggregates, one per file, and the one table that everything else is
+// derived from: the words that a definition may use, and how accumulators lie in memory and are
+// merged, stored and read.
 //
-// An aggregate is a column. It is read from bases (base.go), which are what the events of a window
-// and group are folded into; columns share bases. All accumulators of a panel lie end to end in a
-// Slab as the panel's Layout says.
+// An aggregate is a column. It is computed from bases (base.go), which accumulate the events of a
+// window and group; columns share bases. All accumulators of a panel lie in one Slab, as the
+// panel's Layout says.
 package aggregate
 
 import (
@@ -15,27 +15,27 @@ import (
 
 // Aggregate is one kind of column.
 type Aggregate struct {
-	// as users write it; of a family the pattern, such as pN
+	// as users write it; for a family its pattern, such as pN
 	Word  string
-	Parse func(word string) (number uint64, ok bool) // nil: the word is Word
+	Parse func(word string) (number uint64, ok bool) // nil: the word is Word itself
 	Bases func(o Options) []Base
-	// Append appends the value to a row. It is not called where there is no sample.
+	// Append appends the value to a row. It is only called if there is a sample.
 	Append func(b []byte, v *Values) []byte
-	Alone  bool // can't tell one key from many: null in the overflow row
+	Alone  bool // cannot be computed over several keys: null in the overflow row
 }
 
-// Table is the aggregates by name.
+// Table holds the aggregates by name.
 type Table []Aggregate
 
-// Builtin is the table of what definitions may ask for.
+// Builtin returns the aggregates that definitions may use.
 func Builtin() Table {
 	return Table{count, sum, minimum, maximum, avg, first, last, delta, rate, rateCount, increase, stddev, percentile}
 }
 
-// Newest is the table of the columns that a latest panel without aggregates has.
+// Newest returns the columns of a latest panel without aggregates.
 func Newest() Table { return Table{newestValue, newestTime, newestMetadata} }
 
-// Names are the words as users write them, families as patterns.
+// Names returns the words as users write them, families as patterns.
 func (t Table) Names() []string {
 	names := make([]string, len(t))
 	for i := range t {
@@ -44,10 +44,10 @@ func (t Table) Names() []string {
 	return names
 }
 
-// later are the words that a definition will be able to use.
+// later lists the words that are planned.
 var later = []string{"distinct", "topk", "histogram"}
 
-// Layout lays accumulators out for the columns of these words.
+// Layout lays out accumulators for the columns of these words.
 func (t Table) Layout(words []string, o Options) (*Layout, error) {
 	l := &Layout{words: 1, seconds: o.Seconds, lazy: true}
 	for _, word := range words {
@@ -83,7 +83,7 @@ func (t Table) find(word string) (a Aggregate, number uint64, ok bool) {
 	return Aggregate{}, 0, false
 }
 
-// place gives the base its place, or that of the one of its name.
+// place adds the base to the layout, or finds the one with the same name.
 func (l *Layout) place(b Base) int {
 	if i := slices.IndexFunc(l.bases, func(p placed) bool { return p.Name == b.Name }); i >= 0 {
 		return i

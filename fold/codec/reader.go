@@ -1,7 +1,7 @@
-// Package codec reads the primitives of the fold's canonical binary state: what encoding/binary
-// appends, taken from the front of untrusted bytes. A Reader remembers the first failure and then
-// gives zeros, so that a decoder is written straight down and asks once at the end. Nothing it
-// gives is larger than the bytes it was given.
+// Package codec reads the primitives of the fold's canonical binary state, as encoding/binary
+// appends them, from the front of untrusted bytes. A Reader remembers the first failure and then
+// returns zeros, so that a decoder needs only one check at the end. No result is larger than the
+// input.
 package codec
 
 import (
@@ -9,23 +9,23 @@ import (
 	"math"
 )
 
-// Reader reads primitives off the front of B.
+// Reader reads primitives from the front of B.
 type Reader struct {
 	B      []byte
 	Failed bool
 }
 
-// Fail makes the reader, and whatever is read from now on, fail.
+// Fail makes the reader and all later reads fail.
 func (r *Reader) Fail() { r.Failed, r.B = true, nil }
 
-// Check fails the reader where what it gave can't be.
+// Check makes the reader fail if ok is false.
 func (r *Reader) Check(ok bool) {
 	if !ok {
 		r.Fail()
 	}
 }
 
-// Uvarint reads a whole number in its shortest form.
+// Uvarint reads an unsigned integer in its shortest form.
 func (r *Reader) Uvarint() uint64 {
 	n, size := binary.Uvarint(r.B)
 	if size <= 0 || size > 1 && r.B[size-1] == 0 {
@@ -46,7 +46,7 @@ func (r *Reader) Uint32() uint32 {
 	return uint32(n)
 }
 
-// Varint reads a signed whole number.
+// Varint reads a signed integer.
 func (r *Reader) Varint() int64 {
 	u := r.Uvarint()
 	return int64(u>>1) ^ -int64(u&1)
@@ -74,7 +74,7 @@ func (r *Reader) Byte() byte {
 	return c
 }
 
-// Bytes reads a length and as many bytes, which alias B.
+// Bytes reads a length and that many bytes, which alias B.
 func (r *Reader) Bytes() []byte {
 	n := r.Uvarint()
 	if n > uint64(len(r.B)) {
@@ -86,11 +86,11 @@ func (r *Reader) Bytes() []byte {
 	return b
 }
 
-// String is a copy of Bytes.
+// String returns a copy of Bytes.
 func (r *Reader) String() string { return string(r.Bytes()) }
 
-// Count reads how many items of at least leastBytes follow, and fails on more than the bytes left
-// can hold.
+// Count reads the number of items that follow, each of at least leastBytes. It fails if the
+// remaining bytes cannot hold them.
 func (r *Reader) Count(leastBytes int) int {
 	n := r.Uvarint()
 	if n > uint64(len(r.B)/leastBytes) {

@@ -7,20 +7,21 @@ import (
 	"strings"
 )
 
-// Aggregates are the words that a definition may use where Options names no others; pN stands for
+// Aggregates are the words that a definition may use if Options names no others; pN stands for
 // every percentile.
 var Aggregates = []string{
 	"count", "sum", "min", "max", "avg", "first", "last", "delta", "rate", "rate:count", "increase", "stddev", "pN",
 }
 
-// defaultAggregates are those of a panel that names none, but for latest.
+// defaultAggregates are those of a panel that names none and is not latest.
 var defaultAggregates = []string{"count", "sum", "avg"}
 
 // laterAggregates are refused by name until the fold has them. Each will be a word of fold.Table
 // (and of Aggregates above), with its argument after a colon.
 var laterAggregates = []string{"distinct", "topk", "histogram"}
 
-// percentilePattern is what pN stands for: 0 < N < 100 in thousandths, written in one way only.
+// percentilePattern is what pN stands for: 0 < N < 100 in thousandths, with exactly one spelling
+// for each.
 const percentilePattern = `p(0\.[0-9]{0,2}[1-9]|[1-9][0-9]?(\.[0-9]{0,2}[1-9])?)`
 
 var percentile = regexp.MustCompile("^" + percentilePattern + "$")
@@ -33,7 +34,7 @@ func (r *reader) aggregates(at place) []string {
 		switch {
 		case !ok || !r.aggregate(item, s):
 		case slices.Contains(words, s):
-			r.problem(item.node, item.path, fmt.Sprintf("%q is there twice", shorten(s)))
+			r.problem(item.node, item.path, fmt.Sprintf("%q is given twice", shorten(s)))
 		default:
 			words = append(words, s)
 		}
@@ -60,12 +61,12 @@ func (r *reader) aggregate(at place, word string) bool {
 	case slices.Contains(laterAggregates, name):
 		r.refuseLater(at, "the aggregate "+name, allowed)
 	case slices.Contains(allowed, "pN") && percentileLike.MatchString(word):
-		r.problem(at.node, at.path, fmt.Sprintf("%q is no percentile: pN wants 0 < N < 100 with at most three decimals and without needless zeros, such as p50 or p99.9", shorten(word)))
+		r.problem(at.node, at.path, fmt.Sprintf("%q is not a percentile: pN needs 0 < N < 100 with at most three decimals and no unnecessary zeros, such as p50 or p99.9", shorten(word)))
 	default:
 		r.unknown(at.node, at.path, fmt.Sprintf("unknown aggregate %q", shorten(word)), word, allowed)
 	}
 	return false
 }
 
-// percentileLike is what was probably meant as one.
+// percentileLike matches what was probably meant as a percentile.
 var percentileLike = regexp.MustCompile(`^[pP]([-+0-9.eE]+|N)?$`)

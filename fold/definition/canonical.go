@@ -9,19 +9,19 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Canonical is the one JSON text of d: every key in the order of the tables, every default written
-// out. Equal definitions have equal bytes.
+// Canonical returns the one JSON text of d: every key in the order of the tables, every default
+// written out. Equal definitions have equal bytes.
 func (d *Definition) Canonical() []byte {
 	return appendJSON(nil, writeMapping(d, dashboardKeys))
 }
 
-// Hash is 16 hex digits over Canonical.
+// Hash returns 16 hex digits over Canonical.
 func (d *Definition) Hash() string {
 	return fmt.Sprintf("%016x", xxh3.Hash(d.Canonical()))
 }
 
-// ParseCanonical reads what Canonical wrote. It trusts the log: aggregate words and filters are not
-// looked at (who compiles the definition finds out), but every bound is kept. A dashboard "" is a
+// ParseCanonical reads what Canonical wrote. It trusts the log: it does not check aggregate words
+// and filters (compiling the definition does), but it enforces every bound. A dashboard "" is a
 // tenant's default.
 func ParseCanonical(b []byte) (*Definition, error) {
 	n, err := jsonNode(b)
@@ -66,7 +66,7 @@ func appendJSON(b []byte, n *yaml.Node) []byte {
 	return append(b, n.Value...)
 }
 
-// appendJSONText appends s quoted. < > & stay as they are: filters are full of them.
+// appendJSONText appends s quoted. It does not escape < > &, because filters are full of them.
 func appendJSONText(b []byte, s string) []byte {
 	var buf bytes.Buffer
 	e := json.NewEncoder(&buf)

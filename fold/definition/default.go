@@ -2,8 +2,8 @@ package definition
 
 import "time"
 
-// Default is what a tenant's dashboards without a definition of their own fold by, where the tenant
-// set no other: the newest value of every metric, and its numbers over 10 seconds.
+// Default returns what a tenant's dashboards without a definition of their own fold by, if the
+// tenant set no default: the newest value of every metric, and its aggregates over 10 seconds.
 func Default(tenant string) *Definition {
 	return &Definition{
 		Tenant: tenant,

@@ -1,6 +1,6 @@
-// Package definition is a dashboard's panels as data: read from YAML or JSON with defaults and
-// errors that say where, written in one canonical form, described by a JSON Schema, its filter
-// compiled.
+// Package definition is a dashboard's panels as data. It reads them from YAML or JSON, with
+// defaults and errors that say where, writes one canonical form, describes them by a JSON Schema,
+// and compiles filters.
 package definition
 
 import "time"
@@ -13,38 +13,38 @@ type Definition struct {
 	Time      Time
 	Dedupe    Dedupe
 	Tie       Tie
-	Reset     bool // the record that carries it begins a fresh history
+	Reset     bool // the record that carries it begins a new history
 	Panels    []Panel
 }
 
 // Time says how event time and log time are judged.
 type Time struct {
 	Bound     time.Duration // how far event time may be out of order
-	Idle      time.Duration // windows become final after so much silent log time; 0: never
+	Idle      time.Duration // windows become final after this much silent log time; 0: never
 	MaxFuture time.Duration
-	Lateness  time.Duration // how long after it is final a window takes corrections
+	Lateness  time.Duration // how long after its end a window accepts corrections
 }
 
-// Dedupe says how a producer's retries are told from news.
+// Dedupe says how a producer's retries are recognised.
 type Dedupe struct {
 	By      DedupeBy
 	Horizon time.Duration
 }
 
-// DedupeBy is what makes two events copies of one.
+// DedupeBy is what makes two events duplicates.
 type DedupeBy string
 
-// The ways to tell copies.
+// The ways to recognise duplicates.
 const (
 	ByID       DedupeBy = "id"
 	ByProducer DedupeBy = "producer"
 	ByNone     DedupeBy = "none"
 )
 
-// Tie settles which of two events of the same time came first.
+// Tie decides which of two events with the same time came first.
 type Tie string
 
-// The ways to settle ties.
+// The ways to break ties.
 const (
 	TieOrder Tie = "order" // log order
 	TieID    Tie = "id"    // event id, then log order
@@ -54,11 +54,11 @@ const (
 type Panel struct {
 	ID      string
 	Title   string
-	Filter  string // expr source; "" lets everything through
+	Filter  string // expr source; "" passes every event
 	Window  Window
 	Keep    int
 	GroupBy []string // as written: "metric", "labels.NAME"
-	// as written: "count", "p95", "rate:count"; empty only where Window is Latest: value, time,
+	// as written: "count", "p95", "rate:count"; empty only if Window is Latest: value, time,
 	// metadata
 	Aggregates []string
 	MaxGroups  int
@@ -76,16 +76,17 @@ const (
 	Latest   WindowKind = "latest"
 )
 
-// Window is how a panel cuts its events.
+// Window is how a panel divides its events.
 type Window struct {
 	Kind  WindowKind
 	Size  time.Duration // Tumbling and Hopping: length; Session: gap
-	Every time.Duration // Hopping: distance of starts; Size is a multiple of gcd(Size, Every)
+	Every time.Duration // Hopping: distance between starts; Size is a multiple of gcd(Size, Every)
 	N     int           // Count: events in a window
 }
 
-// Panes is how many pieces a hopping window is put together of: as long as the greatest common
-// divisor of Size and Every. It bounds in how many windows an event falls. 0 for other windows.
+// Panes returns how many panes make up a hopping window; a pane is as long as the greatest common
+// divisor of Size and Every. It bounds how many windows an event falls into. It is 0 for other
+// windows.
 func (w Window) Panes() int64 {
 	if w.Kind != Hopping || w.Every <= 0 {
 		return 0

@@ -8,7 +8,7 @@ import (
 	"github.com/dashfeed/dashfeed/fold/definition"
 )
 
-// checkout is the example of docs/PROTOCOL.md without what comes later.
+// checkout is the example of docs/PROTOCOL.md without planned features.
 const checkout = `
 dashboard: checkout
 tenant: acme
@@ -64,7 +64,7 @@ func roundTrip(t *testing.T, d *definition.Definition) {
 		t.Fatalf("canonical form is not read back: %v\n%s", err, d.Canonical())
 	}
 	if !reflect.DeepEqual(back, d) || back.Hash() != d.Hash() {
-		t.Errorf("canonical form came back otherwise\n%s\n%s", d.Canonical(), back.Canonical())
+		t.Errorf("the canonical form came back changed\n%s\n%s", d.Canonical(), back.Canonical())
 	}
 	var o definition.Options
 	if d.Dashboard == "" {
@@ -76,7 +76,7 @@ func roundTrip(t *testing.T, d *definition.Definition) {
 			t.Fatalf("is not read back: %v\n%s", err, text)
 		}
 		if len(defs) != 1 || !reflect.DeepEqual(defs[0], d) {
-			t.Errorf("came back otherwise\n%s\n%s", text, defs[0].YAML())
+			t.Errorf("came back changed\n%s\n%s", text, defs[0].YAML())
 		}
 	}
 }
@@ -84,7 +84,7 @@ func roundTrip(t *testing.T, d *definition.Definition) {
 func TestRoundTrip(t *testing.T) {
 	roundTrip(t, parse(t, checkout))
 	roundTrip(t, definition.Default("acme"))
-	const hash = "38508f716e0fbadd" // changes of the canonical form change every hash in every log
+	const hash = "38508f716e0fbadd" // changing the canonical form changes every hash in every log
 	if got := definition.Default("default").Hash(); got != hash {
 		t.Errorf("the default's hash is %s, was %s:\n%s", got, hash, definition.Default("default").Canonical())
 	}

@@ -10,8 +10,8 @@ import (
 
 //go:generate go test -run TestDocs -rewrite .
 
-// TestDocs: docs/definition.md and docs/definition.schema.json say what the tables say. -rewrite
-// writes them.
+// TestDocs: docs/definition.md and docs/definition.schema.json match the tables. -rewrite writes
+// them.
 func TestDocs(t *testing.T) {
 	for file, want := range map[string]string{
 		"../../docs/definition.md":          reference(),
@@ -27,12 +27,12 @@ func TestDocs(t *testing.T) {
 			t.Fatal(err)
 		}
 		if string(got) != want {
-			t.Errorf("%s is not what the tables say: go generate ./fold/definition", file)
+			t.Errorf("%s does not match the tables: go generate ./fold/definition", file)
 		}
 	}
 }
 
-// Every key has what its readers need, and a default that is allowed.
+// Every key has a doc, a schema and a read function, and an allowed default.
 func TestTables(t *testing.T) {
 	checkTable(t, dashboardKeys)
 	checkTable(t, timeKeys)
@@ -46,7 +46,7 @@ func checkTable[T any](t *testing.T, keys []key[T]) {
 	seen := map[string]bool{}
 	for _, k := range keys {
 		if seen[k.name] || k.later == "" && (k.doc == "" || k.schema == nil || k.read == nil) {
-			t.Errorf("key %q is there twice or lacks doc, schema or read", k.name)
+			t.Errorf("key %q occurs twice or lacks doc, schema or read", k.name)
 		}
 		seen[k.name] = true
 		if k.fallback == "" {
@@ -61,7 +61,7 @@ func checkTable[T any](t *testing.T, keys []key[T]) {
 	}
 }
 
-// reference is docs/definition.md.
+// reference returns the content of docs/definition.md.
 func reference() string {
 	var b strings.Builder
 	b.WriteString(`# Definitions
@@ -83,8 +83,8 @@ panels:
     aggregates: [count, avg, p95]
 ` + "```" + `
 
-Durations are Go's (` + "`250ms`, `10s`, `5m`, `24h`" + `), whole ms, at most ` + durationText(maxDuration) + `. Unknown keys are errors. All that is
-wrong in a text is told at once, each with file, line, column and what is allowed.
+Durations are Go's (` + "`250ms`, `10s`, `5m`, `24h`" + `), whole ms, at most ` + durationText(maxDuration) + `. Unknown keys are errors. All
+problems of a text are reported at once, each with file, line, column and what is allowed.
 
 `)
 	table(&b, "A dashboard", dashboardKeys)
@@ -93,27 +93,27 @@ wrong in a text is told at once, each with file, line, column and what is allowe
 	table(&b, "A panel", panelKeys)
 	table(&b, "window", windowKeys)
 	fmt.Fprintf(&b, "Exactly one of %s, with `every` for hopping; or the word `latest`.\n"+
-		"A hopping window is put together of panes, as long as its length and `every` have in common: all hopping panels of a dashboard have at most %d.\n"+
+		"A hopping window consists of panes; a pane is as long as the greatest common divisor of the window's length and `every`. All hopping panels of a dashboard have at most %d panes.\n"+
 		"Not available yet: %s.\n\n",
 		quoted(windowKinds), MaxPanes, quoted(laterNames(windowKeys)))
-	fmt.Fprintf(&b, "## aggregates\n\n%s.\n`pN` is a percentile, 0 < N < 100 with at most three decimals: `p50`, `p99.9`. At most %d, none twice. Not available yet: %s.\n\n",
+	fmt.Fprintf(&b, "## aggregates\n\n%s.\n`pN` is a percentile, 0 < N < 100 with at most three decimals: `p50`, `p99.9`. At most %d, each once. Not available yet: %s.\n\n",
 		quoted(Aggregates), MaxAggregates, quoted(laterAggregates))
 	fmt.Fprintf(&b, `## filter
 
-An [expr](https://expr-lang.org/docs/language-definition) expression of at most %d KiB that gives true or false, over
+An [expr](https://expr-lang.org/docs/language-definition) expression of at most %d KiB that is true or false. It can use
 
 - `+"`metric`, `id`"+` (text), `+"`value`"+` (number), `+"`time`"+` (ms UTC),
-- `+"`labels.NAME` or `labels[\"NAME\"]`"+` (text; nil where the label is missing, which differs from the empty text),
-- `+"`metadata`"+` (any JSON, nil where there is none; `+"`metadata?.unit`"+` goes on where there is none).
+- `+"`labels.NAME` or `labels[\"NAME\"]`"+` (text; nil if the label is missing, which differs from the empty text),
+- `+"`metadata`"+` (any JSON; nil if there is none: `+"`metadata?.unit`"+` allows for that).
 
-Labels are text, also where they look like numbers: `+"`labels.n > 5` and `(labels.n ?? 0) > 5` are refused, `int(labels.n) > 5` and `labels.n == \"5\"`"+` compare them.
-An event on which it fails (it compares a missing label by size) does not pass. Functions: %s. There are no others, no
-variables, ranges or predicates, and the pattern of `+"`matches`"+` must be written out: a filter depends on nothing but the event, and its cost is bounded.
+Labels are text, even if they look like numbers: `+"`labels.n > 5` and `(labels.n ?? 0) > 5` are refused, `int(labels.n) > 5` and `labels.n == \"5\"`"+` compare them.
+An event on which the filter fails (for example, it orders by a missing label) does not pass. Functions: %s. There are no others, no
+variables, ranges or predicates, and the pattern of `+"`matches`"+` must be a literal: a filter depends on nothing but the event, and its cost is bounded.
 
-A filter has a price for each event: roughly a unit for each byte that an instruction of a pattern looks at, and one or two for
-each byte of text that is compared, joined or written. It follows from the filter and the sizes of the fields that it reads. An event that is dearer than
-%d units for one filter, or %d for all filters of the dashboard together, is not tried: it is `+"`filtered`, and counted in `filtered_reasons` as `cost`"+`.
-Labels are too short for that; what costs is a long pattern over long metadata. The pattern of `+"`matches`"+` may compile to %d instructions: `+"`(abc){99}`"+` has 300.
+A filter has a price for each event: roughly one unit for each byte that an instruction of a pattern examines, and one or two for
+each byte of text that is compared, joined or written. The price depends only on the filter and the sizes of the fields that it reads. If an event would cost more than
+%d units for one filter, or %d for all filters of the dashboard together, the filter is not evaluated: the event counts as `+"`filtered`, and in `filtered_reasons` as `cost`"+`.
+Labels are too short for that; long patterns over long metadata are expensive. The pattern of `+"`matches`"+` may compile to %d instructions: `+"`(abc){99}`"+` has 300.
 `, MaxFilterBytes>>10, quoted(FilterFunctions), MaxFilterPrice, MaxEventPrice, maxPattern)
 	return b.String()
 }

@@ -13,26 +13,27 @@ import (
 	"github.com/dashfeed/dashfeed/messages/event"
 )
 
-// MaxFilterBytes is the longest source of a filter.
+// MaxFilterBytes is the greatest length of a filter's source.
 const MaxFilterBytes = 4 << 10
 
 // maxFilterNodes bounds what a filter costs for each event.
 const maxFilterNodes = 500
 
-// FilterFunctions are the only functions of a filter: pure, the same everywhere, and none whose
-// result can be much larger than what it is given or depends on the order of a map.
+// FilterFunctions are the only functions of a filter. They are pure, the same everywhere, and none
+// has a result that is much larger than its input or depends on the order of a map.
 var FilterFunctions = []string{
 	"abs", "ceil", "floor", "round", "min", "max", "int", "float", "string",
 	"len", "lower", "upper", "trim", "trimPrefix", "trimSuffix", "hasPrefix", "hasSuffix", "indexOf", "lastIndexOf", "split",
 }
 
-// filterNames are what a filter can speak of. A label that is missing is nil, and so is metadata.
+// filterNames are the names that a filter can use. A missing label is nil, and so is missing
+// metadata.
 var filterNames = types.Map{
 	"metric": types.String, "value": types.Float64, "time": types.Int64, "id": types.String,
 	"labels": types.TypeOf(map[string]any{}), "metadata": types.Any,
 }
 
-// Filter is a compiled filter. Any number of goroutines may use one.
+// Filter is a compiled filter. It is safe for concurrent use.
 type Filter struct {
 	program *vm.Program
 	uses    filterUses
@@ -40,14 +41,14 @@ type Filter struct {
 	states  sync.Pool // of *filterState
 }
 
-// filterState is what one Match needs, to be used again by another.
+// filterState is what one Match needs; later calls reuse it.
 type filterState struct {
 	vm     vm.VM
 	env    map[string]any
 	labels map[string]any
 }
 
-// CompileFilter compiles an expression over filterNames that gives a bool.
+// CompileFilter compiles a bool expression over filterNames.
 func CompileFilter(src string) (*Filter, error) {
 	if len(src) > MaxFilterBytes {
 		return nil, fmt.Errorf("%d bytes, at most %d are allowed", len(src), MaxFilterBytes)
@@ -55,7 +56,7 @@ func CompileFilter(src string) (*Filter, error) {
 	guard := &filterGuard{prices: newPricer()}
 	program, err := expr.Compile(src, append(filterOptions(filterNames), expr.Patch(guard))...)
 	switch {
-	case guard.refused != "": // the compiler's own words would be about what follows from it
+	case guard.refused != "": // the compiler's own error would be about a consequence of it
 		return nil, errors.New(guard.refused)
 	case err != nil:
 		return nil, errors.New(firstLine(err))
@@ -72,7 +73,7 @@ func CompileFilter(src string) (*Filter, error) {
 	return f, nil
 }
 
-// filterOptions are how an expression over names is compiled.
+// filterOptions returns the options for compiling an expression over names.
 func filterOptions(names types.Map) []expr.Option {
 	options := []expr.Option{expr.Env(names), expr.AsBool(), expr.DisableAllBuiltins(), expr.DisableIfOperator(), expr.MaxNodes(maxFilterNodes)}
 	for _, name := range FilterFunctions {
@@ -81,8 +82,8 @@ func filterOptions(names types.Map) []expr.Option {
 	return options
 }
 
-// Price is at most what Match costs for the event, in the units of MaxFilterPrice; 0 where that is
-// not worth counting.
+// Price returns an upper bound of what Match costs for the event, in the units of MaxFilterPrice; 0
+// if that is negligible.
 func (f *Filter) Price(e *event.Event) int64 {
 	if f.price == nil {
 		return 0
@@ -90,8 +91,8 @@ func (f *Filter) Price(e *event.Event) int64 {
 	return f.price.of(e)
 }
 
-// Match reports whether the event passes. One on which the expression fails (it compares a label
-// that is missing by size, say) does not.
+// Match reports whether the event passes. An event on which the expression fails (for example, it
+// orders by a missing label) does not pass.
 func (f *Filter) Match(e *event.Event) bool {
 	s := f.states.Get().(*filterState)
 	f.uses.fill(s, e)
@@ -101,7 +102,7 @@ func (f *Filter) Match(e *event.Event) bool {
 	return err == nil && pass
 }
 
-// firstLine leaves out the drawing of the source below a compiler's message.
+// firstLine removes the excerpt of the source below a compiler's message.
 func firstLine(err error) string {
 	line, _, _ := strings.Cut(err.Error(), "\n")
 	return line

@@ -32,7 +32,7 @@ func TestFilterMatch(t *testing.T) {
 		`labels.empty == ""`:                   true,
 		`labels.empty == nil`:                  false,
 		`labels.missing != "XX"`:               true,
-		`labels.missing > "a"`:                 false, // fails, so does not pass
+		`labels.missing > "a"`:                 false, // fails, so the event does not pass
 		`!(labels.missing > "a")`:              false,
 		`labels[metric] == nil`:                true,
 		`"country" in labels`:                  true,
@@ -50,7 +50,7 @@ func TestFilterMatch(t *testing.T) {
 		`round(value) == 13`:                   true,
 		`split("a,b", ",")[1] == "b"`:          true,
 		`max(value, 20) == 20`:                 true,
-		`labels.country`:                       false, // no bool when it runs
+		`labels.country`:                       false, // not a bool at run time
 		`metadata`:                             false,
 		`true`:                                 true,
 	} {
@@ -59,7 +59,7 @@ func TestFilterMatch(t *testing.T) {
 			t.Errorf("%s: %v", src, err)
 			continue
 		}
-		for range 2 { // the second with a used state
+		for range 2 { // the second time with a used state
 			if got := f.Match(filterEvent()); got != want {
 				t.Errorf("%s: %v, want %v", src, got, want)
 			}
@@ -108,7 +108,7 @@ func TestFilterRefused(t *testing.T) {
 	}
 }
 
-// Every function of the list is there, and nothing else that expr has.
+// Every function of the list exists, and nothing else of expr does.
 func TestFilterFunctions(t *testing.T) {
 	for _, name := range definition.FilterFunctions {
 		_, err := definition.CompileFilter(name + "() == 1")
@@ -118,7 +118,7 @@ func TestFilterFunctions(t *testing.T) {
 	}
 }
 
-// The decoder writes the next event over the strings of the last one.
+// The decoder writes the next event over the strings of the previous one.
 func TestFilterKeepsCopies(t *testing.T) {
 	f, err := definition.CompileFilter(`metric == "latency" and labels.country == "DE"`)
 	if err != nil {
@@ -138,7 +138,7 @@ func TestFilterKeepsCopies(t *testing.T) {
 	}
 	e := event.Event{Metric: "latency"}
 	if f.Match(&e) {
-		t.Error("the label of the event before was still there")
+		t.Error("the label of the previous event was still there")
 	}
 }
 

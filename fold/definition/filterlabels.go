@@ -10,17 +10,17 @@ import (
 	"github.com/expr-lang/expr/types"
 )
 
-// textLabels are filterNames with labels as the text that they always are. A filter is compiled for
-// running with labels of any type, because a missing one is nil there.
+// textLabels is filterNames with labels as the text that they always are. At run time a filter uses
+// labels of any type, because a missing label is nil there.
 var textLabels = func() types.Map {
 	m := maps.Clone(filterNames)
 	m["labels"] = types.TypeOf(map[string]string{})
 	return m
 }()
 
-// checkLabels refuses a filter, one that compiles, that takes a label for something else than text:
-// it would fail on every event that has the label. A definition in the log is not asked: what it
-// did it goes on doing.
+// checkLabels refuses a filter that compiles but uses a label as something other than text: it
+// would fail on every event that has the label. Definitions that are already in the log are not
+// checked, so that they behave as before.
 func checkLabels(src string) error {
 	program, err := expr.Compile(src, filterOptions(textLabels)...)
 	said := ""
@@ -38,12 +38,12 @@ func checkLabels(src string) error {
 	return nil
 }
 
-// mixedText finds where a filter goes on with text or with something else, as in (labels.n ?? 0) >
-// 5. The compiler takes that for a value of any type, and it is of the wrong one wherever the text
-// is there.
+// mixedText finds where a filter continues with text or with something else, as in (labels.n ?? 0)
+// > 5. The compiler treats that as a value of any type, but it has the wrong type whenever the
+// label is there.
 type mixedText struct{ said string }
 
-// Visit is part of ast.Visitor.
+// Visit implements ast.Visitor.
 func (m *mixedText) Visit(n *ast.Node) {
 	switch n := (*n).(type) {
 	case *ast.BinaryNode:
@@ -64,7 +64,7 @@ func (m *mixedText) compare(operator string, a, b ast.Node) {
 	m.said = fmt.Sprintf("the two sides of %s are %v and %v (1:%d)", operator, x, y, at.From+1)
 }
 
-// kindOf is the kind of a part's value; Interface where that is not known, or where it is nil.
+// kindOf returns the kind of a node's value; Interface if it is unknown or nil.
 func kindOf(n ast.Node) reflect.Kind {
 	t := n.Type()
 	if _, ok := n.(*ast.NilNode); ok || t == nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/dashfeed/dashfeed/fold/definition"
 )
 
-// checkFilter is what a check says of a definition with the filter.
+// checkFilter returns what a check says about a definition with the filter.
 func checkFilter(t *testing.T, filter string) error {
 	t.Helper()
 	_, err := definition.Parse("d.yaml", []byte("dashboard: d\npanels:\n  - {id: a, window: latest, filter: '"+strings.ReplaceAll(filter, "'", "''")+"'}\n"),
@@ -16,8 +16,8 @@ func checkFilter(t *testing.T, filter string) error {
 	return err
 }
 
-// TestLabelsAreText: a filter that takes a label for a number or a truth value lets no event pass;
-// it is refused.
+// TestLabelsAreText: a filter that uses a label as a number or a boolean would pass no event; it is
+// refused.
 func TestLabelsAreText(t *testing.T) {
 	for _, filter := range []string{
 		"labels.n > 5", "5 < labels.n", "labels.n == 5", "labels.n != 5.5", "labels.n > -5", "labels.n == value", "labels.n < time", "labels[metric] > value",
@@ -41,7 +41,7 @@ func TestLabelsAreText(t *testing.T) {
 	}
 }
 
-// TestLabelsOfTheLog: a definition that is in a log already goes on as it did.
+// TestLabelsOfTheLog: a definition that is already in a log behaves as before.
 func TestLabelsOfTheLog(t *testing.T) {
 	d, err := definition.Parse("d.yaml", []byte("dashboard: d\npanels: [{id: a, window: latest}]\n"), definition.Options{Aggregates: fold.Builtin().Names()})
 	if err != nil {

@@ -11,41 +11,40 @@ import (
 	"github.com/dashfeed/dashfeed/messages/event"
 )
 
-// What a filter may cost. The unit is a byte of text that one instruction of a pattern looks at,
+// The price of a filter. The unit is one byte of text examined by one instruction of a pattern,
 // about 10 ns. A filter has no loops, so its price is at most a linear function of the sizes of the
-// fields that it reads. That function is worked out when the filter is compiled, and needs no
-// clock: every machine refuses the same events, and before anything was spent on them.
+// fields that it reads. That function is computed when the filter is compiled and needs no clock:
+// every machine refuses the same events, before it spends anything on them.
 const (
 	MaxFilterPrice = 200_000 // of one filter for one event
 	MaxEventPrice  = 400_000 // of all filters of a dashboard for one event
 
-	// cheapPrice is not worth adding up: a filter that can't cost more, whatever the event, is
-	// free.
+	// cheapPrice is negligible: a filter that cannot cost more, whatever the event, counts as free.
 	cheapPrice = MaxEventPrice / (2 * MaxPanels)
-	// maxPattern is the most instructions that a pattern of matches compiles to.
+	// maxPattern is the greatest number of instructions that a pattern of matches may compile to.
 	maxPattern = 1_000
 )
 
-// What a field may cost beyond being looked at.
+// What a field may cost beyond being examined.
 const (
-	perDecodedByte  = 2  // JSON made into values, a value compared deeply or written as text
-	perSplitByte    = 2  // a text for each of them
-	perCasedByte    = 2  // of lower and upper: two bytes can become three
-	numberBytes     = 32 // of a number as text
+	perDecodedByte  = 2  // JSON decoded into values, a value compared deeply or written as text
+	perSplitByte    = 2  // one text for each byte
+	perCasedByte    = 2  // lower and upper: two bytes can become three
+	numberBytes     = 32 // a number as text
 	mostLabelsBytes = event.MaxLabels * (event.MaxLabelNameBytes + event.MaxLabelValueBytes)
 )
 
-// The fields of an event whose sizes a price depends on; another name is that of a label.
+// The fields of an event whose sizes a price depends on; any other name is a label's.
 const (
 	sizeOfMetric   = "metric"
 	sizeOfID       = "id"
 	sizeOfMetadata = "metadata"
-	sizeOfLabels   = "labels" // names and values of all
+	sizeOfLabels   = "labels" // names and values of all labels
 	sizeOfLabel    = "labels."
 )
 
-// price is at most what something costs or how long it is: fixed, and so much for each byte of the
-// fields. It saturates at manyUnits.
+// price is an upper bound of what something costs or how long it is: a fixed part, and a part for
+// each byte of the fields. It saturates at manyUnits.
 type price struct {
 	fixed int64
 	per   map[string]int64
@@ -83,7 +82,7 @@ func timesUpTo(a, b int64) int64 {
 	return a * b
 }
 
-// most is the price for the largest event.
+// most returns the price for the largest event.
 func (p price) most() int64 {
 	sum := p.fixed
 	for field, n := range p.per {
@@ -103,7 +102,7 @@ func (p price) most() int64 {
 	return sum
 }
 
-// tariff is a price made ready to be asked for every event.
+// tariff is a price prepared for evaluation on every event.
 type tariff struct {
 	fixed, perMetric, perID, perMetadata, perLabelsByte int64
 	labels                                              []labelTariff
@@ -114,7 +113,7 @@ type labelTariff struct {
 	per  int64
 }
 
-// tariff is nil where no event can cost much.
+// tariff returns nil if no event can cost much.
 func (p price) tariff() *tariff {
 	if p.most() <= cheapPrice {
 		return nil
@@ -128,7 +127,7 @@ func (p price) tariff() *tariff {
 	return t
 }
 
-// of is the price for an event, without overflow: events and factors are bounded.
+// of returns the price for an event. It cannot overflow: events and factors are bounded.
 func (t *tariff) of(e *event.Event) int64 {
 	sum := t.fixed + t.perMetric*int64(len(e.Metric)) + t.perID*int64(len(e.ID)) + t.perMetadata*int64(len(e.Metadata))
 	if t.perLabelsByte > 0 {
@@ -143,8 +142,8 @@ func (t *tariff) of(e *event.Event) int64 {
 	return sum
 }
 
-// pricer adds up what the nodes of an expression cost, from the leaves to the root. It knows how
-// long the result of each can be.
+// pricer adds up the cost of the nodes of an expression, from the leaves to the root. It knows how
+// long each node's result can be.
 type pricer struct {
 	total price
 	sizes map[ast.Node]price
@@ -154,13 +153,13 @@ func newPricer() *pricer { return &pricer{sizes: map[ast.Node]price{}} }
 
 func (p *pricer) spend(x price) { p.total = p.total.plus(x) }
 
-// visit takes a node whose children it has seen.
+// visit processes a node whose children have been visited.
 func (p *pricer) visit(node ast.Node) {
 	p.spend(fixedPrice(1))
 	p.sizes[node] = p.size(node)
 }
 
-// size spends what the node costs and tells how long its result can be.
+// size adds the node's cost and returns how long its result can be.
 func (p *pricer) size(node ast.Node) price {
 	switch n := node.(type) {
 	case *ast.StringNode:
@@ -177,7 +176,7 @@ func (p *pricer) size(node ast.Node) price {
 		return p.sizes[n.Node]
 	case *ast.ChainNode:
 		return p.sizes[n.Node]
-	case *ast.SliceNode: // a part of a text is found by its characters
+	case *ast.SliceNode: // a slice of a text counts characters
 		p.spend(p.sizes[n.Node])
 		return p.sizes[n.Node]
 	case *ast.ConditionalNode:
@@ -208,7 +207,7 @@ func (p *pricer) sum(nodes []ast.Node) (all price) {
 	return all
 }
 
-// field also spends what it takes to bring a field into the expression.
+// field also adds the cost of bringing a field into the expression.
 func (p *pricer) field(name string) price {
 	switch name {
 	case sizeOfMetric, sizeOfID:
@@ -260,7 +259,7 @@ func (p *pricer) binary(n *ast.BinaryNode) price {
 	return fixedPrice(numberBytes)
 }
 
-// isText: comparing it looks at each byte once.
+// isText reports whether comparing the node examines each byte once.
 func isText(n ast.Node) bool {
 	switch n := n.(type) {
 	case *ast.StringNode:
@@ -287,8 +286,8 @@ func (p *pricer) call(name string, arguments []ast.Node) price {
 		p.spend(all.times(perSplitByte))
 	case "string":
 		p.spend(all.times(perDecodedByte))
-		all = all.times(2).plus(fixedPrice(numberBytes)) // quotes go, what names a kind comes
-	case "trim": // every character is looked for in the set, which is written out
+		all = all.times(2).plus(fixedPrice(numberBytes)) // quotes disappear, the name of a kind is added
+	case "trim": // searches each character in the set, which is a literal
 		if len(arguments) > 1 {
 			p.spend(p.sizes[arguments[0]].times(p.sizes[arguments[1]].fixed))
 		}
@@ -302,8 +301,8 @@ func (p *pricer) call(name string, arguments []ast.Node) price {
 	return all
 }
 
-// instructions is the size of a pattern's program, as each byte may have to be held against all of
-// it. An instruction that looks a character up in a class weighs more.
+// instructions returns the size of a pattern's program, because each byte may have to be tested
+// against all of it. An instruction that looks up a character class weighs more.
 func instructions(pattern string) int {
 	tree, err := syntax.Parse(pattern, syntax.Perl)
 	if err != nil {

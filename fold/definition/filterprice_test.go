@@ -9,7 +9,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages/event"
 )
 
-// largest is the largest event that there is.
+// largest returns the largest possible event.
 func largest() *event.Event {
 	e := &event.Event{
 		ID: strings.Repeat("i", event.MaxIDBytes), Metric: strings.Repeat("m", event.MaxMetricBytes), Value: 1, Time: 1,
@@ -24,8 +24,8 @@ func largest() *event.Event {
 	return e
 }
 
-// TestFilterPriceOfOrdinaryFilters: what people write is free for every event, or far below what is
-// allowed.
+// TestFilterPriceOfOrdinaryFilters: what people write is free for every event, or far below the
+// limit.
 func TestFilterPriceOfOrdinaryFilters(t *testing.T) {
 	for _, src := range []string{
 		`metric == "latency" && value > 0 && labels.country != "XX"`,
@@ -34,7 +34,7 @@ func TestFilterPriceOfOrdinaryFilters(t *testing.T) {
 		`upper(labels.a) == "B" && id contains "x"`,
 	} {
 		if price := compile(t, src).Price(largest()); price != 0 {
-			t.Errorf("%s: %d units for the largest event, want 0: it is not worth counting", src, price)
+			t.Errorf("%s: %d units for the largest event, want 0: it is negligible", src, price)
 		}
 	}
 	for _, src := range []string{
@@ -84,7 +84,7 @@ func TestFilterPriceOfCostlyFilters(t *testing.T) {
 			t.Errorf("%s: %d units, want more than %d", name, price, definition.MaxFilterPrice)
 		}
 		if price := f.Price(filterEvent()); price > definition.MaxFilterPrice {
-			t.Errorf("%s: %d units for a small event, want it to be tried", name, price)
+			t.Errorf("%s: %d units for a small event, want it to be evaluated", name, price)
 		}
 	}
 }

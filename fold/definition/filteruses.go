@@ -11,16 +11,16 @@ import (
 	"github.com/dashfeed/dashfeed/messages/event"
 )
 
-// filterGuard walks an expression before it is compiled: it refuses what could cost without bound,
-// and notes which fields of an event are spoken of.
+// filterGuard walks an expression before it is compiled. It refuses what could cost without bound,
+// and records which fields of an event are used.
 type filterGuard struct {
 	refused string
-	names   []string // identifiers, each as often as it stands there
-	labels  []string // of labels.NAME and labels["NAME"]
+	names   []string // identifiers, with repetitions
+	labels  []string // from labels.NAME and labels["NAME"]
 	prices  *pricer
 }
 
-// Visit looks at one node, after those below it.
+// Visit examines one node, after its children.
 func (g *filterGuard) Visit(node *ast.Node) {
 	g.prices.visit(*node)
 	switch n := (*node).(type) {
@@ -43,7 +43,8 @@ func (g *filterGuard) Visit(node *ast.Node) {
 		if f, ok := n.Callee.(*ast.IdentifierNode); ok {
 			g.trim(f.Value, n.Arguments)
 		}
-	case *ast.VariableDeclaratorNode, *ast.SequenceNode: // x + x, and that again, a hundred times over
+	case *ast.VariableDeclaratorNode, *ast.SequenceNode:
+		// x + x, and that doubled again, a hundred times
 		g.refuse("variables (let, ;) are not available")
 	case *ast.PredicateNode, *ast.PointerNode:
 		g.refuse("predicates ({…}, #) are not available")
@@ -54,7 +55,7 @@ func (g *filterGuard) binary(n *ast.BinaryNode) {
 	switch n.Operator {
 	case "..":
 		g.refuse("ranges (..) are not available")
-	case "matches": // else every event would compile it
+	case "matches": // otherwise every event would compile it
 		pattern, ok := n.Right.(*ast.StringNode)
 		if !ok {
 			g.refuse("the pattern of matches must be written out")
@@ -66,8 +67,8 @@ func (g *filterGuard) binary(n *ast.BinaryNode) {
 	}
 }
 
-// trim refuses a set of characters out of an event: its length times that of the text would be the
-// cost.
+// trim refuses a set of characters taken from an event: the cost would be its length times that of
+// the text.
 func (g *filterGuard) trim(name string, arguments []ast.Node) {
 	if name != "trim" || len(arguments) < 2 {
 		return
@@ -100,7 +101,7 @@ func (g *filterGuard) uses() filterUses {
 	return u
 }
 
-// filterUses are the fields that a filter needs of an event.
+// filterUses are the fields of an event that a filter needs.
 type filterUses struct {
 	metric, value, time, id, metadata bool
 
@@ -108,8 +109,8 @@ type filterUses struct {
 	allLabels bool
 }
 
-// fill puts an event into s. Strings that tend to repeat stay from the event before where they are
-// equal, as copies: the event's own may change under them.
+// fill puts an event into s. It keeps strings of the previous event if they are equal, as copies,
+// because the event's own strings may change.
 func (u *filterUses) fill(s *filterState, e *event.Event) {
 	if u.metric {
 		keep(s.env, "metric", e.Metric)
@@ -155,8 +156,8 @@ func decodeMetadata(text []byte) any {
 	return v
 }
 
-// price adds to what the nodes cost that all labels are copied where the expression doesn't name
-// those it needs.
+// price adds to the cost of the nodes the cost of copying all labels, if the expression does not
+// name those it needs.
 func (g *filterGuard) price() price {
 	if g.uses().allLabels {
 		return g.prices.total.plus(priceOf(sizeOfLabels).times(4)) // a text and an entry for each

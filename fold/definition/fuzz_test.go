@@ -11,8 +11,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages/event"
 )
 
-// FuzzParse: Parse never panics; an error is Problems with places; what it accepts comes back from
-// both written forms.
+// FuzzParse: Parse never panics; an error is Problems with places; what it accepts can be read back
+// from both written forms.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(checkout))
 	f.Add(definition.Default("acme").Canonical())
@@ -31,7 +31,7 @@ func FuzzParse(f *testing.F) {
 			defs, err := definition.Parse("f", src, o)
 			var ps definition.Problems
 			if err != nil && !errors.As(err, &ps) {
-				t.Fatalf("error is no Problems: %v", err)
+				t.Fatalf("error is not Problems: %v", err)
 			}
 			for _, p := range ps {
 				if p.Line < 1 || p.Column < 1 || p.Message == "" {
@@ -45,8 +45,8 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// FuzzParseRecord: whatever is in the log, reading it does not panic, and what is read is written
-// back to the same.
+// FuzzParseRecord: reading any content of a log does not panic, and a record that is read is
+// written back unchanged.
 func FuzzParseRecord(f *testing.F) {
 	f.Add(definition.Record{Revision: 1, Region: "local", Definition: definition.Default("acme")}.Append(nil))
 	f.Add(definition.Record{}.Append(nil))
@@ -58,7 +58,7 @@ func FuzzParseRecord(f *testing.F) {
 		}
 		again, err := definition.ParseRecord(r.Append(nil))
 		if err != nil {
-			t.Fatalf("%s\nwas read, but not what it was written back as: %v\n%s", b, err, r.Append(nil))
+			t.Fatalf("%s\nwas read, but written back it is not: %v\n%s", b, err, r.Append(nil))
 		}
 		if string(again.Append(nil)) != string(r.Append(nil)) {
 			t.Errorf("%s\n%s", r.Append(nil), again.Append(nil))

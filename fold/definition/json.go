@@ -14,19 +14,19 @@ import (
 	"github.com/dashfeed/dashfeed/messages/event"
 )
 
-// maxJSONDepth is far beyond what a definition nests.
+// maxJSONDepth is far beyond the nesting of any definition.
 const maxJSONDepth = 16
 
-// jsonReader reads JSON as the tree that the YAML parser would give, with places.
+// jsonReader reads JSON into the tree that the YAML parser would return, with places.
 type jsonReader struct {
 	src          []byte
 	tokens       *json.Decoder
-	at           int // up to here line and column are counted
+	at           int // line and column are counted up to here
 	line, column int
 }
 
-// textError says that JSON text is not Unicode. encoding/json would mend it, and a filter would ask
-// for another label.
+// textError says that JSON text is not Unicode. encoding/json would replace the wrong bytes, and a
+// filter would then compare another label.
 type textError struct {
 	at  int
 	err error
@@ -76,7 +76,7 @@ func (r *jsonReader) value(depth int) (*yaml.Node, error) {
 			n.Kind, n.Tag = yaml.SequenceNode, "!!seq"
 		}
 		for r.tokens.More() {
-			c, err := r.value(depth + 1) // in an object keys and values come in turn
+			c, err := r.value(depth + 1) // in an object keys and values alternate
 			if err != nil {
 				return nil, err
 			}
@@ -99,7 +99,7 @@ func (r *jsonReader) value(depth int) (*yaml.Node, error) {
 	return n, nil
 }
 
-// place is where the next token begins, line and column from 1.
+// place returns where the next token begins, line and column from 1.
 func (r *jsonReader) place() (line, column int) {
 	start := int(r.tokens.InputOffset())
 	for start < len(r.src) && strings.IndexByte(" \t\r\n,:", r.src[start]) >= 0 {

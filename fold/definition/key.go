@@ -5,20 +5,20 @@ import (
 )
 
 // key is one key of a mapping that fills a T. The tables of keys in keys.go and window.go are the
-// only list of them: parsing, what an error says is allowed, defaults, the canonical form, the JSON
-// Schema and docs/definition.md come from there.
+// only list of keys: parsing, the allowed keys in errors, defaults, the canonical form, the JSON
+// Schema and docs/definition.md are derived from them.
 type key[T any] struct {
 	name     string
 	doc      string         // one sentence, for the schema and the reference
 	schema   map[string]any // of the value
 	required bool
-	fallback string // the default, in YAML; "" where there is none or it depends on other keys
-	later    string // "sliding windows": what a key of a later version asks for; it is refused by name
+	fallback string // the default, in YAML; "" if there is none or it depends on other keys
+	later    string // "sliding windows": what a planned key is for; it is refused by name
 	read     func(r *reader, at place, to *T)
-	write    func(from *T) *yaml.Node // nil, or giving nil: not in the canonical form
+	write    func(from *T) *yaml.Node // nil, or returning nil: not in the canonical form
 }
 
-// names lists the keys that may be written.
+// names lists the keys that may be used.
 func names[T any](keys []key[T]) []string {
 	var s []string
 	for _, k := range keys {
@@ -53,7 +53,7 @@ func readMapping[T any](r *reader, at place, keys []key[T], to *T) map[string]pl
 			r.refuseLater(value, k.later, names(keys))
 		case ok:
 			k.read(r, value, to)
-		case meant[k.name]: // told with the key that was written instead
+		case meant[k.name]: // reported with the misspelt key
 		case k.required:
 			r.problem(at.node, at.key(k.name).path, "missing")
 		case k.fallback != "":

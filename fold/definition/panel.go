@@ -11,76 +11,77 @@ import (
 var panelKeys = []key[Panel]{
 	{
 		name: "id", required: true, schema: nameSchema,
-		doc:   "Names the panel; no two of a dashboard have the same.",
+		doc:   "Names the panel; unique within the dashboard.",
 		read:  func(r *reader, at place, to *Panel) { to.ID = r.name(at, "panel") },
 		write: func(from *Panel) *yaml.Node { return textNode(from.ID) },
 	},
-	textKey("title", "What people call it.", func(p *Panel) *string { return &p.Title }),
+	textKey("title", "The name shown to people.", func(p *Panel) *string { return &p.Title }),
 	{
 		name: "filter", fallback: `""`, schema: map[string]any{"type": "string", "maxLength": MaxFilterBytes},
-		doc:   "An expression that an event must fulfil to enter the panel; empty: all do. See below.",
+		doc:   "An expression; only events for which it is true enter the panel. Empty: all events do. See below.",
 		read:  func(r *reader, at place, to *Panel) { to.Filter = r.filter(at) },
 		write: func(from *Panel) *yaml.Node { return textNode(from.Filter) },
 	},
 	{
 		name: "window", required: true, schema: windowSchema(),
-		doc:   "How the panel cuts its events. See below.",
+		doc:   "How the panel divides its events. See below.",
 		read:  func(r *reader, at place, to *Panel) { to.Window = r.window(at) },
 		write: func(from *Panel) *yaml.Node { return writeWindow(&from.Window) },
 	},
 	wholeKey("keep", defaultKeep, MaxKeep,
-		"The newest so many windows are kept and shown (session: so many gaps back from the watermark; count: of every group).",
+		"How many of the newest windows are kept and shown (session: how many gaps back from the watermark; count: per group).",
 		func(p *Panel) *int { return &p.Keep }),
 	{
 		name: "group_by", fallback: "[]", schema: groupBySchema,
-		doc:   "One row for each value of these: `metric` or `labels.NAME`.",
+		doc:   "One row for each combination of their values: `metric` or `labels.NAME`.",
 		read:  func(r *reader, at place, to *Panel) { to.GroupBy = r.groupBy(at) },
 		write: func(from *Panel) *yaml.Node { return textsNode(from.GroupBy) },
 	},
 	{
-		name: "aggregates", schema: aggregatesSchema(), // what is the default depends on the window
-		doc:   "The columns, in this order. Default: `[count, sum, avg]`; of a `latest` window value, time and metadata of the newest event.",
+		name: "aggregates", schema: aggregatesSchema(), // the default depends on the window
+		doc:   "The columns, in this order. Default: `[count, sum, avg]`; for a `latest` window value, time and metadata of the newest event.",
 		read:  func(r *reader, at place, to *Panel) { to.Aggregates = r.aggregates(at) },
 		write: func(from *Panel) *yaml.Node { return textsNode(from.Aggregates) },
 	},
 	{
-		name: "rate", schema: map[string]any{"enum": rates}, // not written: the aggregates say it
-		doc:  "What the aggregate `rate` divides by the window's seconds: the `sum` (default) or the `count`, which is another way to write `rate:count`.",
-		read: func(*reader, place, *Panel) {}, // needs the aggregates: readPanel
+		// not in the canonical form: the aggregates contain it
+		name: "rate", schema: map[string]any{"enum": rates},
+		doc:  "What the aggregate `rate` divides by the window's seconds: the `sum` (default) or the `count`, which is another spelling of `rate:count`.",
+		read: func(*reader, place, *Panel) {}, // needs the aggregates: see readPanel
 	},
 	{
 		name: "fill", fallback: "none", schema: map[string]any{"enum": []string{"none"}},
-		doc:   "What stands in windows without events.",
+		doc:   "What is shown in windows without events.",
 		read:  func(r *reader, at place, _ *Panel) { r.fill(at) },
 		write: func(*Panel) *yaml.Node { return textNode("none") },
 	},
 	wholeKey("max_groups", defaultMaxGroups, MaxMaxGroups,
-		"Groups beyond so many (of a window; session, count, latest: of the panel) are folded into one overflow group.",
+		"Groups beyond this number (per window; session, count, latest: per panel) are folded into one overflow group.",
 		func(p *Panel) *int { return &p.MaxGroups }),
 }
 
-// rates are what the key rate may say.
+// rates are the values of the key rate.
 var rates = []string{"sum", "count"}
 
 func (r *reader) panels(at place) []Panel {
 	items, ok := r.items(at, "panels", MaxPanels)
 	if ok && len(items) == 0 {
-		r.problem(at.node, at.path, fmt.Sprintf("no panel, want 1 to %d", MaxPanels))
+		r.problem(at.node, at.path, fmt.Sprintf("there is no panel, want 1 to %d", MaxPanels))
 	}
 	var panels []Panel
 	panes := int64(0)
 	for _, item := range items {
 		p := r.panel(item)
 		before := panes
-		if own := p.Window.Panes(); own <= MaxPanes { // else that is a problem of its own
+		if own := p.Window.Panes(); own <= MaxPanes { // more is a problem of its own
 			panes += own
 		}
 		if panes > MaxPanes && before <= MaxPanes {
-			r.problem(item.node, item.key("window").path, fmt.Sprintf("the hopping windows so far have %d panes together (a window is made of panes as long as its "+
-				"length and every have in common), at most %d are allowed in a dashboard", panes, MaxPanes))
+			r.problem(item.node, item.key("window").path, fmt.Sprintf("the hopping windows up to here have %d panes in total (a window consists of panes as long as the greatest common divisor of its "+
+				"length and every), at most %d are allowed in a dashboard", panes, MaxPanes))
 		}
 		if j := slices.IndexFunc(panels, func(o Panel) bool { return o.ID == p.ID }); j >= 0 && p.ID != "" {
-			r.problem(item.node, item.key("id").path, fmt.Sprintf("%q is the id of panels[%d] too", shorten(p.ID), j))
+			r.problem(item.node, item.key("id").path, fmt.Sprintf("%q is also the id of panels[%d]", shorten(p.ID), j))
 		}
 		panels = append(panels, p)
 	}
@@ -99,7 +100,7 @@ func (r *reader) panel(at place) Panel {
 	case !ok:
 		p.Aggregates = slices.Clone(defaultAggregates)
 	case resolve(aggregates.node).Kind == yaml.SequenceNode && len(resolve(aggregates.node).Content) == 0:
-		r.problem(aggregates.node, aggregates.path, "no aggregate; leave the key out for "+fmt.Sprint(defaultAggregates))
+		r.problem(aggregates.node, aggregates.path, "there is no aggregate; leave out the key for "+fmt.Sprint(defaultAggregates))
 	}
 	if rate, ok := given["rate"]; ok {
 		if of, _ := r.word(rate, rates); of == "count" {
@@ -109,7 +110,7 @@ func (r *reader) panel(at place) Panel {
 	return p
 }
 
-// rateOfCount makes the word rate say what it divides, so that the fold knows one spelling only.
+// rateOfCount replaces the word rate by rate:count, so that the fold knows only one spelling.
 func (r *reader) rateOfCount(at place, aggregates []string) {
 	i := slices.Index(aggregates, "rate")
 	switch {
@@ -121,9 +122,9 @@ func (r *reader) rateOfCount(at place, aggregates []string) {
 	}
 }
 
-// fill takes only none yet. Its other words, and where the Panel keeps them, belong here.
+// fill accepts only none yet. Its other words, and the Panel field for them, belong here.
 func (r *reader) fill(at place) {
-	// as people write the word null
+	// people write the word null without quotes
 	if n := resolve(at.node); n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" {
 		at.node = &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: "null", Line: n.Line, Column: n.Column}
 	}
@@ -138,7 +139,7 @@ func writePanels(from *Definition) *yaml.Node {
 	return n
 }
 
-// filter reads the source of a filter and sees whether it compiles.
+// filter reads the source of a filter and checks that it compiles.
 func (r *reader) filter(at place) string {
 	s, ok := r.text(at, MaxFilterBytes)
 	if !ok || s == "" || r.canonical {

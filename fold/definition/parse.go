@@ -16,13 +16,13 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// Options say by what a text is judged.
+// Options say what a text is checked against.
 type Options struct {
-	Aggregates []string // the words and patterns allowed, from fold.Table.Names(); empty: Aggregates
+	Aggregates []string // the allowed words and patterns, from fold.Table.Names(); empty: Aggregates
 
-	// Key, where not zero, says whose definition the text is (of a PUT, of a file of defaults): the
-	// document may leave its tenant and dashboard out, and must not name others. A Key without
-	// Dashboard is a tenant's default.
+	// Key, if not zero, says whose definition the text is (for a PUT, or a file of defaults): the
+	// document may omit its tenant and dashboard, and must not name others. A Key without Dashboard
+	// is a tenant's default.
 	Key messages.Key
 }
 
@@ -53,7 +53,7 @@ func (r *reader) documents(src []byte) []*Definition {
 		return nil
 	}
 	if len(roots) == 0 {
-		r.add(Problem{Message: "no definition in it"})
+		r.add(Problem{Message: "there is no definition in it"})
 	}
 	var defs []*Definition
 	seen := map[messages.Key]bool{}
@@ -69,8 +69,8 @@ func (r *reader) documents(src []byte) []*Definition {
 	return defs
 }
 
-// parseText gives the documents' roots. JSON is read as JSON, not as YAML, which lacks some of its
-// escapes.
+// parseText returns the documents' roots. It reads JSON as JSON, not as YAML, because YAML lacks
+// some of its escapes.
 func parseText(src []byte) ([]*yaml.Node, error) {
 	if json.Valid(src) {
 		n, err := jsonNode(src)
@@ -90,7 +90,7 @@ func parseText(src []byte) ([]*yaml.Node, error) {
 		if err != nil {
 			return nil, err
 		}
-		// else nothing between two ---
+		// Skip an empty document between two ---.
 		if n.Kind == yaml.DocumentNode && n.Content[0].ShortTag() != "!!null" {
 			roots = append(roots, n.Content[0])
 		}
@@ -111,8 +111,8 @@ func (r *reader) definition(n *yaml.Node) *Definition {
 	return d
 }
 
-// keysOf is the table for a document whose dashboard is known: its names are filled in, and checked
-// where given.
+// keysOf returns the table for a document whose dashboard is known: its names get a default, and
+// are checked if given.
 func (r *reader) keysOf(k messages.Key) []key[Definition] {
 	keys := slices.Clone(dashboardKeys)
 	known := func(name, want string) {
@@ -134,7 +134,7 @@ func (r *reader) keysOf(k messages.Key) []key[Definition] {
 	return keys
 }
 
-// yamlLine is how the YAML parser says where.
+// yamlLine matches how the YAML parser reports a line.
 var yamlLine = regexp.MustCompile(`^line (\d+): `)
 
 func (r *reader) syntax(err error) {

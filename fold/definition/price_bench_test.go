@@ -8,7 +8,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages/event"
 )
 
-// BenchmarkWorstFilter measures what a unit of price takes where filters are made to be slow:
+// BenchmarkWorstFilter measures the time of a unit of price for filters that are made to be slow:
 // ns/unit.
 func BenchmarkWorstFilter(b *testing.B) {
 	words := strings.Repeat("a,", 8<<10-16)

@@ -12,13 +12,13 @@ type Problem struct {
 	File    string   `json:"file,omitempty"`
 	Line    int      `json:"line"`   // from 1
 	Column  int      `json:"column"` // from 1
-	Path    string   `json:"path"`   // panels[0].window.tumbling; "" is the whole document
+	Path    string   `json:"path"`   // panels[0].window.tumbling; "" means the whole document
 	Message string   `json:"message"`
 	Allowed []string `json:"allowed,omitempty"`
 	Nearest string   `json:"nearest,omitempty"` // the allowed name that was probably meant
 }
 
-// Error is file:line:col: path: message; did you mean "…"? allowed: …
+// Error returns file:line:col: path: message; did you mean "…"? allowed: …
 func (p Problem) Error() string {
 	var b strings.Builder
 	if p.File != "" {
@@ -38,13 +38,13 @@ func (p Problem) Error() string {
 	return b.String()
 }
 
-// MaxProblems is how many problems are told at once.
+// MaxProblems is how many problems are reported at once.
 const MaxProblems = 100
 
-// Problems is everything that is wrong in a text, in order of place.
+// Problems is everything that is wrong in a text, ordered by place.
 type Problems []Problem
 
-// Error is one line for each problem.
+// Error returns one line for each problem.
 func (ps Problems) Error() string {
 	lines := make([]string, len(ps))
 	for i, p := range ps {
@@ -59,10 +59,10 @@ func sortProblems(ps Problems) {
 	})
 }
 
-// nearest is the allowed name that s was probably meant to be: at most a third of its letters, and
-// at least one, differ. "" where none is that near.
+// nearest returns the allowed name that s was probably meant to be: at most a third of its letters,
+// or one, differ. It returns "" if no name is that close.
 func nearest(s string, allowed []string) string {
-	const longest = 64 // what is longer is no slip of the finger, and the distance costs the square
+	const longest = 64 // a longer word is not a typing mistake, and the cost grows with the square
 	if len(s) > longest {
 		return ""
 	}
@@ -75,8 +75,8 @@ func nearest(s string, allowed []string) string {
 	return best
 }
 
-// distance counts the letters to insert, delete, change or swap with their neighbour to make b of
-// a.
+// distance counts the letters to insert, delete, change or swap with their neighbour to turn a into
+// b.
 func distance(a, b string) int {
 	before, last, next := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range last {

@@ -11,10 +11,10 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-var rewrite = flag.Bool("rewrite", false, "write what came out as what is wanted")
+var rewrite = flag.Bool("rewrite", false, "write the actual output as the wanted output")
 
-// TestProblems reads testdata/problems.txt: cases begin with "=== name", and after "---" is what
-// Parse says of the text.
+// TestProblems reads testdata/problems.txt: a case begins with "=== name", and after "---" is what
+// Parse says about the text.
 func TestProblems(t *testing.T) {
 	const file = "testdata/problems.txt"
 	text, err := os.ReadFile(file)

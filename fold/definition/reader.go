@@ -11,12 +11,12 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// reader reads one text and collects what is wrong in it. It goes only where the tables of keys
-// lead, so an alias that multiplies or contains itself costs nothing.
+// reader reads one text and collects what is wrong in it. It follows only the tables of keys, so an
+// alias that multiplies or contains itself costs nothing.
 type reader struct {
 	file      string
 	o         Options
-	canonical bool // the text comes from the log: aggregate words and filters are not judged
+	canonical bool // the text comes from the log: aggregate words and filters are not checked
 	problems  Problems
 }
 
@@ -54,7 +54,7 @@ func (r *reader) unknown(n *yaml.Node, path, message, word string, allowed []str
 	r.add(Problem{Line: n.Line, Column: n.Column, Path: path, Message: message, Allowed: allowed, Nearest: nearest(word, allowed)})
 }
 
-// refuseLater refuses by name what a later version brings.
+// refuseLater refuses, by name, what a later version will have.
 func (r *reader) refuseLater(at place, what string, allowed []string) {
 	be := "is"
 	if strings.HasSuffix(what, "s") {
@@ -68,7 +68,7 @@ func (r *reader) sorted() Problems {
 	return r.problems
 }
 
-// resolve follows an alias to what it stands for.
+// resolve follows an alias to its target.
 func resolve(n *yaml.Node) *yaml.Node {
 	if n.Kind == yaml.AliasNode {
 		return n.Alias
@@ -76,8 +76,9 @@ func resolve(n *yaml.Node) *yaml.Node {
 	return n
 }
 
-// pairs are the values of a mapping by their keys, nil where it is none. Unknown keys and keys
-// given twice are problems; meant are the keys that unknown ones were probably meant to be.
+// pairs returns the values of a mapping by their keys; nil if the value is not a mapping. Unknown
+// and repeated keys are problems; meant holds the keys that the unknown ones were probably meant to
+// be.
 func (r *reader) pairs(at place, known func(string) bool, allowed []string) (given map[string]place, meant map[string]bool) {
 	n := resolve(at.node)
 	if n.Kind != yaml.MappingNode {
@@ -107,7 +108,7 @@ func (r *reader) pairs(at place, known func(string) bool, allowed []string) (giv
 	return given, meant
 }
 
-// items are the values of a list of at most so many.
+// items returns the values of a list with at most that many.
 func (r *reader) items(at place, what string, most int) ([]place, bool) {
 	n := resolve(at.node)
 	if n.Kind != yaml.SequenceNode {
@@ -125,7 +126,7 @@ func (r *reader) items(at place, what string, most int) ([]place, bool) {
 	return places, true
 }
 
-// text is a string without control characters, of at most so many characters.
+// text reads a string without control characters and with at most that many characters.
 func (r *reader) text(at place, most int) (string, bool) {
 	n := resolve(at.node)
 	if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!str" {
@@ -148,7 +149,7 @@ func (r *reader) text(at place, most int) (string, bool) {
 	return n.Value, true
 }
 
-// word is one of the allowed ones; those of a later version are refused by name.
+// word reads one of the allowed words; it refuses those of a later version by name.
 func (r *reader) word(at place, allowed []string, later ...string) (string, bool) {
 	s, ok := r.text(at, maxText)
 	if !ok {
@@ -171,7 +172,7 @@ func (r *reader) word(at place, allowed []string, later ...string) (string, bool
 
 func (r *reader) whole(at place, least, most int) (int, bool) {
 	n := resolve(at.node)
-	var v float64 // JSON Schema counts 60.0 among the whole numbers
+	var v float64 // JSON Schema accepts 60.0 as an integer
 	if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!int" && n.ShortTag() != "!!float" || n.Decode(&v) != nil || v != float64(int(v)) {
 		r.problem(at.node, at.path, fmt.Sprintf("want a whole number from %d to %d, got %s", least, most, describe(n)))
 		return 0, false
@@ -192,10 +193,10 @@ func (r *reader) truth(at place) (v, ok bool) {
 	return v, true
 }
 
-// maxDuration keeps every sum of a time and some durations far from the ends of int64.
+// maxDuration keeps sums of a time and several durations far from the limits of int64.
 const maxDuration = 10 * 365 * 24 * time.Hour
 
-// duration is a whole number of ms of at least so many.
+// duration reads a whole number of ms, at least the given one.
 func (r *reader) duration(at place, least time.Duration) (time.Duration, bool) {
 	const hint = "want a duration such as 250ms, 10s, 5m or 24h"
 	n := resolve(at.node)
@@ -223,7 +224,7 @@ func (r *reader) duration(at place, least time.Duration) (time.Duration, bool) {
 	return 0, false
 }
 
-// describe says what a value is, as its writer would.
+// describe says what a value is, in terms of the text.
 func describe(n *yaml.Node) string {
 	switch n.Kind {
 	case yaml.MappingNode:
@@ -244,7 +245,7 @@ func describe(n *yaml.Node) string {
 	return strconv.Quote(shorten(n.Value))
 }
 
-// shorten keeps what is quoted in a message readable.
+// shorten keeps quoted text in a message readable.
 func shorten(s string) string {
 	const most = 64
 	if len(s) <= most {

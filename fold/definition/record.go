@@ -9,18 +9,18 @@ import (
 	"github.com/zeebo/xxh3"
 )
 
-// Record is the payload of a definition record: who defined a dashboard (or, under a key without
-// dashboard, a tenant's default) how, for the how manieth time. A nil Definition takes the
-// dashboard's own away.
+// Record is the payload of a definition record: a revision of the definition of a dashboard or,
+// under a key without dashboard, of a tenant's default. A nil Definition deletes the dashboard's
+// own definition.
 type Record struct {
-	Revision   uint64 // the first thing that orders the records of one dashboard
+	Revision   uint64 // orders the records of one dashboard, before Region and the hash
 	Region     string
-	Source     string // the file it was applied from; "" where it came by the API
+	Source     string // the file it was applied from; "" if it came through the API
 	Definition *Definition
 }
 
-// Order decides between the records of one dashboard, in whatever order they come: one that is not
-// after the record in force changes nothing. So a copy of a record, or of an older one, has no
+// Order decides between the records of one dashboard, in whatever order they arrive: a record that
+// is not after the one in force changes nothing. So a copy of a record, or of an older one, has no
 // effect, and regions that write at the same time agree. The zero Order is before every record.
 type Order struct {
 	Revision uint64
@@ -28,15 +28,15 @@ type Order struct {
 	Hash     uint64 // of the record's canonical form
 }
 
-// Order is the record's.
+// Order returns the record's order.
 func (r Record) Order() Order { return Order{r.Revision, r.Region, xxh3.Hash(r.Append(nil))} }
 
-// After reports whether o is the greater one.
+// After reports whether o is greater than p.
 func (o Order) After(p Order) bool {
 	return cmp.Or(cmp.Compare(o.Revision, p.Revision), cmp.Compare(o.Region, p.Region), cmp.Compare(o.Hash, p.Hash)) > 0
 }
 
-// Append appends the record's JSON, in one form only:
+// Append appends the record's JSON. There is only one form:
 //
 //	{"revision":N,"region":"local","source":"","definition":{canonical}|null}
 func (r Record) Append(b []byte) []byte {

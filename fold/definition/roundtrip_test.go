@@ -11,7 +11,7 @@ import (
 	"github.com/dashfeed/dashfeed/fold/definition"
 )
 
-// Any definition that keeps the bounds comes back from both of its written forms.
+// Any definition within the bounds can be read back from both of its written forms.
 func TestRoundTripProperty(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		d := drawDefinition(rt)

@@ -9,8 +9,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Parts of the schema that more than one key uses. What JSON Schema cannot say (a duration's
-// bounds, ids that differ, whether a filter compiles) only Parse finds.
+// Parts of the schema that several keys use. What JSON Schema cannot express (a duration's bounds,
+// unique ids, whether a filter compiles) only Parse finds.
 var (
 	nameSchema     = map[string]any{"type": "string", "pattern": `^[A-Za-z0-9][A-Za-z0-9._~:-]{0,127}$`}
 	durationSchema = map[string]any{"anyOf": []any{
@@ -55,7 +55,7 @@ func windowSchema() map[string]any {
 	return map[string]any{"anyOf": []any{map[string]any{"const": string(Latest)}, m}}
 }
 
-// mappingSchema describes a mapping with these keys and no others.
+// mappingSchema describes a mapping with exactly these keys.
 func mappingSchema[T any](keys []key[T]) map[string]any {
 	properties, required := map[string]any{}, []string{}
 	for _, k := range keys {
@@ -90,7 +90,7 @@ func fallbackValue(text string) any {
 	return v
 }
 
-// Schema is the JSON Schema (2020-12) of a definition.
+// Schema returns the JSON Schema (2020-12) of a definition.
 func Schema() []byte {
 	m := mappingSchema(dashboardKeys)
 	m["$schema"] = "https://json-schema.org/draft/2020-12/schema"
@@ -99,7 +99,7 @@ func Schema() []byte {
 	m["description"] = fmt.Sprintf("Durations are Go's (250ms, 10s, 5m, 24h), whole ms, at most %s.", durationText(maxDuration/time.Hour*time.Hour))
 	b, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
-		// only maps, lists, text and numbers: every test would show it
+		// only maps, lists, text and numbers: every test would show a failure
 		panic("definition: schema: " + err.Error())
 	}
 	return append(b, '\n')

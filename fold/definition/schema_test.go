@@ -38,7 +38,7 @@ func validate(t *testing.T, s *jsonschema.Schema, src string) error {
 	return s.Validate(v)
 }
 
-// The schema and the parser say the same of what a schema can say.
+// The schema and the parser agree in everything that a schema can express.
 func TestSchemaAgrees(t *testing.T) {
 	s := schema(t)
 	panel := func(keys string) string { return "dashboard: d\npanels: [{id: a, " + keys + "}]" }

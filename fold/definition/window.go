@@ -7,14 +7,14 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// windowKeys are the keys of `window`, one for each kind of window and one more for hopping. A kind
-// of window that comes later goes here, and its `later` away.
+// windowKeys are the keys of `window`: one for each kind of window, and `every` for hopping. To add
+// a planned kind of window, fill in its entry and remove its `later`.
 var windowKeys = []key[Window]{
 	sizeKey(Tumbling, "Windows of this length, one after another."),
-	sizeKey(Hopping, "Windows of this length that begin every so often (`every`)."),
+	sizeKey(Hopping, "Windows of this length, one beginning after each `every`."),
 	{
 		name: "every", schema: durationSchema,
-		doc:  fmt.Sprintf("Hopping: the distance of two starts; at most the length, at least its %dth part.", MaxOverlap),
+		doc:  fmt.Sprintf("Hopping: the time between two starts; at most the length, at least its %dth part.", MaxOverlap),
 		read: func(r *reader, at place, to *Window) { to.Every, _ = r.duration(at, time.Millisecond) },
 		write: func(from *Window) *yaml.Node {
 			if from.Kind != Hopping {
@@ -23,10 +23,10 @@ var windowKeys = []key[Window]{
 			return durationNode(from.Every)
 		},
 	},
-	sizeKey(Session, "Events of a group no further apart than this gap."),
+	sizeKey(Session, "Events of a group that are no further apart than this gap."),
 	{
 		name: string(Count), schema: map[string]any{"type": "integer", "minimum": 1, "maximum": MaxCount},
-		doc: "So many events of a group, in log order.",
+		doc: "This number of events of a group, in log order.",
 		read: func(r *reader, at place, to *Window) {
 			to.Kind = Count
 			to.N, _ = r.whole(at, 1, MaxCount)
@@ -72,7 +72,7 @@ func sizeKey(kind WindowKind, doc string) key[Window] {
 	}
 }
 
-// window reads `latest` or a mapping. The Kind is "" where there was a problem.
+// window reads `latest` or a mapping. It returns Kind "" if there was a problem.
 func (r *reader) window(at place) Window {
 	n := resolve(at.node)
 	if n.Kind == yaml.ScalarNode {
@@ -121,15 +121,15 @@ func (r *reader) windowWord(at place, word string) Window {
 	return Window{}
 }
 
-// hops bounds in how many windows an event falls.
+// hops checks how many windows an event falls into.
 func (r *reader) hops(every place, w Window) {
 	switch {
 	case w.Every > w.Size:
-		r.problem(every.node, every.path, fmt.Sprintf("%s is longer than the window of %s: events between would be lost", durationText(w.Every), durationText(w.Size)))
+		r.problem(every.node, every.path, fmt.Sprintf("%s is longer than the window of %s: events between two windows would be lost", durationText(w.Every), durationText(w.Size)))
 	case w.Size/w.Every > MaxOverlap:
 		r.problem(every.node, every.path, fmt.Sprintf("%s is less than the %dth part of %s", durationText(w.Every), MaxOverlap, durationText(w.Size)))
 	case w.Panes() > MaxPanes:
-		r.problem(every.node, every.path, fmt.Sprintf("%s and %s have only %s in common, less than the %dth part of the window; choose rounder ones",
+		r.problem(every.node, every.path, fmt.Sprintf("the greatest common divisor of %s and %s is %s, less than the %dth part of the window; choose rounder durations",
 			durationText(w.Size), durationText(w.Every), durationText(w.Size/time.Duration(w.Panes())), MaxPanes))
 	}
 }

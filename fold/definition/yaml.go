@@ -9,8 +9,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// YAML is d as people write it, every default written out; Parse reads it back to the same
-// definition.
+// YAML returns d as people write it, with every default written out; Parse reads it back to the
+// same definition.
 func (d *Definition) YAML() []byte {
 	n := writeMapping(d, dashboardKeys)
 	if d.Dashboard == "" { // a tenant's default names no dashboard
@@ -24,7 +24,7 @@ func (d *Definition) YAML() []byte {
 	var buf bytes.Buffer
 	e := yaml.NewEncoder(&buf)
 	e.SetIndent(2)
-	_ = e.Encode(n) // nodes of our own always encode
+	_ = e.Encode(n) // nodes built here always encode
 	return buf.Bytes()
 }
 
@@ -50,7 +50,7 @@ func textsNode(texts []string) *yaml.Node {
 
 func durationNode(d time.Duration) *yaml.Node { return textNode(durationText(d)) }
 
-// durationText is Duration.String without the units that are zero: 10m, not 10m0s.
+// durationText is Duration.String without trailing zero units: 10m, not 10m0s.
 func durationText(d time.Duration) string {
 	s := d.String()
 	if strings.HasSuffix(s, "m0s") {

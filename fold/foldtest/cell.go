@@ -13,10 +13,10 @@ type Cell struct {
 	Group      string
 	Revision   uint32
 	Values     []Value
-	Serial     int // stays the same as long as the cell is the same
+	Serial     int // stays the same as long as it is the same cell
 }
 
-// Cells are the cells of the visible panels, in order of (panel, group, start).
+// Cells returns the cells of the visible panels, ordered by (panel, group, start).
 func (d *Dashboard) Cells() []Cell {
 	var cells []Cell
 	for i, p := range d.panels {
@@ -33,7 +33,8 @@ func (d *Dashboard) Cells() []Cell {
 	return cells
 }
 
-// Metrics are the cells of the newest value of each metric, as if they were a panel of that number.
+// Metrics returns the cells of the newest value of each metric, as if they were a panel with that
+// number.
 func (d *Dashboard) Metrics(number int) []Cell {
 	var cells []Cell
 	for _, m := range d.metrics {
@@ -43,12 +44,12 @@ func (d *Dashboard) Metrics(number int) []Cell {
 	return cells
 }
 
-// MetricsServed reports whether a visible panel is itself the newest value of each metric.
+// MetricsServed reports whether a visible panel shows exactly the newest value of each metric.
 func (d *Dashboard) MetricsServed() bool {
 	return slices.ContainsFunc(d.definition.Panels, Panel.servesMetrics)
 }
 
-// Overflowed is how many distinct keys of a panel went to its overflow group.
+// Overflowed returns how many distinct keys of a panel went to its overflow group.
 func (d *Dashboard) Overflowed(panel int) int { return len(d.panels[panel].overflowed) }
 
 func sortCells(cells []Cell) {

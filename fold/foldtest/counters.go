@@ -26,7 +26,7 @@ func newCounters() Counters {
 	return Counters{Reasons: map[string]uint64{}, Panels: map[string]PanelCounter{}}
 }
 
-// Counters are the counters now.
+// Counters returns the counters.
 func (d *Dashboard) Counters() Counters {
 	c := d.counters
 	c.Panels = map[string]PanelCounter{}

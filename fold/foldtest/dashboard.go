@@ -21,7 +21,7 @@ const (
 // Dashboard folds the records of one dashboard.
 type Dashboard struct {
 	definition Definition
-	defined    bool // by a record, which these are of:
+	defined    bool // by a record, with these values:
 	revision   uint64
 	region     string
 	hash       uint64
@@ -29,18 +29,18 @@ type Dashboard struct {
 	version uint64
 	time    int64 // log time at the last step
 	breaks  int
-	history // what a definition with reset begins anew
+	history // what a definition with reset restarts
 	serials int
 }
 
-// history is everything but the definition and the count of steps.
+// history is everything except the definition and the count of steps.
 type history struct {
 	watermark    int64 // W
 	lastLogTime  int64 // L
 	greatestTime int64 // M
-	any          bool  // an event was accepted: L and M mean something
-	purgedUpTo   int64 // windows that end here or before take nothing any more
-	forgottenTo  int64 // events before this can't be checked for copies any more
+	any          bool  // an event was accepted: L and M are valid
+	purgedUpTo   int64 // windows that end here or before accept nothing more
+	forgottenTo  int64 // events before this can no longer be checked for duplicates
 
 	ids       map[string]remembered
 	invented  []invented // oldest first
@@ -49,7 +49,7 @@ type history struct {
 	seqFloor  map[string]uint64
 
 	panels   []*panel
-	serving  *panel // the visible panel that is itself the newest value of each metric, if any
+	serving  *panel // the visible panel that shows exactly the newest value of each metric, if any
 	metrics  []*metric
 	counters Counters
 	late     []Listed
@@ -62,14 +62,14 @@ type metric struct {
 	serial int
 }
 
-// arrival is an accepted event with its place in the order of the log.
+// arrival is an accepted event with its place in log order.
 type arrival struct {
 	*Event
 	time  int64
 	order uint64
 }
 
-// New is a dashboard without records.
+// New returns a dashboard without records.
 func New(d Definition) *Dashboard {
 	r := &Dashboard{}
 	r.definition = d
@@ -89,8 +89,7 @@ func (d *Dashboard) begin() {
 	d.serve()
 }
 
-// serve lets a visible panel that is from now on the newest value of each metric begin with what is
-// known.
+// serve fills a visible panel that now shows the newest value of each metric with what is known.
 func (d *Dashboard) serve() {
 	before := d.serving
 	d.serving = nil
@@ -112,22 +111,22 @@ func (d *Dashboard) addPanel(p Panel) {
 	d.panels = append(d.panels, &panel{Panel: p, dashboard: d, overflowed: map[string]bool{}})
 }
 
-// Version is how many steps were taken.
+// Version returns how many steps were taken.
 func (d *Dashboard) Version() uint64 { return d.version }
 
-// Breaks is how many epochs were begun.
+// Breaks returns how many epochs were begun.
 func (d *Dashboard) Breaks() int { return d.breaks }
 
-// Time is log time at the last step.
+// Time returns the log time at the last step.
 func (d *Dashboard) Time() int64 { return d.time }
 
-// Watermark is W, or Never.
+// Watermark returns W, or Never.
 func (d *Dashboard) Watermark() int64 { return d.watermark }
 
-// Late is the list of late events, oldest first.
+// Late returns the late events, oldest first.
 func (d *Dashboard) Late() []Listed { return d.late }
 
-// Refused is the list of refused records, oldest first.
+// Refused returns the refused records, oldest first.
 func (d *Dashboard) Refused() []Listed { return d.refused }
 
 // Event folds an event's record.
@@ -151,10 +150,10 @@ func (d *Dashboard) Event(at At, e *Event) {
 	}
 }
 
-// farthest is how far from 1970 a time may be, ms.
+// farthest is the greatest distance of a time from 1970, ms.
 const farthest = 8_640_000_000_000_000
 
-// timeOf is the event's time in ms; reason says why there is none (S4, S19).
+// timeOf returns the event's time in ms, or the reason why there is none (S4, S19).
 func timeOf(at At, e *Event) (t int64, reason string) {
 	switch {
 	case e.TimeStatus == Good:
@@ -184,7 +183,7 @@ func valueReason(e *Event) string {
 	return ""
 }
 
-// judge takes an event that is valid and not from the future.
+// judge processes an event that is valid and not in the future.
 func (d *Dashboard) judge(at At, a arrival) {
 	copied, unchecked := d.seenBefore(a)
 	if copied {
@@ -230,11 +229,11 @@ func (d *Dashboard) moved(at At, t int64) {
 		d.greatestTime = t
 	}
 	d.any = true
-	d.obeyWatermark()
+	d.applyWatermark()
 }
 
-// obeyWatermark makes final, purges and forgets what W has passed.
-func (d *Dashboard) obeyWatermark() {
+// applyWatermark makes final, purges and forgets what W has passed.
+func (d *Dashboard) applyWatermark() {
 	if d.watermark == Never {
 		return
 	}
@@ -267,12 +266,12 @@ func (d *Dashboard) Advance(logTime int64) {
 	}
 }
 
-// deadline is the log time at which a window with that end becomes final by idling.
+// deadline returns the log time at which a window with that end becomes final by idling.
 func (d *Dashboard) deadline(end int64) int64 {
 	return d.lastLogTime + d.definition.Idle + max(0, end-d.greatestTime)
 }
 
-// Deadline is the next instant at which a window becomes final by idling.
+// Deadline returns the next instant at which a window becomes final by idling.
 func (d *Dashboard) Deadline() (instant int64, any bool) {
 	if d.definition.Idle == 0 || !d.any {
 		return 0, false
@@ -287,7 +286,7 @@ func (d *Dashboard) Deadline() (instant int64, any bool) {
 	return instant, any
 }
 
-// Malformed folds a record that is no event.
+// Malformed folds a record that is not a valid event.
 func (d *Dashboard) Malformed(at At, reason string) {
 	d.step(at)
 	d.counters.Records++
@@ -296,7 +295,7 @@ func (d *Dashboard) Malformed(at At, reason string) {
 	d.refuse(Listed{Reason: reason, Position: at.Position})
 }
 
-// SetAside is a record that made the fold panic.
+// SetAside folds a record that made the engine panic.
 func (d *Dashboard) SetAside(at At, metric string) {
 	d.step(at)
 	d.counters.SetAside++
@@ -314,7 +313,7 @@ func (d *Dashboard) Define(at At, revision uint64, region string, hash uint64, d
 	d.breaks++
 	old := d.panels
 	if def.TieByID != d.definition.TieByID {
-		old, d.metrics, d.serving = nil, nil, nil // what came first and last was asked otherwise
+		old, d.metrics, d.serving = nil, nil, nil // first and last depend on how ties are broken
 	}
 	d.definition = def
 	if def.Reset {
@@ -333,10 +332,10 @@ func (d *Dashboard) Define(at At, revision uint64, region string, hash uint64, d
 		old[i].leave()
 	}
 	d.serve()
-	d.obeyWatermark()
+	d.applyWatermark()
 }
 
-// step begins a step: what was due before the record is done first.
+// step begins a step: first it does what was due before the record.
 func (d *Dashboard) step(at At) {
 	d.Advance(at.LogTime)
 	d.forgetInvented(at.LogTime)

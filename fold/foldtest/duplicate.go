@@ -11,20 +11,19 @@ type remembered struct {
 	order uint64
 }
 
-// invented is an id that a client made up, with log time at the record that had it first.
+// invented is an id that a client made up, with the log time at its first record.
 type invented struct {
 	id      string
 	logTime int64
 }
 
-// forgetInvented forgets the made up ids that log time at a record has left behind by more than the
-// horizon.
+// forgetInvented forgets the invented ids that are behind log time by more than the horizon.
 func (d *Dashboard) forgetInvented(logTime int64) {
 	d.invented = slices.DeleteFunc(d.invented, func(r invented) bool { return logTime > r.logTime+d.definition.Horizon })
 }
 
-// seenBefore tells whether the event is a copy, or, failing that, whether that can't be known any
-// more (S6).
+// seenBefore reports whether the event is a duplicate or, if not, whether that can no longer be
+// known (S6).
 func (d *Dashboard) seenBefore(a arrival) (copied, unchecked bool) {
 	switch d.definition.By {
 	case "id":
@@ -51,7 +50,7 @@ func (d *Dashboard) seenBefore(a arrival) (copied, unchecked bool) {
 	return false, false
 }
 
-// remember keeps what tells copies of a by, and forgets at the bounds.
+// remember keeps what identifies duplicates of a, and forgets at the bounds.
 func (d *Dashboard) remember(a arrival, logTime int64) {
 	switch {
 	case d.definition.By == "id" && strings.HasPrefix(a.ID, "~"):
@@ -85,7 +84,7 @@ func (d *Dashboard) dropLowestID() {
 	delete(d.ids, lowest)
 }
 
-// forgetIDs forgets the ids that W has left behind by more than the horizon.
+// forgetIDs forgets the ids that W has passed by more than the horizon.
 func (d *Dashboard) forgetIDs() {
 	for id, r := range d.ids {
 		if r.time < d.forgottenTo {

@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// Status is what a field of an event was found to be.
+// Status says whether a field of an event holds a usable value.
 type Status int
 
-// Good and what else a field may be.
+// The statuses of a field.
 const (
 	Good Status = iota
 	Missing
@@ -37,7 +37,7 @@ type At struct {
 	Position string
 	LogTime  int64 // greatest append time of the shard up to this record, ms
 	Append   int64 // this record's append time, ms
-	Event    int64 // the time that its producer gave it beside the payload, ms; 0: none
+	Event    int64 // the time in ms that the producer set beside the payload; 0: none
 }
 
 // Definition is a dashboard's definition. Durations are in ms.
@@ -64,26 +64,28 @@ type Panel struct {
 	MaxGroups  int
 	GroupBy    []string
 	FilterText string
-	Filter     func(e *Event, time int64) bool // nil lets everything through
+	Filter     func(e *Event, time int64) bool // nil passes every event
 	Aggregates []string
 }
 
-// sameQuery reports whether a panel of a new definition goes on with the cells of the old.
+// sameQuery reports whether a panel of a new definition keeps the cells of the old one.
 func (p Panel) sameQuery(q Panel) bool {
 	return p.ID == q.ID && p.Kind == q.Kind && p.Size == q.Size && p.Every == q.Every && p.N == q.N &&
 		p.FilterText == q.FilterText && slices.Equal(p.GroupBy, q.GroupBy) && slices.Equal(p.Aggregates, q.Aggregates)
 }
 
-// servesMetrics reports whether the panel is itself the newest value of each metric.
+// servesMetrics reports whether the panel shows exactly the newest value of each metric.
 func (p Panel) servesMetrics() bool {
 	return p.Kind == "latest" && len(p.GroupBy) == 1 && p.GroupBy[0] == "metric" && p.FilterText == "" &&
 		len(p.Aggregates) == 0 && p.MaxGroups >= MaxMetrics
 }
 
-// OverflowGroup is the name of the group of keys beyond the limit; no other group's name begins so.
+// OverflowGroup is the name of the group of keys beyond the limit; no other group's name begins
+// like this.
 const OverflowGroup = "(overflow)"
 
-// GroupOf is the event's group in a panel: each place quoted, or a dash where the label is missing.
+// GroupOf returns the event's group in a panel: each element quoted, or a dash if the label is
+// missing.
 func GroupOf(groupBy []string, e *Event) string {
 	places := make([]string, 0, len(groupBy))
 	for _, by := range groupBy {

@@ -2,7 +2,7 @@ package foldtest
 
 import "slices"
 
-// foldSession merges first and judges then (S9).
+// foldSession merges first and judges afterwards (S9).
 func (p *panel) foldSession(a arrival) (entered bool) {
 	key := GroupOf(p.GroupBy, a.Event)
 	name, overflows := p.admit(key)
@@ -51,7 +51,7 @@ func (p *panel) foldSession(a arrival) (entered bool) {
 	}
 	merged.groups = []*group{g}
 	p.windows = slices.DeleteFunc(p.windows, func(w *window) bool {
-		// a purged one: start and group name a cell
+		// also replaces a purged one: start and group name a cell
 		replaced := w.groups[0].name == name && w.start == merged.start
 		return replaced || slices.Contains(parts, w)
 	})

@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// Value holds every answer that is allowed in one place of a row.
+// Value holds every answer that is allowed in one column of a row.
 type Value struct {
-	Low, High float64 // a number in this range, both ends allowed; NaN: no number
+	Low, High float64 // a number in this range, both ends included; NaN: not a number
 	Whole     bool    // an integer
 	Null      bool    // null is allowed
 	Text      string  // JSON text, "" for none
@@ -46,7 +46,7 @@ func exactly(f float64) Value {
 
 func whole(n int64) Value { return Value{Low: float64(n), High: float64(n), Whole: true} }
 
-// about is a number that may be off by so much; where that reaches beyond the doubles, null is
+// about returns a number with an error of at most off. If that range exceeds the doubles, null is
 // allowed too.
 func about(f, off float64) Value {
 	v := Value{Low: f - off, High: f + off}
@@ -56,7 +56,7 @@ func about(f, off float64) Value {
 	return v
 }
 
-// newestValues are the columns of a latest panel without aggregates.
+// newestValues returns the columns of a latest panel without aggregates.
 func newestValues(a arrival) []Value {
 	metadata := null()
 	if a.Metadata != "" {
@@ -65,7 +65,7 @@ func newestValues(a arrival) []Value {
 	return []Value{exactly(a.Value), whole(a.time), metadata}
 }
 
-// values are the columns of a cell.
+// values returns the columns of a cell.
 func (p *panel) values(w *window, g *group) []Value {
 	events := slices.Clone(g.events)
 	slices.SortFunc(events, func(a, b arrival) int {
@@ -84,7 +84,7 @@ func (p *panel) values(w *window, g *group) []Value {
 	return values
 }
 
-// value is one aggregate of events in the order of S7.
+// value returns one aggregate of events in the order of S7.
 func (p *panel) value(aggregate string, overflow bool, events []arrival) Value {
 	numbers := make([]float64, len(events))
 	for i, e := range events {
@@ -132,7 +132,7 @@ func (p *panel) value(aggregate string, overflow bool, events []arrival) Value {
 	return percentile(numbers, int64(math.Round(n*1000)))
 }
 
-// seconds is what rates are divided by (S8).
+// seconds returns what rates are divided by (S8).
 func (p *panel) seconds(first, last arrival) float64 {
 	if p.Kind == "tumbling" || p.Kind == "hopping" {
 		return float64(p.Size) / 1000
@@ -140,7 +140,7 @@ func (p *panel) seconds(first, last arrival) float64 {
 	return float64(max(1, last.time-first.time)) / 1000
 }
 
-// exact is a number wide enough for any sum of doubles.
+// exact returns a number wide enough for any sum of doubles.
 func exact(f float64) *big.Float { return new(big.Float).SetPrec(2400).SetFloat64(f) }
 
 func exactSum(numbers []float64) *big.Float {
@@ -151,7 +151,8 @@ func exactSum(numbers []float64) *big.Float {
 	return s
 }
 
-// sum is Σv divided by a number, off by at most n·ε·Σ|v| and the division's own rounding (S16).
+// sum returns Σv divided by a number, with an error of at most n·ε·Σ|v| and the division's own
+// rounding (S16).
 func sum(numbers []float64, by float64) Value {
 	absolute := 0.0
 	for _, f := range numbers {
@@ -166,8 +167,8 @@ func sum(numbers []float64, by float64) Value {
 	return v
 }
 
-// deviation is the population's, off by at most one in 10^9, or by what rounding the values
-// themselves makes of it.
+// deviation returns the population standard deviation, with an error of at most one in 10^9, or the
+// effect of rounding the values themselves.
 func deviation(numbers []float64) Value {
 	n := exact(float64(len(numbers)))
 	mean := new(big.Float).Quo(exactSum(numbers), n)
@@ -186,7 +187,7 @@ func deviation(numbers []float64) Value {
 	return v
 }
 
-// increase is the growth of a counter that may begin again at 0.
+// increase returns the growth of a counter that may restart at 0.
 func increase(numbers []float64) Value {
 	growth, absolute := exact(0), 0.0
 	for i := 1; i < len(numbers); i++ {
@@ -208,10 +209,11 @@ func increase(numbers []float64) Value {
 	return v
 }
 
-// percentile is pN, N in thousandths: the least number that at least N % of all are not greater
-// than. It is exact up to 64 numbers, beyond that within 1 % and within the range of the numbers. A
-// sketch is bounded: where the magnitudes lie too far apart for it, the lowest run together, and
-// only that range is promised. What is nearer to 0 than any normal double is 0 to it.
+// percentile returns pN, N in thousandths: the least number such that at least N % of all numbers
+// are not greater. It is exact up to 64 numbers; beyond that it is within 1 % and within the range
+// of the numbers. A sketch is bounded: if the magnitudes lie too far apart for it, the lowest are
+// merged, and only the range is promised. It treats numbers closer to 0 than any normal double as
+// 0.
 func percentile(numbers []float64, thousandths int64) Value {
 	numbers = slices.Clone(numbers)
 	slices.Sort(numbers)

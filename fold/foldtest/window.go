@@ -19,14 +19,14 @@ type window struct {
 	kind       string
 	start, end int64
 	final      bool
-	hidden     bool // left keep
+	hidden     bool // it has left keep
 	groups     []*group
 }
 
 // timed reports whether the window has an end in event time.
 func (w *window) timed() bool { return w.kind != "count" && w.kind != "latest" }
 
-// group is what a window holds of one group, and its cell.
+// group is what a window holds for one group, and its cell.
 type group struct {
 	name     string
 	events   []arrival
@@ -43,7 +43,8 @@ func (w *window) group(name string) *group {
 	return nil
 }
 
-// fold puts an accepted event into the windows it maps to; false where every one refuses it (S3).
+// fold puts an accepted event into the windows it maps to; it returns false if all of them refuse
+// it (S3).
 func (p *panel) fold(a arrival) (entered bool) {
 	switch p.Kind {
 	case "tumbling":
@@ -64,7 +65,7 @@ func (p *panel) fold(a arrival) (entered bool) {
 	return true
 }
 
-// floor is the greatest multiple of size that is not after t (S1).
+// floor returns the greatest multiple of size that is not after t (S1).
 func floor(t, size int64) int64 {
 	rest := t % size
 	if rest < 0 {
@@ -81,7 +82,7 @@ func (p *panel) foldTimed(a arrival, starts []int64) (entered bool) {
 			entering = append(entering, p.windowAt(start))
 		}
 	}
-	p.leave() // a window that the event itself pushes out of sight is not shown it any more
+	p.leave() // a window that the event itself pushes out of keep no longer shows it
 	for _, w := range entering {
 		corrects = corrects || w.final
 		if w.hidden {
@@ -132,8 +133,8 @@ func (p *panel) windowAt(start int64) *window {
 	return w
 }
 
-// add gives the event to the window's group. A group that is new in a final window is at 1, as if
-// it had been final and empty: the event corrects it to 2.
+// add adds the event to the window's group. A group that is new in a final window starts at
+// revision 1, as if it had been final and empty; the event corrects it to 2.
 func (p *panel) add(w *window, name string, a arrival) *group {
 	g := w.group(name)
 	if g == nil {
@@ -147,7 +148,7 @@ func (p *panel) add(w *window, name string, a arrival) *group {
 	return g
 }
 
-// finish makes windows final whose end is due. It reports whether a cell changed.
+// finish makes the windows final whose end is due. It reports whether a cell changed.
 func (p *panel) finish(due func(end int64) bool) (changed bool) {
 	var now []*window
 	for _, w := range p.windows {
@@ -165,7 +166,7 @@ func (p *panel) finish(due func(end int64) bool) (changed bool) {
 	return changed
 }
 
-// leave hides what left keep, for ever.
+// leave hides, forever, what has left keep.
 func (p *panel) leave() {
 	switch p.Kind {
 	case "tumbling", "hopping":
@@ -198,8 +199,8 @@ func hideOlder(ws []*window, keep int) {
 	}
 }
 
-// admit is the group an event goes to where max_groups counts per panel: the groups that have a
-// window which is shown or can take an event (S15).
+// admit returns the group that an event goes to if max_groups counts per panel: it counts the
+// groups with a window that is shown or can accept an event (S15).
 func (p *panel) admit(name string) (admitted string, overflows bool) {
 	own := map[string]bool{}
 	for _, w := range p.windows {

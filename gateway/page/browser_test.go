@@ -15,15 +15,14 @@ import (
 	"github.com/dashfeed/dashfeed/chaos/process"
 )
 
-// The tests in the browser are part of this package's, so that a change of theirs has them run
-// again.
+// Embedding the browser tests makes a change of them invalidate the test cache of this package.
 //
 //go:embed test
 var tests embed.FS
 
-var _ = tests // only its being embedded counts
+var _ = tests // only the embedding counts
 
-// result is what test/reporter.mjs tells of one test.
+// result is what test/reporter.mjs reports of one test.
 type result struct {
 	Name    string
 	OK      bool
@@ -33,8 +32,8 @@ type result struct {
 	Notes   []string
 }
 
-// TestBrowser runs test/*.test.mjs, in Chromium against the built binary; each of their tests is
-// one of its own here.
+// TestBrowser runs test/*.test.mjs in Chromium against the built binary; each of their tests is a
+// subtest here.
 func TestBrowser(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
@@ -42,7 +41,7 @@ func TestBrowser(t *testing.T) {
 		t.Fatalf("build-page: %v\n%s", err, out)
 	}
 	if _, err := os.Stat("dist/built/index.html"); err != nil {
-		t.Skip("the page is not built and cannot be: there is no npm")
+		t.Skip("the page is not built, and npm, which builds it, is missing")
 	}
 	binary, err := process.Build(ctx, t.TempDir())
 	if err != nil {

@@ -1,7 +1,8 @@
-// Package page is the web page of a gateway: its files, embedded, and the handler that serves them.
+// Package page holds the web page of a gateway: its embedded files, and the handler that serves
+// them.
 //
-// The page is built by Vite into dist/built, which is not committed; `make build` does it first.
-// Where it was not built, dist/placeholder.html says so, so that a fresh clone builds and vets.
+// Vite builds the page into dist/built, which is not committed; `make build` does it first. Without
+// it the package embeds dist/placeholder.html only, so that a fresh clone builds and vets.
 //
 // The handler serves / and /d/{id} (the page; it reads its own address), /assets/ (files whose
 // names hold the hash of their content, kept by browsers for ever) and nothing else.
@@ -28,12 +29,12 @@ import (
 //go:embed all:dist
 var dist embed.FS
 
-// The policy allows what the page is made of, its own files and its own server, and no markup or
-// script made of text: with require-trusted-types-for a browser refuses even the attempt.
+// policy allows what the page consists of, its own files and its own server, and no markup or
+// script made from text: with require-trusted-types-for a browser refuses even the attempt.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 
-// file is one file as it is served.
+// file is one served file.
 type file struct {
 	plain, gzipped []byte
 	contentType    string
@@ -48,7 +49,7 @@ type Handler struct {
 	built bool
 }
 
-// New reads the embedded files. An error is a page that was built wrongly.
+// New reads the embedded files. It returns an error if the page was built wrongly.
 func New() (*Handler, error) {
 	built, err := fs.Sub(dist, "dist/built")
 	if err != nil {
@@ -76,12 +77,12 @@ func New() (*Handler, error) {
 	if h.index = h.files["/index.html"]; h.index == nil {
 		return nil, errors.New("embedded page: index.html is missing")
 	}
-	delete(h.files, "/index.html") // it is served at the page's own addresses
+	delete(h.files, "/index.html") // ServeHTTP serves it at the page's own addresses
 	h.built = true
 	return h, nil
 }
 
-// Built reports whether there is a page, not its placeholder only.
+// Built reports whether the binary has the page, not only its placeholder.
 func (h *Handler) Built() bool { return h.built }
 
 func load(from fs.FS, name string) (*file, error) {
@@ -109,7 +110,7 @@ func load(from fs.FS, name string) (*file, error) {
 	return f, nil
 }
 
-// ServeHTTP serves what no other path of the gateway takes.
+// ServeHTTP serves the paths that no other handler of the gateway has.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f := h.files[r.URL.Path]
 	if f == nil && isPage(r.URL.Path) {
@@ -162,7 +163,7 @@ func (f *file) serve(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodHead {
 		return
 	}
-	_, _ = w.Write(body) // the client may have gone
+	_, _ = w.Write(body) // the client may be gone
 }
 
 // acceptsGzip reports whether gzip is named with a weight that isn't 0.

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestHandler asks for what is there whether the page was built or not.
+// TestHandler requests paths that exist whether the page was built or not.
 func TestHandler(t *testing.T) {
 	h, err := New()
 	if err != nil {
@@ -56,8 +56,8 @@ func TestPolicy(t *testing.T) {
 	}
 }
 
-// TestCaching: pages are asked for again and not sent again, files with a hash in their name are
-// kept for ever.
+// TestCaching: browsers revalidate pages and do not load them again, and keep files with a hash in
+// their names for ever.
 func TestCaching(t *testing.T) {
 	h, err := New()
 	if err != nil {

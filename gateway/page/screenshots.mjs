@@ -1,4 +1,4 @@
-// Makes docs/screenshots of a running demo: node screenshots.mjs http://127.0.0.1:8080
+// Takes docs/screenshots from a running demo: node screenshots.mjs http://127.0.0.1:8080
 import { mkdir } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { launch } from "./test/browser.mjs";
@@ -21,7 +21,7 @@ for (const [look, options] of looks) {
     page.on("console", (m) => m.type() === "error" && console.error(`${name}: ${m.text()}`));
     await page.goto(server + path);
     await page.locator("[data-state=Live], .dashboards li").first().waitFor();
-    await page.waitForTimeout(1500); // for charts that wait their turn
+    await page.waitForTimeout(1500); // for charts that are drawn later
     await page.screenshot({ path: `${directory}${name}-${look}.png`, fullPage: process.argv[3] === "all" });
     await page.close();
   }

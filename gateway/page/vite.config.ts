@@ -1,7 +1,7 @@
 import { gzipSync } from "node:zlib";
 import { defineConfig, type Plugin } from "vite";
 
-/** Beside every file that is built a .gz of it, which the gateway serves as it is. */
+/** Writes a .gz beside every built file, which the gateway serves unchanged. */
 function served(): Plugin {
   return {
     name: "served",

@@ -1,4 +1,5 @@
-// Before the first paint: the theme that the reader has chosen, or the system's. The rest is src/theme.ts.
+// Sets the theme before the first paint: the viewer's choice, or the system's. src/theme.ts does
+// the rest.
 {
   let theme = "system";
   try {

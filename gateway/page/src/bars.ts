@@ -4,7 +4,7 @@ import { headline, keyOf, rowsAt } from "./groups.js";
 import { mark } from "./legend.js";
 import { cellWords, clockSeconds, day, groupWords, isNewest, jsonWords, valueWords, windowWords } from "./words.js";
 
-/** Bars that are shown at most; the table has all. */
+/** Greatest number of bars; the table has all groups. */
 const most = 12;
 
 interface Bar {
@@ -16,7 +16,10 @@ interface Bar {
   value: HTMLDataElement;
 }
 
-/** A panel's column in one window: a bar a group, the greatest first. Partial windows have hatched bars. */
+/**
+ * A panel's column in one window: one bar a group, the greatest first. Partial windows have hatched
+ * bars.
+ */
 export class Bars {
   readonly element: HTMLElement;
   readonly #window = h("span", { class: "window" });
@@ -30,10 +33,10 @@ export class Bars {
     this.element = h("div", { class: "chart" }, this.#of, this.#list);
   }
 
-  /** Ranks and draws anew. */
+  /** Ranks the groups and draws them again. */
   draw(p: Panel, column: number): void {
     const rows = [...this.#rows(p).values()].sort((a, b) => number(b, column) - number(a, column) || (keyOf(a) < keyOf(b) ? -1 : 1));
-    // What was folded together for lack of room is no rival of single keys: it stands last.
+    // The overflow group does not compete with single keys: it comes last.
     const ranked = [...rows.filter((r) => r.group !== null), ...rows.filter((r) => r.group === null)];
     const shown = ranked.length > most ? [...ranked.slice(0, most - 1), ranked.find((r, i) => i >= most - 1 && r.group === null) ?? ranked[most - 1]] : ranked;
     this.left = ranked.length - shown.length;
@@ -50,7 +53,7 @@ export class Bars {
     this.numbers(p, column);
   }
 
-  /** Numbers and lengths alone; the ranks stay. */
+  /** Updates numbers and lengths only; the ranks stay. */
   numbers(p: Panel, column: number): void {
     const rows = this.#rows(p);
     const first: Row | undefined = rows.values().next().value;
@@ -84,7 +87,7 @@ export class Bars {
     if (setData(b.value, v, (v) => cellWords(p, column, v))) room(b.value);
     const n = typeof v === "number" ? Math.max(low, Math.min(high, v)) : 0;
     const span = high - low || 1;
-    // cut to its length: one set by width would have the page laid out at each change
+    // clip-path sets the length: a width would make the browser lay out the page at each change
     const from = (100 * (Math.min(0, n) - low)) / span, to = (100 * (Math.max(0, n) - low)) / span;
     b.fill.style.clipPath = `inset(0 ${(100 - to).toFixed(2)}% 0 ${from.toFixed(2)}%)`;
     attribute(b.fill, "class", `fill${windows && r?.revision === 0 ? " hatched" : ""}${n < 0 ? " negative" : ""}`);

@@ -12,7 +12,7 @@ import { count, measures } from "./words.js";
 /** A chart or a table of one panel. */
 interface Body {
   readonly element: HTMLElement;
-  /** Groups or rows that there was no room for. */
+  /** Number of groups or rows that are not shown. */
   readonly left: number;
   draw(p: Panel, column: number): void;
   numbers(p: Panel, column: number): void;
@@ -22,7 +22,9 @@ interface Body {
 
 let ids = 0;
 
-/** One panel on the page: title, what it measures, chart or table, and what was late or did not fit. */
+/**
+ * One panel on the page: title, what it measures, chart or table, and its late events and overflow.
+ */
 export class Card implements Painted {
   readonly element: HTMLElement;
   readonly #title: HTMLElement;
@@ -30,7 +32,7 @@ export class Card implements Painted {
   readonly #column = h("select", {});
   readonly #columnLabel: HTMLElement;
   readonly #body = h("div", { class: "body" });
-  readonly #empty = h("p", { class: "empty" }, "No windows yet: no event has met this panel.");
+  readonly #empty = h("p", { class: "empty" }, "No windows yet: no event has matched this panel.");
   readonly #left = h("p", { class: "left" });
   readonly #counters = h("ul", { class: "counters" });
   readonly #painter: Painter;
@@ -39,7 +41,7 @@ export class Card implements Painted {
   #chart: Body | undefined;
   #kind: Kind | undefined;
   #visible = false;
-  #stale = true; // what is shown is not what is held
+  #stale = true; // the card shows older rows than the panel has
   #counted: PanelCounters | undefined;
   #overflowKeys: number | undefined;
 
@@ -61,14 +63,14 @@ export class Card implements Painted {
     this.describe(panel);
   }
 
-  /** Whether this card can show that panel with what the reader has chosen kept. */
+  /** Whether this card can show that panel and keep the viewer's choices. */
   fits(p: Panel): boolean {
     const own = this.#panel;
     return p.panel === own.panel && String(p.columns) === String(own.columns) && String(p.groupBy) === String(own.groupBy) &&
       JSON.stringify(p.window) === JSON.stringify(own.window);
   }
 
-  /** Takes a panel anew: after a snapshot it is another object. */
+  /** Takes the panel's new object after a snapshot. */
   describe(p: Panel): void {
     this.#panel = p;
     text(this.#title, p.title || p.panel);
@@ -99,7 +101,7 @@ export class Card implements Painted {
     if (this.#visible) this.#painter.now(this);
   }
 
-  /** Whether it is on the screen: what nobody sees is not drawn. */
+  /** Whether the card is on the screen: others are not drawn. */
   get visible(): boolean {
     return this.#visible;
   }
@@ -109,7 +111,7 @@ export class Card implements Painted {
     if (v && this.#stale) this.#painter.now(this);
   }
 
-  /** Rows have changed: the numbers are set now, the drawing when there is time. */
+  /** Handles changed rows: updates the numbers now, and draws later. */
   changed(): void {
     this.#stale = true;
     if (!this.#visible) return;
@@ -132,12 +134,12 @@ export class Card implements Painted {
     if (this.#view === "charts") attribute(chart.element, "aria-label", `${p.title || p.panel}: ${p.columns[this.#at()]}, ${measures(p)}`);
   }
 
-  /** The colours have changed. */
+  /** Handles changed colours. */
   redraw(): void {
     this.#chart?.redraw();
   }
 
-  /** What was late, or did not fit. */
+  /** Shows late events and overflow. */
   count(c: PanelCounters | undefined, overflowKeys: number | undefined): void {
     this.#counted = c;
     this.#overflowKeys = overflowKeys;
@@ -172,14 +174,14 @@ export class Card implements Painted {
     const c = this.#counted;
     const keys = this.#overflowKeys ?? this.#panel.overflow?.groups;
     const said: [string, boolean][] = c ? [
-      [`${count(c.late_accepted, "late event")} counted in`, c.late_accepted > 0],
-      [`${count(c.late_dropped, "event")} too late`, c.late_dropped > 0],
+      [`${count(c.late_accepted, "late event")} counted`, c.late_accepted > 0],
+      [`${count(c.late_dropped, "event")} dropped as too late`, c.late_dropped > 0],
       [`${count(c.filtered_reasons?.cost ?? 0, "event")} left out: too large for the filter`, (c.filtered_reasons?.cost ?? 0) > 0],
       [`${count(c.overflowed, "event")} of ${keys ? `about ${count(keys, "key")}` : "keys"} beyond the limit, counted together`, c.overflowed > 0],
       [`${count(c.unsampled, "event")} beyond the samples`, c.unsampled > 0],
     ] : [];
     const on = said.filter(([, on]) => on);
-    const lines = c ? (on.length ? on.map(([s]) => s) : ["no late event, no overflow"]) : [];
+    const lines = c ? (on.length ? on.map(([s]) => s) : ["no late events, no overflow"]) : [];
     attribute(this.#counters, "class", on.length ? "counters some" : "counters");
     lines.forEach((s, i) => text(this.#counters.children[i] ?? this.#counters.appendChild(h("li")), s));
     while (this.#counters.children.length > lines.length) this.#counters.lastElementChild!.remove();

@@ -3,18 +3,18 @@ import { h, setData, text } from "./dom.js";
 import { counters, type Counters, type Reading } from "./reading.js";
 import { day, clockSeconds, valueWords } from "./words.js";
 
-/** How often they are asked for while versions pass. ms */
+/** Shortest time between two reads while the version changes. ms */
 const every = 3_000;
 
 const rows: [keyof Counters, string][] = [
   ["records", "records"], ["accepted", "accepted"], ["invalid", "invalid"], ["future", "too far in the future"],
-  ["duplicates", "duplicates, counted once"], ["horizon", "too old to know duplicates"], ["metrics_dropped", "metrics beyond the limit"], ["set_aside", "set aside"],
+  ["duplicates", "duplicates, counted once"], ["horizon", "older than the duplicate horizon"], ["metrics_dropped", "metrics beyond the limit"], ["set_aside", "set aside"],
 ];
 
-/** The dashboard's counters, which frames don't carry: read now and then, with the version they are of. */
+/** The dashboard's counters, which frames do not carry: read now and then, with their version. */
 export class CountersView {
   readonly element: HTMLElement;
-  readonly #of = h("p", { class: "measure" }, "Not read yet.");
+  readonly #of = h("p", { class: "measure" }, "Not loaded yet.");
   readonly #values = new Map<keyof Counters, HTMLDataElement>();
   readonly #subscription: Subscription;
   readonly #told: (r: Reading) => void;
@@ -35,7 +35,7 @@ export class CountersView {
     this.element = h("section", { class: "card counts", "aria-labelledby": "counts" }, h("h2", { id: "counts" }, "Events counted"), this.#of, list);
   }
 
-  /** Versions have passed. */
+  /** Handles a changed version. */
   soon(): void {
     this.#timer ??= setTimeout(() => this.now(), every);
   }
@@ -54,7 +54,8 @@ export class CountersView {
       this.#show(r);
       this.#told(r);
     } catch {
-      if (!this.#abort.signal.aborted) this.soon(); // the version beside the numbers says how old they are
+      // the version beside the numbers shows their age
+      if (!this.#abort.signal.aborted) this.soon();
     } finally {
       this.#running = false;
     }

@@ -11,12 +11,15 @@ import { address, replaceRoute, type Route } from "./route.js";
 import { onTheme } from "./theme.js";
 import { clockSeconds, valueWords } from "./words.js";
 
-/** How often words that depend on the clock are set anew. ms */
+/** How often texts that depend on the clock are updated. ms */
 const tick = 500;
-/** With more panels than this on the screen numbers are set at most once in `pace` ms: each time costs a layout of all. */
+/**
+ * With more visible panels than this, numbers change at most once in `pace` ms: each change lays
+ * all of them out.
+ */
 const many = 8;
 const pace = 80;
-/** How much longer they wait for the next update, whose frame is there anyway. ms */
+/** How much longer they wait for the next update, whose frame comes anyway. ms */
 const grace = 30;
 const noEpoch = "00000000";
 
@@ -35,7 +38,7 @@ export class DashboardView {
   readonly #ends: (() => void)[] = [];
   #cards: Card[] = [];
   #changed = 0; // unix ms
-  readonly #touched = new Set<number>(); // panels whose numbers are to be set
+  readonly #touched = new Set<number>(); // panels whose numbers have to be updated
   #flushed = 0;
   #flushing: ReturnType<typeof setTimeout> | undefined;
   #refused: ErrorEvent | undefined;
@@ -45,7 +48,8 @@ export class DashboardView {
   readonly #title = h("h1", { tabindex: "-1" });
   readonly #state = h("strong", { class: "state" });
   readonly #sentence = h("span", { class: "sentence" });
-  readonly #said = h("p", { class: "aside", role: "status" }); // what is read aloud: only when the state is another
+  // for screen readers: changes only with the state
+  readonly #said = h("p", { class: "aside", role: "status" });
   readonly #version = h("dd");
   readonly #lag = h("dd");
   readonly #time = h("dd");
@@ -79,7 +83,7 @@ export class DashboardView {
     this.#fresh();
   }
 
-  /** Where the reader is put by a way to this place. */
+  /** The element that gets the focus after navigation to this view. */
   get focus(): HTMLElement {
     return this.#title;
   }
@@ -143,7 +147,7 @@ export class DashboardView {
     this.#refused = s.refused;
   }
 
-  /** Sets the numbers, and the version that they are of. */
+  /** Updates the numbers and their version. */
   #flush(): void {
     clearTimeout(this.#flushing);
     this.#flushing = undefined;
@@ -160,7 +164,7 @@ export class DashboardView {
     if (this.#changed - before > tick) this.#fresh();
   }
 
-  /** The panels of a snapshot: a card that fits is kept, so that what the reader chose stays. */
+  /** Shows the panels of a snapshot: a card that still fits is kept, with the viewer's choices. */
   #lay(): void {
     const old = new Map(this.#cards.map((c) => [c.id, c]));
     this.#cards = this.#subscription.panels.map((p) => {
@@ -194,7 +198,7 @@ export class DashboardView {
     for (const c of this.#cards) c.view = view;
   }
 
-  /** The title is the definition's; the list tells it. */
+  /** Reads the definition's title from the list. */
   async #name(): Promise<void> {
     const { tenant, dashboard } = this.#route;
     try {
@@ -203,7 +207,7 @@ export class DashboardView {
     } catch { /* the name will do */ }
   }
 
-  /** A browser does not tell why a WebSocket's handshake was refused: the same question by HTTP does. */
+  /** Asks by HTTP why a WebSocket's handshake was refused: browsers do not tell. */
   async #ask(): Promise<void> {
     const { tenant, dashboard } = this.#route;
     try {
@@ -244,19 +248,19 @@ export class DashboardView {
     this.#tell();
   }
 
-  /** What stands in the place of panels where there are none. */
+  /** Shows a notice in place of the panels if there are none. */
   #tell(): void {
     const s = this.#subscription;
     const r = this.#refused;
     const { dashboard } = this.#route;
     let words: Parameters<typeof notice>[1];
-    if (r && notAllowed(r.code)) words = ["denied", "Not allowed", `You may not see this dashboard: ${r.message}.`];
-    else if (r && notSeen(r.code)) words = ["denied", "Not there, or not allowed", "There is no dashboard of this name, or you may not see it."];
-    else if (this.#denied !== undefined) words = ["denied", "Not allowed", `You may not see this dashboard: ${this.#denied}. It is tried again by itself.`];
-    else if (r && !s.ready) words = ["error", "This dashboard cannot be shown", `The server says: ${r.message}.`];
+    if (r && notAllowed(r.code)) words = ["denied", "Not allowed", `You have no access to this dashboard: ${r.message}.`];
+    else if (r && notSeen(r.code)) words = ["denied", "Not found, or not allowed", "There is no dashboard of this name, or you have no access to it."];
+    else if (this.#denied !== undefined) words = ["denied", "Not allowed", `You have no access to this dashboard: ${this.#denied}. The page tries again by itself.`];
+    else if (r && !s.ready) words = ["error", "This dashboard cannot be shown", `The server answered: ${r.message}.`];
     else if (!s.ready) words = ["loading", "Loading", "Waiting for the first numbers."];
     else if (s.epoch === noEpoch) {
-      words = ["nothing", "No event has come yet", "Its panels appear with the first event:", firstEvent(dashboard)];
+      words = ["nothing", "No events yet", "Its panels appear with the first event:", firstEvent(dashboard)];
     } else if (!s.panels.length) words = ["nothing", "No panels", "The definition of this dashboard has no panels."];
     notice(this.#notice, words);
     show(this.#panels, words === undefined);

@@ -1,7 +1,7 @@
 import { h, show, text } from "./dom.js";
 import { definition, Refused } from "./reading.js";
 
-/** The definition in force, read-only; it is fetched when somebody opens it. */
+/** The definition in force, read-only; it is fetched when the viewer opens it. */
 export class DefinitionView {
   readonly element: HTMLDetailsElement;
   readonly #from = h("p", { class: "measure" });
@@ -16,7 +16,7 @@ export class DefinitionView {
     show(this.#box, false);
   }
 
-  /** It may be another now. */
+  /** Handles a changed definition. */
   changed(): void {
     this.#old = true;
     this.#load();
@@ -28,7 +28,7 @@ export class DefinitionView {
     if (this.#box.hidden) text(this.#from, "Loading …");
     try {
       const got = await definition(this.tenant, this.dashboard);
-      text(this.#from, got.isDefault ? "It has none of its own; this is the default in force." : "In force. It is changed with dashfeed definition apply, not here.");
+      text(this.#from, got.isDefault ? "This dashboard has no definition of its own; the default is in force." : "In force. Change it with dashfeed definition apply.");
       text(this.#text, got.yaml);
       show(this.#box, true);
     } catch (e) {

@@ -13,8 +13,8 @@ export function h<K extends keyof HTMLElementTagNameMap>(tag: K, attributes: Att
 }
 
 /**
- * Sets the text where it is another: an unchanged node costs no layout. The node of the text is kept, since a new one has
- * the browser make its box anew.
+ * Sets the text if it differs: an unchanged node costs no layout. It keeps the text node, since a
+ * new one makes the browser build its box again.
  */
 export function text(e: Node, to: string): void {
   const only = e.firstChild;
@@ -23,21 +23,21 @@ export function text(e: Node, to: string): void {
   } else if (e.textContent !== to) e.textContent = to;
 }
 
-/** Sets or, for undefined, removes an attribute where it is another. */
+/** Sets an attribute if it differs; undefined removes it. */
 export function attribute(e: Element, name: string, to: string | undefined): void {
   if (to === undefined) {
     if (e.hasAttribute(name)) e.removeAttribute(name);
   } else if (e.getAttribute(name) !== to) e.setAttribute(name, to);
 }
 
-/** Shows or hides. */
+/** Shows or hides an element. */
 export function show(e: HTMLElement, visible: boolean): void {
   if (e.hidden === visible) e.hidden = !visible;
 }
 
 /**
- * Gives an element room for its text, and never takes it back. With a size of its own (contain: size in the style
- * sheet) a number that changes costs the layout of itself alone, and nothing beside it jumps.
+ * Grows an element to fit its text, and never shrinks it. With a size of its own (contain: size in
+ * the style sheet) a changed number costs its own layout only, and nothing beside it moves.
  */
 export function room(e: HTMLElement): void {
   const need = Math.max(4, Math.ceil((e.textContent ?? "").length / 3) * 3);
@@ -45,8 +45,8 @@ export function room(e: HTMLElement): void {
 }
 
 /**
- * A number for programs and, rounded, for people. An element shows values of one kind: equal ones have
- * equal words. True where it is another.
+ * Sets a number for programs and, rounded, for people. An element shows values of one kind: equal
+ * values have equal texts. Returns true if the value differs.
  */
 export function setData(e: HTMLDataElement, value: unknown, words: (v: unknown) => string): boolean {
   const exact = value === null || value === undefined ? "" : typeof value === "object" ? JSON.stringify(value) : String(value);

@@ -1,29 +1,30 @@
 import { groupKey, type Panel, type Row } from "../../../client/js/src/index.js";
 
-/** Colours there are for groups; the overflow group has one of its own. */
+/** Number of colours for groups; the overflow group has one of its own. */
 export const colours = 8;
 /** The slot of the overflow group. */
 export const overflowSlot = colours;
 
 const keys = new WeakMap<Row, string>();
 
-/** The group of a row as a string; rows live as long as their cells, so it is made once. */
+/** The group of a row as a string; computed once a row. */
 export function keyOf(row: Row): string {
   let key = keys.get(row);
   if (key === undefined) keys.set(row, (key = groupKey(row.group)));
   return key;
 }
 
-/** A group that is shown, and the slot whose colour it has. */
+/** A shown group, and the slot that sets its colour. */
 export interface ShownGroup {
   key: string;
-  row: Row; // any of its rows, for its name
+  row: Row; // any of its rows, for the group's name
   slot: number;
 }
 
 /**
- * Chooses the groups of a panel that are shown, the ones with the greatest scores, and gives each a colour that it
- * keeps while it is shown. One that is shown already gives way only to a clearly greater one, so nothing flickers.
+ * Chooses the groups of a panel to show, those with the highest scores, and gives each a colour for
+ * as long as it is shown. A shown group is replaced only by a clearly greater one, so that nothing
+ * flickers.
  */
 export class Shown {
   #slots = new Map<string, number>();
@@ -59,8 +60,8 @@ function byKey(a: { key: string }, b: { key: string }): number {
 }
 
 /**
- * The start of the window that a panel's numbers are told of: the newest; of hopping windows the one that is full but
- * for its last step, since younger ones have hardly begun.
+ * The start of the window whose numbers a panel shows: the newest; for hopping windows the one that
+ * lacks only its last step, since younger ones have hardly begun.
  */
 export function headline(p: Panel): number | undefined {
   const rows = p.rows();

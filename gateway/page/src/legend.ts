@@ -11,7 +11,7 @@ interface Entry {
   value: HTMLDataElement;
 }
 
-/** The groups of a chart with their colours and, as text, their numbers in one window. */
+/** The groups of a chart with their colours and their numbers in one window. */
 export class Legend {
   readonly element: HTMLElement;
   readonly #window = h("span", { class: "window" });
@@ -23,7 +23,7 @@ export class Legend {
     this.element = h("div", { class: "reading" }, h("p", { class: "of" }, this.#window, this.#mark), this.#list);
   }
 
-  /** The groups, in order. */
+  /** Sets the groups, in order. */
   groups(groups: ShownGroup[]): void {
     while (this.#entries.length > groups.length) this.#entries.pop()!.item.remove();
     groups.forEach((g, i) => {
@@ -47,7 +47,7 @@ export class Legend {
     return e;
   }
 
-  /** The numbers, of the rows of one window. */
+  /** Sets the numbers, from the rows of one window. */
   values(p: Panel, column: number, window: string, rows: Map<string, Row>): void {
     let least = Infinity, most = -Infinity;
     for (const r of rows.values()) {
@@ -64,7 +64,7 @@ export class Legend {
   }
 }
 
-/** Makes an element the mark of a window's state: a shape, and the word. */
+/** Marks an element with a window's state: a shape, and the word. */
 export function mark(e: HTMLElement, revision: number, words = revisionWords(revision)): void {
   const state = revision === 0 ? "partial" : revision === 1 ? "final" : "corrected";
   attribute(e, "class", `mark ${state}`);

@@ -8,18 +8,21 @@ import { windowWords } from "./words.js";
 
 const partial = 0, corrected = 2;
 
-/** From one window's start to the next one's; 0: they have no pace. */
+/** Time from one window's start to the next one's; 0: irregular. */
 function stepOf(p: Panel): number {
   const w = p.window;
   return "tumbling" in w ? w.tumbling : "hopping" in w ? w.every : "count" in w ? 1 : 0;
 }
 
-/** How long a window is. */
+/** Length of a window. */
 function sizeOf(p: Panel): number {
   return "hopping" in p.window ? p.window.hopping : stepOf(p);
 }
 
-/** A panel's column over time: a line a group. What is partial is dashed, with hollow points, in a shaded band. */
+/**
+ * A panel's column over time: one line a group. Partial windows are dashed, with hollow points, in
+ * a shaded band.
+ */
 export class Lines {
   readonly element = h("div", { class: "chart" });
   readonly #plot = h("div", { class: "plot" });
@@ -41,7 +44,7 @@ export class Lines {
     this.#sizes.observe(this.#plot);
   }
 
-  /** Draws everything anew. */
+  /** Draws everything again. */
   draw(p: Panel, column: number): void {
     this.#panel = p;
     this.#column = column;
@@ -57,7 +60,7 @@ export class Lines {
     this.numbers(p, column);
   }
 
-  /** The numbers alone, which are cheap: of the window under the pointer, or the newest. */
+  /** Updates the numbers only, which is cheap: of the window under the pointer, or the newest. */
   numbers(p: Panel, column: number): void {
     const under = this.#u?.cursor.idx;
     const start = typeof under === "number" ? this.#starts[under] : headline(p);
@@ -66,7 +69,7 @@ export class Lines {
     this.#legend.values(p, column, windowWords(p.window, start, start + sizeOf(p)), rows);
   }
 
-  /** The colours have changed. */
+  /** Handles changed colours. */
   redraw(): void {
     this.#u?.redraw(false);
   }
@@ -76,7 +79,7 @@ export class Lines {
     this.#destroy();
   }
 
-  /** Which groups are left out for lack of room. */
+  /** Number of groups that are not shown. */
   get left(): number {
     return this.#left;
   }
@@ -91,7 +94,7 @@ export class Lines {
     return { width: Math.max(120, this.#plot.clientWidth), height: Math.max(120, this.#plot.clientHeight) };
   }
 
-  /** The rows as uPlot wants them: x, then two series a group, final and partial. */
+  /** The rows in uPlot's form: x, then two series a group, final and partial. */
   #read(p: Panel, column: number): uPlot.AlignedData {
     const rows = p.rows();
     const scores = new Map<string, { score: number; row: Row }>();
@@ -101,7 +104,7 @@ export class Lines {
     for (const r of rows) {
       const last = starts[starts.length - 1];
       if (last !== r.start) {
-        if (step && r.start - last > step) { // no line leads over windows that are not there
+        if (step && r.start - last > step) { // no line connects windows across missing ones
           starts.push(last + step);
           xs.push(xs[xs.length - 1] + step);
         }
@@ -176,7 +179,7 @@ export class Lines {
     return found;
   }
 
-  /** Shades where windows are partial, and says so. */
+  /** Shades the partial windows, and labels them. */
   #band(u: uPlot): void {
     const xs = u.data[0];
     if (this.#partialFrom >= xs.length) return;

@@ -4,11 +4,11 @@ import { list, Refused, type Listed, type Listing } from "./reading.js";
 import { address, replaceRoute, type Route } from "./route.js";
 import { ago, count, valueWords } from "./words.js";
 
-/** How often the list is read anew while it is looked at. ms */
+/** How often the list is read while it is visible. ms */
 const every = 3_000;
-/** How long typing rests before the server is asked. ms */
+/** How long the page waits after a key before it asks the server. ms */
 const rest = 150;
-/** So many are shown, and so many more each time one asks. */
+/** Number of dashboards shown, and added at each click. */
 const step = 100;
 
 interface Item {
@@ -34,7 +34,7 @@ export class ListView {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #listing: Listing | undefined;
   #closed = false;
-  #whole = false; // the listing is of all dashboards, whatever is searched for
+  #whole = false; // the listing has all dashboards, not only those that match the search
 
   constructor(route: Route) {
     this.#route = route;
@@ -77,7 +77,8 @@ export class ListView {
     this.#abort?.abort();
     const abort = (this.#abort = new AbortController());
     try {
-      // Where all fit into one answer they are searched here, names and titles; else the server searches, beginnings of names.
+      // If one answer holds all dashboards, the page searches names and titles; else the server
+      // searches beginnings of names.
       const whole = this.#whole || !this.#listing || !this.#route.search;
       let got = await list(this.#route.tenant, whole ? "" : this.#route.search, undefined, abort.signal);
       this.#whole = whole && got.next === null;
@@ -102,9 +103,9 @@ export class ListView {
       this.#show([]);
       show(this.#more, false);
       text(this.#sum, "");
-      return notice(this.#notice, ["denied", "Not allowed", `You may not see these dashboards: ${r.message}.`]);
+      return notice(this.#notice, ["denied", "Not allowed", `You have no access to these dashboards: ${r.message}.`]);
     }
-    notice(this.#notice, ["error", "The list cannot be read", `${capital(r.message)}; trying again every few seconds.${this.#listing ? " What stands below is old." : ""}`]);
+    notice(this.#notice, ["error", "The list cannot be read", `${capital(r.message)}; trying again every few seconds.${this.#listing ? " The list below is old." : ""}`]);
   }
 
   #draw(): void {
@@ -114,17 +115,17 @@ export class ListView {
     this.#show(found.slice(0, this.#shown));
     const all = next === null ? count(found.length, "dashboard") : `more than ${count(found.length, "dashboard")}`;
     const rest = next !== null || found.length > this.#shown;
-    const hint = next === null ? "" : "; the search finds beginnings of names";
+    const hint = next === null ? "" : "; the search matches beginnings of names";
     const of = this.#route.tenant === "default" ? "" : ` of ${this.#route.tenant}`;
     text(this.#sum, found.length ? `${rest ? `The first ${valueWords(Math.min(found.length, this.#shown))} of ` : ""}${all}${of}${hint}` : "");
     text(this.#more, `Show ${next === null ? Math.min(step, found.length - this.#shown) : step} more`);
     show(this.#more, rest);
     if (found.length) notice(this.#notice, undefined);
-    else if (this.#route.search) notice(this.#notice, ["nothing", "Nothing found", `No dashboard's ${this.#whole ? "name or title has" : "name begins with"} “${this.#route.search}”.`]);
+    else if (this.#route.search) notice(this.#notice, ["nothing", "Nothing found", `No dashboard's ${this.#whole ? "name or title contains" : "name begins with"} “${this.#route.search}”.`]);
     else notice(this.#notice, ["nothing", "No dashboards yet", "A dashboard appears with its first event:", firstEvent("checkout")]);
   }
 
-  /** Shows more; the reader goes on at the first of them. */
+  /** Shows more; the focus moves to the first of them. */
   async #further(): Promise<void> {
     const first = this.#shown;
     this.#shown += step;

@@ -18,7 +18,7 @@ function go(arrived: boolean): void {
   if (arrived) view.focus.focus({ preventScroll: true });
 }
 
-/** The connection in the header, on every page of the page. */
+/** The connection's state in the header of every view. */
 function connection(): HTMLElement {
   const state = h("span", { class: "connection" });
   const tell = () => {

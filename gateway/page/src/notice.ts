@@ -2,22 +2,28 @@ import { attribute, h, show, text } from "./dom.js";
 
 const denied = [1101, 1102, 4501, 4502, 401, 403];
 
-/** Whether an error or close code says that this person may not. */
+/** Whether an error or close code means that the viewer has no access. */
 export function notAllowed(code: number): boolean {
   return denied.includes(code);
 }
 
-/** Whether it says that there is nothing, or that this person may not see it: servers do not tell which. */
+/**
+ * Whether a code means that there is no such dashboard, or that the viewer has no access: servers
+ * do not tell which.
+ */
 export function notSeen(code: number): boolean {
   return code === 1104;
 }
 
-/** A command that sends a dashboard's first event. */
+/** Returns a command that sends a dashboard's first event. */
 export function firstEvent(dashboard: string): string {
   return `curl ${location.origin}/v1/events -d '${JSON.stringify({ dashboard, metric: "latency", value: 12.5 })}'`;
 }
 
-/** Fills a place with a notice: its kind, its title, a sentence and, where there is one, a command; undefined empties it. */
+/**
+ * Shows a notice in an element: its kind, title, sentence and optional command; undefined removes
+ * it.
+ */
 export function notice(place: HTMLElement, words: [kind: string, title: string, sentence: string, command?: string] | undefined): void {
   if (!words) {
     if (place.childElementCount) place.replaceChildren();

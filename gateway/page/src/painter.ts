@@ -1,27 +1,30 @@
-/** What can be drawn when there is time for it. */
+/** Something that can be drawn later. */
 export interface Painted {
   paint(): void;
 }
 
-/** One thing is drawn at most this often; where more than `few` wait, less often. ms */
+/** Shortest time between two drawings of one thing; longer if more than `few` wait. ms */
 const every = 400;
 const few = 8;
-/** Drawing takes at most this long of a frame, but one thing is always drawn. ms */
+/** Longest time that drawing takes of a frame; one thing is always drawn. ms */
 const budget = 8;
-/** Of the time that passes, drawing takes at most one part in so many. */
+/** Drawing takes at most one part in so many of all time. */
 const share = 6;
-/** How long what is due waits for a frame in which numbers change anyway: a frame of its own costs a layout more. ms */
+/**
+ * How long drawing waits for a frame in which numbers change anyway: a frame of its own costs
+ * another layout. ms
+ */
 const patience = 120;
 
 /**
- * Draws what is due, a few things a frame, so that no frame is long and the page stays quick however many charts move.
- * Numbers don't wait for it: they are set as they come.
+ * Draws a few things a frame, so that no frame is long and the page stays responsive however many
+ * charts change. Numbers do not wait for it: they are updated as they come.
  */
 export class Painter {
-  readonly #due = new Map<Painted, number>(); // when it may be drawn
+  readonly #due = new Map<Painted, number>(); // the time from which it may be drawn
   readonly #last = new WeakMap<Painted, number>();
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #rested = 0; // when drawing may go on
+  #rested = 0; // the time from which drawing may continue
 
   add(p: Painted): void {
     const rest = every * Math.max(1, this.#due.size / few);
@@ -29,14 +32,14 @@ export class Painter {
     this.#arm();
   }
 
-  /** Draws now. */
+  /** Draws at once. */
   now(p: Painted): void {
     this.#due.delete(p);
     this.#last.set(p, performance.now());
     p.paint();
   }
 
-  /** Draws what is due. Whoever changes the page calls it, so that both are one frame. */
+  /** Draws what is due. Code that changes the page calls it, so that both happen in one frame. */
   tick(): void {
     const began = performance.now();
     if (began < this.#rested) return;
@@ -59,7 +62,7 @@ export class Painter {
     this.#timer = undefined;
   }
 
-  /** Sees to it that what is due is drawn where no change comes that would do it. */
+  /** Sets a timer that draws what is due if no change does it earlier. */
   #arm(): void {
     if (this.#timer !== undefined || !this.#due.size) return;
     const first = Math.max(this.#rested, Math.min(...this.#due.values())) - performance.now();

@@ -5,7 +5,9 @@ import { clock, clockSeconds, day, tickWords } from "./words.js";
 const palette = new Map<string, string>();
 onTheme(() => palette.clear());
 
-/** A colour of the style sheet; read once a theme, since reading it lays the page out. */
+/**
+ * A colour of the style sheet, read once a theme: reading it makes the browser lay the page out.
+ */
 export function paint(name: string): string {
   let c = palette.get(name);
   if (c === undefined) palette.set(name, (c = styleValue(name)));
@@ -19,7 +21,7 @@ export function colour(slot: number): string {
 
 const font = '12px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
 
-/** What all plots have in common. */
+/** Options that all plots share. */
 export function frame(size: { width: number; height: number }): Pick<uPlot.Options, "width" | "height" | "padding" | "legend" | "scales"> {
   return {
     ...size,
@@ -32,7 +34,7 @@ export function frame(size: { width: number; height: number }): Pick<uPlot.Optio
   };
 }
 
-/** From 0 where all is positive; a little air above. */
+/** A range from 0 if all values are positive, with some space above. */
 function niceRange(min: number | null, max: number | null): [number, number] {
   if (min === null || max === null) return [0, 1];
   const low = Math.min(0, min), high = Math.max(0, max);
@@ -77,7 +79,7 @@ export function valueAxis(): uPlot.Axis {
   };
 }
 
-/** A diamond: a window that was corrected. */
+/** Draws a diamond: a corrected window. */
 export function markDiamond(u: uPlot, x: number, y: number, fill: string): void {
   const { ctx } = u;
   const px = u.valToPos(x, "x", true), py = u.valToPos(y, "y", true);

@@ -1,4 +1,7 @@
-/** The HTTP side: the list, a dashboard's definition and its counters. Live numbers come by the client. */
+/**
+ * The HTTP calls: the list, a dashboard's definition and its counters. Live numbers come through
+ * the client.
+ */
 
 export interface Listed {
   dashboard: string;
@@ -46,7 +49,7 @@ export interface Reading {
   counters: Counters;
 }
 
-/** A refusal of the server, or none at all (status 0). */
+/** An error answer of the server, or no answer (status 0). */
 export class Refused extends Error {
   constructor(readonly status: number, readonly code: number, message: string) {
     super(message);
@@ -72,7 +75,7 @@ async function get(path: string, query: Record<string, string | undefined>, acce
   throw new Refused(answer.status, body?.error?.code ?? 0, body?.error?.message ?? `the server answered ${answer.status}`);
 }
 
-/** Dashboards by name, those whose names begin with the prefix. */
+/** Lists dashboards by name, those whose names begin with the prefix. */
 export async function list(tenant: string, prefix: string, cursor: string | undefined, signal?: AbortSignal, limit = 1000): Promise<Listing> {
   const answer = await get("/v1/dashboards", { tenant, prefix, cursor, limit: String(limit) }, undefined, signal);
   const at = Date.parse(answer.headers.get("date") ?? "");
@@ -80,13 +83,13 @@ export async function list(tenant: string, prefix: string, cursor: string | unde
   return { dashboards: body.dashboards ?? [], next: body.next ?? null, at: Number.isNaN(at) ? Date.now() : at };
 }
 
-/** The definition in force, as YAML; `isDefault` where the dashboard has none of its own. */
+/** Reads the definition in force, as YAML; `isDefault` if the dashboard has none of its own. */
 export async function definition(tenant: string, dashboard: string): Promise<{ yaml: string; isDefault: boolean }> {
   const answer = await get(`/v1/dashboards/${encodeURIComponent(dashboard)}/definition`, { tenant }, "application/yaml");
   return { yaml: await answer.text(), isDefault: answer.headers.has("x-dashfeed-default") };
 }
 
-/** The counters; `since`, a place, spares the cells that are known. */
+/** Reads the counters; with `since`, a place, the answer leaves out known cells. */
 export async function counters(tenant: string, dashboard: string, since: string | undefined, signal: AbortSignal): Promise<Reading> {
   const answer = await get(`/v1/dashboards/${encodeURIComponent(dashboard)}`, { tenant, since }, undefined, signal);
   return answer.json();

@@ -1,10 +1,10 @@
-/** Where the page is. Every place has an address of its own, which survives a reload. */
+/** A view of the page. Every view has an address of its own, which survives a reload. */
 export interface Route {
   /** The dashboard; undefined: the list. */
   dashboard?: string;
   tenant: string;
   view: "charts" | "tables";
-  /** What is searched for in the list. */
+  /** The search text of the list. */
   search: string;
 }
 
@@ -37,12 +37,12 @@ export function address(r: Partial<Route>): string {
   return (r.dashboard ? `/d/${encodeURIComponent(r.dashboard)}` : "/") + (query && `?${query}`);
 }
 
-/** Changes the address and leaves the page as it is. */
+/** Changes the address without navigation. */
 export function replaceRoute(r: Partial<Route>): void {
   history.replaceState(null, "", address(r));
 }
 
-/** Calls `go` for every way to another address of the page: its own links, back and forward. */
+/** Calls `go` at every navigation within the page: its own links, back and forward. */
 export function onRoute(go: () => void): void {
   addEventListener("popstate", go);
   document.addEventListener("click", (e) => {

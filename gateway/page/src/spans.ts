@@ -6,7 +6,7 @@ import { Legend } from "./legend.js";
 import { colour, frame, markDiamond, paint, timeAxis } from "./plot.js";
 import { dayAndClock, groupWords, tickWords } from "./words.js";
 
-/** Sessions: a lane a group, a bar from each session's start to its end, its number beside it. */
+/** Sessions: one lane a group, a bar from each session's start to its end, its number beside it. */
 export class Spans {
   readonly element = h("div", { class: "chart" });
   readonly #plot = h("div", { class: "plot" });
@@ -37,7 +37,7 @@ export class Spans {
     }
     this.#groups = this.#shown.choose(scores);
     this.left = scores.size - this.#groups.length;
-    // No series is drawn: two points give the scales.
+    // No series is drawn: two points define the scales.
     const data: uPlot.AlignedData = [[from, to], [0, this.#groups.length]];
     if (this.#u) this.#u.setData(data);
     else if (this.#rows.length) this.#u = new uPlot(this.#options(), data, this.#plot);
@@ -45,7 +45,7 @@ export class Spans {
     this.numbers(p, column);
   }
 
-  /** The newest session of each group. */
+  /** Updates the numbers of the newest session of each group. */
   numbers(p: Panel, column: number): void {
     const rows = newestRows(p);
     let last: Row | undefined;
@@ -107,7 +107,7 @@ export class Spans {
       const fill = colour(this.#groups[i].slot);
       ctx.lineWidth = 2 * devicePixelRatio;
       ctx.fillStyle = ctx.strokeStyle = fill;
-      if (r.revision === 0) { // not over yet: an outline, open in its look too
+      if (r.revision === 0) { // still open: an outline
         ctx.setLineDash([4 * devicePixelRatio, 3 * devicePixelRatio]);
         ctx.strokeRect(x, y - height / 2, width, height);
         ctx.setLineDash([]);

@@ -3,7 +3,7 @@ import { attribute, h, setData, show, text } from "./dom.js";
 import { mark } from "./legend.js";
 import { cellWords, count, groupWords, isTimeColumn, keyWords, windowWords } from "./words.js";
 
-/** Rows before one has to ask for all. */
+/** Number of rows shown before the viewer asks for all. */
 const first = 60;
 
 interface Line {
@@ -57,14 +57,14 @@ export class Table {
     show(this.#more, this.left > 0);
   }
 
-  /** As long as it is short, it is as quick as any number. */
+  /** Draws a short table at once, like a number. */
   numbers(p: Panel): void {
     if (this.#lines.length <= first) this.draw(p);
   }
   redraw(): void {}
   destroy(): void {}
 
-  /** The newest window first, its groups in order. */
+  /** Orders rows by window, the newest first, then by group. */
   #order(rows: readonly Row[]): readonly Row[] {
     if (rows === this.#of) return this.#ordered;
     this.#of = rows;
@@ -109,7 +109,7 @@ export class Table {
   }
 }
 
-/** Numbers stand to the right, words to the left. */
+/** Numbers are aligned right, words left. */
 function figure(column: string): string | undefined {
   return column === "metadata" || column.startsWith("topk") ? undefined : "figure";
 }

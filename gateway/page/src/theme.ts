@@ -11,7 +11,7 @@ function stored(): Theme {
     const t = localStorage.getItem(key);
     return themes.find((x) => x === t) ?? "system";
   } catch {
-    return "system"; // storage is forbidden here
+    return "system"; // the browser forbids storage
   }
 }
 
@@ -23,18 +23,18 @@ function apply(): void {
   listeners.forEach((l) => l());
 }
 
-/** Calls the listener whenever the colours have changed; gives the function that ends it. */
+/** Calls the listener whenever the colours have changed; returns a function that removes it. */
 export function onTheme(listener: () => void): () => void {
   listeners.add(listener);
   return () => void listeners.delete(listener);
 }
 
-/** A colour or length of the style sheet, as it is now. */
+/** A colour or length of the style sheet, with its current value. */
 export function styleValue(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
-/** Takes the stored or the system's theme, and gives the switch. */
+/** Applies the stored or the system's theme, and returns the switch. */
 export function themeSwitch(): HTMLElement {
   const button = h("button", { type: "button", class: "quiet" });
   const name = h("span", { class: "wide" });

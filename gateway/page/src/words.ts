@@ -5,7 +5,7 @@ const fraction = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 2 });
 const small = new Intl.NumberFormat("en-GB", { maximumSignificantDigits: 3 });
 const compact = new Intl.NumberFormat("en-GB", { notation: "compact", maximumSignificantDigits: 3 });
 
-/** A value for people: numbers are rounded to what can be read, a missing one is a dash. */
+/** Formats a value for people: numbers are rounded, a missing value is a dash. */
 export function valueWords(v: unknown): string {
   if (v === null || v === undefined) return "–";
   if (typeof v !== "number") return jsonWords(v);
@@ -15,12 +15,12 @@ export function valueWords(v: unknown): string {
   return (size >= 1 ? fraction : small).format(v);
 }
 
-/** A tick of an axis. */
+/** Formats a tick of an axis. */
 export function tickWords(v: number): string {
   return Math.abs(v) >= 10_000 ? compact.format(v) : small.format(v);
 }
 
-/** Any JSON in one line: an object as "name value, …". */
+/** Formats any JSON in one line: an object as "name value, …". */
 export function jsonWords(v: unknown): string {
   if (typeof v === "string") return v;
   if (Array.isArray(v)) return v.map(jsonWords).join(", ");
@@ -36,10 +36,10 @@ export function count(n: number, noun: string): string {
 const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 const two = (n: number) => String(n).padStart(2, "0");
 
-/** Whether a date can be made of it. */
+/** Whether a Date can represent ms. */
 const isTime = (ms: number) => Math.abs(ms) <= 8.64e15;
 
-/** hh:mm, with seconds and ms where there are any. UTC, as windows are. */
+/** Formats a time as hh:mm, with seconds and ms unless they are 0. UTC, as windows are. */
 export function clock(ms: number, seconds = ms % 60_000 !== 0): string {
   if (!isTime(ms)) return String(ms);
   const d = new Date(ms);
@@ -54,7 +54,7 @@ export function clockSeconds(ms: number): string {
   return clock(Math.floor(ms / 1000) * 1000, true);
 }
 
-/** "7 Feb", with the year where it is not this one. UTC. */
+/** Formats a date as "7 Feb", with the year unless it is this year. UTC. */
 export function day(ms: number, now = Date.now()): string {
   if (!isTime(ms)) return "";
   const d = new Date(ms);
@@ -67,7 +67,7 @@ export function dayAndClock(ms: number, now?: number): string {
   return `${day(ms, now)} ${clock(ms)}`;
 }
 
-/** A span of time in its greatest units: "30 min", "1 h 30 min", "250 ms". */
+/** Formats a span of time in its two largest units: "30 min", "1 h 30 min", "250 ms". */
 export function duration(ms: number): string {
   if (ms < 1000) return `${Math.round(ms)} ms`;
   const units: [number, string][] = [[86_400_000, "d"], [3_600_000, "h"], [60_000, "min"], [1000, "s"]];
@@ -81,18 +81,18 @@ export function duration(ms: number): string {
   return `${ms} ms`;
 }
 
-/** How often: "every hour", "every 30 min". */
+/** Formats an interval: "every hour", "every 30 min". */
 function each(ms: number): string {
   const names: Record<number, string> = { 1000: "second", 60_000: "minute", 3_600_000: "hour", 86_400_000: "day" };
   return `every ${names[ms] ?? duration(ms)}`;
 }
 
-/** How long ago, calm: it does not change faster than one can read. */
+/** Formats an age. It does not change faster than one can read. */
 export function ago(ms: number): string {
   return ms < 2000 ? "just now" : `${duration(ms)} ago`;
 }
 
-/** [start, end) of a cell in words. */
+/** Formats [start, end) of a cell. */
 export function windowWords(w: Window, start: number, end: number, now?: number): string {
   if ("latest" in w) return "latest";
   if ("count" in w) return `events ${whole.format(start * w.count + 1)}–${whole.format(end * w.count)}`;
@@ -102,37 +102,40 @@ export function windowWords(w: Window, start: number, end: number, now?: number)
   return sameDay ? `${dayAndClock(start, now)}–${endClock}` : `${dayAndClock(start, now)} – ${dayAndClock(end, now)}`;
 }
 
-/** What the windows of a panel are. */
+/** Describes the windows of a panel. */
 export function windowsWords(w: Window, keep: number): string {
   const last = `${whole.format(keep)} kept`;
   if ("tumbling" in w) return `${each(w.tumbling)}, ${last}`;
   if ("hopping" in w) return `the last ${duration(w.hopping)}, ${each(w.every)}, ${last}`;
-  if ("session" in w) return `sessions, over after ${duration(w.session)} of silence`;
+  if ("session" in w) return `sessions, closed after ${duration(w.session)} without events`;
   if ("count" in w) return `every ${count(w.count, "event")}, ${last}`;
   if ("latest" in w) return "since the beginning, or the newest";
-  return "windows of a kind this page does not know";
+  return "windows of an unknown kind";
 }
 
-/** A group in words. */
+/** Formats a group. */
 export function groupWords(g: Group): string {
   if (g === null) return "all other keys";
   if (g.length === 0) return "all";
   return g.map((v) => (v === null ? "(none)" : v === "" ? "(empty)" : v)).join(" · ");
 }
 
-/** The name of a place of groupBy. */
+/** Formats one field of groupBy. */
 export function keyWords(groupBy: string): string {
   return groupBy.replace(/^(labels|metadata)\./, "");
 }
 
-/** What a panel measures: by what, and over which windows. */
+/** Describes what a panel measures: by which fields, and over which windows. */
 export function measures(p: Panel): string {
   const by = p.groupBy.length ? `by ${p.groupBy.map(keyWords).join(" and ")}, ` : "";
   if ("latest" in p.window) return `${by}${isNewest(p) ? "the newest value" : "since the beginning"}`;
   return by + windowsWords(p.window, p.keep);
 }
 
-/** A latest panel without aggregates: value, time and metadata of the newest event. */
+/**
+ * Whether a panel shows the newest event: a latest panel without aggregates, with value, time and
+ * metadata.
+ */
 export function isNewest(p: Panel): boolean {
   return "latest" in p.window && p.columns[0] === "value" && p.columns[1] === "time";
 }
@@ -142,12 +145,12 @@ export function isTimeColumn(p: Panel, column: number): boolean {
   return column === 1 && isNewest(p);
 }
 
-/** A cell's value in words. */
+/** Formats a cell's value. */
 export function cellWords(p: Panel, column: number, v: unknown): string {
   return isTimeColumn(p, column) && typeof v === "number" ? `${day(v)} ${clockSeconds(v)}` : valueWords(v);
 }
 
-/** A window's state in words. */
+/** Describes a window's state. */
 export function revisionWords(revision: number): string {
   if (revision === 0) return "partial";
   if (revision === 1) return "final";

@@ -1,4 +1,4 @@
-// Chromium for the tests and the screenshots.
+// Starts Chromium for the tests and the screenshots.
 import { chromium } from "playwright-core";
 
 export function launch() {

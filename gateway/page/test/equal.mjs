@@ -1,8 +1,8 @@
-// Whether the numbers on the page are the server's at the same version.
+// Compares the numbers on the page with the server's at the same version.
 import assert from "node:assert/strict";
 import { until } from "./server.mjs";
 
-/** What a page with tables shows, cell by cell, with the version it says it is of. */
+/** Reads what a page with tables shows, cell by cell, with its version. */
 function shown(page) {
   return page.evaluate(() => {
     const panels = {};
@@ -17,19 +17,22 @@ function shown(page) {
   });
 }
 
-/** Waits until page and server are at the same version, and compares every cell of every panel. The page shows tables. */
+/**
+ * Waits until page and server are at the same version, and compares every cell of every panel. The
+ * page must show tables.
+ */
 export async function equalsServer(page, server, dashboard) {
   let read, seen;
-  await until(`the page of ${dashboard} is where the server is`, async () => {
+  await until(`the page of ${dashboard} is at the server's version`, async () => {
     read = await server.read(dashboard);
     seen = await shown(page);
     return seen.state === "Live" && seen.version === `${read.epoch}:${read.version}`;
   });
   for (const more of await page.locator(".body.table button:visible").all()) await more.click();
-  await page.evaluate(() => new Promise((r) => setTimeout(r, 600))); // long tables wait their turn
+  await page.evaluate(() => new Promise((r) => setTimeout(r, 600))); // long tables are drawn later
   seen = await shown(page);
   read = await server.read(dashboard);
-  assert.equal(seen.version, `${read.epoch}:${read.version}`, "it was quiet");
+  assert.equal(seen.version, `${read.epoch}:${read.version}`, "no events came meanwhile");
   let compared = 0;
   read.schema.forEach((schema, i) => {
     const want = read.cells.filter((c) => c[1] === i);
@@ -46,7 +49,7 @@ export async function equalsServer(page, server, dashboard) {
         assert.equal(exact, v === null ? "" : typeof v === "object" ? JSON.stringify(v) : String(v), where);
         if (typeof v === "number" && schema.columns[column] !== "time") {
           const said = Number(words.replaceAll(",", ""));
-          assert.ok(Math.abs(said - v) <= Math.max(Math.abs(v) * 0.005, 1e-12), `${where}: ${words} is said of ${v}`);
+          assert.ok(Math.abs(said - v) <= Math.max(Math.abs(v) * 0.005, 1e-12), `${where}: the page shows ${words} for ${v}`);
         }
         compared++;
       });

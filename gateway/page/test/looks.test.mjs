@@ -1,4 +1,5 @@
-// What the page shows, to whom, and in what room: states, addresses, names from data, keyboard, axe, small screens.
+// What the page shows, to whom, and at which sizes: states, addresses, names from data, keyboard,
+// axe, small screens.
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
@@ -66,7 +67,7 @@ async function open(t, path, options = {}) {
 const live = (page) => page.waitForFunction(() => document.querySelector(".dashboard")?.dataset.state === "Live", undefined, { polling: 10 });
 const painted = (page) => page.waitForFunction(() => [...document.querySelectorAll("section[data-panel]")].filter((c) => c.getBoundingClientRect().top < innerHeight).every((c) => c.querySelector(".body > *, .empty:not([hidden])")));
 
-test("the list: search, a way to a dashboard and back, reload", async (t) => {
+test("the list: search, navigation to a dashboard and back, reload", async (t) => {
   const page = await open(t, "/");
   const items = page.locator(".dashboards li:visible");
   await until("three dashboards", async () => (await items.count()) === 3);
@@ -91,7 +92,7 @@ test("the list: search, a way to a dashboard and back, reload", async (t) => {
   assert.deepEqual(page.complaints, []);
 });
 
-test("more dashboards than one answer holds: shown by hundreds, searched by the server", async (t) => {
+test("more dashboards than one answer holds: shown a hundred at a time, searched by the server", async (t) => {
   const names = Array.from({ length: 2_250 }, (_, i) => `m${String(i).padStart(4, "0")}`);
   const many = (list) => server.post(list.map((dashboard) => ({ id: dashboard, tenant: "many", dashboard, metric: "m", value: 1 })), false);
   await many(names.slice(0, 900));
@@ -102,13 +103,13 @@ test("more dashboards than one answer holds: shown by hundreds, searched by the 
   await sum("The first 100 of 900 dashboards of many");
   await more.click();
   await until("two hundred", async () => (await items.count()) === 200);
-  assert.equal(await page.evaluate(() => document.activeElement.textContent), "m0100", "the reader goes on where the new ones begin");
-  await page.getByLabel("Search").fill("089"); // anywhere in the name: all are here
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), "m0100", "the focus moves to the first new one");
+  await page.getByLabel("Search").fill("089"); // anywhere in the name: the page has all of them
   await sum("11 dashboards of many");
   await page.getByLabel("Search").fill("");
 
   await many(names.slice(900));
-  await sum("The first 100 of more than 1,000 dashboards of many; the search finds beginnings of names");
+  await sum("The first 100 of more than 1,000 dashboards of many; the search matches beginnings of names");
   for (let n = 200; n <= 1_100; n += 100) {
     await more.click();
     await until(`${n} are shown`, async () => (await items.count()) === n);
@@ -131,7 +132,7 @@ test("loading, empty, error and not-allowed states", async (t) => {
   const empty = await open(t, "/?tenant=nobody");
   await empty.getByRole("heading", { name: "No dashboards yet" }).waitFor();
   const unborn = await open(t, "/d/unborn");
-  await unborn.getByRole("heading", { name: "No event has come yet" }).waitFor();
+  await unborn.getByRole("heading", { name: "No events yet" }).waitFor();
   await server.post([{ dashboard: "unborn", metric: "m", value: 42 }]);
   await unborn.locator("data[value='42']").first().waitFor();
   const wrong = await open(t, "/d/%3Cb%3E");
@@ -169,8 +170,8 @@ test("not allowed: by HTTP, at the handshake, by a close, by an error", async (t
     await list.context().close();
     await one.context().close();
   }
-  // The server knows no tokens yet: its answers to a subscribe are made others on the way.
-  for (const [code, message, title] of [[1102, "the token may not do this", "Not allowed"], [1104, "there is no such dashboard, or it may not be seen", "Not there, or not allowed"]]) {
+  // The server knows no tokens yet: the proxy replaces its answers to a subscribe.
+  for (const [code, message, title] of [[1102, "the token may not do this", "Not allowed"], [1104, "there is no such dashboard, or it may not be seen", "Not found, or not allowed"]]) {
     const proxy = await Proxy.start(t, server.port);
     proxy.rewrite = { toServer: (text) => text, toClient: (text) => {
       const f = JSON.parse(text);
@@ -192,7 +193,7 @@ test("the definition is shown, read-only", async (t) => {
   assert.equal(await page.locator("textarea, [contenteditable]").count(), 0);
 });
 
-test("overflow and late events are seen", async (t) => {
+test("overflow and late events are visible", async (t) => {
   const page = await open(t, "/d/checkout", { viewport: { width: 1280, height: 3000 } });
   await live(page);
   const read = await server.read("checkout");
@@ -217,10 +218,10 @@ test("light and dark: the system's, and the reader's", async (t) => {
   await page.getByRole("button", { name: "Theme: dark" }).click();
   assert.equal(await theme(), "dark");
   await page.emulateMedia({ colorScheme: "light" });
-  await until("the system's change is followed", async () => (await theme()) === "light");
+  await until("the page follows the system's change", async () => (await theme()) === "light");
 });
 
-test("names from data are text and nothing else", async (t) => {
+test("names from data are always text", async (t) => {
   for (const path of ["/", "/d/constructor", "/d/constructor?view=tables"]) {
     const page = await open(t, path, { viewport: { width: 1280, height: 6000 } });
     await page.getByText(evil).first().waitFor();
@@ -237,7 +238,7 @@ test("names from data are text and nothing else", async (t) => {
   }
 });
 
-test("the policy holds, and nothing comes from elsewhere", async (t) => {
+test("the policy holds, and nothing is loaded from other hosts", async (t) => {
   const page = await open(t, "/d/checkout");
   await live(page);
   await painted(page);
@@ -245,7 +246,7 @@ test("the policy holds, and nothing comes from elsewhere", async (t) => {
   assert.doesNotMatch(policy, /unsafe|\*/);
   assert.deepEqual(page.requests.filter((u) => new URL(u).host !== new URL(server.url).host), []);
   assert.deepEqual(page.complaints, []);
-  // The policy is at work: a page that tried would be refused.
+  // The policy works: the browser refuses a page that tries.
   assert.equal(await page.evaluate(() => {
     try {
       document.createElement("p").innerHTML = "<b>x</b>";
@@ -256,7 +257,7 @@ test("the policy holds, and nothing comes from elsewhere", async (t) => {
   }), "refused");
 });
 
-test("every control by Tab, with a focus that is seen", async (t) => {
+test("Tab reaches every control, with a visible focus", async (t) => {
   for (const path of ["/", "/d/checkout", "/d/checkout?view=tables"]) {
     const page = await open(t, path, { viewport: { width: 1280, height: 6000 } });
     await page.locator(path === "/" ? ".dashboards li" : ".counters").first().waitFor();
@@ -275,14 +276,14 @@ test("every control by Tab, with a focus that is seen", async (t) => {
         return { control: e.dataset.control, outlined: s.outlineStyle !== "none" && parseFloat(s.outlineWidth) >= 2, what: e.outerHTML.slice(0, 80) };
       });
       if (at.control === undefined) continue;
-      assert.ok(at.outlined, `${path}: focus is not seen on ${at.what}`);
+      assert.ok(at.outlined, `${path}: focus is not visible on ${at.what}`);
       reached.add(at.control);
     }
     assert.equal(reached.size, all, `${path}: controls reached by Tab`);
   }
 });
 
-test("the keyboard is enough: search, open, tables, theme", async (t) => {
+test("the keyboard alone works: search, open, tables, theme", async (t) => {
   const page = await open(t, "/");
   await page.locator(".dashboards li").first().waitFor();
   await page.getByLabel("Search").focus();
@@ -291,7 +292,7 @@ test("the keyboard is enough: search, open, tables, theme", async (t) => {
   await page.keyboard.press("Tab");
   await page.keyboard.press("Enter");
   await live(page);
-  assert.equal(await page.evaluate(() => document.activeElement.tagName), "H1", "focus goes to where the reader went");
+  assert.equal(await page.evaluate(() => document.activeElement.tagName), "H1", "the focus moves with the navigation");
   await page.keyboard.press("Tab");
   await page.keyboard.press("Tab");
   await page.keyboard.press("Enter");
@@ -321,7 +322,7 @@ test("axe-core finds nothing serious", async (t) => {
   assert.deepEqual(found.filter((f) => /^(serious|critical)/.test(f)), []);
 });
 
-test("360 px wide: nothing to scroll sideways", async (t) => {
+test("360 px wide: no horizontal scrolling", async (t) => {
   for (const path of ["/", "/?q=nothing-like-it", "/d/checkout", "/d/checkout?view=tables", "/d/constructor", "/d/constructor?view=tables", "/d/unknown-one"]) {
     const page = await open(t, path, { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true });
     await page.locator(".dashboards li, .notice:not(.loading), .counters").first().waitFor();
@@ -330,6 +331,6 @@ test("360 px wide: nothing to scroll sideways", async (t) => {
     const [wide, inner] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
     assert.ok(wide <= 360 && inner === 360, `${path}: ${wide} px wide in ${inner}`);
     const cut = await page.evaluate(() => [...document.querySelectorAll("main .card, main .notice, main li")].filter((e) => e.scrollWidth > e.clientWidth + 1).map((e) => e.outerHTML.slice(0, 200)));
-    assert.deepEqual(cut, [], `${path}: what is wider than its place is cut off`);
+    assert.deepEqual(cut, [], `${path}: content wider than its place is cut off`);
   }
 });

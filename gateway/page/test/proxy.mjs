@@ -1,13 +1,17 @@
-// A TCP proxy that behaves as networks do: it cuts, it swallows, and it can stand for a server of another version.
+// A TCP proxy that behaves as networks do: it cuts connections, it drops bytes, and it can play a
+// server of another version.
 import net from "node:net";
 
 export class Proxy {
   #pairs = new Set();
   #swallowed = [];
   #server;
-  /** New connections are refused. */
+  /** Refuse new connections. */
   down = false;
-  /** Changes the text frames of a WebSocket: `toServer` and `toClient` are given a text and give one or a list. */
+  /**
+   * Changes the text frames of a WebSocket: `toServer` and `toClient` get a text and return one or
+   * a list.
+   */
   rewrite;
 
   static async start(t, port) {
@@ -30,7 +34,7 @@ export class Proxy {
     }
   }
 
-  /** The connections there are stay open and carry nothing any more, in either direction; new ones work. */
+  /** Keeps existing connections open without data in either direction; new ones work. */
   swallow() {
     for (const pair of this.#pairs) pair.dead = true;
     this.#swallowed.push(...this.#pairs);
@@ -44,7 +48,7 @@ export class Proxy {
     this.#pairs.add(pair);
     const end = () => {
       this.#pairs.delete(pair);
-      if (pair.dead) return; // who swallows doesn't tell
+      if (pair.dead) return; // a dead connection does not report its end
       client.destroy();
       server.destroy();
     };
@@ -57,7 +61,10 @@ export class Proxy {
   }
 }
 
-/** Rewrites the text frames of one direction of a connection that begins with HTTP and becomes a WebSocket. */
+/**
+ * Rewrites the text frames of one direction of a connection that begins with HTTP and becomes a
+ * WebSocket.
+ */
 function frames(change, masked) {
   let held = Buffer.alloc(0);
   let upgraded = false;

@@ -1,10 +1,11 @@
-// A server that serves the page and refuses everything else, in the protocol's words: what a gateway with tokens does.
+// A server that serves the page and refuses everything else, in the protocol's words, as a gateway
+// with tokens does.
 import { createHash } from "node:crypto";
 import http from "node:http";
 
 /**
- * `refuse` is { status, code, message } for HTTP. A WebSocket's handshake gets the same answer, or, where `close` is given,
- * is accepted and closed with that code.
+ * `refuse` is { status, code, message } for HTTP. A WebSocket's handshake gets the same answer, or,
+ * if `close` is given, is accepted and closed with that code.
  */
 export async function refusing(t, pages, refuse, close) {
   const body = JSON.stringify({ error: { code: refuse.code, message: refuse.message, retry: false, after: 0 } });
@@ -18,7 +19,7 @@ export async function refusing(t, pages, refuse, close) {
     response.writeHead(got.status, { "content-type": type, ...(policy && { "content-security-policy": policy }) }).end(Buffer.from(await got.arrayBuffer()));
   });
   server.on("upgrade", (request, socket) => {
-    socket.on("error", () => {}).resume(); // else nobody sees it end
+    socket.on("error", () => {}).resume(); // without this the end goes unnoticed
     if (!close) return void socket.end(`HTTP/1.1 ${refuse.status} Refused\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`);
     const accept = createHash("sha1").update(`${request.headers["sec-websocket-key"]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest("base64");
     socket.write("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Protocol: dashfeed.v1.json\r\n" +

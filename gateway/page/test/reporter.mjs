@@ -1,4 +1,5 @@
-// A line of JSON for each test, for page_test.go. What a test notes comes after its end, so each waits for the next.
+// Writes one line of JSON for each test, for browser_test.go. A test's notes come after its end, so
+// each test is written when the next one comes.
 const sums = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) [0-9.]+$/;
 
 export default async function* (source) {

@@ -1,4 +1,4 @@
-// The built binary as a real process, for the tests.
+// Runs the built binary as a real process, for the tests.
 import { spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import net from "node:net";
@@ -7,7 +7,7 @@ import { join } from "node:path";
 
 const binary = process.env.PAGE_BINARY;
 
-/** Waits until check gives something true; it is asked again and again. */
+/** Repeats check until it returns something true. */
 export async function until(what, check, within = 20_000) {
   const end = Date.now() + within;
   for (;;) {
@@ -28,7 +28,7 @@ function freePort() {
 }
 
 export class Server {
-  /** Starts a server on free ports and returns when it is ready; `after` is the test whose end is its end. */
+  /** Starts a server on free ports and returns when it is ready; it ends with the test. */
   static async start(t, { command = "run", ready = true } = {}) {
     const s = new Server();
     s.command = command;
@@ -60,7 +60,7 @@ export class Server {
     }, 60_000);
   }
 
-  /** kill -9. */
+  /** Ends the server with SIGKILL. */
   async kill() {
     this.process.kill("SIGKILL");
     await this.ended;
@@ -71,7 +71,7 @@ export class Server {
     if (!r.ok) throw new Error(`define ${dashboard}: ${r.status} ${await r.text()}`);
   }
 
-  /** Stores events and, unless told otherwise, waits until they are folded. */
+  /** Stores events and, unless wait is false, waits until they are folded. */
   async post(events, wait = true) {
     const r = await fetch(`${this.url}/v1/events`, { method: "POST", body: events.map((e) => JSON.stringify(e)).join("\n") });
     const body = await r.json();

@@ -1,4 +1,5 @@
-// How quick the page is, and how little it takes. Figures are noted; on a busy machine the best of several counts.
+// How fast the page is, and how much it costs. The tests note their figures; on a busy machine the
+// best of several attempts counts.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { launch } from "./browser.mjs";
@@ -21,7 +22,7 @@ async function open(t, url, options = {}) {
 
 const live = (page) => page.waitForFunction(() => document.querySelector(".dashboard")?.dataset.state === "Live", undefined, { polling: 10 });
 
-/** Runs until one attempt is good enough, so many times at most; gives what was measured. */
+/** Repeats measure until one attempt is good enough, at most `most` times; returns the results. */
 async function bestOf(measure, good, most = 3) {
   const tried = [];
   for (let i = 0; i < most; i++) {
@@ -66,7 +67,8 @@ test("first paint at most 300 ms, transfer at most 150 kB, nothing twice", async
       while (!seen()) await new Promise((r) => requestAnimationFrame(r));
       return seen().startTime;
     }));
-  }, (ms) => ms <= 300, 10); // by the wall: others on the machine make it longer, never shorter
+  // wall time: other programs on the machine make it longer, never shorter
+  }, (ms) => ms <= 300, 10);
   t.diagnostic(`first paint after ${tried.join(", ")} ms; ${transferred} bytes`);
   assert.ok(tried.at(-1) <= 300, `first paint ${tried.join(", ")} ms`);
   assert.ok(transferred > 1000 && transferred <= 150_000, `${transferred} bytes`);
@@ -76,7 +78,7 @@ test("first paint at most 300 ms, transfer at most 150 kB, nothing twice", async
   assert.ok(again.length === 2 && again.every((n) => n === 0), `assets again: ${again}`);
 });
 
-test("a number is on the screen at most 100 ms after its frame", async (t) => {
+test("a number is on the screen within 100 ms of its frame", async (t) => {
   const server = await Server.start(t);
   await server.define("quick", { panels: [{ id: "sum", window: "latest", aggregates: ["sum"] }, { id: "by", window: { tumbling: "1h" }, keep: 24, group_by: ["labels.g"], aggregates: ["sum"] }] });
   await server.post([{ dashboard: "quick", metric: "m", value: 1, labels: { g: "a" } }]);
@@ -88,7 +90,7 @@ test("a number is on the screen at most 100 ms after its frame", async (t) => {
         this.addEventListener("message", (e) => frames.push([performance.now(), e.data]));
       }
     };
-    // The frame after the one in which the number was set: it has been drawn.
+    // The frame after the one in which the number was set: by then it is drawn.
     window.drawn = (text) => new Promise((done) => {
       const look = () => {
         const shown = [...document.querySelectorAll("section[data-panel] data")].filter((d) => d.textContent.replaceAll(",", "") === text);
@@ -144,7 +146,7 @@ test("20 updates a second on 20 panels: main thread busy under 30 %, no frame ov
           await new Promise((r) => setTimeout(r, Math.max(0, due + 50 - performance.now())));
         }
       });
-      assert.ok((await version()) - first >= 600, "the page has followed");
+      assert.ok((await version()) - first >= 600, "the page has kept up");
       assert.ok(m.tasks > 160, `${m.tasks} tasks were seen: the trace shows nothing`);
       return { ...m, rate: Number((160 / m.seconds).toFixed(1)) };
     };
@@ -159,7 +161,7 @@ test("20 updates a second on 20 panels: main thread busy under 30 %, no frame ov
   }
 });
 
-/** The tables show rows of cells that are, each once, and as many as there are or fit. */
+/** The tables show rows of existing cells only, each once, and as many as exist or fit. */
 async function noRowLeft(page, read) {
   const shown = await page.evaluate(() => Object.fromEntries([...document.querySelectorAll("section[data-panel]")].map((section) =>
     [section.dataset.panel, [...section.querySelectorAll("tbody tr")].map((tr) => Number(tr.dataset.cell))])));
@@ -208,7 +210,8 @@ test("24 hours simulated: the heap does not grow", async (t) => {
     const read = await server.read("long");
     for (const { page } of tabs) {
       await page.waitForFunction((v) => document.querySelector(".dashboard").dataset.version === v, `${read.epoch}:${read.version}`, { timeout: 30_000 });
-      await page.evaluate(() => new Promise((r) => setTimeout(r, 600))); // charts that wait their turn
+      // charts that are drawn later
+      await page.evaluate(() => new Promise((r) => setTimeout(r, 600)));
     }
     await noRowLeft(tabs[1].page, read);
   };

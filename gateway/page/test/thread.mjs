@@ -1,6 +1,10 @@
-// What the page's main thread does, by the CPU time that it took: on a machine that others use, the wall's time tells of them.
+// What the page's main thread does, by the CPU time that it takes: wall time would include other
+// programs on the machine.
 
-/** Runs `during` and gives how busy the main thread was meanwhile, in per cent, and its longest task, in ms. */
+/**
+ * Runs `during` and returns how busy the main thread was meanwhile, in per cent, and its longest
+ * task, in ms.
+ */
 export async function measureThread(browser, page, during) {
   const cdp = await page.context().newCDPSession(page);
   await cdp.send("Performance.enable", { timeDomain: "threadTicks" });

@@ -1,4 +1,5 @@
-// The page under trouble: what it says of itself, and that its numbers are the server's afterwards.
+// The page under trouble: what it reports of its state, and that its numbers equal the server's
+// afterwards.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { launch } from "./browser.mjs";
@@ -34,7 +35,7 @@ let browser;
 before(async () => { browser = await launch(); });
 after(() => browser.close());
 
-/** A tab tall enough for every panel, with tables; `base` is the address it has. */
+/** Opens a tab tall enough for every panel, with tables; `base` is the server's address. */
 async function open(t, base, context) {
   const own = context ?? (await browser.newContext({ viewport: { width: 1280, height: 5000 } }));
   if (!context) t.after(() => own.close());
@@ -52,7 +53,7 @@ function state(page, ...words) {
 }
 
 async function still(page) {
-  assert.equal(await page.evaluate(() => window.neverReloaded), true, "the page was not loaded again");
+  assert.equal(await page.evaluate(() => window.neverReloaded), true, "the page must not reload");
   assert.deepEqual(page.errors, []);
 }
 
@@ -92,17 +93,17 @@ test("the numbers beside a chart are the server's", async (t) => {
   await still(page);
 });
 
-test("killed and started again: it says so within 2 s and goes on without a reload", async (t) => {
+test("server killed and restarted: the page reports it within 2 s and resumes without a reload", async (t) => {
   const server = await start(t);
   const page = await open(t, server.url);
   const killed = Date.now();
   await server.kill();
   await state(page, "Disconnected");
   const said = Date.now() - killed;
-  assert.ok(said <= 2000, `it was said after ${said} ms`);
+  assert.ok(said <= 2000, `reported after ${said} ms`);
   assert.match(await page.locator(".how").textContent(), /The numbers are those of/);
   await page.locator(".how", { hasText: /\d failed attempts/ }).waitFor();
-  assert.match(await page.locator(".how").textContent(), /The numbers are those of (just now|\d+ s ago)\./, "however many attempts fail");
+  assert.match(await page.locator(".how").textContent(), /The numbers are those of (just now|\d+ s ago)\./, "independent of failed attempts");
   server.launch();
   await server.ready();
   await server.post(events(100));
@@ -123,7 +124,7 @@ test("offline and online", async (t) => {
   proxy.cut();
   await state(page, "Offline");
   const said = Date.now() - gone;
-  assert.ok(said <= 2000, `it was said after ${said} ms`);
+  assert.ok(said <= 2000, `reported after ${said} ms`);
   await server.post(events(100));
   proxy.down = false;
   await page.context().setOffline(false);
@@ -143,14 +144,14 @@ test("a socket that is dead without a close", async (t) => {
   await server.post(events(100));
   await state(page, "Silent", "Disconnected");
   const said = Date.now() - gone;
-  assert.ok(said <= 16_000, `it was said after ${said} ms`);
+  assert.ok(said <= 16_000, `reported after ${said} ms`);
   await state(page, "Live");
   t.diagnostic(`said after ${said} ms; live again after ${Date.now() - gone} ms`);
   await equalsServer(page, server, "checkout");
   await still(page);
 });
 
-test("a server that stands still and goes on", async (t) => {
+test("a server that hangs and continues", async (t) => {
   const server = await start(t);
   const page = await open(t, server.url);
   server.process.kill("SIGSTOP");
@@ -184,7 +185,7 @@ test("a server of a newer format: a snapshot, no error", async (t) => {
   const proxy = await Proxy.start(t, server.port);
   const page = await open(t, proxy.url);
   const before = await page.locator(".dashboard").getAttribute("data-version");
-  // The newer server computes other epochs and knows more: types, fields and forms.
+  // The newer server computes other epochs and knows more types, fields and forms.
   const other = (epoch) => [...epoch].map((c) => (15 - parseInt(c, 16)).toString(16)).join("");
   const swap = (text) => text.replace(/"epoch":"([0-9a-f]{8})"/g, (_, e) => `"epoch":"${other(e)}"`);
   proxy.rewrite = {
@@ -209,10 +210,10 @@ test("a server of a newer format: a snapshot, no error", async (t) => {
   await still(page);
 });
 
-test("stale and moving: said in words, with since when, and live again", async (t) => {
+test("stale and moving: shown in words, with the time since when, and live again", async (t) => {
   const server = await start(t);
   const proxy = await Proxy.start(t, server.port);
-  let say; // what a server that follows other machines would say after an update
+  let say; // what a server that follows other machines would send after an update
   proxy.rewrite = {
     toServer: (text) => text,
     toClient: (text) => {
@@ -223,8 +224,8 @@ test("stale and moving: said in words, with since when, and live again", async (
   const page = await open(t, proxy.url);
   const today = new Date().toISOString().slice(0, 10);
   for (const [status, label, words, lag] of [
-    [{ state: "moving", lag: 0, since: Date.parse(`${today}T03:04:05Z`) }, "Moving", /On its way to another machine, since 03:04:05 UTC;/, "not known"],
-    [{ state: "stale", lag: 0, since: Date.parse(`${today}T03:04:05Z`) }, "Stale", /Nothing newer is known, since 03:04:05 UTC;/, "not known"],
+    [{ state: "moving", lag: 0, since: Date.parse(`${today}T03:04:05Z`) }, "Moving", /Moving to another machine, since 03:04:05 UTC;/, "not known"],
+    [{ state: "stale", lag: 0, since: Date.parse(`${today}T03:04:05Z`) }, "Stale", /No newer data is known, since 03:04:05 UTC;/, "not known"],
     [{ state: "stale", lag: 4120, since: Date.parse("2013-02-07T03:04:05Z") }, "Stale", /4 s behind its log, since 7 Feb 2013 03:04:05 UTC\./, "4 s"],
     [{ state: "live", lag: 0, since: null }, "Live", /Last change/, "none"],
   ]) {
@@ -239,13 +240,13 @@ test("stale and moving: said in words, with since when, and live again", async (
   await still(page);
 });
 
-test("another definition while it is watched", async (t) => {
+test("a new definition while the dashboard is watched", async (t) => {
   const server = await start(t);
   const page = await open(t, server.url);
   await server.define("checkout", definition.replace("title: By country", "title: By land").replace("{id: tens", "{id: nines").replace("{count: 10}", "{count: 9}"));
   await page.getByRole("heading", { name: "By land" }).waitFor();
   await server.post(events(100));
-  await until("the new panel is there", () => page.locator("section[data-panel=nines]").count());
+  await until("the new panel is shown", () => page.locator("section[data-panel=nines]").count());
   await equalsServer(page, server, "checkout");
   await still(page);
 });

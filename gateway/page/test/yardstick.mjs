@@ -1,6 +1,6 @@
-// How many times slower this machine is at the moment than the one that the limits were set on, at
-// least 1 and at most 4: by a fixed piece of work, the best of several tries. Machines with the same
-// name differ by more than two.
+// slowdown returns how many times slower this machine is now than the one on which the limits were
+// set, at least 1 and at most 4: it times a fixed piece of work and takes the best of several
+// tries. Machines with the same name differ by more than a factor of two.
 export function slowdown() {
   const quiet = 56; // of CPU, on that machine
   const event = JSON.stringify({ id: "e-1", dashboard: "busy", metric: "m", value: 12.5, time: 1795422000371, labels: { g: "a", country: "DE" } });

@@ -5,16 +5,7 @@ import (
 	"time"
 
 	"github.com/dashfeed/dashfeed/messages"
-	"github.com/dashfeed/dashfeed/messages/cells"
 	"github.com/dashfeed/dashfeed/messages/wire"
-)
-
-// encoding is how a cohort's bytes look.
-type encoding uint8
-
-const (
-	encodingJSON  encoding = iota
-	encodingPlain          // the plain dialect
 )
 
 // exactFrames is how many readers' places get a frame of their own at one version; further laggards
@@ -23,9 +14,9 @@ const exactFrames = 16
 
 // cohortKey is what makes sessions of one dashboard get the same bytes.
 type cohortKey struct {
-	want     string // the canonical form of want
-	rate     float64
-	encoding encoding
+	want    string // the canonical form of want
+	rate    float64
+	dialect dialect
 }
 
 // cohort is the subscriptions that get the same bytes. Everything in it is guarded by its mirror's
@@ -52,12 +43,12 @@ type cohort struct {
 	sizeHint int
 }
 
-// frame is an update as bytes for the socket, WebSocket headers included. It is shared and never
-// changed.
+// frame is an update as payloads of messages, which every transport frames in its own way. It is
+// shared and never changed.
 type frame struct {
 	from, to uint64
 	initial  bool // for one who holds nothing
-	bytes    []byte
+	payloads [][]byte
 }
 
 // project works the view out against the mirror's schema.
@@ -66,25 +57,12 @@ func (c *cohort) project() {
 	c.drop()
 }
 
-// touched reports whether the view shows anything of what changed.
-func (c *cohort) touched(u *cells.Update) bool {
-	if c.key.encoding == encodingJSON {
-		return c.proj.Touched(u)
-	}
-	for i := range u.Cells {
-		if int(u.Cells[i].Panel) == c.m.metrics {
-			return true
-		}
-	}
-	return false
-}
-
 // due is when the cohort's next tick is.
 func (c *cohort) due() (at time.Time, ok bool) {
 	switch {
 	case c.changed:
 		return c.lastTick.Add(c.interval), true
-	case c.m.set.Version() > c.to && c.key.encoding == encodingJSON:
+	case c.m.set.Version() > c.to && c.key.dialect.places():
 		return c.lastTick.Add(max(heartbeat, c.interval)), true
 	}
 	return time.Time{}, false
@@ -123,12 +101,7 @@ func (c *cohort) frame(p uint64, initial bool) *frame {
 	if !ok {
 		u, _ = c.m.changesSince(0)
 	}
-	f := &frame{from: u.From, to: u.To, initial: initial}
-	if c.key.encoding == encodingPlain {
-		f.bytes = c.m.plainFrames(u, initial)
-	} else {
-		f.bytes = c.encode(u)
-	}
+	f := &frame{from: u.From, to: u.To, initial: initial, payloads: c.key.dialect.payloads(c, u, initial)}
 	c.m.stats.encodes.Inc()
 	c.keep(f)
 	return f
@@ -151,23 +124,4 @@ func (c *cohort) start(p, version uint64) uint64 {
 		return max(1, c.m.set.Floor())
 	}
 	return max(version-distance, c.m.set.Floor())
-}
-
-// encode writes the JSON frame. Log time goes along where it moved over a second since it last did,
-// and in whatever is not the common frame.
-func (c *cohort) encode(u *cells.Update) []byte {
-	at := c.m.time
-	if u.From == c.prev && u.From != 0 {
-		if at/1000 == c.sentTime/1000 {
-			at = 0
-		} else {
-			c.sentTime = at
-		}
-	}
-	b := make([]byte, maxHeader, maxHeader+c.sizeHint+128)
-	b = wire.AppendUpdate(b, c.proj, u, at)
-	if u.From == c.prev {
-		c.sizeHint = len(b)
-	}
-	return sealText(b)
 }

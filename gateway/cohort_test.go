@@ -106,7 +106,7 @@ func TestLaggardsShare(t *testing.T) {
 		defer h.srv.mirrors.release(m)
 		m.mu.Lock()
 		defer m.mu.Unlock()
-		c, _ := m.join(cohortKey{}, want{})
+		c, _ := m.join(cohortKey{dialect: protocol{}}, want{})
 		for p := range uint64(5_000) {
 			if f := c.frame(p, p == 0); f.from > p || f.to != 5_000 || p > 0 && f.from == 0 {
 				t.Fatalf("a reader at %d got a frame from %d to %d", p, f.from, f.to)
@@ -159,8 +159,8 @@ func TestSlowClient(t *testing.T) {
 		}
 		for _, ses := range h.srv.allSessions() {
 			ses.mu.Lock()
-			if len(ses.control) != 0 || len(ses.subs) != 1 {
-				t.Errorf("a session holds %d answers and %d subscriptions", len(ses.control), len(ses.subs))
+			if len(ses.answers) != 0 || len(ses.subs) != 1 {
+				t.Errorf("a session holds %d answers and %d subscriptions", len(ses.answers), len(ses.subs))
 			}
 			ses.mu.Unlock()
 		}
@@ -280,8 +280,8 @@ func TestControlIsBounded(t *testing.T) {
 		synctest.Wait()
 		for _, ses := range h.srv.allSessions() {
 			ses.mu.Lock()
-			if n := len(ses.control); n != maxControl {
-				t.Errorf("%d answers wait, want %d", n, maxControl)
+			if n := len(ses.answers); n != maxAnswers {
+				t.Errorf("%d answers wait, want %d", n, maxAnswers)
 			}
 			ses.mu.Unlock()
 		}

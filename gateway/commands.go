@@ -15,8 +15,8 @@ import (
 const maxBad = 10
 
 // request does what a client's message says.
-func (s *session) request(op byte, b []byte) {
-	if op != opText {
+func (s *session) request(kind messageKind, b []byte) {
+	if kind != textMessage {
 		s.refuse(nil, wire.Errorf(wire.CodeBadMessage, "a binary message, where JSON is spoken"))
 		return
 	}
@@ -122,7 +122,7 @@ func (s *session) subscribeTo(m *mirror, f *wire.Subscribe, rate float64, since 
 	}
 	sub := &subscription{s: s, m: m, cost: cost}
 	m.mu.Lock()
-	c, err := m.join(cohortKey{w.key(), rate, encodingJSON}, w)
+	c, err := m.join(cohortKey{w.key(), rate, protocol{}}, w)
 	if err != nil {
 		m.mu.Unlock()
 		return err

@@ -15,6 +15,9 @@
 // Who asks is a caller. It is made in one place, before a handler runs (routes.go), and every
 // handler takes it; a session holds the one that opened it. Every way to a dashboard asks its may.
 //
+// A cohort keeps the payloads of messages, in the words of its dialect. A transport frames them as
+// it writes; a session knows no more of its connection than that.
+//
 // Locks: a mirror's mu may be held while a session is woken (which takes no lock). A session's mu
 // is never held while a mirror's is taken.
 package gateway

@@ -99,7 +99,7 @@ func (s *Server) giveSlots(ctx context.Context) []turn {
 		for ses := range beat {
 			n := len(turns) + len(plain)
 			after := time.Duration(n/each) * drainSlot
-			if ses.plain {
+			if ses.receive == nil {
 				within := drainSlot * time.Duration(n%each) / time.Duration(each)
 				plain = append(plain, turn{ses, now.Add(after + within)})
 				continue
@@ -162,9 +162,9 @@ func (s *Server) leftover(err error) error {
 
 // drain tells the session its slot; it is served until it is closed.
 func (s *session) drain(f wire.Drain) {
-	b := textFrame(wire.Encode(f))
+	m := messageOf(f)
 	s.mu.Lock()
-	s.slotFrame = b
+	s.leaving = &m
 	s.mu.Unlock()
 	s.wake()
 }

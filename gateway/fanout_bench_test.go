@@ -51,8 +51,8 @@ func (*discarding) SetWriteDeadline(time.Time) error  { return nil }
 // whole gateway's, by update.
 func BenchmarkFanOut(b *testing.B) {
 	const sessions = 1_000
-	for _, path := range []string{"plain", "json"} {
-		b.Run(path, func(b *testing.B) {
+	for name, d := range map[string]dialect{"plain": plain{}, "json": protocol{}} {
+		b.Run(name, func(b *testing.B) {
 			f := newLocalFeed()
 			step := func(i int) {
 				f.step(checkout, func(b *board, v uint64) {
@@ -68,7 +68,7 @@ func BenchmarkFanOut(b *testing.B) {
 			w := &writes{done: make(chan struct{}, 1)}
 			w.await(sessions, func() {
 				for range sessions {
-					joinFanOut(b, s, path == "plain", &discarding{writes: w, closed: make(chan struct{})})
+					joinFanOut(b, s, d, &discarding{writes: w, closed: make(chan struct{})})
 				}
 			})
 			b.ReportAllocs()
@@ -86,23 +86,21 @@ func BenchmarkFanOut(b *testing.B) {
 }
 
 // joinFanOut is what an upgrade does, on a connection that is no socket.
-func joinFanOut(b *testing.B, s *Server, plain bool, conn net.Conn) {
+func joinFanOut(b *testing.B, s *Server, d dialect, conn net.Conn) {
 	b.Helper()
 	if err := s.admit(caller{}); err != nil {
 		b.Fatal(err)
 	}
-	ses := newSession(s, conn, plain, caller{})
+	ws := newWebSocket(conn, s.cfg.Sessions.FrameBytes, s.conns)
+	ses := newSession(s, ws, caller{}, nil)
+	ws.attach(ses)
 	m, err := s.mirrors.acquire(b.Context(), checkout)
 	if err != nil {
 		b.Fatal(err)
 	}
-	e := encodingJSON
-	if plain {
-		e = encodingPlain
-	}
 	sub := &subscription{s: ses, m: m}
 	m.mu.Lock()
-	c, _ := m.join(cohortKey{encoding: e}, want{})
+	c, _ := m.join(cohortKey{dialect: d}, want{})
 	sub.view.Store(uint64(c.proj.View))
 	sub.enter(c)
 	m.mu.Unlock()

@@ -44,11 +44,6 @@ func (m *mirror) look() {
 			c.wakeAll()
 		}
 	}
-	// What was encoded is not kept through quiet: it is as large as the dashboard.
-	m.changes = nil
-	for _, c := range m.cohorts {
-		c.frames = nil
-	}
 }
 
 // freshness is how what is shown at log time t stands: its state, since when in ms where that is

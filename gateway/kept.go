@@ -26,7 +26,13 @@ func (k *kept) take(n int64) bool {
 
 func (k *kept) give(n int64) { k.held.Add(-n) }
 
-func (f *frame) cost() int64 { return int64(unsafe.Sizeof(*f)) + int64(cap(f.bytes)) }
+func (f *frame) cost() int64 {
+	n := int64(unsafe.Sizeof(*f))
+	for _, p := range f.payloads {
+		n += int64(unsafe.Sizeof(p)) + int64(cap(p))
+	}
+	return n
+}
 
 func costOf(u *cells.Update) int64 {
 	return int64(unsafe.Sizeof(*u)) + int64(cap(u.Cells))*int64(unsafe.Sizeof(cells.Cell{})) + int64(cap(u.Removed))*int64(unsafe.Sizeof(cells.Tombstone{}))

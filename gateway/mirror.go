@@ -172,7 +172,7 @@ func (m *mirror) apply(u *feed.Update) {
 		if redefined {
 			c.project()
 		}
-		c.changed = c.changed || broken || u.From == 0 || c.touched(&u.Update)
+		c.changed = c.changed || broken || u.From == 0 || c.key.dialect.touched(c, &u.Update)
 	}
 	if m.news != nil {
 		close(m.news)

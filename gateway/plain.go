@@ -3,6 +3,7 @@ package gateway
 import (
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/dashfeed/dashfeed/messages/cells"
 	"github.com/dashfeed/dashfeed/messages/wire"
@@ -26,7 +27,7 @@ func (s *Server) servePlain(w http.ResponseWriter, r *http.Request, _ query, c c
 		writeError(w, err)
 		return
 	}
-	ses := s.upgrade(w, r, c, true)
+	ses := s.upgrade(w, r, c, nil)
 	if ses == nil {
 		s.mirrors.release(m)
 		return
@@ -34,7 +35,7 @@ func (s *Server) servePlain(w http.ResponseWriter, r *http.Request, _ query, c c
 	sub := &subscription{s: ses, m: m}
 	m.mu.Lock()
 	// the view of a whole dashboard is always had
-	all, _ := m.join(cohortKey{encoding: encodingPlain}, want{})
+	all, _ := m.join(cohortKey{dialect: plain{}}, want{})
 	sub.enter(all)
 	m.mu.Unlock()
 	s.mirrors.count(m, 1)
@@ -43,14 +44,35 @@ func (s *Server) servePlain(w http.ResponseWriter, r *http.Request, _ query, c c
 	sub.wake()
 }
 
-// plainFrames are the dialect's messages for an update: the initial state for who holds nothing,
-// else one for each metric whose newest value changed. Several messages stand one behind the other,
-// each with its header.
-func (m *mirror) plainFrames(u *cells.Update, initial bool) []byte {
-	if initial {
-		return sealText(m.appendInitialState(make([]byte, maxHeader, 1024), u))
+// plain is the dialect: the initial state for who holds nothing, then a message for each metric
+// whose newest value changed.
+type plain struct{}
+
+func (plain) places() bool { return false }
+
+func (plain) touched(c *cohort, u *cells.Update) bool {
+	for i := range u.Cells {
+		if int(u.Cells[i].Panel) == c.m.metrics {
+			return true
+		}
 	}
-	var out, b []byte
+	return false
+}
+
+// notices are none: a client that can't be told the way to its place is told the initial state.
+func (plain) notices(s *subscription, _ time.Time) (out []message, wait bool) {
+	if s.epoch != s.m.epoch && s.epoch != 0 || s.version != 0 && s.version < s.m.set.Floor() {
+		s.held = false
+	}
+	return nil, false
+}
+
+func (plain) payloads(c *cohort, u *cells.Update, initial bool) (out [][]byte) {
+	m := c.m
+	if initial {
+		return [][]byte{m.appendInitialState(make([]byte, 0, 1024), u)}
+	}
+	var b []byte
 	for i := range u.Cells {
 		c := &u.Cells[i]
 		if int(c.Panel) != m.metrics {
@@ -60,7 +82,8 @@ func (m *mirror) plainFrames(u *cells.Update, initial bool) []byte {
 		if !ok {
 			continue
 		}
-		b = append(b[:0], `{"type":"update","dashboardId":`...)
+		begin := len(b)
+		b = append(b, `{"type":"update","dashboardId":`...)
 		b = wire.AppendString(b, m.key.Dashboard)
 		b = append(b, `,"timestamp":`...)
 		b = wire.AppendValue(b, v[1])
@@ -70,7 +93,7 @@ func (m *mirror) plainFrames(u *cells.Update, initial bool) []byte {
 		b = wire.AppendValue(b, v[0])
 		b = append(b, `,"metadata":`...)
 		b = append(appendMetadata(b, v[2]), '}')
-		out = append(appendHeader(out, opText, len(b)), b...)
+		out = append(out, b[begin:len(b):len(b)])
 	}
 	return out
 }

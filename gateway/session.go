@@ -1,11 +1,7 @@
 package gateway
 
 import (
-	"bufio"
 	"errors"
-	"io"
-	"net"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,40 +10,38 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// maxControl is how many answers to a client's messages wait for the socket; then its messages
+// maxAnswers is how many answers to a client's messages wait for the socket; then its messages
 // wait.
-const maxControl = 64
+const maxAnswers = 64
 
 // closeGrace is how long a close may take: to get out, and then to be answered.
 const closeGrace = time.Second
 
-// session is one client connection. Its reader goroutine lives as long as it does; a writer is
-// started when there is something to send and none runs, and ends when there is nothing. Both count
-// in the server's WaitGroup. It has no queue: what is to be sent is asked of the subscriptions when
-// the socket takes it.
+// session is one client. Its reader goroutine lives as long as its connection; a writer is started
+// when there is something to send and none runs, and ends when there is nothing. Both count in the
+// server's WaitGroup. It has no queue: what is to be sent is asked of the subscriptions when the
+// connection takes it.
 type session struct {
-	srv  *Server
-	conn net.Conn // is written to
-	in   incoming // the reader's
-	// takes a message, on the reader; nil: what the client sends is ignored
-	receive func(op byte, b []byte)
-	plain   bool
-	caller  caller
+	srv    *Server
+	conn   transport
+	caller caller
+	// takes a message, on the reader; nil: the client only listens, and what it sends is ignored
+	receive func(s *session, kind messageKind, b []byte)
 	slot    uint8 // which beat of the ticker pings it
 	bad     uint8 // bad messages in a row; the reader's
 
 	writer atomic.Uint32 // writerIdle, writerRuns, writerAgain
 	heard  atomic.Int64  // when the client was last heard, unix ms
 
-	mu        sync.Mutex
-	moved     sync.Cond // on mu: control was taken, or the close was written
-	control   [][]byte  // answers, in order
-	slotFrame []byte    // the drain's
-	ping      bool
-	closing   wire.CloseCode // 0: open
-	over      bool           // nothing is written any more
-	turn      int            // the subscription that is looked at first
-	subs      []*subscription
+	mu      sync.Mutex
+	moved   sync.Cond // on mu: answers were taken, or the close was written
+	answers []message // in order
+	leaving *message  // the drain's slot
+	ping    bool
+	closing wire.CloseCode // 0: open
+	over    bool           // nothing is written any more
+	turn    int            // the subscription that is looked at first
+	subs    []*subscription
 }
 
 // states of the writer.
@@ -57,70 +51,46 @@ const (
 	writerAgain // runs, and has to look again
 )
 
-// newSession takes over a connection that has been upgraded.
-func newSession(srv *Server, conn net.Conn, plain bool, c caller) *session {
-	s := &session{srv: srv, conn: conn, plain: plain, caller: c}
-	s.in = incoming{r: bufio.NewReaderSize(conn, readBuffer), limit: srv.cfg.Sessions.FrameBytes, control: s.onControl}
+// newSession makes the session of a connection; Server.start starts it.
+func newSession(srv *Server, conn transport, c caller, receive func(s *session, kind messageKind, b []byte)) *session {
+	s := &session{srv: srv, conn: conn, caller: c, receive: receive}
 	s.moved.L = &s.mu
-	s.heard.Store(time.Now().UnixMilli())
-	if tcp, ok := s.conn.(*net.TCPConn); ok {
-		_ = tcp.SetWriteBuffer(sendBuffer) // else the kernel would queue megabytes of stale updates
-	}
+	s.alive()
 	return s
 }
 
-// sendBuffer is the size of a session's kernel send buffer: what a slow client has yet to read of
-// the past.
-const sendBuffer = 32 << 10
-
-// onControl takes a ping or a pong.
-func (s *session) onControl(op byte, payload []byte) {
-	s.heard.Store(time.Now().UnixMilli())
-	if op == opPing {
-		s.queue(controlFrame(opPong, string(payload)), nil)
-	}
-}
+// alive takes note that the client was heard.
+func (s *session) alive() { s.heard.Store(time.Now().UnixMilli()) }
 
 // read is the reader goroutine: it handles messages until the connection ends, and then everything
 // of the session.
 func (s *session) read() {
 	defer s.finish()
+	take := s.take
 	for {
-		if err := s.readNext(); err != nil {
+		if err := s.conn.read(take); err != nil {
 			s.ended(err)
 			return
 		}
 	}
 }
 
-// readNext reads one message and handles it. An idle session holds no buffer for it.
-func (s *session) readNext() error {
-	h, err := s.in.next()
-	if err != nil {
-		return err
-	}
-	b := messageBuffers.Get().(*[]byte)
-	defer messageBuffers.Put(b)
-	if *b, err = s.in.rest(h, (*b)[:0]); err != nil {
-		return err
-	}
-	s.heard.Store(time.Now().UnixMilli())
+// take takes one message of the client.
+func (s *session) take(kind messageKind, b []byte) {
+	s.alive()
 	if s.receive != nil && !s.isClosing() {
-		s.receive(h.op, *b)
+		s.receive(s, kind, b)
 	}
-	return nil
 }
-
-var messageBuffers = sync.Pool{New: func() any { b := make([]byte, 0, 512); return &b }}
 
 // ended answers what ended reading: the client's close, or what it did against the rules.
 func (s *session) ended(err error) {
 	var v *violation
 	switch {
-	case errors.Is(err, errPeerCloses):
+	case errors.Is(err, errClosed):
 		s.close(wire.CloseNormal)
 	case errors.As(err, &v):
-		if v.code == wire.CloseTooBig && !s.plain {
+		if v.code == wire.CloseTooBig && s.receive != nil {
 			s.refuse(nil, wire.Errorf(wire.CodeTooBig, "%s", v.what))
 		}
 		s.close(v.code)
@@ -134,8 +104,8 @@ func (s *session) ended(err error) {
 	s.mu.Unlock()
 	if v != nil {
 		// What it still sends would, unread, reset the connection, and the close be lost on the
-		// way. The read deadline that last has set bounds it.
-		_, _ = io.Copy(io.Discard, s.conn)
+		// way.
+		s.conn.discard()
 	}
 }
 
@@ -146,11 +116,10 @@ func (s *session) finish() {
 	subs := s.subs
 	s.subs = nil
 	s.mu.Unlock()
-	_ = s.conn.Close()
+	s.conn.close()
 	for _, sub := range subs {
 		sub.end(s.srv.mirrors)
 	}
-	s.srv.conns.ended(s.conn)
 	s.srv.remove(s, s.caller)
 }
 
@@ -167,7 +136,7 @@ func (s *session) close(code wire.CloseCode) {
 	first := s.closing == 0 && !s.over
 	if first {
 		s.closing = code
-		_ = s.conn.SetWriteDeadline(time.Now().Add(closeGrace))
+		s.conn.limitWrites(time.Now().Add(closeGrace))
 		s.moved.Broadcast()
 	}
 	s.mu.Unlock()
@@ -182,16 +151,16 @@ func (s *session) close(code wire.CloseCode) {
 func (s *session) send(f wire.Frame) { s.sendWith(f, nil) }
 
 // sendWith queues an answer and, in the same moment, does what must not be seen before it.
-func (s *session) sendWith(f wire.Frame, also func()) { s.queue(textFrame(wire.Encode(f)), also) }
+func (s *session) sendWith(f wire.Frame, also func()) { s.queue(messageOf(f), also) }
 
-// queue is sendWith for a frame as bytes.
-func (s *session) queue(b []byte, also func()) {
+// queue is sendWith for what is encoded.
+func (s *session) queue(m message, also func()) {
 	s.mu.Lock()
-	for len(s.control) >= maxControl && s.closing == 0 && !s.over {
+	for len(s.answers) >= maxAnswers && s.closing == 0 && !s.over {
 		s.moved.Wait()
 	}
 	if s.closing == 0 {
-		s.control = append(s.control, b)
+		s.answers = append(s.answers, m)
 	}
 	if also != nil {
 		also()
@@ -223,6 +192,3 @@ func (s *session) subscribed(view messages.View) *subscription {
 	}
 	return nil
 }
-
-// isTimeout reports whether a write ended by its deadline.
-func isTimeout(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }

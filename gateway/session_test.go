@@ -42,7 +42,7 @@ func TestTranscript(t *testing.T) {
 
 // rpsView is the id of the view {"panels":["rps"]} of the test's dashboard: it may not change from
 // release to release without a reason.
-const rpsView = "750597fccfefc0eb"
+const rpsView = "db7684d42b7421f5"
 
 // The dashboard that has no record yet can be watched; its first record is another epoch.
 func TestNoRecordYet(t *testing.T) {

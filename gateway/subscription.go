@@ -60,29 +60,21 @@ func (s *subscription) resume(since *messages.Place, now time.Time) (resumed boo
 	return true
 }
 
-// next is what is to be sent now, as frames for the socket; nil where there is nothing.
-func (s *subscription) next(now time.Time) [][]byte {
+// next is what is to be sent now: notices, and an update behind them; nil where there is none.
+func (s *subscription) next(now time.Time) ([]message, *frame) {
 	s.m.mu.Lock()
 	defer s.m.mu.Unlock()
 	if s.cohort == nil {
-		return nil
+		return nil, nil
 	}
-	var out [][]byte
-	if s.cohort.key.encoding == encodingJSON {
-		var wait bool
-		if s.cohort.lacks != nil {
-			return s.refuse()
-		}
-		if out, wait = s.notices(now); wait {
-			return out
-		}
-	} else if s.epoch != s.m.epoch && s.epoch != 0 || s.version != 0 && s.version < s.m.set.Floor() {
-		s.held = false
+	out, wait := s.cohort.key.dialect.notices(s, now)
+	if wait {
+		return out, nil
 	}
 	at := uint64(0)
 	if s.held {
 		if at = s.version; at >= s.m.set.Version() {
-			return out
+			return out, nil
 		}
 	}
 	f := s.cohort.frame(at, !s.held)
@@ -91,22 +83,20 @@ func (s *subscription) next(now time.Time) [][]byte {
 	if s.credit {
 		s.unacked++
 	}
-	if len(f.bytes) == 0 {
-		return out
-	}
-	return append(out, f.bytes)
+	return out, f
 }
 
 // refuse ends the subscription as a subscribe would be refused now. The mirror's mu is held.
-func (s *subscription) refuse() [][]byte {
+func (s *subscription) refuse() []message {
 	f := wire.ErrorFrame{View: messages.View(s.view.Load()).String(), Error: *asError(s.cohort.lacks)}
 	s.leave()
 	s.refused = true
-	return [][]byte{textFrame(wire.Encode(f))}
+	return []message{messageOf(f)}
 }
 
-// notices are the frames that go before an update; wait is true where no update may follow yet.
-func (s *subscription) notices(now time.Time) (out [][]byte, wait bool) {
+// changes are the notices of the protocol: what is not as the client was told last, of its view,
+// its place and its state. wait is true where no update may follow yet.
+func (s *subscription) changes(now time.Time) (out []message, wait bool) {
 	view := s.cohort.proj.View
 	version := s.m.set.Version()
 	switch {
@@ -116,7 +106,7 @@ func (s *subscription) notices(now time.Time) (out [][]byte, wait bool) {
 		f := s.subscribed(nil, false)
 		// else a client with several views of the dashboard could not tell which this is
 		f.Was = was.String()
-		out = append(out, textFrame(wire.Encode(f)))
+		out = append(out, messageOf(f))
 	case s.held && s.epoch != s.m.epoch:
 		s.held, s.gap = false, wire.WhyEpoch
 	case s.held && s.version > version:
@@ -128,12 +118,12 @@ func (s *subscription) notices(now time.Time) (out [][]byte, wait bool) {
 		s.held, s.gap = false, wire.WhyRetention
 	}
 	if s.gap != "" {
-		out = append(out, textFrame(wire.Encode(wire.Gap{View: view.String(), Why: s.gap})))
+		out = append(out, messageOf(wire.Gap{View: view.String(), Why: s.gap}))
 		s.gap = ""
 	}
 	if s.told != s.m.state && (s.told != "" || s.m.state != wire.StateLive) {
 		s.told = s.m.state
-		out = append(out, textFrame(wire.Encode(s.m.status(view))))
+		out = append(out, messageOf(s.m.status(view)))
 	}
 	return out, s.credit && s.unacked >= maxUnacked && s.held
 }

@@ -169,7 +169,7 @@ func TestViewsCostWhatTheyTake(t *testing.T) {
 				t.Fatal(err)
 			}
 			m.mu.Lock()
-			_, err = m.join(cohortKey{w.key(), 0, encodingJSON}, w)
+			_, err = m.join(cohortKey{w.key(), 0, protocol{}}, w)
 			m.mu.Unlock()
 			if err != nil {
 				t.Fatal(err)

@@ -14,19 +14,18 @@ func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request, _ query,
 	if !s.upgradable(w, r, c) {
 		return
 	}
-	ses := s.upgrade(w, r, c, false)
+	ses := s.upgrade(w, r, c, (*session).request)
 	if ses == nil {
 		return
 	}
-	ses.receive = ses.request
 	cfg := s.cfg
-	ses.control = [][]byte{textFrame(wire.Encode(wire.Connected{
+	ses.answers = []message{messageOf(wire.Connected{
 		PingEvery: cfg.Sessions.PingEvery.Milliseconds(),
 		Limits: wire.Limits{
 			Subscriptions: cfg.Sessions.Subscriptions, FrameBytes: cfg.Sessions.FrameBytes,
 			MaxRate: cfg.MaxRate, Unacked: maxUnacked,
 		},
-	}))}
+	})}
 	s.start(ses)
 	ses.wake()
 }
@@ -60,12 +59,15 @@ var upgrader = websocket.Upgrader{
 }
 
 // upgrade takes the connection over; nil where it could not and the request has been answered.
-func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, c caller, plain bool) *session {
+func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, c caller, receive func(*session, messageKind, []byte)) *session {
 	ws, err := upgrader.Upgrade(w, r, nil)
 	if err != nil {
 		s.conns.endedOf(r.Context())
 		s.remove(nil, c)
 		return nil
 	}
-	return newSession(s, ws.NetConn(), plain, c)
+	conn := newWebSocket(ws.NetConn(), s.cfg.Sessions.FrameBytes, s.conns)
+	ses := newSession(s, conn, c, receive)
+	conn.attach(ses)
+	return ses
 }

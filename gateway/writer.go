@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"net"
 	"time"
 
 	"github.com/dashfeed/dashfeed/messages/wire"
@@ -13,7 +12,8 @@ func (s *session) wake() {
 		switch s.writer.Load() {
 		case writerIdle:
 			if s.writer.CompareAndSwap(writerIdle, writerRuns) {
-				s.srv.wg.Go(s.write)
+				s.srv.wg.Add(1)
+				go s.write()
 				return
 			}
 		case writerRuns:
@@ -28,6 +28,7 @@ func (s *session) wake() {
 
 // write is the writer goroutine: it sends until there is nothing to send.
 func (s *session) write() {
+	defer s.srv.wg.Done()
 	for {
 		for s.writeNext() {
 		}
@@ -39,85 +40,66 @@ func (s *session) write() {
 }
 
 // writeNext sends one thing: the answers that wait, or what the next subscription has, or the
-// close. The next one is only encoded when the socket has taken the one before.
+// close. The next one is only encoded when the connection has taken the one before.
 func (s *session) writeNext() (more bool) {
-	out, sub, closing := s.pick()
-	switch {
-	case sub != nil:
-		out = sub.next(time.Now())
+	b, sub := s.pick()
+	if sub != nil {
+		b.messages, b.update = sub.next(time.Now())
 		if sub.refused {
 			s.drop(sub)
 		}
-		if len(out) == 0 {
-			return true
-		}
-	case len(out) == 0 && closing == 0:
-		return false
 	}
-	if closing != 0 {
-		out = append(out, closeFrame(int(closing), closing.Word()))
+	if b.empty() {
+		return sub != nil
 	}
-	err := s.put(out)
-	if closing != 0 || err != nil {
+	err := s.put(b)
+	if b.closing != 0 || err != nil {
 		s.last(err)
 		return false
 	}
 	return true
 }
 
-// pick chooses what is to be written next. A close takes the answers that wait along.
-func (s *session) pick() (out [][]byte, sub *subscription, closing wire.CloseCode) {
+// pick chooses what is to be written next: a batch, or what a subscription has. A close takes the
+// answers that wait along.
+func (s *session) pick() (b outgoing, sub *subscription) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.over {
-		return nil, nil, 0
+		return b, nil
 	}
-	out, s.control = s.control, nil
-	if s.closing != 0 {
-		return out, nil, s.closing
+	b.messages, s.answers = s.answers, nil
+	if b.closing = s.closing; b.closing != 0 {
+		return b, nil
 	}
-	if s.slotFrame != nil {
-		out = append(out, s.slotFrame)
-		s.slotFrame = nil
+	if s.leaving != nil {
+		b.messages = append(b.messages, *s.leaving)
+		s.leaving = nil
 	}
-	if s.ping {
-		out = append(out, pingFrame)
-		s.ping = false
-	}
-	if len(out) > 0 {
+	b.ping, s.ping = s.ping, false
+	if !b.empty() {
 		s.moved.Broadcast()
-		return out, nil, 0
+		return b, nil
 	}
 	for i := range s.subs {
 		n := (s.turn + i) % len(s.subs)
 		if s.subs[n].dirty.Swap(false) {
 			s.turn = n + 1
-			return nil, s.subs[n], 0
+			return b, s.subs[n]
 		}
 	}
-	return nil, nil, 0
+	return b, nil
 }
 
-var pingFrame = controlFrame(opPing, "")
-
-// put writes frames to the socket, in one go where it can take them so.
-func (s *session) put(out [][]byte) error {
+// put writes a batch.
+func (s *session) put(b outgoing) error {
 	start := time.Now()
 	s.mu.Lock()
-	if s.closing == 0 { // else close has set the last deadline
-		_ = s.conn.SetWriteDeadline(start.Add(s.srv.cfg.Sessions.WriteTimeout))
+	if s.closing == 0 { // else close has set the last limit
+		s.conn.limitWrites(start.Add(s.srv.cfg.Sessions.WriteTimeout))
 	}
 	s.mu.Unlock()
-	var n int64
-	var err error
-	if len(out) == 1 {
-		var k int
-		k, err = s.conn.Write(out[0])
-		n = int64(k)
-	} else {
-		bufs := net.Buffers(out)
-		n, err = bufs.WriteTo(s.conn)
-	}
+	n, err := s.conn.write(b)
 	s.srv.stats.bytes.Add(float64(n))
 	s.srv.stats.writes.Observe(time.Since(start).Seconds())
 	return err
@@ -138,11 +120,8 @@ func (s *session) last(err error) {
 		s.srv.stats.closes.WithLabelValues(wire.CloseSlow.Word()).Inc()
 	}
 	if err != nil {
-		_ = s.conn.Close()
+		s.conn.close()
 		return
 	}
-	_ = s.conn.SetReadDeadline(time.Now().Add(closeGrace))
-	if half, ok := s.conn.(interface{ CloseWrite() error }); ok {
-		_ = half.CloseWrite()
-	}
+	s.conn.hangUp(time.Now().Add(closeGrace))
 }

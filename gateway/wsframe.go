@@ -1,10 +1,12 @@
 package gateway
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"net"
+)
 
-// Frames from a server are unmasked, so one is a few bytes of header and its payload. They are
-// built here, once for a whole cohort, and written to the socket as they are; wsread.go reads the
-// client's, and the handshake is the library's.
+// Frames from a server are unmasked, so one is a few bytes of header and its payload. They are made
+// when they are written: payloads are shared by the sessions of a cohort.
 
 // opcodes of RFC 6455.
 const (
@@ -16,38 +18,67 @@ const (
 	opPong         = 0xa
 )
 
+// opcodes are those of messages.
+var opcodes = [...]byte{textMessage: opText, binaryMessage: opBinary, pongMessage: opPong}
+
 // maxControlPayload is the most that a close, ping or pong carries.
 const maxControlPayload = 125
 
 // maxHeader is the longest header of a frame from a server.
 const maxHeader = 10
 
-// sealText makes a text frame of b, whose first maxHeader bytes were left free, in place.
-func sealText(b []byte) []byte {
-	h := appendHeader(make([]byte, 0, maxHeader), opText, len(b)-maxHeader)
-	b = b[maxHeader-len(h):]
-	copy(b, h)
-	return b
+// framesOf calls do with what becomes a frame of a batch, in order.
+func framesOf(b *outgoing, do func(op byte, payload []byte)) {
+	for _, m := range b.messages {
+		do(opcodes[m.kind], m.payload)
+	}
+	if b.update != nil {
+		for _, p := range b.update.payloads {
+			do(opText, p)
+		}
+	}
+	if b.ping {
+		do(opPing, nil)
+	}
+	if b.closing != 0 {
+		payload := append(binary.BigEndian.AppendUint16(nil, uint16(b.closing)), b.closing.Word()...)
+		do(opClose, payload[:min(len(payload), maxControlPayload)])
+	}
 }
 
-// textFrame is a text frame with that payload.
-func textFrame(payload []byte) []byte {
-	return dataFrame(opText, payload)
+// sizeOf is at least how long a batch is as frames.
+func sizeOf(b *outgoing) (n int) {
+	framesOf(b, func(_ byte, payload []byte) { n += maxHeader + len(payload) })
+	return n
 }
 
-func dataFrame(op byte, payload []byte) []byte {
-	return append(appendHeader(make([]byte, 0, maxHeader+len(payload)), op, len(payload)), payload...)
+// appendBatch appends a batch as frames.
+func appendBatch(out []byte, b *outgoing) []byte {
+	framesOf(b, func(op byte, payload []byte) { out = appendFrame(out, op, payload) })
+	return out
 }
 
-// controlFrame is a ping or pong; its payload is cut at 125 bytes.
-func controlFrame(op byte, payload string) []byte {
-	payload = payload[:min(len(payload), maxControlPayload)]
-	return append(appendHeader(nil, op, len(payload)), payload...)
+// buffersOf is a batch as frames, without copying what is long.
+func buffersOf(b *outgoing) (out net.Buffers) {
+	var short []byte
+	framesOf(b, func(op byte, payload []byte) {
+		if len(payload) <= copiedBytes {
+			short = appendFrame(short, op, payload)
+			return
+		}
+		short = appendHeader(short, op, len(payload))
+		out = append(out, short, payload)
+		short = nil
+	})
+	if len(short) > 0 {
+		out = append(out, short)
+	}
+	return out
 }
 
-// closeFrame is a close with code and reason.
-func closeFrame(code int, reason string) []byte {
-	return controlFrame(opClose, string(binary.BigEndian.AppendUint16(nil, uint16(code)))+reason)
+// appendFrame appends a whole message as one frame.
+func appendFrame(out []byte, op byte, payload []byte) []byte {
+	return append(appendHeader(out, op, len(payload)), payload...)
 }
 
 func appendHeader(b []byte, op byte, n int) []byte {

@@ -3,8 +3,6 @@ package gateway
 import (
 	"bufio"
 	"encoding/binary"
-	"errors"
-	"fmt"
 	"io"
 	"slices"
 	"unicode/utf8"
@@ -27,21 +25,6 @@ type incoming struct {
 // readBuffer is what a session holds to read through: a control frame fits, long messages go past
 // it.
 const readBuffer = 512
-
-// violation says what a client did that its protocol does not allow.
-type violation struct {
-	code wire.CloseCode // closes the connection
-	what string
-}
-
-func (v *violation) Error() string { return v.what }
-
-func violated(code wire.CloseCode, format string, args ...any) error {
-	return &violation{code, fmt.Sprintf(format, args...)}
-}
-
-// errPeerCloses is what reading ends with where the client has sent a proper close.
-var errPeerCloses = errors.New("the client closes")
 
 // header is a frame's, its payload unread.
 type header struct {
@@ -162,10 +145,10 @@ func (in *incoming) take(h header) error {
 	return err
 }
 
-// closing judges a close: errPeerCloses where it is proper.
+// closing judges a close: errClosed where it is proper.
 func closing(payload []byte) error {
 	if len(payload) == 0 {
-		return errPeerCloses
+		return errClosed
 	}
 	if len(payload) == 1 {
 		return violated(wire.CloseProtocol, "a close with half a code")
@@ -181,7 +164,7 @@ func closing(payload []byte) error {
 	if !utf8.Valid(payload[2:]) {
 		return violated(wire.CloseNotText, "a close whose reason is not UTF-8")
 	}
-	return errPeerCloses
+	return errClosed
 }
 
 // header reads a frame's header and judges it.

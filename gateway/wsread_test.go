@@ -47,12 +47,12 @@ func echoes(srv *Server) http.Handler {
 		if !srv.upgradable(w, r, caller{}) {
 			return
 		}
-		ses := srv.upgrade(w, r, caller{}, false)
-		if ses == nil {
-			return
+		ses := srv.upgrade(w, r, caller{}, func(s *session, kind messageKind, b []byte) {
+			s.queue(message{kind, bytes.Clone(b)}, nil)
+		})
+		if ses != nil {
+			srv.start(ses)
 		}
-		ses.receive = func(op byte, b []byte) { ses.queue(dataFrame(op, b), nil) }
-		srv.start(ses)
 	})
 }
 
@@ -353,4 +353,32 @@ func FuzzIncoming(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestFramesOfABatch: a batch is the same bytes, whether it is copied or written from where it
+// lies.
+func TestFramesOfABatch(t *testing.T) {
+	long := bytes.Repeat([]byte("x"), copiedBytes+1)
+	for _, c := range []struct {
+		batch outgoing
+		want  string
+	}{
+		{outgoing{}, ""},
+		{outgoing{ping: true}, "\x89\x00"},
+		{outgoing{messages: []message{{textMessage, []byte("a")}, {pongMessage, []byte("b")}, {binaryMessage, []byte("c")}}}, "\x81\x01a\x8a\x01b\x82\x01c"},
+		{outgoing{update: &frame{payloads: [][]byte{[]byte("u"), []byte("v")}}, closing: 4001}, "\x81\x01u\x81\x01v\x88\x0c\x0f\xa1slow write"},
+		{outgoing{messages: []message{{textMessage, []byte("a")}}, update: &frame{payloads: [][]byte{long, []byte("v"), long}}, ping: true}, "\x81\x01a\x81\x7e\x10\x01" + string(long) + "\x81\x01v\x81\x7e\x10\x01" + string(long) + "\x89\x00"},
+	} {
+		copied := string(appendBatch(nil, &c.batch))
+		var pieces []string
+		for _, b := range buffersOf(&c.batch) {
+			pieces = append(pieces, string(b))
+		}
+		if copied != c.want || strings.Join(pieces, "") != c.want {
+			t.Errorf("got %.80q and %.80q, want %.80q", copied, pieces, c.want)
+		}
+		if len(copied) > sizeOf(&c.batch) {
+			t.Errorf("%d bytes, where %d were counted", len(copied), sizeOf(&c.batch))
+		}
+	}
 }

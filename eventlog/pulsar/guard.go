@@ -2,46 +2,55 @@ package pulsar
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/apache/pulsar-client-go/pulsar"
-
 	"github.com/dashfeed/dashfeed/eventlog"
 	"github.com/dashfeed/dashfeed/eventlog/pulsar/broker"
+	"github.com/dashfeed/dashfeed/eventlog/pulsar/entries"
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// guard is this process's hold of a partition's guard subscription. It asks for no message; it
+// guardOf opens the partition's guard, or waits for whoever opens it. No message comes by it: it
 // tells the broker what may go, and is told what the last message is.
-type guard struct {
-	consumer pulsar.Consumer
-	asking   lazyCall[pulsar.MessageID]
-}
-
-func (l *Log) guardOf(ctx context.Context, p *partition) (*guard, error) {
-	g, err := p.guard.get(ctx, l, func() (*guard, error) {
-		c, err := l.reading.Subscribe(pulsar.ConsumerOptions{
-			Topic:                       p.topic,
-			SubscriptionName:            GuardName(l.config.Cluster),
-			Type:                        pulsar.Failover,
-			SubscriptionInitialPosition: pulsar.SubscriptionPositionEarliest,
-			EnableZeroQueueConsumer:     true, // nothing is sent to us until we ask, which we don't
-			AckWithResponse:             true,
-			BackOffPolicyFunc:           broker.NewBackoff,
-			Decryption:                  broker.Encrypted(),
-		})
+func (l *Log) guardOf(ctx context.Context, p *partition) (*entries.Cursor, error) {
+	g, err := p.guard.get(ctx, l, func() (*entries.Cursor, error) {
+		ctx, cancel := context.WithTimeoutCause(l.life, l.config.Timeout, errPatience)
+		defer cancel()
+		g, err := l.guards.Open(ctx, p.topic)
 		if err != nil {
-			return nil, classify(err)
+			return nil, l.enterError(p, err)
 		}
-		return &guard{consumer: c}, nil
+		return g, nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("hold the guard of %s: %w", p.topic, err)
 	}
 	return g, nil
+}
+
+// guarded does something with the partition's guard. One that the broker has given up, or with
+// which it finds fault, as where the topic has moved, is opened again until ctx ends.
+func (l *Log) guarded(ctx context.Context, p *partition, do func(g *entries.Cursor) error) error {
+	for wait := broker.NewBackoff(); ; {
+		g, err := l.guardOf(ctx, p)
+		if err == nil {
+			if err = do(g); err == nil {
+				return nil
+			}
+			var said *entries.BrokerError
+			if (errors.As(err, &said) || !g.IsOpen()) && p.guard.lose(g) {
+				g.Close()
+			}
+			err = unreachable(err)
+		}
+		if !errors.Is(err, eventlog.ErrUnreachable) || !eventlog.Pause(ctx, wait.Next()) {
+			return err
+		}
+	}
 }
 
 // Last is the position of the partition's newest record; zero where it never had one.
@@ -62,79 +71,18 @@ func (l *Log) Last(ctx context.Context, partition int) (messages.Position, error
 	return position, nil
 }
 
-func (l *Log) last(ctx context.Context, p *partition) (messages.Position, error) {
-	g, err := l.guardOf(ctx, p)
-	if err != nil {
-		return messages.Position{}, err
-	}
-	id, err := g.asking.do(ctx, l, func() (pulsar.MessageID, error) {
-		ids, err := question(l, g.consumer.GetLastMessageIDs)
-		if err != nil {
-			return nil, unreachable(err)
-		}
-		if len(ids) != 1 {
-			return nil, fmt.Errorf("%d last messages of one partition", len(ids))
-		}
-		return ids[0], nil
+func (l *Log) last(ctx context.Context, p *partition) (last messages.Position, err error) {
+	var ledger, entry int64
+	var batch int32
+	err = l.guarded(ctx, p, func(g *entries.Cursor) (err error) {
+		ledger, entry, batch, err = g.Last(ctx)
+		return err
 	})
-	if err != nil {
-		return messages.Position{}, err
+	if err != nil || entry < 0 {
+		return last, err
 	}
-	var last messages.Position
-	if id.EntryID() >= 0 {
-		at, err := placeOf(id)
-		if err != nil {
-			return last, err
-		}
-		last = at.last()
-	}
-	return last, nil
-}
-
-// lazyCall asks the client once for all who ask meanwhile, in a goroutine of the log's: the client
-// knows no context. An answer is never older than the question: whoever comes while one is under
-// way, which may take long where a broker is in trouble, waits for the next.
-type lazyCall[T any] struct {
-	mu   sync.Mutex
-	now  *opening[T] // under way
-	next *opening[T] // begins when that ends; nil: nobody waits for it
-}
-
-func (z *lazyCall[T]) do(ctx context.Context, l *Log, ask func() (T, error)) (T, error) {
-	z.mu.Lock()
-	o := z.next
-	if o == nil {
-		o = &opening[T]{done: make(chan struct{})}
-		if z.now != nil {
-			z.next = o
-		} else if l.work(func() { z.run(o, ask) }) {
-			z.now = o
-		} else {
-			z.mu.Unlock()
-			return o.value, eventlog.ErrClosed
-		}
-	}
-	z.mu.Unlock()
-	select {
-	case <-o.done:
-		return o.value, o.err
-	case <-ctx.Done():
-		var none T
-		return none, cause(ctx)
-	}
-}
-
-// run asks until nobody waits.
-func (z *lazyCall[T]) run(o *opening[T], ask func() (T, error)) {
-	for o != nil {
-		o.value, o.err = ask()
-		z.mu.Lock()
-		next := z.next
-		z.now, z.next = next, nil
-		z.mu.Unlock()
-		close(o.done)
-		o = next
-	}
+	at, err := placeIn(ledger, entry, batch)
+	return at.last(), err
 }
 
 // release is how far a partition's guard may move.
@@ -207,17 +155,7 @@ func (l *Log) acknowledge(ctx context.Context, p *partition, at place) error {
 	if at.entry == 0 {
 		return nil
 	}
-	g, err := l.guardOf(ctx, p)
-	if err != nil {
-		return err
-	}
-	_, err = question(l, func() (struct{}, error) {
-		return struct{}{}, g.consumer.AckIDCumulative(pulsar.NewMessageID(at.ledger, at.entry-1, -1, 0))
-	})
-	if err != nil {
-		return unreachable(err)
-	}
-	return nil
+	return l.guarded(ctx, p, func(g *entries.Cursor) error { return g.Acknowledge(ctx, at.ledger, at.entry-1) })
 }
 
 // stopped is why a partition is not read and not written, if it isn't.

@@ -9,14 +9,14 @@ import (
 
 // lazy holds a thing of the broker's that is opened when the first asks, once for all who ask
 // meanwhile. A failure is everybody's who waited and is not remembered.
-type lazy[T any] struct {
+type lazy[T comparable] struct {
 	mu      sync.Mutex
 	value   T
 	open    bool
 	opening *opening[T]
 }
 
-type opening[T any] struct {
+type opening[T comparable] struct {
 	done  chan struct{}
 	value T
 	err   error
@@ -69,4 +69,13 @@ func (z *lazy[T]) drop() (T, bool) {
 	was := z.open
 	z.open = false
 	return z.value, was
+}
+
+// lose drops a value that can't be used any more; false where it is not held, or not any more.
+func (z *lazy[T]) lose(value T) bool {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	lost := z.open && z.value == value
+	z.open = z.open && !lost
+	return lost
 }

@@ -44,6 +44,7 @@ import (
 
 	"github.com/dashfeed/dashfeed/eventlog"
 	"github.com/dashfeed/dashfeed/eventlog/pulsar/broker"
+	"github.com/dashfeed/dashfeed/eventlog/pulsar/entries"
 	"github.com/dashfeed/dashfeed/messages"
 )
 
@@ -59,6 +60,7 @@ type Log struct {
 
 	producing, reading pulsar.Client
 	admin              *broker.Admin // nil: none is configured
+	guards             *entries.Cursors
 
 	table      atomic.Pointer[table]
 	control    control
@@ -92,6 +94,7 @@ func Open(ctx context.Context, c Config) (*Log, error) {
 		c.Logger = slog.Default()
 	}
 	l := &Log{config: c, logger: c.Logger, metrics: newMetrics(c.Metrics), said: broker.NewWords(c.Logger), packer: newPacker(c.CompressBytes), announcing: make(chan struct{}, 1), grown: make(chan struct{})}
+	l.guards = entries.NewCursors(entries.Options{URL: c.BrokerURL, Security: c.Security}, GuardName(c.Cluster))
 	l.table.Store(&table{})
 	l.life, l.end = context.WithCancel(context.Background())
 	if err := l.open(ctx); err != nil {
@@ -209,13 +212,11 @@ func (l *Log) Close() error {
 	l.end()
 	l.group.Wait()
 	for _, p := range l.table.Load().shards {
-		if g, ok := p.guard.drop(); ok {
-			g.consumer.Close()
-		}
 		if w, ok := p.producer.drop(); ok {
 			w.close()
 		}
 	}
+	l.guards.Close()
 	for _, c := range []pulsar.Client{l.producing, l.reading} {
 		if c != nil {
 			c.Close()

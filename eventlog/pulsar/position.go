@@ -31,9 +31,13 @@ type place struct {
 // broker names it. A batch has places for so many messages; of a greater one all are refused, at
 // the last place.
 func placeOf(id pulsar.MessageID) (place, error) {
-	p := place{id.LedgerID(), id.EntryID(), min(max(0, id.BatchIdx()), anywhere)}
+	return placeIn(id.LedgerID(), id.EntryID(), id.BatchIdx())
+}
+
+func placeIn(ledger, entry int64, batch int32) (place, error) {
+	p := place{ledger, entry, min(max(0, batch), anywhere)}
 	if p.ledger < 0 || p.entry < 0 || p.entry > math.MaxUint32 {
-		return p, fmt.Errorf("message id %s is beyond what a position can hold: entries up to %d", id, uint32(math.MaxUint32))
+		return p, fmt.Errorf("message id %d:%d:%d is beyond what a position can hold: entries up to %d", ledger, entry, batch, uint32(math.MaxUint32))
 	}
 	return p, nil
 }

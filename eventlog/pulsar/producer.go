@@ -42,11 +42,7 @@ func (l *Log) producerOf(ctx context.Context, p *partition) (*producer, error) {
 
 // lose forgets a producer that the client has given up, so that the next append opens another.
 func (p *partition) lose(w *producer) {
-	p.producer.mu.Lock()
-	lost := p.producer.open && p.producer.value == w
-	p.producer.open = p.producer.open && !lost
-	p.producer.mu.Unlock()
-	if lost {
+	if p.producer.lose(w) {
 		w.close()
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"maps"
 
 	"github.com/dashfeed/dashfeed/eventlog"
+	"github.com/dashfeed/dashfeed/eventlog/pulsar/entries"
 	"github.com/dashfeed/dashfeed/messages"
 )
 
@@ -35,7 +36,7 @@ type partition struct {
 	topic  string // of this partition
 
 	producer lazy[*producer]
-	guard    lazy[*guard]
+	guard    lazy[*entries.Cursor]
 	release  release
 	stop     stopped
 }

@@ -175,11 +175,15 @@ func (c *conn) hello(ctx context.Context, through string) error {
 }
 
 func (c *conn) send(kind int, body pack) error {
-	cmd := command(kind, body)
-	b := binary.BigEndian.AppendUint32(nil, uint32(4+len(cmd)))
-	b = binary.BigEndian.AppendUint32(b, uint32(len(cmd)))
-	_, err := c.Write(append(b, cmd...))
+	_, err := c.Write(appendFrame(nil, kind, body))
 	return err
+}
+
+func appendFrame(b []byte, kind int, body pack) []byte {
+	cmd := command(kind, body)
+	b = binary.BigEndian.AppendUint32(b, uint32(4+len(cmd)))
+	b = binary.BigEndian.AppendUint32(b, uint32(len(cmd)))
+	return append(b, cmd...)
 }
 
 // frame is a command that came, with what stands behind it.
@@ -189,8 +193,17 @@ type frame struct {
 	rest []byte
 }
 
-// read reads a frame, and answers what the broker wants to know only to see that we are here.
+// read is next, but that a broker's error ends it.
 func (c *conn) read() (frame, error) {
+	f, err := c.next()
+	if err == nil && f.kind == cmdError {
+		err = brokerError(f.body, 2, 3)
+	}
+	return f, err
+}
+
+// next reads a frame, and answers what the broker wants to know only to see that we are here.
+func (c *conn) next() (frame, error) {
 	for {
 		f, err := c.readFrame()
 		if err != nil {
@@ -205,8 +218,6 @@ func (c *conn) read() (frame, error) {
 			if method, data, err = c.auth(); err == nil {
 				err = c.send(cmdAuthResponse, pack(nil).text(1, "dashfeed").bytes(2, pack(nil).text(1, method).bytes(2, data)).number(3, protocolVersion))
 			}
-		case cmdError:
-			return f, brokerError(f.body, 2, 3)
 		default:
 			return f, nil
 		}
@@ -261,7 +272,7 @@ func (e *BrokerError) Error() string {
 	return fmt.Sprintf("the broker says (%d): %s", e.Code, e.Message)
 }
 
-func brokerError(body []byte, code, message int) error {
+func brokerError(body []byte, code, message int) *BrokerError {
 	e := &BrokerError{}
 	_ = fields(body, func(f field) error {
 		switch int(f.number) {

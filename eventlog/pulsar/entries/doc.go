@@ -8,6 +8,9 @@
 //	e, err := r.Next(ctx)         // the entry itself, then those after it
 //	all = e.Messages(all[:0])     // each that it says it has: read, or refused
 //
+// Cursors ask for the last entries of many partitions over one connection a broker, and tell it
+// what may go.
+//
 // A Reader has a connection of its own and no goroutine: what was not asked for waits in the
 // connection, so that it is bounded. What the broker keeps to itself (markers, aborted
 // transactions, what lies behind the beginning of an open one) it does not give. Whatever stands in

@@ -78,8 +78,11 @@ const (
 	cmdPong          = 19
 	cmdLookup        = 23
 	cmdLookupAnswer  = 24
+	cmdLast          = 29
+	cmdLastAnswer    = 30
 	cmdAuthChallenge = 36
 	cmdAuthResponse  = 37
+	cmdAckAnswer     = 38
 )
 
 // command is a BaseCommand with the one command that it holds.

@@ -122,7 +122,7 @@ func compilePanel(def *definition.Definition, d *definition.Panel, t Table) (pan
 			return pp, fmt.Errorf("filter: %w", err)
 		}
 	}
-	pp.identity = fmt.Sprintf("%q %+v %q %q %q %q", d.ID, d.Window, d.GroupBy, d.Filter, d.Aggregates, def.Tie)
+	pp.identity = d.Identity(def.Tie)
 	return pp, nil
 }
 

@@ -15,6 +15,7 @@ import (
 // adminServerFlags are the flags of the commands that talk to an admin listener.
 type adminServerFlags struct {
 	configFlag
+	contextFlag
 	adminServerFlag
 	outputFlag
 }
@@ -27,12 +28,21 @@ type adminServerFlag struct {
 // adminTimeout bounds one request; a drain is asked for and then looked at, so none takes long.
 const adminTimeout = 30 * time.Second
 
+// base is the address that paths are put behind.
+func (f *adminServerFlag) base() (string, error) {
+	u, err := url.Parse(f.AdminServer)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return "", usage("admin-server %q is not allowed: want http://HOST:PORT", f.AdminServer)
+	}
+	return strings.TrimSuffix(f.AdminServer, "/"), nil
+}
+
 // ask sends a request to the admin listener: body as JSON where it is given, the answer into
 // answer.
 func (f *adminServerFlag) ask(ctx context.Context, method, path string, body, answer any) error {
-	base, err := url.Parse(f.AdminServer)
-	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
-		return usage("admin-server %q is not allowed: want http://HOST:PORT", f.AdminServer)
+	base, err := f.base()
+	if err != nil {
+		return err
 	}
 	var sent io.Reader
 	if body != nil {
@@ -44,7 +54,7 @@ func (f *adminServerFlag) ask(ctx context.Context, method, path string, body, an
 	}
 	ctx, cancel := context.WithTimeout(ctx, adminTimeout)
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(f.AdminServer, "/")+path, sent)
+	r, err := http.NewRequestWithContext(ctx, method, base+path, sent)
 	if err != nil {
 		return err
 	}

@@ -108,7 +108,7 @@ type board struct {
 	version   uint64
 	time      int64 // log time, ms
 	schema    wire.Schema
-	cells     []shownCell // by panel, the newest window first, then as the values say, greatest first
+	cells     []shownCell // as sortCells orders them
 	note      string      // stale, disconnected; "" where all is well
 	counters  string      // what became of its records; "" where not known yet
 }
@@ -118,10 +118,16 @@ func newBoard(v *wire.View, note string) board {
 	for _, c := range v.Cells() {
 		b.cells = append(b.cells, showCell(v.Schema, &c))
 	}
-	slices.SortStableFunc(b.cells, func(x, y shownCell) int {
+	sortCells(b.cells)
+	return b
+}
+
+// sortCells puts cells in order: by panel, the newest window first, then as the values say, the
+// greatest first.
+func sortCells(cells []shownCell) {
+	slices.SortStableFunc(cells, func(x, y shownCell) int {
 		return cmp.Or(cmp.Compare(x.number, y.number), cmp.Compare(y.Start, x.Start), -compareFirst(x.values, y.values), strings.Compare(x.group(), y.group()))
 	})
-	return b
 }
 
 // compareFirst orders rows by their first value where both are numbers.

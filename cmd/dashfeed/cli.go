@@ -45,13 +45,16 @@ type commands struct {
 	Demo       demoCommand       `cmd:"" group:"Servers" help:"Run with the flights of New York in 2013, 300 times as fast, and show them (run --demo)."`
 	Node       nodeCommand       `cmd:"" group:"Servers" help:"Run a node of a cluster on Pulsar: it holds shards; with --gateway it serves the public too."`
 	Gateway    gatewayCommand    `cmd:"" group:"Servers" help:"Run a gateway of a cluster on Pulsar: it serves the public and holds no shard."`
-	Publish    publishCommand    `cmd:"" group:"Dashboards" help:"Publish events from a file of NDJSON or CSV."`
+	Publish    publishCommand    `cmd:"" group:"Dashboards" help:"Publish the events of a file: NDJSON, JSON, CSV or TSV."`
+	Event      eventCommand      `cmd:"" group:"Dashboards" help:"Post single events."`
 	Watch      watchCommand      `cmd:"" group:"Dashboards" help:"Watch a dashboard live in the terminal."`
-	Definition definitionCommand `cmd:"" group:"Dashboards" help:"Check, apply, get and delete definitions of dashboards."`
+	Dashboard  dashboardCommand  `cmd:"" group:"Dashboards" help:"List, read, open and delete dashboards."`
+	Definition definitionCommand `cmd:"" group:"Dashboards" help:"Check, compare, apply, get and delete definitions of dashboards."`
 	Fold       foldCommand       `cmd:"" group:"Dashboards" help:"Fold a file of records with the server's engine, without a server."`
 	Cluster    clusterCommand    `cmd:"" group:"Operations" help:"See the cluster, drain its members, change its keys."`
 	Tenant     tenantCommand     `cmd:"" group:"Operations" help:"List and add tenants."`
 	Shard      shardCommand      `cmd:"" group:"Operations" help:"What to do with a shard that has stopped."`
+	Context    contextCommand    `cmd:"" group:"This program" help:"Servers, tenants and tokens by name."`
 	Config     configCommand     `cmd:"" group:"This program" help:"The configuration in force."`
 	Version    versionCommand    `cmd:"" group:"This program" help:"Print the version."`
 	Completion completionCommand `cmd:"" group:"This program" help:"Print a completion script for a shell."`
@@ -161,6 +164,7 @@ type outputFlag struct {
 // clientFlags are the flags of every command that talks to a server.
 type clientFlags struct {
 	configFlag
+	contextFlag
 	serverOf
 	outputFlag
 }
@@ -204,6 +208,7 @@ func (p *program) parse(args []string) (*kong.Context, error) {
 	if err != nil {
 		return nil, err
 	}
+	showExamples(p.parser.Model)
 	ctx, err := p.parser.Parse(spelled(args))
 	if err != nil {
 		return nil, parseError(err)

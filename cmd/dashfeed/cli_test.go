@@ -4,12 +4,27 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 )
+
+// TestMain gives the tests a directory for contexts of their own.
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "dashfeed-config-")
+	if err != nil {
+		panic(err)
+	}
+	if os.Getenv(readmeCopy) == "" {
+		os.Setenv("XDG_CONFIG_HOME", dir)
+	}
+	code := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
 
 // call runs the program in this process.
 func call(t *testing.T, stdin string, args ...string) (code int, stdout, stderr string) {
@@ -69,7 +84,7 @@ func TestExitCodes(t *testing.T) {
 		{[]string{"run", "--config", write(t, "nothing.yaml", "data:\n")}, 2, `key "data" has no value: give it one, or leave the key out`},
 		{[]string{"run", "--config", write(t, "tilde.yaml", "hosts: ~\nlisten: null\n")}, 2, `key "listen" has no value`},
 		{[]string{"run", "--config", write(t, "two.yaml", "log-level: warn\n---\ndata: x\n")}, 2, "line 3: a second document begins"},
-		{[]string{"run", "--config", write(t, "itself.yaml", "config: x\n")}, 2, `unknown key "config"; allowed`},
+		{[]string{"run", "--config", write(t, "itself.yaml", "config: x\n")}, 2, `unknown key "config"; dashfeed config show lists the settings`},
 		{[]string{"run", "--listen", "127.0.0.1"}, 2, `--listen "127.0.0.1" is not an address: want HOST:PORT`},
 		{[]string{"run", "--listen", "127.0.0.1:"}, 2, "want HOST:PORT"},
 		{[]string{"run", "--listen", "127.0.0.1:99999"}, 2, "ports are 1 to 65535"},
@@ -202,7 +217,7 @@ func TestHelpKeepsToWhatThereIs(t *testing.T) {
 			t.Errorf("help lists %s", name)
 		}
 	}
-	for _, name := range []string{"run", "demo", "node", "gateway", "cluster members", "cluster shards", "cluster owner", "cluster drain", "cluster keys new", "tenant list", "tenant add", "shard accept-loss", "shard refused", "publish", "watch", "fold", "definition check", "definition apply", "definition get", "definition delete", "definition schema", "config show", "version", "completion"} {
+	for _, name := range []string{"run", "demo", "node", "gateway", "cluster members", "cluster shards", "cluster owner", "cluster drain", "cluster keys new", "tenant list", "tenant add", "shard accept-loss", "shard refused", "publish", "event post", "watch", "dashboard list", "dashboard get", "dashboard open", "dashboard delete", "fold", "definition check", "definition diff", "definition apply", "definition get", "definition delete", "definition schema", "context list", "context set", "context use", "context delete", "config show", "version", "completion"} {
 		if !strings.Contains(help, "\n  "+name+" ") {
 			t.Errorf("help lacks %s", name)
 		}
@@ -245,10 +260,14 @@ func TestConfigLayers(t *testing.T) {
 }
 
 func TestUnknownVariable(t *testing.T) {
-	t.Setenv("DASHFEED_LISTN", "x")
-	code, _, stderr := call(t, "", "config", "show")
-	if code != 2 || !strings.Contains(stderr, `unknown variable "DASHFEED_LISTN"; did you mean "DASHFEED_LISTEN"?`) {
-		t.Errorf("exit %d: %s", code, stderr)
+	for name, says := range map[string]string{"DASHFEED_LISTN": `did you mean "DASHFEED_LISTEN"?`, "DASHFEED_QWERTZUIOP": "dashfeed config show lists the settings"} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv(name, "x")
+			code, _, stderr := call(t, "", "version")
+			if want := fmt.Sprintf("dashfeed: unknown variable %q; %s\n", name, says); code != 2 || stderr != want {
+				t.Errorf("exit %d: %q, want %q", code, stderr, want)
+			}
+		})
 	}
 }
 
@@ -289,8 +308,10 @@ func TestOutputs(t *testing.T) {
 func TestCompletion(t *testing.T) {
 	for _, shell := range []string{"bash", "zsh", "fish"} {
 		code, out, _ := call(t, "", "completion", shell)
-		if code != 0 || !strings.Contains(out, "schema") || !strings.Contains(out, "retention-age") {
-			t.Errorf("%s: exit %d, %.200s", shell, code, out)
+		for _, word := range []string{"schema", "retention-age", "dry-run", "context"} {
+			if code != 0 || !strings.Contains(out, word) {
+				t.Errorf("%s: exit %d, and no %s", shell, code, word)
+			}
 		}
 	}
 }

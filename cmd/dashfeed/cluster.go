@@ -72,7 +72,7 @@ func claimed(claims []claimAnswer) list {
 
 type clusterOwnerCommand struct {
 	adminServerFlags
-	Tenant    string `help:"Tenant of the dashboard." default:"default" placeholder:"TENANT"`
+	Tenant    string `help:"Tenant of the dashboard." default:"default" placeholder:"TENANT" group:"Client"`
 	Dashboard string `arg:"" help:"Dashboard."`
 }
 

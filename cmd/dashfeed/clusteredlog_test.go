@@ -95,7 +95,7 @@ func testTicks(t *testing.T, broker *pulsartest.Cluster, on []string) {
 	ctx, cancel := context.WithCancel(t.Context())
 	looking := make(chan int, 1) // a window is closed for somebody who looks at it
 	go func() {
-		looking <- run(ctx, []string{"watch", "d", "--tenant", "slow", "--server", node.public, "-o", "json"}, strings.NewReader(""), io.Discard, io.Discard)
+		looking <- run(ctx, []string{"watch", "d", "--wait", "--tenant", "slow", "--server", node.public, "-o", "json"}, strings.NewReader(""), io.Discard, io.Discard)
 	}()
 	defer func() { cancel(); <-looking }()
 	put(t, log, "slow", 10, time.Now().UnixMilli())

@@ -36,11 +36,16 @@ func shownNodes(root *kong.Node) []*kong.Node {
 	return nodes
 }
 
-// words are what may follow the node: its commands, then its flags.
+// words are what may follow the node: its commands or the words of its argument, then its flags.
 func words(n *kong.Node) (commands, flags []string) {
 	for _, child := range n.Children {
 		if !child.Hidden {
 			commands = append(commands, child.Name)
+		}
+	}
+	for _, argument := range n.Positional {
+		if argument.Enum != "" {
+			commands = append(commands, argument.EnumSlice()...)
 		}
 	}
 	for _, f := range n.Flags {
@@ -88,7 +93,7 @@ func fishScript(w io.Writer, nodes []*kong.Node) error {
 	for _, n := range nodes {
 		condition := "__fish_use_subcommand"
 		if path := pathOf(n); path != "" {
-			condition = "__fish_seen_subcommand_from " + n.Name
+			condition = "__fish_seen_subcommand_from " + strings.ReplaceAll(path, " ", "; and __fish_seen_subcommand_from ")
 		}
 		for _, child := range n.Children {
 			if !child.Hidden {

@@ -17,12 +17,19 @@ import (
 const envPrefix = "DASHFEED_"
 
 // config is the layers below the command line: a flag wins over its variable DASHFEED_…, that over
-// the file, that over the default. It is the resolver that kong asks for every flag that was not
-// given.
+// the file, that over the context, that over the default. It is the resolver that kong asks for
+// every flag that was not given.
 type config struct {
 	loaded    bool
 	path      string
 	file, env *koanf.Koanf
+	context   *chosenContext // nil: not looked for yet
+}
+
+// chosenContext is the context of this call; without name it has none.
+type chosenContext struct {
+	name string
+	setting
 }
 
 // Validate is part of kong.Resolver; what there is to check is known only with the file.
@@ -41,7 +48,63 @@ func (c *config) Resolve(ctx *kong.Context, _ *kong.Path, flag *kong.Flag) (any,
 			return text(layer.Get(flag.Name)), nil
 		}
 	}
+	if v, err := c.ofContext(ctx, flag); v != "" || err != nil {
+		return v, err
+	}
 	return nil, nil
+}
+
+// ofContext is the flag's value in the context; "" where there is none. A context's token goes to
+// the context's server only.
+func (c *config) ofContext(ctx *kong.Context, flag *kong.Flag) (string, error) {
+	if !slices.Contains([]string{"context", "server", "admin-server", "tenant", "token"}, flag.Name) {
+		return "", nil
+	}
+	if c.context == nil {
+		c.context = &chosenContext{}
+		if err := c.context.choose(c.value(ctx, "context")); err != nil {
+			return "", err
+		}
+	}
+	if flag.Name == "context" {
+		return c.context.name, nil
+	}
+	if _, elsewhere := c.value(ctx, "server"); flag.Name == "token" && elsewhere && c.context.Server != "" {
+		return "", nil
+	}
+	return c.context.value(flag.Name), nil
+}
+
+// choose reads the context that was named, else the current one.
+func (c *chosenContext) choose(name string, named bool) error {
+	if named && name == "" {
+		return nil
+	}
+	all, err := readContexts()
+	if err != nil {
+		return err
+	}
+	if c.name = name; !named {
+		c.name = all.Current
+	}
+	if c.name == "" {
+		return nil
+	}
+	c.setting, err = all.find(c.name)
+	return err
+}
+
+// value is what the command line, the environment or the file gives a setting.
+func (c *config) value(ctx *kong.Context, name string) (value string, given bool) {
+	if value, given = lineValue(ctx, name); given {
+		return value, true
+	}
+	for _, layer := range []*koanf.Koanf{c.env, c.file} {
+		if layer.Exists(name) {
+			return text(layer.Get(name)), true
+		}
+	}
+	return "", false
 }
 
 // source tells where the value of a flag came from.
@@ -57,6 +120,12 @@ func (c *config) source(ctx *kong.Context, flag *kong.Flag) string {
 	case c.file.Exists(flag.Name):
 		return "file " + c.path
 	}
+	if v, err := c.ofContext(ctx, flag); v != "" && err == nil {
+		if flag.Name == "context" {
+			return "context use"
+		}
+		return "context " + c.context.name
+	}
 	return "default"
 }
 
@@ -71,7 +140,7 @@ func (c *config) load(ctx *kong.Context) error {
 	if err := c.loadEnv(known); err != nil {
 		return err
 	}
-	path, given := configPath(ctx)
+	path, given := lineValue(ctx, "config")
 	if !given {
 		path, given = c.env.String("config"), c.env.Exists("config")
 	}
@@ -90,7 +159,7 @@ func (c *config) loadEnv(known []string) error {
 	err := c.env.Load(env.Provider(".", env.Opt{Prefix: envPrefix, EnvironFunc: os.Environ, TransformFunc: func(k, v string) (string, any) {
 		name := strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(k, envPrefix)), "_", "-")
 		if !slices.Contains(known, name) || variable(name) != k {
-			errs = append(errs, unknown("variable", k, names(known, variable)))
+			errs = append(errs, unknown("variable", k, name, known, variable))
 			return "", nil
 		}
 		return name, v
@@ -107,7 +176,7 @@ func (c *config) loadFile(known []string) error {
 	for _, key := range c.file.Keys() {
 		switch {
 		case !slices.Contains(known, key):
-			errs = append(errs, fmt.Errorf("%s: %w", c.path, unknown("key", key, known)))
+			errs = append(errs, fmt.Errorf("%s: %w", c.path, unknown("key", key, key, known, func(name string) string { return name })))
 		case c.file.Get(key) == nil:
 			errs = append(errs, fmt.Errorf("%s: key %q has no value: give it one, or leave the key out", c.path, key))
 		}
@@ -126,12 +195,11 @@ func (p oneDocument) Unmarshal(text []byte) (map[string]any, error) {
 	return settings, singleDocument(text)
 }
 
-// configPath is the value of --config on the command line, where it is given.
-func configPath(ctx *kong.Context) (path string, given bool) {
+// lineValue is a flag's value on the command line, where it is given.
+func lineValue(ctx *kong.Context, name string) (value string, given bool) {
 	for _, p := range ctx.Path {
-		if p.Flag != nil && p.Flag.Name == "config" {
-			path, given = ctx.FlagValue(p.Flag).(string)
-			return path, given
+		if p.Flag != nil && p.Flag.Name == name && !p.Resolved {
+			return fmt.Sprint(ctx.FlagValue(p.Flag)), true
 		}
 	}
 	return "", false
@@ -154,25 +222,19 @@ func settings(app *kong.Application) []string {
 // configurable tells the settings from the flags that belong to one call: settings have a group.
 func configurable(f *kong.Flag) bool { return f.Group != nil }
 
-func unknown(what, name string, known []string) error {
-	hint := ""
+// unknown is the error about a name that no setting has, in one short line; spell makes a setting's
+// name one of that kind.
+func unknown(what, given, name string, known []string, spell func(string) string) error {
+	hint := "dashfeed config show lists the settings"
 	if near, ok := nearest(name, known); ok {
-		hint = fmt.Sprintf(" did you mean %q?", near)
+		hint = fmt.Sprintf("did you mean %q?", spell(near))
 	}
-	return fmt.Errorf("unknown %s %q;%s allowed: %s", what, name, hint, strings.Join(known, ", "))
+	return fmt.Errorf("unknown %s %q; %s", what, given, hint)
 }
 
 // variable is the environment's name of a setting.
 func variable(name string) string {
 	return envPrefix + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
-}
-
-func names(known []string, spell func(string) string) []string {
-	spelled := make([]string, len(known))
-	for i, k := range known {
-		spelled[i] = spell(k)
-	}
-	return spelled
 }
 
 // text is a layer's value as it would stand on the command line.

@@ -21,6 +21,7 @@ type configShowCommand struct {
 	gossipFlags
 	shardFlags
 	gatewayFlag
+	contextFlag
 	serverOf
 	adminServerFlag
 	outputFlag

@@ -60,10 +60,10 @@ func TestResetAsksAtATerminal(t *testing.T) {
 				t.Fatal(err)
 			}
 			code, said, applied := apply("t"+fmt.Sprint(len(name)), tty)
-			if !strings.Contains(said, "d (") || !strings.Contains(said, "Apply? [y/N]") {
+			if !strings.Contains(said, "d (") || !strings.Contains(said, "Go on? [y/N]") {
 				t.Errorf("it was not asked: %s", said)
 			}
-			if applied != c.yes || (code == 0) != c.yes || !c.yes && (code != exitUsage || !strings.Contains(said, "nothing was applied")) {
+			if applied != c.yes || (code == 0) != c.yes || !c.yes && (code != exitUsage || !strings.Contains(said, "nothing was changed")) {
 				t.Errorf("exit %d, applied: %v: %s", code, applied, said)
 			}
 		})
@@ -75,5 +75,50 @@ func TestResetAsksAtATerminal(t *testing.T) {
 	defer file.Close()
 	if code, said, applied := apply("nothing", file); code != exitUsage || applied || !strings.Contains(said, "--yes") {
 		t.Errorf("from /dev/null: exit %d, applied: %v: %s", code, applied, said)
+	}
+}
+
+// TestDeletesAsk: nothing is deleted before somebody has said yes.
+func TestDeletesAsk(t *testing.T) {
+	contextsIn(t)
+	s := start(t, io.Discard, "run", "--data", t.TempDir())
+	defer s.stop(t)
+	for _, c := range []struct {
+		deletes []string
+		says    string
+		there   func() bool
+	}{
+		{[]string{"definition", "delete", "d", "--server", s.public}, "the definition of d", func() bool {
+			return strings.Contains(get(t, s.public+"/v1/dashboards/d/definition"), "id: mine")
+		}},
+		{[]string{"dashboard", "delete", "d", "--server", s.public}, "all that d has counted", func() bool {
+			return !strings.Contains(get(t, s.public+"/v1/dashboards/d"), `"records":0`)
+		}},
+		{[]string{"context", "delete", "c"}, "context c", func() bool {
+			_, out, _ := call(t, "", "context", "list")
+			return strings.Contains(out, "acme")
+		}},
+	} {
+		does(t, "", exitDone, "", "context", "set", "c", "--tenant", "acme")
+		define(t, s.public, "dashboard: d\npanels: [{id: mine, window: latest}]\n")
+		does(t, "", exitDone, "", "event", "post", "--dashboard", "d", "--metric", "m", "--value", "1", "--id", "1", "--server", s.public)
+		does(t, "y\n", exitUsage, c.says, c.deletes...) // no terminal
+		for _, typed := range []string{"n\n", "y\n"} {
+			if !c.there() {
+				t.Fatalf("%v: it is gone before a yes", c.deletes)
+			}
+			keys, tty := console(t)
+			if _, err := keys.WriteString(typed); err != nil {
+				t.Fatal(err)
+			}
+			var out, told bytes.Buffer
+			code := run(context.WithoutCancel(t.Context()), c.deletes, tty, &out, &told)
+			if !strings.Contains(told.String(), c.says) || (code == exitDone) != (typed == "y\n") {
+				t.Errorf("%v, typed %q: exit %d: %s", c.deletes, typed, code, told.String())
+			}
+		}
+		if c.there() {
+			t.Errorf("%v: it is there after a yes", c.deletes)
+		}
 	}
 }

@@ -1,15 +1,10 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"strings"
 	"time"
-
-	"golang.org/x/term"
 
 	"github.com/dashfeed/dashfeed/client"
 	"github.com/dashfeed/dashfeed/fold/definition"
@@ -19,6 +14,7 @@ import (
 // definitionCommand groups what there is to do with definitions.
 type definitionCommand struct {
 	Check  definitionCheckCommand  `cmd:"" help:"Check definitions without a server."`
+	Diff   definitionDiffCommand   `cmd:"" help:"Print what apply would change. Exit code 1 where that is something."`
 	Apply  definitionApplyCommand  `cmd:"" help:"Put definitions in force."`
 	Get    definitionGetCommand    `cmd:"" help:"Print the definition in force for a dashboard."`
 	Delete definitionDeleteCommand `cmd:"" help:"Put the tenant's default in force again."`
@@ -70,74 +66,6 @@ func longerThanHorizon(d *definition.Definition) []string {
 	return warnings
 }
 
-type definitionApplyCommand struct {
-	clientFlags
-	Yes   bool     `help:"Apply definitions with reset: true without asking."`
-	Paths []string `arg:"" name:"path" help:"Files, or directories of YAML files; - is stdin."`
-}
-
-// Run puts every definition in force, after all of them were found good.
-func (c *definitionApplyCommand) Run(p *program) error {
-	sources, err := p.readAll(c.Paths)
-	if err != nil {
-		return err
-	}
-	if err := c.confirm(p, sources); err != nil {
-		return err
-	}
-	server, err := c.open()
-	if err != nil {
-		return err
-	}
-	defer server.Close()
-	t := table{columns: []string{"DASHBOARD", "TENANT", "HASH", "POSITION", "CHANGED"}}
-	for _, s := range sources {
-		d := s.definition
-		if d.Dashboard == "" {
-			return fmt.Errorf("%s: the default of tenant %s can't be applied over HTTP: give it to the server by --definitions", s.file, d.Tenant)
-		}
-		if d.Tenant == messages.DefaultTenant && c.Tenant != "" {
-			d.Tenant = c.Tenant
-		}
-		of := server
-		if d.Tenant != messages.DefaultTenant {
-			of = server.Of(d.Tenant)
-		}
-		a, err := of.Define(p, d.Dashboard, d.YAML())
-		if err != nil {
-			return fmt.Errorf("apply %s from %s: %w", d.Dashboard, s.file, err)
-		}
-		if a.Pending {
-			p.talk("%s: stored, and not in force yet", a.Dashboard)
-		}
-		t.add(a.Dashboard, d.Tenant, a.Hash, a.Position, a.Changed)
-	}
-	return t.print(p.stdout, c.Output)
-}
-
-// confirm asks before a dashboard forgets what it has counted.
-func (c *definitionApplyCommand) confirm(p *program, sources []source) error {
-	var resets []string
-	for _, s := range sources {
-		if s.definition.Reset {
-			resets = append(resets, fmt.Sprintf("%s (%s)", s.definition.Dashboard, s.file))
-		}
-	}
-	if len(resets) == 0 || c.Yes {
-		return nil
-	}
-	what := fmt.Sprintf("reset: true begins a fresh history: what is counted so far is gone from %s", strings.Join(resets, ", "))
-	if in, ok := p.stdin.(*os.File); !ok || !term.IsTerminal(int(in.Fd())) {
-		return usage("%s; --yes says that it is meant", what)
-	}
-	fmt.Fprintf(p.stderr, "%s. Apply? [y/N] ", visible(what))
-	answer, _ := bufio.NewReader(p.stdin).ReadString('\n') // the end of input is no
-	if answer = strings.ToLower(strings.TrimSpace(answer)); answer != "y" && answer != "yes" {
-		return usage("nothing was applied")
-	}
-	return nil
-}
-
 type definitionGetCommand struct {
 	clientFlags
 	Dashboard string `arg:"" help:"Dashboard."`
@@ -170,11 +98,15 @@ func (c *definitionGetCommand) Run(p *program) error {
 
 type definitionDeleteCommand struct {
 	clientFlags
+	yesFlag
 	Dashboard string `arg:"" help:"Dashboard."`
 }
 
-// Run takes the dashboard's own definition away.
+// Run deletes the dashboard's own definition.
 func (c *definitionDeleteCommand) Run(p *program) error {
+	if err := c.confirm(p, fmt.Sprintf("the definition of %s is deleted, and what only its panels show is gone", c.Dashboard)); err != nil {
+		return err
+	}
 	server, err := c.open()
 	if err != nil {
 		return err

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -108,4 +110,44 @@ func TestResetAsks(t *testing.T) {
 	if got := get(t, s.public+"/v1/dashboards/kept?cells=none"); !strings.Contains(got, `"records":0`) {
 		t.Errorf("it was not applied: %s", got)
 	}
+}
+
+// TestDefinitionDryRun: what apply would change is told, and nothing is changed.
+func TestDefinitionDryRun(t *testing.T) {
+	s := start(t, os.Stderr, "run", "--data", t.TempDir())
+	defer s.stop(t)
+	on := func(args ...string) []string {
+		return append(append([]string{"definition"}, args...), "--server", s.public)
+	}
+	const first = "dashboard: d\npanels: [{id: kept, window: latest}, {id: gone, window: latest}, {id: wider, window: {tumbling: 10s}}]\n"
+	second := write(t, "second.yaml", "dashboard: d\ntitle: Second\npanels: [{id: kept, window: latest, title: T}, {id: wider, window: {tumbling: 20s}}, {id: added, window: latest}]\n")
+	does(t, first, exitFailed, "+++ stdin", on("diff", "-")...) // the default is in force
+	does(t, first, exitDone, "", on("apply", "-")...)
+	if out := does(t, first, exitDone, "", on("diff", "-")...); out != "" {
+		t.Errorf("a diff of nothing: %s", out)
+	}
+	if out := does(t, "", exitFailed, "d: panel added starts empty", on("diff", second)...); !strings.Contains(out, "--- d in force\n+++ "+second+"\n") ||
+		!strings.Contains(out, "\n+title: Second\n") || !strings.Contains(out, "\n-  - id: gone\n") {
+		t.Errorf("diff: %s", out)
+	}
+	does(t, "", exitFailed, "--- d in force", on("diff", second, "-o", "json")...)
+	var rows []struct {
+		Changes bool
+		Empty   []string `json:"empty_panels"`
+		Removed []string `json:"removed_panels"`
+	}
+	out := does(t, "", exitDone, "nothing was applied", on("apply", "--dry-run", second, "-o", "json")...)
+	if err := json.Unmarshal([]byte(out), &rows); err != nil || len(rows) != 1 || !rows[0].Changes ||
+		!slices.Equal(rows[0].Empty, []string{"wider", "added"}) || !slices.Equal(rows[0].Removed, []string{"gone"}) {
+		t.Errorf("dry run: %v: %s", err, out)
+	}
+	reset := "reset: true\n" + first
+	// it does nothing, so it asks nothing
+	does(t, reset, exitDone, "kept,gone,wider", on("apply", "--dry-run", "-")...)
+	does(t, "dashboard: d\npanels: []\n", exitFailed, "stdin:2:", on("apply", "--dry-run", "-")...)
+	if _, got, _ := call(t, "", on("get", "d")...); strings.Contains(got, "Second") {
+		t.Errorf("a dry run has applied %s", got)
+	}
+	does(t, "", exitDone, "true", on("apply", second)...)
+	does(t, "", exitDone, "false", on("apply", "--dry-run", second)...)
 }

@@ -2,49 +2,43 @@ package main
 
 import (
 	"io"
-	"reflect"
 	"strings"
 	"testing"
-
-	"github.com/alecthomas/kong"
 )
 
-// TestExamples: what the help of a command shows can be called so.
+// TestExamples: the help of every command shows how it is called, and it can be called so.
 func TestExamples(t *testing.T) {
-	examples := 0
-	for _, help := range helps(reflect.TypeFor[commands]()) {
-		for line := range strings.Lines(help) {
-			_, command, ours := strings.Cut(line, "dashfeed ")
-			if !ours {
-				continue
+	p := &program{Context: t.Context(), stdout: io.Discard, stderr: io.Discard}
+	if _, err := p.parse([]string{"version"}); err != nil {
+		t.Fatal(err)
+	}
+	commands := 0
+	for _, n := range p.parser.Model.Leaves(false) {
+		commands++
+		path := pathOf(n)
+		ours := false
+		for line := range strings.Lines(examples[path]) {
+			for part := range strings.SplitSeq(strings.TrimSpace(line), " | ") {
+				command, ok := strings.CutPrefix(strings.TrimPrefix(part, "source <("), "dashfeed ")
+				if !ok {
+					continue
+				}
+				command, _, _ = strings.Cut(strings.TrimSuffix(command, ")"), " ||")
+				command, _, _ = strings.Cut(command, " <")
+				command, _, _ = strings.Cut(command, " >")
+				ours = ours || strings.HasPrefix(command+" ", path+" ")
+				if _, err := p.parse(strings.Fields(command)); err != nil {
+					t.Errorf("dashfeed %s: %v", command, err)
+				}
 			}
-			command, _, _ = strings.Cut(command, "|")
-			command, _, _ = strings.Cut(command, "<")
-			examples++
-			p := &program{Context: t.Context(), stdout: io.Discard, stderr: io.Discard}
-			if _, err := p.parse(strings.Fields(command)); err != nil {
-				t.Errorf("dashfeed %s: %v", command, err)
-			}
+		}
+		if !ours {
+			t.Errorf("%s has no example", path)
 		}
 	}
-	if examples < 15 {
-		t.Errorf("only %d examples were found", examples)
+	if commands < 30 || commands != len(examples) {
+		t.Errorf("there are %d commands, and examples of %d", commands, len(examples))
 	}
-}
-
-// helps are the texts of all commands of a tree that have one.
-func helps(tree reflect.Type) (all []string) {
-	for i := range tree.NumField() {
-		f := tree.Field(i)
-		if _, isCommand := f.Tag.Lookup("cmd"); !isCommand {
-			continue
-		}
-		if h, ok := reflect.Zero(f.Type).Interface().(kong.HelpProvider); ok {
-			all = append(all, h.Help())
-		}
-		all = append(all, helps(f.Type)...)
-	}
-	return all
 }
 
 // TestSpelled: help and version may be asked for as with other programs.
@@ -53,6 +47,7 @@ func TestSpelled(t *testing.T) {
 		{"help", "Operations"},
 		{"help publish", "Examples:"},
 		{"help definition apply", "definition apply checkout.yaml"},
+		{"context use --help", "\n    dashfeed context use prod\n    dashfeed context use -\n"},
 		{"--version", "fold format"},
 		{"--version -o json", `"format"`},
 	} {

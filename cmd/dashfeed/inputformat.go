@@ -28,7 +28,7 @@ func (c *publishCommand) chooseFormat() (format, error) {
 		return nil, err
 	}
 	route := event.Route{Tenant: c.Tenant, Dashboard: c.Dashboard}
-	var f format = &ndjsonFormat{options: options, route: route}
+	var f format = &ndjsonFormat{options: options, ids: "~", route: route}
 	if kind := c.kind(); kind != formatNDJSON {
 		if kind == formatTSV && c.Delimiter == "" {
 			options.Comma = '\t'

@@ -21,6 +21,7 @@ import (
 // round they go as they are, with an id where they have none.
 type ndjsonFormat struct {
 	options     csv.Options // of times
+	ids         string      // how the ids begin that events without one get
 	route       event.Route
 	lines       *lines.Reader
 	values      *ndjson.Reader
@@ -31,7 +32,9 @@ type ndjsonFormat struct {
 	period      int64 // ms
 }
 
-func (f *ndjsonFormat) fresh() format { return &ndjsonFormat{options: f.options, route: f.route} }
+func (f *ndjsonFormat) fresh() format {
+	return &ndjsonFormat{options: f.options, ids: f.ids, route: f.route}
+}
 
 func (f *ndjsonFormat) begin(text io.Reader) error {
 	f.lines = lines.New(text)
@@ -79,7 +82,7 @@ func (f *ndjsonFormat) outgoing(v ndjson.Value) (outgoing, error) {
 	}
 	named := e.ID != ""
 	if !named {
-		e.ID = "~" + csv.Token(v.Sum, payload)
+		e.ID = f.ids + csv.Token(v.Sum, payload)
 	}
 	switch {
 	case f.round > 1:

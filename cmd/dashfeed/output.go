@@ -65,3 +65,19 @@ func printValue(w io.Writer, format string, v any) error {
 	e.SetIndent("", "  ")
 	return e.Encode(v)
 }
+
+// printJSON writes a value under the keys that it has in JSON.
+func printJSON(w io.Writer, format string, v any) error {
+	if format == "json" {
+		return printValue(w, format, v)
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	keyed, err := parseYAML(b) // JSON is YAML: the same keys in both
+	if err != nil {
+		return err
+	}
+	return printValue(w, format, keyed)
+}

@@ -17,6 +17,7 @@ import (
 // publishCommand sends a file's events to a server, at once or at the pace of their own times.
 type publishCommand struct {
 	configFlag
+	contextFlag
 	serverOf
 	outputFlag
 	File       string        `arg:"" help:"NDJSON, JSON arrays, CSV or TSV, also packed by gzip, zstd or bzip2; - is stdin."`
@@ -37,20 +38,18 @@ type publishCommand struct {
 	Patience   time.Duration `help:"How long one request is repeated while the server does not take it; 0: for ever." default:"0s" placeholder:"DURATION"`
 }
 
+// maxBatch is how many events a request may have.
+const maxBatch = 500
+
 // Run publishes until the end of the file, or for ever.
 func (c *publishCommand) Run(p *program) error {
 	switch {
 	case !(c.Speed >= 0) || math.IsInf(c.Speed, 0): // NaN is neither
 		return usage("speed %g is not allowed: a number from 0 on", c.Speed)
-	case c.Batch < 1 || c.Batch > 500:
-		return usage("batch %d is not allowed: 1 to 500", c.Batch)
+	case c.Batch < 1 || c.Batch > maxBatch:
+		return usage("batch %d is not allowed: 1 to %d", c.Batch, maxBatch)
 	case c.Patience < 0:
 		return usage("patience %v is not allowed: 0 for ever, or more", c.Patience)
-	}
-	if c.Dashboard != "" {
-		if err := messages.CheckName("dashboard", c.Dashboard); err != nil {
-			return usage("%w", err)
-		}
 	}
 	server, err := (&clientFlags{serverOf: c.serverOf}).open()
 	if err != nil {
@@ -65,12 +64,22 @@ func (c *publishCommand) Run(p *program) error {
 	if err := c.checkSpeed(input); err != nil {
 		return err
 	}
+	return c.send(p, server, input)
+}
+
+// send sends all of an input and prints what became of it.
+func (c *publishCommand) send(p *program, server *client.Client, in *input) error {
+	if c.Dashboard != "" {
+		if err := messages.CheckName("dashboard", c.Dashboard); err != nil {
+			return usage("%w", err)
+		}
+	}
 	if err := reachable(p, server); err != nil {
 		return err
 	}
-	sending := newSending(p, server, client.PublisherOptions{Dashboard: c.Dashboard, Count: c.Batch, Patience: c.Patience}, input)
+	sending := newSending(p, server, client.PublisherOptions{Dashboard: c.Dashboard, Count: c.Batch, Patience: c.Patience}, in)
 	sending.ledger = newLedger(server, c.Tenant)
-	err = errors.Join(sending.all(p, c.Speed, c.Loop), sending.close())
+	err := errors.Join(sending.all(p, c.Speed, c.Loop), sending.close())
 	return c.sum(p, sending, err)
 }
 

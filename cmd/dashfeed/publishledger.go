@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -14,7 +12,6 @@ import (
 	"github.com/dashfeed/dashfeed/client"
 	"github.com/dashfeed/dashfeed/fold"
 	"github.com/dashfeed/dashfeed/messages"
-	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
 const (
@@ -96,8 +93,7 @@ func (l *ledger) ask(ctx context.Context, k messages.Key, after string, wait tim
 		of = l.server.Of(k.Tenant)
 	}
 	r, err := of.Read(ctx, k.Dashboard, client.ReadOptions{After: after, Wait: wait, Bare: true})
-	var refused *client.Error
-	if errors.As(err, &refused) && refused.Status == http.StatusNotFound && refused.Code == int(wire.CodeUnknownDashboard) {
+	if unknownDashboard(err) {
 		return counted{}, nil
 	}
 	c := counted{epoch: r.Epoch}

@@ -41,14 +41,14 @@ func (c *shardRefusedCommand) Run(p *program) error {
 
 type shardAcceptLossCommand struct {
 	adminServerFlags
-	Yes   bool `help:"Do it: the records in the hole are lost, and every dashboard of the shard begins a new epoch."`
-	Shard int  `arg:"" help:"Number of the shard, as readyz?verbose and cluster shards print it."`
+	yesFlag
+	Shard int `arg:"" help:"Number of the shard, as readyz?verbose and cluster shards print it."`
 }
 
 // Run tells the shard's process, and waits until the shard has gone on or failed again.
 func (c *shardAcceptLossCommand) Run(p *program) error {
-	if !c.Yes {
-		return usage("shard %d: its dashboards begin a new epoch without the records in the hole; say --yes to do it", c.Shard)
+	if err := c.confirm(p, fmt.Sprintf("shard %d: its dashboards begin a new epoch without the records in the hole", c.Shard)); err != nil {
+		return err
 	}
 	return c.goOn(p, c.Shard, "accept-loss")
 }

@@ -18,6 +18,7 @@ type watchCommand struct {
 	Dashboard   string   `arg:"" help:"Dashboard."`
 	Panels      []string `help:"Only these panels." placeholder:"PANEL"`
 	MaxRate     float64  `help:"Updates a second; 0: as they come." placeholder:"N"`
+	Wait        bool     `help:"Wait for a dashboard that has no event and no definition yet."`
 	MaxAttempts int      `help:"Failed attempts to connect until it gives up; 0: never, after a first one that succeeds." placeholder:"N"`
 }
 
@@ -30,6 +31,12 @@ func (c *watchCommand) Run(p *program) error {
 	defer server.Close()
 	if err := reachable(p, server); err != nil {
 		return err
+	}
+	if !c.Wait {
+		// where it can't be read now, the subscription says why, and tries again
+		if err := needDashboard(p, server, c.Dashboard); unknownDashboard(err) {
+			return fmt.Errorf("%w; --wait waits for its first event", err)
+		}
 	}
 	options := client.SubscribeOptions{Dashboard: c.Dashboard, Panels: c.Panels, MaxRate: c.MaxRate, MaxAttempts: c.MaxAttempts}
 	if out, ok := terminal(p.stdout); ok && c.Output == "table" {
@@ -125,16 +132,8 @@ func (t told) print(w io.Writer, format string, schema wire.Schema) error {
 		_, err = w.Write(append(b, '\n'))
 		return err
 	case "yaml":
-		b, err := json.Marshal(t)
-		if err != nil {
-			return err
-		}
-		v, err := parseYAML(b) // JSON is YAML: the same keys in both
-		if err != nil {
-			return err
-		}
 		fmt.Fprintln(w, "---")
-		return printValue(w, "yaml", v)
+		return printJSON(w, "yaml", t)
 	}
 	for _, c := range t.Cells {
 		if _, err := fmt.Fprintln(w, c.line(schema)); err != nil {

@@ -82,7 +82,7 @@ func watching(t *testing.T, server, dashboard, format string) (out *bufio.Scanne
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		run(ctx, []string{"watch", dashboard, "--server", server, "-o", format}, strings.NewReader(""), w, w)
+		run(ctx, []string{"watch", dashboard, "--wait", "--server", server, "-o", format}, strings.NewReader(""), w, w)
 		w.Close()
 	}()
 	return bufio.NewScanner(lines), func() { cancel(); lines.Close(); <-done }

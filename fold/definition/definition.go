@@ -3,7 +3,10 @@
 // and compiles filters.
 package definition
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Definition is a dashboard's definition with every default filled in.
 type Definition struct {
@@ -62,6 +65,12 @@ type Panel struct {
 	// metadata
 	Aggregates []string
 	MaxGroups  int
+}
+
+// Identity is equal for two panels that ask the same: a panel of a new definition keeps the state
+// of the one before that has its identity.
+func (p *Panel) Identity(t Tie) string {
+	return fmt.Sprintf("%q %+v %q %q %q %q", p.ID, p.Window, p.GroupBy, p.Filter, p.Aggregates, t)
 }
 
 // WindowKind is the kind of a panel's window.

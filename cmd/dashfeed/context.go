@@ -1,0 +1,152 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/dashfeed/dashfeed/client"
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// contextFlag chooses a context for one call.
+type contextFlag struct {
+	Context string `help:"Context whose server, tenant and token are used; not given: the one of context use." placeholder:"NAME" group:"Client"`
+}
+
+// contextCommand groups what there is to do with contexts.
+type contextCommand struct {
+	List   contextListCommand   `cmd:"" help:"Print the contexts."`
+	Set    contextSetCommand    `cmd:"" help:"Make a context, or change what is given of one."`
+	Use    contextUseCommand    `cmd:"" help:"Use a context from now on; - uses none."`
+	Delete contextDeleteCommand `cmd:"" help:"Delete a context."`
+}
+
+type contextListCommand struct{ outputFlag }
+
+// Run prints a line a context.
+func (c *contextListCommand) Run(p *program) error {
+	all, err := readContexts()
+	if err != nil {
+		return err
+	}
+	t := table{columns: []string{"NAME", "CURRENT", "SERVER", "ADMIN_SERVER", "TENANT", "TOKEN"}}
+	for _, name := range all.names() {
+		s := all.Named[name]
+		token := s.Token
+		if token != "" {
+			token = "(given)"
+		}
+		t.add(name, name == all.Current, s.Server, s.AdminServer, s.Tenant, token)
+	}
+	return t.print(p.stdout, c.Output)
+}
+
+// contextSetCommand has flags of its own: those of the client commands are filled in by variables
+// and by the current context.
+type contextSetCommand struct {
+	Server      []string `help:"Address of the server; of a cluster's gateways several." placeholder:"URL"`
+	AdminServer string   `help:"Admin address of any process of the cluster." placeholder:"URL"`
+	Tenant      string   `help:"Tenant." placeholder:"TENANT"`
+	Token       string   `help:"Token to show; - reads it from stdin, so that it is in no history." placeholder:"TOKEN"`
+	Name        string   `arg:"" help:"Context."`
+}
+
+// Run writes the context.
+func (c *contextSetCommand) Run(p *program) error {
+	if err := wrongContextName(c.Name); err != nil {
+		return err
+	}
+	all, err := readContexts()
+	if err != nil {
+		return err
+	}
+	s := all.Named[c.Name]
+	if len(c.Server) > 0 {
+		check, err := openServers(c.Server, client.Options{})
+		if err != nil {
+			return err
+		}
+		check.Close()
+		s.Server = strings.Join(c.Server, ",")
+	}
+	if c.AdminServer != "" {
+		if _, err := (&adminServerFlag{AdminServer: c.AdminServer}).base(); err != nil {
+			return err
+		}
+		s.AdminServer = c.AdminServer
+	}
+	if c.Tenant != "" {
+		if err := messages.CheckName("tenant", c.Tenant); err != nil {
+			return usage("%w", err)
+		}
+		s.Tenant = c.Tenant
+	}
+	if c.Token == "-" {
+		b, err := p.readStdin()
+		if err != nil {
+			return fmt.Errorf("read the token: %w", err)
+		}
+		c.Token = strings.TrimSpace(string(b))
+	}
+	if c.Token != "" {
+		s.Token = c.Token
+	}
+	if s == (setting{}) {
+		return usage("context %s would hold nothing: give --server, --admin-server, --tenant or --token", c.Name)
+	}
+	if all.Named == nil {
+		all.Named = map[string]setting{}
+	}
+	all.Named[c.Name] = s
+	if err := all.write(); err != nil {
+		return err
+	}
+	p.talk("context %s is in %s", c.Name, all.path)
+	if all.Current != c.Name {
+		p.talk("dashfeed context use %s makes it the current one", c.Name)
+	}
+	return nil
+}
+
+type contextUseCommand struct {
+	Name string `arg:"" help:"Context; -: none."`
+}
+
+// Run makes the context the current one.
+func (c *contextUseCommand) Run(p *program) error {
+	all, err := readContexts()
+	if err != nil {
+		return err
+	}
+	if c.Name == "-" {
+		c.Name = ""
+	} else if _, err := all.find(c.Name); err != nil {
+		return err
+	}
+	all.Current = c.Name
+	return all.write()
+}
+
+type contextDeleteCommand struct {
+	yesFlag
+	Name string `arg:"" help:"Context."`
+}
+
+// Run deletes the context; where it was the current one, none is.
+func (c *contextDeleteCommand) Run(p *program) error {
+	all, err := readContexts()
+	if err != nil {
+		return err
+	}
+	if _, err := all.find(c.Name); err != nil {
+		return err
+	}
+	if err := c.confirm(p, fmt.Sprintf("context %s is deleted, with its token", c.Name)); err != nil {
+		return err
+	}
+	delete(all.Named, c.Name)
+	if all.Current == c.Name {
+		all.Current = ""
+	}
+	return all.write()
+}

@@ -1,4 +1,5 @@
-// Package deploy_test checks that the files beside it say what the program and scripts/cluster say.
+// Package deploy_test checks that the files of this directory agree with the program and
+// scripts/cluster.
 package deploy_test
 
 import (
@@ -26,7 +27,7 @@ func read(t *testing.T, path string) string {
 	return string(b)
 }
 
-// settings are the lines NAME=value of a file of variables.
+// settings returns the lines NAME=value of a file of variables.
 func settings(t *testing.T, path string) map[string]string {
 	t.Helper()
 	m := map[string]string{}
@@ -37,13 +38,13 @@ func settings(t *testing.T, path string) map[string]string {
 		}
 	}
 	if len(m) < 3 {
-		t.Fatalf("%s has %d settings: the reading is broken", path, len(m))
+		t.Fatalf("%s has %d settings: this test reads it wrongly", path, len(m))
 	}
 	return m
 }
 
-// composed is docker-compose.yml as far as these tests look at it, with what docker-compose filled
-// in.
+// composed is the part of docker-compose.yml that these tests check, as docker-compose completes
+// it.
 type composed struct {
 	Services map[string]struct {
 		Command     []string
@@ -52,7 +53,7 @@ type composed struct {
 	}
 }
 
-// compose asks Debian's docker-compose, which needs no engine for that.
+// compose runs Debian's docker-compose, which needs no engine to parse the file.
 func compose(t *testing.T) composed {
 	t.Helper()
 	var c composed
@@ -69,8 +70,8 @@ func compose(t *testing.T) composed {
 	return c
 }
 
-// TestSettingsAgree: a process of docker-compose.yml runs with what the same process of
-// scripts/cluster runs with, but for its addresses.
+// TestSettingsAgree: a process of docker-compose.yml has the settings of the same process of
+// scripts/cluster, except for addresses.
 func TestSettingsAgree(t *testing.T) {
 	c, script, shared := compose(t), read(t, "../scripts/cluster"), settings(t, "cluster.env")
 	if !strings.Contains(script, `. "$root/deploy/cluster.env"`) {
@@ -105,7 +106,7 @@ func TestSettingsAgree(t *testing.T) {
 			}
 		}
 		if !slices.Contains(strings.Split(service.Environment["DASHFEED_HOSTS"], ","), name) {
-			t.Errorf("%s: Prometheus and the demo ask it by its name, which is not in DASHFEED_HOSTS", name)
+			t.Errorf("%s: Prometheus and the demo use its name, which is not in DASHFEED_HOSTS", name)
 		}
 		if service.Environment["DASHFEED_NODE"] != name {
 			t.Errorf("%s calls itself %q", name, service.Environment["DASHFEED_NODE"])
@@ -113,8 +114,7 @@ func TestSettingsAgree(t *testing.T) {
 	}
 }
 
-// TestProgramKnowsTheSettings: every variable is a setting of the program, with a value that it
-// takes.
+// TestProgramKnowsTheSettings: every variable is a setting of the program, with an allowed value.
 func TestProgramKnowsTheSettings(t *testing.T) {
 	binary, err := process.Build(t.Context(), t.TempDir())
 	if err != nil {
@@ -132,7 +132,7 @@ func TestProgramKnowsTheSettings(t *testing.T) {
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Errorf("%s: %v\n%s", name, err, out)
 		}
-		// What the role itself refuses, it says beside the wrong name of the cluster, which keeps
+		// The role reports all wrong settings at once, one line each; the wrong cluster name keeps
 		// it from starting.
 		role := exec.CommandContext(t.Context(), binary, service.Command[0], "--cluster=")
 		role.Env = cmd.Env
@@ -142,7 +142,8 @@ func TestProgramKnowsTheSettings(t *testing.T) {
 	}
 }
 
-// TestBrokerSettingsAgree: what docker-compose.yml asks of Pulsar, scripts/pulsar sets.
+// TestBrokerSettingsAgree: scripts/pulsar sets the settings that docker-compose.yml sets for
+// Pulsar.
 func TestBrokerSettingsAgree(t *testing.T) {
 	script := read(t, "../scripts/pulsar")
 	for key, value := range settings(t, "pulsar.env") {
@@ -152,7 +153,7 @@ func TestBrokerSettingsAgree(t *testing.T) {
 	}
 }
 
-// TestMountsExist: what docker-compose.yml and Grafana's provisioning name is there.
+// TestMountsExist: the paths in docker-compose.yml and Grafana's provisioning exist.
 func TestMountsExist(t *testing.T) {
 	for _, m := range regexp.MustCompile(`\./(deploy/[a-z/]+):`).FindAllStringSubmatch(read(t, "../docker-compose.yml"), -1) {
 		if info, err := os.Stat(filepath.Join("..", m[1])); err != nil || !info.IsDir() {

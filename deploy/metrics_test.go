@@ -18,7 +18,7 @@ import (
 	"github.com/dashfeed/dashfeed/client"
 )
 
-// expressions are all that Grafana's boards and Prometheus' rules ask for.
+// expressions returns all expressions of Grafana's boards and Prometheus' rules.
 func expressions(t *testing.T) []string {
 	t.Helper()
 	var found []string
@@ -45,13 +45,13 @@ func expressions(t *testing.T) []string {
 	walk(rules)
 	walk(board)
 	if len(found) < 20 {
-		t.Fatalf("only %d expressions were found: the walk is broken", len(found))
+		t.Fatalf("only %d expressions were found: this test walks the files wrongly", len(found))
 	}
 	return found
 }
 
-// TestMetricsExist: every metric of the board and of the rules is there on some process of a
-// running cluster that has folded events and shown them.
+// TestMetricsExist: every metric of the board and of the rules exists on some process of a running
+// cluster that has folded events and shown them.
 func TestMetricsExist(t *testing.T) {
 	dir := t.TempDir()
 	binary, err := process.Build(t.Context(), dir)
@@ -73,7 +73,7 @@ func TestMetricsExist(t *testing.T) {
 	showSomething(t, c.Gateways[0].URL)
 
 	var there strings.Builder
-	// the first checkpoint has been taken
+	// wait for the first checkpoint
 	for said := ""; !strings.Contains(said, "dashfeed_checkpoint_age_seconds{"); {
 		said = fetch(t, c.Nodes[0].Admin+"/metrics")
 		there.Reset()
@@ -86,7 +86,7 @@ func TestMetricsExist(t *testing.T) {
 	for _, e := range expressions(t) {
 		for _, name := range metric.FindAllString(strings.NewReplacer(`"dashfeed-`, `"`).Replace(e), -1) {
 			if !strings.Contains(there.String(), "\n"+name+"{") && !strings.Contains(there.String(), "\n"+name+" ") {
-				t.Errorf("%s of %s is nowhere", name, e)
+				t.Errorf("no process has %s of %s", name, e)
 			}
 		}
 	}
@@ -134,10 +134,10 @@ func fetch(t *testing.T, url string) string {
 	return "\n" + string(b)
 }
 
-// TestRulesParse asks Prometheus' own tool, where it is.
+// TestRulesParse checks the rules with Prometheus' own tool, if it is installed.
 func TestRulesParse(t *testing.T) {
 	if _, err := exec.LookPath("promtool"); err != nil {
-		t.Log("there is no promtool: the expressions are only looked at by name")
+		t.Log("promtool is missing: only the metrics' names were checked")
 		return
 	}
 	for _, args := range [][]string{{"check", "rules", "prometheus/alerts.yml"}, {"check", "config", "prometheus/prometheus.yml"}} {

@@ -1,5 +1,5 @@
-// Package flights carries the demo's data: a cut of the flights that left New York in 2013, how its
-// rows become events, and three dashboards, each of which says which question it answers.
+// Package flights holds the demo's data: flights that left New York in 2013, the mapping of its
+// rows to events, and three dashboards, each of which names the question that it answers.
 package flights
 
 import (
@@ -7,7 +7,7 @@ import (
 	"io/fs"
 )
 
-// CSV is the cut, in order of scheduled departure; see NOTICE.
+// CSV holds the flights, ordered by scheduled departure; see NOTICE.
 //
 //go:embed flights.csv
 var CSV []byte
@@ -20,14 +20,14 @@ var Map []byte
 //go:embed definitions/*.yaml
 var definitions embed.FS
 
-// Definitions holds the three dashboards, a file each.
+// Definitions returns the three dashboards, one file each.
 func Definitions() fs.FS {
 	sub, err := fs.Sub(definitions, "definitions")
 	if err != nil {
-		panic(err) // the pattern above put the folder there
+		panic(err) // cannot fail: the pattern above embeds the folder
 	}
 	return sub
 }
 
-// Dashboards are the demo's dashboards, the one worth watching first in front.
+// Dashboards lists the demo's dashboards, the most interesting one first.
 var Dashboards = []string{"departures", "airports", "day"}

@@ -1,3 +1,3 @@
-// Package plain holds the smallest clients there are: connect, listen, parse JSON. Its tests run
+// Package plain holds the smallest possible clients: connect, listen, parse JSON. Its tests run
 // them, under Node and in Chromium, against the built binary.
 package plain

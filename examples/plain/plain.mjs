@@ -1,5 +1,5 @@
-// Watches a dashboard with nothing but a WebSocket: node --experimental-websocket plain.mjs HOST:PORT DASHBOARD
-// (Node 22 and every browser have WebSocket without the flag.)
+// Watches a dashboard with a WebSocket and nothing else: node --experimental-websocket plain.mjs
+// HOST:PORT DASHBOARD (Node 22 and every browser have WebSocket without the flag.)
 const [host = '127.0.0.1:8080', dashboard = 'departures'] = process.argv.slice(2);
 const socket = new WebSocket(`ws://${host}/dashboard/${dashboard}`);
 socket.onmessage = ({ data }) => {

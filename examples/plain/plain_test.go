@@ -17,8 +17,8 @@ import (
 	"github.com/dashfeed/dashfeed/chaos/process"
 )
 
-// TestPlainDialect runs the examples against a real server: what a client learns when it connects,
-// and what it is told of an event posted then.
+// TestPlainDialect runs the examples against a real server: what a client gets when it connects,
+// and what it gets for an event posted then.
 func TestPlainDialect(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
@@ -56,7 +56,7 @@ func TestPlainDialect(t *testing.T) {
 	}
 }
 
-// run starts a program and gives its lines; it is ended and joined at the end of the test.
+// run starts a program and returns its lines; the program ends with the test.
 func run(t *testing.T, ctx context.Context, name string, args ...string) <-chan string {
 	t.Helper()
 	cmd := exec.CommandContext(ctx, name, args...)
@@ -83,7 +83,7 @@ func run(t *testing.T, ctx context.Context, name string, args ...string) <-chan 
 		io.Copy(io.Discard, stdout)
 	}()
 	t.Cleanup(func() {
-		stdin.Close() // browser.mjs closes its browser then; plain.mjs listens for ever
+		stdin.Close() // browser.mjs then closes its browser; plain.mjs listens for ever
 		if args[0] != "browser.mjs" {
 			cmd.Process.Kill()
 		}

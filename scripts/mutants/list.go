@@ -9,20 +9,20 @@ import (
 	"strings"
 )
 
-// mutant is one line of the code broken on purpose, and the test that must see it.
+// mutant is one line of the code broken on purpose, and the test that must notice it.
 type mutant struct {
 	at       string // FILE:LINE of its entry in the list
-	promise  string // what the broken line keeps
+	promise  string // the guarantee that the broken line implements
 	file     string // of the source, from the root of the repository
 	pkg      string // of the test, ./dir
 	test     string // its name, TestX or TestX/part
-	old, new string // the source line, and the one that takes its place; leading white space aside
+	old, new string // the source line and its replacement, without leading white space
 }
 
-// fields are those of an entry, in their order.
+// fields lists the prefixes of an entry's lines, in order.
 var fields = []string{"promise: ", "file: ", "test: ", "- ", "+ "}
 
-// readLists reads every list of the directory, in the order of their names.
+// readLists reads every list of the directory, ordered by name.
 func readLists(dir string) ([]mutant, error) {
 	names, err := filepath.Glob(filepath.Join(dir, "*.txt"))
 	if err != nil {
@@ -76,23 +76,23 @@ func readList(name string) ([]mutant, error) {
 
 func parse(lines []string) (m mutant, err error) {
 	if len(lines) != len(fields) {
-		return m, fmt.Errorf("an entry has the lines %q, this one has %d lines", fields, len(lines))
+		return m, fmt.Errorf("an entry has the lines %q, this one has %d", fields, len(lines))
 	}
 	values := make([]string, len(fields))
 	for i, prefix := range fields {
 		value, ok := strings.CutPrefix(lines[i], prefix)
 		if values[i] = strings.TrimSpace(value); !ok || values[i] == "" && prefix != "+ " {
-			return m, fmt.Errorf("line %d of an entry begins with %q and goes on, not %q", i+1, prefix, lines[i])
+			return m, fmt.Errorf("line %d of an entry begins with %q and a text, got %q", i+1, prefix, lines[i])
 		}
 	}
 	pkg, test, ok := strings.Cut(values[2], " ")
 	if !ok {
-		return m, fmt.Errorf("test: a package and a test's name are needed, not %q", values[2])
+		return m, fmt.Errorf("test: want a package and a test's name, got %q", values[2])
 	}
 	return mutant{promise: values[0], file: values[1], pkg: pkg, test: test, old: values[3], new: values[4]}, nil
 }
 
-// apply is the source with the mutant's line replaced. The line must occur once.
+// apply returns the source with the mutant's line replaced. The line must occur once.
 func (m mutant) apply(source string) (string, error) {
 	lines := strings.Split(source, "\n")
 	found := -1

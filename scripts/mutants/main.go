@@ -1,5 +1,5 @@
 // Command mutants breaks the code on purpose, one line at a time, and runs for each break the test
-// that must see it. It shows that the tests can fail. The breaks are in scripts/mutants/*.txt:
+// that must notice it. It shows that the tests can fail. The breaks are in scripts/mutants/*.txt:
 //
 //	promise: a standby appends no tick
 //	file: actors/tick.go
@@ -7,9 +7,10 @@
 //	- 	if !s.acts() {
 //	+ 	if false {
 //
-// Run it from the root of the repository: by `make mutants`, or with words that the entries must
-// have, as in `go run ./scripts/mutants actors/`. It exits 1 where a break survives, does not
-// compile, or is out of date. The tests of this package run five of them, chosen by the commit.
+// Run it from the root of the repository with `make mutants`, or with words that select the entries
+// that contain all of them, as in `go run ./scripts/mutants actors/`. It exits 1 if a break
+// survives, does not compile, or is out of date. The tests of this package run five breaks, chosen
+// by the commit.
 package main
 
 import (
@@ -58,12 +59,12 @@ func run(words []string) error {
 	}
 	fmt.Printf("mutants: %d caught, %d survived, %d wrong\n", caught, survived, wrong)
 	if survived+wrong > 0 || caught == 0 {
-		return errors.New("not every break is caught")
+		return errors.New("some breaks are not caught")
 	}
 	return nil
 }
 
-// has reports whether every word stands in the entry.
+// has reports whether the entry contains every word.
 func (m mutant) has(words []string) bool {
 	entry := strings.Join([]string{m.at, m.promise, m.file, m.pkg, m.test}, "\n")
 	for _, w := range words {

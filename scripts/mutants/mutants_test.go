@@ -14,19 +14,19 @@ import (
 
 const root = "../.."
 
-// leastMutants is how many breaks the lists hold at least, chosen is how many of them are run with
-// the other tests.
+// leastMutants is how many breaks the lists must have, chosen is how many of them run with the
+// other tests.
 const (
 	leastMutants = 40
 	chosen       = 5
 )
 
-// TestEveryMutantIsUpToDate applies every break: each names a line that is there once, and is
-// listed once.
+// TestEveryMutantIsUpToDate applies every break: each names a line that occurs once, and no line is
+// broken twice.
 func TestEveryMutantIsUpToDate(t *testing.T) {
 	all := lists(t)
 	if len(all) < leastMutants {
-		t.Errorf("%d breaks are listed, at least %d are needed", len(all), leastMutants)
+		t.Errorf("%d breaks are listed, want at least %d", len(all), leastMutants)
 	}
 	seen := map[[2]string]string{}
 	for _, m := range all {
@@ -48,7 +48,7 @@ func TestEveryMutantIsUpToDate(t *testing.T) {
 	}
 }
 
-// hasTest reports whether the test that a break names is there.
+// hasTest reports whether the test that a break names exists.
 func hasTest(t *testing.T, m mutant) bool {
 	t.Helper()
 	name, _, _ := strings.Cut(m.test, "/")
@@ -65,7 +65,7 @@ func hasTest(t *testing.T, m mutant) bool {
 // TestChosenMutants runs some of the breaks, others with every commit. `make mutants` runs all.
 func TestChosenMutants(t *testing.T) {
 	if os.Getenv("CI") == "" {
-		t.Log("without CI two are run")
+		t.Log("without CI two run")
 	}
 	all := lists(t)
 	n := chosen
@@ -106,7 +106,7 @@ func TestApply(t *testing.T) {
 	}
 	for _, source := range []string{"x", "a := 1\n a := 1"} {
 		if got, err := m.apply(source); err == nil {
-			t.Errorf("%q was taken: %q", source, got)
+			t.Errorf("%q was accepted: %q", source, got)
 		}
 	}
 }
@@ -121,11 +121,11 @@ func TestParse(t *testing.T) {
 		bad := append([]string(nil), good...)
 		bad[i] = "nonsense"
 		if _, err := parse(bad); err == nil {
-			t.Errorf("line %d %q was taken", i+1, bad[i])
+			t.Errorf("line %d %q was accepted", i+1, bad[i])
 		}
 	}
 	if _, err := parse(good[:4]); err == nil {
-		t.Error("an entry of four lines was taken")
+		t.Error("an entry of four lines was accepted")
 	}
 }
 

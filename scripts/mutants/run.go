@@ -11,12 +11,12 @@ import (
 	"strings"
 )
 
-// errSurvived: the code is broken and the test passes.
+// errSurvived says that the code is broken and the test passes.
 var errSurvived = errors.New("survived")
 
-// run breaks the code, and gives nil where the test fails for it. Nothing in the repository is
-// touched: the compiler sees the broken file in place of the other (go build -overlay), also where
-// the test itself builds the program.
+// run breaks the code and returns nil if the test fails. It does not change the repository: the
+// compiler reads the broken file in place of the other (go build -overlay), also when the test
+// itself builds the program.
 func (m mutant) run(root string) error {
 	dir, err := os.MkdirTemp("", "mutant")
 	if err != nil {
@@ -45,7 +45,7 @@ func (m mutant) run(root string) error {
 	return nil
 }
 
-// overlay writes the broken source, and the map that the go command takes.
+// overlay writes the broken source, and the map for the go command.
 func (m mutant) overlay(root, dir string) (string, error) {
 	original := filepath.Join(root, m.file)
 	source, err := os.ReadFile(original)
@@ -76,7 +76,7 @@ func (m mutant) execute(root, binary, overlay string) ([]byte, error) {
 	return cmd.CombinedOutput()
 }
 
-// pattern is the regular expression of just that test.
+// pattern returns the regular expression that matches this test only.
 func pattern(test string) string {
 	parts := strings.Split(test, "/")
 	for i, p := range parts {
@@ -85,7 +85,7 @@ func pattern(test string) string {
 	return strings.Join(parts, "/")
 }
 
-// passes runs the test on the code as it is: a test that fails anyway catches nothing.
+// passes runs the test on the unbroken code: a test that fails anyway catches nothing.
 func (m mutant) passes(root string) error {
 	cmd := exec.Command("go", "test", "-vet=off", "-run="+pattern(m.test), "-timeout=3m", m.pkg)
 	cmd.Dir = root

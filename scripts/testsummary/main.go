@@ -1,7 +1,7 @@
 // Command testsummary reads `go test -json` on stdin. It prints a line for each package when the
-// package ends and the output of each test that failed, and ends with the names of the tests that
-// failed or were skipped and one line of sums. It exits 1 where a test failed or, with CI set, was
-// skipped.
+// package ends, and the output of each failed test. At the end it prints the names of the tests
+// that failed or were skipped, and the totals in one line. It exits 1 if a test failed or, with CI
+// set, was skipped.
 package main
 
 import (
@@ -36,19 +36,19 @@ func main() {
 
 type summary struct {
 	suites  map[string]*suite
-	output  map[string][]string // of tests that are not done yet
+	output  map[string][]string // of tests that have not ended
 	failed  []string
 	skipped []string
 }
 
-// read takes the whole stream. A test's output is passed on only where the test failed.
+// read reads the whole stream. It prints a test's output only if the test failed.
 func (s *summary) read(in io.Reader, out io.Writer) error {
 	lines := bufio.NewScanner(in)
 	lines.Buffer(nil, 16<<20)
 	for lines.Scan() {
 		var l line
 		if err := json.Unmarshal(lines.Bytes(), &l); err != nil {
-			fmt.Fprintln(out, lines.Text()) // not of go test: the tool's own complaint
+			fmt.Fprintln(out, lines.Text()) // not a test event: a message of the go tool
 			continue
 		}
 		s.take(l, out)
@@ -84,7 +84,8 @@ func (s *summary) count(l line) {
 	switch {
 	case l.Test == "":
 		p.elapsed = l.Elapsed
-		if l.Action == "fail" && p.failed == 0 { // it did not build, or ended outside a test
+		// the package did not build, or ended outside a test
+		if l.Action == "fail" && p.failed == 0 {
 			p.failed = 1
 			s.failed = append(s.failed, l.Package)
 		}
@@ -99,15 +100,15 @@ func (s *summary) count(l line) {
 	}
 }
 
-// print writes the line of a package that has ended; one without tests has none.
+// print writes the line of a package that has ended; a package without tests has none.
 func (p *suite) print(out io.Writer, name string) {
 	if p.passed+p.failed+p.skipped > 0 {
 		fmt.Fprintf(out, "%-60s %5d passed %3d failed %3d skipped %8.1fs\n", name, p.passed, p.failed, p.skipped, p.elapsed)
 	}
 }
 
-// print writes the names of the tests that failed or were skipped, and the sums; it reports whether
-// all is well.
+// print writes the names of the tests that failed or were skipped, and the totals; it reports
+// whether all is well.
 func (s *summary) print(out io.Writer, strict bool) bool {
 	var sum suite
 	for _, p := range s.suites {

@@ -20,7 +20,7 @@ func TestSummary(t *testing.T) {
 		{"named at the end", pass + `{"Action":"fail","Package":"q","Test":"TestB"}` + "\n" + `{"Action":"fail","Package":"q"}`, "failed: q TestB\n1 passed, 1 failed", true, false},
 		{"failed", pass + `{"Action":"output","Package":"q","Test":"TestB","Output":"why\n"}` + "\n" + `{"Action":"fail","Package":"q","Test":"TestB"}`, "why", false, false},
 		{"did not build", pass + `{"Action":"build-output","ImportPath":"r","Output":"no such thing\n"}` + "\n" + `{"Action":"fail","Package":"r"}`, "1 passed, 1 failed", false, false},
-		{"skipped at home", pass + `{"Action":"skip","Package":"q","Test":"TestC"}`, "skipped: q TestC", false, true},
+		{"skipped without CI", pass + `{"Action":"skip","Package":"q","Test":"TestC"}`, "skipped: q TestC", false, true},
 		{"skipped in CI", pass + `{"Action":"skip","Package":"q","Test":"TestC"}`, "1 skipped", true, false},
 		{"nothing ran", "", "0 passed", false, false},
 	} {
@@ -33,7 +33,7 @@ func TestSummary(t *testing.T) {
 			t.Errorf("%s: well %v, want %v and %q in:\n%s", c.name, well, c.well, c.says, out.String())
 		}
 		if strings.Contains(out.String(), "noise") {
-			t.Errorf("%s: the output of a test that passed was passed on", c.name)
+			t.Errorf("%s: the output of a test that passed was printed", c.name)
 		}
 	}
 }

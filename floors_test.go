@@ -44,6 +44,9 @@ var rules = []rule{
 	{pure, nil, "sync", "pure rooms have one caller at a time"},
 	{pure, nil, "math/rand", "a fold is a function of its log: no random number"},
 	{pure, nil, "log", "pure rooms return what happened"},
+	{[]string{"actors/core"}, nil, module + "eventlog", "the state machine of a shard says what is to be done; the shell does it"},
+	{[]string{"actors/core"}, nil, "github.com/asynkron", "the state machine of a shard is tested without actors"},
+	{[]string{"actors/core"}, nil, "context", "nothing in the state machine of a shard waits"},
 	{[]string{"gateway"}, nil, module + "actors", "a gateway knows the feed only, so it can stand on another machine"},
 	{[]string{"gateway"}, nil, module + "cluster", "a gateway knows the feed only, never gossip"},
 	{[]string{"connect"}, nil, module + "gateway", "sources and sinks use the log or a feed, like everybody"},
@@ -54,7 +57,7 @@ var rules = []rule{
 
 // pure rooms have no clock, lock, goroutine or I/O. The filter of a definition keeps a pool of
 // virtual machines, so that one compiled definition serves many dashboards.
-var pure = []string{"messages", "fold", "cluster/placement"}
+var pure = []string{"messages", "fold", "cluster/placement", "actors/core"}
 
 // allowed are single exceptions: "room import" with its reason.
 var allowed = map[string]string{

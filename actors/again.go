@@ -91,7 +91,7 @@ func (h *Host) failed(number int) (s *shard, failure, err error) {
 		return nil, nil, err
 	}
 	why := s.failure.Load()
-	if s.phase.Load() != phaseFailed || why == nil {
+	if s.phase() != phaseFailed || why == nil {
 		return nil, nil, errors.New("it has not stopped")
 	}
 	return s, *why, nil
@@ -135,7 +135,7 @@ func (h *Host) awaitDecision(ctx context.Context, s *shard) error {
 		s = next
 		select {
 		case <-s.decided:
-			if s.phase.Load() == phaseFailed {
+			if s.phase() == phaseFailed {
 				return *s.failure.Load()
 			}
 			return nil

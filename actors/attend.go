@@ -44,7 +44,7 @@ func (s *shard) ask(m *asking) {
 		return
 	}
 	sub.pending = m.ask
-	if !s.ready || s.phase.Load() == phaseLoading {
+	if !s.core.Loaded() || s.phase() == phaseLoading {
 		return
 	}
 	e := s.entries[sub.key]
@@ -74,7 +74,7 @@ func (s *shard) tellEmpty(e *entry, sub *subscription) {
 	if a.number == 0 || sub.toldEmpty && a.Epoch == 0 && a.Version == 0 {
 		return
 	}
-	if a.Position.After(s.position) && !s.waitedEnough(e) {
+	if a.Position.After(s.core.Position()) && !s.waitedEnough(e) {
 		s.await(e) // its first record is still to come
 		return
 	}
@@ -91,7 +91,7 @@ func emptyUpdate(k messages.Key, p *fold.Program) *feed.Update {
 // read passes a reading on to its dashboard, when the shard has come as far as it wants.
 func (s *shard) read(m *reading) {
 	const mostWaiting = 4096
-	if a := m.query.After; a != nil && a.Position.After(s.position) {
+	if a := m.query.After; a != nil && a.Position.After(s.core.Position()) {
 		if len(s.waiters) >= mostWaiting {
 			m.reply <- readingReply{err: feed.ErrNotInTime}
 			return
@@ -125,7 +125,7 @@ func (s *shard) readWaiters() {
 	}
 	var ready []*reading
 	s.waiters = slices.DeleteFunc(s.waiters, func(m *reading) bool {
-		reached := !m.query.After.Position.After(s.position)
+		reached := !m.query.After.Position.After(s.core.Position())
 		if reached {
 			ready = append(ready, m)
 		}

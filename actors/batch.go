@@ -72,6 +72,9 @@ func (b *batch) fill(records []messages.Record) {
 	}
 }
 
+// last is the position of the last record.
+func (b *batch) last() messages.Position { return b.items[len(b.items)-1].Position }
+
 // reuse readies the batch for the reader, and lets go of what a batch of large records has grown.
 func (b *batch) reuse(maxArena int) *batch {
 	if cap(b.arena) > maxArena {

@@ -109,7 +109,7 @@ func TestDashboardsOfAShardAreBounded(t *testing.T) {
 		n.check(err)
 		refused += state.RefusedCounts()[fold.RefusedDashboards]
 		s := n.shard(p)
-		n.until("the shard is loaded", func() bool { return s.phase.Load() == phaseLive })
+		n.until("the shard is loaded", func() bool { return s.phase() == phaseLive })
 		if got := s.population.Len(); got != 1 {
 			t.Errorf("after a restart shard %d has %d dashboards, want 1", p, got)
 		}

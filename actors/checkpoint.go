@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/dashfeed/dashfeed/actors/core"
 	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
 	"github.com/dashfeed/dashfeed/messages"
 )
@@ -15,30 +16,16 @@ type savingJob struct {
 	again  []messages.Key // written in the last one and not changed since: each slot needs them
 	mend   []messages.Key // found to be corrupt in the last one
 
-	due     bool               // it was due whatever had come
-	leading bool               // it was begun by who leads: only such a one may count for others
+	leading bool               // it may count for others
 	waits   map[*entry][]int64 // of those written whose windows wait
 
-	// the actor closes it when all that had to be forwarded up to the marker is stored
-	home   chan struct{}
-	isHome <-chan struct{}
+	home chan struct{} // closed when all that had to be forwarded up to the marker is stored
 }
 
-// beginCheckpoint starts one if anything changed and none is under way. The marker is where the
-// shard stands now: the request for a dashboard's state comes to it behind all records up to there.
-func (s *shard) beginCheckpoint() {
-	if !s.ready {
-		return
-	}
-	base := s.base.Load()
-	changed := base == nil && !s.position.IsZero() || base != nil && s.position != base.Position
-	changed = changed || s.due
-	if s.job != nil || !changed && len(s.dirty) == 0 && len(s.written) == 0 {
-		return
-	}
-	job := &savingJob{marker: checkpoint.Marker{Position: s.position, State: s.state.Append(nil)}, put: s.dirty}
-	job.due, job.leading, job.home = s.due, s.leading, make(chan struct{})
-	job.isHome = job.home
+// beginCheckpoint starts one. The marker is where the shard stands now: the request for a
+// dashboard's state comes to it behind all records up to there.
+func (s *shard) beginCheckpoint(e core.Effect) {
+	job := &savingJob{marker: checkpoint.Marker{Position: e.At, State: s.state.Append(nil)}, put: s.dirty, leading: e.Leading, home: make(chan struct{})}
 	for _, e := range job.put {
 		e.dirty, e.saving = false, true
 	}
@@ -47,9 +34,8 @@ func (s *shard) beginCheckpoint() {
 			job.again = append(job.again, k)
 		}
 	}
-	s.dirty, s.job, s.savedAt = nil, job, s.host.now()
+	s.dirty, s.job = nil, job
 	logTime := s.state.LogTime()
-	s.letCommit()
 	s.spawn(&s.work, "the saver", func() { s.tell(&saved{job, s.save(job, logTime)}) })
 }
 
@@ -75,20 +61,10 @@ func (s *shard) endCheckpoint(m *saved) {
 			s.written = append(s.written, e.key)
 			e.waits = m.job.waits[e]
 		}
-		s.due = s.due && !m.job.due
-		s.committed.Store(int64(s.host.now()))
 		marker := m.job.marker // a copy: the job holds entries
-		s.base.Store(&marker)
-		if m.job.leading && s.leading {
-			s.counted.Store(&marker.Position)
-		}
+		s.known.base, s.known.saved = &marker, s.host.now()
 	}
-	s.lead()
-	if s.stopping {
-		s.stop()
-		return
-	}
-	s.resume()
+	s.core.Saved(s.look(), m.err == nil)
 }
 
 // mend has a dashboard whose entry is corrupt written anew: it is woken, from the entry before and
@@ -111,7 +87,7 @@ func (s *shard) save(job *savingJob, logTime int64) (err error) {
 		return errors.Join(err, w.Abort())
 	}
 	select {
-	case <-job.isHome:
+	case <-job.home:
 	case <-s.life.Done():
 	}
 	if err := s.life.Err(); err != nil { // folds may have been broken off

@@ -120,10 +120,10 @@ func TestReleaseFollowsTheOlderCheckpoint(t *testing.T) {
 	n.read("d")
 	shard := n.shard(r.Partition)
 	n.until("checkpoint", func() bool {
-		base := shard.base.Load()
+		base := shard.base()
 		return base != nil && base.Position == r.Position
 	})
-	if m := shard.base.Load(); m.Position == (messages.Position{}) {
+	if m := shard.base(); m.Position == (messages.Position{}) {
 		t.Error("the marker stands nowhere")
 	}
 	n.until("written again", func() bool { return n.metric("dashfeed_checkpoints_total", "written") >= 2 })

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/dashfeed/dashfeed/actors/core"
 	"github.com/dashfeed/dashfeed/eventlog"
 	"github.com/dashfeed/dashfeed/messages"
 )
@@ -25,23 +26,7 @@ const (
 	// calm is how long a host that reaches the log again takes no more shards on: those who had
 	// them reach it too.
 	calm = 3 * time.Second
-	// mostNamed is how many of the log's answers a shard keeps that it has not come to: older ones
-	// are no proof any more.
-	mostNamed = 8
 )
-
-// naming is the log's word for where its last record was, at a time.
-type naming struct {
-	last  messages.Position
-	asked time.Duration // since the host's start
-}
-
-// standing is what a shard says of itself to others.
-type standing struct {
-	folded messages.Position
-	proven time.Duration // when it last asked for a position that it has folded up to
-	once   bool          // it was live once; without it proven means nothing
-}
 
 // probe asks the log for its last record over and over, one ask at a time, until ctx ends. A log
 // that doesn't answer proves nothing: who hears no record and no answer is cut off, not up to date.
@@ -54,7 +39,7 @@ func (s *shard) probe(ctx context.Context) {
 		switch {
 		case err == nil:
 			s.heard()
-			s.tell(&naming{last, asked})
+			s.tell(&core.Naming{Last: last, Asked: asked})
 			s.measureLag(ctx)
 			if last == before && s.isLive() {
 				wait = idleProbe
@@ -81,7 +66,7 @@ func (s *shard) heard() { s.silent.Store(0) }
 // cut reports whether the shard has not heard its log for so long that it should not stand in
 // anybody's way. One that loads, and asks for more than the log's last word, goes by the log's own.
 func (s *shard) cut() bool {
-	if s.phase.Load() == phaseLoading && errors.Is(s.host.config.Log.Err(), eventlog.ErrUnreachable) {
+	if s.phase() == phaseLoading && errors.Is(s.host.config.Log.Err(), eventlog.ErrUnreachable) {
 		return true
 	}
 	since := s.silent.Load()
@@ -105,106 +90,51 @@ func (s *shard) last(ctx context.Context) (messages.Position, error) {
 	return s.host.config.Log.Last(ctx, s.number)
 }
 
-// name takes the log's answer.
-func (s *shard) name(n *naming) {
-	if len(s.named) == mostNamed {
-		s.named = append(s.named[:0], s.named[1:]...)
-	}
-	s.named = append(s.named, *n)
-	s.prove()
-}
-
-// prove looks which of the log's answers the shard has folded up to, and becomes live with the
-// first that is fresh.
-func (s *shard) prove() {
-	if !s.opened || s.life.Err() != nil {
-		// of a log that was set back everything would be folded; of a shard that ends folds may
-		// have been broken off
-		return
-	}
-	upTo := s.foldedThrough()
-	reached := 0
-	for reached < len(s.named) && !s.named[reached].last.After(upTo) {
-		reached++
-	}
-	s.mu.Lock()
-	s.standing.folded = s.folded
-	if reached > 0 {
-		s.standing.proven, s.standing.once = s.named[reached-1].asked, true
-	}
-	s.mu.Unlock()
-	if reached == 0 {
-		return
-	}
-	s.named = append(s.named[:0], s.named[reached:]...)
-	if s.phase.Load() == phaseLoading && s.proven() {
-		s.becomeLive()
-	}
-}
-
-// foldedThrough is up to where the shard has folded all records: the last one, or further where the
-// log has none behind it.
-func (s *shard) foldedThrough() messages.Position {
-	if !s.empty.after.After(s.folded) && s.empty.upTo.After(s.folded) {
-		return s.empty.upTo
-	}
-	return s.folded
-}
-
-// proven reports whether the shard has folded all that the log had a second ago.
-func (s *shard) proven() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.standing.once && s.host.now()-s.standing.proven <= proofGood
+// fresh reports whether the shard has folded all that the log had a second ago.
+func (s *shard) fresh() bool {
+	age, proven := s.proofAge()
+	return proven && age <= proofGood
 }
 
 // isLive is what a claim says.
-func (s *shard) isLive() bool { return s.phase.Load() == phaseLive && s.proven() && s.stuckFor() == 0 }
-
-// acts reports whether the shard does what only an owner does.
-func (s *shard) acts() bool { return s.owned.Load() && !s.stopping && s.isLive() }
+func (s *shard) isLive() bool { return s.phase() == phaseLive && s.fresh() && s.stuckFor() == 0 }
 
 // claim is what the host says of the shard; ok is false where it has stopped, makes no progress or
 // is cut off from its log: who claims holds back those who rank below.
 func (s *shard) claim() (c messages.Claim, ok bool) {
-	if s.phase.Load() == phaseFailed || s.cut() || s.stuckFor() > 0 {
+	if s.phase() == phaseFailed || s.cut() || s.stuckFor() > 0 {
 		return c, false
 	}
 	c = messages.Claim{Shard: s.number, State: messages.Loading}
 	if s.isLive() {
 		c.State = messages.Live
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c.Position = s.standing.folded
+	c.Position = s.view.Load().folded
 	return c, true
 }
 
 // liveUntil is when the shard's last proof ended, as a time of the wall clock; zero where it is
 // live or never was.
 func (s *shard) liveUntil() time.Time {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.standing.once || s.host.now()-s.standing.proven <= proofGood {
-		return time.Time{}
+	if v := s.view.Load(); v.proven && s.host.now()-v.asked > proofGood {
+		return s.host.started.Add(v.asked)
 	}
-	return s.host.started.Add(s.standing.proven)
+	return time.Time{}
 }
 
-// proofAge is how old the newest word of the log is that the shard has folded up to; once is false
-// where there is none.
-func (s *shard) proofAge() (age time.Duration, once bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.host.now() - s.standing.proven, s.standing.once
+// proofAge is how old the newest word of the log is that the shard has folded up to; proven is
+// false where there is none.
+func (s *shard) proofAge() (age time.Duration, proven bool) {
+	v := s.view.Load()
+	return s.host.now() - v.asked, v.proven
 }
 
 // stateName is how the shard stands, as a metric's label.
 func (s *shard) stateName() string {
 	switch {
-	case s.phase.Load() == phaseLoading:
+	case s.phase() == phaseLoading:
 		return "loading"
-	case s.phase.Load() == phaseFailed:
+	case s.phase() == phaseFailed:
 		return "failed"
 	case s.stuckFor() > 0:
 		return "stuck"

@@ -63,7 +63,7 @@ func TestSilenceIsNotTakenForHealth(t *testing.T) {
 	if r := n.read("d"); r.To != 1 {
 		t.Errorf("version %d", r.To)
 	}
-	if n.shard(number).acts() {
+	if n.shard(number).isLive() {
 		t.Error("it acts")
 	}
 	n.until("nobody's way is barred", func() bool { return n.claimed(number) == 0 })

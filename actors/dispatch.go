@@ -12,7 +12,7 @@ import (
 // checkpoint, after which the idlest can be put to sleep; there are never more than the credit
 // allows.
 func (s *shard) take(b *batch) {
-	if s.stopping {
+	if s.core.Stopping() {
 		s.giveBack(b)
 		return
 	}
@@ -22,9 +22,9 @@ func (s *shard) take(b *batch) {
 
 // resume dispatches the batches held as far as there is room for awake dashboards.
 func (s *shard) resume() {
-	for len(s.held) > 0 && !s.stopping && !s.congested() {
+	for len(s.held) > 0 && s.core.MayDispatch() {
 		if s.crowded() {
-			s.beginCheckpoint()
+			s.core.Crowd(s.look())
 			return
 		}
 		b := s.held[0]
@@ -32,6 +32,14 @@ func (s *shard) resume() {
 		s.held = s.held[1:]
 		s.dispatch(b)
 	}
+}
+
+// giveBackHeld gives the batches held back to the reader.
+func (s *shard) giveBackHeld() {
+	for _, b := range s.held {
+		s.giveBack(b)
+	}
+	s.held = nil
 }
 
 // crowded reports whether the shard has to wait for dashboards to be put to sleep. Those held open
@@ -47,12 +55,13 @@ func (s *shard) crowded() bool {
 
 // dispatch hands the batch's records to their dashboards, one message each.
 func (s *shard) dispatch(b *batch) {
-	s.recordAt, s.light = s.host.now(), false
+	s.light = false
 	var kinds [4]uint64
+	unstamped := false
 	for i := range b.items {
 		it := &b.items[i]
 		kinds[it.Kind&3]++
-		s.timeless = s.timeless || it.Append == messages.Unstamped
+		unstamped = unstamped || it.Append == messages.Unstamped
 		var e *entry
 		if it.Key.Dashboard != "" {
 			if e = s.entries[it.Key]; e == nil && !s.atHome(it.Key) {
@@ -81,14 +90,12 @@ func (s *shard) dispatch(b *batch) {
 		}
 		b.add(e, int32(i))
 	}
-	s.full.Store(s.population.Full())
+	s.known.full = s.population.Full()
 	s.host.tallies.count(kinds)
-	if s.phase.Load() == phaseLoading {
+	if s.phase() == phaseLoading {
 		s.host.tallies.replayed.Add(uint64(len(b.items)))
 	}
-	s.position = b.items[len(b.items)-1].Position
-	s.flights = append(s.flights, flight{b, s.position})
-	s.flying.Store(int32(len(s.flights)))
+	s.core.Dispatch(s.look(), b.last(), unstamped)
 	b.left.Store(int32(len(b.runs)))
 	if len(b.runs) == 0 {
 		s.complete(b)
@@ -97,7 +104,6 @@ func (s *shard) dispatch(b *batch) {
 			s.dispatchRun(&b.runs[i])
 		}
 	}
-	s.forward()
 	s.arrive()
 }
 
@@ -131,11 +137,9 @@ func (s *shard) arrive() {
 // becomeLive opens the shard to viewers. What they asked in the meantime is asked now: the
 // dashboards answer when they have folded what lies before it in their mailboxes.
 func (s *shard) becomeLive() {
-	s.phase.Store(phaseLive)
 	s.decide()
 	s.host.starting() // after the last of the first ones, never again
 	s.host.tallies.loaded(s.host.now() - s.began)
-	s.lead()
 	for _, e := range s.entries {
 		s.askAgain(e)
 	}
@@ -163,33 +167,14 @@ func (s *shard) complete(b *batch) {
 		}
 		s.learn(&r.turn)
 	}
-	s.land(b)
-	s.logTime.Store(s.state.LogTime())
+	s.progress.Add(1)
+	if s.core.Fold(s.look(), b.last()) {
+		s.attempt.fold(s.core.Folded())
+	}
+	s.known.logTime = s.state.LogTime()
 	s.giveBack(b)
 	s.advanceDue()
 	s.resume()
-}
-
-// land notes that the batch is folded. One that was dispatched later may be folded earlier.
-func (s *shard) land(b *batch) {
-	landed := 0
-	for i := range s.flights {
-		f := &s.flights[i]
-		if f.batch == b {
-			f.batch = nil
-		}
-		if f.batch == nil && landed == i {
-			s.folded = f.last
-			landed++
-		}
-	}
-	s.flights = append(s.flights[:0], s.flights[landed:]...)
-	s.flying.Store(int32(len(s.flights)))
-	s.progress.Add(1)
-	if landed > 0 {
-		s.attempt.fold(s.folded)
-	}
-	s.prove()
 }
 
 func (s *shard) giveBack(b *batch) {

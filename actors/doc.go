@@ -36,6 +36,9 @@
 //  8. Stop and Drop end what is under way behind the record that is being folded, however much of
 //     it there is.
 //
+// What a shard decides is a state machine of its own, package core: the shard's actor tells it what
+// happened and does what it says. What others read of the shard is one view, published whole.
+//
 // What it is not: it places no shards and speaks to no other node (cluster), and it has no opinion
 // about time, windows or counters (fold).
 package actors

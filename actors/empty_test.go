@@ -88,7 +88,7 @@ func TestALogThatEndsWithNoRecord(t *testing.T) {
 				}
 				last, err := n.log.Last(t.Context(), number)
 				n.check(err)
-				if at := n.shard(number).base.Load().Position; at != last {
+				if at := n.shard(number).base().Position; at != last {
 					t.Errorf("the checkpoint is at %s, the last record at %s", at, last)
 				}
 				n.change = nil

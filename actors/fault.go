@@ -50,10 +50,10 @@ func (s *shard) spawn(of *sync.WaitGroup, what string, do func()) {
 // under it are ended.
 func (s *shard) abandon() {
 	defer s.host.root.Stop(s.pid)
-	s.stopping = true
+	s.over = true
 	s.owned.Store(false)
 	defer s.stopDashboards()
-	if store, shared := s.host.config.Checkpoints.(checkpoint.Shared); shared && s.leading {
+	if store, shared := s.host.config.Checkpoints.(checkpoint.Shared); shared && s.core.Leading() {
 		store.Lead(s.number, false)
 	}
 }

@@ -107,7 +107,7 @@ func (h *Host) listable(tenant string) ([]*shard, error) {
 	for _, s := range h.held() {
 		switch {
 		case s.number < first || s.number >= first+n:
-		case s.phase.Load() == phaseLoading:
+		case s.phase() == phaseLoading:
 			loading = true
 		default:
 			shards = append(shards, s)
@@ -120,7 +120,7 @@ func (h *Host) listable(tenant string) ([]*shard, error) {
 }
 
 func (s *shard) listStored(tenant, prefix, after string, limit int, add func(feed.Summary)) error {
-	if s.base.Load() == nil {
+	if s.base() == nil {
 		return nil
 	}
 	left := limit
@@ -156,7 +156,7 @@ func (h *Host) Default(ctx context.Context, k messages.Key) (feed.DefinitionInFo
 // bound is reached.
 func (h *Host) Room(ctx context.Context, k messages.Key) error {
 	s, err := h.live(k)
-	if err != nil || !s.full.Load() {
+	if err != nil || !s.view.Load().full {
 		return nil
 	}
 	m := &roomAsking{key: k, reply: make(chan error, 1)}
@@ -177,7 +177,7 @@ func (h *Host) Status(k messages.Key) feed.Status {
 		return feed.Status{State: wire.StateStale}
 	case s.isLive():
 		return feed.Status{State: wire.StateLive, Lag: s.lag()}
-	case s.phase.Load() == phaseLoading:
+	case s.phase() == phaseLoading:
 		return feed.Status{State: wire.StateMoving, Lag: s.lag()}
 	}
 	return feed.Status{State: wire.StateStale, Lag: s.lag(), Since: s.liveUntil()}
@@ -189,7 +189,7 @@ func (s *shard) lag() int64 {
 	if s.waiting.Load() && s.inflight.Load() == 0 {
 		return 0
 	}
-	at := s.logTime.Load()
+	at := s.view.Load().logTime
 	if at <= 0 {
 		return 0 // it has no log time yet
 	}

@@ -59,7 +59,7 @@ func (d *dashboard) foldFrom(r *run, dec *decoding, i *int32) (next int32, caugh
 		it := &r.batch.items[*i]
 		if d.fold == nil {
 			d.fold = fold.New(d.key, d.shard.host.config.Region, it.program)
-			d.fold.Skip(*d.shard.holes.Load())
+			d.fold.Skip(d.shard.holes())
 		}
 		if it.Position.After(d.fold.Position()) {
 			d.apply(dec, &it.Record, it.at, it.program)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dashfeed/dashfeed/actors/core"
 	"github.com/dashfeed/dashfeed/eventlog"
 	"github.com/dashfeed/dashfeed/messages"
 )
@@ -26,13 +27,8 @@ const (
 // that each home gets them in order. What is on its way counts as here until it is stored, and the
 // shard's checkpoints wait for it: whoever leads next begins at the newest of them.
 type forwarder struct {
-	waiting []eventlog.Entry // in order
-	bytes   int              // payloads of waiting
-	busy    bool             // an append, or the catching up of a new leader, is under way
-	// it is the catching up: records up to the place where it began may be missing
-	behind bool
-	last   messages.Position
-	stop   context.CancelFunc // ends what is under way
+	waiting []eventlog.Entry   // in order, as the state machine counts them
+	stop    context.CancelFunc // ends what is under way
 }
 
 // atHome reports whether the dashboard belongs in this shard. One of a tenant that the log does not
@@ -53,11 +49,8 @@ func (s *shard) forwardLater(r *messages.Record) {
 		s.warn("misrouted", "a forwarded record is not at home here, it is passed over", "position", r.Position, "key", r.Key)
 		return
 	}
-	f := &s.forwarder
-	f.last = r.Position
-	if s.leading {
-		f.waiting = append(f.waiting, s.forwardEntry(r))
-		f.bytes += len(r.Payload)
+	if s.core.Misroute(r.Position, len(r.Payload)) {
+		s.forwarder.waiting = append(s.forwarder.waiting, s.forwardEntry(r))
 	}
 }
 
@@ -74,30 +67,16 @@ func (s *shard) forwardEntry(r *messages.Record) eventlog.Entry {
 	}
 }
 
-// congested reports whether so much waits to be forwarded that the shard must not read on.
-func (s *shard) congested() bool {
-	return len(s.forwarder.waiting) >= maxMisrouted || s.forwarder.bytes >= maxMisroutedBytes
-}
-
-// forward begins to append the first of what waits.
-func (s *shard) forward() {
+// forward begins to append the first n of what waits.
+func (s *shard) forward(n int) {
 	f := &s.forwarder
-	if !s.leading || f.busy || len(f.waiting) == 0 {
-		return
-	}
-	n, size := 0, 0
-	for n < len(f.waiting) && n < forwardAtOnce && (n == 0 || size+len(f.waiting[n].Payload) <= maxForwardBytes) {
-		size += len(f.waiting[n].Payload)
-		n++
-	}
 	entries := f.waiting[:n:n]
-	f.busy = true
 	ctx, stop := context.WithCancel(s.life)
 	f.stop = stop
 	s.spawn(&s.work, "the forwarder", func() {
 		defer stop()
 		err := s.appendForwards(ctx, entries)
-		s.tell(&forwarded{count: n, size: size, err: err})
+		s.tell(&core.Forwarded{Stopped: err != nil})
 	})
 }
 
@@ -116,50 +95,20 @@ func (s *shard) appendForwards(ctx context.Context, entries []eventlog.Entry) er
 }
 
 // endForward takes note of what is stored.
-func (s *shard) endForward(m *forwarded) {
+func (s *shard) endForward(m *core.Forwarded) {
 	f := &s.forwarder
-	f.busy, f.behind = false, false
-	if !s.leading || m.err != nil {
-		s.lead() // perhaps it leads again
-		return
-	}
-	if m.newest != nil && s.position.After(*m.newest) {
-		s.due = true
-	}
-	clear(f.waiting[:m.count])
-	if f.waiting, f.bytes = f.waiting[m.count:], f.bytes-m.size; len(f.waiting) == 0 {
+	done := s.core.Forwarded(s.look(), *m)
+	clear(f.waiting[:done])
+	if f.waiting = f.waiting[done:]; len(f.waiting) == 0 {
 		f.waiting = nil
 	}
-	s.forward()
-	s.letCommit()
-	s.resume()
-}
-
-// letCommit lets the checkpoint under way become one that counts: every record up to it that had to
-// be forwarded is stored.
-func (s *shard) letCommit() {
-	j, f := s.job, &s.forwarder
-	if j == nil || j.home == nil {
-		return
-	}
-	if s.leading && (f.behind || len(f.waiting) > 0 && !f.waiting[0].Origin.Position.After(j.marker.Position)) {
-		return
-	}
-	close(j.home)
-	j.home = nil
 }
 
 // catchUp is a new leader's first act: what lies between the newest checkpoint that counts and its
 // own fold's position was not forwarded by itself and perhaps by nobody. It is read again, if there
 // is any.
-func (s *shard) catchUp() {
+func (s *shard) catchUp(e core.Effect) {
 	f := &s.forwarder
-	upTo := s.position
-	last := s.from // what was loaded may be newer than what counts for others
-	if f.last.After(last) {
-		last = f.last
-	}
-	f.busy, f.behind = true, true
 	ctx, stop := context.WithCancel(s.life)
 	f.stop = stop
 	s.spawn(&s.work, "the forwarder", func() {
@@ -168,10 +117,10 @@ func (s *shard) catchUp() {
 		for wait := least; ; wait = min(2*wait, most) {
 			newest, err := s.newest(ctx)
 			if err == nil {
-				err = s.forwardAgain(ctx, newest, last, upTo)
+				err = s.forwardAgain(ctx, newest, e.Last, e.At)
 			}
 			if err == nil || ctx.Err() != nil {
-				s.tell(&forwarded{newest: &newest, err: err})
+				s.tell(&core.Forwarded{Newest: &newest, Stopped: err != nil})
 				return
 			}
 			s.warn("forward", "what the owner before may not have forwarded can't be read, trying again; checkpoints wait", "error", err, "after", wait)

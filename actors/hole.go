@@ -51,14 +51,13 @@ func (s *shard) skip(m *skipping) {
 		return
 	}
 	close(s.skipped)
-	s.publishHoles()
-	s.savedAt = -s.host.config.CheckpointEvery
-	s.due = true
+	s.keepHoles()
+	s.core.Skip()
 	s.host.tallies.holes.Add(1)
 	s.logger().Error("the shard goes on behind records that are lost, as a new epoch", "after", m.from, "from", m.to)
 }
 
-func (s *shard) publishHoles() {
+func (s *shard) keepHoles() {
 	holes := s.state.Holes()
-	s.holes.Store(&holes)
+	s.known.holes = &holes
 }

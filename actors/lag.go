@@ -19,7 +19,7 @@ func (s *shard) measureLag(ctx context.Context) {
 	if !counts || s.host.now()-s.lagAsked < lagEvery {
 		return
 	}
-	if s.proven() {
+	if s.fresh() {
 		s.lacking.Store(-1) // of before
 		return
 	}
@@ -39,13 +39,11 @@ func (s *shard) measureLag(ctx context.Context) {
 
 // foldedUpTo is how far the shard has come, or its checkpoint where it has only begun.
 func (s *shard) foldedUpTo() messages.Position {
-	s.mu.Lock()
-	at := s.standing.folded
-	s.mu.Unlock()
-	if base := s.base.Load(); base != nil && base.Position.After(at) {
-		return base.Position
+	v := s.view.Load()
+	if v.base != nil && v.base.Position.After(v.folded) {
+		return v.base.Position
 	}
-	return at
+	return v.folded
 }
 
 // lagRecords is how many records the shard lacks; known is false where the log did not say.

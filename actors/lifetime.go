@@ -9,6 +9,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"github.com/dashfeed/dashfeed/actors/core"
 	"github.com/dashfeed/dashfeed/eventlog"
 	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
 	"github.com/dashfeed/dashfeed/fold"
@@ -18,9 +19,6 @@ import (
 // newShard makes a shard that loads, for an assignment. Its actor lives from now on, so that
 // viewers can come at once.
 func (h *Host) newShard(p *assignment) *shard {
-	// Shards take turns with their checkpoints; the first ones leave the processors to the shards
-	// that are loaded at the same time.
-	const turns = 8
 	s := &shard{
 		host: h, number: p.number, gone: p.gone,
 		credit:  make(chan *batch, h.config.Batches),
@@ -33,10 +31,11 @@ func (h *Host) newShard(p *assignment) *shard {
 		entries: map[messages.Key]*entry{},
 		state:   fold.NewShardState(h.config.Table),
 		began:   h.now(),
-		savedAt: h.now() - h.config.CheckpointEvery*time.Duration(p.number%turns)/(2*turns),
+		core:    core.New(h.coreConfig(p.number)),
 	}
 	s.lacking.Store(-1)
-	s.publishHoles()
+	s.keepHoles()
+	s.publish()
 	s.life, s.end = context.WithCancel(h.life)
 	s.loss = p.loss.take()
 	s.attempt.mark = h.config.Crashes.Shard(p.number)
@@ -206,20 +205,15 @@ func (s *shard) enterStored(l *loaded) {
 
 // begin takes what was loaded.
 func (s *shard) begin(m *loaded) {
-	s.ready = true
-	s.state, s.from = m.state, m.marker.Position
-	s.position, s.folded = s.from, s.from
-	s.waits, s.population, s.recordAt = m.waits, m.population, s.host.now()
-	s.full.Store(s.population.Full())
+	s.state, s.waits, s.population = m.state, m.waits, m.population
 	s.waits.pass(s.state.LogTime())
 	if m.found {
-		s.base.Store(&m.marker)
-		s.counted.Store(&m.marker.Position)
+		s.known.base = &m.marker
 	}
-	s.publishHoles()
-	s.logTime.Store(s.state.LogTime())
+	s.known.full, s.known.logTime = s.population.Full(), s.state.LogTime()
+	s.keepHoles()
 	s.trouble.Store(nil)
-	s.lead()
+	s.core.Load(s.look(), m.marker.Position, m.found)
 }
 
 // handOver hands the subscriptions over to the shard that comes after this one. This one has ended.

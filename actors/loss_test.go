@@ -175,7 +175,7 @@ func TestALossThatIsAcceptedInVain(t *testing.T) {
 func TestALossBehindALoss(t *testing.T) {
 	n, log := lossy(t)
 	number := n.home("d")
-	n.until("standing still", func() bool { return n.shard(number).phase.Load() == phaseFailed })
+	n.until("standing still", func() bool { return n.shard(number).phase() == phaseFailed })
 	n.check(n.host.AcceptLoss(t.Context(), number))
 	n.until("live", func() bool { return n.claimed(number) == messages.Live })
 	epoch := n.read("d").Epoch
@@ -192,7 +192,7 @@ func TestALossBehindALoss(t *testing.T) {
 	n.open()
 	log.cut(n.append(event1("d", "m", 9))[0])
 	n.launch()
-	n.until("standing still", func() bool { return n.shard(number).phase.Load() == phaseFailed })
+	n.until("standing still", func() bool { return n.shard(number).phase() == phaseFailed })
 	n.check(n.host.AcceptLoss(t.Context(), number))
 	n.until("live", func() bool { return n.claimed(number) == messages.Live })
 	if r := n.read("d"); r.Epoch == epoch || r.Counters.Accepted != 6 {

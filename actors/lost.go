@@ -41,7 +41,7 @@ func (d *dashboard) lose(err error) {
 // entry does not reach as far as the marker: it says how far, with the marker to replay from.
 func (d *dashboard) saveLost() (r savingReply) {
 	d.shard.host.workers.stepAside(func() {
-		e, err := d.storedBehind(d.shard.base.Load())
+		e, err := d.storedBehind(d.shard.base())
 		r = savingReply{key: d.key, entry: e, err: err}
 	})
 	return r

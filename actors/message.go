@@ -11,10 +11,11 @@ import (
 
 // To a dashboard: *loading, which is not acknowledged; *run, *asking, *reading, *advancing,
 // *yielding, each acknowledged to the shard (a run by its batch, the others by their *turn); and
-// *saving from the shard's saver. To a shard: *loaded, *batch, *empty and *naming from its feeders,
+// *saving from the shard's saver. To a shard: *loaded, *batch, *opened, *skipping, *core.Empty and
+// *core.Naming from its feeders,
 // *folded and *turn from its dashboards, *woken from one that woke, *subscribing, *asking,
 // *closing, *reading, *gaveUp, *listing, *listingRefused, *defaulting, *roomAsking from the feed,
-// *scrape from a collector, *beat from the host, *saved, *ticked and *forwarded from its own
+// *scrape from a collector, *beat from the host, *saved, *ticked and *core.Forwarded from its own
 // goroutines, *stopping from its runner.
 type (
 	// loading is the first message to a dashboard.
@@ -43,10 +44,6 @@ type (
 
 	// skipping says that the next batch begins behind a hole that an operator has accepted.
 	skipping struct{ from, to messages.Position }
-
-	// empty says that the log has no record between these positions; the first is that of the last
-	// batch.
-	empty struct{ after, upTo messages.Position }
 
 	// folded says that the last run of the batch is done.
 	folded struct{ batch *batch }
@@ -130,14 +127,6 @@ type (
 
 	// ticked says that the append of a tick has ended.
 	ticked struct{ err error }
-
-	// forwarded says that the first count records of what waits are stored at home, or that a new
-	// leader has caught up.
-	forwarded struct {
-		count, size int
-		newest      *messages.Position // of the checkpoints that count: the new leader's
-		err         error              // it was stopped
-	}
 
 	// beat comes from the host a few times a second, for all that is due by the clock.
 	beat struct{}

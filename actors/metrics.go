@@ -41,7 +41,7 @@ type scrapedDashboard struct {
 
 // scraped hands over the counts of the shard's dashboards.
 func (s *shard) scraped(m *scrape) scraped {
-	r := scraped{shard: s, position: s.position, awake: s.awake, waiting: len(s.forwarder.waiting), pending: len(s.dirty) + len(s.written)}
+	r := scraped{shard: s, position: s.core.Position(), awake: s.awake, waiting: len(s.forwarder.waiting), pending: len(s.dirty) + len(s.written)}
 	if s.owned.Load() {
 		r.refused = s.state.RefusedCounts()
 	}

@@ -49,8 +49,8 @@ func (c *collector) sendShards(ch chan<- prometheus.Metric) {
 		if lacking, known := s.lagRecords(); known {
 			gauge(c.lacking, float64(lacking), n)
 		}
-		if at := s.committed.Load(); at != 0 {
-			gauge(c.age, (c.host.now() - time.Duration(at)).Seconds(), n)
+		if at := s.view.Load().saved; at != 0 {
+			gauge(c.age, (c.host.now() - at).Seconds(), n)
 		}
 	}
 	t := &c.host.tallies

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/dashfeed/dashfeed/actors/core"
 	"github.com/dashfeed/dashfeed/eventlog"
 	"github.com/dashfeed/dashfeed/fold"
 	"github.com/dashfeed/dashfeed/messages"
@@ -111,7 +112,7 @@ func (r *reader) next(ctx context.Context, log eventlog.Reader, limit int) ([]me
 	}
 	records, passed, err := passer.NextOrPassed(ctx, limit)
 	if err == nil && len(records) == 0 {
-		r.shard.tell(&empty{after: r.position, upTo: passed})
+		r.shard.tell(&core.Empty{After: r.position, UpTo: passed})
 	}
 	return records, err
 }

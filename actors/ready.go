@@ -44,7 +44,7 @@ func (h *Host) starting() bool {
 		return true
 	}
 	shards := h.held()
-	if slices.ContainsFunc(shards, func(s *shard) bool { return s.phase.Load() == phaseLoading }) {
+	if slices.ContainsFunc(shards, func(s *shard) bool { return s.phase() == phaseLoading }) {
 		return true
 	}
 	if len(shards) > 0 {
@@ -71,15 +71,15 @@ func (h *Host) Failed(number int) bool {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	s, err := h.assignments[number].current()
-	return err == nil && s.phase.Load() == phaseFailed
+	return err == nil && s.phase() == phaseFailed
 }
 
 // ails is what is wrong with the shard, or nil.
 func (s *shard) ails() error {
 	switch trouble := s.trouble.Load(); {
-	case s.phase.Load() == phaseFailed:
+	case s.phase() == phaseFailed:
 		return *s.failure.Load()
-	case trouble != nil && s.phase.Load() == phaseLoading:
+	case trouble != nil && s.phase() == phaseLoading:
 		return fmt.Errorf("%w: %w", feed.ErrStarting, *trouble)
 	case s.stuckFor() > 0:
 		return s.stuckError()
@@ -92,7 +92,7 @@ func (s *shard) ails() error {
 // readable is why the shard can't be read, or nil. One that is behind its log can: its readers are
 // told how old it is.
 func (s *shard) readable() error {
-	switch s.phase.Load() {
+	switch s.phase() {
 	case phaseLoading:
 		if trouble := s.trouble.Load(); trouble != nil {
 			return fmt.Errorf("%w: %w", feed.ErrStarting, *trouble)

@@ -27,7 +27,7 @@ func (d *dashboard) load() {
 
 func (d *dashboard) bringUp() {
 	s := d.shard
-	base := s.base.Load()
+	base := s.base()
 	from, err := d.stored(base)
 	if d.fold != nil {
 		if waits := d.fold.Deadlines(mostWaits); len(waits) > 0 {
@@ -80,7 +80,7 @@ func (d *dashboard) stored(base *checkpoint.Marker) (from checkpoint.Marker, err
 				if d.fold, err = fold.Decode(e.State, s.host.programs.compileCanonical); err != nil {
 					return from, fmt.Errorf("%w: decode state of %s: %w", checkpoint.ErrCorrupt, d.key, err)
 				}
-				d.fold.Skip(*s.holes.Load())
+				d.fold.Skip(s.holes())
 			}
 			switch {
 			case behind:
@@ -105,7 +105,7 @@ func (d *dashboard) stored(base *checkpoint.Marker) (from checkpoint.Marker, err
 func (d *dashboard) rebuild(upTo messages.Position) error {
 	for {
 		poisoned := len(d.poison)
-		base := d.shard.base.Load()
+		base := d.shard.base()
 		from, err := d.stored(base)
 		if err == nil || errors.Is(err, checkpoint.ErrCorrupt) {
 			err = d.shard.replays.join(d.shard, &comeback{d: d, base: base, from: from, upTo: upTo})
@@ -128,7 +128,7 @@ func (d *dashboard) replayed(r *messages.Record, at fold.At, h *history) (ok boo
 	fallback := h.defaults.Default(d.key.Tenant)
 	if d.fold == nil {
 		d.fold = fold.New(d.key, d.shard.host.config.Region, fallback)
-		d.fold.Skip(*d.shard.holes.Load())
+		d.fold.Skip(d.shard.holes())
 	}
 	if !r.Position.After(d.fold.Position()) {
 		return true

@@ -59,6 +59,21 @@ func (s *shard) awaitNewer(ctx context.Context, at messages.Position, err error)
 	}
 }
 
+// pointer is a shared store that can tell where the newest checkpoint of a shard stands that others
+// can read; zero: there is none.
+type pointer interface {
+	Newest(ctx context.Context, shard int) (messages.Position, error)
+}
+
+// newest is where the newest checkpoint stands that a successor would begin at. Of a store that
+// can't tell it is the last one that this shard knows of.
+func (s *shard) newest(ctx context.Context) (messages.Position, error) {
+	if store, ok := s.host.config.Checkpoints.(pointer); ok {
+		return store.Newest(ctx, s.number)
+	}
+	return s.view.Load().counted, nil
+}
+
 // wiper is a store of this host alone that can drop what it has of a shard.
 type wiper interface{ Wipe(shard int) error }
 

@@ -135,7 +135,7 @@ type replaying struct {
 // read opens the log behind p.at and goes on to the end, or until the log errs.
 func (p *replaying) read() error {
 	s := p.shard
-	log, err := s.openBehind(p.at, *s.holes.Load())
+	log, err := s.openBehind(p.at, s.holes())
 	if err != nil {
 		return err
 	}
@@ -172,7 +172,7 @@ func (p *replaying) fold(r *messages.Record) (done bool, err error) {
 		}
 		return true, nil
 	}
-	if !r.Position.After(p.at) || inHole(*s.holes.Load(), r.Position) {
+	if !r.Position.After(p.at) || inHole(s.holes(), r.Position) {
 		return false, nil
 	}
 	at := p.history.observe(s, *r)

@@ -11,8 +11,8 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"github.com/dashfeed/dashfeed/actors/core"
 	"github.com/dashfeed/dashfeed/eventlog"
-	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
 	"github.com/dashfeed/dashfeed/fold"
 	"github.com/dashfeed/dashfeed/messages"
 )
@@ -47,7 +47,7 @@ type shard struct {
 	work    sync.WaitGroup // savers, ticks and forwards
 
 	// Read by others.
-	phase   atomic.Int32
+	view    atomic.Pointer[view]
 	owned   atomic.Bool
 	failure atomic.Pointer[error] // why it has stopped
 	faulty  atomic.Pointer[error] // the first panic outside a fold
@@ -56,30 +56,17 @@ type shard struct {
 	silent   atomic.Int64
 	waiting  atomic.Bool  // the reader has all there is
 	inflight atomic.Int32 // batches
-	logTime  atomic.Int64 // of the last batch folded
-	// when the last checkpoint was, since the host's start; 0: none yet
-	committed atomic.Int64
 	// records that it had still to fold when the log was last asked; -1: unknown
 	lacking  atomic.Int64
 	beating  atomic.Bool   // a beat is in the mailbox
-	full     atomic.Bool   // it takes no records of some dashboards that have none
-	flying   atomic.Int32  // batches that dashboards have
 	writing  atomic.Bool   // a saver waits for dashboards' states
 	progress atomic.Uint64 // grows as long as dashboards do something
 	handled  atomic.Uint64 // messages that the actor has taken
 	// how long it has had work and done nothing; 0: it is not stuck
 	stuck atomic.Int64
-	base  atomic.Pointer[checkpoint.Marker] // of the newest checkpoint here; nil: none
-	// that were accepted: each dashboard takes them when it comes up
-	holes atomic.Pointer[[]fold.Hole]
-	// of the newest one that counts for others, as far as is known here
-	counted atomic.Pointer[messages.Position]
 
 	deciding sync.Once
 	attempt  attempt
-
-	mu       sync.Mutex
-	standing standing
 
 	watching watching // the host's beat's own
 
@@ -92,19 +79,10 @@ type shard struct {
 	successor *shard
 
 	// The actor's own.
-	ready bool // the checkpoint is loaded
-	// a checkpoint is, though no record may have come: a hole was accepted, or others have an older
-	// one
-	due      bool
-	opened   bool // the log is open behind it
-	state    *fold.ShardState
-	from     messages.Position // of the checkpoint that was loaded
-	position messages.Position // of the last record dispatched
-	folded   messages.Position // everything up to here is folded
-	empty    empty             // where the log was found to have no record last
-	// batches dispatched and not folded up to, in order; bounded by the credit
-	flights   []flight
-	named     []naming // the log's answers that it has not folded up to, in order
+	core      *core.Shard
+	over      bool // its actor is told to stop
+	state     *fold.ShardState
+	known     view // what the view has of the shell's
 	entries   map[messages.Key]*entry
 	largest   int // the most entries that the map had to hold
 	awake     int
@@ -121,31 +99,10 @@ type shard struct {
 	dirty     []*entry       // what the next checkpoint writes
 	written   []messages.Key // what the last one wrote, and the next one writes again
 	job       *savingJob     // the checkpoint under way
-	leading   bool           // it writes the checkpoints that count, and forwards
-	savedAt   time.Duration  // when the last one began
-	stopping  bool
-	finished  bool
-	recordAt  time.Duration // when the last record came
-	light     bool          // since then buffers were let go
-	tickAt    time.Duration // when the last tick was appended
-	ticking   bool
-	timeless  bool // since the last tick records came that the log gave no time
+	light     bool           // since the last record came buffers were let go
 	forwarder forwarder
 	rest      busyTotal // what dashboards asleep did since the last scrape
 }
-
-// flight is a batch on its way through the dashboards.
-type flight struct {
-	batch *batch            // nil: it has come back
-	last  messages.Position // of its records
-}
-
-// The phases of a shard.
-const (
-	phaseLoading int32 = iota
-	phaseLive
-	phaseFailed
-)
 
 // tell sends the shard's actor a message.
 func (s *shard) tell(message any) { s.host.root.Send(s.pid, message) }
@@ -161,7 +118,7 @@ func (s *shard) Receive(c actor.Context) {
 	defer func() {
 		if caught := recover(); caught != nil {
 			s.fault("the shard's actor", caught)
-			if s.stopping { // nobody asks for it a second time
+			if s.core.Stopping() { // nobody asks for it a second time
 				s.abandon()
 			}
 		}
@@ -172,6 +129,7 @@ func (s *shard) Receive(c actor.Context) {
 		return
 	}
 	s.receive(c.Message())
+	s.perform()
 }
 
 func (s *shard) receive(message any) {
@@ -187,15 +145,13 @@ func (s *shard) receive(message any) {
 	case *woken:
 		s.learnWaits(m)
 	case *opened:
-		s.opened = true
-		s.prove()
+		s.core.Open(s.look())
 	case *skipping:
 		s.skip(m)
-	case *empty:
-		s.empty = *m
-		s.prove()
-	case *naming:
-		s.name(m)
+	case *core.Empty:
+		s.core.Pass(s.look(), *m)
+	case *core.Naming:
+		s.core.Name(s.look(), *m)
 	case *subscribing:
 		s.subscribe(m.sub)
 	case *asking:
@@ -218,49 +174,18 @@ func (s *shard) receive(message any) {
 		m.reply <- s.scraped(m)
 	case *saved:
 		s.endCheckpoint(m)
-	case *forwarded:
+	case *core.Forwarded:
 		s.endForward(m)
 	case *ticked:
 		s.endTick(m)
 	case *beat:
 		s.beating.Store(false)
-		s.lead()
 		s.beat()
 	case *stopping:
-		s.stopping = true
-		if !m.last {
-			s.finished = true
-			s.retreat() // what is being written for others is given up
-		}
-		s.stop()
+		s.core.Stop(s.look(), m.last)
 	case *actor.Stopped:
 		s.ended()
 	}
-}
-
-// stop ends the shard step by step: the checkpoint under way, a last one, the actors.
-func (s *shard) stop() {
-	s.stopping = true
-	for _, b := range s.held {
-		s.giveBack(b)
-	}
-	s.held = nil
-	if s.job == nil && !s.finished {
-		s.finished = true
-		s.beginCheckpoint()
-	}
-	if s.job != nil {
-		return
-	}
-	s.retreat()
-	s.stopDashboards()
-	s.host.root.Stop(s.pid)
-}
-
-// retreat lets another node lead. Whoever asks again later finds this shard gone.
-func (s *shard) retreat() {
-	s.owned.Store(false)
-	s.lead()
 }
 
 func (s *shard) stopDashboards() {
@@ -277,7 +202,7 @@ func (s *shard) stopDashboards() {
 func (s *shard) ended() {
 	defer s.actors.Done()
 	defer close(s.stopped)
-	if !s.stopping {
+	if !s.over {
 		s.fault("the actor library", "the shard's actor was stopped")
 		s.abandon()
 	}
@@ -286,24 +211,20 @@ func (s *shard) ended() {
 
 // beat does what is due by the clock.
 func (s *shard) beat() {
-	if !s.ready || s.stopping {
-		return
+	now := s.look()
+	if s.core.Loaded() && !s.core.Stopping() {
+		s.sweep(now.Time)
+		s.lighten(now.Time)
+		s.yieldIfDue(now.Time)
+		now = s.look()
 	}
-	now := s.host.now()
-	s.sweep(now)
-	s.lighten(now)
-	s.tickIfDue(now)
-	s.yieldIfDue(now)
-	if now-s.savedAt >= s.host.config.CheckpointEvery {
-		s.beginCheckpoint()
-	}
+	s.core.Beat(now, s.windows())
 }
 
 // fail stops the shard until it is loaded again: readers of its dashboards and Troubles are told
 // why.
 func (s *shard) fail(err error) {
 	s.failure.Store(&err)
-	s.phase.Store(phaseFailed)
 	s.attempt.stop()
 	s.decide()
 	s.logger().Error("the shard has stopped", "error", err)

@@ -115,7 +115,7 @@ func (s *shard) drop(e *entry) {
 // lighten lets go of the buffers of batches that wait for records while the log is silent.
 func (s *shard) lighten(now time.Duration) {
 	const silence = 5 * time.Second
-	if s.light || now-s.recordAt < silence || s.inflight.Load() > 0 {
+	if s.light || s.core.Quiet(now) < silence || s.inflight.Load() > 0 {
 		return
 	}
 	s.light = true

@@ -31,7 +31,7 @@ type watching struct {
 func (s *shard) watch(every time.Duration) {
 	was := s.watching
 	s.watching.progress, s.watching.handled = s.progress.Load(), s.handled.Load()
-	dashboards := (s.flying.Load() > 0 || s.writing.Load()) && was.progress == s.watching.progress
+	dashboards := (s.view.Load().flights > 0 || s.writing.Load()) && was.progress == s.watching.progress
 	if !dashboards && !(s.beating.Load() && was.handled == s.watching.handled) {
 		s.watching.idle = 0
 		s.stuck.Store(0)
@@ -39,7 +39,7 @@ func (s *shard) watch(every time.Duration) {
 	}
 	if s.watching.idle += every; s.watching.idle >= stuckAfter {
 		s.stuck.Store(int64(s.watching.idle))
-		s.warn("stuck", "the shard has work and makes no progress: it claims nothing until it does", "for", s.watching.idle, "batches", s.flying.Load())
+		s.warn("stuck", "the shard has work and makes no progress: it claims nothing until it does", "for", s.watching.idle, "batches", s.view.Load().flights)
 	}
 }
 
@@ -47,5 +47,5 @@ func (s *shard) watch(every time.Duration) {
 func (s *shard) stuckFor() time.Duration { return time.Duration(s.stuck.Load()) }
 
 func (s *shard) stuckError() error {
-	return fmt.Errorf("%w for %v, with %d batches in flight", errStuck, s.stuckFor().Round(time.Second), s.flying.Load())
+	return fmt.Errorf("%w for %v, with %d batches in flight", errStuck, s.stuckFor().Round(time.Second), s.view.Load().flights)
 }

@@ -39,7 +39,7 @@ func (s *shard) yieldIfDue(now time.Duration) {
 		case now-since < patience:
 		case e.pid == nil:
 			for _, sub := range e.subs {
-				if a := sub.pending; sub.waits(a) && a.Position.After(s.position) {
+				if a := sub.pending; sub.waits(a) && a.Position.After(s.core.Position()) {
 					s.takeBack(e.key, a.Place, 0, 0)
 				}
 				s.tellEmpty(e, sub)

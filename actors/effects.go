@@ -1,0 +1,99 @@
+package actors
+
+import (
+	"time"
+
+	"github.com/dashfeed/dashfeed/actors/core"
+	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
+)
+
+// coreConfig is what the shard's state machine has of the host's configuration.
+func (h *Host) coreConfig(number int) core.Config {
+	// Shards take turns with their checkpoints; the first ones leave the processors to the shards
+	// that are loaded at the same time.
+	const turns = 8
+	every := h.config.CheckpointEvery
+	_, shared := h.config.Checkpoints.(checkpoint.Shared)
+	return core.Config{
+		CheckpointEvery: every,
+		SavedAt:         h.now() - every*time.Duration(number%turns)/(2*turns),
+		ProofGood:       proofGood,
+		Shared:          shared,
+		MaxForwards:     maxMisrouted, MaxForwardBytes: maxMisroutedBytes,
+		ForwardsAtOnce: forwardAtOnce, ForwardBytesOnce: maxForwardBytes,
+	}
+}
+
+// look is what the state machine is told of the world with an input.
+func (s *shard) look() core.Now {
+	return core.Now{
+		Time:    s.host.now(),
+		Owned:   s.owned.Load(),
+		Stuck:   s.stuckFor() > 0,
+		Failed:  s.failure.Load() != nil,
+		Ended:   s.life.Err() != nil,
+		Unsaved: len(s.dirty) + len(s.written),
+	}
+}
+
+// windows is what the state machine is told of the dashboards' windows.
+func (s *shard) windows() core.Windows {
+	w := core.Windows{Deadline: core.NoDeadline, LogTime: s.state.LogTime(), Wall: time.Now().UnixMilli(), Busy: s.inflight.Load() > 0}
+	if at, waiting := s.waits.next(); waiting {
+		w.Deadline = at
+	}
+	if e := s.deadlines.first(); e != nil {
+		w.Deadline = min(w.Deadline, e.due)
+	}
+	return w
+}
+
+// perform does what the state machine says. What is done may bring it further inputs, and those
+// further effects.
+func (s *shard) perform() {
+	for {
+		effects := s.core.Ready()
+		s.publish()
+		if len(effects) == 0 {
+			return
+		}
+		for _, e := range effects {
+			s.do(e)
+		}
+	}
+}
+
+func (s *shard) do(e core.Effect) {
+	switch e.Kind {
+	case core.Live:
+		s.becomeLive()
+	case core.Lead, core.Unlead:
+		if store, shared := s.host.config.Checkpoints.(checkpoint.Shared); shared {
+			store.Lead(s.number, e.Kind == core.Lead)
+		}
+	case core.ForwardAgain:
+		s.catchUp(e)
+	case core.Forward:
+		s.forward(e.Count)
+	case core.StopForwards:
+		s.forwarder.stop()
+	case core.DropForwards:
+		s.forwarder.waiting = nil
+	case core.Save:
+		s.beginCheckpoint(e)
+	case core.Commit:
+		close(s.job.home)
+	case core.Tick:
+		s.tick()
+	case core.Resume:
+		s.resume()
+	case core.GiveBack:
+		s.giveBackHeld()
+	case core.Disown:
+		s.owned.Store(false)
+	case core.End:
+		s.over = true
+		s.stopDashboards()
+		s.host.root.Stop(s.pid)
+	}
+}

@@ -47,6 +47,7 @@ var rules = []rule{
 	{[]string{"actors/core"}, nil, module + "eventlog", "the state machine of a shard says what is to be done; the shell does it"},
 	{[]string{"actors/core"}, nil, "github.com/asynkron", "the state machine of a shard is tested without actors"},
 	{[]string{"actors/core"}, nil, "context", "nothing in the state machine of a shard waits"},
+	{[]string{"feed"}, nil, module + "fold", "owners and viewers agree on words, not on an engine"},
 	{[]string{"gateway"}, nil, module + "actors", "a gateway knows the feed only, so it can stand on another machine"},
 	{[]string{"gateway"}, nil, module + "cluster", "a gateway knows the feed only, never gossip"},
 	{[]string{"connect"}, nil, module + "gateway", "sources and sinks use the log or a feed, like everybody"},

@@ -85,7 +85,7 @@ func (s *shard) tellEmpty(e *entry, sub *subscription) {
 // emptyUpdate is what a dashboard without record has to say: epoch 0, version 0, and how its cells
 // will be read.
 func emptyUpdate(k messages.Key, p *fold.Program) *feed.Update {
-	return &feed.Update{Key: k, Watermark: fold.NoTime, Schema: p.Schema(), Metrics: p.MetricsPanel()}
+	return &feed.Update{Key: k, Watermark: messages.NoTime, Schema: p.Schema(), Metrics: p.MetricsPanel()}
 }
 
 // read passes a reading on to its dashboard, when the shard has come as far as it wants.

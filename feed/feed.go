@@ -8,9 +8,9 @@ import (
 	"errors"
 	"time"
 
-	"github.com/dashfeed/dashfeed/fold"
 	"github.com/dashfeed/dashfeed/messages"
 	"github.com/dashfeed/dashfeed/messages/cells"
+	"github.com/dashfeed/dashfeed/messages/event"
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
@@ -35,7 +35,7 @@ type Update struct {
 	Key          messages.Key
 	Position     messages.Position // of the last record folded at To
 	Time         int64             // log time at To, ms
-	Watermark    int64             // ms; fold.NoTime if no event was accepted
+	Watermark    int64             // ms; messages.NoTime if no event was accepted
 	Schema       wire.Schema
 	// number of the panel with the newest value per metric; Schema ends before it unless a visible
 	// panel serves
@@ -101,9 +101,9 @@ type After struct {
 // Reading is the answer to a Query.
 type Reading struct {
 	Update
-	Counters   fold.Counters
-	Late       []fold.Listed
-	Refused    []fold.Listed
+	Counters   messages.Counters
+	Late       []event.Listed
+	Refused    []event.Listed
 	Definition DefinitionInForce
 }
 

@@ -1,17 +1,12 @@
 package fold
 
 import (
-	"math"
-
 	"github.com/dashfeed/dashfeed/fold/aggregate"
 )
 
 // Format is the number of the fold: two binaries with different formats never share an epoch. Raise
 // it with every change after which the same log gives other bytes.
 const Format = 2
-
-// NoTime is the value of a time before any event was accepted.
-const NoTime = math.MinInt64
 
 // The bounds of a dashboard's state.
 const (

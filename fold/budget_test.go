@@ -8,6 +8,7 @@ import (
 
 	"github.com/dashfeed/dashfeed/fold"
 	"github.com/dashfeed/dashfeed/fold/definition"
+	"github.com/dashfeed/dashfeed/messages"
 	"github.com/dashfeed/dashfeed/messages/event"
 )
 
@@ -35,12 +36,12 @@ func TestCostlyFilterIsNotEvaluated(t *testing.T) {
 	d := feedOf(t, filtered(dear, `value > 0`, `metric == "other" or `+dear))
 	d.event(long(1000))
 	d.event(event.Event{Time: 1001, Value: 1, Metadata: []byte(`{"t":"a,b"}`)})
-	check := func(c fold.Counters) {
+	check := func(c messages.Counters) {
 		t.Helper()
-		for id, want := range map[string]fold.PanelCounter{
-			"p0": {Accepted: 2, Filtered: 2, FilteredReasons: fold.FilteredReasons{Cost: 1}},
+		for id, want := range map[string]messages.PanelCounter{
+			"p0": {Accepted: 2, Filtered: 2, FilteredReasons: messages.FilteredReasons{Cost: 1}},
 			"p1": {Accepted: 2, Folded: 2},
-			"p2": {Accepted: 2, Filtered: 2, FilteredReasons: fold.FilteredReasons{Cost: 1}},
+			"p2": {Accepted: 2, Filtered: 2, FilteredReasons: messages.FilteredReasons{Cost: 1}},
 		} {
 			if got := c.Panels[id]; got != want {
 				t.Errorf("panel %s: got %+v, want %+v", id, got, want)

@@ -64,7 +64,7 @@ func Decode(b []byte, compile func(canonical []byte) (*Program, error)) (*Dashbo
 	}
 	for _, t := range []int64{d.watermark, d.lastLog, d.newest, d.purged} {
 		// so that no sum with a duration overflows
-		r.Check(t == NoTime || -2*farthest <= t && t <= 2*farthest)
+		r.Check(t == messages.NoTime || -2*farthest <= t && t <= 2*farthest)
 	}
 	d.accepted, d.duplicates = r.Uvarint(), r.Uvarint()
 	d.inForce = readInForce(r)
@@ -170,7 +170,7 @@ func readListed(r *codec.Reader) listed {
 	r.Check(n <= MaxListed)
 	var l listed
 	for i := 0; i < n && !r.Failed; i++ {
-		l = append(l, Listed{ID: r.String(), Time: r.Varint(), Metric: r.String(), Reason: r.String(), Position: r.String(), TimeHint: event.TimeHint(r.Byte())})
+		l = append(l, event.Listed{ID: r.String(), Time: r.Varint(), Metric: r.String(), Reason: r.String(), Position: r.String(), TimeHint: event.TimeHint(r.Byte())})
 		r.Check(l[i].TimeHint.Valid())
 	}
 	return slices.Clip(l)

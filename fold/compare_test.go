@@ -15,6 +15,7 @@ import (
 	"github.com/dashfeed/dashfeed/fold/foldtest"
 	"github.com/dashfeed/dashfeed/messages"
 	"github.com/dashfeed/dashfeed/messages/cells"
+	"github.com/dashfeed/dashfeed/messages/event"
 )
 
 // pair folds one log with the engine and with the reference.
@@ -158,7 +159,7 @@ func (p *pair) checkCounters() {
 	}
 }
 
-func (p *pair) checkList(what string, got []fold.Listed, want []foldtest.Listed) {
+func (p *pair) checkList(what string, got []event.Listed, want []foldtest.Listed) {
 	p.Helper()
 	translated := []foldtest.Listed{}
 	for _, l := range got {

@@ -127,7 +127,7 @@ func TestExtremeTimes(t *testing.T) {
 		at := fold.At{Position: messages.Position{Lo: uint64(i + 1)}, LogTime: 1_000_000 + int64(i), Append: 1_000_000}
 		d.Event(at, &event.Event{Metric: "m", Value: 1, Time: ms})
 		d.Advance(at.LogTime)
-		if w := d.Watermark(); w != fold.NoTime && w > 1_000_000 {
+		if w := d.Watermark(); w != messages.NoTime && w > 1_000_000 {
 			t.Fatalf("an event of %d moved the watermark to %d", ms, w)
 		}
 	}
@@ -152,7 +152,7 @@ func TestNaNIsInvalid(t *testing.T) {
 	for i, v := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
 		d.Event(fold.At{Position: messages.Position{Lo: uint64(i + 1)}, LogTime: 5_000, Append: 5_000}, &event.Event{Metric: "m", Value: v, Time: 5_000})
 	}
-	if c := d.Counters(); c.Invalid != 3 || c.InvalidReasons["range"] != 3 || d.Watermark() != fold.NoTime {
+	if c := d.Counters(); c.Invalid != 3 || c.InvalidReasons["range"] != 3 || d.Watermark() != messages.NoTime {
 		t.Errorf("counters %+v, watermark %d", c, d.Watermark())
 	}
 }

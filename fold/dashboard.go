@@ -111,7 +111,7 @@ func New(k messages.Key, region string, p *Program) *Dashboard {
 
 // begin empties everything except the cells, the version and the definition.
 func (d *Dashboard) begin() {
-	d.watermark, d.lastLog, d.newest, d.purged = NoTime, NoTime, NoTime, NoTime
+	d.watermark, d.lastLog, d.newest, d.purged = messages.NoTime, messages.NoTime, messages.NoTime, messages.NoTime
 	d.accepted, d.duplicates, d.rare = 0, 0, nil
 	d.seen = newSeen()
 	d.panels = make([]panel, len(d.program.panels))
@@ -153,7 +153,7 @@ func (d *Dashboard) Position() messages.Position { return d.position }
 // Time returns the log time at the last step, ms; 0 before the first.
 func (d *Dashboard) Time() int64 { return d.time }
 
-// Watermark returns W in ms, or NoTime.
+// Watermark returns W in ms, or messages.NoTime.
 func (d *Dashboard) Watermark() int64 { return d.watermark }
 
 // Program returns the compiled definition in force.

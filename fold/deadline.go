@@ -3,6 +3,8 @@ package fold
 import (
 	"math"
 	"slices"
+
+	"github.com/dashfeed/dashfeed/messages"
 )
 
 // Idling (S2): a window that holds events and is not final becomes final when log time reaches L +
@@ -11,7 +13,7 @@ import (
 // Deadline returns the log time of the next deadline, ms; ok is false if there is none. Every event
 // moves it.
 func (d *Dashboard) Deadline() (logTime int64, ok bool) {
-	if d.program.idle == 0 || d.lastLog == NoTime {
+	if d.program.idle == 0 || d.lastLog == messages.NoTime {
 		return 0, false
 	}
 	open := int64(math.MaxInt64)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/dashfeed/dashfeed/fold/codec"
 	"github.com/dashfeed/dashfeed/fold/definition"
+	"github.com/dashfeed/dashfeed/messages"
 	"github.com/dashfeed/dashfeed/messages/event"
 )
 
@@ -46,7 +47,7 @@ type remembered struct {
 // indexBeyondIDs is the number of ids up to which a linear search is used.
 const indexBeyondIDs = 16
 
-func newSeen() seen { return seen{floor: NoTime} }
+func newSeen() seen { return seen{floor: messages.NoTime} }
 
 func (s *seen) getRare() *seenRare {
 	if s.rare == nil {

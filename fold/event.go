@@ -5,6 +5,7 @@ import (
 
 	"github.com/dashfeed/dashfeed/fold/aggregate"
 	"github.com/dashfeed/dashfeed/fold/definition"
+	"github.com/dashfeed/dashfeed/messages"
 	"github.com/dashfeed/dashfeed/messages/cells"
 	"github.com/dashfeed/dashfeed/messages/event"
 )
@@ -173,7 +174,7 @@ func (d *Dashboard) move(at At, t int64, v uint64) {
 
 // applyWatermark does what W requires: it makes windows final, purges, removes and forgets.
 func (d *Dashboard) applyWatermark(v uint64) {
-	if d.watermark == NoTime {
+	if d.watermark == messages.NoTime {
 		return
 	}
 	d.purged = max(d.purged, d.watermark-d.program.lateness)

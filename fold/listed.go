@@ -4,21 +4,22 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/dashfeed/dashfeed/messages"
 	"github.com/dashfeed/dashfeed/messages/event"
 )
 
 // listed is a list of the newest MaxListed entries.
-type listed []Listed
+type listed []event.Listed
 
-func (l *listed) add(e Listed) {
+func (l *listed) add(e event.Listed) {
 	if len(*l) == MaxListed {
 		*l = append((*l)[:0], (*l)[1:]...)
 	}
 	*l = append(*l, e)
 }
 
-func listedOf(at At, e *event.Event, t int64, reason string) Listed {
-	return Listed{
+func listedOf(at At, e *event.Event, t int64, reason string) event.Listed {
+	return event.Listed{
 		ID: strings.Clone(e.ID), Time: t, Metric: strings.Clone(e.Metric), Reason: strings.Clone(reason),
 		Position: at.Position.String(), TimeHint: e.TimeHint,
 	}
@@ -40,7 +41,7 @@ func (d *Dashboard) invalid(reason string) {
 }
 
 // Late returns a copy of the late list, oldest first.
-func (d *Dashboard) Late() []Listed {
+func (d *Dashboard) Late() []event.Listed {
 	if d.rare == nil {
 		return nil
 	}
@@ -48,7 +49,7 @@ func (d *Dashboard) Late() []Listed {
 }
 
 // Refused returns a copy of the refused list, oldest first.
-func (d *Dashboard) Refused() []Listed {
+func (d *Dashboard) Refused() []event.Listed {
 	if d.rare == nil {
 		return nil
 	}
@@ -56,10 +57,10 @@ func (d *Dashboard) Refused() []Listed {
 }
 
 // Counters returns a copy of the counters.
-func (d *Dashboard) Counters() Counters {
-	c := Counters{
+func (d *Dashboard) Counters() messages.Counters {
+	c := messages.Counters{
 		Accepted: d.accepted, Duplicates: d.duplicates,
-		InvalidReasons: map[string]uint64{}, Panels: map[string]PanelCounter{},
+		InvalidReasons: map[string]uint64{}, Panels: map[string]messages.PanelCounter{},
 	}
 	if r := d.rare; r != nil {
 		c.Invalid, c.Future, c.Horizon, c.MetricsDropped, c.SetAside = r.invalid, r.future, r.horizon, r.metricsDropped, r.setAside
@@ -74,8 +75,8 @@ func (d *Dashboard) Counters() Counters {
 	return c
 }
 
-func (p *panel) counter() PanelCounter {
-	c := PanelCounter{Accepted: p.accepted}
+func (p *panel) counter() messages.PanelCounter {
+	c := messages.PanelCounter{Accepted: p.accepted}
 	if r := p.rare; r != nil {
 		c.Filtered, c.LateDropped, c.LateAccepted = r.filtered, r.lateDropped, r.lateAccepted
 		c.Overflowed, c.Unsampled = r.overflowed, r.unsampled

@@ -230,7 +230,7 @@ func (c *ruleCase) answers(what string) []string {
 			next = strconv.FormatInt(at, 10)
 		}
 		watermark := "none"
-		if w := c.d.Watermark(); w != fold.NoTime {
+		if w := c.d.Watermark(); w != messages.NoTime {
 			watermark = strconv.FormatInt(w, 10)
 		}
 		return []string{fmt.Sprintf("version %d, time %d, watermark %s, next deadline %s", c.d.Version(), c.d.Time(), watermark, next)}

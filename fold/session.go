@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/dashfeed/dashfeed/fold/definition"
+	"github.com/dashfeed/dashfeed/messages"
 	"github.com/dashfeed/dashfeed/messages/cells"
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
@@ -95,8 +96,8 @@ func (d *Dashboard) beginSession(i int, g uint32, a *arrival) uint32 {
 		r.sessions = &sessions{}
 	}
 	end := a.Time + pp.size
-	n := session{start: a.Time, end: end, group: g, final: d.watermark != NoTime && end <= d.watermark}
-	n.left = d.watermark != NoTime && end <= d.leftBefore(i)
+	n := session{start: a.Time, end: end, group: g, final: d.watermark != messages.NoTime && end <= d.watermark}
+	n.left = d.watermark != messages.NoTime && end <= d.leftBefore(i)
 	x := d.linkSession(i, n)
 	if !n.left {
 		revision := uint32(0)

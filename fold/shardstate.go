@@ -36,10 +36,10 @@ const maxBuiltin = 10_000
 
 // NewShardState returns the state of a shard without a record.
 func NewShardState(t Table) *ShardState {
-	return &ShardState{table: t, logTime: NoTime, defaults: map[string]*tenantDefault{}, builtin: map[string]*Program{}, origins: origins{}}
+	return &ShardState{table: t, logTime: messages.NoTime, defaults: map[string]*tenantDefault{}, builtin: map[string]*Program{}, origins: origins{}}
 }
 
-// LogTime returns the greatest append time seen, or NoTime.
+// LogTime returns the greatest append time seen, or messages.NoTime.
 func (s *ShardState) LogTime() int64 { return s.logTime }
 
 // Observe processes every record whose home is this shard, in log order. It moves log time, applies

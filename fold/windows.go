@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/dashfeed/dashfeed/messages"
 	"github.com/dashfeed/dashfeed/messages/cells"
 )
 
@@ -30,7 +31,7 @@ func (d *Dashboard) window(i int, start int64, v uint64) int {
 			return at
 		}
 	}
-	w := window{start: start, final: d.watermark != NoTime && start+pp.size <= d.watermark}
+	w := window{start: start, final: d.watermark != messages.NoTime && start+pp.size <= d.watermark}
 	shown := len(p.windows) - int(p.left)
 	switch {
 	case shown < pp.keep:

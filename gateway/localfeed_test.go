@@ -7,9 +7,9 @@ import (
 	"sync"
 
 	"github.com/dashfeed/dashfeed/feed"
-	"github.com/dashfeed/dashfeed/fold"
 	"github.com/dashfeed/dashfeed/messages"
 	"github.com/dashfeed/dashfeed/messages/cells"
+	"github.com/dashfeed/dashfeed/messages/event"
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
@@ -209,9 +209,9 @@ func (f *localFeed) Read(ctx context.Context, k messages.Key, q feed.Query) (fee
 		f.mu.Lock()
 		return feed.Reading{}, feed.ErrNotInTime
 	}
-	r := feed.Reading{Update: b.update(k, q.Epoch, q.Since), Counters: fold.Counters{Records: b.set.Version()}}
+	r := feed.Reading{Update: b.update(k, q.Epoch, q.Since), Counters: messages.Counters{Records: b.set.Version()}}
 	if q.Lists {
-		r.Late = []fold.Listed{{ID: "e-1", Time: 1, Metric: "latency", Reason: "late", Position: "7"}}
+		r.Late = []event.Listed{{ID: "e-1", Time: 1, Metric: "latency", Reason: "late", Position: "7"}}
 	}
 	return r, nil
 }

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/dashfeed/dashfeed/feed"
-	"github.com/dashfeed/dashfeed/fold"
 	"github.com/dashfeed/dashfeed/messages"
 	"github.com/dashfeed/dashfeed/messages/event"
 	"github.com/dashfeed/dashfeed/messages/wire"
@@ -191,7 +190,7 @@ func (s *Server) appendReading(b []byte, q *readingRequest, got *feed.Reading, p
 	field("time")
 	b = strconv.AppendInt(b, got.Time, 10)
 	field("watermark")
-	if got.Watermark == fold.NoTime {
+	if got.Watermark == messages.NoTime {
 		b = append(b, "null"...)
 	} else {
 		b = strconv.AppendInt(b, got.Watermark, 10)
@@ -236,9 +235,9 @@ func (s *Server) appendReading(b []byte, q *readingRequest, got *feed.Reading, p
 }
 
 // listed makes an empty list an array.
-func listed(l []fold.Listed) []fold.Listed {
+func listed(l []event.Listed) []event.Listed {
 	if l == nil {
-		return []fold.Listed{}
+		return []event.Listed{}
 	}
 	return l
 }

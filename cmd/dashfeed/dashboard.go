@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/dashfeed/dashfeed/client"
-	"github.com/dashfeed/dashfeed/fold"
 	"github.com/dashfeed/dashfeed/messages"
 	"github.com/dashfeed/dashfeed/messages/cells"
 	"github.com/dashfeed/dashfeed/messages/wire"
@@ -84,7 +83,7 @@ func (c *dashboardGetCommand) Run(p *program) error {
 			return err
 		}
 	}
-	var counters fold.Counters
+	var counters messages.Counters
 	if err := json.Unmarshal(r.Counters, &counters); err != nil {
 		return fmt.Errorf("read the counters of %s: %w", c.Dashboard, err)
 	}

@@ -7,7 +7,7 @@ import (
 	"fmt"
 
 	"github.com/dashfeed/dashfeed/client"
-	"github.com/dashfeed/dashfeed/fold"
+	"github.com/dashfeed/dashfeed/messages"
 )
 
 // standing is where the demo's dashboards stand in its replay. The replay sends the same events in
@@ -37,7 +37,7 @@ func stand(ctx context.Context, server *client.Client, demo []source) (*standing
 		if err != nil {
 			return nil, fmt.Errorf("read %s: %w", name, err)
 		}
-		var c fold.Counters
+		var c messages.Counters
 		if err := json.Unmarshal(r.Counters, &c); err != nil {
 			return nil, fmt.Errorf("read %s: %w", name, err)
 		}

@@ -140,7 +140,7 @@ func newFolding(d *definition.Definition, out io.Writer) (*folding, error) {
 	}
 	key := messages.Key{Tenant: d.Tenant, Dashboard: d.Dashboard}
 	return &folding{
-		dashboard: fold.New(key, region, program), table: table, key: key, logTime: fold.NoTime, printer: newPrinter(out),
+		dashboard: fold.New(key, region, program), table: table, key: key, logTime: messages.NoTime, printer: newPrinter(out),
 	}, nil
 }
 

@@ -8,7 +8,9 @@ import (
 	"strconv"
 
 	"github.com/dashfeed/dashfeed/fold"
+	"github.com/dashfeed/dashfeed/messages"
 	"github.com/dashfeed/dashfeed/messages/cells"
+	"github.com/dashfeed/dashfeed/messages/event"
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
@@ -164,15 +166,15 @@ func appendCell(list, identity []byte, c *cells.Cell) []byte {
 
 // appendTime appends a time in ms, null where there is none.
 func appendTime(b []byte, ms int64) []byte {
-	if ms == fold.NoTime {
+	if ms == messages.NoTime {
 		return append(b, "null"...)
 	}
 	return strconv.AppendInt(b, ms, 10)
 }
 
-func orEmpty(list []fold.Listed) []fold.Listed {
+func orEmpty(list []event.Listed) []event.Listed {
 	if list == nil {
-		return []fold.Listed{}
+		return []event.Listed{}
 	}
 	return list
 }

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/dashfeed/dashfeed/client"
-	"github.com/dashfeed/dashfeed/fold"
+	"github.com/dashfeed/dashfeed/messages"
 )
 
 // countEvery is how often the counters of a dashboard that is watched are asked for, while it
@@ -18,7 +18,7 @@ const countEvery = time.Second
 // follow hands over what a subscription brings, and the dashboard's counters after it moved, one at
 // a time, until ctx ends or the server says that there is nothing to see. Counters do not travel
 // with updates: they are read.
-func follow(ctx context.Context, server *client.Client, o client.SubscribeOptions, event func(*client.Subscription, client.SubscriptionEvent) error, counters func(fold.Counters) error) error {
+func follow(ctx context.Context, server *client.Client, o client.SubscribeOptions, event func(*client.Subscription, client.SubscriptionEvent) error, counters func(messages.Counters) error) error {
 	s := server.Subscribe(o)
 	defer s.Close()
 	var counting sync.WaitGroup
@@ -72,13 +72,13 @@ func follow(ctx context.Context, server *client.Client, o client.SubscribeOption
 }
 
 // readCounters reads a dashboard's counters; ok is false where they can't be had now.
-func readCounters(ctx context.Context, server *client.Client, dashboard string) (c fold.Counters, ok bool) {
+func readCounters(ctx context.Context, server *client.Client, dashboard string) (c messages.Counters, ok bool) {
 	r, err := server.Read(ctx, dashboard, client.ReadOptions{Bare: true})
 	return c, err == nil && json.Unmarshal(r.Counters, &c) == nil
 }
 
 // countersLine is what became of a dashboard's records, in one line.
-func countersLine(c fold.Counters) string {
+func countersLine(c messages.Counters) string {
 	var late uint64
 	for _, p := range c.Panels {
 		late = max(late, p.LateDropped)

@@ -15,7 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/dashfeed/dashfeed/client"
-	"github.com/dashfeed/dashfeed/fold"
+	"github.com/dashfeed/dashfeed/messages"
 )
 
 // drawRate is how often, a second, a terminal is drawn again.
@@ -82,7 +82,7 @@ func pump(ctx context.Context, server *client.Client, o client.SubscribeOptions,
 		last.counters = counters
 		show(last)
 		return nil
-	}, func(c fold.Counters) error {
+	}, func(c messages.Counters) error {
 		if counters = countersLine(c); last.counters != counters {
 			last.counters = counters
 			show(last)

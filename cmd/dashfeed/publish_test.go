@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/dashfeed/dashfeed/client"
-	"github.com/dashfeed/dashfeed/fold"
 	"github.com/dashfeed/dashfeed/messages"
 )
 
@@ -227,7 +226,7 @@ func TestPublishInterrupted(t *testing.T) {
 // anew.
 func TestOutcome(t *testing.T) {
 	at := func(epoch string, accepted, invalid, duplicates, folded, late uint64) counted {
-		c := counted{epoch, fold.Counters{Accepted: accepted, Invalid: invalid, Duplicates: duplicates, Panels: map[string]fold.PanelCounter{"p": {Accepted: accepted, Folded: folded, LateDropped: late}}}}
+		c := counted{epoch, messages.Counters{Accepted: accepted, Invalid: invalid, Duplicates: duplicates, Panels: map[string]messages.PanelCounter{"p": {Accepted: accepted, Folded: folded, LateDropped: late}}}}
 		c.Records = accepted + invalid + duplicates
 		return c
 	}

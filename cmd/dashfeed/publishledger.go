@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/dashfeed/dashfeed/client"
-	"github.com/dashfeed/dashfeed/fold"
 	"github.com/dashfeed/dashfeed/messages"
 )
 
@@ -55,7 +54,7 @@ type sent struct {
 // counted are a dashboard's counters at a moment.
 type counted struct {
 	epoch string
-	fold.Counters
+	messages.Counters
 }
 
 func newLedger(server *client.Client, tenant string) *ledger {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/dashfeed/dashfeed/client"
 	"github.com/dashfeed/dashfeed/fold"
+	"github.com/dashfeed/dashfeed/messages"
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
@@ -68,7 +69,7 @@ func (a *account) outcome(now counted, err error, retried bool) outcome {
 	return o
 }
 
-func (o *outcome) take(was, now *fold.Counters) {
+func (o *outcome) take(was, now *messages.Counters) {
 	stored := o.account.stored
 	o.duplicates = min(o.duplicates, stored)
 	o.invalid = min(now.Invalid-was.Invalid, stored)

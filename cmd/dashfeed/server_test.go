@@ -16,7 +16,6 @@ import (
 
 	"github.com/dashfeed/dashfeed/client/csv"
 	"github.com/dashfeed/dashfeed/examples/flights"
-	"github.com/dashfeed/dashfeed/fold"
 	"github.com/dashfeed/dashfeed/messages"
 )
 
@@ -230,7 +229,7 @@ func TestDemo(t *testing.T) {
 		s := start(t, w, "demo", "--data", data)
 		var reading struct {
 			Epoch    string
-			Counters fold.Counters
+			Counters messages.Counters
 			Latest   map[string]struct{ Time int64 }
 		}
 		for scan := bufio.NewScanner(out); ; { // until the dashboard that is read below has moved

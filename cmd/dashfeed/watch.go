@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/dashfeed/dashfeed/client"
-	"github.com/dashfeed/dashfeed/fold"
+	"github.com/dashfeed/dashfeed/messages"
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
@@ -59,7 +59,7 @@ func (c *watchCommand) lines(p *program, server *client.Client, options client.S
 			}
 		}
 		return tellEvent(e, s.View(), known).print(p.stdout, c.Output, s.View().Schema)
-	}, func(counters fold.Counters) error {
+	}, func(counters messages.Counters) error {
 		line := countersLine(counters)
 		if line == last {
 			return nil
@@ -71,16 +71,17 @@ func (c *watchCommand) lines(p *program, server *client.Client, options client.S
 
 // told is an event as watch prints it.
 type told struct {
-	Event     string         `json:"event"` // snapshot, update, status, gap, disconnected, counters
-	Dashboard string         `json:"dashboard"`
-	Epoch     string         `json:"epoch,omitempty"`
-	Version   uint64         `json:"version,omitempty"`
-	Cells     []shownCell    `json:"cells,omitempty"`
-	Removed   []shownCell    `json:"removed,omitempty"`
-	State     string         `json:"state,omitempty"`
-	Why       string         `json:"why,omitempty"`
-	Error     string         `json:"error,omitempty"`
-	Counters  *fold.Counters `json:"counters,omitempty"`
+	// snapshot, update, status, gap, disconnected or counters
+	Event     string             `json:"event"`
+	Dashboard string             `json:"dashboard"`
+	Epoch     string             `json:"epoch,omitempty"`
+	Version   uint64             `json:"version,omitempty"`
+	Cells     []shownCell        `json:"cells,omitempty"`
+	Removed   []shownCell        `json:"removed,omitempty"`
+	State     string             `json:"state,omitempty"`
+	Why       string             `json:"why,omitempty"`
+	Error     string             `json:"error,omitempty"`
+	Counters  *messages.Counters `json:"counters,omitempty"`
 
 	line string // of counters, for people
 }

@@ -9,9 +9,9 @@ import (
 	"sync"
 
 	"github.com/dashfeed/dashfeed/feed"
-	"github.com/dashfeed/dashfeed/fold"
 	"github.com/dashfeed/dashfeed/messages"
 	"github.com/dashfeed/dashfeed/messages/cells"
+	"github.com/dashfeed/dashfeed/messages/event"
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
@@ -139,7 +139,7 @@ func (b *board) update(k messages.Key, e messages.Epoch, since uint64) *feed.Upd
 	}
 	u.Epoch = b.epoch
 	return &feed.Update{
-		Update: u, Key: k, Position: b.position, Time: int64(b.position.Lo) * 1000, Watermark: fold.NoTime,
+		Update: u, Key: k, Position: b.position, Time: int64(b.position.Lo) * 1000, Watermark: messages.NoTime,
 		Schema: b.schema, Metrics: 1, Reset: known && !ok,
 	}
 }
@@ -210,11 +210,11 @@ func (o *owner) Read(ctx context.Context, k messages.Key, q feed.Query) (feed.Re
 	}
 	r := feed.Reading{
 		Update:     *o.board(k).update(k, q.Epoch, q.Since),
-		Counters:   fold.Counters{Records: 7, InvalidReasons: map[string]uint64{"type": 1}, Panels: map[string]fold.PanelCounter{"p": {Folded: 6}}},
+		Counters:   messages.Counters{Records: 7, InvalidReasons: map[string]uint64{"type": 1}, Panels: map[string]messages.PanelCounter{"p": {Folded: 6}}},
 		Definition: feed.DefinitionInForce{Canonical: []byte(`{"dashboard":"d"}`), Hash: "h", Revision: 3},
 	}
 	if q.Lists {
-		r.Late, r.Refused = []fold.Listed{{ID: "e-1", Time: 1, Metric: "latency", Reason: "late", Position: "7"}}, []fold.Listed{}
+		r.Late, r.Refused = []event.Listed{{ID: "e-1", Time: 1, Metric: "latency", Reason: "late", Position: "7"}}, []event.Listed{}
 	}
 	return r, nil
 }

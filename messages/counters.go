@@ -1,6 +1,9 @@
-package fold
+package messages
 
-import "github.com/dashfeed/dashfeed/messages/event"
+import "math"
+
+// NoTime is the value of a time before any event was accepted.
+const NoTime = math.MinInt64
 
 // Counters are a dashboard's counters (docs/SEMANTICS.md, S18), part of its state. These always
 // hold:
@@ -43,16 +46,4 @@ type PanelCounter struct {
 // FilteredReasons counts the events that were filtered without evaluating the filter.
 type FilteredReasons struct {
 	Cost uint64 `json:"cost"` // the filter would have cost too much
-}
-
-// Listed is one entry of the bounded lists of late and refused events.
-type Listed struct {
-	ID       string `json:"id,omitempty"`
-	Time     int64  `json:"time"` // ms; 0 if the event's time could not be read
-	Metric   string `json:"metric"`
-	Reason   string `json:"reason"` // late, horizon; missing, type, range, time, future, panic, …
-	Position string `json:"position"`
-
-	// what the time likely is: seconds, microseconds, nanoseconds, no zone
-	TimeHint event.TimeHint `json:"hint,omitempty"`
 }

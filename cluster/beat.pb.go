@@ -22,14 +22,14 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Beat is all that a member says of itself, four times a second.
+// Beat is everything that a member says about itself, four times a second.
 type Beat struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Number        uint64                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`     // of this incarnation's beats: an older one that comes late is ignored
-	Draining      bool                   `protobuf:"varint,2,opt,name=draining,proto3" json:"draining,omitempty"` // it wants to go
-	Claims        []*Claim               `protobuf:"bytes,3,rep,name=claims,proto3" json:"claims,omitempty"`      // of all shards it has
-	Held          []string               `protobuf:"bytes,4,rep,name=held,proto3" json:"held,omitempty"`          // incarnations that it holds back, since they came a moment ago
-	Drain         []string               `protobuf:"bytes,5,rep,name=drain,proto3" json:"drain,omitempty"`        // nodes that somebody asked it to drain
+	Number        uint64                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`     // counts this incarnation's beats: one that arrives after a newer one is ignored
+	Draining      bool                   `protobuf:"varint,2,opt,name=draining,proto3" json:"draining,omitempty"` // it wants to leave
+	Claims        []*Claim               `protobuf:"bytes,3,rep,name=claims,proto3" json:"claims,omitempty"`      // for all shards that it has
+	Held          []string               `protobuf:"bytes,4,rep,name=held,proto3" json:"held,omitempty"`          // incarnations that it holds back, because they came a moment ago
+	Drain         []string               `protobuf:"bytes,5,rep,name=drain,proto3" json:"drain,omitempty"`        // nodes that somebody asked through this member to drain
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -168,7 +168,7 @@ func (x *Claim) GetLo() uint64 {
 	return 0
 }
 
-// Meta is what gossip carries of a member: a hint, nothing that decides.
+// Meta is what gossip carries about a member: a hint that decides nothing.
 type Meta struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Link          string                 `protobuf:"bytes,1,opt,name=link,proto3" json:"link,omitempty"` // host:port of its link

@@ -51,16 +51,16 @@ func TestALateBeatSaysNothing(t *testing.T) {
 	v.see(0, []sighting{{peer: link.Peer{Name: "you~1", Address: "b:1"}, roles: NodeRole}})
 	live := []messages.Claim{{Shard: 2, State: messages.Live}}
 	if !v.hear(1, "you~1", heardBeat{number: 5, claims: live}) || v.hear(2, "you~1", heardBeat{number: 4}) || v.hear(2, "stranger~1", heardBeat{number: 9}) {
-		t.Error("an old beat, or a stranger's, was taken")
+		t.Error("an old beat, or one of an unknown member, was accepted")
 	}
-	if c := v.members["you~1"].says(2); c.state != messages.Live || c.since != 1 {
+	if c := v.members["you~1"].claimOf(2); c.state != messages.Live || c.since != 1 {
 		t.Errorf("it says %+v", c)
 	}
-	if v.hear(3, "you~1", heardBeat{number: 6, claims: live}) || v.members["you~1"].says(2).since != 1 {
-		t.Error("the same again is no change")
+	if v.hear(3, "you~1", heardBeat{number: 6, claims: live}) || v.members["you~1"].claimOf(2).since != 1 {
+		t.Error("the same claim again is reported as a change")
 	}
-	if !v.lose("you~1") || v.lose("you~1") || v.members["you~1"].says(2).state != 0 {
-		t.Error("what was heard outlives its connection")
+	if !v.lose("you~1") || v.lose("you~1") || v.members["you~1"].claimOf(2).state != 0 {
+		t.Error("claims outlive the connection they came on")
 	}
 }
 
@@ -72,7 +72,7 @@ func TestThePastIsBounded(t *testing.T) {
 		v.see(now, []sighting{{peer: link.Peer{Name: fmt.Sprintf("n%d~1", i), Address: fmt.Sprint(i)}}})
 	}
 	if len(v.past) > maxPast+1 || len(v.members) != 2 {
-		t.Errorf("%d nodes are remembered, at most %d; %d members", len(v.past), maxPast, len(v.members))
+		t.Errorf("%d nodes are remembered, at most %d are allowed; %d members", len(v.past), maxPast, len(v.members))
 	}
 }
 
@@ -110,7 +110,7 @@ func TestWhatIsRememberedOfMembersIsBounded(t *testing.T) {
 
 func TestKeysAreBoundedAndChecked(t *testing.T) {
 	if _, err := NewKeys(); err == nil {
-		t.Error("no keys are keys")
+		t.Error("an empty list of keys is accepted")
 	}
 	if _, err := NewKeys([]byte("short")); err == nil || !strings.Contains(err.Error(), "5 bytes") {
 		t.Errorf("error %v", err)
@@ -125,7 +125,7 @@ func TestKeysAreBoundedAndChecked(t *testing.T) {
 		}
 	}
 	if k.Add(bytes.Repeat([]byte{99}, 16)) == nil {
-		t.Error("one key too many")
+		t.Error("one key too many is accepted")
 	}
 	if k.Remove(bytes.Repeat([]byte{0}, 16)) == nil || k.Use(bytes.Repeat([]byte{99}, 16)) == nil {
 		t.Error("the key in use was removed, or an unknown one is used")
@@ -142,7 +142,7 @@ func TestKeysAreBoundedAndChecked(t *testing.T) {
 
 func TestAWarningIsNotRepeated(t *testing.T) {
 	var out bytes.Buffer
-	e := &ears{logger: slog.New(slog.NewTextHandler(&out, nil)), cluster: "x"}
+	e := &gossipLog{logger: slog.New(slog.NewTextHandler(&out, nil)), cluster: "x"}
 	for range 5 {
 		fmt.Fprintln(e, `[ERR] memberlist: discarding packet with unacceptable label "y": from=1.2.3.4:5`)
 		fmt.Fprintln(e, `[ERR] memberlist: Decrypt packet failed: no installed keys could decrypt the message from=1.2.3.4:5`)

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// clocked is a house of three nodes and a gateway whose node n1 is started again and again.
-func clocked(h *house) (g *tenant) {
+// clocked starts three nodes and a gateway; the tests restart node n1 repeatedly.
+func clocked(h *testCluster) (g *testNode) {
 	for _, node := range []string{"n0", "n1", "n2"} {
 		h.start(node)
 	}
@@ -15,9 +15,9 @@ func clocked(h *house) (g *tenant) {
 	return g
 }
 
-// restart kills n1 and starts it at once, with its clock so far ahead of what is right, and waits
-// until all others hear it.
-func (h *house) restart(ahead time.Duration, moved string) (believed time.Duration) {
+// restart kills n1 and starts it at once with its clock ahead of the right time, and waits until
+// all others hear it.
+func (h *testCluster) restart(ahead time.Duration, moved string) (believed time.Duration) {
 	h.t.Helper()
 	h.kill("n1")
 	h.network.clock["n1"] = ahead
@@ -29,7 +29,7 @@ func (h *house) restart(ahead time.Duration, moved string) (believed time.Durati
 	began := time.Now()
 	for !h.hear(h.nodes["n1"]) {
 		if believed = time.Since(began); believed > 10*time.Second {
-			h.t.Fatalf("with its clock at %+v the others don't hear it after %v, it says %v", ahead, believed, h.nodes["n1"].Err())
+			h.t.Fatalf("with its clock at %+v the others do not hear it after %v, it says %v", ahead, believed, h.nodes["n1"].Err())
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
@@ -37,7 +37,7 @@ func (h *house) restart(ahead time.Duration, moved string) (believed time.Durati
 }
 
 // hear reports whether all others hear this start of a node.
-func (h *house) hear(n *tenant) bool {
+func (h *testCluster) hear(n *testNode) bool {
 	for _, other := range h.nodes {
 		heard := other == n
 		for _, m := range other.Members() {
@@ -50,11 +50,11 @@ func (h *house) hear(n *tenant) bool {
 	return true
 }
 
-// A member that starts again is believed within seconds whatever its clock says, even while gossip
-// still holds its last start for alive, and all is in order as soon as after any restart.
+// A member that restarts is heard within seconds, whatever its clock says, even while gossip still
+// considers its last start alive, and the cluster settles as fast as after any restart.
 func TestAClockThatWasSetHeals(t *testing.T) {
 	for _, moved := range []bool{false, true} {
-		inBubble(t, 12, func(h *house) {
+		inBubble(t, 12, func(h *testCluster) {
 			clocked(h)
 			slow := 0
 			for i, ahead := range []time.Duration{-time.Hour, time.Hour, 0, -time.Minute, -2 * time.Minute, 0} {
@@ -65,7 +65,7 @@ func TestAClockThatWasSetHeals(t *testing.T) {
 				believed := h.restart(ahead, address)
 				settled := h.settle(1, 64*time.Second)
 				t.Logf("moved %t, clock at %+v: heard by all after %v, in order after %v", moved, ahead, believed, settled)
-				if believed > time.Second { // gossip seldom misses a member at first, until its next exchange
+				if believed > time.Second { // at first gossip may miss a member until its next exchange
 					slow++
 				}
 				for name, n := range h.nodes {
@@ -81,14 +81,14 @@ func TestAClockThatWasSetHeals(t *testing.T) {
 	}
 }
 
-// What gossip sent when the clock was an hour ahead comes again when it is right: nobody follows
-// the dead, not even for a moment, and the living serves on.
+// A gossip message sent while the clock was an hour ahead arrives again after the clock is right:
+// no node follows the dead start, not even for a moment, and the live one keeps serving.
 func TestAnOldMessageIsNotBelieved(t *testing.T) {
-	inBubble(t, 12, func(h *house) {
-		h.network.tape("n1")
+	inBubble(t, 12, func(h *testCluster) {
+		h.network.record("n1")
 		h.network.clock["n1"] = time.Hour
 		g := clocked(h)
-		h.network.tape("")
+		h.network.record("")
 		h.restart(0, "n1-moved:7947")
 		h.settle(1, 64*time.Second)
 		time.Sleep(time.Minute)
@@ -102,7 +102,7 @@ func TestAnOldMessageIsNotBelieved(t *testing.T) {
 				}
 			}
 			if !h.hear(h.nodes["n1"]) {
-				t.Fatal("the living is not heard")
+				t.Fatal("the live start is not heard")
 			}
 			for shard := range h.shards {
 				if g.Status(shard).Serving != Live {
@@ -114,7 +114,7 @@ func TestAnOldMessageIsNotBelieved(t *testing.T) {
 			}
 		}
 		if dead == 0 {
-			t.Error("no old message was taken by gossip: nothing was tried")
+			t.Error("gossip accepted no old message: the test shows nothing")
 		}
 		t.Logf("gossip of n0 named the dead start for %v", time.Duration(dead)*10*time.Millisecond)
 		if w := h.wrong(1); w != "" {

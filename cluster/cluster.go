@@ -16,8 +16,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// Cluster is this process's part in the cluster. It owns two goroutines, the beat and the one that
-// seeks members; Close ends them.
+// Cluster is this process's part in the cluster. It owns two goroutines, which run the beat and the
+// seeker; Close ends them.
 type Cluster struct {
 	config  Config
 	logger  *slog.Logger
@@ -26,28 +26,28 @@ type Cluster struct {
 	seeker  *seeker
 	meter   *meter
 
-	ring chan struct{} // something changed: decide before the next beat
-	end  context.CancelFunc
-	work sync.WaitGroup
+	wakeup chan struct{} // something changed: decide before the next beat
+	end    context.CancelFunc
+	work   sync.WaitGroup
 
 	closed atomic.Bool
 
 	mu        sync.Mutex
 	view      *view
-	unsettled error    // why its first shards are not decided and loaded; nil: they are
-	served    []served // by shard
+	unsettled error    // why the first shards are not decided and loaded; nil: they are
+	served    []served // indexed by shard
 	changed   chan struct{}
-	asked     map[string]bool // nodes that are asked to drain until they say so
-	draining  chan struct{}   // closed when this one begins to
+	asked     map[string]bool // nodes asked to drain, until they report that they do
+	draining  chan struct{}   // closed when this node begins to drain
 
-	// The beat's own.
+	// Used only by the beat's goroutine.
 	owned  []bool
-	loads  []int // what the last decision ordered, ascending
+	loads  []int // what the last decision told to load, ascending
 	number uint64
 }
 
-// Start joins the cluster and begins to beat and to decide. It returns before others are found: Err
-// tells.
+// Start joins the cluster and begins to beat and to decide. It returns before it has found other
+// members; Err tells.
 func Start(ctx context.Context, c Config) (*Cluster, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
@@ -55,7 +55,7 @@ func Start(ctx context.Context, c Config) (*Cluster, error) {
 	c = c.withDefaults()
 	l := &Cluster{
 		config: c, logger: c.Logger, started: time.Now(), meter: newMeter(),
-		ring: make(chan struct{}, 1), changed: make(chan struct{}), draining: make(chan struct{}), asked: map[string]bool{},
+		wakeup: make(chan struct{}, 1), changed: make(chan struct{}), draining: make(chan struct{}), asked: map[string]bool{},
 		unsettled: errors.New("starting"),
 	}
 	self := sighting{peer: c.Link.Self(), roles: c.Roles, weight: c.Weight}
@@ -66,7 +66,7 @@ func Start(ctx context.Context, c Config) (*Cluster, error) {
 	}
 	l.view.self.gossip = l.gossip.self
 	l.seeker = newSeeker(c, l.gossip, l.joined)
-	c.Link.Handle(l.take)
+	c.Link.Handle(l.receiveBeat)
 	c.Link.Lost(l.lose)
 	if err := c.Link.Start(); err != nil {
 		_ = l.gossip.close()
@@ -82,12 +82,12 @@ func Start(ctx context.Context, c Config) (*Cluster, error) {
 	l.end = end
 	l.work.Go(func() { l.seeker.run(life) })
 	l.work.Go(func() { l.run(life) })
-	l.logger.Info("in the cluster", "cluster", c.Cluster, "name", self.peer.Name, "roles", c.Roles.String(), "gossip", l.view.self.gossip, "link", self.peer.Address)
+	l.logger.Info("joining the cluster", "cluster", c.Cluster, "name", self.peer.Name, "roles", c.Roles.String(), "gossip", l.view.self.gossip, "link", self.peer.Address)
 	return l, nil
 }
 
-// Close leaves the cluster: the others know at once. It gives nothing away before; Drain does. The
-// link stays open.
+// Close leaves the cluster; the others know at once. It does not hand over shards: call Drain
+// before. The link stays open.
 func (l *Cluster) Close(context.Context) error {
 	if l.closed.Swap(true) {
 		return nil
@@ -103,18 +103,18 @@ func (l *Cluster) Close(context.Context) error {
 	return nil
 }
 
-// now is the time since the start.
+// now returns the time since the start.
 func (l *Cluster) now() time.Duration { return time.Since(l.started) }
 
-// wake makes the beat decide now.
+// wake makes the beat's goroutine decide now.
 func (l *Cluster) wake() {
 	select {
-	case l.ring <- struct{}{}:
+	case l.wakeup <- struct{}{}:
 	default:
 	}
 }
 
-// joined lets decisions begin.
+// joined ends joining, so that decisions begin.
 func (l *Cluster) joined() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -124,7 +124,7 @@ func (l *Cluster) joined() {
 	}
 }
 
-// run is the beat.
+// run decides and beats until ctx ends.
 func (l *Cluster) run(ctx context.Context) {
 	tick := time.NewTicker(l.view.rules.beat)
 	defer tick.Stop()
@@ -132,7 +132,7 @@ func (l *Cluster) run(ctx context.Context) {
 		select {
 		case <-tick.C:
 			l.turn(true)
-		case <-l.ring:
+		case <-l.wakeup:
 			l.turn(false)
 		case <-ctx.Done():
 			for shard := range l.owned {
@@ -143,8 +143,8 @@ func (l *Cluster) run(ctx context.Context) {
 	}
 }
 
-// turn looks, decides, follows the decision, and beats if it is time to or if there is something
-// new to say.
+// turn updates the view, decides, and follows the decision. It beats if it is time to, or if it
+// began to load or drop a shard.
 func (l *Cluster) turn(beat bool) {
 	shards := min(l.config.Partitions(), MaxShards)
 	mine := l.claims()
@@ -159,7 +159,7 @@ func (l *Cluster) turn(beat bool) {
 		l.meter.views.Inc()
 	}
 	if l.view.newer != nil != superseded {
-		l.tellSuperseded(l.view.newer)
+		l.logSuperseded(l.view.newer)
 	}
 	o := l.view.decide(now, shards, mine)
 	l.serve(now, shards)
@@ -168,7 +168,7 @@ func (l *Cluster) turn(beat bool) {
 	l.mu.Unlock()
 	for _, shard := range o.drop {
 		l.meter.moves.WithLabelValues("drop").Inc()
-		l.logger.Info("others serve the shard, it is dropped", "shard", shard)
+		l.logger.Info("dropping the shard: enough other nodes serve it", "shard", shard)
 		l.config.Shards.Drop(shard)
 	}
 	for shard, own := range o.own {
@@ -177,8 +177,8 @@ func (l *Cluster) turn(beat bool) {
 	begun := 0
 	for _, shard := range o.load {
 		l.config.Shards.Load(shard)
-		// One that can't be claimed, since its log is out of reach, is ordered again every beat:
-		// that is no news.
+		// A shard that cannot be claimed because its log is out of reach is ordered again in every
+		// beat; do not log it again.
 		if _, again := slices.BinarySearch(l.loads, shard); !again {
 			l.meter.moves.WithLabelValues("load").Inc()
 			begun++
@@ -186,19 +186,19 @@ func (l *Cluster) turn(beat bool) {
 	}
 	l.loads = o.load
 	if begun > 0 {
-		l.logger.Info("shards are loaded", "shards", begun, "first", o.load[0])
+		l.logger.Info("loading shards", "shards", begun, "first", o.load[0])
 	}
 	if beat || begun+len(o.drop) > 0 {
 		l.beat(l.claims())
 	}
 }
 
-func (l *Cluster) tellSuperseded(by *sighting) {
+func (l *Cluster) logSuperseded(by *sighting) {
 	if by == nil {
-		l.logger.Info("the later start of this node is gone, this process serves again")
+		l.logger.Info("the process that started later is gone: this process serves again")
 		return
 	}
-	l.logger.Warn("a later start of this node, or at its address, is there: this process serves nothing meanwhile", "later", by.peer.String())
+	l.logger.Warn("another process with this node's name or address started later: this process serves nothing until it is gone", "later", by.peer.String())
 }
 
 func (l *Cluster) claims() []messages.Claim {
@@ -208,7 +208,7 @@ func (l *Cluster) claims() []messages.Claim {
 	return l.config.Shards.Claims()
 }
 
-// own tells the node when it begins or ends to act for a shard.
+// own tells Shards when this node begins or stops to act for a shard.
 func (l *Cluster) own(shard int, own bool) {
 	for len(l.owned) <= shard {
 		l.owned = append(l.owned, false)
@@ -219,7 +219,7 @@ func (l *Cluster) own(shard int, own bool) {
 	}
 }
 
-// beat says everything to everybody.
+// beat sends everything to every other member.
 func (l *Cluster) beat(mine []messages.Claim) {
 	l.number++
 	b := &Beat{Number: l.number}
@@ -245,7 +245,7 @@ func (l *Cluster) beat(mine []messages.Claim) {
 	}
 	body, err := proto.Marshal(b)
 	if err != nil {
-		l.logger.Error("a beat can't be encoded", "error", err)
+		l.logger.Error("cannot encode a beat", "error", err)
 		return
 	}
 	for _, p := range to {
@@ -253,24 +253,24 @@ func (l *Cluster) beat(mine []messages.Claim) {
 	}
 }
 
-// take takes another's beat.
-func (l *Cluster) take(from link.Peer, body []byte) {
+// receiveBeat processes another member's beat.
+func (l *Cluster) receiveBeat(from link.Peer, body []byte) {
 	b, err := decodeBeat(body)
 	if err != nil {
 		l.meter.malformed.Inc()
-		l.logger.Debug("a beat can't be read", "from", from.String(), "error", err)
+		l.logger.Debug("cannot read a beat", "from", from.String(), "error", err)
 		return
 	}
 	l.mu.Lock()
 	changed := l.view.hear(l.now(), from.Name, b)
-	l.heed(b.drain)
+	l.followDrain(b.drain)
 	l.mu.Unlock()
 	if changed {
 		l.wake()
 	}
 }
 
-// lose ends what was heard of a peer whose connection broke.
+// lose ends what was heard from a peer whose connection broke.
 func (l *Cluster) lose(p link.Peer) {
 	l.mu.Lock()
 	changed := l.view.lose(p.Name)
@@ -280,7 +280,7 @@ func (l *Cluster) lose(p link.Peer) {
 	}
 }
 
-// decodeBeat reads a beat; claims that make no sense are left out.
+// decodeBeat reads a beat and leaves out claims that are not valid.
 func decodeBeat(body []byte) (heardBeat, error) {
 	var p Beat
 	if err := proto.Unmarshal(body, &p); err != nil {

@@ -13,19 +13,19 @@ import (
 
 func TestNodesFindEachOtherAndShareTheShards(t *testing.T) {
 	for _, n := range []int{1, 2} {
-		inBubble(t, 16, func(h *house) {
+		inBubble(t, 16, func(h *testCluster) {
 			for i := range 5 {
 				h.start(fmt.Sprintf("n%d", i), replicas(n))
 			}
 			g := h.start("g", gatewayOnly, replicas(n))
-			t.Logf("replicas %d: in order after %v", n, h.settle(n, 30*time.Second))
+			t.Logf("replicas %d: settled after %v", n, h.settle(n, 30*time.Second))
 			for shard := range h.shards {
 				p, ok := g.Source(shard)
 				if !ok {
-					t.Fatalf("the gateway follows nobody for shard %d", shard)
+					t.Fatalf("the gateway follows no node for shard %d", shard)
 				}
 				if _, owns := h.nodes[p.Node()].folds.has(shard); !owns {
-					t.Errorf("the gateway follows %s for shard %d, which doesn't own it", p.Node(), shard)
+					t.Errorf("the gateway follows %s for shard %d, which does not own it", p.Node(), shard)
 				}
 				if s := g.Status(shard); s.Serving != Live || s.Source != p || s.Position.Lo != uint64(shard) {
 					t.Errorf("status of shard %d is %+v", shard, s)
@@ -48,7 +48,7 @@ func TestNodesFindEachOtherAndShareTheShards(t *testing.T) {
 
 func TestAKilledNodeIsReplaced(t *testing.T) {
 	for _, n := range []int{1, 2} {
-		inBubble(t, 16, func(h *house) {
+		inBubble(t, 16, func(h *testCluster) {
 			for i := range 4 {
 				h.start(fmt.Sprintf("n%d", i), replicas(n))
 			}
@@ -69,9 +69,9 @@ func TestAKilledNodeIsReplaced(t *testing.T) {
 				case <-time.After(10 * time.Millisecond):
 				}
 			}
-			t.Logf("replicas %d: the gateway followed nobody for %v (a load takes 300 ms)", n, worst)
+			t.Logf("replicas %d: the gateway followed no node for %v (a load takes 300 ms)", n, worst)
 			if n == 1 && worst > 900*time.Millisecond || n == 2 && worst > 50*time.Millisecond {
-				t.Errorf("replicas %d: nobody was followed for %v", n, worst)
+				t.Errorf("replicas %d: no node was followed for %v", n, worst)
 			}
 			h.settle(n, 20*time.Second)
 			h.start("n2", replicas(n))
@@ -82,18 +82,18 @@ func TestAKilledNodeIsReplaced(t *testing.T) {
 
 func TestACutHeals(t *testing.T) {
 	for _, cut := range []time.Duration{5 * time.Second, 20 * time.Second, 75 * time.Second} {
-		inBubble(t, 16, func(h *house) {
+		inBubble(t, 16, func(h *testCluster) {
 			for i := range 5 {
 				h.start(fmt.Sprintf("n%d", i))
 			}
 			h.settle(1, 30*time.Second)
-			h.network.wall("n0", "n3")
+			h.network.isolate("n0", "n3")
 			time.Sleep(cut)
 			if cut > 10*time.Second && len(h.nodes["n0"].Members()) != 2 {
-				t.Errorf("behind the wall n0 sees %d members", len(h.nodes["n0"].Members()))
+				t.Errorf("isolated, n0 sees %d members", len(h.nodes["n0"].Members()))
 			}
-			h.network.wall()
-			t.Logf("a cut of %v: in order %v after it", cut, h.settle(1, 15*time.Second))
+			h.network.isolate()
+			t.Logf("a cut of %v: settled %v after it", cut, h.settle(1, 15*time.Second))
 			time.Sleep(20 * time.Second)
 			if w := h.wrong(1); w != "" {
 				t.Errorf("20 s later: %s", w)
@@ -102,10 +102,10 @@ func TestACutHeals(t *testing.T) {
 	}
 }
 
-// Nodes that their log can't reach claim nothing any more; a gateway goes on with them, says since
-// when, and knows better who serves again.
+// Nodes that cannot reach their log stop claiming to be live. A gateway keeps following them,
+// reports since when they are not live, and switches when another node serves again.
 func TestNobodyIsLiveAndTheLastIsFollowed(t *testing.T) {
-	inBubble(t, 8, func(h *house) {
+	inBubble(t, 8, func(h *testCluster) {
 		for i := range 3 {
 			h.start(fmt.Sprintf("n%d", i))
 		}
@@ -119,7 +119,7 @@ func TestNobodyIsLiveAndTheLastIsFollowed(t *testing.T) {
 			for _, node := range h.nodes {
 				node.folds.mu.Lock()
 				node.folds.mute = on
-				node.folds.took = time.Hour // nobody else gets there either
+				node.folds.took = time.Hour // the others do not finish loading either
 				node.folds.mu.Unlock()
 			}
 			time.Sleep(10 * time.Second)
@@ -133,7 +133,7 @@ func TestNobodyIsLiveAndTheLastIsFollowed(t *testing.T) {
 				t.Errorf("status of shard %d is %+v", shard, s)
 			}
 			if i := g.Shards()[shard]; i.Source != "" {
-				t.Errorf("shard %d is said to be served by %s", shard, i.Source)
+				t.Errorf("shard %d is reported to be served by %s", shard, i.Source)
 			}
 		}
 		h.kill("n1")
@@ -143,14 +143,14 @@ func TestNobodyIsLiveAndTheLastIsFollowed(t *testing.T) {
 				t.Errorf("the gateway follows %v for shard %d, n1 is dead and %v was followed", p, shard, source)
 			}
 			if s := g.Status(shard); time.Since(s.Since) < 10*time.Second {
-				t.Errorf("shard %d is said to age since %v, of %v", shard, time.Since(s.Since), source)
+				t.Errorf("shard %d is reported as unheard since %v, of %v", shard, time.Since(s.Since), source)
 			}
 		}
 	})
 }
 
 func TestADrainHandsOverFirst(t *testing.T) {
-	inBubble(t, 16, func(h *house) {
+	inBubble(t, 16, func(h *testCluster) {
 		for i := range 3 {
 			h.start(fmt.Sprintf("n%d", i))
 		}
@@ -186,7 +186,7 @@ func TestADrainHandsOverFirst(t *testing.T) {
 		h.nodes["n1"].stop()
 		delete(h.nodes, "n1")
 		time.Sleep(time.Second)
-		// The next one is asked to from a gateway.
+		// A gateway asks the next node to drain.
 		if err := g.RequestDrain(h.t.Context(), "n0"); err != nil {
 			t.Fatal(err)
 		}
@@ -196,10 +196,10 @@ func TestADrainHandsOverFirst(t *testing.T) {
 		}
 		close(stop)
 		if bad := <-alone; bad > 0 {
-			t.Errorf("%d times the gateway followed nobody", bad)
+			t.Errorf("%d times the gateway followed no node", bad)
 		}
 		if err := g.RequestDrain(h.t.Context(), "n7"); err == nil || !strings.Contains(err.Error(), "no such node") {
-			t.Errorf("drain of a node that isn't there: %v", err)
+			t.Errorf("drain of a node that is not there: %v", err)
 		}
 		ctx, cancel := context.WithTimeout(h.t.Context(), 20*time.Second)
 		defer cancel()
@@ -209,10 +209,10 @@ func TestADrainHandsOverFirst(t *testing.T) {
 	})
 }
 
-// A gateway that sends its sessions away is listed so, by itself and by the others, until it says
-// the opposite; a node is not.
+// A gateway that sends its sessions away is listed as draining, by itself and by the others, until
+// it takes that back; a node is not.
 func TestAGatewaySaysThatItEmpties(t *testing.T) {
-	inBubble(t, 8, func(h *house) {
+	inBubble(t, 8, func(h *testCluster) {
 		h.start("n0")
 		h.start("n1", func(c *Config) { c.Roles |= GatewayRole })
 		h.start("g", gatewayOnly)
@@ -228,31 +228,31 @@ func TestAGatewaySaysThatItEmpties(t *testing.T) {
 			}
 			return said
 		}
-		h.nodes["g"].Emptying(true)
+		h.nodes["g"].SetGatewayDraining(true)
 		if said := drains("g"); said != "n0 n1 g " {
-			t.Errorf("that g drains is said by %q", said)
+			t.Errorf("%q report that g drains", said)
 		}
-		h.nodes["n1"].Emptying(true)
+		h.nodes["n1"].SetGatewayDraining(true)
 		if said := drains("n1"); said != "" {
-			t.Errorf("that n1 drains is said by %q", said)
+			t.Errorf("%q report that n1 drains", said)
 		}
-		h.nodes["g"].Emptying(false)
+		h.nodes["g"].SetGatewayDraining(false)
 		if said := drains("g"); said != "" {
-			t.Errorf("that g drains is said by %q after its end", said)
+			t.Errorf("%q report that g drains after it took that back", said)
 		}
 	})
 }
 
 func TestOfTwoStartsTheNewestStays(t *testing.T) {
-	inBubble(t, 8, func(h *house) {
+	inBubble(t, 8, func(h *testCluster) {
 		for i := range 3 {
 			h.start(fmt.Sprintf("n%d", i))
 		}
 		h.settle(1, 30*time.Second)
 		old := h.nodes["n1"]
-		h.network.wall("n1") // it is paused, as all others see it
+		h.network.isolate("n1") // all others see it as paused
 		time.Sleep(20 * time.Second)
-		h.network.wall()
+		h.network.isolate()
 		old.link.self.Address = "elsewhere:1" // its successor runs on another machine
 		delete(h.nodes, "n1")
 		h.start("n1")
@@ -266,9 +266,9 @@ func TestOfTwoStartsTheNewestStays(t *testing.T) {
 				t.Errorf("the older start has shard %d: folds %v, owns %v", shard, f, o)
 			}
 		}
-		h.kill("n1") // then the older one is the only one
+		h.kill("n1") // now the older one is the only one
 		h.nodes["n1"] = old
-		time.Sleep(5 * time.Second) // gossip finds the dead
+		time.Sleep(5 * time.Second) // gossip detects the dead one
 		h.settle(1, 30*time.Second)
 		if err := old.Err(); err != nil {
 			t.Errorf("the older start, alone again, says %v", err)
@@ -294,22 +294,22 @@ func TestOthersGossipIsRefused(t *testing.T) {
 		"another cluster": {func(c *Config) {}, func(c *Config) { c.Cluster = "other" }, ErrOtherCluster},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBubble(t, 4, func(h *house) {
+			inBubble(t, 4, func(h *testCluster) {
 				h.start("n0", c.ours)
 				h.settle(1, 30*time.Second)
 				n := h.start("n1", c.theirs)
 				time.Sleep(10 * time.Second)
 				if err := n.Err(); !errors.Is(err, c.want) {
-					t.Errorf("the stranger says %v, want %v", err, c.want)
+					t.Errorf("the refused node reports %v, want %v", err, c.want)
 				}
 				if got := len(h.nodes["n0"].Members()); got != 1 {
 					t.Errorf("%d members", got)
 				}
 				if claims := n.folds.Claims(); len(claims) > 0 {
-					t.Errorf("the stranger folds %v", claims)
+					t.Errorf("the refused node folds %v", claims)
 				}
 				if err := h.nodes["n0"].Err(); err != nil {
-					t.Errorf("the cluster suffers: %v", err)
+					t.Errorf("the cluster is affected: %v", err)
 				}
 			})
 		})
@@ -318,7 +318,7 @@ func TestOthersGossipIsRefused(t *testing.T) {
 
 func TestKeysRotate(t *testing.T) {
 	a, b := []byte(strings.Repeat("a", 32)), []byte(strings.Repeat("b", 16))
-	inBubble(t, 4, func(h *house) {
+	inBubble(t, 4, func(h *testCluster) {
 		var all []*Keys
 		for i := range 3 {
 			h.start(fmt.Sprintf("n%d", i), func(c *Config) {
@@ -349,11 +349,11 @@ func TestKeysRotate(t *testing.T) {
 }
 
 func TestANodeWhoseSeedsAreSilentBeginsAlone(t *testing.T) {
-	inBubble(t, 4, func(h *house) {
+	inBubble(t, 4, func(h *testCluster) {
 		h.seeds = []string{"10.9.9.9:7946"}
 		n := h.start("n0")
 		if n.Ready() {
-			t.Error("it is ready before its seeds were asked")
+			t.Error("it is ready before it has asked its seeds")
 		}
 		h.settle(1, 10*time.Second)
 		if err := n.Err(); err != nil {
@@ -363,7 +363,7 @@ func TestANodeWhoseSeedsAreSilentBeginsAlone(t *testing.T) {
 }
 
 func TestAGatewayThatHearsNoNodeSaysSo(t *testing.T) {
-	inBubble(t, 4, func(h *house) {
+	inBubble(t, 4, func(h *testCluster) {
 		h.start("n0")
 		g := h.start("g", gatewayOnly)
 		h.settle(1, 30*time.Second)
@@ -371,7 +371,7 @@ func TestAGatewayThatHearsNoNodeSaysSo(t *testing.T) {
 		if err := g.Err(); err != nil {
 			t.Error(err)
 		}
-		h.network.wall("g")
+		h.network.isolate("g")
 		time.Sleep(12 * time.Second)
 		if err := g.Err(); err == nil || !strings.Contains(err.Error(), "no node was heard") {
 			t.Errorf("it says %v", err)

@@ -13,24 +13,25 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// Shards is what a node does with shards. Its methods return soon and are called by one goroutine
-// at a time; each is called again and again while the cluster wants the same.
+// Shards is what a node does with shards. One goroutine at a time calls its methods, which must
+// return soon. Each is called repeatedly while the cluster wants the same.
 type Shards interface {
-	// Claims are of all shards it has: Loading, or Live at a position.
+	// Claims returns the claims of all shards that it has: Loading, or Live at a position.
 	Claims() []messages.Claim
-	// Load begins to fold a shard; a load once begun is finished. Nothing if it is there.
+	// Load begins to fold a shard, and finishes once it has begun. It does nothing if the shard is
+	// there.
 	Load(shard int)
-	// Drop stops folding a shard. Nothing if it isn't there.
+	// Drop stops folding a shard. It does nothing if the shard is not there.
 	Drop(shard int)
-	// Own says whether it is the one that acts for a shard: ticks, forwards, shared checkpoints.
-	// False until it is called.
+	// Own says whether this node acts for a shard: ticks, forwards, shared checkpoints. It does not
+	// until Own is called.
 	Own(shard int, own bool)
-	// Failed reports whether it has the shard and can't fold it, so that to wait for its claim is
-	// no use.
+	// Failed reports whether it has the shard but cannot fold it, so that waiting for its claim is
+	// useless.
 	Failed(shard int) bool
 }
 
-// Link carries beats; link.Link is one.
+// Link carries beats; link.Link implements it.
 type Link interface {
 	Self() link.Peer
 	Handle(f func(from link.Peer, body []byte))
@@ -39,36 +40,37 @@ type Link interface {
 	Beat(to link.Peer, body []byte)
 }
 
-// Preset is how nervous gossip is.
+// Preset says how fast gossip declares a silent member dead.
 type Preset string
 
 // The presets.
 const (
-	LAN   Preset = "lan"   // a crash is seen by gossip in some 3 s; a pause of 1 s is forgiven
-	Local Preset = "local" // in 1.3 to 1.8 s: for one machine, or a network that never hiccups
+	LAN Preset = "lan" // gossip detects a crash in about 3 s and tolerates a pause of 1 s
+	// detects a crash in 1.3 to 1.8 s: for one machine or a very reliable network
+	Local Preset = "local"
 )
 
-// Config is what a Cluster is made of.
+// Config configures a Cluster.
 type Config struct {
-	Name      string   // of this node; empty: the link's. Each start makes an incarnation of it
+	Name      string   // the node's name; empty: the link's. Each start is an incarnation of it
 	Cluster   string   // gossip of a cluster with another name is refused; empty is a name too
 	Bind      string   // host:port of gossip, UDP and TCP; port 0 takes a free one
-	Advertise string   // host:port that others reach it at; empty: what it is bound to
-	Seeds     []string // host:port of gossip of some members; this one's own may be among them
-	Keys      *Keys    // gossip is encrypted with them; nil: plain
+	Advertise string   // host:port at which others reach it; empty: the bound one
+	Seeds     []string // host:port of the gossip of some members; may include this one
+	Keys      *Keys    // encrypt gossip; nil: no encryption
 	Preset    Preset   // empty: LAN
 
 	Roles    Roles // 0: both
-	Weight   int   // share of the shards beside others'; 0 counts as 1
-	Replicas int   // how many fold a shard; 0 counts as 1: the owner alone
+	Weight   int   // share of the shards relative to others; 0 counts as 1
+	Replicas int   // how many nodes fold a shard; 0 counts as 1: the owner alone
 
 	Shards     Shards     // nil for a pure gateway
 	Partitions func() int // the number of shards; it may grow
 
-	// Start starts it: whoever else handles its messages says so before
+	// Start starts the link: register all other handlers and services before.
 	Link      Link
 	Logger    *slog.Logger          // nil: slog.Default
-	Metrics   prometheus.Registerer // nil: none are kept
+	Metrics   prometheus.Registerer // nil: no metrics
 	Transport memberlist.Transport  // nil: sockets at Bind
 }
 
@@ -90,7 +92,7 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Validate tells everything that is wrong, and changes nothing.
+// Validate returns everything that is wrong. It changes nothing.
 func (c Config) Validate() error {
 	var errs []error
 	refuse := func(bad bool, format string, args ...any) {
@@ -102,9 +104,9 @@ func (c Config) Validate() error {
 	refuse(c.Partitions == nil, "no number of partitions given")
 	refuse(c.Roles&^(NodeRole|GatewayRole) != 0, "roles %d are not allowed: node, gateway or both", c.Roles)
 	refuse(c.Roles.Has(NodeRole) && c.Shards == nil, "a node needs shards to fold; give them, or make it a gateway only")
-	refuse(c.Weight > 1000, "weight %d, at most 1000", c.Weight)
+	refuse(c.Weight > 1000, "weight %d is not allowed: at most 1000", c.Weight)
 	refuse(c.Preset != "" && c.Preset != LAN && c.Preset != Local, "preset %q is not allowed: %q or %q", c.Preset, LAN, Local)
-	refuse(len(c.Cluster) > memberlist.LabelMaxSize, "cluster name of %d bytes, at most %d", len(c.Cluster), memberlist.LabelMaxSize)
+	refuse(len(c.Cluster) > memberlist.LabelMaxSize, "the cluster name has %d bytes, at most %d are allowed", len(c.Cluster), memberlist.LabelMaxSize)
 	if c.Link != nil {
 		own := c.Link.Self().Node()
 		refuse(c.Name != "" && c.Name != own, "the node's name is %q here and %q at the link: give both the same", c.Name, own)

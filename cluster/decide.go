@@ -6,27 +6,28 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// orders are what a node does next with its shards.
+// orders says what a node does next with its shards.
 type orders struct {
 	load []int
 	drop []int
-	own  []bool // by shard: whether it acts for it
+	own  []bool // indexed by shard: whether the node acts for it
 }
 
-// decide says what to load, what to drop and what to own. It is a function of the view, of the
-// claims that were heard and of this node's own, and of the time: the same at every call, so that
-// it may be called as often as one likes, and nothing depends on an order having been followed.
+// decide says what to load, drop and own. It is a pure function of the view, the claims that were
+// heard, this node's own claims and the time. So it may be called as often as needed, and nothing
+// depends on whether an order was followed.
 //
-//   - load when, of those that rank above, fewer than replicas claim the shard. A newcomer counts
-//     as claiming until it had time to. One above that is heard and doesn't claim gets two beats to
-//     begin, so that not all begin at once;
-//   - drop when, for keep without a break, replicas stood above and were live. Both must have held
-//     for so long: where ranks were just turned over, the one that is now above may have dropped a
-//     moment ago, and its last beat doesn't say so yet. A load once begun is finished;
-//   - own when live, and nobody above is heard to be live.
+//   - load if fewer than replicas of the nodes that rank higher claim the shard. A new member
+//     counts as claiming until it had time to. A higher one that is heard but does not claim gets
+//     two beats to begin, so that not all begin at once;
+//   - drop if, for the whole time `keep`, replicas nodes ranked higher and were live. Both must
+//     have held that long: right after ranks changed, the node that now ranks higher may have
+//     dropped the shard a moment ago, and its last beat does not show it yet. A load that has begun
+//     is finished first;
+//   - own if live and no higher node is heard to be live.
 func (v *view) decide(now time.Duration, shards int, mine []messages.Claim) orders {
 	v.rank(now, shards)
-	v.self.say(now, mine)
+	v.self.setClaims(now, mine)
 	v.remember(shards)
 	o := orders{own: make([]bool, shards)}
 	if v.joining || !v.self.roles.Has(NodeRole) {
@@ -38,24 +39,24 @@ func (v *view) decide(now time.Duration, shards int, mine []messages.Claim) orde
 		}
 		return o
 	}
-	if now < v.deafUntil && v.others() {
+	if now < v.listenUntil && v.others() {
 		for shard := range v.served {
 			v.served[shard] = never
 		}
 		return o
 	}
 	for shard := range shards {
-		own := v.self.says(shard).state
+		own := v.self.claimOf(shard).state
 		above := v.above(now, shard)
 		switch {
-		case own == 0 && v.lacks(now, shard, above):
+		case own == 0 && v.mustLoad(now, shard, above):
 			o.load = append(o.load, shard)
-		case own != 0 && v.kept(now, shard, above) && v.beenLive[shard]:
+		case own != 0 && v.redundant(now, shard, above) && v.beenLive[shard]:
 			o.drop = append(o.drop, shard)
 		}
 		o.own[shard] = own == messages.Live && above.live == 0
 	}
-	for _, c := range mine { // the log shrank: nobody asks for these
+	for _, c := range mine { // the log has fewer shards now: nobody wants these
 		if c.Shard >= shards {
 			o.drop = append(o.drop, c.Shard)
 		}
@@ -63,9 +64,9 @@ func (v *view) decide(now time.Duration, shards int, mine []messages.Claim) orde
 	return o
 }
 
-// standing counts those that rank above this node for a shard.
+// standing counts the nodes that rank higher than this one for a shard.
 type standing struct {
-	claiming int // or new
+	claiming int // claiming, or new
 	idle     int // heard, not new, and not claiming
 	live     int
 }
@@ -77,7 +78,7 @@ func (v *view) above(now time.Duration, shard int) standing {
 		if m == v.self {
 			break
 		}
-		c := m.says(shard)
+		c := m.claimOf(shard)
 		switch {
 		case c.state != 0 || !m.gone && now-m.arrived < v.rules.grace:
 			s.claiming++
@@ -91,8 +92,8 @@ func (v *view) above(now time.Duration, shard int) standing {
 	return s
 }
 
-// lacks reports whether it is this node that has to load the shard.
-func (v *view) lacks(now time.Duration, shard int, above standing) bool {
+// mustLoad reports whether this node has to load the shard.
+func (v *view) mustLoad(now time.Duration, shard int, above standing) bool {
 	if above.claiming >= v.replicas {
 		v.lacking[shard] = never
 		return false
@@ -103,8 +104,8 @@ func (v *view) lacks(now time.Duration, shard int, above standing) bool {
 	return now-v.lacking[shard] >= time.Duration(min(above.idle, 8))*2*v.rules.beat
 }
 
-// kept reports whether enough others have stood above and been live for long enough.
-func (v *view) kept(now time.Duration, shard int, above standing) bool {
+// redundant reports whether enough higher nodes have been live for long enough.
+func (v *view) redundant(now time.Duration, shard int, above standing) bool {
 	if above.live < v.replicas {
 		v.served[shard] = never
 		return false
@@ -115,8 +116,7 @@ func (v *view) kept(now time.Duration, shard int, above standing) bool {
 	return now-v.served[shard] >= v.rules.keep
 }
 
-// remember keeps what is known by shard in step with the shards there are and with what this node
-// has of them.
+// remember resizes what is kept per shard and updates it with this node's claims.
 func (v *view) remember(shards int) {
 	for len(v.lacking) < shards {
 		v.lacking = append(v.lacking, never)
@@ -124,7 +124,7 @@ func (v *view) remember(shards int) {
 		v.beenLive = append(v.beenLive, false)
 	}
 	for shard := range v.lacking {
-		switch v.self.says(shard).state {
+		switch v.self.claimOf(shard).state {
 		case 0:
 			v.beenLive[shard], v.served[shard] = false, never
 		case messages.Live:
@@ -136,7 +136,7 @@ func (v *view) remember(shards int) {
 	}
 }
 
-// others reports whether there is any node but this one.
+// others reports whether there is any other node.
 func (v *view) others() bool {
 	for _, m := range v.members {
 		if m != v.self && m.roles.Has(NodeRole) {
@@ -146,10 +146,10 @@ func (v *view) others() bool {
 	return false
 }
 
-// source is whom to follow for a shard: the highest-ranked member that is heard to be live.
+// source returns the member to follow for a shard: the highest-ranked one that is heard to be live.
 func (v *view) source(shard int) *member {
 	for _, i := range v.table.Of(shard) {
-		if m := v.ranked[i]; m != nil && m.says(shard).state == messages.Live {
+		if m := v.ranked[i]; m != nil && m.claimOf(shard).state == messages.Live {
 			return m
 		}
 	}

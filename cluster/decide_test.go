@@ -9,7 +9,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// pair is this node's view of itself and one other, and a shard for which the other ranks above.
+// pair is this node's view of itself and one other node, and a shard for which the other ranks
+// higher.
 type pair struct {
 	*view
 	t      *testing.T
@@ -24,7 +25,7 @@ func newPair(t *testing.T, arrived time.Duration) *pair {
 	p := &pair{view: newView(sighting{peer: link.Peer{Name: "me~1", Address: "me:1"}, roles: NodeRole, weight: 1}, 1, standardRules()), t: t, other: "other~1"}
 	p.join(0)
 	p.look(start)
-	p.deafUntil = 0
+	p.listenUntil = 0
 	p.see(start, []sighting{{peer: link.Peer{Name: p.other, Address: "other:1"}, roles: NodeRole, weight: 1}})
 	p.members[p.other].arrived, p.members[p.other].heldUntil = arrived, 0
 	p.rank(start, 64)
@@ -34,7 +35,7 @@ func newPair(t *testing.T, arrived time.Duration) *pair {
 	return p
 }
 
-// says makes the other beat; state 0 claims nothing.
+// says makes the other node beat; state 0 claims nothing.
 func (p *pair) says(now time.Duration, state messages.ClaimState) {
 	p.number++
 	b := heardBeat{number: p.number}
@@ -44,7 +45,7 @@ func (p *pair) says(now time.Duration, state messages.ClaimState) {
 	p.hear(now, p.other, b)
 }
 
-// decides what to do with the shard, of which this node claims what is given.
+// decides returns the decision about the shard, for which this node claims the given state.
 func (p *pair) decides(now time.Duration, own messages.ClaimState) (load, drop, owns bool) {
 	p.look(now)
 	var mine []messages.Claim
@@ -161,11 +162,11 @@ func TestTheOlderStartDropsEverything(t *testing.T) {
 	p.see(now+ms, nil)
 	p.want("it is gone", now+ms, messages.Live, false, false, true)
 	p.see(now+2*ms, later)
-	p.want("it is back, or an old message of it is", now+2*ms, messages.Live, false, false, true)
+	p.want("it is back, or an old message about it", now+2*ms, messages.Live, false, false, true)
 }
 
-// A node cut off from the log says loading, as one does that has just begun: only the latter is on
-// its way.
+// A node that is cut off from the log claims loading, as one that has just begun does: only the
+// latter will be live soon.
 func TestWhoWasLiveDoesNotLoad(t *testing.T) {
 	p := newPair(t, 0)
 	for _, step := range []struct {

@@ -9,9 +9,9 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// Drain makes this node rank last everywhere, and returns when enough others are live on all that
-// it has; it serves until then and after. If ctx ends before, the error says what is missing; the
-// node stays draining.
+// Drain makes this node rank last everywhere and returns when enough others are live on every shard
+// that it has. The node serves until then and afterwards. If ctx ends first, the error says what is
+// missing, and the node stays draining.
 func (l *Cluster) Drain(ctx context.Context) error {
 	l.mu.Lock()
 	l.drainLocked()
@@ -29,7 +29,7 @@ func (l *Cluster) Drain(ctx context.Context) error {
 		case <-changed:
 		case <-tick.C:
 		case <-ctx.Done():
-			return fmt.Errorf("cluster: drain: %d shards are not taken over yet, the first is %d: %w", len(waiting), waiting[0], context.Cause(ctx))
+			return fmt.Errorf("cluster: drain: %d shards are not taken over yet, shard %d is the first: %w", len(waiting), waiting[0], context.Cause(ctx))
 		}
 	}
 }
@@ -42,18 +42,18 @@ func (l *Cluster) drainLocked() {
 	l.view.self.sighting.draining = true
 	l.view.drainedAt = l.now()
 	close(l.draining)
-	l.gossip.tell(l.config, true)
-	l.seeker.again()
+	l.gossip.setMeta(l.config, true)
+	l.seeker.requestSpread()
 	l.wake()
 }
 
-// Draining is closed when this node begins to drain, whoever asked for it.
+// Draining returns a channel that is closed when this node begins to drain, whoever asked for it.
 func (l *Cluster) Draining() <-chan struct{} { return l.draining }
 
-// Emptying says whether this process, as a gateway, sends its sessions away: others list it as
-// draining within a beat. It may say the opposite later. Nothing is decided by it: a node, whose
-// draining has it rank last, says what Drain made it say.
-func (l *Cluster) Emptying(on bool) {
+// SetGatewayDraining says whether this process, as a gateway, sends its sessions away; others list
+// it as draining within a beat. It can be taken back. It decides nothing: for a node, only Drain
+// matters, which makes it rank last.
+func (l *Cluster) SetGatewayDraining(on bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.view.self.roles.Has(NodeRole) {
@@ -61,8 +61,8 @@ func (l *Cluster) Emptying(on bool) {
 	}
 }
 
-// waiting are the shards that not enough others are live on, or not long enough for all to have
-// heard it.
+// waiting returns the shards on which not enough others are live, or not long enough for all
+// members to have heard it.
 func (v *view) waiting(now time.Duration) []int {
 	others := 0
 	for _, m := range v.members {
@@ -78,11 +78,11 @@ func (v *view) waiting(now time.Duration) []int {
 		}
 		live := 0
 		for _, m := range v.members {
-			if c := m.says(shard); m != v.self && c.state == messages.Live && now-c.since >= 2*v.rules.beat {
+			if c := m.claimOf(shard); m != v.self && c.state == messages.Live && now-c.since >= 2*v.rules.beat {
 				live++
 			}
 		}
-		// What was said before the others knew may be a claim that just ended.
+		// A claim sent before the others knew of the drain may have ended since.
 		if live < enough || now-v.drainedAt < 3*v.rules.beat {
 			waiting = append(waiting, shard)
 		}
@@ -90,8 +90,8 @@ func (v *view) waiting(now time.Duration) []int {
 	return waiting
 }
 
-// RequestDrain asks another node, by its name, to drain: every beat until it says that it does. It
-// may be this one.
+// RequestDrain asks another node, by its name, to drain, in every beat until that node reports that
+// it drains. It may be this node.
 func (l *Cluster) RequestDrain(ctx context.Context, node string) error {
 	if node == l.view.self.peer.Node() {
 		l.mu.Lock()
@@ -122,18 +122,18 @@ func (l *Cluster) RequestDrain(ctx context.Context, node string) error {
 		case drains:
 			return nil
 		case !known:
-			return fmt.Errorf("cluster: drain %q: no such node is in the cluster; the members are listed by `dashfeed cluster members`", node)
+			return fmt.Errorf("cluster: drain %q: there is no such node in the cluster; `dashfeed cluster members` lists the members", node)
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return fmt.Errorf("cluster: drain %s: it was asked every beat and doesn't say yet that it drains: %w", node, context.Cause(ctx))
+			return fmt.Errorf("cluster: drain %s: it was asked in every beat and has not begun to drain: %w", node, context.Cause(ctx))
 		}
 	}
 }
 
-// heed does what a beat asks of this node.
-func (l *Cluster) heed(drain []string) {
+// followDrain does what a beat asks of this node.
+func (l *Cluster) followDrain(drain []string) {
 	if slices.Contains(drain, l.view.self.peer.Node()) && l.view.self.roles.Has(NodeRole) {
 		l.drainLocked()
 	}

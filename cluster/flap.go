@@ -2,19 +2,19 @@ package cluster
 
 import "time"
 
-// past is what is remembered of a node over its incarnations.
+// past is what is remembered about a node over its incarnations.
 type past struct {
-	flaps   int // arrivals since it last stayed long
+	flaps   int // arrivals since its last long stay
 	arrived time.Duration
-	left    time.Duration // never while it is there
+	left    time.Duration // `never` while it is there
 }
 
 // maxPast is how many nodes are remembered; beyond it those that left first are forgotten.
 const maxPast = 1024
 
-// arrival notes that a node came and tells until when this node would hold it back.
+// arrival records that a node came, and returns until when this node would hold it back.
 //
-// Those who are there when this process starts aren't held: for the others it is this process that
+// Nodes that are there when this process starts are not held back: for them it is this process that
 // came.
 func (v *view) arrival(now time.Duration, node string) (heldUntil time.Duration) {
 	p := v.past[node]
@@ -31,7 +31,7 @@ func (v *view) arrival(now time.Duration, node string) (heldUntil time.Duration)
 	return now + min(v.rules.hold<<min(p.flaps, 10), v.rules.maxHold)
 }
 
-// departure notes that an incarnation left.
+// departure records that an incarnation left.
 func (v *view) departure(now time.Duration, m *member) {
 	p := v.past[m.peer.Node()]
 	if p == nil || p.left != never {
@@ -59,10 +59,10 @@ func (v *view) forget() {
 	delete(v.past, oldest)
 }
 
-// vote settles who is held: whom more than half of those who are heard hold back. Each has its own
-// opinion, since each saw others come and go at other moments; a majority is what all can hear
-// alike. And a node that lost sight of all others for a moment holds them, but they are the
-// majority, and it is they who hold it.
+// vote decides who is held back: the members that more than half of those who are heard hold back.
+// Each member has its own opinion, because each saw others come and go at different moments; a
+// majority is something that all hear alike. A node that lost sight of all others for a moment
+// would hold them back, but they are the majority, and they hold it back.
 func (v *view) vote(now time.Duration) {
 	for name, m := range v.members {
 		votes, voters := 0, 0
@@ -79,7 +79,7 @@ func (v *view) vote(now time.Duration) {
 	}
 }
 
-// holding are the incarnations that this node would hold back.
+// holding returns the incarnations that this node would hold back.
 func (v *view) holding(now time.Duration) []string {
 	var names []string
 	for name, m := range v.members {

@@ -2,26 +2,26 @@ package cluster
 
 import "time"
 
-// leaver is a member that is gone, for people to see. Nothing is decided by it.
+// leaver is a member that is gone. It is only shown to people and decides nothing.
 type leaver struct {
 	sighting
 	at time.Duration
 }
 
 const (
-	maxGone = 32        // so many are remembered,
-	goneFor = time.Hour // for so long, or until they come back
+	maxGone = 32        // how many are remembered
+	goneFor = time.Hour // how long they are remembered, unless they come back
 )
 
-// bury remembers a member that has left the view.
-func (v *view) bury(now time.Duration, m *member) {
+// rememberLeft remembers a member that has left the view.
+func (v *view) rememberLeft(now time.Duration, m *member) {
 	if len(v.left) == maxGone {
 		v.left = append(v.left[:0], v.left[1:]...)
 	}
 	v.left = append(v.left, leaver{m.sighting, now})
 }
 
-// Gone are the members that left or died lately and have not come back. Since says when this
+// Gone returns the members that left or died recently and have not come back. Since is when this
 // process found out.
 func (l *Cluster) Gone() (all []Member) {
 	l.mu.Lock()

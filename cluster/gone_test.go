@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// A node that died is told to be gone, and since when, until it is back.
+// A node that died is listed as gone, and since when, until it is back.
 func TestTheDeadAreGone(t *testing.T) {
-	inBubble(t, 4, func(h *house) {
+	inBubble(t, 4, func(h *testCluster) {
 		n := h.start("n0")
 		h.start("n1")
 		h.settle(1, 30*time.Second)
@@ -31,7 +31,7 @@ func TestTheDeadAreGone(t *testing.T) {
 func TestTheGoneAreBounded(t *testing.T) {
 	v := newView(sighting{}, 1, standardRules())
 	for i := range 1000 {
-		v.bury(time.Duration(i), &member{sighting: sighting{gossip: fmt.Sprint(i)}})
+		v.rememberLeft(time.Duration(i), &member{sighting: sighting{gossip: fmt.Sprint(i)}})
 	}
 	if len(v.left) != maxGone || v.left[maxGone-1].gossip != "999" {
 		t.Errorf("%d are remembered, the last is %s", len(v.left), v.left[len(v.left)-1].gossip)

@@ -16,13 +16,14 @@ import (
 	"github.com/dashfeed/dashfeed/cluster/link"
 )
 
-// gossip is memberlist, kept to one question: who is there? Its callbacks run under its lock: they
-// copy what they are given, since it changes its own under everybody's hands, and ring a bell.
+// gossip wraps memberlist, reduced to one question: who is there? Its callbacks run under
+// memberlist's lock. They copy their arguments, because memberlist changes them later, and only
+// wake the beat.
 type gossip struct {
 	list *memberlist.Memberlist
 	wake func()
 	meta atomic.Pointer[[]byte]
-	ears *ears
+	log  *gossipLog
 
 	mu    sync.Mutex
 	self  string              // its own address
@@ -30,13 +31,13 @@ type gossip struct {
 }
 
 func openGossip(c Config, wake func()) (*gossip, error) {
-	g := &gossip{wake: wake, ears: &ears{logger: c.Logger, cluster: c.Cluster}, there: map[string]sighting{}}
-	g.tell(c, false)
+	g := &gossip{wake: wake, log: &gossipLog{logger: c.Logger, cluster: c.Cluster}, there: map[string]sighting{}}
+	g.setMeta(c, false)
 	m := c.Preset.memberlist()
 	m.Name = c.Link.Self().Name
 	m.Label = c.Cluster
 	m.Transport = c.Transport
-	m.Logger = log.New(g.ears, "", 0)
+	m.Logger = log.New(g.log, "", 0)
 	m.Delegate, m.Events = g, g
 	if c.Keys != nil {
 		m.Keyring = c.Keys.ring
@@ -57,8 +58,8 @@ func openGossip(c Config, wake func()) (*gossip, error) {
 	return g, nil
 }
 
-// memberlist gives the library's settings. Detection takes a probe, its timeout, and
-// SuspicionMult*log10(n+1) probes more.
+// memberlist returns the library's settings. Detecting a crash takes a probe, its timeout, and
+// SuspicionMult*log10(n+1) more probes.
 func (p Preset) memberlist() *memberlist.Config {
 	m := memberlist.DefaultLANConfig()
 	m.PushPullInterval = 10 * time.Second
@@ -75,7 +76,7 @@ func (p Preset) memberlist() *memberlist.Config {
 	return m
 }
 
-// ipPort resolves host:port: memberlist wants numbers.
+// ipPort resolves host:port, because memberlist needs an IP address and a number.
 func ipPort(address string) (string, int, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
@@ -83,7 +84,7 @@ func ipPort(address string) (string, int, error) {
 	}
 	n, err := strconv.Atoi(port)
 	if err != nil || n < 0 || n > 65535 {
-		return "", 0, fmt.Errorf("port %q of %q is no number from 0 to 65535", port, address)
+		return "", 0, fmt.Errorf("port %q of %q is not a number from 0 to 65535", port, address)
 	}
 	if host == "" {
 		host = "0.0.0.0"
@@ -91,20 +92,20 @@ func ipPort(address string) (string, int, error) {
 	if net.ParseIP(host) == nil {
 		ips, err := net.LookupIP(host)
 		if err != nil || len(ips) == 0 {
-			return "", 0, fmt.Errorf("host of %q is not known: %w", address, err)
+			return "", 0, fmt.Errorf("cannot resolve the host of %q: %w", address, err)
 		}
 		host = ips[0].String()
 	}
 	return host, n, nil
 }
 
-// tell sets what gossip says of this process; update spreads it.
-func (g *gossip) tell(c Config, draining bool) {
+// setMeta sets what gossip says about this process; seeker.spread sends it.
+func (g *gossip) setMeta(c Config, draining bool) {
 	meta, _ := proto.Marshal(&Meta{Link: c.Link.Self().Address, Roles: uint32(c.Roles), Weight: uint32(c.Weight), Draining: draining})
 	g.meta.Store(&meta)
 }
 
-// members are those that gossip holds for alive, this process among them.
+// members returns those that gossip considers alive, including this process.
 func (g *gossip) members() []sighting {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -115,7 +116,7 @@ func (g *gossip) members() []sighting {
 	return all
 }
 
-// note takes over what gossip says of a member. What isn't ours is left out.
+// note stores what gossip says about a member. It ignores what Dashfeed did not write.
 func (g *gossip) note(n *memberlist.Node) {
 	var m Meta
 	if err := proto.Unmarshal(n.Meta, &m); err != nil || m.Link == "" {
@@ -123,7 +124,7 @@ func (g *gossip) note(n *memberlist.Node) {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.self == "" { // the first that it knows is itself
+	if g.self == "" { // the first member that it knows is itself
 		g.self = n.Address()
 	}
 	g.there[n.Name] = sighting{
@@ -132,7 +133,7 @@ func (g *gossip) note(n *memberlist.Node) {
 	}
 }
 
-// join asks some of the addresses for their view and gives them ours.
+// join asks some of the addresses for their view and gives them this one's.
 func (g *gossip) join(addresses []string) error {
 	const most = 8 // they are asked one after the other, and a dead one costs a timeout
 	rand.Shuffle(len(addresses), func(i, j int) { addresses[i], addresses[j] = addresses[j], addresses[i] })
@@ -142,7 +143,7 @@ func (g *gossip) join(addresses []string) error {
 
 func (g *gossip) close() error {
 	if err := g.list.Leave(time.Second); err != nil {
-		g.ears.logger.Debug("nobody heard that this process leaves; they will see", "error", err)
+		g.log.logger.Debug("no member confirmed that this process leaves; they will detect it", "error", err)
 	}
 	return g.list.Shutdown()
 }

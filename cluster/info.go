@@ -9,9 +9,9 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// Member is one of the view, for people to see.
+// Member is a member of the view, for display.
 type Member struct {
-	Name     string    `json:"name"` // of the incarnation
+	Name     string    `json:"name"` // the incarnation's name
 	Node     string    `json:"node"`
 	Link     string    `json:"link"`
 	Gossip   string    `json:"gossip"`
@@ -21,12 +21,12 @@ type Member struct {
 	Held     bool      `json:"held"` // came a moment ago: ranks behind the others
 	Self     bool      `json:"self"`
 	Heard    bool      `json:"heard"` // its beats arrive
-	Since    time.Time `json:"since"` // it is in the view
+	Since    time.Time `json:"since"` // when it entered the view
 	Shards   int       `json:"shards"`
-	Live     int       `json:"live"` // shards that it is live on
+	Live     int       `json:"live"` // shards on which it is live
 }
 
-// ShardInfo is how a shard stands, for people to see.
+// ShardInfo is the state of a shard, for display.
 type ShardInfo struct {
 	Shard   int         `json:"shard"`
 	Serving string      `json:"serving"` // live, loading, unheard
@@ -36,7 +36,7 @@ type ShardInfo struct {
 	Claims  []ClaimInfo `json:"claims"`
 }
 
-// ClaimInfo is what one node claims of a shard.
+// ClaimInfo is what one node claims for a shard.
 type ClaimInfo struct {
 	Node     string            `json:"node"`
 	State    string            `json:"state"`
@@ -44,7 +44,7 @@ type ClaimInfo struct {
 	Since    time.Time         `json:"since"`
 }
 
-// Members are those in the view, by name.
+// Members returns the members in the view, ordered by name.
 func (l *Cluster) Members() []Member {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -68,7 +68,7 @@ func (l *Cluster) Members() []Member {
 	return all
 }
 
-// Shards is how every shard stands.
+// Shards returns the state of every shard.
 func (l *Cluster) Shards() []ShardInfo {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -81,7 +81,7 @@ func (l *Cluster) Shards() []ShardInfo {
 		for _, r := range l.view.table.Of(shard) {
 			m := l.view.ranked[r]
 			i.Ranking = append(i.Ranking, m.peer.Node())
-			if c := m.says(shard); c.state != 0 {
+			if c := m.claimOf(shard); c.state != 0 {
 				i.Claims = append(i.Claims, ClaimInfo{m.peer.Node(), c.state.String(), c.position, l.started.Add(c.since)})
 			}
 		}
@@ -90,8 +90,9 @@ func (l *Cluster) Shards() []ShardInfo {
 	return all
 }
 
-// Err is why this process isn't fit to serve: it isn't let into the cluster, another start has
-// taken its place, or, as a gateway, it has heard no node for 10 s. Nil when all is well.
+// Err returns why this process is not fit to serve: it is not admitted to the cluster, another
+// start has taken its place, or, as a gateway, it has heard no node for 10 s. It returns nil if all
+// is well.
 func (l *Cluster) Err() error {
 	if err := l.seeker.err(); err != nil {
 		return fmt.Errorf("cluster %q: %w", l.config.Cluster, err)
@@ -101,23 +102,23 @@ func (l *Cluster) Err() error {
 	v := l.view
 	switch {
 	case v.newer != nil:
-		return fmt.Errorf("cluster: a later start of node %s, or at its address, is at %s: this process serves nothing while that one is there; stop one of them, or give each process its own name and address",
+		return fmt.Errorf("cluster: a later start of node %s, or of a process with its address, is at %s: this process serves nothing while that one is there; stop one of them, or give each process its own name and address",
 			v.self.peer.Node(), v.newer.peer)
 	case v.joining:
-		return fmt.Errorf("cluster: joining: seeds %v are asked", l.config.Seeds)
-	case !v.self.roles.Has(NodeRole) && !v.hears(l.now(), deaf):
-		return fmt.Errorf("cluster: no node was heard for %v: check that nodes run, and that their link's port can be reached", deaf)
+		return fmt.Errorf("cluster: joining: asking the seeds %v", l.config.Seeds)
+	case !v.self.roles.Has(NodeRole) && !v.hears(l.now(), maxSilence):
+		return fmt.Errorf("cluster: no node was heard for %v: check that nodes run and that the port of their link can be reached", maxSilence)
 	}
 	return nil
 }
 
-// deaf is how long a gateway may hear no node.
-const deaf = 10 * time.Second
+// maxSilence is how long a gateway may hear no node.
+const maxSilence = 10 * time.Second
 
 // Ready reports whether Err is nil.
 func (l *Cluster) Ready() bool { return l.Err() == nil }
 
-// hears reports whether a node was heard within d, or there wasn't the time to.
+// hears reports whether a node was heard within d, or this process is younger than d.
 func (v *view) hears(now, d time.Duration) bool {
 	if now < d {
 		return true

@@ -8,23 +8,23 @@ import (
 	"github.com/hashicorp/memberlist"
 )
 
-// Keys encrypt gossip. One is used to encrypt, all may decrypt. To change keys on a running
-// cluster: Add the new one on every member, then Use it on every member, then Remove the old one on
-// every member.
+// Keys encrypt gossip. One key encrypts, all can decrypt. To change keys in a running cluster: Add
+// the new one on every member, then Use it on every member, then Remove the old one on every
+// member.
 type Keys struct{ ring *memberlist.Keyring }
 
-// MaxKeys is how many keys there may be at a time.
+// MaxKeys is how many keys may exist at a time.
 const MaxKeys = 8
 
-// NewKeys makes a ring of keys of 16, 24 or 32 bytes each; the first one encrypts.
+// NewKeys returns a ring of keys of 16, 24 or 32 bytes; the first one encrypts.
 func NewKeys(keys ...[]byte) (*Keys, error) {
 	if len(keys) == 0 {
-		return nil, errors.New("gossip keys: none given; leave the keys out for plain gossip")
+		return nil, errors.New("gossip keys: none given; leave out the keys for gossip without encryption")
 	}
 	k := &Keys{}
 	var err error
 	if k.ring, err = memberlist.NewKeyring(nil, keys[0]); err != nil {
-		return nil, fmt.Errorf("gossip key 0 of %d bytes: %w", len(keys[0]), err)
+		return nil, fmt.Errorf("gossip key 0 has %d bytes: %w", len(keys[0]), err)
 	}
 	for i, key := range keys[1:] {
 		if err := k.Add(key); err != nil {
@@ -34,7 +34,7 @@ func NewKeys(keys ...[]byte) (*Keys, error) {
 	return k, nil
 }
 
-// ParseKey reads a key from base64, as files and flags have it.
+// ParseKey reads a key in base64, as in files and flags.
 func ParseKey(s string) ([]byte, error) {
 	key, err := base64.StdEncoding.DecodeString(s)
 	if err != nil {
@@ -46,10 +46,10 @@ func ParseKey(s string) ([]byte, error) {
 	return key, nil
 }
 
-// Add lets a key decrypt.
+// Add adds a key that can decrypt.
 func (k *Keys) Add(key []byte) error {
 	if len(k.ring.GetKeys()) >= MaxKeys {
-		return fmt.Errorf("there are %d gossip keys, at most %d: remove an old one first", len(k.ring.GetKeys()), MaxKeys)
+		return fmt.Errorf("there are %d gossip keys, at most %d are allowed: remove an old one first", len(k.ring.GetKeys()), MaxKeys)
 	}
 	if err := k.ring.AddKey(key); err != nil {
 		return fmt.Errorf("add a gossip key of %d bytes: %w", len(key), err)
@@ -57,7 +57,7 @@ func (k *Keys) Add(key []byte) error {
 	return nil
 }
 
-// Use makes a key that was added the one that encrypts.
+// Use makes an added key the one that encrypts.
 func (k *Keys) Use(key []byte) error {
 	if err := k.ring.UseKey(key); err != nil {
 		return fmt.Errorf("use a gossip key: %w: add it first, on every member", err)
@@ -65,7 +65,7 @@ func (k *Keys) Use(key []byte) error {
 	return nil
 }
 
-// Remove forgets a key that doesn't encrypt.
+// Remove removes a key that does not encrypt.
 func (k *Keys) Remove(key []byte) error {
 	if err := k.ring.RemoveKey(key); err != nil {
 		return fmt.Errorf("remove a gossip key: %w: use another first", err)

@@ -8,19 +8,19 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// Roles are what a process is in the cluster.
+// Roles are the parts that a process plays in the cluster.
 type Roles uint8
 
 // The roles; a process may have both.
 const (
 	NodeRole    Roles = 1 << iota // folds shards
-	GatewayRole                   // has sessions
+	GatewayRole                   // serves sessions
 )
 
-// Has reports whether all of r are among the roles.
+// Has reports whether s includes all of r.
 func (s Roles) Has(r Roles) bool { return s&r == r }
 
-// String names the roles: "node", "gateway", "node+gateway".
+// String returns the roles' names: "node", "gateway", "node+gateway".
 func (s Roles) String() string {
 	var names []string
 	if s.Has(NodeRole) {
@@ -32,51 +32,51 @@ func (s Roles) String() string {
 	return strings.Join(names, "+")
 }
 
-// sighting is what gossip says of a member.
+// sighting is what gossip says about a member.
 type sighting struct {
 	peer     link.Peer
-	gossip   string // its address there
+	gossip   string // address of its gossip
 	roles    Roles
 	weight   int
 	draining bool
 }
 
-// member is one incarnation in the view, this process's own among them. Times are since the view
-// began.
+// member is one incarnation in the view, including this process's own. Times count from the
+// beginning of the view.
 type member struct {
 	sighting
 	arrived   time.Duration
 	heldUntil time.Duration // this node's own opinion; the members vote
-	held      bool          // the outcome
+	held      bool          // the outcome of the vote
 
-	// there was a beat, its connection didn't break since and it isn't too long ago
+	// a beat came recently, and its connection has not broken since
 	heard    bool
-	gone     bool          // it was heard and isn't any more
+	gone     bool          // it was heard before and is not heard now
 	heardAt  time.Duration // when the last beat came
 	number   uint64        // of the last beat
-	draining bool          // says its beat
+	draining bool          // as its beat says
 	holds    map[string]bool
-	claims   []claim // by shard; may be shorter than there are shards
+	claims   []claim // indexed by shard; may be shorter than the number of shards
 }
 
-// claim is what a member says of a shard.
+// claim is what a member claims for a shard.
 type claim struct {
 	state    messages.ClaimState // 0: nothing
 	position messages.Position
-	since    time.Duration // how long it has said so without a break
-	beenLive bool          // since it was last heard to have nothing of the shard
+	since    time.Duration // since when it has claimed so without interruption
+	beenLive bool          // it has been live since it was last heard without the shard
 }
 
-// says is what the member claims of a shard now.
-func (m *member) says(shard int) claim {
+// claimOf returns what the member claims for a shard now.
+func (m *member) claimOf(shard int) claim {
 	if !m.heard || shard >= len(m.claims) {
 		return claim{}
 	}
 	return m.claims[shard]
 }
 
-// say takes claims over. It reports whether a state is another than before.
-func (m *member) say(now time.Duration, claims []messages.Claim) (changed bool) {
+// setClaims replaces the member's claims. It reports whether a state changed.
+func (m *member) setClaims(now time.Duration, claims []messages.Claim) (changed bool) {
 	before := m.claims
 	m.claims = nil
 	for _, c := range claims {
@@ -105,11 +105,11 @@ func (m *member) say(now time.Duration, claims []messages.Claim) (changed bool) 
 	return changed
 }
 
-// silence ends what was heard of the member.
+// silence ends what was heard from the member.
 func (m *member) silence() {
 	m.heard, m.gone = false, m.gone || m.heard
 	m.claims, m.holds = nil, nil
 }
 
-// leaving reports whether the member wants to go, by gossip or by its beat.
+// leaving reports whether the member wants to leave, by gossip or by its beat.
 func (m *member) leaving() bool { return m.sighting.draining || m.draining }

@@ -6,7 +6,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// meter is the cluster's metrics.
+// meter holds the cluster's metrics.
 type meter struct {
 	members   *prometheus.GaugeVec // role
 	heard     prometheus.Gauge
@@ -26,18 +26,18 @@ func newMeter() *meter {
 		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
 	}
 	return &meter{
-		members:   gauges("dashfeed_cluster_members", "Members in this one's view, itself included.", "role"),
+		members:   gauges("dashfeed_cluster_members", "Members in this process's view, including itself.", "role"),
 		heard:     prometheus.NewGauge(prometheus.GaugeOpts{Name: "dashfeed_cluster_members_heard", Help: "Other members whose beats arrive."}),
-		shards:    gauges("dashfeed_cluster_shards", "Shards that rank this node high enough to fold (wanted), that it has (claimed), is live on (live), acts for (owned).", "state"),
-		sources:   gauges("dashfeed_cluster_sources", "All shards, by whether anybody is heard to serve them.", "state"),
-		views:     one("dashfeed_cluster_view_changes_total", "Changes of the view: members that came, left, or changed."),
-		missed:    one("dashfeed_cluster_silences_total", "Times that members were silent for three beats."),
-		malformed: one("dashfeed_cluster_beats_malformed_total", "Beats that couldn't be read."),
-		moves:     prometheus.NewCounterVec(prometheus.CounterOpts{Name: "dashfeed_cluster_moves_total", Help: "Shards that this node was told to load or to drop."}, []string{"kind"}),
+		shards:    gauges("dashfeed_cluster_shards", "Shards that this node should fold by rank (wanted), that it has (claimed), is live on (live), acts for (owned).", "state"),
+		sources:   gauges("dashfeed_cluster_sources", "All shards, by whether a node is heard to serve them.", "state"),
+		views:     one("dashfeed_cluster_view_changes_total", "Changes of the view: members that joined, left or changed."),
+		missed:    one("dashfeed_cluster_silences_total", "Times that a member was silent for three beats."),
+		malformed: one("dashfeed_cluster_beats_malformed_total", "Beats that could not be read."),
+		moves:     prometheus.NewCounterVec(prometheus.CounterOpts{Name: "dashfeed_cluster_moves_total", Help: "Shards that this node decided to load or to drop."}, []string{"kind"}),
 	}
 }
 
-// look counts the view.
+// look sets the gauges from the view.
 func (m *meter) look(v *view, all []served, o orders) {
 	nodes, gateways, heard := 0, 0, 0
 	for _, o := range v.members {

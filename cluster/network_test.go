@@ -18,38 +18,38 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// network is all sockets of a bubble: gossip and links in memory. Whom one can't reach hears
-// nothing, as behind a wall.
+// network connects all processes of a bubble: gossip and links in memory. A process that cannot be
+// reached hears nothing, as in a network partition.
 type network struct {
-	mu     sync.Mutex
-	ports  map[string]*port
-	links  map[string]*memLink      // by name
-	walls  map[string]bool          // nodes behind one
-	clock  map[string]time.Duration // by node: how far its clock is ahead
-	homes  map[string]*net.TCPAddr  // by node: where its gossip was at first
-	taping string                   // the node whose gossip is taped
-	taped  []tapedPacket            // what it sent
-	next   int
+	mu        sync.Mutex
+	ports     map[string]*port
+	links     map[string]*memLink      // by name
+	isolated  map[string]bool          // isolated nodes; they reach each other
+	clock     map[string]time.Duration // by node: how far its clock is ahead
+	homes     map[string]*net.TCPAddr  // by node: the first address of its gossip
+	recording string                   // the node whose gossip is recorded
+	recorded  []recordedPacket         // what it sent
+	next      int
 }
 
-type tapedPacket struct {
+type recordedPacket struct {
 	to   string
 	from net.Addr
 	body []byte
 }
 
-// tape keeps what a node's gossip sends from now on; "" ends that.
-func (n *network) tape(node string) {
+// record records what a node's gossip sends from now on; "" stops recording.
+func (n *network) record(node string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.taping = node
+	n.recording = node
 }
 
-// replay sends again what was taped, as a network may that kept it for long.
+// replay sends what was recorded again, like a network that delayed it for long.
 func (n *network) replay() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	for _, p := range n.taped {
+	for _, p := range n.recorded {
 		if to := n.ports[p.to]; to != nil {
 			to.packets <- &memberlist.Packet{Buf: p.body, From: p.from, Timestamp: time.Now()}
 		}
@@ -58,24 +58,24 @@ func (n *network) replay() {
 
 func newNetwork() *network {
 	return &network{
-		ports: map[string]*port{}, links: map[string]*memLink{}, walls: map[string]bool{},
+		ports: map[string]*port{}, links: map[string]*memLink{}, isolated: map[string]bool{},
 		clock: map[string]time.Duration{}, homes: map[string]*net.TCPAddr{},
 	}
 }
 
-// wall cuts nodes off from all others; they see each other.
-func (n *network) wall(nodes ...string) {
+// isolate isolates nodes from all others; isolated nodes reach each other.
+func (n *network) isolate(nodes ...string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	clear(n.walls)
+	clear(n.isolated)
 	for _, node := range nodes {
-		n.walls[node] = true
+		n.isolated[node] = true
 	}
 }
 
-func (n *network) reach(a, b string) bool { return n.walls[a] == n.walls[b] }
+func (n *network) reach(a, b string) bool { return n.isolated[a] == n.isolated[b] }
 
-// port is a node's end of gossip; it is a memberlist.Transport.
+// port is a node's end of gossip; it implements memberlist.Transport.
 type port struct {
 	network *network
 	node    string
@@ -107,8 +107,8 @@ func (p *port) StreamCh() <-chan net.Conn           { return p.streams }
 func (p *port) WriteTo(b []byte, addr string) (time.Time, error) {
 	p.network.mu.Lock()
 	defer p.network.mu.Unlock()
-	if p.network.taping == p.node {
-		p.network.taped = append(p.network.taped, tapedPacket{addr, p.addr, slices.Clone(b)})
+	if p.network.recording == p.node {
+		p.network.recorded = append(p.network.recorded, recordedPacket{addr, p.addr, slices.Clone(b)})
 	}
 	if to := p.network.ports[addr]; to != nil && p.network.reach(p.node, to.node) {
 		select {
@@ -131,7 +131,7 @@ func (p *port) DialTimeout(addr string, timeout time.Duration) (net.Conn, error)
 	if to == nil {
 		return nil, errors.New("connection refused")
 	}
-	// without a socket's buffer: a first write that nobody reads must end too
+	// no socket buffer: a first write that nobody reads must time out too
 	ours, theirs := net.Pipe()
 	_ = ours.SetDeadline(time.Now().Add(timeout))
 	select {
@@ -149,7 +149,7 @@ func (p *port) Shutdown() error {
 	return nil
 }
 
-// memLink is a Link.
+// memLink implements Link.
 type memLink struct {
 	network *network
 	self    link.Peer
@@ -223,13 +223,13 @@ func (l *memLink) close() {
 	l.work.Wait()
 }
 
-// folds is a Shards whose loads take a while and whose folds do nothing.
+// folds implements Shards: its loads take a while and its folds do nothing.
 type folds struct {
 	mu    sync.Mutex
 	took  time.Duration
 	since map[int]time.Time
 	owns  map[int]bool
-	mute  bool         // claims nothing, as one that its log can't reach
+	mute  bool         // claims nothing, like a node that cannot reach its log
 	bad   map[int]bool // shards that fail
 }
 
@@ -288,28 +288,28 @@ func (f *folds) has(shard int) (folds, owns bool) {
 	return folds, f.owns[shard]
 }
 
-// house is a cluster in a bubble.
-type house struct {
+// testCluster is a cluster in a bubble.
+type testCluster struct {
 	t       *testing.T
 	network *network
 	seeds   []string
 	shards  int
-	nodes   map[string]*tenant
+	nodes   map[string]*testNode
 }
 
-// tenant is one process of the house.
-type tenant struct {
+// testNode is one process of the cluster.
+type testNode struct {
 	*Cluster
 	link  *memLink
 	port  *port
 	folds *folds
 }
 
-func inBubble(t *testing.T, shards int, test func(h *house)) {
+func inBubble(t *testing.T, shards int, test func(h *testCluster)) {
 	synctest.Test(t, func(t *testing.T) {
-		h := &house{t: t, network: newNetwork(), shards: shards, nodes: map[string]*tenant{}}
+		h := &testCluster{t: t, network: newNetwork(), shards: shards, nodes: map[string]*testNode{}}
 		test(h)
-		h.network.wall()
+		h.network.isolate()
 		for _, n := range h.nodes {
 			n.stop()
 		}
@@ -317,14 +317,14 @@ func inBubble(t *testing.T, shards int, test func(h *house)) {
 	})
 }
 
-func (h *house) start(node string, change ...func(*Config)) *tenant {
+func (h *testCluster) start(node string, change ...func(*Config)) *testNode {
 	h.t.Helper()
-	n := &tenant{link: h.network.link(node), port: h.network.port(node), folds: &folds{took: 300 * time.Millisecond, since: map[int]time.Time{}, owns: map[int]bool{}}}
+	n := &testNode{link: h.network.link(node), port: h.network.port(node), folds: &folds{took: 300 * time.Millisecond, since: map[int]time.Time{}, owns: map[int]bool{}}}
 	if len(h.seeds) < 3 {
 		h.seeds = append(h.seeds, n.port.addr.String())
 	}
 	c := Config{
-		Cluster: "house", Seeds: slices.Clone(h.seeds), Preset: Local, Roles: NodeRole, Shards: n.folds, Partitions: func() int { return h.shards },
+		Cluster: "test", Seeds: slices.Clone(h.seeds), Preset: Local, Roles: NodeRole, Shards: n.folds, Partitions: func() int { return h.shards },
 		Link: n.link, Transport: n.port, Logger: slog.New(slog.DiscardHandler),
 	}
 	for _, f := range change {
@@ -342,13 +342,13 @@ func gatewayOnly(c *Config) { c.Roles, c.Shards = GatewayRole, nil }
 
 func replicas(n int) func(*Config) { return func(c *Config) { c.Replicas = n } }
 
-func (n *tenant) stop() {
+func (n *testNode) stop() {
 	_ = n.Close(context.Background())
 	n.link.close()
 }
 
-// kill ends a process without a goodbye.
-func (h *house) kill(node string) {
+// kill ends a process without a leave message.
+func (h *testCluster) kill(node string) {
 	n := h.nodes[node]
 	delete(h.nodes, node)
 	n.end()
@@ -357,8 +357,9 @@ func (h *house) kill(node string) {
 	_ = n.gossip.list.Shutdown()
 }
 
-// wrong tells what isn't as it should be among those that run, in view of each other.
-func (h *house) wrong(replicas int) string {
+// wrong describes what is not as it should be among the running processes that can reach each
+// other; "" if all is well.
+func (h *testCluster) wrong(replicas int) string {
 	nodes := 0
 	for _, n := range h.nodes {
 		if n.config.Roles.Has(NodeRole) {
@@ -387,21 +388,21 @@ func (h *house) wrong(replicas int) string {
 			}
 		}
 		if folding != min(replicas, nodes) || owning != 1 {
-			return fmt.Sprintf("shard %d: %d fold it, %d own it", shard, folding, owning)
+			return fmt.Sprintf("shard %d: %d nodes fold it, %d own it", shard, folding, owning)
 		}
 	}
 	return ""
 }
 
-// settle waits until all is as it should be, and tells how long that took.
-func (h *house) settle(replicas int, within time.Duration) time.Duration {
+// settle waits until all is as it should be, and returns how long that took.
+func (h *testCluster) settle(replicas int, within time.Duration) time.Duration {
 	h.t.Helper()
 	start := time.Now()
 	for {
 		wrong := h.wrong(replicas)
 		if wrong == "" {
 			took := time.Since(start)
-			time.Sleep(300 * time.Millisecond) // all hear the beat that says so
+			time.Sleep(300 * time.Millisecond) // until all hear the beat that says so
 			return took
 		}
 		if time.Since(start) > within {

@@ -9,27 +9,27 @@ import (
 	"time"
 )
 
-// seeker finds the other members and finds them again: memberlist gives up those that were away for
-// half a minute, and two halves of a cluster would stay two for ever. So every few seconds it asks
-// the seeds, and those it knew, that aren't there.
+// seeker finds the other members, and finds them again: memberlist gives up on members that were
+// away for half a minute, so the two halves of a split cluster would never merge. Therefore it
+// asks, every few seconds, the seeds and known members that are not in the view.
 type seeker struct {
 	gossip *gossip
 	logger *slog.Logger
 	seeds  []string
 	every  time.Duration
-	joined func() // there is somebody, or nobody to wait for
+	joined func() // called when there is another member, or none to wait for
 
-	kick chan struct{} // what gossip says of this process changed
+	spreadNow chan struct{} // what gossip says about this process has changed
 
 	mu      sync.Mutex
-	known   map[string]time.Time // gossip addresses of members, when each was last there
-	found   bool                 // it is in the cluster, or the first of it
-	trouble error                // why those who answered didn't let it in
+	known   map[string]time.Time // gossip addresses of members, with the time when each was last there
+	found   bool                 // this process is in the cluster, or its first member
+	trouble error                // why those who answered did not admit this process
 }
 
 const (
-	alone       = 3 * time.Second  // without an answer of a seed, it begins alone
-	rememberFor = 10 * time.Minute // where a member was
+	alone       = 3 * time.Second  // without an answer from a seed for this long, it begins alone
+	rememberFor = 10 * time.Minute // how long a member's address is remembered
 	maxKnown    = 256
 )
 
@@ -38,7 +38,7 @@ func newSeeker(c Config, g *gossip, joined func()) *seeker {
 	if c.Preset == Local {
 		every = 2 * time.Second
 	}
-	return &seeker{gossip: g, logger: c.Logger, seeds: c.Seeds, every: every, joined: joined, kick: make(chan struct{}, 1), known: map[string]time.Time{}}
+	return &seeker{gossip: g, logger: c.Logger, seeds: c.Seeds, every: every, joined: joined, spreadNow: make(chan struct{}, 1), known: map[string]time.Time{}}
 }
 
 // run seeks until ctx ends.
@@ -62,7 +62,7 @@ func (s *seeker) run(ctx context.Context) {
 		t := time.NewTimer(wait)
 		select {
 		case <-t.C:
-		case <-s.kick:
+		case <-s.spreadNow:
 			s.spread()
 		case <-ctx.Done():
 			t.Stop()
@@ -72,8 +72,7 @@ func (s *seeker) run(ctx context.Context) {
 	}
 }
 
-// missing are the addresses of seeds and of members that were there lately, without those that are
-// there now.
+// missing returns the addresses of seeds and recent members that are not in the view now.
 func (s *seeker) missing(ctx context.Context) []string {
 	now := time.Now()
 	there := map[string]bool{}
@@ -120,7 +119,7 @@ func (s *seeker) remember(address string, now time.Time) {
 	s.known[address] = now
 }
 
-// resolve gives the addresses of a seed by number; a name may stand for several.
+// resolve returns the IP addresses of a seed; a name may have several.
 func resolve(ctx context.Context, seed string) []string {
 	host, port, err := net.SplitHostPort(seed)
 	if err != nil || net.ParseIP(host) != nil {
@@ -139,9 +138,9 @@ func resolve(ctx context.Context, seed string) []string {
 	return addresses
 }
 
-// judge decides whether it is in: somebody is there, or nobody answers and it has waited, or there
-// is nobody to ask. One that is turned away, by another key or another cluster's name, goes on
-// asking: alone it would serve everything a second time.
+// judge decides whether this process is in the cluster: another member is there, or nobody answers
+// and it has waited, or there is nobody to ask. A process that is refused, because of another key
+// or cluster name, keeps asking: alone it would serve everything a second time.
 func (s *seeker) judge(err error, missing int, waited time.Duration) {
 	s.mu.Lock()
 	others := len(s.gossip.members()) > 1
@@ -160,10 +159,10 @@ func (s *seeker) judge(err error, missing int, waited time.Duration) {
 
 func (s *seeker) warn(err error, missing []string) {
 	if why := whyNot(err); why != nil {
-		s.logger.Warn("gossip is refused", "by", missing, "reason", why.Error(), "error", err)
+		s.logger.Warn("members refuse this process's gossip", "by", missing, "reason", why.Error(), "error", err)
 		return
 	}
-	s.logger.Warn("members that should be there don't answer: check that they run, their addresses, and that UDP and TCP pass", "missing", missing, "error", err)
+	s.logger.Warn("known members do not answer: check that they run, their addresses, and that UDP and TCP are not blocked", "missing", missing, "error", err)
 }
 
 func (s *seeker) isFound() bool {
@@ -172,17 +171,17 @@ func (s *seeker) isFound() bool {
 	return s.found
 }
 
-// err is why it isn't let in.
+// err returns why this process is not admitted.
 func (s *seeker) err() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.trouble
 }
 
-// again has what gossip says of this process spread.
-func (s *seeker) again() {
+// requestSpread makes run spread what gossip says about this process.
+func (s *seeker) requestSpread() {
 	select {
-	case s.kick <- struct{}{}:
+	case s.spreadNow <- struct{}{}:
 	default:
 	}
 }

@@ -7,18 +7,18 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// Serving is how a shard stands.
+// Serving is the state of a shard as gateways see it.
 type Serving uint8
 
-// The ways.
+// The states of Serving.
 const (
-	// nobody is heard that has it, or only who was live on it before: what is shown ages
+	// No heard node has it, or only one that was live on it before: the shown numbers get older.
 	Unheard Serving = iota
-	Loading         // somebody else loads it
-	Live            // somebody is live on it
+	Loading         // a node is loading it
+	Live            // a node is live on it
 )
 
-// String names how a shard stands.
+// String returns the state's name.
 func (s Serving) String() string {
 	switch s {
 	case Live:
@@ -29,22 +29,22 @@ func (s Serving) String() string {
 	return "unheard"
 }
 
-// Status is what is heard of a shard.
+// Status is what is heard about a shard.
 type Status struct {
 	Serving  Serving
-	Source   link.Peer         // whom to follow, where it is live
-	Position messages.Position // of the source, by its last beat
-	Since    time.Time         // it stands so; where it is live, with this source
+	Source   link.Peer         // the node to follow, if live
+	Position messages.Position // the source's position in its last beat
+	Since    time.Time         // since when it has this state; if live, with this source
 }
 
-// served is what serve found last.
+// served is the latest result of serve for a shard.
 type served struct {
 	serving Serving
 	source  *member
 	since   time.Duration
 }
 
-// serve finds whom to follow for every shard, and wakes those who wait for a change.
+// serve finds the node to follow for every shard, and wakes those who wait for a change.
 func (l *Cluster) serve(now time.Duration, shards int) {
 	changed := false
 	for len(l.served) < shards {
@@ -64,7 +64,7 @@ func (l *Cluster) serve(now time.Duration, shards int) {
 			s.source = was.source
 		}
 		if s.serving != Live && s.serving == was.serving {
-			s.since = was.since // whoever was followed meanwhile, nothing is newer than then
+			s.since = was.since // nothing is newer than that, whichever node was followed meanwhile
 		}
 		if was.serving != s.serving || was.source != s.source {
 			l.served[shard], changed = s, true
@@ -76,29 +76,30 @@ func (l *Cluster) serve(now time.Duration, shards int) {
 	}
 }
 
-// answers reports whether the member is there and heard, whatever it claims.
+// answers reports whether the member is in the view and heard, whatever it claims.
 func (v *view) answers(m *member) bool {
 	return m != nil && m.heard && v.members[m.peer.Name] == m
 }
 
-// loading reports whether anybody is on the way to be live for the first time. Who was live and is
-// no more is cut off from the log, or far behind it: nothing moves to another node by that.
+// loading reports whether some node is about to be live for the first time. A node that was live
+// and is not any more is cut off from the log, or far behind it: that does not move the shard to
+// another node.
 func (v *view) loading(shard int) bool {
 	for _, m := range v.ranked {
 		if m == nil {
 			continue
 		}
-		if c := m.says(shard); c.state == messages.Loading && !c.beenLive {
+		if c := m.claimOf(shard); c.state == messages.Loading && !c.beenLive {
 			return true
 		}
 	}
 	return false
 }
 
-// Source is whom to follow for a shard: the highest-ranked node that is heard to be live. While
-// nobody is, it is who was last, as long as it is heard: a node that its log can't reach still
-// knows what it knew, and Status says that it ages. It may be this process. False while there is
-// nobody.
+// Source returns the node to follow for a shard: the highest-ranked one that is heard to be live.
+// While none is live, it returns the last one that was, as long as that one is heard: a node that
+// cannot reach its log still has its numbers, and Status says that they get older. It may be this
+// process. ok is false if there is none.
 func (l *Cluster) Source(shard int) (link.Peer, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -108,15 +109,16 @@ func (l *Cluster) Source(shard int) (link.Peer, bool) {
 	return l.served[shard].source.peer, true
 }
 
-// Changed is closed when the source or the status of any shard changes; then ask for the next one.
-// Take it before Source, or a change between the two is missed.
+// Changed returns a channel that is closed when the source or the status of any shard changes; call
+// Changed again for the next change. Call it before Source, or a change between the two calls is
+// missed.
 func (l *Cluster) Changed() <-chan struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.changed
 }
 
-// Status is how a shard stands.
+// Status returns the state of a shard.
 func (l *Cluster) Status(shard int) Status {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -126,7 +128,7 @@ func (l *Cluster) Status(shard int) Status {
 	s := l.served[shard]
 	r := Status{Serving: s.serving, Since: l.started.Add(s.since)}
 	if s.serving == Live {
-		r.Source, r.Position = s.source.peer, s.source.says(shard).position
+		r.Source, r.Position = s.source.peer, s.source.claimOf(shard).position
 	}
 	return r
 }

@@ -9,8 +9,8 @@ import (
 
 var runs = flag.Int("runs", 60, "how many random runs the simulation makes")
 
-// TestFaultsEndInOneOwner makes trouble for a minute and then none: whatever happened, every shard
-// ends with as many that fold it as there should be, and one owner, and stays so.
+// TestFaultsEndInOneOwner causes faults for a minute and then none. Whatever happened, every shard
+// ends with the right number of nodes that fold it and one owner, and stays so.
 func TestFaultsEndInOneOwner(t *testing.T) {
 	t.Parallel()
 	n := *runs
@@ -49,7 +49,7 @@ func TestFaultsEndInOneOwner(t *testing.T) {
 	}
 }
 
-// trouble does one bad thing, or ends one.
+// trouble causes one fault, or ends one.
 func trouble(w *world, nodes int) string {
 	node := fmt.Sprintf("n%d", w.r.IntN(nodes))
 	p := w.up[node]
@@ -101,7 +101,7 @@ func mend(w *world, nodes int) {
 	}
 }
 
-// steady makes a cluster that has found its order, and a gateway.
+// steady returns a cluster that has settled, and a gateway.
 func steady(t *testing.T, seed uint64, nodes, shards, replicas int) (*world, *process) {
 	t.Helper()
 	w := newWorld(seed, shards, replicas)
@@ -116,16 +116,16 @@ func steady(t *testing.T, seed uint64, nodes, shards, replicas int) (*world, *pr
 	return w, g
 }
 
-// watched fails the test at the first moment at which nobody is live on a shard, or the gateway
-// follows nobody.
+// watched fails the test at the first moment when no node is live on a shard or the gateway follows
+// no node.
 func watched(t *testing.T, w *world, g *process, what string) func() {
 	return func() {
 		for s := range w.shards {
 			if _, live, _ := w.state(s); live == 0 && !t.Failed() {
-				t.Errorf("%s: at %v nobody is live on shard %d", what, w.now, s)
+				t.Errorf("%s: at %v no node is live on shard %d", what, w.now, s)
 			}
 			if m := g.source(s); m == nil && !t.Failed() {
-				t.Errorf("%s: at %v the gateway follows nobody for shard %d", what, w.now, s)
+				t.Errorf("%s: at %v the gateway follows no node for shard %d", what, w.now, s)
 			}
 		}
 	}
@@ -154,7 +154,7 @@ func TestAPlannedMoveNeverLeavesAShardAlone(t *testing.T) {
 }
 
 // TestRanksThatTurnOverNeverLeaveAShardAlone drains and restores nodes at any moment, so that one
-// drops while the other begins to: what a node heard last may no longer be so.
+// drops a shard while the other begins to load it: what a node heard last may be outdated.
 func TestRanksThatTurnOverNeverLeaveAShardAlone(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(60) {
@@ -188,7 +188,7 @@ func TestARollingRestartNeverLeavesAShardAlone(t *testing.T) {
 	}
 }
 
-// TestACrashIsTakenOverAtOnce measures how long nobody is live: the next in rank begins within a
+// TestACrashIsTakenOverAtOnce measures how long no node is live: the next in rank begins within a
 // beat.
 func TestACrashIsTakenOverAtOnce(t *testing.T) {
 	t.Parallel()
@@ -208,15 +208,15 @@ func TestACrashIsTakenOverAtOnce(t *testing.T) {
 					}
 				}
 			})
-			// a shard may go on from there to the one that ranks first without the dead
+			// a shard may move on from there to the node that ranks first without the dead one
 			if w.loads > orphans+2 {
 				t.Errorf("seed %d: a crash of a node with %d shards led to %d loads", seed, orphans, w.loads)
 			}
 		}
 	}
-	t.Logf("a gateway followed nobody for at most %v, with standbys %v (a load takes 100 ms)", worst[1], worst[2])
+	t.Logf("a gateway followed no node for at most %v, with standbys %v (a load takes 100 ms)", worst[1], worst[2])
 	if worst[1] > 800*time.Millisecond || worst[2] > 100*time.Millisecond {
-		t.Errorf("a gateway followed nobody for %v, with standbys %v", worst[1], worst[2])
+		t.Errorf("a gateway followed no node for %v, with standbys %v", worst[1], worst[2])
 	}
 }
 
@@ -231,7 +231,7 @@ func TestANodeThatFlapsMovesItsShardsSeldom(t *testing.T) {
 			}
 			w.loads = 0
 			p := w.up["n2"]
-			for range 12 { // seen to leave and to come back, every 12 s
+			for range 12 { // detected as gone and back, every 12 s
 				p.paused = true
 				w.run(3 * time.Second)
 				p.paused = false

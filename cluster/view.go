@@ -11,53 +11,59 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// MaxShards is how many shards a cluster has at most.
+// MaxShards is the greatest number of shards in a cluster.
 const MaxShards = 1 << 16
 
-// view is what this process knows of the cluster. It has no clock, lock or goroutine: time comes as
-// an argument, since this process started.
+// view is what this process knows about the cluster. It has no clock, lock or goroutine: the time
+// since this process started is an argument.
 type view struct {
 	rules    rules
 	replicas int
 	self     *member
 	members  map[string]*member // by incarnation
 	past     map[string]*past   // by node
-	left     []leaver           // the last ones that went and have not come back, oldest first
-	// a later start of this node has stayed: while it does, this process serves nothing
-	newer    *sighting
-	rivalled time.Duration // since when gossip names a later start of this node without a break; never
+	left     []leaver           // members that left and have not come back, oldest first
+	// a later start of this node that has stayed: while it is there, this process serves nothing
+	newer *sighting
+	// since when gossip has named a later start of this node without interruption, or never
+	rivalled time.Duration
 
-	joining  bool          // it hasn't found the others yet: it decides nothing
-	newUntil time.Duration // until then it is this process that came, and not those it sees
-	// until then it hasn't listened long enough to conclude anything from silence
-	deafUntil time.Duration
-	lastLook  time.Duration
-	drainedAt time.Duration // it began to drain
+	joining  bool          // it has not found the others yet, and decides nothing
+	newUntil time.Duration // until then it is this process that is new, not the members it sees
+	// until then it has not listened long enough to conclude anything from silence
+	listenUntil time.Duration
+	lastLook    time.Duration
+	drainedAt   time.Duration // when it began to drain
 
-	placed []placement.Member // what table was made of
+	placed []placement.Member // what table was made from
 	shards int
 	table  *placement.Table
-	ranked []*member // by the index of table.Members
+	ranked []*member // by the index in table.Members
 
-	lacking  []time.Duration // by shard: since when too few above claim it; never
-	served   []time.Duration // by shard: since when enough above are live on it; never
-	beenLive []bool          // by shard: this node was live on it since it loaded it
+	lacking  []time.Duration // by shard: since when too few higher nodes claim it, or never
+	served   []time.Duration // by shard: since when enough higher nodes are live on it, or never
+	beenLive []bool          // by shard: this node has been live on it since it loaded it
 }
 
 const never = time.Duration(-1)
 
 // rules are the durations of the decision.
 type rules struct {
-	beat   time.Duration // between two beats
-	silent time.Duration // without a beat ends what was heard: three, and half a one for the way
-	grace  time.Duration // a member so new counts as claiming
-	keep   time.Duration // others above must have been live so long before this node drops
-	settle time.Duration // after the start, or a pause of the process, that long nothing is concluded
-	// a newcomer ranks behind those who stayed for so long, doubled with each flap,
+	beat time.Duration // between two beats
+	// without a beat for this long a member counts as silent: three beats, and half of one for
+	// transport
+	silent time.Duration
+	grace  time.Duration // a member that is newer than this counts as claiming
+	// others must have ranked higher and been live this long before this node drops
+	keep time.Duration
+	// after the start, or a pause of the process, nothing is concluded from silence for this long
+	settle time.Duration
+	// a new member ranks behind those that stayed for this long, doubled with each flap,
 	hold    time.Duration
-	maxHold time.Duration // up to this
-	forgive time.Duration // a member that stayed so long has a clean past
-	// a later start of this node that stays so long is no dead one: gossip has found those by then
+	maxHold time.Duration // up to this long
+	forgive time.Duration // a member that stayed this long has its flaps forgotten
+	// a later start of this node that stays this long is not dead: gossip would have noticed by
+	// then
 	contest time.Duration
 }
 
@@ -80,25 +86,24 @@ func newView(self sighting, replicas int, r rules) *view {
 // join ends joining: the others are found, or there are none.
 func (v *view) join(now time.Duration) {
 	v.joining = false
-	v.deafUntil = now + v.rules.settle
+	v.listenUntil = now + v.rules.settle
 	v.newUntil = now + 2*v.rules.settle
 }
 
-// see takes over what gossip says who is there, this process or not. It reports whether the view is
-// another than before.
+// see updates the members from what gossip says. It reports whether the view changed.
 func (v *view) see(now time.Duration, all []sighting) (changed bool) {
-	all = v.one(v.rivals(now, all))
+	all = v.onePerNode(v.rivals(now, all))
 	there := map[string]bool{v.self.peer.Name: true}
 	for _, s := range all {
 		there[s.peer.Name] = true
 	}
-	// before those that came: one of them may be the same node's next start
+	// Remove before adding: a member that came may be the next start of one that left.
 	for name, m := range v.members {
 		if !there[name] {
 			changed = true
 			delete(v.members, name)
 			v.departure(now, m)
-			v.bury(now, m)
+			v.rememberLeft(now, m)
 		}
 	}
 	for _, s := range all {
@@ -115,11 +120,11 @@ func (v *view) see(now time.Duration, all []sighting) (changed bool) {
 	return changed
 }
 
-// rivals leaves those that are neither this process nor another start of its node or at its
-// address, and decides whether such a one has taken its place. Two that run can only be told apart
+// rivals returns the members other than this process and other starts of its node or address, and
+// decides whether such a start has taken this process's place. Two that run can only be told apart
 // by their clocks: the later one stays. But clocks are set back, and what gossip names may be dead,
-// or an old message: a later start counts when it has stayed for longer than the dead do, and only
-// while it stays.
+// or an old message. So a later start counts only when it has stayed longer than dead ones do, and
+// only while it stays.
 func (v *view) rivals(now time.Duration, all []sighting) (others []sighting) {
 	var latest *sighting
 	born := link.Started(v.self.peer.Name)
@@ -143,11 +148,11 @@ func (v *view) rivals(now time.Duration, all []sighting) (others []sighting) {
 	return others
 }
 
-// one leaves one of several incarnations of a node, or at one address. Gossip may know the dead for
-// a while, and a process that was paused may come back when another has taken its place. Who is
-// heard is there, and whose connection broke is not; only where that decides nothing is it the one
-// that started last, by its own clock.
-func (v *view) one(all []sighting) (left []sighting) {
+// onePerNode keeps one incarnation per node and per address. Gossip may name dead ones for a while,
+// and a process that was paused may come back after another has taken its place. A member that is
+// heard is there, and one whose connection broke is not. Only if that decides nothing does the one
+// count that started last by its own clock.
+func (v *view) onePerNode(all []sighting) (left []sighting) {
 	slices.SortFunc(all, func(a, b sighting) int {
 		return cmp.Or(cmp.Compare(v.trust(b), v.trust(a)), link.Started(b.peer.Name).Compare(link.Started(a.peer.Name)), strings.Compare(a.peer.Name, b.peer.Name))
 	})
@@ -162,8 +167,8 @@ func (v *view) one(all []sighting) (left []sighting) {
 	return left
 }
 
-// trust orders incarnations by what this process knows of them itself: a beat that came lately, a
-// member that had no time for one, one never met, a member that fell silent.
+// trust orders incarnations by what this process itself knows about them, from highest to lowest: a
+// beat came recently; had no time for a beat yet; never met; fell silent.
 func (v *view) trust(s sighting) int {
 	switch m := v.members[s.peer.Name]; {
 	case m == nil:
@@ -176,7 +181,7 @@ func (v *view) trust(s sighting) int {
 	return 0
 }
 
-// heardBeat is a beat, decoded.
+// heardBeat is a decoded beat.
 type heardBeat struct {
 	number   uint64
 	draining bool
@@ -185,8 +190,8 @@ type heardBeat struct {
 	drain    []string
 }
 
-// hear takes a beat. It reports whether it says anything new; one of a stranger, or one that comes
-// late, says nothing.
+// hear processes a beat. It reports whether the beat contains anything new; a beat from an unknown
+// member, or a late one, does not.
 func (v *view) hear(now time.Duration, from string, b heardBeat) (changed bool) {
 	m := v.members[from]
 	if m == nil || m == v.self || b.number <= m.number {
@@ -198,10 +203,11 @@ func (v *view) hear(now time.Duration, from string, b heardBeat) (changed bool) 
 	for _, name := range b.held {
 		m.holds[name] = true
 	}
-	return m.say(now, b.claims) || changed
+	return m.setClaims(now, b.claims) || changed
 }
 
-// lose ends what was heard of a peer whose connection broke. It reports whether there was anything.
+// lose ends what was heard from a peer whose connection broke. It reports whether there was
+// anything.
 func (v *view) lose(name string) bool {
 	m := v.members[name]
 	if m == nil || m == v.self || !m.heard {
@@ -211,10 +217,11 @@ func (v *view) lose(name string) bool {
 	return true
 }
 
-// look lets time pass: the silent are silent, and after a pause of this process nobody is heard.
+// look marks members as silent whose beats stopped; after a pause of this process it concludes
+// nothing from silence for a while. It reports whether a member fell silent.
 func (v *view) look(now time.Duration) (changed bool) {
 	if now-v.lastLook > v.rules.silent {
-		v.deafUntil = max(v.deafUntil, now+v.rules.settle)
+		v.listenUntil = max(v.listenUntil, now+v.rules.settle)
 	}
 	v.lastLook = now
 	for _, m := range v.members {
@@ -226,8 +233,8 @@ func (v *view) look(now time.Duration) (changed bool) {
 	return changed
 }
 
-// rank makes the table anew if it would be another. Draining members rank last, and before them
-// those that are held.
+// rank computes the table again if its input changed. Draining members rank last, and before them
+// those that are held back.
 func (v *view) rank(now time.Duration, shards int) {
 	v.vote(now)
 	var placed []placement.Member

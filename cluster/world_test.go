@@ -12,8 +12,8 @@ import (
 
 const ms = time.Millisecond
 
-// world is a cluster in virtual time: real views and decisions; gossip, links and folds are models
-// that are late, lossy and slow by chance.
+// world is a cluster in virtual time: real views and decisions, with models of gossip, links and
+// folds that are randomly late, lossy and slow.
 type world struct {
 	r        *rand.Rand
 	now      time.Duration
@@ -21,11 +21,11 @@ type world struct {
 	replicas int
 	all      []*process // every process there ever was
 	up       map[string]*process
-	sides    map[string]int           // by node: who is cut off from whom; missing is side 0
+	sides    map[string]int           // by node: its part of a split network; missing: part 0
 	clocks   map[string]time.Duration // by node: how far its clock is off
 	mail     []letter
-	load     time.Duration // the longest that a load takes
-	loads    int           // begun
+	load     time.Duration // the longest duration of a load
+	loads    int           // how many have begun
 	lossy    bool          // beats are lost and come late
 }
 
@@ -36,14 +36,14 @@ type process struct {
 	born    time.Duration
 	crashed bool
 	paused  bool
-	next    time.Duration // its next beat
+	next    time.Duration // time of its next beat
 	number  uint64
 	drain   bool
-	folds   map[int]time.Duration // by shard: live from then
+	folds   map[int]time.Duration // by shard: when it becomes live
 	owns    []bool
 	knows   map[*process]bool          // what gossip has told it
-	flips   map[*process]time.Duration // when gossip will tell it otherwise
-	brokers bool                       // false: it can't follow the log
+	flips   map[*process]time.Duration // when gossip will tell it the opposite
+	brokers bool                       // false: it cannot follow the log
 }
 
 type letter struct {
@@ -60,7 +60,7 @@ func (w *world) between(lo, hi time.Duration) time.Duration {
 	return lo + time.Duration(w.r.Int64N(int64(hi-lo)+1))
 }
 
-// start begins a new incarnation of a node.
+// start starts a new incarnation of a node.
 func (w *world) start(node string, roles Roles) *process {
 	clock := time.Unix(1e6, 0).Add(w.now + w.clocks[node])
 	s := sighting{peer: link.Peer{Name: link.Incarnation(node, clock), Address: node + ":1"}, roles: roles, weight: 1}
@@ -80,7 +80,7 @@ func (w *world) crash(p *process) {
 	}
 }
 
-// living are the processes that aren't dead, in a fixed order.
+// living returns the running processes in a fixed order.
 func (w *world) living() []*process {
 	return slices.DeleteFunc(slices.Clone(w.all), func(p *process) bool { return p.crashed })
 }
@@ -89,7 +89,7 @@ func (w *world) cut(a, b *process) bool {
 	return w.sides[a.self.peer.Node()] != w.sides[b.self.peer.Node()]
 }
 
-// run lets time pass, and calls after each step what is given.
+// run lets time pass, and calls the given functions after each step.
 func (w *world) run(d time.Duration, each ...func()) {
 	for end := w.now + d; w.now < end; {
 		w.now += 10 * ms
@@ -129,7 +129,7 @@ func (w *world) deliver() {
 	w.mail = late
 }
 
-// gossip tells a process, some time after it is so, who can be reached.
+// gossip tells a process, with a delay, who can be reached.
 func (p *process) gossip() {
 	w := p.world
 	for _, o := range w.all {
@@ -154,7 +154,7 @@ func (p *process) gossip() {
 	}
 }
 
-// claims are what the process has.
+// claims returns the claims of what the process has.
 func (p *process) claims() []messages.Claim {
 	var c []messages.Claim
 	for s := range p.world.shards {
@@ -169,7 +169,7 @@ func (p *process) claims() []messages.Claim {
 	return c
 }
 
-// turn is what the shell does: look, see, decide, follow, beat.
+// turn does what Cluster.turn does: look, see, decide, follow, beat.
 func (p *process) turn(beat bool) {
 	w, now := p.world, p.world.now-p.born
 	p.self.draining = p.drain
@@ -205,19 +205,19 @@ func (p *process) beat(now time.Duration) {
 	p.number++
 	p.next = w.now + p.rules.beat
 	b := &heardBeat{number: p.number, draining: p.drain, claims: p.claims(), held: p.holding(now)}
-	for _, o := range w.all { // in order, so that a seed is a history
+	for _, o := range w.all { // in order, so that a seed determines the run
 		if !p.knows[o] || w.lossy && w.r.IntN(50) == 0 { // one in fifty is lost
 			continue
 		}
 		delay := w.between(1*ms, 30*ms)
 		if w.lossy && w.r.IntN(100) == 0 {
-			delay = w.between(300*ms, 1500*ms) // and some come when they are old
+			delay = w.between(300*ms, 1500*ms) // and some arrive late
 		}
 		w.mail = append(w.mail, letter{w.now + delay, p, o, b})
 	}
 }
 
-// state counts who folds, who is live on and who owns a shard, of those that run.
+// state counts the running processes that fold, are live on and own a shard.
 func (w *world) state(shard int) (folding, live, owners int) {
 	for _, p := range w.living() {
 		if !p.self.roles.Has(NodeRole) {
@@ -236,7 +236,7 @@ func (w *world) state(shard int) (folding, live, owners int) {
 	return folding, live, owners
 }
 
-// settled tells what is not as it should be; empty when all is.
+// settled describes what is not as it should be; "" if all is well.
 func (w *world) settled() string {
 	nodes := 0
 	for _, p := range w.living() {

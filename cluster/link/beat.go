@@ -12,7 +12,7 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// beats is the service of beats: a stream from each peer.
+// beats is the gRPC service for beats: one stream from each peer.
 var beats = grpc.ServiceDesc{
 	ServiceName: beatService, HandlerType: (*any)(nil),
 	Streams: []grpc.StreamDesc{{StreamName: "Beat", ClientStreams: true, Handler: func(l any, s grpc.ServerStream) error {
@@ -23,14 +23,14 @@ var beats = grpc.ServiceDesc{
 const (
 	beatService = "dashfeed.beat"
 	beatMethod  = "/" + beatService + "/Beat"
-	// heardKey is a header that says that a peer takes beats.
+	// heardKey is the header with which a peer confirms that it receives beats.
 	heardKey = "dashfeed-heard"
-	// beatIdle is how long a stream of beats is kept without one: whoever left the cluster gets no
-	// more of them.
+	// beatIdle is how long a stream of beats stays open without a beat: a peer that left the
+	// cluster gets no more of them.
 	beatIdle = 10 * time.Second
 )
 
-// hear takes a peer's beats until its stream ends.
+// hear receives a peer's beats until its stream ends.
 func (l *Link) hear(s grpc.ServerStream) error {
 	from := From(s.Context())
 	if err := s.SendHeader(metadata.Pairs(heardKey, "1")); err != nil {
@@ -54,8 +54,8 @@ func (l *Link) hear(s grpc.ServerStream) error {
 	}
 }
 
-// present counts the streams that a peer beats on: one that has opened another is not lost with the
-// first.
+// present counts the streams on which a peer beats: a peer that has opened another one is not lost
+// when the first ends.
 func (l *Link) present(p Peer, more int) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -66,20 +66,20 @@ func (l *Link) present(p Peer, more int) int {
 	return n
 }
 
-// sender sends beats to a peer.
+// sender sends beats to one peer.
 type sender struct {
 	link *Link
 	peer Peer
 	wake chan struct{}
 
 	mu     sync.Mutex
-	body   []byte // the newest that has not gone; nil: none
-	over   bool   // its goroutine ends
+	body   []byte // the newest beat that was not sent yet; nil: none
+	over   bool   // its goroutine is ending
 	warned time.Time
 }
 
-// Beat sends a beat on its way and returns. The body is not changed any more. Whether it arrives,
-// nobody tells.
+// Beat queues a beat for sending and returns at once. The caller must not change the body
+// afterwards. Nothing reports whether the beat arrives.
 func (l *Link) Beat(to Peer, body []byte) {
 	if len(body) > MaxMessage || len(body) == 0 {
 		l.meter.drop("size")
@@ -102,7 +102,7 @@ func (l *Link) Beat(to Peer, body []byte) {
 	}
 }
 
-// put replaces the beat that waits; false where nobody sends it any more.
+// put replaces the waiting beat; it returns false if the sender is ending.
 func (s *sender) put(body []byte) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -120,7 +120,7 @@ func (s *sender) put(body []byte) bool {
 	return true
 }
 
-// next is the beat to send; nil where none has come for long, or the link closes.
+// next returns the beat to send; nil if none came for beatIdle, or the link closes.
 func (s *sender) next(broke <-chan error) (body []byte, err error) {
 	idle := time.NewTimer(beatIdle)
 	defer idle.Stop()
@@ -142,7 +142,7 @@ func (s *sender) next(broke <-chan error) (body []byte, err error) {
 	return body, nil
 }
 
-// run sends until no beats come any more.
+// run sends beats until none come any more.
 func (s *sender) run() {
 	defer s.leave()
 	conn, err := s.link.Dial(s.peer)
@@ -171,7 +171,7 @@ func (s *sender) leave() {
 	}
 }
 
-// stream sends beats, this one first, until the stream breaks or they end.
+// stream sends beats, body first, until the stream breaks or no beats come.
 func (s *sender) stream(conn *Conn, body []byte) {
 	ctx, cancel := context.WithCancel(s.link.ctx)
 	defer cancel()
@@ -195,7 +195,7 @@ func (s *sender) stream(conn *Conn, body []byte) {
 	})
 	for body != nil {
 		if out.SendMsg((*Message)(&body)) != nil {
-			err = <-broke // SendMsg says no more than that it broke
+			err = <-broke // SendMsg only says that it broke; RecvMsg says why
 		} else {
 			body, err = s.next(broke)
 		}
@@ -206,7 +206,7 @@ func (s *sender) stream(conn *Conn, body []byte) {
 	}
 }
 
-// accepted waits until the peer takes the stream.
+// accepted waits until the peer accepts the stream.
 func accepted(s grpc.ClientStream) error {
 	head, err := s.Header()
 	if err == nil && len(head.Get(heardKey)) == 0 {
@@ -215,24 +215,23 @@ func accepted(s grpc.ClientStream) error {
 	return err
 }
 
-// fail tells that the peer was not reached, with a warning where it will not be until somebody
-// changes something.
+// fail logs that the peer was not reached. It warns if only a change of configuration can help.
 func (s *sender) fail(err error) {
 	if s.link.ctx.Err() != nil {
 		return
 	}
 	s.link.meter.unreached.Inc()
-	// gRPC hands on as a text what TLS says at the other end, and what it does where only one end
-	// speaks TLS.
+	// gRPC passes on TLS errors only as text: those of the other end, and those of a connection
+	// where only one end uses TLS.
 	text := err.Error()
 	handshake := strings.Contains(text, "tls: ") || strings.Contains(text, "reading server preface: EOF")
 	if !handshake && status.Code(err) != refused || time.Since(s.warned) < time.Minute {
-		s.link.logger.Debug("another node is not reached", "peer", s.peer.String(), "reason", err)
+		s.link.logger.Debug("another node cannot be reached", "peer", s.peer.String(), "reason", err)
 		return
 	}
 	s.warned = time.Now()
 	if handshake {
-		s.link.logger.Warn("another node does not take this one's connection: check that both have TLS or none, and the certificates", "peer", s.peer.String(), "reason", err)
+		s.link.logger.Warn("another node does not accept this node's connection: check that both use TLS or neither does, and check the certificates", "peer", s.peer.String(), "reason", err)
 		return
 	}
 	s.link.logger.Warn("another node refuses this one", "peer", s.peer.String(), "reason", err)

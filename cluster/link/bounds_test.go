@@ -10,16 +10,16 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
-// What waits for a peer is the newest beat, whatever came before.
+// Only the newest beat waits for a peer, whatever came before.
 func TestOneBeatWaitsForAPeer(t *testing.T) {
 	s := &sender{link: &Link{meter: newMeter(), ctx: t.Context()}, wake: make(chan struct{}, 1)}
 	for i := range 100 {
 		if !s.put(fmt.Append(nil, i)) {
-			t.Fatal("a beat is not taken")
+			t.Fatal("a beat is not accepted")
 		}
 	}
 	if body, err := s.next(nil); string(body) != "99" || err != nil || s.body != nil {
-		t.Errorf("%s goes, and %s waits; %v", body, s.body, err)
+		t.Errorf("%s is sent, and %s waits; %v", body, s.body, err)
 	}
 	if n := testutil.ToFloat64(s.link.meter.dropped.WithLabelValues("beat", "full")); n != 99 {
 		t.Errorf("%v beats are counted as dropped, want 99", n)
@@ -41,13 +41,13 @@ func TestPeersAreBounded(t *testing.T) {
 	}
 	again, err := a.Dial(all[0].peer)
 	if err != nil || again != all[0] {
-		t.Errorf("another way to a peer that there is a connection to: %v", err)
+		t.Errorf("a second Conn to a connected peer: %v", err)
 	}
 	for _, c := range append(all, again) {
 		c.Close()
 	}
 	if len(a.conns.all) != 0 {
-		t.Errorf("%d connections are left that nobody uses", len(a.conns.all))
+		t.Errorf("%d unused connections are left", len(a.conns.all))
 	}
 	for i := range MaxPeers + 5 {
 		a.Beat(Peer{"x~1", fmt.Sprint("127.0.0.1:", i+1)}, []byte("beat"))
@@ -73,7 +73,7 @@ func TestIncarnations(t *testing.T) {
 		t.Errorf("%s is of %s, started %v, want %v", name, NodeOf(name), Started(name), now)
 	}
 	if NodeOf("plain") != "plain" || !Started("plain").IsZero() || !Started("a~!").IsZero() {
-		t.Error("a plain name has a start")
+		t.Error("a plain name has a start time")
 	}
 }
 

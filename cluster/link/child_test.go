@@ -15,7 +15,7 @@ import (
 	"google.golang.org/grpc"
 )
 
-// childMain makes this binary a process that answers every beat, if it was started as one.
+// childMain turns this binary into a process that answers every beat, if it was started as one.
 func childMain() {
 	bind := os.Getenv("LINK_TEST_CHILD")
 	if bind == "" {
@@ -79,7 +79,7 @@ func startChild(t testing.TB, bind string) *child {
 
 func (c *child) kill() { _ = c.cmd.Process.Kill(); _ = c.cmd.Wait() }
 
-// echo beats until the child answers, and tells how long that took.
+// echo sends beats until the child answers, and returns how long that took.
 func echo(t *testing.T, a *node, p Peer, every time.Duration) time.Duration {
 	t.Helper()
 	start := time.Now()
@@ -112,7 +112,7 @@ func TestAKilledProcessIsLostAndItsRestartHeard(t *testing.T) {
 			t.Errorf("lost %v, want %v", p, c.peer)
 		}
 		_ = c.cmd.Wait()
-		// Beats go on as they would until the view knows.
+		// Beats continue, as they would until the view changes.
 		for range 4 {
 			a.Beat(c.peer, []byte("beat"))
 		}
@@ -135,7 +135,7 @@ func TestAPausedProcessIsNotWaitedForAndComesBack(t *testing.T) {
 	if err := c.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	for range 2000 { // more than its windows and buffers take
+	for range 2000 { // more than its windows and buffers hold
 		a.Beat(c.peer, make([]byte, MaxMessage/8))
 		a.Beat(b.Self(), []byte("beat"))
 		b.next(t)
@@ -146,11 +146,11 @@ func TestAPausedProcessIsNotWaitedForAndComesBack(t *testing.T) {
 	for len(a.box) > 0 {
 		<-a.box
 	}
-	t.Logf("heard %v after it goes on", echo(t, a, c.peer, 250*time.Millisecond))
+	t.Logf("heard %v after it continues", echo(t, a, c.peer, 250*time.Millisecond))
 }
 
-// BenchmarkOneWay measures a message there and back between two processes, 64 on the way; halve it
-// for one way.
+// BenchmarkOneWay measures a round trip of a message between two processes with 64 in flight; halve
+// it for one way.
 func BenchmarkOneWay(b *testing.B) {
 	for _, size := range []int{200, 16 << 10} {
 		b.Run(fmt.Sprint(size), func(b *testing.B) {

@@ -15,17 +15,17 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Config is what a Link is made of.
+// Config configures a Link.
 type Config struct {
 	Node      string // the node's name, the same over restarts; without "~" and "/"
 	Cluster   string // peers of a cluster with another name are refused; empty is a name too
-	Bind      string // host:port to listen at; port 0 takes a free one
-	Advertise string // host:port that others reach it at; empty: what it listens at
+	Bind      string // host:port to listen on; port 0 takes a free one
+	Advertise string // host:port at which others reach it; empty: the one it listens on
 
-	// the zero value: none, for one machine or a network that nobody else is on
+	// the zero value: no TLS, for one machine or a private network
 	TLS     TLS
 	Logger  *slog.Logger          // nil: slog.Default
-	Metrics prometheus.Registerer // nil: none are kept
+	Metrics prometheus.Registerer // nil: no metrics
 
 	Network Network // nil: TCP
 }
@@ -45,15 +45,15 @@ func (tcp) Dial(ctx context.Context, address string) (net.Conn, error) {
 	return (&net.Dialer{}).DialContext(ctx, "tcp", address)
 }
 
-// TLS names the files of mutual TLS 1.3: both sides show a certificate that the CA signed, and its
-// name is checked against the host dialed.
+// TLS names the files for mutual TLS 1.3: both sides show a certificate that the CA signed, and the
+// name in it is checked against the host that was dialed.
 type TLS struct {
 	CA, Cert, Key string // PEM files; all three or none
 }
 
 const maxName = 100
 
-// Validate tells everything that is wrong, and changes nothing.
+// Validate returns everything that is wrong. It changes nothing.
 func (c Config) Validate() error {
 	var errs []error
 	refuse := func(bad bool, format string, args ...any) {
@@ -63,10 +63,10 @@ func (c Config) Validate() error {
 	}
 	refuse(c.Node == "", "no node name given")
 	refuse(strings.ContainsAny(c.Node, separator+"/"), "node name %q has a %q or a slash: leave them out", c.Node, separator)
-	refuse(len(c.Node) > maxName, "node name of %d bytes, at most %d", len(c.Node), maxName)
+	refuse(len(c.Node) > maxName, "the node name has %d bytes, at most %d are allowed", len(c.Node), maxName)
 	_, port, err := net.SplitHostPort(c.Bind)
 	refuse(err != nil, "bind address %q is not host:port: %v", c.Bind, err)
-	refuse(err == nil && !isPort(port), "port %q of bind address %q is no number from 0 to 65535", port, c.Bind)
+	refuse(err == nil && !isPort(port), "port %q of bind address %q is not a number from 0 to 65535", port, c.Bind)
 	if c.Advertise != "" {
 		host, port, err := net.SplitHostPort(c.Advertise)
 		refuse(err != nil, "advertised address %q is not host:port: %v", c.Advertise, err)
@@ -82,7 +82,7 @@ func isPort(text string) bool {
 	return err == nil
 }
 
-// load reads the files; nil for none.
+// load reads the files; it returns nil if none are given.
 func (t TLS) load() (*tls.Config, error) {
 	if t == (TLS{}) {
 		return nil, nil
@@ -98,7 +98,8 @@ func (t TLS) load() (*tls.Config, error) {
 	if _, err := tls.LoadX509KeyPair(t.Cert, t.Key); err != nil {
 		return nil, fmt.Errorf("read the link's certificate %s and key %s: %w", t.Cert, t.Key, err)
 	}
-	// Read again at each handshake: a certificate renewed on disk is shown without a restart.
+	// Read again at each handshake, so that a certificate renewed on disk is used without a
+	// restart.
 	own := func() (*tls.Certificate, error) {
 		c, err := tls.LoadX509KeyPair(t.Cert, t.Key)
 		return &c, err

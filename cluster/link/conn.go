@@ -11,16 +11,16 @@ import (
 	"google.golang.org/grpc/metadata"
 )
 
-// MaxPeers is how many peers a link has connections to at the same time.
+// MaxPeers is how many peers a link can be connected to at the same time.
 const MaxPeers = 1024
 
 var (
-	errPeers  = fmt.Errorf("link: connections to %d peers are open, that is the most", MaxPeers)
+	errPeers  = fmt.Errorf("link: connections to %d peers are open, no more are allowed", MaxPeers)
 	errClosed = errors.New("the link is closed")
 )
 
-// Conn is the way to a peer's services. All who dial the same peer share one connection, which
-// closes with the last of them.
+// Conn reaches a peer's services. All who dial the same peer share one connection, which closes
+// with the last of them.
 type Conn struct {
 	link  *Link
 	peer  Peer
@@ -31,18 +31,18 @@ type Conn struct {
 
 var _ grpc.ClientConnInterface = (*Conn)(nil)
 
-// conns are the connections in use.
+// conns holds the connections in use.
 type conns struct {
 	mu     sync.Mutex
 	all    map[Peer]*Conn
 	closed bool
 }
 
-// Dial gives the way to a peer and never waits: the connection is made with the first call. Close
-// it once.
+// Dial returns a Conn to a peer and never waits: the connection is made with the first call. Close
+// the Conn once.
 func (l *Link) Dial(to Peer) (*Conn, error) {
 	if !to.valid() {
-		return nil, fmt.Errorf("link: %q is no peer", to)
+		return nil, fmt.Errorf("link: %q is not a valid peer", to)
 	}
 	l.conns.mu.Lock()
 	defer l.conns.mu.Unlock()
@@ -65,7 +65,7 @@ func (l *Link) Dial(to Peer) (*Conn, error) {
 	return c, nil
 }
 
-// Close gives the connection back.
+// Close releases the connection.
 func (c *Conn) Close() {
 	c.link.conns.mu.Lock()
 	defer c.link.conns.mu.Unlock()
@@ -94,8 +94,8 @@ func (s *conns) close() {
 	}
 }
 
-// self is the way of a process to itself, which needs no socket: others may reach it at an address
-// that it can't.
+// self connects a process to itself without a socket: others may reach it at an address that it
+// cannot reach.
 type self struct {
 	conns chan net.Conn
 	done  chan struct{}
@@ -104,7 +104,7 @@ type self struct {
 
 func newSelf() *self { return &self{conns: make(chan net.Conn), done: make(chan struct{})} }
 
-// inner is its connection, which no TLS handshake is needed for.
+// inner is such a connection; it needs no TLS handshake.
 type inner struct{ net.Conn }
 
 func (s *self) dial(ctx context.Context) (net.Conn, error) {

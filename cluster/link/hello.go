@@ -13,10 +13,11 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// Version is of all that is spoken on a link. It changes where an older end could not understand.
+// Version is the version of everything that is spoken on a link. It changes if an older end could
+// not understand the newer one.
 const Version = 2
 
-// helloKey is the header that every call and stream begins with.
+// helloKey is the header of every call and stream.
 const helloKey = "dashfeed-hello-bin"
 
 // hello says who calls, and whom.
@@ -36,14 +37,13 @@ func (h hello) encode() string {
 	return string(b)
 }
 
-// decodeHello reads no further than the version where that is another: what follows may be
-// different there.
+// decodeHello stops after the version if the version differs: the rest may have another format.
 func decodeHello(text string) (h hello, err error) {
 	b := []byte(text)
 	next := func() uint64 {
 		n, size := binary.Uvarint(b)
 		if size <= 0 {
-			err = errors.New("the hello is cut short")
+			err = errors.New("the hello is truncated")
 			return 0
 		}
 		b = b[size:]
@@ -55,14 +55,14 @@ func decodeHello(text string) (h hello, err error) {
 	for _, s := range []*string{&h.cluster, &h.from.Name, &h.from.Address, &h.to} {
 		n := next()
 		if n > uint64(len(b)) {
-			return h, errors.New("the hello is cut short")
+			return h, errors.New("the hello is truncated")
 		}
 		*s, b = string(b[:n]), b[n:]
 	}
 	return h, err
 }
 
-// refused is the code of what no repetition changes: an operator has to.
+// refused is the code of errors that no retry can fix: an operator has to change something.
 const refused = codes.FailedPrecondition
 
 // admit finds out who calls, or refuses with an error that says why.
@@ -70,7 +70,7 @@ func (l *Link) admit(ctx context.Context) (Peer, error) {
 	md, _ := metadata.FromIncomingContext(ctx)
 	said := md.Get(helloKey)
 	if len(said) != 1 {
-		return Peer{}, status.Error(refused, "whoever calls does not say who it is: it is no process of dashfeed")
+		return Peer{}, status.Error(refused, "the caller does not say who it is: it is not a dashfeed process")
 	}
 	h, err := decodeHello(said[0])
 	switch {
@@ -79,24 +79,24 @@ func (l *Link) admit(ctx context.Context) (Peer, error) {
 	case h.version != Version:
 		return Peer{}, status.Errorf(refused, "%s speaks version %d of the link, the caller version %d: upgrade the older one", l.self.Name, Version, h.version)
 	case h.cluster != l.cluster:
-		return Peer{}, status.Errorf(refused, "%s is of cluster %q, %s of cluster %q", l.self.Name, l.cluster, h.from, h.cluster)
+		return Peer{}, status.Errorf(refused, "%s belongs to cluster %q, %s to cluster %q", l.self.Name, l.cluster, h.from, h.cluster)
 	case !h.from.valid():
 		return Peer{}, status.Errorf(refused, "the caller's name %q or address %q is not valid", h.from.Name, h.from.Address)
 	case h.to != l.self.Name:
-		return Peer{}, status.Errorf(codes.NotFound, "%s is here, not %s: one of its other starts", l.self.Name, h.to)
+		return Peer{}, status.Errorf(codes.NotFound, "this process is %s, not %s, which is another start of the same node", l.self.Name, h.to)
 	}
 	return h.from, nil
 }
 
 type callerKey struct{}
 
-// From is who called, in a handler.
+// From returns who called; call it in a handler.
 func From(ctx context.Context) Peer {
 	p, _ := ctx.Value(callerKey{}).(Peer)
 	return p
 }
 
-// called is a stream of a caller who was admitted.
+// called is a stream of an admitted caller.
 type called struct {
 	grpc.ServerStream
 	ctx context.Context
@@ -105,7 +105,7 @@ type called struct {
 // Context implements grpc.ServerStream.
 func (s called) Context() context.Context { return s.ctx }
 
-// stream admits a stream, and closes it where its handler fails on what came.
+// stream admits a stream, and closes it if its handler panics on a message.
 func (l *Link) stream(srv any, ss grpc.ServerStream, _ *grpc.StreamServerInfo, handle grpc.StreamHandler) (err error) {
 	from, err := l.admit(ss.Context())
 	if err != nil {
@@ -118,8 +118,8 @@ func (l *Link) stream(srv any, ss grpc.ServerStream, _ *grpc.StreamServerInfo, h
 func (l *Link) recover(from Peer, err *error) {
 	if r := recover(); r != nil {
 		l.meter.panics.Inc()
-		l.logger.Error("a message from another node made its handler fail, the stream is closed; do both run the same release?",
+		l.logger.Error("closed a stream: a message from another node made its handler panic; check that both nodes run the same release",
 			"peer", from.String(), "reason", r, "stack", string(debug.Stack()))
-		*err = status.Error(codes.Internal, fmt.Sprint("the receiver failed: ", r))
+		*err = status.Error(codes.Internal, fmt.Sprint("the receiver panicked: ", r))
 	}
 }

@@ -27,7 +27,7 @@ type Link struct {
 	creds    credentials.TransportCredentials
 	server   *grpc.Server
 
-	handle func(Peer, []byte) // of beats; fixed at Start
+	handle func(Peer, []byte) // receives beats; fixed at Start
 	losses []func(Peer)       // fixed at Start
 
 	ctx   context.Context
@@ -35,15 +35,15 @@ type Link struct {
 	work  sync.WaitGroup
 	conns conns
 
-	mu      sync.Mutex // before a sender's
+	mu      sync.Mutex // lock it before a sender's mu
 	started bool
 	closed  bool
 	senders map[Peer]*sender
-	heard   map[Peer]int // streams that beats come on
-	warned  time.Time    // when a failed handshake was last told of
+	heard   map[Peer]int // how many streams each peer beats on
+	warned  time.Time    // when a failed handshake was last logged
 }
 
-// Listen takes the port. Nothing is served before Start.
+// Listen opens the port. Nothing is served before Start.
 func Listen(c Config) (*Link, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
@@ -75,7 +75,7 @@ func Listen(c Config) (*Link, error) {
 		l.self.Address = l.listener.Addr().String()
 		if a, ok := l.listener.Addr().(*net.TCPAddr); ok && a.IP.IsUnspecified() {
 			_ = l.listener.Close()
-			return nil, fmt.Errorf("link: %s is no address that others can dial: give an advertised one", l.self.Address)
+			return nil, fmt.Errorf("link: %s is not an address that others can dial: give an advertised one", l.self.Address)
 		}
 	}
 	if err := l.meter.register(c.Metrics); err != nil {
@@ -88,10 +88,11 @@ func Listen(c Config) (*Link, error) {
 	return l, nil
 }
 
-// Self is this node's incarnation and where it is reached.
+// Self returns this node's incarnation and address.
 func (l *Link) Self() Peer { return l.self }
 
-// RegisterService implements grpc.ServiceRegistrar, before Start. Only streams may be registered.
+// RegisterService implements grpc.ServiceRegistrar; call it before Start. Only streams may be
+// registered.
 func (l *Link) RegisterService(desc *grpc.ServiceDesc, impl any) {
 	if len(desc.Methods) > 0 {
 		panic("link: service " + desc.ServiceName + " has unary methods: make them streams")
@@ -99,17 +100,17 @@ func (l *Link) RegisterService(desc *grpc.ServiceDesc, impl any) {
 	l.server.RegisterService(desc, impl)
 }
 
-// Handle says who takes beats, before Start. The handler runs on the connection's reader, at the
-// same time for several peers, and should soon return: while it doesn't, that peer's beats wait.
-// The body is the handler's until it returns.
+// Handle sets the handler of beats; call it before Start. The handler runs on the connection's
+// reader, concurrently for several peers, and should return soon: until it does, that peer's beats
+// wait. The handler must not keep the body.
 func (l *Link) Handle(f func(from Peer, body []byte)) { l.handle = f }
 
-// Lost says who is told when the stream of beats from or to a peer broke, before Start. There may
-// be several. They run on the stream's goroutine and return soon. A peer may be told of more than
-// once.
+// Lost adds a function that is called when the stream of beats from or to a peer breaks; call it
+// before Start. The function runs on the stream's goroutine and must return soon. It may be called
+// more than once for a peer.
 func (l *Link) Lost(f func(Peer)) { l.losses = append(l.losses, f) }
 
-// Start serves. Once is enough; more often does nothing.
+// Start begins to serve. Further calls do nothing.
 func (l *Link) Start() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -125,7 +126,7 @@ func (l *Link) Start() error {
 	return nil
 }
 
-// lose tells that a stream of beats broke.
+// lose reports that a stream of beats broke.
 func (l *Link) lose(p Peer, why error) {
 	if l.ctx.Err() != nil {
 		return
@@ -137,20 +138,20 @@ func (l *Link) lose(p Peer, why error) {
 	}
 }
 
-// warn logs at most once a minute: whoever is refused comes again.
+// warn logs at most once a minute, because a refused peer tries again.
 func (l *Link) warn(text string, args ...any) {
 	l.mu.Lock()
-	quiet := l.closed || time.Since(l.warned) < time.Minute
-	if !quiet {
+	skip := l.closed || time.Since(l.warned) < time.Minute
+	if !skip {
 		l.warned = time.Now()
 	}
 	l.mu.Unlock()
-	if !quiet {
+	if !skip {
 		l.logger.Warn(text, args...)
 	}
 }
 
-// Close ends all connections. It returns after the last handler did.
+// Close ends all connections. It returns after the last handler has returned.
 func (l *Link) Close() error {
 	l.mu.Lock()
 	closed := l.closed
@@ -163,7 +164,7 @@ func (l *Link) Close() error {
 	l.conns.close()
 	l.server.Stop()
 	err := errors.Join(l.own.Close(), l.listener.Close())
-	if errors.Is(err, net.ErrClosed) { // by the server
+	if errors.Is(err, net.ErrClosed) { // the server closed it
 		err = nil
 	}
 	l.work.Wait()

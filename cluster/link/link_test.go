@@ -24,13 +24,13 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// mail is a beat that came.
+// mail is a received beat.
 type mail struct {
 	from Peer
 	body string
 }
 
-// node is a link with a box for beats.
+// node is a link with a channel for beats.
 type node struct {
 	*Link
 	box  chan mail
@@ -102,7 +102,7 @@ func TestBeatsArriveInOrder(t *testing.T) {
 	for i := range 1000 {
 		a.Beat(b.Self(), fmt.Append(nil, i))
 	}
-	for before != 999 { // some gave way to newer ones, the last doesn't
+	for before != 999 { // newer beats replaced some, but never the last
 		var n int
 		m := b.next(t)
 		if _, err := fmt.Sscan(m.body, &n); err != nil || n <= before || m.from != a.Self() {
@@ -124,7 +124,7 @@ func TestANodeHearsItself(t *testing.T) {
 	}
 }
 
-// stream is a service of one bidirectional stream.
+// stream returns a service with one bidirectional stream.
 func stream(handle func(grpc.ServerStream) error) *grpc.ServiceDesc {
 	return &grpc.ServiceDesc{ServiceName: "dashfeed.test", HandlerType: (*any)(nil), Streams: []grpc.StreamDesc{{
 		StreamName: "Test", ClientStreams: true, ServerStreams: true, Handler: func(_ any, s grpc.ServerStream) error { return handle(s) },
@@ -163,7 +163,7 @@ func TestBeatsPassDataThatIsStuck(t *testing.T) {
 				close(filled)
 			}
 			if n > 2*Window/len(m) {
-				t.Error("the window has no end")
+				t.Error("the window has no bound")
 				return
 			}
 		}
@@ -196,7 +196,7 @@ func TestNothingArrivesBeforeStart(t *testing.T) {
 		a.Beat(b.Self(), []byte("beat"))
 	}
 	b.start(t)
-	until(t, a, b) // and it is reached soon after
+	until(t, a, b) // and it is reached soon afterwards
 }
 
 func TestADeadPeerIsLostAndItsSuccessorIsReached(t *testing.T) {
@@ -208,7 +208,7 @@ func TestADeadPeerIsLostAndItsSuccessorIsReached(t *testing.T) {
 		t.Errorf("lost %v, want %v", p, b.Self())
 	}
 	t.Logf("lost after %v", time.Since(start))
-	// Beats to the dead go on for a while, as they would until the view has changed.
+	// Beats to the dead peer continue for a while, as they would until the view changes.
 	for range 5 {
 		a.Beat(b.Self(), []byte("beat"))
 	}
@@ -216,7 +216,7 @@ func TestADeadPeerIsLostAndItsSuccessorIsReached(t *testing.T) {
 	t.Logf("the successor is reached after %v", until(t, a, next))
 }
 
-// A peer that opens another stream of beats is not lost with the first one.
+// A peer that opens another stream of beats is not lost when the first one ends.
 func TestAPeerThatCameBackIsNotLost(t *testing.T) {
 	b := listen(t, "b", "127.0.0.1:0").start(t)
 	a := Peer{"a~1", "a:1"}
@@ -244,7 +244,7 @@ func TestAPeerThatCameBackIsNotLost(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	}
 	if len(b.lost) != 0 {
-		t.Error("it is lost with a stream that it has replaced")
+		t.Error("the peer is lost with a stream that it has replaced")
 	}
 	second()
 	if p := <-b.lost; p != a {
@@ -268,7 +268,7 @@ func TestANodeThatIsNotThereHoldsNobodyUp(t *testing.T) {
 	}
 }
 
-// strange is a connection to a node that says what it is told to.
+// strange returns a connection to a node with the given hello.
 func strange(t *testing.T, to *node, h hello) *Conn {
 	t.Helper()
 	cc, err := grpc.NewClient("passthrough:///"+to.Self().Address, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithDefaultCallOptions(grpc.ForceCodecV2(codec{})))
@@ -279,7 +279,7 @@ func strange(t *testing.T, to *node, h hello) *Conn {
 	return &Conn{hello: metadata.Pairs(helloKey, h.encode()), grpc: cc}
 }
 
-// Who does not belong is told why, at both ends nothing else happens.
+// A caller that does not fit is told why, and nothing else happens at either end.
 func TestWhoDoesNotFitIsRefused(t *testing.T) {
 	b := listen(t, "b", "127.0.0.1:0").start(t)
 	fits := hello{Version, "test", Peer{"a~1", "a:1"}, b.Self().Name}
@@ -288,7 +288,7 @@ func TestWhoDoesNotFitIsRefused(t *testing.T) {
 		want   string
 	}{
 		{func(h *hello) { h.version = 9 }, "speaks version 2 of the link, the caller version 9: upgrade the older one"},
-		{func(h *hello) { h.cluster = "other" }, `is of cluster "test", a~1 at a:1 of cluster "other"`},
+		{func(h *hello) { h.cluster = "other" }, `belongs to cluster "test", a~1 at a:1 to cluster "other"`},
 		{func(h *hello) { h.from.Name = "" }, "is not valid"},
 		{func(h *hello) { h.to = "b~1" }, "not b~1"},
 	} {
@@ -316,18 +316,18 @@ func TestWhoDoesNotFitIsRefused(t *testing.T) {
 		err = accepted(s)
 	}
 	if status.Code(err) != codes.Unimplemented {
-		t.Errorf("what isn't spoken: %v", err)
+		t.Errorf("an unknown service: %v", err)
 	}
 }
 
-// A refusal is logged by whoever is refused.
+// A refusal is logged by the process that is refused.
 func TestARefusalIsLogged(t *testing.T) {
 	var log lockedBuffer
 	b := listen(t, "b", "127.0.0.1:0").start(t)
 	a := listen(t, "a", "127.0.0.1:0", func(c *Config) {
 		c.Cluster, c.Logger = "other", slog.New(slog.NewTextHandler(&log, nil))
 	}).start(t)
-	for !strings.Contains(log.String(), `is of cluster`) {
+	for !strings.Contains(log.String(), `belongs to cluster`) {
 		a.Beat(b.Self(), []byte("beat"))
 		time.Sleep(5 * time.Millisecond)
 	}
@@ -400,7 +400,7 @@ func TestWhatIsWrongWithAConfigIsSaid(t *testing.T) {
 		{Config{Bind: "127.0.0.1:0"}, "no node name"},
 		{Config{Node: "a~b", Bind: "127.0.0.1:0"}, "leave them out"},
 		{Config{Node: "a", Bind: "127.0.0.1"}, "host:port"},
-		{Config{Node: "a", Bind: "127.0.0.1:http"}, "no number"},
+		{Config{Node: "a", Bind: "127.0.0.1:http"}, "not a number"},
 		{Config{Node: "a", Bind: "127.0.0.1:0", Advertise: "x:0"}, "others can dial"},
 		{Config{Node: "a", Bind: "0.0.0.0:0"}, "give an advertised one"},
 		{Config{Node: "a", Bind: taken.Self().Address}, "choose another port"},
@@ -410,7 +410,7 @@ func TestWhatIsWrongWithAConfigIsSaid(t *testing.T) {
 		l, err := Listen(c.config)
 		if err == nil {
 			l.Close()
-			t.Errorf("%+v is taken", c.config)
+			t.Errorf("%+v is accepted", c.config)
 		} else if !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%q lacks %q", err, c.want)
 		}

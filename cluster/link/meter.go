@@ -9,8 +9,8 @@ import (
 	"google.golang.org/grpc/stats"
 )
 
-// meter is the link's metrics; labels are bounded by the kinds and the reasons. It is told by gRPC
-// of every message.
+// meter holds the link's metrics. The kinds and reasons bound the labels. gRPC reports every
+// message to it.
 type meter struct {
 	registry    prometheus.Registerer
 	bytes       *prometheus.CounterVec // direction, kind
@@ -24,7 +24,7 @@ type meter struct {
 	kinds map[string]*traffic
 }
 
-// traffic is what goes of one kind.
+// traffic counts the messages of one kind.
 type traffic struct {
 	sent, sentBytes, received, receivedBytes prometheus.Counter
 }
@@ -40,10 +40,10 @@ func newMeter() *meter {
 		bytes:       vec("dashfeed_link_bytes_total", "Bytes of messages between nodes.", "direction", "kind"),
 		messages:    vec("dashfeed_link_messages_total", "Messages between nodes.", "direction", "kind"),
 		dropped:     vec("dashfeed_link_dropped_total", "Messages between nodes that were dropped.", "kind", "reason"),
-		connections: prometheus.NewGauge(prometheus.GaugeOpts{Name: "dashfeed_link_connections", Help: "Other nodes that take this one's beats."}),
+		connections: prometheus.NewGauge(prometheus.GaugeOpts{Name: "dashfeed_link_connections", Help: "Other nodes that receive this node's beats."}),
 		lost:        one("dashfeed_link_lost_total", "Streams of beats from or to other nodes that ended."),
 		unreached:   one("dashfeed_link_unreached_total", "Attempts to reach another node that failed."),
-		panics:      one("dashfeed_link_panics_total", "Streams closed since a message from another node made its handler fail."),
+		panics:      one("dashfeed_link_panics_total", "Streams that were closed because a message from another node made its handler panic."),
 		kinds:       map[string]*traffic{},
 	}
 	for _, k := range []string{"beat", "feed", "other"} {
@@ -60,7 +60,7 @@ func (m *meter) drop(reason string) { m.dropped.WithLabelValues("beat", reason).
 
 type kindKey struct{}
 
-// TagRPC implements stats.Handler. The kind is what the service is called behind its "dashfeed.".
+// TagRPC implements stats.Handler. The kind is the service's name after "dashfeed.".
 func (m *meter) TagRPC(ctx context.Context, info *stats.RPCTagInfo) context.Context {
 	service, _, _ := strings.Cut(strings.TrimPrefix(info.FullMethodName, "/dashfeed."), "/")
 	kind := m.kinds[service]

@@ -12,14 +12,15 @@ import (
 	"google.golang.org/grpc/keepalive"
 )
 
-// UserTimeout is how long bytes may be on their way without an acknowledgement before the
-// connection counts as broken. Beats flow four times a second, so that a cut is found by it.
+// UserTimeout is how long sent bytes may stay unacknowledged before the connection counts as
+// broken. Beats flow four times a second, so a cut is detected after this time.
 const UserTimeout = 2 * time.Second
 
 const (
-	// Window is how many bytes of a stream may be in flight that its reader has not taken.
+	// Window is how many bytes of a stream may be in flight that its reader has not consumed.
 	Window = 1 << 20
-	// connWindow is of all streams of a connection. gRPC gives it back whatever their readers do.
+	// connWindow is the window of all streams of a connection together. gRPC frees it whatever the
+	// readers do.
 	connWindow = 4 << 20
 	// maxStreams is how many calls and streams of a peer run at the same time; more wait at the
 	// peer.
@@ -40,7 +41,7 @@ func (l *Link) serverOptions() []grpc.ServerOption {
 		grpc.StatsHandler(l.meter),
 		grpc.WaitForHandlers(true),
 		grpc.ConnectionTimeout(maxHandshake),
-		// A peer beats four times a second on its connection, so no ping is sent to one that lives.
+		// A peer beats four times a second on its connection, so a live one is never pinged.
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Second, Timeout: UserTimeout}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: time.Second, PermitWithoutStream: true}),
 	}
@@ -61,14 +62,13 @@ func (l *Link) dialOptions(to Peer) []grpc.DialOption {
 		grpc.WithInitialWindowSize(Window), grpc.WithInitialConnWindowSize(connWindow),
 		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(codec{}), grpc.MaxCallRecvMsgSize(MaxMessage)),
 		grpc.WithConnectParams(grpc.ConnectParams{MinConnectTimeout: dialTime, Backoff: backoff.Config{BaseDelay: 50 * time.Millisecond, Multiplier: 1.5, Jitter: 0.2, MaxDelay: dialTime}}),
-		// gRPC pings at most every 10 s. What finds a cut is the timeout: it is also the socket's
-		// TCP_USER_TIMEOUT.
+		// gRPC pings at most every 10 s. A cut is detected by the timeout, which is also the
+		// socket's TCP_USER_TIMEOUT.
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 10 * time.Second, Timeout: UserTimeout, PermitWithoutStream: true}),
 	}
 }
 
-// handshakes are the credentials, which log what fails: gRPC itself tells no more than one end, if
-// any.
+// handshakes wraps the credentials and logs failures: gRPC itself reports them at one end at most.
 type handshakes struct {
 	credentials.TransportCredentials
 	link *Link
@@ -90,7 +90,7 @@ func (h handshakes) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInf
 	}
 	c, info, err := h.TransportCredentials.ServerHandshake(raw)
 	if err != nil {
-		h.link.warn("whoever called the link is refused: the TLS handshake failed", "from", raw.RemoteAddr().String(), "reason", err)
+		h.link.warn("refused a connection to the link: the TLS handshake failed", "from", raw.RemoteAddr().String(), "reason", err)
 	}
 	return c, info, err
 }

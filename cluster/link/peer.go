@@ -8,17 +8,17 @@ import (
 
 // Peer is one incarnation of a node: each start is another.
 type Peer struct {
-	Name    string // of the incarnation: "node-1~dyh2k9p0x4"
-	Address string // host:port that its link is reached at
+	Name    string // the incarnation's name: "node-1~dyh2k9p0x4"
+	Address string // host:port at which its link is reached
 }
 
-// String is for logs and people.
+// String returns name and address, for logs and people.
 func (p Peer) String() string { return p.Name + " at " + p.Address }
 
-// Node is the name of the node that the incarnation is of.
+// Node returns the name of the incarnation's node.
 func (p Peer) Node() string { return NodeOf(p.Name) }
 
-// valid reports whether the peer can be sent to: a name, and an address that gRPC takes for one.
+// valid reports whether the peer can be dialed: it has a name, and an address that gRPC accepts.
 func (p Peer) valid() bool {
 	if p.Name == "" || p.Address == "" {
 		return false
@@ -31,22 +31,22 @@ func (p Peer) valid() bool {
 	return true
 }
 
-// separator stands between a node's name and its start.
+// separator separates a node's name from its start.
 const separator = "~"
 
-// Incarnation names one start of a node: the name and the microsecond, so that of two the newer is
-// known.
+// Incarnation names one start of a node by the node's name and the microsecond, so that the newer
+// of two is known.
 func Incarnation(node string, start time.Time) string {
 	return node + separator + strconv.FormatInt(start.UnixMicro(), 36)
 }
 
-// NodeOf is the node's name of an incarnation; the whole name where it isn't one.
+// NodeOf returns the node's name of an incarnation; the whole name if it is not an incarnation's.
 func NodeOf(name string) string {
 	node, _, _ := strings.Cut(name, separator)
 	return node
 }
 
-// Started is when an incarnation began, by its own clock; the zero time where the name is no
+// Started returns when an incarnation began, by its own clock; the zero time if the name is not an
 // incarnation's.
 func Started(name string) time.Time {
 	_, start, ok := strings.Cut(name, separator)

@@ -84,9 +84,9 @@ func TestTLSIsMutual(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		change      func(*Config)
-		here, there string // what each end says of it
+		here, there string // what each end logs
 	}{
-		"without TLS":             {func(*Config) {}, "does not look like a TLS handshake", "check that both have TLS or none"},
+		"without TLS":             {func(*Config) {}, "does not look like a TLS handshake", "check that both use TLS or neither does"},
 		"of another authority":    {others.files(t, "d"), "bad certificate", "signed by unknown authority"},
 		"that claims our CA only": {func(c *Config) { others.files(t, "e")(c); c.TLS.CA = filepath.Join(ours.dir, "ca.crt") }, "signed by unknown authority", "unknown certificate authority"},
 	} {
@@ -98,7 +98,7 @@ func TestTLSIsMutual(t *testing.T) {
 			stranger := listen(t, "c", "127.0.0.1:0", c.change, logged(&there)).start(t)
 			for range 4 {
 				stranger.Beat(a.Self(), []byte("let me in"))
-				until(t, b, a) // passes meanwhile
+				until(t, b, a) // is accepted meanwhile
 			}
 			for start := time.Now(); !strings.Contains(here.String(), c.here) || !strings.Contains(there.String(), c.there); time.Sleep(10 * time.Millisecond) {
 				stranger.Beat(a.Self(), []byte("let me in"))
@@ -108,11 +108,11 @@ func TestTLSIsMutual(t *testing.T) {
 			}
 			for len(a.box) > 0 {
 				if m := <-a.box; m.body == "let me in" {
-					t.Error("the stranger was heard")
+					t.Error("the refused node was heard")
 				}
 			}
 			if testutil.ToFloat64(stranger.meter.connections) > 0 {
-				t.Error("the stranger is connected")
+				t.Error("the refused node is connected")
 			}
 		})
 	}

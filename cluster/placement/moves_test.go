@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// moved counts the shards whose member at a rank is another.
+// moved counts the shards whose member at a rank differs.
 func moved(a, b *Table, rank int) int {
 	n := 0
 	for s := range min(a.Shards(), b.Shards()) {
@@ -24,12 +24,12 @@ func worst(t *Table, rank int) float64 {
 	return float64(most) * float64(len(t.Members)) / float64(t.Shards())
 }
 
-// TestBalanceAndMovement is the table of what placement costs: with -v it prints it.
+// TestBalanceAndMovement measures what placement costs; with -v it prints a table.
 func TestBalanceAndMovement(t *testing.T) {
 	t.Logf("%8s %7s | %-12s %-12s | %-9s %-9s %-9s | %-9s", "shards", "nodes", "worst first", "worst second", "leave", "arrive", "drain", "2nd is 1st")
 	t.Logf("%8s %7s | %-12s %-12s | %-9s %-9s %-9s | %-9s", "", "", "/ share", "/ share", "/ share", "/ share", "/ share", "after crash")
 	for _, c := range []struct{ shards, nodes int }{{256, 5}, {256, 3}, {64, 3}, {1024, 10}, {4096, 50}} {
-		var leave, arrive, drain, first, second, heirs, orphans float64
+		var leave, arrive, drain, first, second, successors, orphans float64
 		const runs = 12
 		for run := range runs {
 			m := nodes(c.nodes + 1)
@@ -46,14 +46,14 @@ func TestBalanceAndMovement(t *testing.T) {
 				if full.Members[full.Of(s)[0]].Name == gone {
 					orphans++
 					if full.Members[full.Of(s)[1]].Name == without.Members[without.Of(s)[0]].Name {
-						heirs++
+						successors++
 					}
 				}
 			}
 			m[c.nodes].Tier = Draining
 			drain = max(drain, float64(moved(full, Rank(m, c.shards), 0))/share)
 		}
-		t.Logf("%8d %7d | %-12.3f %-12.3f | %-9.2f %-9.2f %-9.2f | %.0f %%", c.shards, c.nodes, first, second, leave, arrive, drain, 100*heirs/orphans)
+		t.Logf("%8d %7d | %-12.3f %-12.3f | %-9.2f %-9.2f %-9.2f | %.0f %%", c.shards, c.nodes, first, second, leave, arrive, drain, 100*successors/orphans)
 		if first > MaxLoad && c.shards >= 256 {
 			t.Errorf("%d shards over %d nodes: one is first for %.3f times its share", c.shards, c.nodes, first)
 		}

@@ -6,8 +6,8 @@ import (
 	"github.com/zeebo/xxh3"
 )
 
-// mix is a 64-bit finaliser (that of MurmurHash3): without one, names that differ in the last
-// letter draw numbers that lie together, and one of three nodes gets half of the shards.
+// mix is a 64-bit finaliser (MurmurHash3's). Without one, names that differ only in the last letter
+// draw similar numbers, and one of three nodes gets half of the shards.
 func mix(x uint64) uint64 {
 	x ^= x >> 33
 	x *= 0xff51afd7ed558ccd
@@ -17,23 +17,23 @@ func mix(x uint64) uint64 {
 	return x
 }
 
-// seed is what a name brings to every draw.
+// seed returns a name's part in every draw.
 func seed(name string) uint64 { return mix(xxh3.HashString(name)) }
 
-// draw is the number that a member draws for a shard: even over 64 bits.
+// draw returns the number that a member draws for a shard, uniform over 64 bits.
 func draw(seed uint64, shard int) uint64 { return mix(seed ^ mix(uint64(shard)+0x9e3779b97f4a7c15)) }
 
-// price turns a draw into what the shard pays for this member; the lowest price is best.
-// -log2(draw)/weight makes the chance of the lowest price proportional to the weight. It is
-// computed in whole numbers, since floats may differ in their last bit from one architecture to
-// another, and a table must not.
+// price converts a draw into the shard's price for this member; the lowest price is best.
+// -log2(draw)/weight makes the chance of the lowest price proportional to the weight. It uses
+// integers, because floats may differ in their last bit between architectures, and a table must
+// not.
 func price(drawn uint64, weight int) uint64 {
 	return (nlog2(drawn) << 10) / uint64(weight)
 }
 
 const fraction = 40 // binary digits of nlog2 after the point
 
-// nlog2 is 64 - log2(x), with fraction binary digits.
+// nlog2 returns 64 - log2(x), with `fraction` binary digits.
 func nlog2(x uint64) uint64 {
 	if x == 0 {
 		x = 1

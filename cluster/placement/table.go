@@ -6,23 +6,23 @@ import (
 	"strings"
 )
 
-// MaxLoad is how many times its weighted share of the shards a member may be first for.
+// MaxLoad limits how many shards a member may be first for, as a multiple of its weighted share.
 const MaxLoad = 1.1
 
-// MaxMembers is how many members a table may have.
+// MaxMembers is the greatest number of members in a table.
 const MaxMembers = 1 << 16
 
-// Tier orders members before any number they draw.
+// Tier orders members before the numbers that they draw.
 type Tier uint8
 
 // The tiers.
 const (
-	Settled  Tier = iota // takes part
-	Held                 // came, or came back, a moment ago: ranks behind those who stayed
-	Draining             // wants to go: ranks last
+	Settled  Tier = iota // takes part normally
+	Held                 // came, or came back, a moment ago: ranks behind those that stayed
+	Draining             // wants to leave: ranks last
 )
 
-// String names the tier.
+// String returns the tier's name.
 func (t Tier) String() string {
 	switch t {
 	case Settled:
@@ -38,18 +38,18 @@ func (t Tier) String() string {
 // Member is a node that can serve shards.
 type Member struct {
 	Name   string // the same over restarts, so that a node that comes back gets its shards again
-	Weight int    // its share beside the others'; below 1 counts as 1
+	Weight int    // its share relative to the others; below 1 counts as 1
 	Tier   Tier
 }
 
-// Table ranks the members for every shard. Nobody changes it.
+// Table ranks the members for every shard. It is immutable.
 type Table struct {
-	Members []Member // by name
-	ranks   []uint16 // len(Members) a shard
+	Members []Member // ordered by name
+	ranks   []uint16 // len(Members) entries per shard
 }
 
-// Rank ranks the members for the shards 0 to shards-1. Of members with one name the first is taken;
-// beyond MaxMembers the last by name are left out.
+// Rank ranks the members for the shards 0 to shards-1. If several members have one name, the first
+// counts; beyond MaxMembers the last ones by name are left out.
 func Rank(members []Member, shards int) *Table {
 	t := &Table{Members: slices.Clone(members)}
 	slices.SortStableFunc(t.Members, func(a, b Member) int { return strings.Compare(a.Name, b.Name) })
@@ -69,7 +69,7 @@ func Rank(members []Member, shards int) *Table {
 	return t
 }
 
-// Shards is the number of shards ranked.
+// Shards returns the number of ranked shards.
 func (t *Table) Shards() int {
 	if len(t.Members) == 0 {
 		return 0
@@ -77,8 +77,8 @@ func (t *Table) Shards() int {
 	return len(t.ranks) / len(t.Members)
 }
 
-// Of is the ranking of a shard, best first, as indices of Members; nil for a shard that isn't
-// ranked.
+// Of returns the ranking of a shard, best first, as indices into Members; nil for a shard that is
+// not ranked.
 func (t *Table) Of(shard int) []uint16 {
 	n := len(t.Members)
 	if shard < 0 || (shard+1)*n > len(t.ranks) {
@@ -87,14 +87,14 @@ func (t *Table) Of(shard int) []uint16 {
 	return t.ranks[shard*n : (shard+1)*n : (shard+1)*n]
 }
 
-// draws are the numbers that the members drew.
+// draws holds the numbers that the members drew.
 type draws struct {
 	all     []Member
 	members int
 	shards  int
-	sharing int      // members of the lowest tier: the first in every order
-	prices  []uint64 // members a shard
-	order   []uint16 // by tier, then price
+	sharing int      // number of members of the lowest tier: the first in every order
+	prices  []uint64 // one entry per member and shard
+	order   []uint16 // ordered by tier, then price
 }
 
 func newDraws(members []Member, shards int) *draws {
@@ -124,7 +124,7 @@ func newDraws(members []Member, shards int) *draws {
 	return d
 }
 
-// promote puts a shard's chosen member at a rank; those it passes move one down.
+// promote moves each shard's chosen member to a rank; the members that it passes move one down.
 func (d *draws) promote(t *Table, chosen []int32, rank int) {
 	for s, m := range chosen {
 		if m < 0 {

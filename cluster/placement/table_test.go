@@ -27,7 +27,7 @@ func drawMembers(t *rapid.T) []Member {
 	return m
 }
 
-// held counts who has a rank.
+// held counts how often each member has a rank.
 func held(t *Table, rank int) []int {
 	n := make([]int, len(t.Members))
 	for s := range t.Shards() {
@@ -44,7 +44,7 @@ func TestEveryRankingIsWhole(t *testing.T) {
 			r := slices.Clone(table.Of(s))
 			for i := 1; i < len(r); i++ {
 				if table.Members[r[i]].Tier < table.Members[r[i-1]].Tier {
-					t.Fatalf("shard %d: %v stands behind a higher tier", s, r)
+					t.Fatalf("shard %d: %v ranks behind a higher tier", s, r)
 				}
 			}
 			slices.Sort(r)
@@ -63,7 +63,7 @@ func TestTheOrderOfMembersChangesNothing(t *testing.T) {
 		a := Rank(members, shards)
 		b := Rank(rapid.Permutation(members).Draw(t, "shuffled"), shards)
 		if !slices.Equal(a.ranks, b.ranks) {
-			t.Fatal("two orders of the same members gave two tables")
+			t.Fatal("two orders of the same members give different tables")
 		}
 	})
 }
@@ -100,7 +100,7 @@ func TestNobodyIsFirstForMoreThanItsBound(t *testing.T) {
 func TestAnEmptyTable(t *testing.T) {
 	for _, table := range []*Table{Rank(nil, 8), Rank(nodes(3), 0), Rank(nodes(3), -1)} {
 		if table.Of(0) != nil || table.Of(-1) != nil || table.Shards() != 0 {
-			t.Errorf("%+v ranks something", table)
+			t.Errorf("%+v is not empty", table)
 		}
 	}
 }
@@ -117,8 +117,8 @@ func TestTheLogarithm(t *testing.T) {
 }
 
 func TestAGoldenTable(t *testing.T) {
-	// Every binary of a cluster computes the same table: a change of these numbers is a change of
-	// the cluster's protocol.
+	// Every binary of a cluster computes the same table: changing these numbers changes the
+	// protocol of the cluster.
 	table := Rank([]Member{{"a", 1, Settled}, {"b", 2, Settled}, {"c", 1, Held}, {"d", 3, Draining}}, 8)
 	got := fmt.Sprint(table.ranks)
 	const want = "[1 0 2 3 1 0 2 3 1 0 2 3 1 0 2 3 0 1 2 3 0 1 2 3 1 0 2 3 1 0 2 3]"

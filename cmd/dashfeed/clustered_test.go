@@ -224,7 +224,7 @@ func testTrouble(t *testing.T, broker *pulsartest.Cluster, on []string) {
 		"partitions that were added":  {nil, "it has 2 partitions, the tenant was made with 1"},
 		"a full checkpoint store":     {[]string{"--reserve", "1000TiB"}, "checkpoints: storage full"},
 		"another gossip key":          {[]string{"--gossip-key", wrongKey}, `cluster: cluster "trouble": gossip keys differ`},
-		"a cluster of another name":   {[]string{"--cluster", "other"}, `cluster: cluster "other": no answer: probably a cluster of another name is there`},
+		"a cluster of another name":   {[]string{"--cluster", "other"}, `cluster: cluster "other": no answer: the other side probably belongs to a cluster with another name`},
 		"checkpoints in no directory": {[]string{"--checkpoints", "file:///dev/null/x"}, "checkpoints: open checkpoints in file:///dev/null/x"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -48,7 +48,7 @@ func (c *clustered) closeDoor() error {
 func (c *clustered) empty(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, max(c.flags.Drain, time.Second))
 	defer cancel()
-	c.members.Load().Emptying(true)
+	c.members.Load().SetGatewayDraining(true)
 	if err := c.door.Drain(ctx); err != nil {
 		c.logger.Warn("not every session was sent away in its turn", "error", err)
 	}
@@ -104,7 +104,7 @@ func (c *clustered) watch(ctx context.Context, draining <-chan struct{}) {
 		case err == nil && cutOff:
 			cutOff = false
 			c.door.Resume()
-			c.members.Load().Emptying(false)
+			c.members.Load().SetGatewayDraining(false)
 			c.logger.Info("nodes are heard again: the gateway takes sessions")
 		}
 	}

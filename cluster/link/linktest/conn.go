@@ -6,22 +6,22 @@ import (
 	"time"
 )
 
-// conn is one end of a connection, with what comes in. All is guarded by the network's mu.
+// conn is one end of a connection, with the data that comes in. The network's mu guards everything.
 type conn struct {
 	network *Network
 	other   *conn
-	way     way // of what comes in
+	way     way // direction of the incoming data
 
 	chunks  []chunk
 	bytes   int
-	arrives time.Time // when the last chunk does: they stay in order
-	left    int       // bytes that come in until it breaks; negative: it does not
-	err     error     // it is broken, or closed here
-	ended   bool      // closed at the other end, behind the chunks
+	arrives time.Time // when the last chunk arrives: chunks stay in order
+	left    int       // bytes that come in until it breaks; negative: it does not break
+	err     error     // set if it is broken, or closed here
+	ended   bool      // closed at the other end, after the chunks
 	timer   *time.Timer
 }
 
-// chunk is some bytes on their way.
+// chunk is some bytes in transit.
 type chunk struct {
 	b  []byte
 	at time.Time // when they arrive
@@ -98,7 +98,7 @@ func (c *conn) Write(b []byte) (written int, err error) {
 	return written, nil
 }
 
-// put puts bytes on their way.
+// put sends bytes on their way.
 func (c *conn) put(b []byte) {
 	at := time.Now()
 	if n := c.network; n.delay > 0 {
@@ -130,7 +130,7 @@ func (c *conn) Close() error {
 	return nil
 }
 
-// SetDeadline implements net.Conn: a connection breaks there.
+// SetDeadline implements net.Conn: at the deadline the connection breaks.
 func (c *conn) SetDeadline(t time.Time) error {
 	n := c.network
 	n.mu.Lock()

@@ -1,11 +1,10 @@
-// Package linktest is a network in memory for tests of what stands on links: connections that are
-// slow, stall, break at any byte and come back. It works in a bubble of testing/synctest.
+// Package linktest is an in-memory network for tests of what is built on links: connections that
+// are slow, stall, break at any byte and come back. It works in a bubble of testing/synctest.
 //
 //	n := linktest.New(seed)
 //	l, err := link.Listen(link.Config{Node: "n1", Bind: "n1:1", Network: n.Of("n1")})
-//	// each way is late by up to so much; a connection breaks after up to so many bytes
-//	n.Weather(50*time.Millisecond, 20_000)
-//	n.Stall("n1", "g1", true) // what n1 sends to g1 stays on its way
+//	n.Weather(50*time.Millisecond, 20_000) // delay up to 50 ms; break after up to 20,000 bytes
+//	n.Stall("n1", "g1", true) // what n1 sends to g1 stays in transit
 //	n.Break("n1", "g1")
 package linktest
 
@@ -22,13 +21,13 @@ import (
 	"github.com/dashfeed/dashfeed/cluster/link"
 )
 
-// socketBytes is how much a connection takes that its other end has not read.
+// socketBytes is how many unread bytes a connection accepts.
 const socketBytes = 64 << 10
 
 // way is one direction between two hosts.
 type way struct{ from, to string }
 
-// Network is hosts that reach each other by their names. Any number of goroutines may use it.
+// Network connects hosts by their names. It is safe for concurrent use.
 type Network struct {
 	mu        sync.Mutex
 	changed   *sync.Cond
@@ -42,7 +41,7 @@ type Network struct {
 	breaks    int
 }
 
-// New makes a network that draws from the seed what it draws.
+// New returns a network whose random numbers come from the seed.
 func New(seed uint64) *Network {
 	n := &Network{
 		rng: rand.New(rand.NewPCG(seed, 1)), listeners: map[string]*listener{}, conns: map[*conn]struct{}{},
@@ -52,7 +51,8 @@ func New(seed uint64) *Network {
 	return n
 }
 
-// Weather sets how bad the network is from now on; 0 is well.
+// Weather sets the greatest delay and the greatest number of bytes before a connection breaks, from
+// now on; 0 turns each off.
 func (n *Network) Weather(delay time.Duration, tear int) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -62,14 +62,14 @@ func (n *Network) Weather(delay time.Duration, tear int) {
 	}
 }
 
-// draw sets when a connection breaks.
+// draw decides when a connection breaks.
 func (n *Network) draw(c *conn) {
 	if c.left = -1; n.tear > 0 {
 		c.left = n.rng.IntN(n.tear)
 	}
 }
 
-// Stall holds back what one host sends to another, or lets it go on.
+// Stall holds back what one host sends to another, or releases it.
 func (n *Network) Stall(from, to string, stalled bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -77,7 +77,7 @@ func (n *Network) Stall(from, to string, stalled bool) {
 	n.changed.Broadcast()
 }
 
-// Cut stalls both ways.
+// Cut stalls both directions.
 func (n *Network) Cut(a, b string, cut bool) {
 	n.Stall(a, b, cut)
 	n.Stall(b, a, cut)
@@ -107,21 +107,21 @@ func (n *Network) broken(c *conn) {
 	n.changed.Broadcast()
 }
 
-// Sent is how many bytes went from one host to another, on their way or arrived.
+// Sent returns how many bytes one host has sent to another, including those in transit.
 func (n *Network) Sent(from, to string) int {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.sent[way{from, to}]
 }
 
-// Breaks is how many connections have broken.
+// Breaks returns how many connections have broken.
 func (n *Network) Breaks() int {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.breaks
 }
 
-// Of is the network as a host sees it.
+// Of returns the network as a host sees it.
 func (n *Network) Of(host string) link.Network { return machine{n, host} }
 
 type machine struct {
@@ -147,7 +147,7 @@ func (h machine) Listen(at string) (net.Listener, error) {
 	return l, nil
 }
 
-// Dial implements link.Network. In a cut it waits.
+// Dial implements link.Network. It waits while the hosts are cut off from each other.
 func (h machine) Dial(ctx context.Context, at string) (net.Conn, error) {
 	n := h.network
 	defer context.AfterFunc(ctx, n.wake)()

@@ -9,19 +9,19 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// MaxCallBytes is the most that the payloads of one Append may have together.
+// MaxCallBytes bounds the payloads of one Append together.
 const MaxCallBytes = 64 << 20
 
-// call is one Append under way.
+// call is one Append in progress.
 type call struct {
 	entries  []eventlog.Entry
 	receipts []eventlog.Receipt
-	refused  map[int]error // by partition: nothing of it is stored
+	refused  map[int]error // by partition; nothing of these partitions is stored
 	bytes    int64
 	weight   struct{ bytes, entries int64 }
 
-	given bool // up by its caller; guarded by Log.taking
-	taken bool // by the committer; likewise
+	abandoned bool // its caller has left; guarded by Log.taking
+	taken     bool // the committer has it; guarded by Log.taking
 
 	err  error // set before done closes
 	done chan struct{}
@@ -50,9 +50,9 @@ func (l *Log) Append(ctx context.Context, entries []eventlog.Entry) ([]eventlog.
 	return c.receipts, refused
 }
 
-// wait queues the call and sees it through.
+// wait queues the call and waits for its result.
 func (l *Log) wait(ctx context.Context, c *call) error {
-	if err := l.dir.Stalled(); err != nil { // the committer does not come by
+	if err := l.dir.Stalled(); err != nil { // the committer takes no calls
 		c.receipts = unstored(c.receipts)
 		return fmt.Errorf("append: nothing stored: %w", err)
 	}
@@ -66,7 +66,7 @@ func (l *Log) wait(ctx context.Context, c *call) error {
 	}
 	l.taking.Lock()
 	taken := c.taken
-	c.given = !taken
+	c.abandoned = !taken
 	l.taking.Unlock()
 	if !taken {
 		c.receipts = unstored(c.receipts)
@@ -76,7 +76,7 @@ func (l *Log) wait(ctx context.Context, c *call) error {
 	case <-c.done:
 		return c.result()
 	default:
-		// The committer goes on with its own copy of the receipts' slice: hand out another.
+		// The committer still writes to this slice of receipts: return another one.
 		c.receipts = unstored(c.receipts)
 		return fmt.Errorf("append: %w: %w", eventlog.ErrUnreachable, context.Cause(ctx))
 	}
@@ -97,7 +97,7 @@ func unstored(receipts []eventlog.Receipt) []eventlog.Receipt {
 	return bare
 }
 
-// route finds every entry's partition and what cannot be stored.
+// route finds every entry's partition, and the entries that can't be stored.
 func (l *Log) route(entries []eventlog.Entry) (*call, error) {
 	c := &call{entries: entries, receipts: make([]eventlog.Receipt, len(entries)), done: make(chan struct{})}
 	for i := range entries {
@@ -163,7 +163,7 @@ func first(before []eventlog.Receipt, partition int) bool {
 	return true
 }
 
-// weigh is what the call takes of the queue's bounds. One larger than the whole queue goes alone.
+// weigh returns what the call takes of the queue's bounds. A call larger than the queue goes alone.
 func (c *call) weigh(q Queue) {
 	for i := range c.entries {
 		if c.refused[c.receipts[i].Partition] == nil {

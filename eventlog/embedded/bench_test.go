@@ -14,7 +14,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// entriesOf are n events of 200 B over 50 dashboards, half of whose bytes do not compress.
+// entriesOf returns n events of 200 B over 50 dashboards; half of their bytes do not compress.
 func entriesOf(n int) []eventlog.Entry {
 	rng := rand.New(rand.NewPCG(1, 2))
 	entries := make([]eventlog.Entry, n)
@@ -136,8 +136,8 @@ func BenchmarkRead(b *testing.B) {
 	b.ReportMetric(float64(read)/b.Elapsed().Seconds(), "records/s")
 }
 
-// cpu is what this process has used, in the kernel too: on a shared machine it tells more than the
-// clock.
+// cpu returns the CPU time of this process, including the kernel's: on a shared machine it tells
+// more than the clock.
 func cpu() time.Duration {
 	var u syscall.Rusage
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)

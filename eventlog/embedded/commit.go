@@ -10,12 +10,12 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// groupBytes is about the most that one group takes from the queue: large enough that the fsync is
-// shared by a thousand records, and well below half a memtable, beyond which Pebble flushes every
-// batch by itself.
+// groupBytes is about the most that one group takes from the queue: large enough that a thousand
+// records share the fsync, and well below half a memtable, above which Pebble flushes every batch
+// by itself.
 const groupBytes = 256 << 10
 
-// group is what one fsync makes durable.
+// group is the set of records that one fsync makes durable.
 type group struct {
 	calls []*call
 	batch *pebble.Batch
@@ -25,17 +25,17 @@ type group struct {
 	generation uint32
 }
 
-// generation counts up with the bytes appended to all partitions together.
+// generation increases with the bytes appended to all partitions together.
 type generation struct {
 	number uint32
 	bytes  int
 	limit  int
 }
 
-// minChunkBytes keeps chunks from becoming tiny where there are many partitions.
+// minChunkBytes keeps chunks from becoming tiny with many partitions.
 const minChunkBytes = 64 << 10
 
-// newGeneration makes generations of about one memtable, so that two flushed files overlap little.
+// newGeneration sizes generations to about one memtable, so that two flushed files overlap little.
 func newGeneration(newest uint32, partitions int, memTableBytes int64) generation {
 	return generation{number: newest + 1, limit: max(int(memTableBytes), partitions*minChunkBytes)}
 }
@@ -83,7 +83,7 @@ func (q *queue) next() (c *call, ok bool) {
 	}
 }
 
-// commit stores the group. After a write that failed nobody knows what is on disk: the log takes
+// commit stores the group. After a failed write the state on disk is unknown: the log accepts
 // nothing more.
 func (l *Log) commit(g *group) error {
 	if err := l.Err(); err != nil {
@@ -108,7 +108,7 @@ func (l *Log) commit(g *group) error {
 	for n, grown := range g.tails {
 		l.acknowledged += grown.tail.last - l.partitions[n].tail.last
 	}
-	if err := l.mark.Set(l.acknowledged); err != nil { // before anybody is told
+	if err := l.mark.Set(l.acknowledged); err != nil { // before any caller gets its answer
 		return fmt.Errorf("append: %w: %w", eventlog.ErrUnreachable, l.fail(err))
 	}
 	l.lastAppend = g.time
@@ -119,13 +119,13 @@ func (l *Log) commit(g *group) error {
 	return nil
 }
 
-// take encodes the calls that were not given up. While it holds taking no caller can leave with
-// payloads that are being read here.
+// take encodes the calls that were not abandoned. While it holds taking, no caller can return and
+// reuse payloads that take reads.
 func (l *Log) take(g *group) error {
 	l.taking.Lock()
 	defer l.taking.Unlock()
 	for _, c := range g.calls {
-		if c.given {
+		if c.abandoned {
 			continue
 		}
 		c.taken = true
@@ -144,7 +144,7 @@ func (l *Log) take(g *group) error {
 	return nil
 }
 
-// put adds one record to the batch, and before it the beginning of a chunk where the generation has
+// put adds one record to the batch, and before it the beginning of a chunk if the generation has
 // changed.
 func (g *group) put(p *partition, e *eventlog.Entry) (sequence uint64, err error) {
 	grown := g.tails[p.number]

@@ -11,34 +11,36 @@ import (
 // DefaultPartitions is the number of partitions of a new log.
 const DefaultPartitions = 8
 
-// MaxPartitions is what two bytes of a key can hold.
+// MaxPartitions is how many partitions two bytes of a key can number.
 const MaxPartitions = 1 << 16
 
-// Config says where a log lies and what it may use.
+// Config says where a log is stored and what it may use.
 type Config struct {
-	Path       string            // the directory; made where there is none
-	Partitions int               // 0: as stored, DefaultPartitions for a new log
+	Path       string            // the directory; created if missing
+	Partitions int               // 0: as stored, or DefaultPartitions for a new log
 	Retention  Retention         //
 	Queue      Queue             //
 	Storage    directory.Storage //
 	Now        func() time.Time  // the clock of append times
 }
 
-// Retention says how long records are kept. Only what Release has named is ever dropped.
+// Retention says how long records are kept. Only records that Release has named are ever dropped.
 type Retention struct {
-	Age time.Duration // older records go; 0: no limit
-	// of records as stored, before compression, in all partitions; the oldest go; 0: no limit
+	Age time.Duration // older records are dropped; 0: no limit
+	// size of the stored records of all partitions, before compression; the oldest are dropped; 0:
+	// no limit
 	Bytes int64
-	Every time.Duration // how often it is looked at; 0: never
+	Every time.Duration // how often retention runs; 0: never
 }
 
-// Queue bounds what callers of Append have waiting. Beyond, they block until their context ends.
+// Queue bounds the calls of Append that wait. When it is full, callers block until their context
+// ends.
 type Queue struct {
 	Bytes   int64 // of payloads
 	Entries int   //
 }
 
-// Default keeps a day or 1 GiB and lets 16 MiB wait.
+// Default returns a configuration that keeps a day or 1 GiB and lets 16 MiB wait.
 func Default(path string) Config {
 	storage := directory.DefaultStorage()
 	storage.Sequential = true
@@ -60,13 +62,13 @@ func (c Config) Validate() error {
 			errs = append(errs, fmt.Errorf(format, args...))
 		}
 	}
-	refuse(c.Path == "", "log directory is not given")
-	refuse(c.Partitions < 0 || c.Partitions > MaxPartitions, "%d partitions are not allowed: 1 to %d, or 0 for as many as stored", c.Partitions, MaxPartitions)
+	refuse(c.Path == "", "log directory is missing")
+	refuse(c.Partitions < 0 || c.Partitions > MaxPartitions, "%d partitions are not allowed: 1 to %d, or 0 for the stored number", c.Partitions, MaxPartitions)
 	refuse(c.Retention.Age < 0, "retention age %v is not allowed: 0 (no limit) or more", c.Retention.Age)
 	refuse(c.Retention.Bytes < 0, "retention of %d bytes is not allowed: 0 (no limit) or more", c.Retention.Bytes)
 	refuse(c.Retention.Every < 0, "retention every %v is not allowed: 0 (never) or more", c.Retention.Every)
 	refuse(c.Queue.Bytes < 1, "queue of %d bytes is not allowed: 1 or more", c.Queue.Bytes)
 	refuse(c.Queue.Entries < 1, "queue of %d entries is not allowed: 1 or more", c.Queue.Entries)
-	refuse(c.Now == nil, "clock is not given")
+	refuse(c.Now == nil, "clock is missing")
 	return errors.Join(errs...)
 }

@@ -19,7 +19,7 @@ func inMemory(fs vfs.FS) embedded.Config {
 	c := embedded.Default("log")
 	c.Partitions = 2
 	c.Storage.FS = fs
-	// so that flushes and compactions are under way when the power goes
+	// so that the power fails during flushes and compactions
 	c.Storage.MemTableBytes = 64 << 10
 	return c
 }
@@ -32,7 +32,7 @@ func event(dashboard, format string, args ...any) eventlog.Entry {
 	}
 }
 
-// homes are dashboards of partitions 0 and 1 of two.
+// homes returns a dashboard of each of the two partitions.
 func homes(l eventlog.Log) (h [2]string) {
 	for i := 0; h[0] == "" || h[1] == ""; i++ {
 		name := fmt.Sprint("d", i)
@@ -42,22 +42,22 @@ func homes(l eventlog.Log) (h [2]string) {
 	return h
 }
 
-// TestPowerLoss takes the power away at random moments while two callers append. What was
-// acknowledged before is there afterwards, in its place; the log opens whatever the tail of its
-// files holds, and goes on without a gap.
+// TestPowerLoss cuts the power at random moments while two callers append. Afterwards every record
+// that was acknowledged is in its place; the log opens whatever the ends of its files hold, and
+// continues without a gap.
 func TestPowerLoss(t *testing.T) {
 	for seed := range uint64(20) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(seed, 1))
 			fs := vfs.NewCrashableMem()
-			for range 3 { // three lives of one log
+			for range 3 { // the log starts three times
 				fs = crashOnce(t, fs, rng)
 			}
 		})
 	}
 }
 
-// crashOnce opens the log, checks it, appends, and returns what a loss of power left of the disk.
+// crashOnce opens the log, checks it, appends, and returns what a loss of power leaves on the disk.
 func crashOnce(t *testing.T, fs *vfs.MemFS, rng *rand.Rand) *vfs.MemFS {
 	t.Helper()
 	l, err := embedded.Open(inMemory(fs))
@@ -116,7 +116,7 @@ func awaitMore(t *testing.T, l eventlog.Log, after uint64) {
 	}
 }
 
-// verify opens a copy of what is left, so that the next life begins with a recovery of its own.
+// verify opens a copy of what is left, so that the next start does a recovery of its own.
 func verify(t *testing.T, left *vfs.MemFS, acknowledged [2]uint64) {
 	t.Helper()
 	l, err := embedded.Open(inMemory(left.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rand.New(rand.NewPCG(1, 1))})))
@@ -156,8 +156,8 @@ func read(t *testing.T, l eventlog.Log, partition int, n uint64) (all []messages
 	return all
 }
 
-// TestCorruptRecord flips one bit in every table file in turn: the reader names the place, or reads
-// on unharmed.
+// TestCorruptRecord flips one bit in every table file in turn: the reader names the position, or
+// reads all records unharmed.
 func TestCorruptRecord(t *testing.T) {
 	fs := vfs.NewMem()
 	l, err := embedded.Open(inMemory(fs))
@@ -198,7 +198,7 @@ func TestCorruptRecord(t *testing.T) {
 		t.Errorf("no flipped bit was found in any of %v", names)
 	}
 	if readCorrupt(t, fs) {
-		t.Error("corrupt although the bits are as they were")
+		t.Error("corrupt although the bit was flipped back")
 	}
 }
 
@@ -207,7 +207,7 @@ func readCorrupt(t *testing.T, fs *vfs.MemFS) (corrupt bool) {
 	t.Helper()
 	l, err := embedded.Open(inMemory(fs))
 	if err != nil {
-		return true // the bit was in what is read at the start
+		return true // the bit is in a block that the start reads
 	}
 	defer func() { _ = l.Close() }()
 	r, err := l.Read(0, messages.Position{})

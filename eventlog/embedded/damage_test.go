@@ -18,15 +18,15 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// A bit that flips in what was synced costs no acknowledged record silently: they are all there, or
-// the log refuses to open. Pebble alone takes damage near the end of its newest log for a torn
-// write, and drops what follows it.
+// TestFlippedBitsAreSeen: a flipped bit in synced data never loses an acknowledged record silently:
+// all records are there, or the log refuses to open. Pebble alone takes damage near the end of its
+// newest log for a torn write, and drops the rest.
 func TestFlippedBitsAreSeen(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 7))
 	fs := vfs.NewCrashableMem()
 	config := func(fs vfs.FS) embedded.Config {
 		c := inMemory(fs)
-		c.Storage.MemTableBytes = 2 << 20 // one write-ahead log holds all
+		c.Storage.MemTableBytes = 2 << 20 // one write-ahead log holds all records
 		return c
 	}
 	l, err := embedded.Open(config(fs))
@@ -48,7 +48,7 @@ func TestFlippedBitsAreSeen(t *testing.T) {
 	}
 	refused := 0
 	for range 60 {
-		// as kill -9 leaves it
+		// what kill -9 leaves
 		left := fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rng})
 		at := flip(t, left, rng)
 		l, err := embedded.Open(config(left))
@@ -68,14 +68,14 @@ func TestFlippedBitsAreSeen(t *testing.T) {
 			there += int(last.Lo)
 		}
 		if there < acknowledged {
-			t.Errorf("a bit flipped %d bytes before the end: %d of %d acknowledged records are there, and nothing is said", at, there, acknowledged)
+			t.Errorf("a bit flipped %d bytes before the end: %d of %d acknowledged records are there, and Open reports no fault", at, there, acknowledged)
 		}
 		if err := l.Close(); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if refused == 0 {
-		t.Error("no flip was met")
+		t.Error("no flip was noticed")
 	}
 }
 
@@ -113,7 +113,7 @@ func flip(t *testing.T, fs vfs.FS, rng *rand.Rand) (beforeEnd int64) {
 	return beforeEnd
 }
 
-// contents are the files of the log, and a checksum of each.
+// contents returns the files of the log, with a checksum of each.
 func contents(t *testing.T, fs vfs.FS) map[string]uint32 {
 	t.Helper()
 	names, err := fs.List("log")
@@ -135,7 +135,8 @@ func contents(t *testing.T, fs vfs.FS) map[string]uint32 {
 	return all
 }
 
-// A log that lacks what was acknowledged says how many records, and how to go on without them.
+// TestMissingRecordsAreNamed: a log without some acknowledged records says how many are missing,
+// and how to continue without them.
 func TestMissingRecordsAreNamed(t *testing.T) {
 	fs := vfs.NewCrashableMem()
 	l, err := embedded.Open(inMemory(fs))
@@ -158,7 +159,7 @@ func TestMissingRecordsAreNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := contents(t, early)
-	for range 2 { // the second finds all as the first did
+	for range 2 { // the second attempt finds everything as the first did
 		_, err = embedded.Open(inMemory(early))
 	}
 	if after := contents(t, early); !maps.Equal(before, after) {

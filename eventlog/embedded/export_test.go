@@ -1,4 +1,4 @@
 package embedded
 
-// Settle flushes, so that a benchmark of reading does not pay for what was written before.
+// Settle flushes, so that a benchmark of reads does not include earlier writes.
 func (l *Log) Settle() error { return l.dir.DB.Flush() }

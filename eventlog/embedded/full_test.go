@@ -44,7 +44,7 @@ func (f *fullLog) open() {
 	f.Log = l
 }
 
-// append adds 100 records of 1 KiB that do not compress.
+// append appends 100 records of 1 KiB that do not compress.
 func (f *fullLog) append() error {
 	entries := make([]eventlog.Entry, 100)
 	for i := range entries {
@@ -63,7 +63,7 @@ func (f *fullLog) append() error {
 	return err
 }
 
-// appendUntilFull returns once an append is refused.
+// appendUntilFull returns when an append is refused.
 func (f *fullLog) appendUntilFull() {
 	f.Helper()
 	for {
@@ -83,10 +83,10 @@ func (f *fullLog) appendUntilFull() {
 func (f *fullLog) wantTaken() {
 	f.Helper()
 	if err := f.append(); err != nil {
-		f.Fatalf("space is back, but: %v", err)
+		f.Fatalf("space is free again, but append fails: %v", err)
 	}
 	if err := f.Err(); err != nil {
-		f.Fatalf("space is back, but Err is %v", err)
+		f.Fatalf("space is free again, but Err is %v", err)
 	}
 }
 
@@ -112,7 +112,7 @@ func (f *fullLog) wantAll() {
 	}
 }
 
-// TestFull: appends stop at the reserve and go on when others give space back, again and again.
+// TestFull: appends stop at the reserve and continue when others free space, again and again.
 func TestFull(t *testing.T) {
 	f := newFullLog(t, 64*mib, 16*mib)
 	for range 3 {
@@ -120,7 +120,7 @@ func TestFull(t *testing.T) {
 		f.appendUntilFull()
 		f.wantAll()
 		if free, _ := f.dir.Free(); free < 8*mib {
-			t.Errorf("%d bytes are free when appends are refused, the reserve is %d", free, 16*mib)
+			t.Errorf("appends are refused with %d bytes free, the reserve is %d", free, 16*mib)
 		}
 		free()
 		f.wantTaken()
@@ -137,8 +137,8 @@ func TestFull(t *testing.T) {
 	f.wantAll()
 }
 
-// TestFullToTheLastByte: a stranger takes the reserve too. Pebble's own writes then wait, reads and
-// refusals do not, and all goes on when there is space.
+// TestFullToTheLastByte: another program fills the reserve too. Pebble's own writes then wait,
+// reads and refusals do not, and all continues when there is space.
 func TestFullToTheLastByte(t *testing.T) {
 	f := newFullLog(t, 64*mib, 8*mib)
 	for f.stored < 10_000 {
@@ -151,7 +151,7 @@ func TestFullToTheLastByte(t *testing.T) {
 		f.appendUntilFull()
 		flushed := make(chan error, 1)
 		go func() { flushed <- f.dir.DB.Flush() }()
-		freeMore := f.volume.Fill(t, 64*mib) // the ballast that was given up, too
+		freeMore := f.volume.Fill(t, 64*mib) // and the ballast that was dropped
 		f.wantAll()
 		if err := f.append(); !errors.Is(err, eventlog.ErrFull) {
 			t.Fatalf("got %v, want ErrFull", err)
@@ -162,7 +162,7 @@ func TestFullToTheLastByte(t *testing.T) {
 			t.Fatal(err)
 		}
 		f.wantTaken()
-		f.dir.Tend()
+		f.dir.RestoreBallast()
 	}
 	f.wantAll()
 	if err := f.Close(); err != nil {
@@ -172,7 +172,7 @@ func TestFullToTheLastByte(t *testing.T) {
 	f.wantAll()
 }
 
-// TestFullAtStart: a log on a full volume is read; it takes nothing.
+// TestFullAtStart: a log on a full volume opens for reads and refuses appends.
 func TestFullAtStart(t *testing.T) {
 	f := newFullLog(t, 64*mib, 16*mib)
 	for range 5 {

@@ -11,8 +11,8 @@ import (
 	"github.com/dashfeed/dashfeed/eventlog"
 )
 
-// load finds the partitions' ends. It reads the chunks and, of each partition, the newest one's
-// records, no more.
+// load finds the partitions' ends. It reads the chunks and the records of each partition's newest
+// chunk, and no more.
 func load(db *pebble.DB, partitions int) (all []*partition, generation uint32, err error) {
 	for n := range partitions {
 		trimmed, newest, err := loadFloor(db, n)
@@ -67,8 +67,8 @@ func loadChunks(db *pebble.DB, all []*partition) (generation uint32, err error) 
 	return generation, it.Close()
 }
 
-// loadEnd looks for the last record, in the newest chunk. Only lengths and times are needed here; a
-// corrupt record is its reader's error.
+// loadEnd finds the last record, in the newest chunk. It needs lengths and times only; a corrupt
+// record is its reader's error.
 func (p *partition) loadEnd(db *pebble.DB) error {
 	defer func() { p.tail = tail{last: p.last, written: p.written} }()
 	if len(p.chunks) == 0 {
@@ -97,8 +97,8 @@ func (p *partition) loadEnd(db *pebble.DB) error {
 	return it.Close()
 }
 
-// loadFloor is the last position trimmed, and the log's append time then: what is left of a
-// partition that is empty.
+// loadFloor returns the last trimmed position and the partition's append time then: an empty
+// partition has nothing else.
 func loadFloor(db *pebble.DB, n int) (trimmed uint64, lastAppend int64, err error) {
 	value, closer, err := db.Get(floorKey(n))
 	if errors.Is(err, pebble.ErrNotFound) {

@@ -1,28 +1,28 @@
 // Package embedded is the log on one machine, in a Pebble store. Positions count 1, 2, 3 … in each
-// partition, without gaps, in Lo. A record lies under (generation, partition, sequence), where the
-// generation counts up with every few MiB appended; a chunk is a partition's run of records in one
-// generation, and the list of chunks is in memory.
+// partition, without gaps, in Lo. A record's key is (generation, partition, sequence); the
+// generation increases with every few MiB appended. A chunk is a partition's run of records in one
+// generation; the list of chunks is in memory.
 //
 //	log, err := embedded.Open(embedded.Default("/var/lib/dashfeed/log"))
 //	receipts, err := log.Append(ctx, entries)           // durable on return
 //	reader, err := log.Read(3, messages.Position{})     // partition 3 from the oldest record kept
 //	records, err := reader.Next(ctx, 1000)              // waits at the end
 //
-// What it promises:
+// Guarantees:
 //
-//  1. What Append acknowledged survives a crash of the process and of the machine; what a reader
-//     returned does too.
+//  1. Records that Append acknowledged survive a crash of the process and of the machine; so do
+//     records that a reader returned.
 //  2. Append times never fall, over partitions, restarts and clocks set back.
-//  3. Retention drops whole chunks (some 100 KiB) from the old end, by age and size, never what
-//     Release has not named.
-//  4. A full volume refuses appends with ErrFull, a directory that can't be written with
-//     ErrUnwritable. All that was acknowledged is kept and read, and appends are taken again once
-//     they can be stored. The process stays up.
-//  5. A corrupt record is an error that names partition and position, never a record.
+//  3. Retention drops whole chunks (some 100 KiB) from the old end, by age and size, and never a
+//     record that Release has not named.
+//  4. A full volume makes Append return ErrFull, a directory that can't be written ErrUnwritable.
+//     Acknowledged records are kept and readable, and appends succeed again once they can be
+//     stored. The process stays up.
+//  5. A corrupt record gives an error that names partition and position, never a record.
 //
 // A record's value is checksum (CRC-32C of key and rest), kind, append time, lengths of the names,
-// tenant, dashboard, payload. What Release named is not stored: after a start nothing is dropped
-// until it is named again.
+// tenant, dashboard, payload. Released positions are not stored: after a start nothing is dropped
+// until Release names it again.
 package embedded
 
 import (
@@ -35,34 +35,36 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// formatVersion is that of the keys and values described above. In version 1 a dashboard's home was
-// the hash of its tenant's and its own name.
+// formatVersion is the version of the keys and values described above. In version 1 a dashboard's
+// home was the hash of its tenant's and its own name.
 const formatVersion = 2
 
-// Log is the embedded log. It owns two goroutines, the committer and retention; Close joins both.
+// Log is the embedded log. It owns two goroutines, the committer and retention; Close waits for
+// both.
 type Log struct {
 	config     Config
 	dir        *directory.Directory
 	partitions []*partition
 	queue      queue
-	lastAppend int64 // the committer's
+	lastAppend int64 // only the committer uses it
 
-	acknowledged uint64          // records of all partitions, kept or not; the committer's
-	mark         *directory.Mark // keeps it
+	acknowledged uint64          // records of all partitions, kept or not; only the committer uses it
+	mark         *directory.Mark // stores acknowledged
 
 	life context.Context // ends with Close
 	end  context.CancelFunc
 	work sync.WaitGroup
 
-	storing    sync.Mutex // held by the committer for a group, by retention for a trim; before taking
+	// held by the committer for a group, by retention for a trim; locked before taking
+	storing    sync.Mutex
 	generation generation
 
-	taking  sync.Mutex   // between a caller who gives up and the committer who takes
+	taking  sync.Mutex   // between a caller that leaves and the committer that takes its call
 	reading sync.RWMutex // held for reading while Pebble is read; Close waits for it
 
 	mu     sync.Mutex
 	closed bool
-	broken error // a write failed: what is on disk is unknown
+	broken error // a write failed: the state on disk is unknown
 }
 
 var (
@@ -70,7 +72,7 @@ var (
 	_ eventlog.Lag = (*Log)(nil)
 )
 
-// Open opens the log, or makes it. ErrInUse where another process has it.
+// Open opens or creates the log. It returns ErrInUse if another process has it.
 func Open(c Config) (*Log, error) {
 	if err := c.Validate(); err != nil {
 		return nil, fmt.Errorf("open log: %w", err)
@@ -79,7 +81,7 @@ func Open(c Config) (*Log, error) {
 	if want.Partitions == 0 {
 		want.Partitions = DefaultPartitions
 	}
-	dir, err := directory.Open(c.Path, want, c.Storage, vouch)
+	dir, err := directory.Open(c.Path, want, c.Storage, checkAcknowledged)
 	if err != nil {
 		return nil, fmt.Errorf("open log: %w", err)
 	}
@@ -98,11 +100,11 @@ func Open(c Config) (*Log, error) {
 
 func (l *Log) load() error {
 	if v := l.dir.Format.Version; v != formatVersion {
-		return fmt.Errorf("its records have format %d, of an older version, in which dashboards lay in other partitions; this one reads format %d: give another directory by --data and publish the events again, or start the older version", v, formatVersion)
+		return fmt.Errorf("its records have format %d, of an older version that put dashboards into other partitions; this one reads format %d: give another directory by --data and publish the events again, or start the older version", v, formatVersion)
 	}
 	stored := l.dir.Format.Partitions
 	if l.config.Partitions != 0 && l.config.Partitions != stored {
-		return fmt.Errorf("%d partitions are asked for, but it was made with %d, which is fixed: leave the number out or give %d", l.config.Partitions, stored, stored)
+		return fmt.Errorf("%d partitions are configured, but the log was created with %d, which is fixed: leave the number out or give %d", l.config.Partitions, stored, stored)
 	}
 	if stored < 1 || stored > MaxPartitions {
 		return fmt.Errorf("%d partitions are stored, want 1 to %d", stored, MaxPartitions)
@@ -123,7 +125,7 @@ func (l *Log) load() error {
 	return l.mark.Set(l.acknowledged)
 }
 
-// sum is how many records all partitions have had.
+// sum returns how many records all partitions have had.
 func sum(all []*partition) (records uint64) {
 	for _, p := range all {
 		records += p.last
@@ -131,9 +133,9 @@ func sum(all []*partition) (records uint64) {
 	return records
 }
 
-// vouch compares what is here with what was acknowledged, before anything is changed. Nothing is
-// said of a directory whose format load refuses.
-func vouch(dir *directory.Directory) error {
+// checkAcknowledged compares the stored records with the acknowledged ones, before anything is
+// changed. It does not judge a directory whose format load refuses.
+func checkAcknowledged(dir *directory.Directory) error {
 	before, err := dir.Marked()
 	if n := dir.Format.Partitions; err != nil || before == 0 || dir.Format.Version != formatVersion || n < 1 || n > MaxPartitions {
 		return err
@@ -149,7 +151,7 @@ func vouch(dir *directory.Directory) error {
 	return nil
 }
 
-// Partitions is the number fixed when the log was made.
+// Partitions returns the number of partitions, fixed when the log was created.
 func (l *Log) Partitions() int { return len(l.partitions) }
 
 // PartitionOf is eventlog.PartitionOf over this log's partitions.
@@ -157,13 +159,13 @@ func (l *Log) PartitionOf(k messages.Key) (int, error) {
 	return eventlog.PartitionOf(k.Dashboard, len(l.partitions)), nil
 }
 
-// Tenant is all of the log: tenants share it.
+// Tenant returns the whole log: all tenants share it.
 func (l *Log) Tenant(string) (first, n int, err error) { return 0, len(l.partitions), nil }
 
 // IsFirst reports whether the record is number 1.
 func (l *Log) IsFirst(p messages.Position) bool { return p.Lo <= 1 }
 
-// Last is the position of the partition's newest record, kept or not.
+// Last returns the position of the partition's newest record, kept or not.
 func (l *Log) Last(_ context.Context, partition int) (messages.Position, error) {
 	p, err := l.partition(partition)
 	if err != nil {
@@ -191,8 +193,8 @@ func (l *Log) partition(n int) (*partition, error) {
 	return l.partitions[n], nil
 }
 
-// Err is ErrFull while free space is below the reserve, ErrUnwritable while the directory can't be
-// written, ErrClosed after Close, and what broke where a write failed.
+// Err returns ErrFull while free space is below the reserve, ErrUnwritable while the directory
+// can't be written, ErrClosed after Close, and the cause after a failed write.
 func (l *Log) Err() error {
 	l.mu.Lock()
 	broken := l.broken
@@ -210,8 +212,8 @@ func (l *Log) fail(err error) error {
 	return err
 }
 
-// Close stores what is queued, ends readers with ErrClosed, and returns when both goroutines and
-// Pebble have ended, or says why their writes wait.
+// Close stores queued calls, ends readers with ErrClosed, and returns when both goroutines and
+// Pebble have ended, or with the reason why their writes wait.
 func (l *Log) Close() error {
 	l.mu.Lock()
 	if l.closed {

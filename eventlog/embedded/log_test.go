@@ -12,7 +12,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// storage holds where each open log lies, so that the suite can reopen it.
+// storage maps each open log to its configuration, so that the suite can reopen it.
 type storage map[eventlog.Log]embedded.Config
 
 func (s storage) open(t *testing.T, c embedded.Config) eventlog.Log {

@@ -27,11 +27,11 @@ func mustOpen(t *testing.T, c embedded.Config) *embedded.Log {
 func wantError(t *testing.T, err error, parts ...string) {
 	t.Helper()
 	if err == nil {
-		t.Fatalf("no error, want one that says %q", parts)
+		t.Fatalf("no error, want one with %q", parts)
 	}
 	for _, part := range parts {
 		if !strings.Contains(err.Error(), part) {
-			t.Errorf("got error %q, want it to say %q", err, part)
+			t.Errorf("got error %q, want %q in it", err, part)
 		}
 	}
 }
@@ -44,7 +44,7 @@ func TestPartitionsAreFixed(t *testing.T) {
 	}
 	c.Partitions = 7
 	_, err := embedded.Open(c)
-	wantError(t, err, c.Path, "7 partitions are asked for", "made with 5")
+	wantError(t, err, c.Path, "7 partitions are configured", "created with 5")
 	c.Partitions = 0
 	if got := mustOpen(t, c).Partitions(); got != 5 {
 		t.Errorf("got %d partitions, want the 5 stored", got)
@@ -78,7 +78,7 @@ func TestFormat(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := embedded.Open(embedded.Default(dir))
-		wantError(t, err, dir, "not one of ours")
+		wantError(t, err, dir, "not created by Dashfeed")
 	})
 }
 
@@ -90,7 +90,7 @@ func TestNotADirectory(t *testing.T) {
 	_, err := embedded.Open(embedded.Default(file))
 	wantError(t, err, file)
 	if errors.Is(err, eventlog.ErrInUse) {
-		t.Errorf("got %v: a file is no directory in use", err)
+		t.Errorf("got %v: a file is not a directory in use", err)
 	}
 }
 
@@ -108,13 +108,14 @@ func TestInUse(t *testing.T) {
 	}
 }
 
-// TestInUseByAnotherProcess runs this binary again to hold the directory.
+// TestInUseByAnotherProcess runs this binary again to lock the directory.
 func TestInUseByAnotherProcess(t *testing.T) {
 	const holding = "LOG_TEST_HOLD"
 	if dir := os.Getenv(holding); dir != "" {
 		l := mustOpen(t, embedded.Default(dir))
 		os.Stdout.WriteString("held\n")
-		_, _ = bufio.NewReader(os.Stdin).ReadByte() // until the other closes our input
+		// until the other process closes this one's input
+		_, _ = bufio.NewReader(os.Stdin).ReadByte()
 		_ = l.Close()
 		return
 	}
@@ -149,7 +150,7 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-// TestClockSetBack: append times never fall, over the two partitions and over a start.
+// TestClockSetBack: append times never fall, over the two partitions and over a restart.
 func TestClockSetBack(t *testing.T) {
 	now := time.UnixMilli(1_000_000)
 	c := embedded.Default(t.TempDir())

@@ -10,28 +10,28 @@ import (
 	"github.com/dashfeed/dashfeed/eventlog"
 )
 
-// partition is what the log knows of one partition. The committer alone moves last; retention alone
-// moves floor; both hold Log.storing meanwhile.
+// partition is what the log knows of one partition. Only the committer changes last, only retention
+// changes floor; both hold Log.storing meanwhile.
 type partition struct {
 	number int
 	tail   tail // guarded by Log.storing
 
 	mu       sync.Mutex
 	last     uint64        // sequence of the newest durable record; 0: none yet
-	floor    uint64        // of the oldest record kept, or last + 1
-	released uint64        // up to here records may be dropped
+	floor    uint64        // sequence of the oldest record kept, or last + 1
+	released uint64        // records up to here may be dropped
 	newest   int64         // append time of the newest record, ms
 	written  int64         // bytes of records up to last, counted as chunks count them
 	chunks   []chunk       // oldest first; the newest is still growing
-	grown    chan struct{} // closed, and made anew, when last moves
+	grown    chan struct{} // closed and replaced when last changes
 }
 
-// chunk is a run of a partition's records in one generation. Retention keeps or drops it as a
-// whole. It ends where the next begins.
+// chunk is a run of a partition's records in one generation. Retention keeps or drops a whole
+// chunk. It ends where the next one begins.
 type chunk struct {
 	first      uint64 // sequence
 	time       int64  // append time of the first record, ms
-	before     int64  // bytes of the partition before it
+	before     int64  // bytes of the partition before this chunk
 	generation uint32
 }
 
@@ -59,10 +59,10 @@ func decodeChunk(key, value []byte) (chunk, error) {
 type tail struct {
 	last       uint64
 	written    int64
-	generation uint32 // of the newest chunk; 0: the next record begins one
+	generation uint32 // of the newest chunk; 0: the next record begins a chunk
 }
 
-// publish makes a group's records seen.
+// publish makes a group's records visible to readers.
 func (p *partition) publish(t tail, fresh []chunk, appendTime int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -73,15 +73,15 @@ func (p *partition) publish(t tail, fresh []chunk, appendTime int64) {
 	p.grown = make(chan struct{})
 }
 
-// bounds are the first and the last record that can be read, and a channel that closes when there
-// are more.
+// bounds returns the first and the last readable record, and a channel that closes when there are
+// more.
 func (p *partition) bounds() (floor, last uint64, grown <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.floor, p.last, p.grown
 }
 
-// locate is the chunk that holds the record at sequence, and the last record that is in it so far.
+// locate returns the chunk with the record at sequence, and the last record in it so far.
 func (p *partition) locate(sequence uint64) (generation uint32, end uint64, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

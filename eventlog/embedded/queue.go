@@ -10,7 +10,7 @@ import (
 )
 
 // queue holds the calls that wait for the committer. Its two semaphores bound it; the channel has
-// room for as many calls as they let in, so that a send never blocks.
+// room for all calls that they admit, so a send never blocks.
 type queue struct {
 	bytes   *semaphore.Weighted
 	entries *semaphore.Weighted
@@ -25,7 +25,7 @@ func newQueue(q Queue) queue {
 	}
 }
 
-// enter waits for a place in the queue until ctx ends or the log closes.
+// enter waits for room in the queue until ctx ends or the log closes.
 func (l *Log) enter(ctx context.Context, c *call) error {
 	if !l.queue.tryAcquire(c) {
 		ctx, cancel := context.WithCancelCause(ctx)

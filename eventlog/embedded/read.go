@@ -14,11 +14,12 @@ import (
 )
 
 const (
-	maxReadBytes = 4 << 20 // what one Next returns at most, beyond its first record
+	maxReadBytes = 4 << 20 // most bytes that one Next returns, beyond its first record
 	maxReadKeys  = 4096    // dashboards whose names a reader remembers
 )
 
-// reader holds no Pebble iterator between calls: an idle reader keeps no file from being deleted.
+// reader holds no Pebble iterator between calls, so an idle reader keeps no file from being
+// deleted.
 type reader struct {
 	l      *Log
 	p      *partition
@@ -32,8 +33,8 @@ type reader struct {
 	closed  chan struct{}
 }
 
-// Read opens a reader. ErrAhead where the position lies beyond the partition's last record: it is
-// of another log.
+// Read opens a reader. It returns ErrAhead if the position is beyond the partition's last record:
+// then it belongs to another log.
 func (l *Log) Read(partition int, after messages.Position) (eventlog.Reader, error) {
 	p, err := l.partition(partition)
 	if err != nil {
@@ -48,7 +49,7 @@ func (l *Log) Read(partition int, after messages.Position) (eventlog.Reader, err
 	}, nil
 }
 
-// Next returns at most limit records, and fewer where they exceed 4 MiB.
+// Next returns at most limit records, and fewer if they exceed 4 MiB.
 func (r *reader) Next(ctx context.Context, limit int) ([]messages.Record, error) {
 	if limit < 1 {
 		return nil, fmt.Errorf("read partition %d: limit %d is not allowed: 1 or more", r.p.number, limit)
@@ -90,8 +91,7 @@ func (r *reader) Close() error {
 	return nil
 }
 
-// read returns records from after + 1 to last. An error is returned only where no record comes
-// before it.
+// read returns records from after + 1 to last. It returns an error only if no record precedes it.
 func (r *reader) read(last uint64, limit int) ([]messages.Record, error) {
 	r.l.reading.RLock()
 	defer r.l.reading.RUnlock()
@@ -113,14 +113,14 @@ func (r *reader) read(last uint64, limit int) ([]messages.Record, error) {
 		err = errors.New("record missing")
 	}
 	var path *fs.PathError
-	// the disk, or our descriptors: it may pass
+	// the disk or the file descriptors fail, which may pass
 	if errors.As(err, &path) && !pebble.IsCorruptionError(err) {
 		return nil, fmt.Errorf("read partition %d: %w: position %d: %w", r.p.number, eventlog.ErrUnreachable, r.after+1, err)
 	}
 	return nil, fmt.Errorf("read partition %d: %w at position %d: %w", r.p.number, eventlog.ErrCorrupt, r.after+1, err)
 }
 
-// gather goes from chunk to chunk with one iterator, which sees the store as it is now.
+// gather reads from chunk to chunk with one iterator, which sees the store as it is now.
 func (r *reader) gather(last uint64, limit int) error {
 	it, err := r.l.dir.DB.NewIter(&pebble.IterOptions{LowerBound: []byte{generationSpace}, UpperBound: []byte{generationSpace + 1}})
 	if err != nil {
@@ -155,7 +155,7 @@ func (r *reader) gatherChunk(it *pebble.Iterator, generation uint32, end uint64,
 	return nil
 }
 
-// take adds the record under the iterator, which must be the one after the last.
+// take adds the record under the iterator, which must follow the last one.
 func (r *reader) take(it *pebble.Iterator, generation uint32) error {
 	key, sequence := it.Key(), r.next()
 	r.seek = appendKey(r.seek[:0], generation, recordKind, r.p.number, sequence)
@@ -182,7 +182,7 @@ func (r *reader) take(it *pebble.Iterator, generation uint32) error {
 	return nil
 }
 
-// key spares an allocation for every record of a dashboard seen lately.
+// key avoids an allocation for every record of a recently seen dashboard.
 func (r *reader) key(named []byte) messages.Key {
 	k, ok := r.keys[string(named)]
 	if !ok {

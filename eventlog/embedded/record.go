@@ -9,11 +9,11 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// Keys begin with their space, and in the space of generations with the generation. Records of all
-// partitions then arrive almost in the order of their keys, and Pebble moves whole files down its
-// levels where it had to merge each with all that came before. For the same reason chunks lie in
-// their generation, and floors before all: they are written together with the deletes at the old
-// end. All numbers are big endian, so that keys sort as numbers.
+// Keys begin with their space, and in the space of generations with the generation. So records of
+// all partitions arrive almost in the order of their keys, and Pebble moves whole files down its
+// levels instead of merging each with all earlier ones. For the same reason chunks are in their
+// generation, and floors come first: they are written together with the deletes at the old end. All
+// numbers are big endian, so that keys sort as numbers.
 const (
 	floorSpace      = 'f' // partition u16 → what was trimmed
 	generationSpace = 'g' // generation u32, then one of:
@@ -46,7 +46,7 @@ func recordBytes(e *eventlog.Entry) int {
 }
 
 // putRecord fills value, which has recordBytes(e) bytes. The checksum covers the key too: a record
-// at a place that is not its own is as corrupt as a flipped bit.
+// under another record's key is as corrupt as a flipped bit.
 func putRecord(key, value []byte, e *eventlog.Entry, appendTime int64) {
 	value[4] = byte(e.Kind)
 	binary.BigEndian.PutUint64(value[5:], uint64(appendTime))
@@ -65,7 +65,7 @@ func checksum(key, rest []byte) uint32 {
 
 var errShort = errors.New("shorter than its own lengths say")
 
-// names are the lengths and the bytes of tenant and dashboard; equal keys have equal names.
+// names returns the lengths and the bytes of tenant and dashboard; equal keys have equal names.
 func names(value []byte) []byte {
 	return value[13 : headBytes+int(value[13])+int(value[14])]
 }
@@ -75,7 +75,7 @@ func keyOf(names []byte) messages.Key {
 	return messages.Key{Tenant: s[:names[0]], Dashboard: s[names[0]:]}
 }
 
-// checkRecord says whether value is what putRecord wrote at key.
+// checkRecord reports whether value is what putRecord wrote at key.
 func checkRecord(key, value []byte) error {
 	if len(value) < headBytes || len(value) < headBytes+int(value[13])+int(value[14]) {
 		return errShort

@@ -13,7 +13,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// Release never goes back; a position beyond the last record counts as the last.
+// Release never goes back; a position beyond the last record counts as the last one.
 func (l *Log) Release(partition int, upTo messages.Position) error {
 	p, err := l.partition(partition)
 	if err != nil {
@@ -37,9 +37,9 @@ func (l *Log) retainLoop() {
 			return
 		case <-tick.C:
 		}
-		l.dir.Tend()
+		l.dir.RestoreBallast()
 		if errors.Is(l.dir.Err(), eventlog.ErrUnwritable) {
-			continue // Err of the log tells
+			continue // Log.Err reports it
 		}
 		if err := l.retain(); err != nil {
 			l.dir.Logger.Error("retention", "err", err)
@@ -47,7 +47,7 @@ func (l *Log) retainLoop() {
 	}
 }
 
-// retain drops what is too old, then the oldest chunks until the size fits.
+// retain drops records that are too old, then the oldest chunks until the size fits.
 func (l *Log) retain() error {
 	if age := l.config.Retention.Age; age > 0 {
 		before := l.config.Now().Add(-age).UnixMilli()
@@ -80,7 +80,7 @@ func (l *Log) retainBytes(limit int64) error {
 			}
 		}
 		if oldest == nil {
-			return nil // all that is left is unreleased or growing
+			return nil // all other chunks are unreleased or growing
 		}
 		if err := l.trim(oldest, found.upTo); err != nil {
 			return err
@@ -90,14 +90,14 @@ func (l *Log) retainBytes(limit int64) error {
 	return nil
 }
 
-// dropped is a chunk that may go.
+// dropped is a chunk that may be dropped.
 type dropped struct {
 	upTo  uint64
 	time  int64
 	bytes int64
 }
 
-// kept is how many bytes of records the partition holds.
+// kept returns how many bytes of records the partition holds.
 func (p *partition) kept() int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -107,7 +107,7 @@ func (p *partition) kept() int64 {
 	return p.written - p.chunks[0].before
 }
 
-// oldest is the first chunk, if it is released and not of the generation that grows.
+// oldest returns the first chunk, if it is released and not of the growing generation.
 func (p *partition) oldest(growing uint32) (dropped, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -121,8 +121,8 @@ func (p *partition) oldest(growing uint32) (dropped, bool) {
 	return dropped{upTo: p.end(0), time: p.chunks[0].time, bytes: bytes}, true
 }
 
-// expired is the end of the last released chunk whose records are all older than before, a time in
-// ms; 0: none. The growing chunk ends at the last record.
+// expired returns the end of the last released chunk whose records are all older than before, a
+// time in ms; 0: none. The growing chunk ends at the last record.
 func (p *partition) expired(before int64) (upTo uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -139,8 +139,8 @@ func (p *partition) expired(before int64) (upTo uint64) {
 	return upTo
 }
 
-// trim drops a partition's records up to a position that is the end of a chunk. It need not be
-// synced: should a crash undo it, the records are dropped again.
+// trim drops a partition's records up to a position that ends a chunk. It need not sync: if a crash
+// undoes it, the records are dropped again.
 func (l *Log) trim(p *partition, upTo uint64) error {
 	l.storing.Lock()
 	defer l.storing.Unlock()
@@ -165,9 +165,9 @@ func (l *Log) trim(p *partition, upTo uint64) error {
 	return nil
 }
 
-// forget takes the chunks up to a position off the list, and the records with them out of sight,
-// and gives the floor to be stored. An append that came in between may have made the growing chunk
-// longer than upTo: then it stays.
+// forget removes the chunks up to a position from the list, which hides their records, and returns
+// the floor to store. If an append has meanwhile made the growing chunk longer than upTo, that
+// chunk stays.
 func (p *partition) forget(upTo uint64) (gone []chunk, floor []byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -187,7 +187,7 @@ func (p *partition) forget(upTo uint64) (gone []chunk, floor []byte) {
 	return gone, floorValue(p.floor-1, p.newest)
 }
 
-// end is the last record of chunk n; p.mu is held.
+// end returns the last record of chunk n; the caller holds p.mu.
 func (p *partition) end(n int) uint64 {
 	if n+1 < len(p.chunks) {
 		return p.chunks[n+1].first - 1

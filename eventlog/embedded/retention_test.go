@@ -48,7 +48,7 @@ func (a *aged) reopen() {
 	a.open()
 }
 
-// fill appends n records of 1 KiB to a partition, a second apart.
+// fill appends n records of 1 KiB to a partition, one second apart.
 func (a *aged) fill(partition, n int) {
 	a.Helper()
 	for range n {
@@ -67,7 +67,7 @@ func (a *aged) release(partition int, upTo uint64) {
 	}
 }
 
-// wantOldest runs retention and looks where each partition begins and ends.
+// wantOldest runs retention and checks where each partition begins and ends.
 func (a *aged) wantOldest(partition int, oldest, last uint64) {
 	a.Helper()
 	if err := a.retain(); err != nil {
@@ -107,17 +107,17 @@ func TestRetentionByAge(t *testing.T) {
 	a.now = a.now.Add(2 * time.Second)
 	a.wantOldest(0, 41, 100)
 	a.reopen()
-	a.wantOldest(0, 41, 100) // what was released is forgotten
+	a.wantOldest(0, 41, 100) // the released position is lost in a restart
 	a.now = a.now.Add(time.Hour)
 	a.wantOldest(0, 41, 100)
 	a.release(0, 100)
-	a.wantOldest(0, 101, 100) // all of it, the growing chunk too
+	a.wantOldest(0, 101, 100) // all records, those of the growing chunk too
 	a.fill(0, 1)
 	a.wantOldest(0, 101, 101)
 	a.now = a.now.Add(time.Hour)
 	a.release(0, 101)
 	a.wantOldest(0, 102, 101)
-	a.reopen() // an empty partition knows where it was
+	a.reopen() // an empty partition keeps its position
 	a.wantOldest(0, 102, 101)
 	a.fill(0, 2)
 	a.wantOldest(0, 102, 103)
@@ -127,14 +127,14 @@ func TestRetentionByBytes(t *testing.T) {
 	a := newAged(t, Retention{Bytes: 50 << 10})
 	a.fill(0, 40)
 	a.fill(1, 40)
-	a.wantOldest(0, 1, 40) // 80 KiB, and nothing of it released
+	a.wantOldest(0, 1, 40) // 80 KiB, and none of it released
 	a.release(1, 40)
 	a.wantOldest(0, 1, 40)
-	a.wantOldest(1, 31, 40) // enough of the other partition
+	a.wantOldest(1, 31, 40) // the other partition gives enough
 	a.release(0, 40)
 	a.wantOldest(0, 1, 40) // 40 + 10 KiB fit
 	a.fill(1, 25)
-	a.wantOldest(0, 31, 40) // the oldest first, whatever the partition
+	a.wantOldest(0, 31, 40) // the oldest first, in any partition
 	a.reopen()
 	a.release(0, 40)
 	a.release(1, 65)
@@ -142,7 +142,8 @@ func TestRetentionByBytes(t *testing.T) {
 	a.wantOldest(0, 41, 40)
 }
 
-// TestTrimmed: a reader whose next record is gone is told so, and so is one that begins there.
+// TestTrimmed: a reader whose next record is gone gets ErrTrimmed, and so does one that begins
+// there.
 func TestTrimmed(t *testing.T) {
 	a := newAged(t, Retention{Age: time.Minute})
 	a.fill(0, 30)
@@ -169,7 +170,7 @@ func TestTrimmed(t *testing.T) {
 		t.Errorf("begun at 7: got %v, want ErrTrimmed", err)
 	}
 	a.fill(0, 1)
-	for name, r := range map[string]eventlog.Reader{"of the oldest": fresh, "of what lies after the last trimmed": edge} {
+	for name, r := range map[string]eventlog.Reader{"of the oldest": fresh, "after the last trimmed": edge} {
 		records, err := r.Next(t.Context(), 5)
 		if err != nil || records[0].Position.Lo != 31 {
 			t.Errorf("reader %s: got %v, %v; want record 31", name, records, err)
@@ -197,7 +198,7 @@ func TestQueueIsBounded(t *testing.T) {
 			results <- err
 		}()
 	}
-	// All places are taken once a fifth finds none; its context has ended already.
+	// All places are taken when a fifth call finds none; its context has ended already.
 	ended, end := context.WithCancel(t.Context())
 	end()
 	for {
@@ -212,13 +213,13 @@ func TestQueueIsBounded(t *testing.T) {
 		break
 	}
 	if got := len(l.queue.calls); got > places {
-		t.Errorf("%d calls are queued, at most %d have a place", got, places)
+		t.Errorf("%d calls are queued, at most %d may be", got, places)
 	}
-	// One caller that waits in the queue gives up: nothing of his is stored.
+	// One caller that waits in the queue leaves: nothing of its call is stored.
 	giveUp()
 	for range places {
 		if err := <-results; !errors.Is(err, context.Canceled) {
-			t.Errorf("gave up: got %v, want the context's error", err)
+			t.Errorf("left: got %v, want the context's error", err)
 		}
 	}
 	l.storing.Unlock()
@@ -226,11 +227,11 @@ func TestQueueIsBounded(t *testing.T) {
 		t.Errorf("after the wait: got %v, %v", receipts, err)
 	}
 	if last, _ := l.Last(t.Context(), 0); last.Lo != 1 {
-		t.Errorf("%s records are stored, want the last alone", last)
+		t.Errorf("%s records are stored, want the last one only", last)
 	}
 }
 
-// TestCallLargerThanTheQueue goes alone.
+// TestCallLargerThanTheQueue: a call larger than the queue goes alone.
 func TestCallLargerThanTheQueue(t *testing.T) {
 	c := Default(t.TempDir())
 	c.Queue = Queue{Bytes: 100, Entries: 3}
@@ -260,7 +261,7 @@ func TestCallLargerThanTheQueue(t *testing.T) {
 	}
 }
 
-// TestReaderRemembersFewNames: the bound of a reader's memory of names.
+// TestReaderRemembersFewNames: a reader remembers a bounded number of names.
 func TestReaderRemembersFewNames(t *testing.T) {
 	r := &reader{keys: map[string]messages.Key{}}
 	for i := range 3 * maxReadKeys {

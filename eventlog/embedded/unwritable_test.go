@@ -22,14 +22,14 @@ import (
 	"github.com/dashfeed/dashfeed/eventlog/embedded"
 )
 
-// appended appends one record, and reports its sequence and why it was refused.
+// appended appends one record, and returns its sequence and why it was refused.
 func appended(t *testing.T, l *embedded.Log, home string, n uint64) (uint64, error) {
 	t.Helper()
 	receipts, err := l.Append(t.Context(), []eventlog.Entry{event(home, "%d %0200d", n, 0)})
 	return receipts[0].Position.Lo, err
 }
 
-// fill appends records until n are there.
+// fill appends records until there are n.
 func fill(t *testing.T, l *embedded.Log, home string, from, n uint64) {
 	t.Helper()
 	for ; from <= n; from++ {
@@ -56,8 +56,9 @@ func onDisk(t *testing.T) (embedded.Config, string) {
 	return c, filepath.Dir(c.Path)
 }
 
-// A directory that was moved away, or has another in its place, takes nothing and is read; put
-// back, all goes on, and nothing was written to the stranger.
+// TestADirectoryThatMoved: a directory that was moved away, or replaced by another one, takes no
+// appends and is readable; after it is put back all continues, and nothing was written to the other
+// directory.
 func TestADirectoryThatMoved(t *testing.T) {
 	for _, stranger := range []bool{false, true} {
 		c, data := onDisk(t)
@@ -76,12 +77,12 @@ func TestADirectoryThatMoved(t *testing.T) {
 			t.Errorf("append: %v", err)
 		}
 		if err := l.Err(); !errors.Is(err, eventlog.ErrUnwritable) {
-			t.Errorf("it says %v", err)
+			t.Errorf("Err is %v", err)
 		}
 		holds(t, l, 500)
 		if stranger {
 			if names, _ := os.ReadDir(c.Path); len(names) > 0 {
-				t.Errorf("in the stranger's place lie %v", names)
+				t.Errorf("the other directory holds %v", names)
 			}
 			if err := os.RemoveAll(data); err != nil {
 				t.Fatal(err)
@@ -92,7 +93,7 @@ func TestADirectoryThatMoved(t *testing.T) {
 		}
 		fill(t, l, home, 501, 1000)
 		if err := l.Err(); err != nil {
-			t.Errorf("put back, it says %v", err)
+			t.Errorf("put back, Err is %v", err)
 		}
 		if err := l.Close(); err != nil {
 			t.Fatal(err)
@@ -101,8 +102,8 @@ func TestADirectoryThatMoved(t *testing.T) {
 	}
 }
 
-// apart runs a test that ends in a log that writes nothing more in a process of its own: such a log
-// keeps Pebble's goroutines until the process ends.
+// apart runs a test in a process of its own if the test ends with a log that can't write any more:
+// such a log keeps Pebble's goroutines until the process ends.
 func apart(t *testing.T, test func()) {
 	t.Helper()
 	const child = "LOG_TEST_APART"
@@ -116,14 +117,14 @@ func apart(t *testing.T, test func()) {
 	}
 	test()
 	if t.Failed() {
-		os.Exit(1) // t has said why
+		os.Exit(1) // t has printed why
 	}
 	os.Stdout.WriteString("it came to its end\n")
 	os.Exit(0)
 }
 
-// What is removed takes nothing any more, even where the file that is open still could be written;
-// the process ends with a reason.
+// TestADirectoryThatWasRemoved: a removed directory takes no appends, even while an open file could
+// still be written; the process ends with a reason.
 func TestADirectoryThatWasRemoved(t *testing.T) { apart(t, func() { removed(t) }) }
 
 func removed(t *testing.T) {
@@ -138,7 +139,7 @@ func removed(t *testing.T) {
 		},
 	} {
 		c, _ := onDisk(t)
-		c.Storage.MemTableBytes = 4 << 20 // all records are in memory, and read
+		c.Storage.MemTableBytes = 4 << 20 // all records are in memory, and readable
 		l := mustOpen(t, c)
 		home := homes(l)[0]
 		fill(t, l, home, 1, 100)
@@ -157,7 +158,7 @@ func removed(t *testing.T) {
 	}
 }
 
-// failing makes the operations of some kinds fail while on.
+// failing makes operations of some kinds fail while on is set.
 type failing struct {
 	on    atomic.Bool
 	err   error
@@ -175,7 +176,7 @@ func (f *failing) MaybeError(op errorfs.Op) error {
 	return &os.PathError{Op: "write", Path: op.Path, Err: f.err}
 }
 
-// said is a log handler that passes on when writes begin to wait, and when they go on.
+// said is a log handler that reports when writes begin to wait, and when they continue.
 type said struct {
 	slog.Handler
 	waits, goesOn chan struct{}
@@ -200,8 +201,9 @@ func fails(err error, kinds ...errorfs.OpKind) *failing {
 	return f
 }
 
-// Writes that fail are tried again until they succeed: what waits is stored then, what comes
-// meanwhile is refused at once, and what was acknowledged survives a loss of power at any time.
+// TestWritesThatFailAreTriedAgain: failed writes are retried until they succeed. Appends that wait
+// are stored then, later ones are refused at once, and acknowledged records survive a loss of power
+// at any time.
 func TestWritesThatFailAreTriedAgain(t *testing.T) {
 	create := []errorfs.OpKind{errorfs.OpCreate, errorfs.OpReuseForWrite, errorfs.OpLink, errorfs.OpRename}
 	write := []errorfs.OpKind{errorfs.OpFileWrite, errorfs.OpFileWriteAt, errorfs.OpFilePreallocate}
@@ -249,13 +251,13 @@ func TestWritesThatFailAreTriedAgain(t *testing.T) {
 				defer cancel()
 				if _, err := l.Append(soon, []eventlog.Entry{event(home, "no")}); !errors.Is(err, c.want) {
 					c.f.on.Store(false)
-					t.Fatalf("meanwhile an append says %v, want %v", err, c.want)
+					t.Fatalf("meanwhile an append returns %v, want %v", err, c.want)
 				}
 				left := mem.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 50, RNG: rand.New(rand.NewPCG(1, 1))})
 				holds(t, l, 500)
 				c.f.on.Store(false)
 				if err := <-waits; err != nil && !errors.Is(err, c.want) {
-					t.Fatalf("what waited says %v", err)
+					t.Fatalf("the waiting append returned %v", err)
 				}
 				<-told.goesOn
 				fill(t, l, home, stored+1, stored+100)
@@ -264,7 +266,7 @@ func TestWritesThatFailAreTriedAgain(t *testing.T) {
 				holds(t, mustOpen(t, inMemory(left)), 500)
 			}
 			if c.f.met.Load() == 0 {
-				t.Error("nothing failed: nothing was tried")
+				t.Error("no write failed: the test tried nothing")
 			}
 			if err := l.Close(); err != nil {
 				t.Fatal(err)
@@ -274,8 +276,8 @@ func TestWritesThatFailAreTriedAgain(t *testing.T) {
 	}
 }
 
-// A sync that failed is not tried again: the kernel may have dropped what it was to write. Nobody
-// is told that it is stored, reads go on, and so does a new start.
+// TestASyncThatFails: a failed sync is not retried: the kernel may have dropped the pages. No
+// append is acknowledged after it, reads continue, and a restart works.
 func TestASyncThatFails(t *testing.T) { apart(t, func() { failedSync(t) }) }
 
 func failedSync(t *testing.T) {

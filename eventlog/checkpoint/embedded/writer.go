@@ -181,7 +181,7 @@ func (w *writer) Commit(m checkpoint.Marker) (released messages.Position, err er
 	if err := w.sync(marked); err != nil {
 		return released, errors.Join(fmt.Errorf("commit checkpoint of shard %d: %w", w.sh.number, err), w.Abort())
 	}
-	w.s.dir.Tend()
+	w.s.dir.RestoreBallast()
 	marked.State = nil
 	return w.settle(&marked), nil
 }

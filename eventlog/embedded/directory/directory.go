@@ -1,20 +1,20 @@
-// Package directory is a data directory on the local disk: its lock, its format, the free space it
-// leaves on its volume, and the Pebble store inside it. The embedded log and the embedded
+// Package directory is a data directory on the local disk: its lock, its format, the free space
+// that it leaves on its volume, and the Pebble store inside it. The embedded log and the embedded
 // checkpoints each own one.
 //
-// What it promises:
+// Guarantees:
 //
-//  1. One process at a time: the second gets eventlog.ErrInUse, naming the directory.
-//  2. A directory of another kind, or of a newer format than this binary knows, is refused before a
-//     byte is touched.
-//  3. A full volume never ends the process. Err refuses work while less than the reserve is free;
-//     should something else eat the reserve too, a ballast file is given up, and then Pebble's
-//     writes wait until space is back.
+//  1. One process at a time: the second one gets eventlog.ErrInUse with the directory's name.
+//  2. A directory of another kind, or of a newer format than this binary knows, is refused before
+//     anything is changed.
+//  3. A full volume never ends the process. Err refuses work while less than the reserve is free.
+//     If other programs fill the reserve too, a ballast file is deleted, and then Pebble's writes
+//     wait until there is space.
 //  4. A directory that can't be written, or was moved or removed, never ends the process either:
-//     Err refuses work, Pebble's writes wait until they succeed, and what is there is read. Where a
-//     sync failed, or the write-ahead log was removed, they wait for a restart.
+//     Err refuses work, Pebble's writes wait until they succeed, and the data is readable. After a
+//     failed sync, or a removed write-ahead log, they wait for a restart.
 //
-// It is no cache and knows neither records nor checkpoints.
+// It is not a cache and knows neither records nor checkpoints.
 package directory
 
 import (
@@ -41,17 +41,17 @@ type Directory struct {
 
 	path     string
 	inner    vfs.FS
-	mark     *Mark // nil: not opened
+	mark     *Mark // nil: not open
 	lock     *pebble.Lock
 	space    *space
 	guard    *guard
 	unlogged bool
 }
 
-// Open locks the directory at path, making it where there is none, checks that it holds what want
-// says (the zero Partitions of want accepts any number) and opens its Pebble store. check, where it
-// is given, looks at a store that is there before anything of it is changed, since Pebble replaces
-// its write-ahead logs when it opens them: where it fails, all is as it was.
+// Open locks the directory at path, creating it if it is missing, checks that it holds what want
+// says (the zero Partitions of want accepts any number) and opens its Pebble store. If check is not
+// nil, it inspects an existing store before anything is changed, since Pebble replaces its
+// write-ahead logs when it opens them: if check fails, the directory is unchanged.
 func Open(path string, want Format, s Storage, check func(*Directory) error) (*Directory, error) {
 	inner := s.fs()
 	if s.FS == nil {
@@ -81,7 +81,7 @@ func (d *Directory) open(inner vfs.FS, want Format, s Storage, check func(*Direc
 		return err
 	}
 	d.Format = format
-	if err := d.look(s, check); err != nil {
+	if err := d.inspect(s, check); err != nil {
 		return fmt.Errorf("open %s in %s: %w", want.Kind, d.path, corrupt(err))
 	}
 	d.space = newSpace(inner, d.path, s)
@@ -99,8 +99,8 @@ func (d *Directory) open(inner vfs.FS, want Format, s Storage, check func(*Direc
 	return nil
 }
 
-// look opens the store for reading alone, where there is one, and has it checked.
-func (d *Directory) look(s Storage, check func(*Directory) error) (err error) {
+// inspect opens an existing store read-only and runs check on it.
+func (d *Directory) inspect(s Storage, check func(*Directory) error) (err error) {
 	if check == nil {
 		return nil
 	}
@@ -116,7 +116,7 @@ func (d *Directory) look(s Storage, check func(*Directory) error) (err error) {
 	return errors.Join(check(d), d.DB.Close())
 }
 
-// NewestLog is the path of the newest write-ahead log; empty where there is none.
+// NewestLog returns the path of the newest write-ahead log; "" if there is none.
 func (d *Directory) NewestLog() string {
 	names, _ := d.inner.List(d.path)
 	newest, number := "", -1
@@ -135,26 +135,26 @@ func corrupt(err error) error {
 	return err
 }
 
-// Path is where the directory lies, absolute.
+// Path returns the absolute path of the directory.
 func (d *Directory) Path() string { return d.path }
 
-// Err is why nothing should be written now, or nil: ErrFull while less than the reserve is free on
-// the volume, ErrUnwritable where the directory can't be written or is not where it was.
+// Err returns why nothing should be written now, or nil: ErrFull while less than the reserve is
+// free on the volume, ErrUnwritable while the directory can't be written or has moved.
 func (d *Directory) Err() error {
 	if err := d.Stalled(); err != nil {
 		return err
 	}
-	if err := d.guard.here(); err != nil {
+	if err := d.guard.inPlace(); err != nil {
 		return err
 	}
 	return d.space.room()
 }
 
-// Stalled is why writes wait, or nil. It costs nothing.
+// Stalled returns why writes wait, or nil. It costs nothing.
 func (d *Directory) Stalled() error { return d.guard.err() }
 
-// Commit applies the batch and closes it, whatever comes of it. Where nothing can be written any
-// more it returns, and whether the batch is stored, only the next start tells.
+// Commit applies the batch and closes it in any case. If nothing can be written any more, Commit
+// returns, and only the next start shows whether the batch is stored.
 func (d *Directory) Commit(b *pebble.Batch, o *pebble.WriteOptions) error {
 	done := make(chan error, 1)
 	go func() { done <- errors.Join(b.Commit(o), b.Close()) }()
@@ -166,16 +166,17 @@ func (d *Directory) Commit(b *pebble.Batch, o *pebble.WriteOptions) error {
 	}
 }
 
-// Tend puts the ballast back once there is space for it again. The owner calls it now and then.
-func (d *Directory) Tend() { d.space.holdBallast() }
+// RestoreBallast creates the ballast again once there is space for it. The owner calls it
+// regularly.
+func (d *Directory) RestoreBallast() { d.space.holdBallast() }
 
-// closeWait is how long Close waits for writes that wait themselves.
+// closeWait bounds how long Close waits for writes that wait.
 const closeWait = 5 * time.Second
 
-// Close calls quiesce, which returns when nobody uses Pebble any more, closes Pebble, gives up the
-// lock and calls closed. Where writes wait so that this does not end, it returns after five seconds
-// why, and where nothing can be written any more at once: what was synced is safe, and the lock
-// ends with the process.
+// Close calls quiesce, which returns when Pebble is no longer used, closes Pebble, releases the
+// lock and calls closed. If waiting writes prevent that, it returns the reason after five seconds,
+// and at once if nothing can be written any more: synced data is safe, and the lock ends with the
+// process.
 func (d *Directory) Close(quiesce, closed func()) error {
 	d.space.close()
 	done := make(chan error, 1)
@@ -205,7 +206,7 @@ func (d *Directory) Close(quiesce, closed func()) error {
 	}
 }
 
-// flush writes what no log holds.
+// flush writes what no write-ahead log holds.
 func (d *Directory) flush() error {
 	if !d.unlogged {
 		return nil
@@ -213,20 +214,20 @@ func (d *Directory) flush() error {
 	return d.DB.Flush()
 }
 
-// makeDirectory makes the directory and its entry in its parent durable.
+// makeDirectory creates the directory and makes its entry in its parent durable.
 func makeDirectory(inner vfs.FS, path string) error {
 	if err := inner.MkdirAll(path, 0o750); err != nil {
 		return fmt.Errorf("make directory %s: %w", path, err)
 	}
 	parent, err := inner.OpenDir(inner.PathDir(path))
 	if err != nil {
-		return nil //nolint:nilerr // a parent that may not be read cannot be synced; the directory itself is there
+		return nil //nolint:nilerr // a parent without read permission cannot be synced; the directory itself exists
 	}
 	return errors.Join(parent.Sync(), parent.Close())
 }
 
-// lockError tells a directory in use from one that cannot be written: only opening the lock file
-// gives a path.
+// lockError distinguishes a directory in use from one that can't be written: only opening the lock
+// file gives an error with a path.
 func lockError(path string, err error) error {
 	var pathError *fs.PathError
 	if errors.As(err, &pathError) {
@@ -235,5 +236,5 @@ func lockError(path string, err error) error {
 	return fmt.Errorf("lock directory %s: %w (%w)", path, eventlog.ErrInUse, err)
 }
 
-// Free is what the volume has left, in bytes; ok is false where the file system does not say.
+// Free returns the free bytes of the volume; ok is false if the file system does not report them.
 func (d *Directory) Free() (sizeBytes int64, ok bool) { return d.space.free() }

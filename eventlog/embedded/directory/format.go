@@ -10,18 +10,18 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// formatFile lies beside Pebble's files and is written before them, so that another format is seen
-// before Pebble looks at a file it may not understand.
+// formatFile is beside Pebble's files and written before them, so that another format is noticed
+// before Pebble reads a file that it may not understand.
 const formatFile = "FORMAT.json"
 
 // Format says what a directory holds.
 type Format struct {
 	Kind       string `json:"kind"`                 // log, checkpoints
 	Version    int    `json:"version"`              // of the keys and values in it
-	Partitions int    `json:"partitions,omitempty"` // of a log; fixed when it is made
+	Partitions int    `json:"partitions,omitempty"` // of a log; fixed when it is created
 }
 
-// loadFormat reads the directory's format and holds it against want, or writes want into a new
+// loadFormat reads the directory's format and compares it with want, or writes want to a new
 // directory.
 func loadFormat(fs vfs.FS, path string, want Format) (Format, error) {
 	names, err := fs.List(path)
@@ -40,7 +40,7 @@ func loadFormat(fs vfs.FS, path string, want Format) (Format, error) {
 		used = used || strings.HasPrefix(name, "MANIFEST")
 	}
 	if used {
-		return Format{}, fmt.Errorf("directory %s holds a store but no %s: not one of ours", path, formatFile)
+		return Format{}, fmt.Errorf("directory %s holds a store but no %s: not created by Dashfeed", path, formatFile)
 	}
 	return want, writeFormat(fs, path, want)
 }

@@ -16,29 +16,29 @@ import (
 	"github.com/dashfeed/dashfeed/eventlog"
 )
 
-// guard is the file system that Pebble gets. Pebble ends the process when a write fails that had to
-// succeed, and tries others again without a pause. So here a write that fails is tried again until
-// it succeeds: the volume has space again, may be written again, the directory is back where it
-// was. Meanwhile err tells why writes wait, and reads go on.
+// guard is the file system for Pebble. Pebble ends the process when an essential write fails, and
+// retries others without a pause. So guard retries a failed write until it succeeds: until the
+// volume has space, is writable, or the directory is back in its place. Meanwhile err tells why
+// writes wait, and reads continue.
 //
-// What can't be tried again is a sync that failed, since the kernel may have dropped the pages and
-// says so only once, and a write-ahead log that somebody removed. Then nothing more is written, and
-// lost is closed: only a new start reads what is truly there.
+// A failed sync can't be retried, since the kernel may have dropped the pages and reports that only
+// once; nor can writes to a removed write-ahead log. Then nothing more is written, and lost is
+// closed: only a restart reads what is really stored.
 type guard struct {
 	vfs.FS // the operating system's
 	space  *space
 	path   string
-	// the directory, to know it again; nil where the files aren't the operating system's
-	home *os.File
-	lost chan struct{} // closed when nothing can be written any more
+	// the directory, to recognize it; nil if the files aren't the operating system's
+	opened *os.File
+	lost   chan struct{} // closed when nothing can be written any more
 
 	mu      sync.Mutex
-	armed   bool  // Pebble is open: until then errors are its caller's
-	waiting int   // writes that wait
-	why     error // they do, or nothing can be written any more
+	armed   bool  // Pebble is open; before that, errors go to its caller
+	waiting int   // number of waiting writes
+	why     error // why they wait, or why nothing can be written any more
 }
 
-// retryEvery is how often a write that waits is tried again.
+// retryEvery is the time between two attempts of a waiting write.
 const retryEvery = 50 * time.Millisecond
 
 func newGuard(inner vfs.FS, path string, s Storage, sp *space) (*guard, error) {
@@ -47,42 +47,42 @@ func newGuard(inner vfs.FS, path string, s Storage, sp *space) (*guard, error) {
 		return g, nil
 	}
 	var err error
-	g.home, err = os.Open(path)
+	g.opened, err = os.Open(path)
 	return g, err
 }
 
 func (g *guard) close() error {
-	if g.home == nil {
+	if g.opened == nil {
 		return nil
 	}
-	return g.home.Close()
+	return g.opened.Close()
 }
 
-// arm makes writes wait from here on.
+// arm makes failed writes wait from now on.
 func (g *guard) arm() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.armed = true
 }
 
-// err is why writes wait, or why there will be none any more.
+// err returns why writes wait, or why nothing will be written any more.
 func (g *guard) err() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.why
 }
 
-// here is nil while the directory lies where it was opened.
-func (g *guard) here() error {
-	err := g.atHome()
+// inPlace returns nil while the directory is where it was opened.
+func (g *guard) inPlace() error {
+	err := g.sameDirectory()
 	if err != nil {
-		return fmt.Errorf("%w: the directory %s is not where it was, put it back or restart: %w", eventlog.ErrUnwritable, g.path, err)
+		return fmt.Errorf("%w: the directory %s was moved or replaced, put it back or restart: %w", eventlog.ErrUnwritable, g.path, err)
 	}
 	return nil
 }
 
-func (g *guard) atHome() error {
-	if g.home == nil {
+func (g *guard) sameDirectory() error {
+	if g.opened == nil {
 		_, err := g.FS.Stat(g.path)
 		return err
 	}
@@ -90,13 +90,13 @@ func (g *guard) atHome() error {
 	if err != nil {
 		return err
 	}
-	if was, err := g.home.Stat(); err != nil || !os.SameFile(is, was) {
+	if was, err := g.opened.Stat(); err != nil || !os.SameFile(is, was) {
 		return errors.Join(errors.New("another directory is in its place"), err)
 	}
 	return nil
 }
 
-// persist does what changes the disk, until it succeeds.
+// persist repeats do, which changes the disk, until it succeeds.
 func (g *guard) persist(do func() error) error {
 	waits := false
 	for {
@@ -115,7 +115,7 @@ func (g *guard) persist(do func() error) error {
 			return err
 		}
 		if isFull(err) && g.space.dropBallast() {
-			g.space.logger.Error("volume full: ballast given up", "path", g.path, "bytes", g.space.ballast)
+			g.space.logger.Error("volume full: ballast deleted", "path", g.path, "bytes", g.space.ballast)
 			continue
 		}
 		time.Sleep(retryEvery)
@@ -123,13 +123,13 @@ func (g *guard) persist(do func() error) error {
 }
 
 func (g *guard) attempt(do func() error) error {
-	if err := g.here(); err != nil {
+	if err := g.inPlace(); err != nil {
 		return err
 	}
 	return do()
 }
 
-// wait notes that a write waits, and why; mu is held.
+// wait records that a write waits, and why; the caller holds mu.
 func (g *guard) wait(err error, first bool) {
 	if first {
 		g.waiting++
@@ -143,7 +143,7 @@ func (g *guard) wait(err error, first bool) {
 	g.why = g.reason(err)
 }
 
-// goOn ends a wait; mu is held.
+// goOn ends a wait; the caller holds mu.
 func (g *guard) goOn() {
 	if g.waiting--; g.waiting > 0 || g.isLost() {
 		return
@@ -164,12 +164,12 @@ func (g *guard) reason(err error) error {
 
 func isFull(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }
 
-// lose ends all writing. It does not return: to tell Pebble would end the process.
+// lose ends all writing. It does not return: an error to Pebble would end the process.
 func (g *guard) lose(err error) {
 	g.mu.Lock()
 	if !g.isLost() {
-		g.why = fmt.Errorf("%w: nothing more is written to %s, see to the disk and restart: %w", eventlog.ErrUnwritable, g.path, err)
-		g.space.logger.Error("the data directory is lost for writes until a restart", "path", g.path, "error", err)
+		g.why = fmt.Errorf("%w: nothing more is written to %s, check the disk and restart: %w", eventlog.ErrUnwritable, g.path, err)
+		g.space.logger.Error("the data directory accepts no writes until a restart", "path", g.path, "error", err)
 		close(g.lost)
 	}
 	g.waiting++
@@ -186,19 +186,19 @@ func (g *guard) isLost() bool {
 	}
 }
 
-// Create makes a file, sooner or later.
+// Create creates a file, and waits until that succeeds.
 func (g *guard) Create(name string, category vfs.DiskWriteCategory) (f vfs.File, err error) {
 	err = g.persist(func() error { f, err = g.FS.Create(name, category); return err })
 	return g.file(f, name), err
 }
 
-// OpenReadWrite opens a file for both, sooner or later.
+// OpenReadWrite opens a file for both, and waits until that succeeds.
 func (g *guard) OpenReadWrite(name string, category vfs.DiskWriteCategory, o ...vfs.OpenOption) (f vfs.File, err error) {
 	err = g.persist(func() error { f, err = g.FS.OpenReadWrite(name, category, o...); return err })
 	return g.file(f, name), err
 }
 
-// ReuseForWrite is Create where the old file is gone.
+// ReuseForWrite is Create, after the old file is removed.
 func (g *guard) ReuseForWrite(old, name string, category vfs.DiskWriteCategory) (f vfs.File, err error) {
 	err = g.persist(func() error {
 		if f, err = g.FS.ReuseForWrite(old, name, category); errors.Is(err, fs.ErrNotExist) {
@@ -215,24 +215,24 @@ func (g *guard) OpenDir(name string) (f vfs.File, err error) {
 	return g.file(f, name), err
 }
 
-// Link, Rename and MkdirAll succeed sooner or later.
+// Link waits until it succeeds, like Rename and MkdirAll.
 func (g *guard) Link(old, name string) error {
 	return g.persist(func() error { return g.FS.Link(old, name) })
 }
 
-// Rename is as Link.
+// Rename waits until it succeeds.
 func (g *guard) Rename(old, name string) error {
 	return g.persist(func() error { return g.FS.Rename(old, name) })
 }
 
-// MkdirAll is as Link.
+// MkdirAll waits until it succeeds.
 func (g *guard) MkdirAll(dir string, mode os.FileMode) error {
 	return g.persist(func() error { return g.FS.MkdirAll(dir, mode) })
 }
 
-// Open opens a file for reading, also in a directory that was moved: Pebble would take a file that
-// is not there for a corrupt one. Any other error is the reader's, after a moment, since Pebble's
-// compactions try again at once.
+// Open opens a file for reading, also in a directory that was moved: Pebble would take a missing
+// file for a corrupt one. Any other error goes to the reader after a moment, since Pebble's
+// compactions retry at once.
 func (g *guard) Open(name string, o ...vfs.OpenOption) (vfs.File, error) {
 	f, err := g.FS.Open(name, o...)
 	g.mu.Lock()
@@ -250,15 +250,15 @@ func (g *guard) Open(name string, o ...vfs.OpenOption) (vfs.File, error) {
 	return nil, err
 }
 
-// moved is the path of a file in the directory that was opened, wherever it lies; Linux has one.
+// moved returns the path of a file in the opened directory, wherever it is now; only Linux has one.
 func (g *guard) moved(name string) (path string, ok bool) {
-	if g.home == nil || g.atHome() == nil {
+	if g.opened == nil || g.sameDirectory() == nil {
 		return "", false
 	}
-	return g.FS.PathJoin("/proc/self/fd", strconv.Itoa(int(g.home.Fd())), g.FS.PathBase(name)), true
+	return g.FS.PathJoin("/proc/self/fd", strconv.Itoa(int(g.opened.Fd())), g.FS.PathBase(name)), true
 }
 
-// Unwrap is the file system below.
+// Unwrap returns the underlying file system.
 func (g *guard) Unwrap() vfs.FS { return g.FS }
 
 func (g *guard) file(f vfs.File, name string) vfs.File {
@@ -268,14 +268,14 @@ func (g *guard) file(f vfs.File, name string) vfs.File {
 	return &guardedFile{File: f, guard: g, name: name}
 }
 
-// guardedFile is a file that is written.
+// guardedFile is a file that Pebble writes.
 type guardedFile struct {
 	vfs.File
 	guard *guard
 	name  string
 }
 
-// Write writes all of p, sooner or later.
+// Write writes all of p, and waits until that succeeds.
 func (f *guardedFile) Write(p []byte) (done int, err error) {
 	err = f.guard.persist(func() error {
 		n, err := f.File.Write(p[done:])
@@ -285,7 +285,7 @@ func (f *guardedFile) Write(p []byte) (done int, err error) {
 	return done, err
 }
 
-// WriteAt is as Write.
+// WriteAt writes all of p, and waits until that succeeds.
 func (f *guardedFile) WriteAt(p []byte, at int64) (done int, err error) {
 	err = f.guard.persist(func() error {
 		n, err := f.File.WriteAt(p[done:], at+int64(done))
@@ -295,18 +295,18 @@ func (f *guardedFile) WriteAt(p []byte, at int64) (done int, err error) {
 	return done, err
 }
 
-// Preallocate succeeds sooner or later.
+// Preallocate waits until it succeeds.
 func (f *guardedFile) Preallocate(at, length int64) error {
 	return f.guard.persist(func() error { return f.File.Preallocate(at, length) })
 }
 
-// Sync returns when what was written is durable, and where it is found again.
+// Sync returns when the written data is durable and the file is in its place.
 func (f *guardedFile) Sync() error { return f.synced(f.File.Sync()) }
 
-// SyncData is as Sync.
+// SyncData is like Sync.
 func (f *guardedFile) SyncData() error { return f.synced(f.File.SyncData()) }
 
-// SyncTo is as Sync.
+// SyncTo is like Sync.
 func (f *guardedFile) SyncTo(length int64) (full bool, err error) {
 	full, err = f.File.SyncTo(length)
 	return full, f.synced(err)
@@ -325,9 +325,9 @@ func (f *guardedFile) synced(err error) error {
 	case !strings.HasSuffix(f.name, ".log"):
 		return nil
 	}
-	// What was synced to a file that nobody finds any more is not stored.
+	// Data in a file that was moved away or removed is not stored.
 	return g.persist(func() error {
-		if _, err := g.FS.Stat(f.name); errors.Is(err, fs.ErrNotExist) && g.here() == nil {
+		if _, err := g.FS.Stat(f.name); errors.Is(err, fs.ErrNotExist) && g.inPlace() == nil {
 			g.lose(fmt.Errorf("the write-ahead log %s was removed", f.name))
 		} else if err != nil {
 			return err

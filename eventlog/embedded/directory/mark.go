@@ -11,16 +11,16 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// markFile lies beside Pebble's files.
+// markFile is beside Pebble's files.
 const markFile = "ACKNOWLEDGED"
 
-// Mark is a number beside the store that says how far its owner's promises go. It is written behind
-// every write that was synced, and not synced itself: it costs a write of a few bytes to the page
-// cache. The end of a process leaves it as it was; a loss of power may leave an older one, never
-// one that the store had not reached.
+// Mark is a number beside the store that says how many records were acknowledged. It is written
+// after every synced write, and not synced itself: it costs a write of a few bytes to the page
+// cache. It survives the end of the process; a loss of power may leave an older number, never one
+// that the store had not reached.
 //
-// Pebble takes a damaged end of its newest log for a write that was torn, and drops it. The mark
-// tells the two apart.
+// Pebble takes a damaged end of its newest log for a torn write, and drops it. The mark
+// distinguishes the two.
 type Mark struct {
 	file vfs.File
 	path string
@@ -30,7 +30,7 @@ const markBytes = 8 + 4 // number, checksum
 
 var markTable = crc32.MakeTable(crc32.Castagnoli)
 
-// OpenMark opens the mark, or makes it; the directory's Close closes it.
+// OpenMark opens or creates the mark; the directory's Close closes it.
 func (d *Directory) OpenMark() (*Mark, error) {
 	path := d.MarkPath()
 	f, err := d.guard.OpenReadWrite(path, vfs.WriteCategoryUnspecified)
@@ -41,8 +41,8 @@ func (d *Directory) OpenMark() (*Mark, error) {
 	return d.mark, nil
 }
 
-// Marked is the mark's number. It is 0 where there is none; where its bytes are damaged that is
-// said in the logger, since then it can vouch for nothing.
+// Marked returns the mark's number, or 0 if there is none. If its bytes are damaged it logs that
+// and returns 0, since a damaged mark proves nothing.
 func (d *Directory) Marked() (number uint64, err error) {
 	path := d.MarkPath()
 	f, err := d.inner.Open(path)
@@ -60,14 +60,14 @@ func (d *Directory) Marked() (number uint64, err error) {
 	}
 	if n != markBytes || binary.BigEndian.Uint32(b[8:]) != crc32.Checksum(b[:8], markTable) {
 		if n > 0 {
-			d.Logger.Warn("the mark of what was acknowledged is damaged: whether all of it is here is not known", "file", path)
+			d.Logger.Warn("the count of acknowledged records is damaged: missing records would not be noticed", "file", path)
 		}
 		return 0, nil
 	}
 	return binary.BigEndian.Uint64(b[:]), nil
 }
 
-// MarkPath is where the mark lies.
+// MarkPath returns the path of the mark.
 func (d *Directory) MarkPath() string { return d.inner.PathJoin(d.path, markFile) }
 
 // Set writes the number.

@@ -18,9 +18,9 @@ const (
 	defaultShare   = 20 // 1/20 of the volume
 )
 
-// space keeps free space on the volume. Three lines of defence: room refuses new work below the
-// reserve; the ballast gives Pebble's own files (flushes, compactions) some room when others filled
-// the volume; then writes wait (guard).
+// space keeps free space on the volume. It has three lines of defence: room refuses new work below
+// the reserve; the ballast gives Pebble's own files (flushes, compactions) some room when others
+// filled the volume; then writes wait (guard).
 type space struct {
 	fs      vfs.FS // the operating system's
 	path    string
@@ -47,8 +47,8 @@ func newSpace(fs vfs.FS, path string, s Storage) *space {
 	return sp
 }
 
-// reserveOf is the default for a volume. Four memtables, since their flush must have room even on a
-// small one.
+// reserveOf returns the default reserve of a volume: at least four memtables, since their flush
+// needs room even on a small volume.
 func reserveOf(fs vfs.FS, path string, memTable int64) int64 {
 	usage, err := fs.GetDiskUsage(path)
 	if err != nil {
@@ -60,8 +60,8 @@ func reserveOf(fs vfs.FS, path string, memTable int64) int64 {
 
 func (s *space) ballastName() string { return s.fs.PathJoin(s.path, ballastFile) }
 
-// free is what the volume has left for us, in bytes; ok is false where the file system does not
-// say.
+// free returns the volume's free bytes for this user; ok is false if the file system does not
+// report them.
 func (s *space) free() (n int64, ok bool) {
 	usage, err := s.fs.GetDiskUsage(s.path)
 	if err != nil {
@@ -70,7 +70,7 @@ func (s *space) free() (n int64, ok bool) {
 	return int64(usage.AvailBytes), true
 }
 
-// room costs one statfs, about a microsecond.
+// room returns an error below the reserve. It costs one statfs, about a microsecond.
 func (s *space) room() error {
 	free, ok := s.free()
 	if !ok || free >= s.reserve {
@@ -79,7 +79,7 @@ func (s *space) room() error {
 	return fmt.Errorf("%w: %s has %d KiB free, %d KiB are kept in reserve", eventlog.ErrFull, s.path, free>>10, s.reserve>>10)
 }
 
-// holdBallast makes the ballast file where there is none and space for it and the reserve.
+// holdBallast creates the ballast file if it is missing and there is space for it and the reserve.
 func (s *space) holdBallast() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -113,7 +113,7 @@ func (s *space) dropBallast() (dropped bool) {
 	return s.fs.Remove(s.ballastName()) == nil
 }
 
-// close gives the ballast back to the volume, so that Pebble has room to finish.
+// close deletes the ballast, so that Pebble has room to finish.
 func (s *space) close() {
 	s.mu.Lock()
 	s.closed = true

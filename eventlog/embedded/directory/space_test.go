@@ -19,7 +19,7 @@ import (
 
 const mib = 1 << 20
 
-// said is a log handler that passes on what a test waits for.
+// said is a log handler that reports the message that a test waits for.
 type said struct {
 	slog.Handler
 	want string
@@ -36,8 +36,8 @@ func (s said) Handle(_ context.Context, r slog.Record) error {
 	return nil
 }
 
-// TestWritesWaitForSpace writes past Room, into a volume that is full to the last byte: the write
-// waits, reads do not, and it succeeds when there is space.
+// TestWritesWaitForSpace writes past room, into a volume that is full to the last byte: the write
+// waits, reads do not, and the write succeeds when there is space.
 func TestWritesWaitForSpace(t *testing.T) {
 	volume := eventlogtest.NewVolume(t, 48*mib)
 	waits := said{slog.Default().Handler(), "writes wait", make(chan struct{}, 1)}
@@ -93,7 +93,7 @@ func TestWritesWaitForSpace(t *testing.T) {
 		_ = closer.Close()
 	}
 	if err := d.Err(); err != nil {
-		t.Errorf("space is back, but: %v", err)
+		t.Errorf("space is free again, but: %v", err)
 	}
 }
 
@@ -120,6 +120,6 @@ func TestReserve(t *testing.T) {
 	s.LastToStop = true
 	last := newSpace(fs, "", s)
 	if first.room() == nil || last.room() != nil {
-		t.Errorf("at 150 MiB of 4 GiB: log %v, checkpoints %v; want the log alone refused", first.room(), last.room())
+		t.Errorf("at 150 MiB of 4 GiB: log %v, checkpoints %v; want only the log refused", first.room(), last.room())
 	}
 }

@@ -12,15 +12,15 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// Storage is how a directory uses memory and disk.
+// Storage says how a directory uses memory and disk.
 type Storage struct {
-	// free space left on the volume; 0: 256 MiB, or 5 % of a smaller volume (at least four
+	// free space to leave on the volume; 0: 256 MiB, or 5 % of a smaller volume (at least four
 	// memtables, at most a quarter)
 	ReserveBytes int64
-	LastToStop   bool // keep half of that: for what must go on when others are refused
+	LastToStop   bool // reserve half of that: for a store that must continue when others refuse
 	Sequential   bool // keys come almost in order
-	// no write-ahead log: a crash takes the newest writes, some memtables of them, and never one
-	// before another
+	// no write-ahead log: a crash loses the newest writes, some memtables of them, and never one
+	// without those after it
 	Unlogged      bool
 	MemTableBytes int64        // one memtable; at most four are in memory
 	CacheBytes    int64        // blocks read from disk
@@ -65,8 +65,8 @@ func (s Storage) logger() *slog.Logger {
 // memTables is how many memtables may wait for their flush before writes stop.
 const memTables = 4
 
-// options are Pebble's. The format is pinned, so that a newer Pebble does not rewrite a directory
-// in a format that yesterday's binary cannot open.
+// options returns Pebble's options. The format is pinned, so that a newer Pebble does not rewrite a
+// directory in a format that an older binary cannot open.
 func (s Storage) options(fs vfs.FS, lock *pebble.Lock) *pebble.Options {
 	logger := s.logger()
 	o := &pebble.Options{
@@ -83,7 +83,7 @@ func (s Storage) options(fs vfs.FS, lock *pebble.Lock) *pebble.Options {
 		Logger:                      pebbleLogger{logger},
 		EventListener: &pebble.EventListener{
 			BackgroundError: func(err error) { logger.Error("pebble in the background", "err", err) },
-			// The default ends the process. A corrupt block is an error of the read that meets it.
+			// The default ends the process. A corrupt block is an error of the read that finds it.
 			DataCorruption: func(i pebble.DataCorruptionInfo) { logger.Error("corrupt block", "path", i.Path, "err", i.Details) },
 		},
 	}
@@ -101,9 +101,9 @@ func (s Storage) options(fs vfs.FS, lock *pebble.Lock) *pebble.Options {
 	return o
 }
 
-// sequential makes small files and one level below the first: what is new overlaps only the newest
-// file there, so that little is merged again. No filters, since nothing is looked up that is not
-// there.
+// sequential makes small files and one level below the first: new files overlap only the newest
+// file there, so that little is merged again. It sets no filters, since no missing key is looked
+// up.
 func sequential(o *pebble.Options) {
 	o.L0CompactionThreshold = 8
 	o.LBaseMaxBytes = 1 << 50
@@ -113,18 +113,18 @@ func sequential(o *pebble.Options) {
 	}
 }
 
-// unlogged is for stores that are filled at once, at a start: what is flushed is merged later, many
-// files at a time.
+// unlogged is for stores that are filled at once, at a start: flushed files are merged later, many
+// at a time.
 func unlogged(o *pebble.Options) {
 	o.DisableWAL = true
 	o.L0CompactionThreshold = 16
 	o.L0StopWritesThreshold = 64
 }
 
-// flushDelay is how soon a range delete is flushed, so that its files are given back.
+// flushDelay is how soon a range delete is flushed, so that its files are deleted.
 const flushDelay = 5e9
 
-// pebbleLogger says what Pebble says: its running commentary at debug level.
+// pebbleLogger logs Pebble's messages: the informational ones at debug level.
 type pebbleLogger struct{ *slog.Logger }
 
 func (l pebbleLogger) Infof(format string, args ...any) {
@@ -137,9 +137,9 @@ func (l pebbleLogger) Errorf(format string, args ...any) {
 	l.Error("pebble: " + fmt.Sprintf(format, args...))
 }
 
-// Fatalf must not return. No failure of the disk leads here (see guard): what does is a fault of
-// Pebble's or ours.
+// Fatalf must not return. No disk failure leads here (see guard): the cause is a fault of Pebble or
+// of Dashfeed.
 func (l pebbleLogger) Fatalf(format string, args ...any) {
-	l.Error("pebble can't go on, the process ends: " + fmt.Sprintf(format, args...))
+	l.Error("pebble can't continue, the process ends: " + fmt.Sprintf(format, args...))
 	os.Exit(1)
 }

@@ -14,18 +14,18 @@ import (
 )
 
 const (
-	// longestPatience is how long an owner works at a call at most, and a gateway waits for one,
-	// whatever its deadline.
+	// longestPatience is the greatest time that an owner works on a call, and that a gateway waits
+	// for one, whatever its deadline.
 	longestPatience = 2 * time.Minute
-	// mostAnswers is how many bytes of answers to a gateway's calls wait to be sent, or a single
-	// one.
+	// mostAnswers is how many bytes of answers to a gateway's calls may wait to be sent; a single
+	// answer may be larger.
 	mostAnswers = 8 << 20
 )
 
-// caller is a gateway whose calls are under way.
+// caller is a gateway with calls in progress.
 type caller struct {
 	calls int          // guarded by the server's mu
-	bytes atomic.Int64 // of answers that are being sent
+	bytes atomic.Int64 // total length of the answers that are being sent
 }
 
 // call answers one call.
@@ -44,7 +44,7 @@ func (s *Server) call(stream grpc.ServerStream) error {
 	defer s.called(peer)
 	b = s.perform(stream.Context(), b, m)
 	if len(b) > MaxPayloadBytes {
-		s.cfg.Logger.Error("an answer is too large for the link and is not sent", "gateway", peer.String(), "bytes", len(b), "most", MaxPayloadBytes)
+		s.cfg.Logger.Error("did not send an answer: it is too large for the link", "gateway", peer.String(), "bytes", len(b), "most", MaxPayloadBytes)
 		b = appendError(b[:1], errParts)
 	}
 	size := int64(len(b))
@@ -63,7 +63,7 @@ func (s *Server) answer(stream grpc.ServerStream, b []byte) error {
 	})
 }
 
-// calling counts a call of the peer; nil where it has as many as it may.
+// calling counts a call of the peer; it returns nil if the peer has reached its limit.
 func (s *Server) calling(peer link.Peer) *caller {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -88,8 +88,8 @@ func (s *Server) called(peer link.Peer) {
 	}
 }
 
-// perform asks the feed and appends what it answers. Close waits for it, but not for the answer's
-// way: that may take as long as the gateway lets it.
+// perform asks the feed and appends its answer. Close waits for perform, but not for sending the
+// answer, which may take as long as the gateway likes.
 func (s *Server) perform(ctx context.Context, b, m []byte) []byte {
 	if !s.enter() {
 		return appendError(b, feed.ErrClosed)
@@ -98,7 +98,7 @@ func (s *Server) perform(ctx context.Context, b, m []byte) []byte {
 	ctx, cancel := context.WithTimeout(ctx, longestPatience)
 	defer cancel()
 	defer context.AfterFunc(s.ctx, cancel)()
-	answered, err := s.ask(ctx, append(b, 0), m) // code 0: it is no error
+	answered, err := s.ask(ctx, append(b, 0), m) // code 0: no error
 	if err != nil {
 		return appendError(b[:1], err)
 	}

@@ -12,8 +12,9 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// The cost of an update that goes to one gateway, at either end: 100 dashboards change within a
-// flush, with so many cells each. ns/update is for all of its way at that end, but for the link.
+// BenchmarkFanOut measures the cost of an update to one gateway, at either end: 100 dashboards
+// change within a flush, with the given number of cells each. ns/update covers all work at that end
+// except the link.
 func BenchmarkFanOut(b *testing.B) {
 	for _, n := range []int{1, 10, 100} {
 		b.Run(fmt.Sprint("owner/cells=", n), func(b *testing.B) { benchmarkOwner(b, n) })

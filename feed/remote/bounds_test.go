@@ -22,7 +22,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages/cells"
 )
 
-// nothing is a feed that has nothing to tell.
+// nothing is a feed without content.
 type nothing struct{ feed.Feed }
 
 func (nothing) Subscribe(messages.Key, feed.Viewer) (feed.Subscription, error) { return silent{}, nil }
@@ -54,7 +54,7 @@ func (t tape) SendMsg(m any) error {
 	return nil
 }
 
-// unlinked is a server that no link leads to.
+// unlinked returns a server without a link.
 func unlinked(t testing.TB, b Bounds) *Server {
 	s, err := NewServer(ServerConfig{Feed: nothing{}, Link: grpc.NewServer(), Bounds: b})
 	if err != nil {
@@ -64,7 +64,7 @@ func unlinked(t testing.TB, b Bounds) *Server {
 	return s
 }
 
-// What a newer end adds is passed over, what is torn is refused.
+// What a newer end adds is skipped; what is truncated is refused.
 func TestItems(t *testing.T) {
 	var b []byte
 	b = end(append(begin(b, 'Z'), "a kind of another time"...), 0)
@@ -84,10 +84,10 @@ func TestItems(t *testing.T) {
 	}
 }
 
-// itemOf ends the item that begins behind a message's first byte.
+// itemOf completes the item that begins after a message's first byte.
 func itemOf(b []byte) []byte { return end(b, 1) }
 
-// Whatever arrives, neither end falls over.
+// Whatever arrives, neither end panics.
 func FuzzReceive(f *testing.F) {
 	b := binary.AppendUvarint(begin([]byte{last}, itemUpdate), 1)
 	b = binary.AppendUvarint(b, 1)
@@ -118,8 +118,8 @@ func FuzzReceive(f *testing.F) {
 	})
 }
 
-// An outbox holds so many bytes of updates; beside them it knows which dashboards have changed,
-// each once.
+// An outbox holds a bounded number of bytes of updates; besides them it knows which dashboards have
+// changed, each once.
 func TestOutboxIsBounded(t *testing.T) {
 	g := newGateway(unlinked(t, Bounds{}), link.Peer{}, tape{})
 	u := &feed.Update{Update: cells.Update{Cells: make([]cells.Cell, 100)}}
@@ -136,7 +136,7 @@ func TestOutboxIsBounded(t *testing.T) {
 		t.Errorf("%d bytes wait, at most %d may", g.out.bytes, Waiting)
 	}
 	if n := len(g.out.dirty); n == 0 || n > len(all) {
-		t.Errorf("%d of %d dashboards are to be asked again", n, len(all))
+		t.Errorf("%d of %d dashboards will be asked again", n, len(all))
 	}
 	asked := map[*interest]bool{}
 	for len(g.out.dirty) > 0 {
@@ -153,12 +153,12 @@ func TestOutboxIsBounded(t *testing.T) {
 		}
 	}
 	if g.out.bytes != 0 {
-		t.Errorf("%d bytes wait of nothing", g.out.bytes)
+		t.Errorf("%d bytes are counted in an empty outbox", g.out.bytes)
 	}
 	huge := &feed.Update{Update: cells.Update{Cells: make([]cells.Cell, 100_000)}}
 	all[0].Deliver(huge)
 	if len(g.out.take(nil)) != 1 {
-		t.Error("what is larger than the bound finds no room in an empty outbox")
+		t.Error("an update larger than the bound finds no room in an empty outbox")
 	}
 }
 
@@ -175,7 +175,7 @@ func TestInterestsAreBounded(t *testing.T) {
 	}
 }
 
-// pair is an owner of nothing and links that reach it, in a bubble.
+// pair returns an owner without dashboards and links that reach it, in a bubble.
 func pair(t *testing.T, b Bounds, gateways ...string) (s *Server, links []*link.Link, end func()) {
 	net := linktest.New(1)
 	listen := func(name string) *link.Link {
@@ -205,7 +205,7 @@ func pair(t *testing.T, b Bounds, gateways ...string) (s *Server, links []*link.
 	}
 }
 
-// A gateway too many is told so, and let in when another has gone.
+// One gateway too many is refused, and admitted when another has gone.
 func TestGatewaysAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, links, end := pair(t, Bounds{Gateways: 2}, "a", "b", "c")
@@ -243,7 +243,7 @@ func TestGatewaysAreBounded(t *testing.T) {
 	})
 }
 
-// A call too many is told to come again, and the gateway says so to who asked.
+// One call too many is told to try again, and the gateway passes that on to its caller.
 func TestCallsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, links, end := pair(t, Bounds{Requests: 1}, "g")
@@ -283,7 +283,7 @@ func TestCallsAreBounded(t *testing.T) {
 	})
 }
 
-// Answers that a gateway does not take hold so many bytes and no more.
+// Answers that a gateway does not read hold a bounded number of bytes.
 func TestAnswersAreBounded(t *testing.T) {
 	s := unlinked(t, Bounds{})
 	c := s.calling(link.Peer{})
@@ -307,7 +307,7 @@ func (calledBy) RecvMsg(m any) error {
 	return nil
 }
 
-// A viewer may ask again before it is answered: what answers the first ask is nobody's then.
+// A viewer may ask again before it is answered: an answer to the first ask is then dropped.
 func TestAnAnswerIsToItsAsk(t *testing.T) {
 	var got []uint64
 	c := &Client{stats: newClientStats(nil)}
@@ -365,8 +365,8 @@ func TestBoundsOfAClient(t *testing.T) {
 	}
 }
 
-// What is sent comes out whole, in messages of so many bytes; parts that are too large together
-// don't stay.
+// What is sent arrives whole, in messages of bounded size; parts that are too large together are
+// not kept.
 func TestParts(t *testing.T) {
 	noise := make([]byte, 8*MaxMessageBytes)
 	for i := range noise {
@@ -396,7 +396,7 @@ func TestParts(t *testing.T) {
 				rt.Fatal(err, sent)
 			}
 			if len(got) != n+1 || string(got[n]) != want {
-				rt.Fatalf("%d bytes came out as others", len(want))
+				rt.Fatalf("%d bytes arrived changed", len(want))
 			}
 		}
 	})
@@ -416,7 +416,7 @@ func TestParts(t *testing.T) {
 	t.Errorf("%d bytes of parts are held", len(a.held))
 }
 
-// Every error that has a meaning keeps it; texts come along.
+// Every error with a meaning keeps it, and its text.
 func TestCodes(t *testing.T) {
 	for _, c := range meanings {
 		code, text := errorOut(fmt.Errorf("read: %w", c.err))
@@ -428,7 +428,7 @@ func TestCodes(t *testing.T) {
 		t.Errorf("another error is read as %v", err)
 	}
 	if _, err := unlinked(t, Bounds{}).ask(t.Context(), nil, []byte("?")); !errors.Is(err, errUnknownCall) {
-		t.Errorf("a call of another time: %v", err)
+		t.Errorf("an unknown kind of call: %v", err)
 	}
 }
 

@@ -16,16 +16,16 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// Read implements feed.Feed. While nobody serves the shard it waits, as long as ctx and the
-// configured time allow; then it is ErrStarting where somebody loads it, else ErrUnserved. It does
-// not wait where nobody has served it for as long already.
+// Read implements feed.Feed. While no node serves the shard it waits, as long as ctx and the
+// configured time allow; then it returns ErrStarting if a node is loading the shard, else
+// ErrUnserved. It does not wait if the shard has already been unserved for that long.
 func (c *Client) Read(ctx context.Context, k messages.Key, q feed.Query) (feed.Reading, error) {
 	n, err := c.cfg.Directory.PartitionOf(k)
 	if err != nil {
 		return feed.Reading{}, fmt.Errorf("read %s: %w", k, err)
 	}
 	if q.After != nil && q.After.Partition != n {
-		return feed.Reading{}, fmt.Errorf("%w: %d, of %s it is %d", feed.ErrPartition, q.After.Partition, k, n)
+		return feed.Reading{}, fmt.Errorf("%w: partition %d was given, %s is in %d", feed.ErrPartition, q.After.Partition, k, n)
 	}
 	answer, err := c.callShard(ctx, n, q.After != nil, appendQuery(appendKey([]byte{callRead}, k), q))
 	if err != nil {
@@ -48,10 +48,10 @@ func (c *Client) Default(ctx context.Context, k messages.Key) (feed.DefinitionIn
 	return readDefinition(body)
 }
 
-// callShard calls whoever serves the shard.
+// callShard calls the node that serves the shard.
 func (c *Client) callShard(ctx context.Context, n int, waits bool, body []byte) (reader, error) {
 	if c.unservedForLong(n) {
-		return reader{}, fmt.Errorf("shard %d: %w, and none has for a while", n, feed.ErrUnserved)
+		return reader{}, fmt.Errorf("shard %d: %w, and none has served it for a while", n, feed.ErrUnserved)
 	}
 	r := &request{client: c, body: body, waits: waits, number: n}
 	return r.perform(ctx)
@@ -63,8 +63,8 @@ func (c *Client) callPeer(ctx context.Context, peer link.Peer, body []byte) (rea
 	return r.perform(ctx)
 }
 
-// unservedForLong reports whether nobody has served the shard for so long that to wait for somebody
-// is no use: one whose log has a hole waits for an operator.
+// unservedForLong reports whether no node has served the shard for so long that waiting is useless:
+// a shard whose log has a hole waits for an operator.
 func (c *Client) unservedForLong(n int) bool {
 	if _, ok := c.cfg.Directory.Source(n); ok {
 		return false
@@ -73,33 +73,33 @@ func (c *Client) unservedForLong(n int) bool {
 	return st.State == wire.StateStale && !st.Since.IsZero() && time.Since(st.Since) > c.cfg.Wait
 }
 
-// unserved is what is told of a shard that no node is heard to serve.
+// unserved returns the error for a shard that no node is heard to serve.
 func (c *Client) unserved(n int) error {
 	if c.cfg.Directory.Status(n).State == wire.StateMoving {
-		return fmt.Errorf("%w: shard %d is on its way to another node", feed.ErrStarting, n)
+		return fmt.Errorf("%w: shard %d is moving to another node", feed.ErrStarting, n)
 	}
 	return fmt.Errorf("shard %d: %w", n, feed.ErrUnserved)
 }
 
-// request is one reading, listing or default under way: a call to the shard's source, or to the
-// peer where one is given, and another as long as the answer may change.
+// request is one reading, listing or default in progress. It calls the shard's source, or a given
+// peer, and calls again as long as the answer may change.
 type request struct {
 	client *Client
 	body   []byte
-	waits  bool // for a position: as long as its caller lets it
+	waits  bool // waits for a position, as long as its caller allows
 	peer   link.Peer
 	number int
-	shard  *shard // nil: it goes to the peer
+	shard  *shard // nil: the request goes to peer
 
-	source *source // asked last; nil: there was nobody to ask
-	last   error   // what it said, where that may change, or how it did not answer
+	source *source // the source asked last; nil: there was none to ask
+	last   error   // the source's last error if that may change, or why it did not answer
 }
 
-// errSilent is where a source gave no answer.
+// errSilent means that a source gave no answer.
 var errSilent = errors.New("no answer")
 
-// perform calls until it is answered, ctx ends, or, but for one whose source waits for a position,
-// the configured time is over.
+// perform calls until it gets an answer, ctx ends, or the configured time is over. The configured
+// time does not apply while the source waits for a position.
 func (r *request) perform(ctx context.Context) (reader, error) {
 	if err := r.enter(); err != nil {
 		return reader{}, err
@@ -120,7 +120,7 @@ func (r *request) perform(ctx context.Context) (reader, error) {
 		}
 		pause := limit
 		if !silent {
-			pause = patience // nobody waits for the position
+			pause = patience // no source is waiting for the position
 		}
 		select {
 		case <-here.Done():
@@ -136,7 +136,7 @@ func (r *request) perform(ctx context.Context) (reader, error) {
 	}
 }
 
-// try calls the source, if there is one. here ends when another is to be asked.
+// try calls the source, if there is one. here ends when another source is to be asked.
 func (r *request) try(ctx context.Context) (here context.Context, answer reader) {
 	c := r.client
 	c.mu.Lock()
@@ -156,7 +156,8 @@ func (r *request) try(ctx context.Context) (here context.Context, answer reader)
 	}
 	answer, err := s.call(ctx, here, r.body)
 	late := ctx.Err() != nil || status.Code(err) == codes.DeadlineExceeded
-	if r.last == nil || !late || !errors.Is(err, errSilent) { // what it said tells more than the end
+	// the source's own error says more than the timeout
+	if r.last == nil || !late || !errors.Is(err, errSilent) {
 		r.last = err
 	}
 	c.mu.Lock()
@@ -165,7 +166,7 @@ func (r *request) try(ctx context.Context) (here context.Context, answer reader)
 	return here, answer
 }
 
-// call is one call to an owner, until it answers, ctx ends or here does.
+// call makes one call to an owner. It ends when the owner answers, ctx ends or here ends.
 func (s *source) call(ctx, here context.Context, body []byte) (reader, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -180,7 +181,7 @@ func (s *source) call(ctx, here context.Context, body []byte) (reader, error) {
 	if err == nil {
 		err = stream.SendMsg((*link.Message)(&body))
 	}
-	if err == nil || err == io.EOF { // RecvMsg tells why it ended
+	if err == nil || err == io.EOF { // RecvMsg says why it ended
 		err = stream.CloseSend()
 	}
 	var parts assembly
@@ -230,7 +231,7 @@ func (r *request) exit() {
 	}
 }
 
-// gaveUp is what a caller is told whose request was not answered in time.
+// gaveUp returns the error for a request that was not answered in time.
 func (r *request) gaveUp(ended error) error {
 	switch {
 	case errors.Is(ended, context.Canceled):

@@ -15,7 +15,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// inCluster runs a test in a bubble, against one shard that n1 serves and the gateway g1.
+// inCluster runs a test in a bubble, with the given number of shards, all served by n1, and the
+// gateway g1.
 func inCluster(t *testing.T, shards int, test func(t *testing.T, c *cluster, o *owner, f feed.Feed)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -30,7 +31,7 @@ func inCluster(t *testing.T, shards int, test func(t *testing.T, c *cluster, o *
 	})
 }
 
-// A reading is the same at the far end, whatever the network does.
+// A reading is the same at the gateway, whatever the network does.
 func TestRead(t *testing.T) {
 	inCluster(t, 1, func(t *testing.T, c *cluster, o *owner, f feed.Feed) {
 		for i := range uint64(20) {
@@ -118,7 +119,7 @@ func TestReadWaitsForASource(t *testing.T) {
 	})
 }
 
-// A reader who goes away, or whose gateway does, keeps nothing waiting at the owner.
+// A reader that gives up, or whose gateway is gone, leaves nothing waiting at the owner.
 func TestReadGivenUp(t *testing.T) {
 	inCluster(t, 1, func(t *testing.T, c *cluster, o *owner, f feed.Feed) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -144,13 +145,13 @@ func TestReadGivenUp(t *testing.T) {
 		cancel()
 		time.Sleep(2 * time.Second)
 		if n := waiting(); n != 0 {
-			t.Errorf("%d readings wait for nobody", n)
+			t.Errorf("%d abandoned readings still wait", n)
 		}
 	})
 }
 
-// A listing is one though its dashboards live on several nodes, each of which also knows some of
-// the others'.
+// A listing is complete although its dashboards are on several nodes, each of which also knows some
+// of the others'.
 func TestList(t *testing.T) {
 	inCluster(t, 4, func(t *testing.T, c *cluster, o *owner, f feed.Feed) {
 		o2 := c.owner("n2")
@@ -162,7 +163,7 @@ func TestList(t *testing.T) {
 			want = append(want, key(i).Dashboard)
 		}
 		o.fold(50)
-		o2.fold(30) // of its own shards it has not all yet, of the others' it has some
+		o2.fold(30) // it has not folded all of its own shards yet, and some of the others'
 		o2.fold(20)
 		c.net.Weather(20*time.Millisecond, 20_000)
 		for _, limit := range []int{1, 7, 50, 1000} {
@@ -185,7 +186,7 @@ func names(l []feed.Summary) (n []string) {
 	return n
 }
 
-// What a gateway says of itself and of a shard.
+// What a gateway reports about itself and about a shard.
 func TestReadyAndStatus(t *testing.T) {
 	inCluster(t, 1, func(t *testing.T, c *cluster, o *owner, f feed.Feed) {
 		if err := f.Ready(); !errors.Is(err, feed.ErrStarting) {
@@ -228,7 +229,7 @@ func TestReadyAndStatus(t *testing.T) {
 	})
 }
 
-// One shard that nobody serves keeps nobody from reading and listing the others.
+// A shard that no node serves does not keep anybody from reading and listing the others.
 func TestAShardThatNobodyServesLeavesTheOthers(t *testing.T) {
 	inCluster(t, 2, func(t *testing.T, c *cluster, _ *owner, f feed.Feed) {
 		c.move(1, "")
@@ -239,7 +240,7 @@ func TestAShardThatNobodyServesLeavesTheOthers(t *testing.T) {
 		}
 		began := time.Now()
 		if _, err := f.Read(t.Context(), unserved, feed.Query{}); !errors.Is(err, feed.ErrUnserved) {
-			t.Errorf("of the shard that nobody serves: %v", err)
+			t.Errorf("of the shard that no node serves: %v", err)
 		}
 		if _, err := f.Read(t.Context(), served, feed.Query{}); err != nil {
 			t.Errorf("of another shard: %v", err)

@@ -16,58 +16,58 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// Directory tells a gateway where dashboards are. Any number of goroutines may call; no method
-// waits.
+// Directory tells a gateway where dashboards are. It must be safe for concurrent use, and no method
+// may wait.
 type Directory interface {
-	// PartitionOf is the shard of a dashboard; an error where its tenant is not known.
+	// PartitionOf returns the shard of a dashboard; an error if its tenant is unknown.
 	PartitionOf(k messages.Key) (int, error)
-	// Tenant is the tenant's range of shards.
+	// Tenant returns the tenant's range of shards.
 	Tenant(name string) (first, n int, err error)
-	// Source is the peer to follow a shard at; false while nobody is heard to serve it.
+	// Source returns the peer at which to follow a shard; false if no node is heard to serve it.
 	Source(shard int) (link.Peer, bool)
-	// Status is how the shard stands: live, moving or stale, and since when. Its Lag may be left 0:
-	// the source tells.
+	// Status returns the state of the shard (live, moving or stale) and since when. Its Lag may be
+	// 0: the source reports it.
 	Status(shard int) feed.Status
-	// Heard is when any node was last heard; zero: never.
+	// Heard returns when any node was last heard; zero: never.
 	Heard() time.Time
 }
 
-// ClientConfig is what a Client is made of; Directory and Link are needed.
+// ClientConfig configures a Client; Directory and Link are required.
 type ClientConfig struct {
 	Directory Directory
 	Link      *link.Link
 	// least time between two messages to an owner; 0: 1 ms, negative: none
 	Flush   time.Duration
-	Wait    time.Duration         // how long a reading waits for a shard that nobody serves; 0: 5 s
+	Wait    time.Duration         // how long a reading waits for a shard that no node serves; 0: 5 s
 	Logger  *slog.Logger          // nil: slog.Default
-	Metrics prometheus.Registerer // nil: kept and not shown
+	Metrics prometheus.Registerer // nil: kept but not exported
 
-	Subscriptions int // most at a time; 0: 200,000
-	Requests      int // calls, most under way; 0: 4,096
+	Subscriptions int // limit of subscriptions at a time; 0: 200,000
+	Requests      int // limit of calls in progress; 0: 4,096
 }
 
 const (
-	// beatEvery is how often an owner says how its shards stand, and how often what failed is tried
-	// again.
+	// beatEvery is how often an owner reports the state of its shards, and how often failed work is
+	// tried again.
 	beatEvery = 250 * time.Millisecond
-	// silentBeats is how many of them a source may miss until it counts as silent, and how many it
-	// is kept for nothing.
+	// silentBeats is how many beats a source may miss before it counts as silent, and how many
+	// beats an unused source is kept.
 	silentBeats = 12
-	// deafAfter is how long a gateway may hear no node and still call itself ready.
+	// deafAfter is how long a gateway may hear no node and still report that it is ready.
 	deafAfter = 10 * time.Second
 )
 
-// Errors of a client at its bounds.
+// The errors of a client at its limits.
 var (
-	errSubscriptions = errors.New("too many dashboards are followed")
-	errRequests      = errors.New("too many requests are under way")
+	errSubscriptions = errors.New("too many subscriptions")
+	errRequests      = errors.New("too many requests in progress")
 )
 
 var _ feed.Feed = (*Client)(nil)
 
-// Client is a gateway's end: a feed whose dashboards live elsewhere. It owns one goroutine that
-// follows the directory and two for each owner it follows dashboards at; Close returns when they
-// have ended.
+// Client is the gateway's end: a feed whose dashboards are on other nodes. It owns one goroutine
+// that follows the directory, and two for each owner at which it follows dashboards; Close returns
+// when they have ended.
 type Client struct {
 	cfg   ClientConfig
 	stats *clientStats
@@ -78,18 +78,18 @@ type Client struct {
 
 	mu            sync.Mutex
 	closed        bool
-	ids           uint64 // given to subscriptions
+	ids           uint64 // the last id assigned to a subscription
 	subscriptions int
 	requests      int
 	shards        map[int]*shard
 	sources       map[link.Peer]*source
-	warned        time.Time // when a bad message was last told of
+	warned        time.Time // when a malformed message was last logged
 }
 
-// NewClient makes the gateway's end.
+// NewClient returns the gateway's end and starts it.
 func NewClient(cfg ClientConfig) (*Client, error) {
 	if cfg.Directory == nil || cfg.Link == nil {
-		return nil, errors.New("feed client: directory and link are needed")
+		return nil, errors.New("feed client: directory and link are required")
 	}
 	set(&cfg.Flush, leastFlush)
 	cfg.Flush = max(0, cfg.Flush)
@@ -120,12 +120,12 @@ func (c *Client) Close() {
 	c.stats.unregister(c.cfg.Metrics)
 }
 
-// Moved says that the directory's sources changed. It may be called from anywhere, also by the
-// directory itself.
+// Moved reports that the directory's sources changed. Anything may call it, also the directory
+// itself.
 func (c *Client) Moved() { wake(c.moved) }
 
-// Status implements feed.Feed. A source that says nothing for some beats serves nobody, whatever
-// else is heard of it.
+// Status implements feed.Feed. A source that sends nothing for some beats counts as stale, whatever
+// the directory says about it.
 func (c *Client) Status(k messages.Key) feed.Status {
 	n, err := c.cfg.Directory.PartitionOf(k)
 	if err != nil {
@@ -159,7 +159,7 @@ func (c *Client) Ready() error {
 
 func (c *Client) refuse(from link.Peer, err error) {
 	c.stats.refused.Inc()
-	c.warn("an owner's message is refused", from, err)
+	c.warn("refused an owner's message", from, err)
 }
 
 // warn logs at most once a minute.
@@ -172,7 +172,7 @@ func (c *Client) warn(text string, peer link.Peer, err error) {
 	}
 }
 
-// wake wakes whoever waits for the channel, which has room for one.
+// wake wakes the goroutine that waits for the channel, which has room for one value.
 func wake(who chan struct{}) {
 	select {
 	case who <- struct{}{}:

@@ -5,20 +5,20 @@ import (
 	"time"
 )
 
-// sending is what a gateway's sender has.
+// sending is the state of a gateway's sender.
 type sending struct {
 	flushed time.Time
-	message []byte  // the one under way
+	message []byte  // the message being written
 	queue   []ready // taken from the outbox
 }
 
-// What an owner's message holds.
+// The items of an owner's message.
 const (
 	itemUpdate = 'u' // id of the interest, number of the ask, update
 	itemLag    = 'l' // shard, ms
 )
 
-// send writes to the gateway until its stream ends. It waits in the stream's window: what changes
+// send writes to the gateway until its stream ends. It waits in the stream's window; what changes
 // meanwhile waits in the outbox.
 func (g *gateway) send() error {
 	beat := time.NewTicker(beatEvery)
@@ -46,7 +46,7 @@ func (g *gateway) send() error {
 	}
 }
 
-// flush sends what is ready, and with a beat how the shards stand.
+// flush sends what is ready and, with a beat, the state of the shards.
 func (g *gateway) flush(beats bool) error {
 	b := append(g.message[:0], last)
 	if beats {
@@ -62,7 +62,7 @@ func (g *gateway) flush(beats bool) error {
 	for n := range g.queue {
 		at := len(b)
 		b = g.write(b, &g.queue[n])
-		if at > 1 && len(b) > MaxMessageBytes { // it has no room beside the others
+		if at > 1 && len(b) > MaxMessageBytes { // it does not fit beside the others
 			if err := g.post(b[:at], guessed); err != nil {
 				return err
 			}
@@ -78,7 +78,7 @@ func (g *gateway) flush(beats bool) error {
 	return g.post(b, guessed)
 }
 
-// write appends an answer, unless nobody wants it any more.
+// write appends an answer, unless the gateway has closed the interest.
 func (g *gateway) write(b []byte, r *ready) []byte {
 	i := r.interest
 	if i.closed.Load() {
@@ -89,7 +89,7 @@ func (g *gateway) write(b []byte, r *ready) []byte {
 	b = binary.AppendUvarint(b, r.ask)
 	b = end(appendUpdate(b, r.update, &i.seen, i.known), at)
 	if len(b)-at > MaxPayloadBytes-MaxMessageBytes {
-		g.server.cfg.Logger.Error("an update is too large for the link and is not sent", "dashboard", i.key.String(), "bytes", len(b)-at, "most", MaxPayloadBytes)
+		g.server.cfg.Logger.Error("did not send an update: it is too large for the link", "dashboard", i.key.String(), "bytes", len(b)-at, "most", MaxPayloadBytes)
 		return b[:at]
 	}
 	i.known = i.seen.hash
@@ -97,7 +97,7 @@ func (g *gateway) write(b []byte, r *ready) []byte {
 	return b
 }
 
-// post sends a message, and has the feed asked about those who have room now.
+// post sends a message, and then asks the feed about dashboards for which there is room now.
 func (g *gateway) post(b []byte, guessed int) error {
 	err := send(g.stream, b, func(n int) {
 		g.server.stats.messages.Inc()

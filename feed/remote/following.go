@@ -7,13 +7,13 @@ import (
 	"github.com/dashfeed/dashfeed/cluster/link"
 )
 
-// shard is one that a gateway looks at. It is guarded by the client's mu.
+// shard is a shard that a gateway follows or reads. The client's mu guards it.
 type shard struct {
 	number        int
-	source        *source         // nil: nobody serves it
-	here          context.Context // ends when the source is another
+	source        *source         // nil: no node serves it
+	here          context.Context // ends when the source changes
 	leave         context.CancelFunc
-	lag           int64 // ms, as its source says
+	lag           int64 // ms, as its source reports it
 	subscriptions map[*subscription]struct{}
 	requests      int
 }
@@ -33,8 +33,8 @@ func (c *Client) follow() {
 	}
 }
 
-// resolve asks the directory, never with mu held: it may hold a lock of its own while it calls
-// Moved.
+// resolve asks the directory, never while it holds mu: the directory may hold a lock of its own
+// while it calls Moved.
 func (c *Client) resolve() {
 	c.mu.Lock()
 	numbers := make([]int, 0, len(c.shards))
@@ -57,8 +57,8 @@ func (c *Client) resolve() {
 	}
 }
 
-// shard gives the shard of the number, made where there is none, which then needs a look at the
-// directory.
+// shard returns the shard with the number. It creates the shard if needed, and then has the
+// directory asked.
 func (c *Client) shard(n int) *shard {
 	sh := c.shards[n]
 	if sh == nil {
@@ -70,8 +70,8 @@ func (c *Client) shard(n int) *shard {
 	return sh
 }
 
-// point moves a shard to the peer: it is closed at the source it was at and asked for at the new
-// one, at once.
+// point moves a shard to the peer at once: it closes the subscriptions at the old source and opens
+// them at the new one.
 func (c *Client) point(sh *shard, peer link.Peer, ok bool) {
 	var to *source
 	if ok && !c.closed {
@@ -91,8 +91,8 @@ func (c *Client) point(sh *shard, peer link.Peer, ok bool) {
 	}
 }
 
-// source gives the source of the peer, made and started where there is none; nil where the link
-// allows no more.
+// source returns the source of the peer, and creates and starts it if needed; nil if the link
+// allows no more peers.
 func (c *Client) source(peer link.Peer) *source {
 	s := c.sources[peer]
 	if s != nil {
@@ -100,7 +100,7 @@ func (c *Client) source(peer link.Peer) *source {
 	}
 	conn, err := c.cfg.Link.Dial(peer)
 	if err != nil {
-		c.cfg.Logger.Debug("no connection to an owner", "owner", peer.String(), "error", err)
+		c.cfg.Logger.Debug("cannot connect to an owner", "owner", peer.String(), "error", err)
 		return nil
 	}
 	s = &source{client: c, peer: peer, conn: conn, wake: make(chan struct{}, 1), subscriptions: map[uint64]*subscription{}, heardAt: time.Now()}

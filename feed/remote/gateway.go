@@ -13,32 +13,32 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// gateway is one that follows dashboards here, as long as its stream lasts. Two goroutines, which
-// its server joins, are at work: hear reads what it wants, send (flush.go) writes what changed.
+// gateway is a gateway that follows dashboards here, as long as its stream lasts. Its server joins
+// its two goroutines: hear reads what the gateway wants, send (flush.go) writes what changed.
 type gateway struct {
 	server   *Server
 	peer     link.Peer
 	stream   grpc.ServerStream
-	ctx      context.Context // the stream's
+	ctx      context.Context // the stream's context
 	replaced chan struct{}   // closed when the gateway has opened another stream
 
 	out outbox
 
-	mu        sync.Mutex // before the feed's and the outbox's
+	mu        sync.Mutex // lock it before the feed's and the outbox's mu
 	closed    bool
 	interests map[uint64]*interest
 	shards    map[int]*shardUse
-	failed    map[uint64]*interest // the feed took no subscription; tried again every beat
+	failed    map[uint64]*interest // the feed did not accept the subscription; tried again every beat
 	endings   bool                 // some subscriptions of a shard may have ended before others began
 
-	sending // the sender's
+	sending // used only by the sender
 }
 
-// shardUse counts the interests of a shard.
+// shardUse counts the interests in a shard.
 type shardUse struct {
 	interests int
-	key       messages.Key    // of one of them: all of a shard have one status
-	ended     <-chan struct{} // of the one that was opened last
+	key       messages.Key    // the key of one of them: all keys of a shard have the same status
+	ended     <-chan struct{} // of the interest that was opened last
 }
 
 func newGateway(s *Server, peer link.Peer, stream grpc.ServerStream) *gateway {
@@ -50,7 +50,7 @@ func newGateway(s *Server, peer link.Peer, stream grpc.ServerStream) *gateway {
 	return g
 }
 
-// hear takes in what the gateway wants until its stream ends.
+// hear processes what the gateway wants until its stream ends.
 func (g *gateway) hear() error {
 	defer g.closeAll()
 	var m link.Message
@@ -65,9 +65,9 @@ func (g *gateway) hear() error {
 	}
 }
 
-// What a gateway's message holds.
+// The items of a gateway's message.
 const (
-	itemOpen  = 'o' // id, shard, tenant, dashboard, hash of the schema that it has
+	itemOpen  = 'o' // id, shard, tenant, dashboard, hash of the schema that the gateway has
 	itemAsk   = 'a' // id, number of the ask, epoch, version, position
 	itemClose = 'c' // id
 )
@@ -103,7 +103,7 @@ func (g *gateway) take(m []byte) error {
 	return all.err()
 }
 
-// open begins an interest, where there is room for it.
+// open begins an interest, if there is room for it.
 func (g *gateway) open(i *interest) {
 	if len(g.interests) >= g.server.cfg.Bounds.Interests || i.key.Dashboard == "" {
 		g.server.stats.dropped.Inc()
@@ -132,12 +132,12 @@ func (g *gateway) subscribe(i *interest) bool {
 	return true
 }
 
-// findEnded finds the interests whose shard the feed gave up. A shard's end together; so they are
-// looked through only where the one opened last has, or differs from those before.
+// findEnded finds the interests whose shard the feed gave up. A shard's subscriptions end together,
+// so it only examines them if the one that was opened last has ended, or differs from earlier ones.
 func (g *gateway) findEnded() {
 	for _, use := range g.shards {
 		select {
-		case <-use.ended: // never, where it is nil
+		case <-use.ended: // never, if it is nil
 			g.endings = true
 		default:
 		}
@@ -167,7 +167,7 @@ func (g *gateway) close(i *interest) {
 	}
 }
 
-// closeAll ends every interest: the stream is over.
+// closeAll ends every interest, because the stream is over.
 func (g *gateway) closeAll() {
 	g.out.close()
 	g.mu.Lock()
@@ -178,7 +178,7 @@ func (g *gateway) closeAll() {
 	}
 }
 
-// beat tries again what failed, and gives how the shards stand.
+// beat tries failed subscriptions again and returns the lag of every shard.
 func (g *gateway) beat() map[int]int64 {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -199,7 +199,7 @@ func (g *gateway) beat() map[int]int64 {
 	return lags
 }
 
-// askAgain asks the feed about those who have found no room before.
+// askAgain asks the feed about interests that found no room before.
 func (g *gateway) askAgain(some []*interest) {
 	if len(some) == 0 {
 		return

@@ -19,7 +19,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// logDirectory places dashboards as their log does.
+// logDirectory places dashboards as the log does.
 type logDirectory struct {
 	*directory
 	log eventlog.Log
@@ -29,7 +29,7 @@ func (d logDirectory) PartitionOf(k messages.Key) (int, error) { return d.log.Pa
 
 func (d logDirectory) Tenant(name string) (first, n int, err error) { return d.log.Tenant(name) }
 
-// startHost starts a host over the log, with a store of its own.
+// startHost starts a host over the log, with its own store.
 func startHost(t *testing.T, log eventlog.Log) *actors.Host {
 	t.Helper()
 	cc := checkpoints.Default("/checkpoints")
@@ -55,7 +55,7 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// until waits for what no channel tells.
+// until waits for what no channel reports.
 func until(t *testing.T, what string, done func() bool) {
 	t.Helper()
 	for end := time.Now().Add(20 * time.Second); !done(); time.Sleep(time.Millisecond) {
@@ -65,8 +65,8 @@ func until(t *testing.T, what string, done func() bool) {
 	}
 }
 
-// Two real hosts fold one log; a gateway follows one, then the other, while events come, and also
-// where a host gives its shards up and takes them again.
+// Two real hosts fold one log. A gateway follows one, then the other, while events come, and also
+// when a host gives up its shards and takes them again.
 func TestHosts(t *testing.T) {
 	const boards, rounds = 20, 60
 	lc := logs.Default("/log")

@@ -8,32 +8,32 @@ import (
 )
 
 // interest is one dashboard that a gateway wants, open at the owner's feed. It is the feed's
-// viewer. What is not atomic is guarded by the gateway's mu.
+// viewer. The gateway's mu guards all fields that are not atomic.
 type interest struct {
 	gateway *gateway
 	id      uint64
 	key     messages.Key
 	shard   int
-	sub     feed.Subscription // nil: the feed has not taken it yet
-	ended   <-chan struct{}   // closed where the feed gave it up; nil: it never does
-	place   feed.Place        // asked from
+	sub     feed.Subscription // nil: the feed has not accepted it yet
+	ended   <-chan struct{}   // closed when the feed gives it up; nil: that never happens
+	place   feed.Place        // the place of the last ask
 
 	ask    atomic.Uint64 // number of the last ask
 	closed atomic.Bool
 
-	known uint64     // hash of the schema that the gateway has; the sender's
-	seen  schemaSeen // the sender's
-	dirty bool       // changed and not sent; guarded by the outbox
+	known uint64     // hash of the schema that the gateway has; used only by the sender
+	seen  schemaSeen // used only by the sender
+	dirty bool       // changed and not sent; the outbox's mu guards it
 }
 
 // Deliver implements feed.Viewer.
 func (i *interest) Deliver(u *feed.Update) { i.gateway.out.answer(i, u) }
 
-// subscribe opens it at the feed.
+// subscribe opens the interest at the feed.
 func (i *interest) subscribe() bool {
 	sub, err := i.gateway.server.cfg.Feed.Subscribe(i.key, i)
 	if err != nil {
-		return false // the gateway's status says why, and it goes elsewhere or comes again
+		return false // the gateway sees why in the shard's status, and goes elsewhere or tries again
 	}
 	i.sub, i.ended = sub, nil
 	if e, ok := sub.(feed.Ending); ok {
@@ -42,7 +42,7 @@ func (i *interest) subscribe() bool {
 	return true
 }
 
-// gaveUp reports whether the feed has ended the subscription; it is then closed here too.
+// gaveUp reports whether the feed has ended the subscription, and if so closes it here too.
 func (i *interest) gaveUp() bool {
 	if i.sub == nil || i.ended == nil {
 		return false
@@ -57,7 +57,7 @@ func (i *interest) gaveUp() bool {
 	}
 }
 
-// askFeed passes the last ask on.
+// askFeed passes on the last ask.
 func (i *interest) askFeed() {
 	if i.sub != nil && i.ask.Load() > 0 {
 		i.sub.Ask(i.place)

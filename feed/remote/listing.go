@@ -11,9 +11,9 @@ import (
 	"github.com/dashfeed/dashfeed/feed"
 )
 
-// List implements feed.Feed: it asks the sources of all shards of the tenant and merges what they
-// say. A node also lists dashboards of shards that it stands by for; those are left to their
-// source.
+// List implements feed.Feed: it asks the sources of all shards of the tenant and merges their
+// answers. A node also lists dashboards of shards for which it is a standby; List takes those only
+// from their source.
 func (c *Client) List(ctx context.Context, tenant, prefix, after string, limit int) ([]feed.Summary, error) {
 	first, n, err := c.cfg.Directory.Tenant(tenant)
 	if err != nil {
@@ -37,8 +37,8 @@ func appendList(b []byte, tenant, prefix, after string, limit int) []byte {
 	return binary.AppendUvarint(appendText(appendText(appendText(b, tenant), prefix), after), uint64(limit))
 }
 
-// listOnce asks every source once. next is the name up to which the answer is whole; "" where that
-// is all there is.
+// listOnce asks every source once. next is the name up to which the answer is complete; "" if the
+// answer is all there is.
 func (c *Client) listOnce(ctx context.Context, first, n, limit int, body []byte) (all []feed.Summary, next string, err error) {
 	shards, err := c.sourcesOf(ctx, first, n)
 	if err != nil {
@@ -51,7 +51,7 @@ func (c *Client) listOnce(ctx context.Context, first, n, limit int, body []byte)
 	}
 	answers := make(chan answer, len(shards))
 	for peer := range shards {
-		go func() { // joined below: every answer is waited for
+		go func() { // joined below: listOnce waits for every answer
 			var found []feed.Summary
 			r, err := c.callPeer(ctx, peer, body)
 			if err == nil {
@@ -87,9 +87,9 @@ func (c *Client) listOnce(ctx context.Context, first, n, limit int, body []byte)
 	return all, next, nil
 }
 
-// sourcesOf is the shards of the range by source. It waits, as long as a call does, until each has
-// one, but for those that nobody has served for a while; what nobody serves then is left out,
-// unless that is all there is.
+// sourcesOf returns the shards of the range, grouped by source. It waits, as long as a call does,
+// until each shard has a source, except those that no node has served for a while. It then leaves
+// out shards without a source, unless no shard has one.
 func (c *Client) sourcesOf(ctx context.Context, first, n int) (map[link.Peer][]int, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Wait)
 	defer cancel()

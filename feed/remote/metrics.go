@@ -7,7 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// collectors are the metrics of one end.
+// collectors holds the metrics of one end.
 type collectors []prometheus.Collector
 
 func (cs collectors) register(r prometheus.Registerer) error {
@@ -19,7 +19,7 @@ func (cs collectors) register(r prometheus.Registerer) error {
 		errs = append(errs, r.Register(c))
 	}
 	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("metrics of the feed's link: %w", err)
+		return fmt.Errorf("register the metrics of the feed's link: %w", err)
 	}
 	return nil
 }
@@ -41,7 +41,7 @@ func gauge(name, help string, value func() float64) prometheus.Collector {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value)
 }
 
-// serverStats are an owner's.
+// serverStats holds an owner's metrics.
 type serverStats struct {
 	messages, bytes, answers, dropped, refused prometheus.Counter
 	collectors
@@ -52,10 +52,10 @@ func newServerStats(s *Server) *serverStats {
 		messages: counter("dashfeed_feed_messages_total", "Messages sent to gateways."),
 		bytes:    counter("dashfeed_feed_bytes_total", "Bytes sent to gateways."),
 		answers:  counter("dashfeed_feed_answers_total", "Updates sent to gateways."),
-		dropped:  counter("dashfeed_feed_dropped_total", "Gateways' streams, interests and calls beyond a bound."),
-		refused:  counter("dashfeed_feed_refused_total", "Gateways' messages that could not be read."),
+		dropped:  counter("dashfeed_feed_dropped_total", "Streams, interests and calls of gateways that were refused or dropped at a limit."),
+		refused:  counter("dashfeed_feed_refused_total", "Messages from gateways that could not be read."),
 	}
-	gateways := gauge("dashfeed_feed_gateways", "Gateways that dashboards are kept open for.", func() float64 {
+	gateways := gauge("dashfeed_feed_gateways", "Gateways that follow dashboards on this node.", func() float64 {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		return float64(len(s.gateways))
@@ -64,7 +64,7 @@ func newServerStats(s *Server) *serverStats {
 	return st
 }
 
-// clientStats are a gateway's.
+// clientStats holds a gateway's metrics.
 type clientStats struct {
 	updates, lost, refused prometheus.Counter
 	collectors
@@ -72,16 +72,16 @@ type clientStats struct {
 
 func newClientStats(c *Client) *clientStats {
 	st := &clientStats{
-		updates: counter("dashfeed_feed_updates_total", "Updates got from owners."),
-		lost:    counter("dashfeed_feed_lost_total", "Updates asked for again since the stream that they were to come on broke."),
-		refused: counter("dashfeed_feed_unread_total", "Owners' messages that could not be read."),
+		updates: counter("dashfeed_feed_updates_total", "Updates received from owners."),
+		lost:    counter("dashfeed_feed_lost_total", "Updates that were asked for again because their stream broke."),
+		refused: counter("dashfeed_feed_unread_total", "Messages from owners that could not be read."),
 	}
-	sources := gauge("dashfeed_feed_sources", "Owners that dashboards are followed at.", func() float64 {
+	sources := gauge("dashfeed_feed_sources", "Owners at which this gateway follows dashboards.", func() float64 {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		return float64(len(c.sources))
 	})
-	waiting := gauge("dashfeed_feed_unserved", "Dashboards looked at whose shard has no owner at the moment.", func() float64 {
+	waiting := gauge("dashfeed_feed_unserved", "Followed dashboards whose shard has no owner at the moment.", func() float64 {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		n := 0

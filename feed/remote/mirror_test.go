@@ -10,7 +10,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages/cells"
 )
 
-// mirror is a viewer that holds a copy, as a gateway's does, and watches that it never goes back.
+// mirror is a viewer that holds a copy, as a gateway's does, and checks that it never goes back.
 type mirror struct {
 	t     *testing.T
 	key   messages.Key
@@ -83,7 +83,7 @@ func (m *mirror) apply(u *feed.Update) {
 		}
 		m.set = cells.Set{}
 	} else if u.To < m.set.Version() {
-		m.t.Errorf("%s at %d was told of %d", m.key, m.set.Version(), u.To)
+		m.t.Errorf("%s at %d received %d", m.key, m.set.Version(), u.To)
 	}
 	if err := m.set.Apply(u.Update); err != nil {
 		m.t.Errorf("%s: %v", m.key, err)
@@ -91,7 +91,7 @@ func (m *mirror) apply(u *feed.Update) {
 	m.epoch, m.position, m.title = u.Epoch, u.Position, u.Schema[0].Title
 }
 
-// equals compares it with the owner's set, cell for cell and stamp for stamp.
+// equals compares the mirror with the owner's set, cell for cell and stamp for stamp.
 func (m *mirror) equals(o *owner) {
 	m.t.Helper()
 	m.mu.Lock()

@@ -16,7 +16,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// network is links over one network in memory. Every process beats every other, as in a cluster.
+// network connects links over one in-memory network. Every process sends beats to every other, as
+// in a cluster.
 type network struct {
 	*linktest.Network
 	t testing.TB
@@ -45,7 +46,7 @@ func (n *network) link(name string) *link.Link {
 	return l
 }
 
-// start starts a process's link, and its beats.
+// start starts a process's link and its beats.
 func (n *network) start(name string) {
 	n.t.Helper()
 	n.mu.Lock()
@@ -68,7 +69,7 @@ func (n *network) start(name string) {
 	}()
 }
 
-// peers are all that are there.
+// peers returns all running processes.
 func (n *network) peers() (all []link.Peer) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -78,7 +79,7 @@ func (n *network) peers() (all []link.Peer) {
 	return all
 }
 
-// peer is the process of the name; the zero one for none.
+// peer returns the process with the name; the zero Peer if there is none.
 func (n *network) peer(name string) link.Peer {
 	if name == "" {
 		return link.Peer{}
@@ -95,7 +96,7 @@ func (n *network) close() {
 	}
 }
 
-// messages is how many of the feed's were sent by all.
+// messages returns how many of the feed's messages all processes have sent.
 func (n *network) messages() (all int) {
 	n.t.Helper()
 	for _, r := range n.metrics {

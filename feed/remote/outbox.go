@@ -7,10 +7,10 @@ import (
 	"github.com/dashfeed/dashfeed/feed"
 )
 
-// outbox is what waits to be sent to a gateway: updates of at most Waiting bytes by guess, or a
-// single one, and apart from them the dashboards that have changed and found no room: a set, and no
-// update of theirs. They are asked what changed when there is room. Feeds put updates in and never
-// wait; the gateway's sender takes them out.
+// outbox holds what waits to be sent to a gateway: updates with an estimated size of at most
+// Waiting bytes, or a single larger one. Dashboards that changed and found no room are kept as a
+// set, without their updates, and are asked for their changes when there is room. Feeds put updates
+// in and never wait; the gateway's sender takes them out.
 type outbox struct {
 	wake chan struct{}
 
@@ -21,15 +21,15 @@ type outbox struct {
 	closed bool
 }
 
-// ready is an answer before it is written.
+// ready is an answer that is not written yet.
 type ready struct {
 	interest *interest
 	ask      uint64
 	update   *feed.Update
-	size     int // guessed
+	size     int // estimated bytes
 }
 
-// answer takes an update in, or remembers that there is one.
+// answer stores an update, or remembers that there is one.
 func (o *outbox) answer(i *interest, u *feed.Update) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -51,7 +51,7 @@ func (o *outbox) answer(i *interest, u *feed.Update) {
 	}
 }
 
-// take gives all that is ready, to be given back by done as it is sent.
+// take returns everything that is ready. The sender reports it with done as it is sent.
 func (o *outbox) take(into []ready) []ready {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -61,9 +61,9 @@ func (o *outbox) take(into []ready) []ready {
 	return into
 }
 
-// done says that so many bytes, by guess, are sent, and gives some of those who can be asked again.
+// done frees an estimated number of sent bytes, and returns some interests that can be asked again.
 func (o *outbox) done(size int) []*interest {
-	const atOnce = 256 // so that the answers do not find the room taken once more
+	const atOnce = 256 // a limit, so that their answers find room
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.bytes -= size

@@ -15,7 +15,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// record is one of the log that owners fold.
+// record is one record of the log that owners fold.
 type record struct {
 	key    messages.Key
 	seed   uint64
@@ -23,7 +23,7 @@ type record struct {
 	births int
 }
 
-// history is a log of one shard.
+// history is the log of one shard.
 type history struct {
 	mu      sync.Mutex
 	records []record
@@ -41,9 +41,9 @@ func (h *history) len() int {
 	return len(h.records)
 }
 
-// owner is a feed that folds a history, as far as it is told: a dashboard is a versioned set moved
-// by its records, the same at every owner. It does what the contract in package feed says and no
-// more.
+// owner is a feed that folds a history up to a given record. A dashboard is a versioned set that
+// its records move, the same at every owner. It does exactly what the contract in package feed
+// says.
 type owner struct {
 	history *history
 
@@ -51,9 +51,9 @@ type owner struct {
 	folded  int
 	boards  map[messages.Key]*board
 	lag     int64
-	opened  int // subscriptions open
+	opened  int // number of open subscriptions
 	reads   int
-	starts  bool // Read says that it is starting
+	starts  bool // Read returns ErrStarting
 	waiting int  // reads that wait for a position
 }
 
@@ -77,7 +77,7 @@ func (o *owner) board(k messages.Key) *board {
 	return b
 }
 
-// fold folds up to n records more.
+// fold folds up to n more records.
 func (o *owner) fold(n int) {
 	o.history.mu.Lock()
 	records := o.history.records
@@ -95,7 +95,7 @@ func (o *owner) fold(n int) {
 	}
 }
 
-// take folds a record: a few cells born, touched and removed.
+// take folds a record: it creates, touches and removes a few cells.
 func (b *board) take(r record, at uint64) {
 	rng := rand.New(rand.NewPCG(r.seed, 2))
 	b.position = messages.Position{Lo: at}
@@ -149,7 +149,7 @@ type ownerSub struct {
 	k     messages.Key
 	v     feed.Viewer
 	asked bool
-	told  bool // that there is no record
+	told  bool // it has answered that there is no record
 	at    feed.Place
 }
 

@@ -12,14 +12,13 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// What an owner says where it performs no call.
+// The errors of an owner that does not perform a call.
 var (
 	errUnknownCall = errors.New("the owner does not know this kind of call; upgrade it")
-	errBusy        = errors.New("the owner has as much to answer to this gateway as it may")
+	errBusy        = errors.New("the owner has reached its limit of calls from this gateway")
 )
 
-// meanings are the errors that keep their meaning over a link, by number. A number is never used
-// again.
+// meanings lists the errors that keep their meaning over a link, by number. Never reuse a number.
 var meanings = []struct {
 	code uint64
 	err  error
@@ -36,13 +35,13 @@ var meanings = []struct {
 	{10, errBusy},
 }
 
-// again reports whether the same call may have another answer soon.
+// again reports whether the same call may soon have another answer.
 func again(err error) bool {
 	return errors.Is(err, feed.ErrStarting) || errors.Is(err, feed.ErrClosed) || errors.Is(err, feed.ErrNotHere) ||
 		errors.Is(err, feed.ErrUnserved) || errors.Is(err, errBusy)
 }
 
-// otherCode is of an error that has only a text.
+// otherCode is the code of an error that has only a text.
 const otherCode = 100
 
 func errorOut(err error) (code uint64, message string) {
@@ -69,7 +68,7 @@ func errorIn(code uint64, message string) error {
 	return errors.New(message)
 }
 
-// told is an error as its owner worded it.
+// told is an error with the owner's text.
 type told struct {
 	message string
 	meaning error
@@ -78,8 +77,7 @@ type told struct {
 func (t told) Error() string { return t.message }
 func (t told) Unwrap() error { return t.meaning }
 
-// What an answer holds: these items behind a code, which is 0. Where it is another, the error's
-// text is all.
+// The items of an answer, behind its code 0. With any other code the error's text follows.
 const (
 	itemReading    = 'r' // tenant, dashboard, update
 	itemCounters   = 'n' // JSON
@@ -170,10 +168,10 @@ func readSummaries(all reader) (found []feed.Summary, err error) {
 	return found, all.err()
 }
 
-// What is called: the first byte of a call, its fields behind it.
+// The kinds of call: the first byte of a call, followed by its fields.
 const (
-	// tenant, dashboard, epoch, since, lists, must exist, whether after a position, its partition,
-	// position
+	// tenant, dashboard, epoch, since, lists, must exist, whether it waits for a position, that
+	// position's partition, the position
 	callRead    = 'r'
 	callList    = 'l' // tenant, prefix, after, limit
 	callDefault = 'd' // tenant, dashboard

@@ -16,32 +16,32 @@ import (
 	"github.com/dashfeed/dashfeed/feed"
 )
 
-// ServerConfig is what a Server is made of; Feed and Link are needed.
+// ServerConfig configures a Server; Feed and Link are required.
 type ServerConfig struct {
-	Feed feed.Feed             // what is served
+	Feed feed.Feed             // the feed that is served
 	Link grpc.ServiceRegistrar // a link.Link before its Start
 	// least time between two flushes to a gateway; 0: 1 ms, negative: none
 	Flush   time.Duration
 	Logger  *slog.Logger          // nil: slog.Default
-	Metrics prometheus.Registerer // nil: kept and not shown
-	Bounds  Bounds                //
+	Metrics prometheus.Registerer // nil: kept but not exported
+	Bounds  Bounds                // the zero value: the defaults
 }
 
-// leastFlush is short, at both ends, since a gateway asks for each dashboard once in its own 5 ms:
-// to gather answers, or asks, as long again would double the latency and save little. At 5,000
-// records/s over 50 dashboards 1 ms costs some 15 us of CPU a record more than 5 ms, at both ends
-// together, and brings p50 from 3.8 to 1.3 ms, p99 from 11 to 2.0 ms (BenchmarkLatency). It bounds
-// what a peer costs: 1,000 messages a second.
+// leastFlush is short at both ends, because a gateway asks for each dashboard only once in its own
+// 5 ms: gathering answers, or asks, for as long again would double the latency and save little. At
+// 5,000 records/s over 50 dashboards 1 ms costs about 15 us of CPU per record more than 5 ms, at
+// both ends together, and reduces p50 from 3.8 to 1.3 ms and p99 from 11 to 2.0 ms
+// (BenchmarkLatency). It bounds what a peer costs: 1,000 messages a second.
 const leastFlush = time.Millisecond
 
-// Bounds are what one owner holds for gateways. Zero values get the defaults named here.
+// Bounds limit what one owner holds for gateways. Zero values get the defaults named here.
 type Bounds struct {
-	Gateways  int // that follow; 0: 256; a further one is refused until one is gone
-	Interests int // of one gateway; 0: 200,000; further ones are not served
-	Requests  int // calls of one gateway, under way; 0: 1,024; further ones are told to come again
+	Gateways  int // that follow; 0: 256; more are refused until one is gone
+	Interests int // of one gateway; 0: 200,000; more are not served
+	Requests  int // calls of one gateway in progress; 0: 1,024; more are told to try again
 }
 
-// service is what an owner serves on its link.
+// service is the gRPC service of an owner.
 var service = grpc.ServiceDesc{
 	ServiceName: serviceName, HandlerType: (*any)(nil),
 	Streams: []grpc.StreamDesc{
@@ -57,26 +57,26 @@ const (
 )
 
 // Server is the owner's end: it holds gateways' interests open at its feed and sends them what
-// changes. It owns two goroutines for every gateway that follows; Close returns when they have
-// ended, and nothing of it uses the feed any more.
+// changes. It owns two goroutines for every gateway that follows. Close returns when they have
+// ended; the Server does not use the feed afterwards.
 type Server struct {
 	cfg   ServerConfig
 	stats *serverStats
 	ctx   context.Context
 	stop  context.CancelFunc
-	wg    sync.WaitGroup // added to by enter
+	wg    sync.WaitGroup // enter adds to it
 
 	mu       sync.Mutex
 	gateways map[link.Peer]*gateway
 	callers  map[link.Peer]*caller
 	closed   bool
-	warned   time.Time // when a bad message was last told of
+	warned   time.Time // when a malformed message was last logged
 }
 
-// NewServer makes the owner's end and registers it at its link.
+// NewServer returns the owner's end and registers it at its link.
 func NewServer(c ServerConfig) (*Server, error) {
 	if c.Feed == nil || c.Link == nil {
-		return nil, errors.New("feed server: feed and link are needed")
+		return nil, errors.New("feed server: feed and link are required")
 	}
 	set(&c.Flush, leastFlush)
 	c.Flush = max(0, c.Flush)
@@ -97,8 +97,8 @@ func NewServer(c ServerConfig) (*Server, error) {
 	return s, nil
 }
 
-// follow serves a gateway's stream. It ends with its first goroutine; the other one ends since the
-// stream does.
+// follow serves a gateway's stream. It returns when its first goroutine ends; the other one then
+// ends because the stream does.
 func (s *Server) follow(stream grpc.ServerStream) error {
 	if !s.enter() {
 		return errUnavailable
@@ -116,7 +116,7 @@ func (s *Server) follow(stream grpc.ServerStream) error {
 	case err := <-ended:
 		return err
 	case <-g.replaced:
-		return status.Error(codes.Aborted, "the gateway follows on another stream")
+		return status.Error(codes.Aborted, "the gateway has opened another stream")
 	case <-s.ctx.Done():
 		return errUnavailable
 	}
@@ -124,7 +124,7 @@ func (s *Server) follow(stream grpc.ServerStream) error {
 
 var errUnavailable = status.Error(codes.Unavailable, feed.ErrClosed.Error())
 
-// enter has Close wait; false where it does already.
+// enter makes Close wait; it returns false if Close was called.
 func (s *Server) enter() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -134,7 +134,7 @@ func (s *Server) enter() bool {
 	return !s.closed
 }
 
-// admit takes a gateway in. One that is here already has lost its stream, which this end has not
+// admit registers a gateway. If it is already registered, its old stream broke and this end has not
 // noticed.
 func (s *Server) admit(stream grpc.ServerStream) (*gateway, error) {
 	g := newGateway(s, link.From(stream.Context()), stream)
@@ -143,7 +143,7 @@ func (s *Server) admit(stream grpc.ServerStream) (*gateway, error) {
 	old := s.gateways[g.peer]
 	if old == nil && len(s.gateways) >= s.cfg.Bounds.Gateways {
 		s.stats.dropped.Inc()
-		return nil, status.Errorf(codes.ResourceExhausted, "%d gateways follow dashboards here, that is the most", len(s.gateways))
+		return nil, status.Errorf(codes.ResourceExhausted, "%d gateways follow dashboards here, no more are allowed", len(s.gateways))
 	}
 	if old != nil {
 		close(old.replaced)
@@ -176,7 +176,7 @@ func (s *Server) refuse(from link.Peer, err error) {
 	defer s.mu.Unlock()
 	if now := time.Now(); now.Sub(s.warned) >= time.Minute {
 		s.warned = now
-		s.cfg.Logger.Warn("a gateway's message is refused", "gateway", from.String(), "error", err)
+		s.cfg.Logger.Warn("refused a gateway's message", "gateway", from.String(), "error", err)
 	}
 }
 

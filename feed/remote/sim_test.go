@@ -18,7 +18,7 @@ import (
 
 var seeds = flag.Int("seeds", 8, "how many simulations to run")
 
-// directory says what the test says.
+// directory returns what the test sets.
 type directory struct {
 	mu      sync.Mutex
 	sources []link.Peer // by shard; zero: none
@@ -58,7 +58,7 @@ func (d *directory) move(shard int, peer link.Peer) {
 	d.sources[shard], d.left[shard] = peer, time.Now()
 }
 
-// cluster is owners and gateways on one network. Every owner folds the one history.
+// cluster holds owners and gateways on one network. Every owner folds the same history.
 type cluster struct {
 	t       *testing.T
 	net     *network
@@ -95,7 +95,7 @@ func (c *cluster) gateway(name string) *remote.Client {
 	return g
 }
 
-// move points a shard elsewhere.
+// move points a shard at another node.
 func (c *cluster) move(shard int, peer string) {
 	c.dir.move(shard, c.net.peer(peer))
 	for _, g := range c.clients {
@@ -117,9 +117,9 @@ func key(i int) messages.Key {
 	return messages.Key{Tenant: "default", Dashboard: fmt.Sprintf("board-%02d", i)}
 }
 
-// Three owners that fold at their own pace, two gateways, streams that are late, stall and break at
-// any byte, shards that move, owners that vanish: when all is well again every mirror is what the
-// owners are, and on the way none went back.
+// Three owners fold at their own pace for two gateways. Streams are late, stall and break at any
+// byte, shards move, owners vanish. When all faults are over every mirror equals the owners'
+// dashboards, and none went back on the way.
 func TestThreeOwnersTwoGateways(t *testing.T) {
 	for seed := range uint64(*seeds) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
@@ -195,7 +195,7 @@ func simulate(t *testing.T, seed uint64) {
 	time.Sleep(10 * time.Second)
 	for n, o := range c.owners {
 		if open := o.open(); open != 0 {
-			t.Errorf("%s keeps %d dashboards open that nobody looks at", n, open)
+			t.Errorf("%s keeps %d unused dashboards open", n, open)
 		}
 	}
 	c.close()

@@ -12,12 +12,12 @@ import (
 	"github.com/dashfeed/dashfeed/cluster/link"
 )
 
-// mostClosings is how many closings wait for an owner that takes no messages; beyond it the stream
-// begins anew.
+// mostClosings is how many closings wait for an owner that does not read; beyond it the stream is
+// opened again.
 const mostClosings = 65_536
 
-// source is an owner that a gateway follows dashboards at, or calls. Its goroutines, run and hear,
-// are joined by the client; all but its way there is guarded by the client's mu.
+// source is an owner at which a gateway follows dashboards, or which it calls. The client joins its
+// goroutines, run and hear; the client's mu guards everything except the connection.
 type source struct {
 	client *Client
 	peer   link.Peer
@@ -26,14 +26,14 @@ type source struct {
 
 	subscriptions map[uint64]*subscription
 	changed       []*subscription // opened or asked since the last message
-	closings      []uint64        // ended since then
-	calls         int             // under way
+	closings      []uint64        // ids of the subscriptions that ended since then
+	calls         int             // in progress
 	heardAt       time.Time
 	idleBeats     int
 	breakOff      context.CancelFunc // ends the stream; nil: there is none
 }
 
-// touch says that a subscription changed.
+// touch marks a subscription as changed.
 func (s *source) touch(sub *subscription) {
 	if !sub.waits {
 		sub.waits = true
@@ -42,7 +42,7 @@ func (s *source) touch(sub *subscription) {
 	wake(s.wake)
 }
 
-// close says that a subscription ended.
+// close marks a subscription as ended.
 func (s *source) close(sub *subscription) {
 	delete(s.subscriptions, sub.id)
 	switch {
@@ -55,8 +55,7 @@ func (s *source) close(sub *subscription) {
 	}
 }
 
-// run follows at the owner, on one stream after the other, until there is nothing to follow any
-// more.
+// run follows at the owner, on one stream after another, until there is nothing left to follow.
 func (s *source) run() {
 	defer s.conn.Close()
 	for {
@@ -65,9 +64,9 @@ func (s *source) run() {
 			return
 		}
 		if code := status.Code(err); code == codes.ResourceExhausted || code == codes.FailedPrecondition {
-			s.client.warn("an owner refuses to be followed, it is asked again", s.peer, err)
+			s.client.warn("an owner refuses this gateway's stream: trying again", s.peer, err)
 		} else {
-			s.client.cfg.Logger.Debug("the stream from an owner ended, another is opened", "owner", s.peer.String(), "reason", err)
+			s.client.cfg.Logger.Debug("the stream from an owner ended: opening another", "owner", s.peer.String(), "reason", err)
 		}
 		select {
 		case <-s.client.ctx.Done():
@@ -80,7 +79,7 @@ func (s *source) run() {
 	}
 }
 
-// idle counts a beat, and takes the source out where it was there for nothing for some of them.
+// idle counts a beat, and removes the source if it has been unused for some beats.
 func (s *source) idle() (over bool) {
 	c := s.client
 	c.mu.Lock()
@@ -102,7 +101,8 @@ func (s *source) idle() (over bool) {
 	return true
 }
 
-// stream follows on one stream until it breaks. All subscriptions are told anew: from their places.
+// stream follows on one stream until it breaks. It opens all subscriptions again, from their
+// places.
 func (s *source) stream() (over bool, err error) {
 	ctx, cancel := context.WithCancel(s.client.ctx)
 	defer cancel()
@@ -110,19 +110,19 @@ func (s *source) stream() (over bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	s.anew(cancel)
+	s.reopenAll(cancel)
 	ended := make(chan error, 1)
 	s.client.wg.Go(func() { ended <- s.hear(stream) })
-	over, err = s.tell(stream, ended)
+	over, err = s.send(stream, ended)
 	cancel()
 	if err == nil {
-		err = <-ended // and it takes nothing in any more
+		err = <-ended // afterwards hear reads nothing more
 	}
 	return over, err
 }
 
-// anew has all subscriptions be told on a new stream.
-func (s *source) anew(breakOff context.CancelFunc) {
+// reopenAll marks all subscriptions to be opened on a new stream.
+func (s *source) reopenAll(breakOff context.CancelFunc) {
 	s.client.mu.Lock()
 	defer s.client.mu.Unlock()
 	s.breakOff, s.closings = breakOff, nil
@@ -136,9 +136,9 @@ func (s *source) anew(breakOff context.CancelFunc) {
 	}
 }
 
-// tell sends what changed, until the stream ends or there is nothing to follow: over. The error is
+// send sends what changed until the stream ends or there is nothing to follow: over. The error is
 // hear's.
-func (s *source) tell(stream grpc.ClientStream, ended <-chan error) (over bool, err error) {
+func (s *source) send(stream grpc.ClientStream, ended <-chan error) (over bool, err error) {
 	beat := time.NewTicker(beatEvery)
 	defer beat.Stop()
 	flush := time.NewTimer(time.Hour)
@@ -164,13 +164,13 @@ func (s *source) tell(stream grpc.ClientStream, ended <-chan error) (over bool, 
 		sentAt = time.Now()
 		for b = s.message(b[:0]); len(b) > 0; b = s.message(b[:0]) {
 			if stream.SendMsg((*link.Message)(&b)) != nil {
-				return false, <-ended // it tells why
+				return false, <-ended // hear says why
 			}
 		}
 	}
 }
 
-// message is the next one of what changed; empty: nothing has.
+// message returns the next message with what changed; empty if nothing has.
 func (s *source) message(b []byte) []byte {
 	const room = 1 << 10 // for one more item
 	s.client.mu.Lock()
@@ -194,7 +194,7 @@ func (s *source) message(b []byte) []byte {
 	return b
 }
 
-// hear takes in what the owner sends until the stream ends.
+// hear processes what the owner sends until the stream ends.
 func (s *source) hear(stream grpc.ClientStream) error {
 	var parts assembly
 	var m link.Message
@@ -219,7 +219,7 @@ func (s *source) hear(stream grpc.ClientStream) error {
 	}
 }
 
-// take takes a message in.
+// take processes a message.
 func (s *source) take(m []byte) error {
 	all := reader{b: m}
 	for what, r, ok := all.item(); ok; what, r, ok = all.item() {
@@ -245,7 +245,7 @@ func (s *source) update(id, ask uint64, r *reader) error {
 	sub := s.subscriptions[id]
 	s.client.mu.Unlock()
 	if sub == nil {
-		return nil // it is closed
+		return nil // the subscription is closed
 	}
 	return sub.accept(s, id, ask, r)
 }

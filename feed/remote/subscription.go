@@ -9,26 +9,26 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// subscription is a viewer's interest in a dashboard that lives elsewhere. At each source it has
-// another id.
+// subscription is a viewer's interest in a dashboard on another node. It has another id at each
+// source.
 type subscription struct {
 	client *Client
 	key    messages.Key
 	viewer feed.Viewer
 	shard  *shard
 
-	// guarded by the client's mu
+	// The client's mu guards these fields.
 	id       uint64 // at its source
-	opened   bool   // the source's stream has been told of it
-	waits    bool   // it is among those that the source has to tell
-	told     uint64 // number of the ask that the stream has been told
+	opened   bool   // it has been sent on the source's stream
+	waits    bool   // it is in the source's list of changes to send
+	told     uint64 // number of the ask that was sent on the stream
 	ask      uint64 // number of the last ask; 0: never asked
 	place    feed.Place
 	answered bool
-	schema   uint64 // hash of the one known
+	schema   uint64 // hash of the known schema
 	closed   bool
 
-	delivering sync.Mutex // before the client's mu
+	delivering sync.Mutex // lock it before the client's mu
 	seen       schemaSeen
 	shut       bool
 }
@@ -68,7 +68,7 @@ func (s *subscription) Ask(at feed.Place) {
 	}
 }
 
-// Close implements feed.Subscription. It waits for a Deliver under way.
+// Close implements feed.Subscription. It waits for a running Deliver.
 func (s *subscription) Close() {
 	s.client.mu.Lock()
 	if !s.closed {
@@ -83,7 +83,7 @@ func (s *subscription) Close() {
 	s.delivering.Unlock()
 }
 
-// join enters the subscription at its shard's source.
+// join adds the subscription to its shard's source.
 func (s *subscription) join() {
 	s.client.ids++
 	s.id, s.opened, s.waits, s.told = s.client.ids, false, false, 0
@@ -93,7 +93,7 @@ func (s *subscription) join() {
 	}
 }
 
-// leave takes it out again.
+// leave removes it.
 func (s *subscription) leave() {
 	if from := s.shard.source; from != nil {
 		from.close(s)
@@ -103,7 +103,7 @@ func (s *subscription) leave() {
 // asks reports whether an ask waits for its answer.
 func (s *subscription) asks() bool { return s.ask > 0 && !s.answered }
 
-// append appends what its source has not been told.
+// append appends what was not yet sent to the source.
 func (s *subscription) append(b []byte) []byte {
 	s.waits = false
 	if !s.opened {
@@ -122,8 +122,8 @@ func (s *subscription) append(b []byte) []byte {
 	return b
 }
 
-// accept takes an answer of the source in, unless it is to another ask or the subscription is
-// elsewhere, or closed.
+// accept delivers an answer of the source, unless it answers an earlier ask, or the subscription
+// has moved or is closed.
 func (s *subscription) accept(from *source, id, ask uint64, r *reader) error {
 	s.delivering.Lock()
 	defer s.delivering.Unlock()
@@ -134,7 +134,7 @@ func (s *subscription) accept(from *source, id, ask uint64, r *reader) error {
 	c := s.client
 	c.mu.Lock()
 	if err != nil {
-		s.seen, s.schema = schemaSeen{}, 0 // so that it is sent
+		s.seen, s.schema = schemaSeen{}, 0 // so that the schema is sent again
 		c.mu.Unlock()
 		return err
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/dashfeed/dashfeed/feed/remote"
 )
 
-// What changes of many dashboards within a flush goes to a gateway in one message.
+// Changes of many dashboards within a flush go to a gateway in one message.
 func TestOneMessageAFlush(t *testing.T) {
 	inCluster(t, 4, func(t *testing.T, c *cluster, o *owner, f feed.Feed) {
 		const boards = 100
@@ -28,8 +28,8 @@ func TestOneMessageAFlush(t *testing.T) {
 			time.Sleep(50 * time.Millisecond)
 		}
 		after := c.net.messages()
-		// A second has four beats. A round has two or three messages there, the first at once, and
-		// as many asks back.
+		// A second has four beats. A round has two or three messages to the gateway, the first at
+		// once, and as many asks back.
 		if n := after - before; n > 5+20*6 {
 			t.Errorf("%d messages for 20 rounds of changes in %d dashboards", n, boards)
 		}
@@ -40,7 +40,7 @@ func TestOneMessageAFlush(t *testing.T) {
 	})
 }
 
-// The first change after quiet is there at once.
+// The first change after an idle time is sent at once.
 func TestFirstChangeAfterQuiet(t *testing.T) {
 	inCluster(t, 1, func(t *testing.T, c *cluster, o *owner, f feed.Feed) {
 		m := watch(t, f, key(1))
@@ -57,7 +57,8 @@ func TestFirstChangeAfterQuiet(t *testing.T) {
 	})
 }
 
-// What one message does not hold goes in parts and comes whole, also over connections that break.
+// What does not fit in one message goes in parts and arrives whole, also over connections that
+// break.
 func TestLargeUpdates(t *testing.T) {
 	for _, tear := range []int{0, 20 << 20} {
 		t.Run(fmt.Sprint("breaks after ", tear), func(t *testing.T) {
@@ -77,7 +78,7 @@ func TestLargeUpdates(t *testing.T) {
 				late.close()
 				m.close()
 				if bytes := c.net.Sent("n1", "g1"); bytes < 2<<20 {
-					t.Errorf("%d bytes: nothing had to be cut", bytes)
+					t.Errorf("%d bytes: nothing had to be split", bytes)
 				}
 				if r, err := f.Read(t.Context(), key(1), feed.Query{}); err != nil || len(r.Cells) < 90_000 {
 					t.Errorf("a large reading has %d cells, %v", len(r.Cells), err)
@@ -87,8 +88,8 @@ func TestLargeUpdates(t *testing.T) {
 	}
 }
 
-// A gateway that takes nothing gets no more than the window, costs no more than that, and holds
-// nobody else; when it goes on it gets later what it has missed, in less.
+// A gateway that does not read gets no more than the window, costs no more than that, and holds up
+// nobody else; when it reads again it gets what it has missed, in fewer updates.
 func TestSlowGateway(t *testing.T) {
 	inCluster(t, 1, func(t *testing.T, c *cluster, o *owner, f feed.Feed) {
 		const boards = 40
@@ -115,14 +116,14 @@ func TestSlowGateway(t *testing.T) {
 			}
 		}
 		if got := c.net.Sent("n1", "g1") - before; got > link.Window || got == 0 {
-			t.Errorf("%d bytes are in flight to a gateway that takes nothing", got)
+			t.Errorf("%d bytes are in flight to a gateway that does not read", got)
 		}
 		c.net.Stall("n1", "g1", false)
 		time.Sleep(3 * time.Second)
 		for i := range boards {
 			slow[i].equals(o)
 			if slow[i].updates > others[i].updates/2 {
-				t.Errorf("the slow one got %d updates, the quick one %d", slow[i].updates, others[i].updates)
+				t.Errorf("the slow gateway got %d updates, the fast one %d", slow[i].updates, others[i].updates)
 			}
 			slow[i].close()
 			others[i].close()
@@ -130,7 +131,7 @@ func TestSlowGateway(t *testing.T) {
 	})
 }
 
-// What a gateway held open ends with it: at once where its connection breaks, soon where it is
+// What a gateway held open ends with the gateway: at once if its connection breaks, soon if it is
 // silent.
 func TestVanishedGateway(t *testing.T) {
 	inCluster(t, 1, func(t *testing.T, c *cluster, o *owner, f feed.Feed) {
@@ -153,7 +154,7 @@ func TestVanishedGateway(t *testing.T) {
 		c.net.Cut("g1", "n1", true)
 		time.Sleep(2 * time.Second)
 		if o.open() != 1 {
-			t.Error("eight beats of silence end an interest: a pause must not")
+			t.Error("eight beats of silence ended an interest: a pause must not")
 		}
 		time.Sleep(2 * time.Second)
 		if o.open() != 0 {
@@ -168,7 +169,7 @@ func TestVanishedGateway(t *testing.T) {
 	})
 }
 
-// A source that is behind is waited for, and moving costs no gap.
+// A viewer waits for a source that is behind, and moving costs no gap.
 func TestMoveToOneWhoIsBehind(t *testing.T) {
 	inCluster(t, 1, func(t *testing.T, c *cluster, o *owner, f feed.Feed) {
 		behind := c.owner("n2")
@@ -198,7 +199,7 @@ func TestMoveToOneWhoIsBehind(t *testing.T) {
 	})
 }
 
-// A process that is owner and gateway reaches itself, whatever address others reach it at.
+// A process that is both owner and gateway reaches itself, whatever address others use.
 func TestBothEndsInOneProcess(t *testing.T) {
 	l, err := link.Listen(link.Config{Node: "n", Bind: "127.0.0.1:0", Advertise: "192.0.2.1:1", Logger: quiet})
 	must(t, err)

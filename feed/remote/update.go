@@ -14,31 +14,32 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// schemaSeen is a schema with its hash and its text, worked out once as long as the feed gives the
-// same one.
+// schemaSeen is a schema with its hash and its text. They are computed once, as long as the feed
+// returns the same schema.
 type schemaSeen struct {
 	schema wire.Schema
 	hash   uint64
 	text   []byte
 }
 
-// see works out the hash of a schema. An owner gives the same slice until it changes, and nobody
-// changes it in place.
+// see computes the hash of a schema. An owner returns the same slice until the schema changes, and
+// nobody changes it in place.
 func (s *schemaSeen) see(schema wire.Schema) {
 	if s.hash != 0 && len(schema) == len(s.schema) && unsafe.SliceData(schema) == unsafe.SliceData(s.schema) {
 		return
 	}
 	text, err := json.Marshal(schema)
 	if err != nil {
-		text = []byte("null") // its types marshal
+		text = []byte("null") // cannot happen: its types marshal
 	}
 	*s = schemaSeen{schema, hashOf(text), text}
 }
 
-// hashOf is never 0, which stands for none.
+// hashOf never returns 0, which means none.
 func hashOf(text []byte) uint64 { return max(1, xxh3.Hash(text)) }
 
-// appendUpdate appends an update for one who has the schema of the hash known. The cells come last.
+// appendUpdate appends an update for a receiver that has the schema with the hash known. The cells
+// come last.
 func appendUpdate(b []byte, u *feed.Update, seen *schemaSeen, known uint64) []byte {
 	seen.see(u.Schema)
 	b = appendPosition(b, u.Position)
@@ -55,8 +56,8 @@ func appendUpdate(b []byte, u *feed.Update, seen *schemaSeen, known uint64) []by
 	return cells.AppendUpdate(b, &u.Update)
 }
 
-// readUpdate reads an update. known is the schema last seen for its dashboard, and is set to the
-// update's.
+// readUpdate reads an update. known is the last schema seen for its dashboard; readUpdate sets it
+// to the update's.
 func readUpdate(r *reader, k messages.Key, known *schemaSeen) (*feed.Update, error) {
 	u := &feed.Update{Key: k, Position: readPosition(r), Time: r.varint(), Watermark: r.varint(), Metrics: int(r.uvarint()), Reset: r.flag()}
 	hash, text := r.fixed(), r.bytes()
@@ -71,7 +72,7 @@ func readUpdate(r *reader, k messages.Key, known *schemaSeen) (*feed.Update, err
 		}
 		*known = schemaSeen{schema: s, hash: hash}
 	case hash != known.hash:
-		return nil, fmt.Errorf("update of %s has a schema that was not sent", k)
+		return nil, fmt.Errorf("update of %s: its schema was not sent", k)
 	}
 	var err error
 	if u.Update, _, err = cells.DecodeUpdate(r.b); err != nil {
@@ -81,7 +82,7 @@ func readUpdate(r *reader, k messages.Key, known *schemaSeen) (*feed.Update, err
 	return u, nil
 }
 
-// sizeOf guesses how many bytes an update takes, rather too many.
+// sizeOf estimates how many bytes an update takes, rather too many than too few.
 func sizeOf(u *feed.Update) int {
 	const headBytes, cellBytes, removalBytes = 40, 40, 10
 	n := headBytes + removalBytes*len(u.Removed)

@@ -8,27 +8,28 @@ import (
 	"github.com/dashfeed/dashfeed/cluster/link"
 )
 
-// What goes over a stream is messages, and in them items: a byte that says what one is, four with
-// its length, and fields one behind the other. Fields are only ever added at an item's end and
-// kinds of items beside the others: a reader passes over what it does not know, so both ends may be
-// upgraded in any order. What an older end could not understand raises link.Version.
+// A stream carries messages, and messages carry items: a byte with the kind, four with the length,
+// and the fields one behind another. New fields are only added at an item's end, and new kinds of
+// items beside the others. A reader skips what it does not know, so both ends may be upgraded in
+// any order. A change that an older end could not understand raises link.Version.
 
-// What a message, what is put together of several, and what waits for a gateway may hold.
+// The greatest size of a message, of a payload assembled from several, and of what waits for a
+// gateway.
 const (
 	MaxMessageBytes = 256 << 10
 	MaxPayloadBytes = 32 << 20
 	Waiting         = 1 << 20
 )
 
-// A message's first byte.
+// The first byte of a message.
 const (
-	last byte = iota // it is whole, or the last part
+	last byte = iota // the message is whole, or the last part
 	more             // a part, and more follow
 )
 
 const itemHead = 5
 
-// begin begins an item behind b; end, told where that was, ends it.
+// begin begins an item at the end of b; end, given where that was, completes it.
 func begin(b []byte, what byte) []byte { return append(b, what, 0, 0, 0, 0) }
 
 func end(b []byte, at int) []byte {
@@ -47,11 +48,11 @@ func appendFlag(b []byte, set bool) []byte {
 	return append(b, 0)
 }
 
-// sends is the end of a stream that messages are sent at.
+// sends is the sending end of a stream.
 type sends interface{ SendMsg(m any) error }
 
-// send sends a message, in parts where it is large. Its first byte is send's, as is all of it
-// afterwards. It waits while the stream's window is full, and counts what it sends.
+// send sends a message, in parts if it is large. It overwrites m, beginning with the first byte,
+// which the caller reserves. It waits while the stream's window is full, and counts what it sends.
 func send(s sends, m []byte, sent func(bytes int)) error {
 	for {
 		part := link.Message(m[:min(len(m), MaxMessageBytes)])
@@ -66,20 +67,20 @@ func send(s sends, m []byte, sent func(bytes int)) error {
 		if len(part) == len(m) {
 			return nil
 		}
-		m = m[len(part)-1:] // the last byte is sent, and free for the next part's first
+		m = m[len(part)-1:] // the last byte is sent, and free for the next part's first byte
 	}
 }
 
 var (
-	errParts = fmt.Errorf("parts of a message are larger together than %d bytes", MaxPayloadBytes)
-	errItem  = errors.New("an item can not be read")
+	errParts = fmt.Errorf("the parts of a message exceed %d bytes in total", MaxPayloadBytes)
+	errItem  = errors.New("an item cannot be read")
 )
 
-// assembly puts together what came in parts.
+// assembly assembles what came in parts.
 type assembly struct{ held []byte }
 
-// take gives what a message holds, or all parts where it is the last of some; false where more
-// follow.
+// take returns the content of a message, or of all parts if it is the last part; ok is false if
+// more parts follow.
 func (a *assembly) take(m []byte) (whole []byte, ok bool, err error) {
 	switch {
 	case len(m) == 0 || m[0] > more:
@@ -97,14 +98,14 @@ func (a *assembly) take(m []byte) (whole []byte, ok bool, err error) {
 	return whole, true, nil
 }
 
-// reader reads fields and remembers that one could not be read. Nothing of its bytes is kept by
-// what it gives but by bytes.
+// reader reads fields and remembers whether a read failed. Only the result of bytes aliases its
+// input.
 type reader struct {
 	b      []byte
 	failed bool
 }
 
-// item gives the next one; false at the end, and where it can't be read.
+// item returns the next item; ok is false at the end, and if it cannot be read.
 func (r *reader) item() (what byte, body reader, ok bool) {
 	if len(r.b) == 0 || r.failed {
 		return 0, reader{}, false

@@ -165,7 +165,7 @@ func (b *badCluster) wrongTopics(t *testing.T) {
 		"grown/dashfeed/events", "it has 3 partitions, the tenant was made with 2: what is produced to the others is forwarded to its home",
 		"mortal/dashfeed/events", "messages live 60 s", "set-message-ttl -ttl 0 mortal/dashfeed")
 	expect(t, p, "shards", "stopped at", "accept the loss",
-		"bare/dashfeed-state/checkpoints-partition-0: the topic is not there", "create-partitioned-topic -p N persistent://bare/dashfeed-state/checkpoints")
+		"bare/dashfeed-state/checkpoints-partition-0: the topic is missing", "create-partitioned-topic -p N persistent://bare/dashfeed-state/checkpoints")
 	b.counts(t, p, "fine", 100) // the undamaged tenant goes on
 	b.append(t, log, "fine", 20)
 	b.counts(t, p, "fine", 120)
@@ -232,7 +232,7 @@ func (b *badCluster) twins(t *testing.T) {
 	if refused() == one {
 		told, holder = one, "other"
 	}
-	expect(t, told, "checkpoints", "another process writes", "node "+holder+" of a cluster that is called twins leads the shard now", "two clusters have one name: give one of them another")
+	expect(t, told, "checkpoints", "another process writes", "node "+holder+" of a cluster with the name twins leads the shard now", "two clusters have the same name: rename one of them")
 }
 
 // fullStore fills the disk that checkpoints are written to; folding must go on.

@@ -1,23 +1,23 @@
-// Package blob keeps checkpoints that other nodes read in a directory or an object store: one
-// object a checkpoint, named by its position, with all dashboards of the shard in it.
+// Package blob keeps shared checkpoints in a directory or an object store: one object for each
+// checkpoint, named by its position, with all dashboards of the shard.
 //
 //	store, err := blob.Open(ctx, blob.Config{
-//		URL:    "s3://bucket?region=eu-central-1",      // or another of Schemes
+//		URL:    "s3://bucket?region=eu-central-1",      // or another scheme of Schemes
 //		Prefix: func(shard int) (string, error) { … }, // acme/3
 //		Shared: shared.Default("/var/lib/dashfeed/scratch"),
 //	})
 //
-// What it promises:
+// Guarantees:
 //
-//  1. An object is seen whole or not at all; one that does not match its CRC-32C is passed over for
-//     the one before.
-//  2. The greatest position counts. Only what lies below two whole objects is deleted, so that two
-//     processes that both write, also under the same position, harm nothing.
-//  3. Both ways are streams: an object is never in memory. In a directory it is synced before it
-//     counts.
+//  1. An object is visible whole or not at all; if one does not match its CRC-32C, the previous one
+//     is used.
+//  2. The greatest position counts. Only objects below two whole ones are deleted, so two processes
+//     may both write, even at the same position.
+//  3. Reads and writes are streams: an object is never in memory as a whole. In a directory it is
+//     synced before it counts.
 //
-// A checkpoint writes the whole shard, also where little changed: this suits shards of some tens of
-// MB, or checkpoints that are rare. eventlog/checkpoint/pulsar writes what changed.
+// A checkpoint writes the whole shard, even if little changed: that suits shards of some tens of
+// MB, or rare checkpoints. eventlog/checkpoint/pulsar writes changes only.
 package blob
 
 import (
@@ -33,14 +33,14 @@ import (
 	"github.com/dashfeed/dashfeed/eventlog/checkpoint/shared"
 )
 
-// Config says where the objects lie.
+// Config says where the objects are.
 type Config struct {
 	// URL is the bucket, with a scheme of Schemes: s3://, gs://, azblob:// as gocloud.dev/blob
 	// reads them, with credentials from the environment, or file:///a/directory, which all nodes
-	// mount; it is made where there is none.
+	// mount; a missing directory is created.
 	URL string
-	// Prefix is the front of the names of the shard's objects: the same in all processes, another
-	// one for every shard.
+	// Prefix returns the first part of the names of the shard's objects: the same in all processes,
+	// and different for every shard.
 	Prefix func(shard int) (string, error)
 	Shared shared.Config
 }
@@ -52,7 +52,7 @@ func (c Config) Validate() error {
 		err = errors.Join(fmt.Errorf("URL of the checkpoints' bucket: %w", bad), err)
 	}
 	if c.Prefix == nil {
-		err = errors.Join(errors.New("prefix of the shards' checkpoints is not given"), err)
+		err = errors.Join(errors.New("prefix of the shards' checkpoints is missing"), err)
 	}
 	return err
 }
@@ -81,8 +81,8 @@ func openBucket(c Config, bucket *gocloud.Bucket) (*shared.Store, error) {
 	return store, nil
 }
 
-// bucketURL asks the library, for a directory, to make it, to write temporary files inside it,
-// since a rename works within one volume only, and to write no files of attributes.
+// bucketURL asks the library to create a missing directory, to write temporary files inside it,
+// since a rename works within one volume only, and to write no attribute files.
 func bucketURL(address string) (string, error) {
 	u, err := url.Parse(address)
 	if err != nil {

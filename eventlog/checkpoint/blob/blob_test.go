@@ -62,7 +62,7 @@ func nodes() checkpointtest.Nodes {
 
 func TestRandom(t *testing.T) { checkpointtest.RunRandom(t, nodes(), 40) }
 
-// bucketOf is the directory as this package sees it, without a scratch store.
+// bucketOf returns the directory as a place, without a scratch store.
 func bucketOf(t *testing.T, dir string) *place {
 	t.Helper()
 	address, err := bucketURL("file://" + dir)

@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 )
 
-// disk makes an object in a directory survive a power cut: the library renames a file that it never
-// synced. In an object store there is no file, and it does nothing.
+// disk makes an object in a directory survive a power cut: the library renames a file without
+// syncing it. For an object store there is no file, and disk does nothing.
 type disk struct{ file *os.File }
 
 // opened is called with the file before its first byte is written.
@@ -17,7 +17,7 @@ func (d *disk) opened(as func(any) bool) error {
 	return nil
 }
 
-// sync is called after its last.
+// sync is called after the last byte.
 func (d *disk) sync() error {
 	if d.file == nil {
 		return nil

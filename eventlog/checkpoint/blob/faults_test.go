@@ -56,7 +56,7 @@ func wantLoaded(t *testing.T, s checkpoint.Store, position uint64) {
 	}
 }
 
-// objects are the names in the shard's directory.
+// objects returns the names in the shard's directory.
 func objects(t *testing.T, dir string) (names []string) {
 	t.Helper()
 	entries, err := os.ReadDir(filepath.Join(dir, "tenant", "0"))
@@ -69,8 +69,8 @@ func objects(t *testing.T, dir string) (names []string) {
 	return names
 }
 
-// TestFull: on a full volume a checkpoint counts here, is not published, and says so; nothing that
-// was published is lost; with space again the next one is published.
+// TestFull: on a full volume a checkpoint counts in this process, is not published, and Err says
+// so; no published checkpoint is lost; with free space the next one is published.
 func TestFull(t *testing.T) {
 	const mib = 1 << 20
 	volume := eventlogtest.NewVolume(t, 16*mib)
@@ -90,7 +90,7 @@ func TestFull(t *testing.T) {
 		t.Errorf("Err is %v; want ErrFull, naming the object", err)
 	}
 	if e, err := a.Get(0, key(0)); err != nil || e.Position.Lo != 30 {
-		t.Errorf("the process itself has %s, %v; want 30", e.Position, err)
+		t.Errorf("this process has %s, %v; want 30", e.Position, err)
 	}
 	b := open(t, config("file://"+dir, t.TempDir()))
 	defer b.Close()
@@ -100,7 +100,7 @@ func TestFull(t *testing.T) {
 		t.Errorf("released %d, want 20", released)
 	}
 	if err := a.Err(); err != nil {
-		t.Errorf("Err is %v with space again", err)
+		t.Errorf("Err is %v though space is free again", err)
 	}
 	wantLoaded(t, b, 40)
 	if names := objects(t, dir); len(names) != 2 {
@@ -108,7 +108,7 @@ func TestFull(t *testing.T) {
 	}
 }
 
-// TestTorn: what a writer left when it died is no checkpoint, and goes.
+// TestTorn: the file of a writer that died is not a checkpoint, and is deleted.
 func TestTorn(t *testing.T) {
 	dir := t.TempDir()
 	a := open(t, config("file://"+dir, t.TempDir()))
@@ -131,7 +131,7 @@ func TestTorn(t *testing.T) {
 	write(t, a, 20, 100)
 	write(t, a, 30, 100)
 	wantLoaded(t, reads(t, dir), 30)
-	if names := objects(t, dir); len(names) != 3 { // two checkpoints, and what is not ours
+	if names := objects(t, dir); len(names) != 3 { // two checkpoints, and a foreign file
 		t.Errorf("left: %q", names)
 	}
 	if _, err := os.Stat(torn); !os.IsNotExist(err) {
@@ -146,7 +146,7 @@ func reads(t *testing.T, dir string) *shared.Store {
 	return s
 }
 
-// dying is a process that dies after so many entries of a checkpoint.
+// dying is a process that dies after that many entries of a checkpoint.
 type dying struct{ entries int }
 
 var errDied = errors.New("the process died")
@@ -162,7 +162,7 @@ func (d dying) Each(_ uint64, yield func(checkpoint.Entry) error) error {
 	return errDied
 }
 
-// TestDeadWriter: a checkpoint of which only a part was written is not there.
+// TestDeadWriter: a partly written checkpoint does not exist.
 func TestDeadWriter(t *testing.T) {
 	dir := t.TempDir()
 	a := open(t, config("file://"+dir, t.TempDir()))
@@ -179,7 +179,7 @@ func TestDeadWriter(t *testing.T) {
 	}
 }
 
-// TestSamePosition: two that write the same checkpoint at once harm nothing.
+// TestSamePosition: two processes may write the same checkpoint at once.
 func TestSamePosition(t *testing.T) {
 	dir := t.TempDir()
 	a, b := reads(t, dir), reads(t, dir)
@@ -195,8 +195,8 @@ func TestSamePosition(t *testing.T) {
 	}
 }
 
-// TestOtherName: what the scratch has of another cluster's shard of the same number is not
-// believed.
+// TestOtherName: the scratch's checkpoint of another cluster's shard with the same number is not
+// used.
 func TestOtherName(t *testing.T) {
 	scratch := t.TempDir()
 	c := config("file://"+t.TempDir(), scratch)
@@ -216,7 +216,7 @@ func TestOtherName(t *testing.T) {
 	}
 }
 
-// TestNewerFormat: an object of a newer binary is passed over, and said to be one.
+// TestNewerFormat: an object of a newer binary is skipped, and the reason says so.
 func TestNewerFormat(t *testing.T) {
 	dir := t.TempDir()
 	a := open(t, config("file://"+dir, t.TempDir()))
@@ -239,7 +239,7 @@ func TestNewerFormat(t *testing.T) {
 	}
 }
 
-// TestUnreachable: a place that can't be read fails the load: it may have what is newer.
+// TestUnreachable: Load fails if the place can't be read: it may have a newer checkpoint.
 func TestUnreachable(t *testing.T) {
 	dir, scratch := t.TempDir(), t.TempDir()
 	a := open(t, config("file://"+dir, scratch))
@@ -259,7 +259,7 @@ func TestUnreachable(t *testing.T) {
 	}
 }
 
-// TestClosed: after Close everything says so, and nothing hangs.
+// TestClosed: after Close every call returns ErrClosed, and nothing hangs.
 func TestClosed(t *testing.T) {
 	a := open(t, config("file://"+t.TempDir(), t.TempDir()))
 	a.Lead(0, true)

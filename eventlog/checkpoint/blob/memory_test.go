@@ -16,7 +16,7 @@ type meeting struct{ *place }
 
 func (meeting) Close() error { return nil }
 
-// TestMemory: a bucket that is no directory, as object stores are.
+// TestMemory: a bucket that is not a directory, as object stores are.
 func TestMemory(t *testing.T) {
 	checkpointtest.RunShared(t, checkpointtest.Nodes{Place: func(t *testing.T) checkpointtest.Place {
 		scratch := t.TempDir()

@@ -7,18 +7,18 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// suffix ends an object's name. Whatever else lies under the prefix is no checkpoint.
+// suffix ends an object's name. Other names under the prefix are not checkpoints.
 const suffix = ".checkpoint"
 
 const positionDigits = 2 * messages.PositionBytes
 
-// objectName sorts as the position does.
+// objectName returns names that sort as positions do.
 func objectName(prefix string, p messages.Position) string {
 	return prefix + "/" + hex.EncodeToString(p.Append(nil)) + suffix
 }
 
-// splitName reads what objectName wrote. whole is false for what has a position in front and ends
-// otherwise: the temporary file of a directory's writer that died.
+// splitName parses a name of objectName. whole is false if a position is followed by something
+// else: the temporary file of a writer that died.
 func splitName(prefix, name string) (p messages.Position, whole, ok bool) {
 	name, ok = strings.CutPrefix(name, prefix+"/")
 	if !ok || len(name) < positionDigits {

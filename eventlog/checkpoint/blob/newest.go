@@ -9,8 +9,8 @@ import (
 
 var _ shared.Pointer = (*place)(nil)
 
-// Newest implements shared.Pointer: the names tell. One that is not whole is newest all the same:
-// it was, once.
+// Newest implements shared.Pointer: it reads the position from the names. A newest object that is
+// not whole still counts: it was whole once.
 func (p *place) Newest(ctx context.Context, shard int) (messages.Position, error) {
 	prefix, err := p.prefix(shard)
 	if err != nil {

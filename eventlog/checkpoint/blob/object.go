@@ -20,16 +20,16 @@ import (
 //
 //	header  "DASHCKP" and the format's version
 //	entry   'e' tenant dashboard position summary state     (any number, each name with its length, varint, in front)
-//	marker  'm' position state entries                      (entries: how many there were, varint)
+//	entry   'e' tenant dashboard position summary state     (any number; each name after its length, a varint)
 //	end     CRC-32C of the header and of all of the stream before it
 //
-// Lengths stand before what they measure, as varints; positions are 16 bytes.
+// Varint lengths precede what they measure; positions are 16 bytes.
 const (
 	formatVersion = 1
 	magic         = "DASHCKP"
 	kindEntry     = 'e'
 	kindMarker    = 'm'
-	windowBytes   = 1 << 20 // zstd's, both ways: bounds the memory of whoever reads
+	windowBytes   = 1 << 20 // zstd's window, both ways: bounds the reader's memory
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -86,9 +86,9 @@ func appendBytes[T []byte | string](b []byte, s T) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
-// readObject gives every entry to put, and then the marker, once all is known to be whole. Entries
-// are good until put returns. ErrCorrupt for whatever is no object of ours, whole. Errors of put
-// are returned as they are.
+// readObject calls put with every entry, and returns the marker when the whole object has been
+// checked. Entries are valid until put returns. It returns ErrCorrupt for anything but a whole
+// object of this format, and errors of put unchanged.
 func readObject(from io.Reader, put func(checkpoint.Entry) error) (m checkpoint.Marker, err error) {
 	var head [len(magic) + 1]byte
 	if _, err := io.ReadFull(from, head[:]); err != nil {
@@ -109,12 +109,12 @@ func readObject(from io.Reader, put func(checkpoint.Entry) error) (m checkpoint.
 	return o.read(put)
 }
 
-// objectReader reads the stream. The first error stays, and later reads give nothing.
+// objectReader reads the stream. The first error stays, and later reads return nothing.
 type objectReader struct {
 	in      *bufio.Reader
 	sum     uint32
 	err     error
-	body    []byte // what the last record held
+	body    []byte // content of the last record
 	entries uint64
 }
 
@@ -186,7 +186,7 @@ type span struct{ begin, end int }
 
 func (o *objectReader) at(s span) []byte { return o.body[s.begin:s.end:s.end] }
 
-// bytes reads a length and what it measures.
+// bytes reads a length and that many bytes.
 func (o *objectReader) bytes(atMost int) span {
 	n := o.uvarint()
 	if o.err == nil && n > uint64(atMost) {
@@ -198,7 +198,7 @@ func (o *objectReader) bytes(atMost int) span {
 	return o.span(int(n))
 }
 
-// span reads n bytes, a piece at a time: a wrong length costs no more memory than there are bytes.
+// span reads n bytes in pieces: a wrong length costs no more memory than the stream has bytes.
 func (o *objectReader) span(n int) span {
 	begin := len(o.body)
 	for left := n; left > 0 && o.err == nil; {
@@ -239,8 +239,8 @@ func (o *objectReader) uvarint() (n uint64) {
 	return 0
 }
 
-// corruptAt makes the end of a stream, and what zstd refuses, ErrCorrupt; an error of the store
-// that is read stays one.
+// corruptAt turns the end of a stream, and errors of zstd, into ErrCorrupt; errors of the store
+// stay as they are.
 func corruptAt(what string, err error) error {
 	var failed *readError
 	if errors.As(err, &failed) {
@@ -249,7 +249,7 @@ func corruptAt(what string, err error) error {
 	return fmt.Errorf("%w: %s: %w", checkpoint.ErrCorrupt, what, err)
 }
 
-// readError is an error of the store, not of what it holds.
+// readError is an error of the store, not of its content.
 type readError struct{ error }
 
 func (e *readError) Unwrap() error { return e.error }

@@ -31,7 +31,7 @@ func object(t interface{ Fatal(...any) }, m checkpoint.Marker, entries []checkpo
 	return b.Bytes()
 }
 
-// TestObject: what was written is read; one bit turned or the end cut off is ErrCorrupt.
+// TestObject: a written object is read back; a flipped bit or a missing end is ErrCorrupt.
 func TestObject(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var entries []checkpoint.Entry
@@ -65,19 +65,19 @@ func TestObject(t *testing.T) {
 		at := rapid.IntRange(0, len(b)-1).Draw(t, "at")
 		bad[at] ^= 1 << rapid.IntRange(0, 7).Draw(t, "bit")
 		if again, err := readObject(bytes.NewReader(bad), nothing); !errors.Is(err, checkpoint.ErrCorrupt) && !(err == nil && again.Position == m.Position && bytes.Equal(again.State, m.State)) {
-			t.Fatalf("byte %d turned: got %v, want ErrCorrupt", at, err)
+			t.Fatalf("byte %d changed: got %v, want ErrCorrupt", at, err)
 		}
 	})
 }
 
-// TestSourceFails: an error of the store is no corrupt object.
+// TestSourceFails: an error of the store is not a corrupt object.
 func TestSourceFails(t *testing.T) {
 	b := object(t, checkpoint.Marker{}, []checkpoint.Entry{{Key: messages.Key{Tenant: "t", Dashboard: "d"}, State: make([]byte, 1<<20)}})
 	broken := errors.New("connection reset")
 	for _, n := range []int{0, 4, 8, 20, len(b) - 1} {
 		_, err := readObject(io.MultiReader(bytes.NewReader(b[:n]), failing{&readError{broken}}), func(checkpoint.Entry) error { return nil })
 		if !errors.Is(err, broken) || errors.Is(err, checkpoint.ErrCorrupt) {
-			t.Errorf("after %d bytes: got %v, want the store's error alone", n, err)
+			t.Errorf("after %d bytes: got %v, want only the store's error", n, err)
 		}
 	}
 }
@@ -91,7 +91,7 @@ func FuzzObject(f *testing.F) {
 	f.Add([]byte{kindMarker, 200, 200, 200, 200, 200}, true)
 	f.Add(object(f, checkpoint.Marker{State: []byte("x")}, []checkpoint.Entry{{Key: messages.Key{Tenant: "t", Dashboard: "d"}, State: []byte("y")}}), false)
 	f.Fuzz(func(t *testing.T, b []byte, stream bool) {
-		// a stream that zstd takes, with a checksum that fits, or the fuzzer would get no further
+		// a valid zstd stream with the right checksum, or the fuzzer would get no further
 		if stream {
 			sum := crc32.Update(crc32.Update(0, castagnoli, header), castagnoli, b)
 			zip, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1))

@@ -27,10 +27,10 @@ func (p *place) Name(shard int) (string, error) { return p.prefix(shard) }
 
 func (p *place) Close() error { return p.bucket.Close() }
 
-// listed is what lies under a shard's prefix, in order of position.
+// listed is the objects under a shard's prefix, ordered by position.
 type listed struct {
 	checkpoints []messages.Position
-	torn        map[string]messages.Position // files that writers left when they died
+	torn        map[string]messages.Position // files of writers that died
 }
 
 func (p *place) list(ctx context.Context, prefix string) (l listed, err error) {
@@ -59,7 +59,7 @@ func (p *place) list(ctx context.Context, prefix string) (l listed, err error) {
 // maxTorn is how many torn files one listing remembers; the next one finds the rest.
 const maxTorn = 1000
 
-// Fetch reads one object, as a stream, into the writer; the ones before only where it is not whole.
+// Fetch streams one object into the writer, and the previous one only if it is not whole.
 func (p *place) Fetch(ctx context.Context, shard int, have messages.Position, begin func() (checkpoint.Writer, error)) (fetched bool, passedOver, err error) {
 	prefix, err := p.prefix(shard)
 	if err != nil {
@@ -102,7 +102,7 @@ func (p *place) fetch(ctx context.Context, prefix string, position messages.Posi
 	return errors.Join(err, w.Abort())
 }
 
-// read checks that the object is the one its name says.
+// read checks that the object has the position in its name.
 func (p *place) read(ctx context.Context, prefix string, position messages.Position, put func(checkpoint.Entry) error) (m checkpoint.Marker, err error) {
 	name := objectName(prefix, position)
 	r, err := p.bucket.NewReader(ctx, name, nil)
@@ -119,7 +119,7 @@ func (p *place) read(ctx context.Context, prefix string, position messages.Posit
 	return m, nil
 }
 
-// source tells errors of the store from the end of what it holds.
+// source distinguishes errors of the store from the end of its content.
 type source struct{ *gocloud.Reader }
 
 func (s source) Read(b []byte) (int, error) {
@@ -130,8 +130,8 @@ func (s source) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// Lead asks nobody: two that write are harmless here, since each writes whole objects and deletes
-// only what lies below two whole ones.
+// Lead asks no other process: two writers are harmless here, since each writes whole objects and
+// deletes only those below two whole ones.
 func (p *place) Lead(_ context.Context, shard int) (shared.Leader, error) {
 	prefix, err := p.prefix(shard)
 	if err != nil {
@@ -149,7 +149,7 @@ type leader struct {
 
 func (l *leader) Close() error { return nil }
 
-// Publish lists what is there, at every checkpoint: others may write too.
+// Publish lists the objects at every checkpoint: other processes may write too.
 func (l *leader) Publish(ctx context.Context, m checkpoint.Marker, local shared.Local) (older messages.Position, err error) {
 	there, err := l.place.list(ctx, l.prefix)
 	if err != nil {
@@ -171,8 +171,8 @@ func (l *leader) Publish(ctx context.Context, m checkpoint.Marker, local shared.
 	return older, l.sweep(ctx, there, older)
 }
 
-// newestWhole is the greatest object that is whole; those that others wrote are read to their ends,
-// once.
+// newestWhole returns the greatest whole object; it reads each object of other processes to its
+// end, once.
 func (l *leader) newestWhole(ctx context.Context, there listed) (messages.Position, error) {
 	for _, position := range slices.Backward(there.checkpoints) {
 		if position == l.whole {
@@ -189,8 +189,8 @@ func (l *leader) newestWhole(ctx context.Context, there listed) (messages.Positi
 	return messages.Position{}, nil
 }
 
-// sweep deletes what lies below the older of the two that count. What it can't delete now it finds
-// again next time.
+// sweep deletes the objects below the older of the two that count. The next call finds those that
+// it can't delete now.
 func (l *leader) sweep(ctx context.Context, there listed, older messages.Position) error {
 	var names []string
 	for _, position := range there.checkpoints {
@@ -211,7 +211,7 @@ func (l *leader) sweep(ctx context.Context, there listed, older messages.Positio
 	return nil
 }
 
-// write writes the object; until it is whole nobody sees it.
+// write writes the object, which is invisible until it is whole.
 func (p *place) write(ctx context.Context, prefix string, m checkpoint.Marker, local shared.Local) error {
 	name := objectName(prefix, m.Position)
 	ctx, giveUp := context.WithCancel(ctx)
@@ -226,7 +226,7 @@ func (p *place) write(ctx context.Context, prefix string, m checkpoint.Marker, l
 		err = d.sync()
 	}
 	if err != nil {
-		giveUp() // so that Close drops it
+		giveUp() // so that Close discards it
 		_ = w.Close()
 		return fmt.Errorf("write %s: %w", name, full(err))
 	}
@@ -247,7 +247,7 @@ func writeObject(w io.Writer, m checkpoint.Marker, local shared.Local) error {
 	return o.end(m)
 }
 
-// full makes the system's word for a full volume ours.
+// full turns the system's error of a full volume into ErrFull.
 func full(err error) error {
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		return fmt.Errorf("%w: %w", eventlog.ErrFull, err)

@@ -9,18 +9,18 @@ import (
 	gocloud "gocloud.dev/blob"
 )
 
-// optional are the drivers that only a build with their tag holds: together they are a third of
-// the binary, and few need them.
+// optional lists the drivers that are in a build only with their tag: together they are a third of
+// the binary, and few people need them.
 var optional = map[string]string{"gs": "gcs", "azblob": "azure"}
 
-// Schemes are those of the URLs that this binary can open, sorted: file and s3, gs where it was
-// built with the tag gcs, azblob with the tag azure.
+// Schemes returns the sorted URL schemes that this binary can open: file and s3, gs if it was built
+// with the tag gcs, azblob with the tag azure.
 func Schemes() []string {
 	return slices.DeleteFunc(gocloud.DefaultURLMux().BucketSchemes(), func(s string) bool { return s == "mem" })
 }
 
-// CheckURL reports a URL that Open would refuse whatever is there: its scheme is not one of
-// Schemes, or it names no bucket.
+// CheckURL refuses a URL that Open would refuse in any case: its scheme is not one of Schemes, or
+// it names no bucket.
 func CheckURL(address string) error {
 	u, err := url.Parse(address)
 	if err != nil {

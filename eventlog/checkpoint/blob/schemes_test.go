@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// TestCheckURL: what no driver opens is refused before anything is asked, with what would open it.
+// TestCheckURL: a URL without a driver is refused before any request, and the error says how to get
+// the driver.
 func TestCheckURL(t *testing.T) {
 	for _, good := range []string{"file:///var/checkpoints", "s3://bucket?region=eu-central-1"} {
 		if err := CheckURL(good); err != nil {

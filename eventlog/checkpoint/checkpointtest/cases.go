@@ -24,7 +24,7 @@ func testEmpty(t *testing.T, b *bench) {
 
 func testSlots(t *testing.T, b *bench) {
 	if released := b.write(10, []checkpoint.Entry{entry("a", 9)}); !released.IsZero() {
-		t.Errorf("first: released %s, want none: only one checkpoint is kept", released)
+		t.Errorf("first: released %s, want zero: only one checkpoint is kept", released)
 	}
 	b.want("a", 9, 10)
 	for n := uint64(2); n < 6; n++ {
@@ -32,7 +32,7 @@ func testSlots(t *testing.T, b *bench) {
 		if want := at(10 * (n - 1)); released != want && !b.subject.Standby {
 			t.Errorf("checkpoint at %d: released %s, want %s", 10*n, released, want)
 		}
-		b.want("a", 10*n+3, 10*n+3) // an entry may lie after its marker
+		b.want("a", 10*n+3, 10*n+3) // an entry may be after its marker
 	}
 	b.reopen()
 	b.wantMarker(50)
@@ -48,7 +48,7 @@ func testUncommitted(t *testing.T, b *bench) {
 	b.want("a", 9, 10)
 	b.wantNone("new")
 	if _, err := b.store.Begin(0); err == nil {
-		t.Error("a second writer of one shard was let in")
+		t.Error("a second writer of one shard was accepted")
 	}
 	b.check(w.Abort())
 	b.want("a", 9, 10)
@@ -74,8 +74,8 @@ func testAgain(t *testing.T, b *bench) {
 	b.check(w.Abort())
 }
 
-// testCarryOver: after a start nobody knows what the newest checkpoint was the first to hold. The
-// store does.
+// testCarryOver: after a start the caller does not know which dashboards changed in the newest
+// checkpoint; the store does.
 func testCarryOver(t *testing.T, b *bench) {
 	b.write(10, []checkpoint.Entry{entry("a", 9), entry("b", 8)})
 	b.reopen()
@@ -83,12 +83,12 @@ func testCarryOver(t *testing.T, b *bench) {
 	b.write(20, []checkpoint.Entry{entry("b", 18)})
 	b.want("a", 9, 20)
 	b.want("b", 18, 20)
-	b.reopen() // and once more: b was new in the last one, a no more
+	b.reopen() // and once more: b changed in the last checkpoint, a no longer
 	b.write(30, nil)
 	b.want("a", 9, 30)
 	b.want("b", 18, 30)
 
-	w, err := b.store.Begin(0) // after a writer that gave up, too
+	w, err := b.store.Begin(0) // after a writer that aborted, too
 	b.check(err)
 	b.check(w.Put(entry("a", 35)))
 	b.check(w.Abort())
@@ -97,8 +97,8 @@ func testCarryOver(t *testing.T, b *bench) {
 	b.want("b", 18, 40)
 }
 
-// testAborted: what was handed to a checkpoint that never counted is in none after it: who goes on
-// may have lost the records that it held. Entries are so large that no store gathers them.
+// testAborted: entries of an aborted checkpoint are in no later one: its caller may continue
+// without the records in them. The entries are so large that no store buffers them all.
 func testAborted(_ *testing.T, b *bench) {
 	giveUp := func(by func(checkpoint.Writer), entries ...checkpoint.Entry) {
 		b.Helper()
@@ -146,7 +146,7 @@ func testRemove(_ *testing.T, b *bench) {
 	_, err = w.Commit(checkpoint.Marker{Position: at(10), State: []byte("shard at 10")})
 	b.check(err)
 	if err := w.Remove(dashboard("c")); err == nil {
-		b.Error("something is removed from a checkpoint that is ended")
+		b.Error("Remove worked on a checkpoint that has ended")
 	}
 	b.reopen()
 	b.wantMarker(10)
@@ -182,7 +182,7 @@ func testList(t *testing.T, b *bench) {
 		{"default", "b", "b", 9, nil},
 		{"default", "a", "b", 9, nil},
 		{"defaul", "", "", 9, nil},
-		{"", "of no meaning", "nor this", 9, append(slices.Clone(all), s("a", 1))},
+		{"", "ignored", "ignored too", 9, append(slices.Clone(all), s("a", 1))},
 	} {
 		if got := b.list(c.tenant, c.prefix, c.after, c.limit); !reflect.DeepEqual(got, c.want) {
 			t.Errorf("list tenant %q prefix %q after %q limit %d:\n got %q\nwant %q", c.tenant, c.prefix, c.after, c.limit, got, c.want)
@@ -215,12 +215,12 @@ func testRefusals(t *testing.T, b *bench) {
 	bad := entry("a", 1)
 	bad.Key.Dashboard = "a\x00b"
 	if w.Put(bad) == nil {
-		t.Error("a name with a zero byte was taken")
+		t.Error("a name with a zero byte was accepted")
 	}
 	_, err = w.Commit(checkpoint.Marker{Position: at(1)})
 	b.check(err)
 	if w.Put(entry("a", 1)) == nil {
-		t.Error("an entry was taken after Commit")
+		t.Error("an entry was accepted after Commit")
 	}
 	if _, err := w.Commit(checkpoint.Marker{}); err == nil {
 		t.Error("a checkpoint was committed twice")

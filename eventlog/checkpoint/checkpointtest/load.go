@@ -13,7 +13,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// What BenchmarkLoad takes over: 50,000 dashboards of 2 KB, half of whose bytes do not compress.
+// The load of BenchmarkLoad: 50,000 dashboards of 2 KB; half of their bytes do not compress.
 const (
 	LoadShards   = 16
 	loadBoards   = 50_000
@@ -22,8 +22,8 @@ const (
 )
 
 // BenchmarkLoad measures how long a process with an empty scratch takes to load the shards of a
-// node that is gone. start opens the store of the process of that name. The one that is gone wrote
-// two checkpoints of all.
+// node that has ended. start opens the store of the process with that name. The ended node wrote
+// two checkpoints of all dashboards.
 func BenchmarkLoad(b *testing.B, start func(node string) checkpoint.Shared) {
 	a := start("a")
 	begin := time.Now()
@@ -65,8 +65,7 @@ func BenchmarkLoad(b *testing.B, start func(node string) checkpoint.Shared) {
 	b.ReportMetric(used.Seconds()/float64(b.N), "cpu-s")
 }
 
-// cpu is what this process has used of it: on a machine shared with others it says more than the
-// clock.
+// cpu returns the CPU time of this process: on a shared machine it tells more than the clock.
 func cpu(b *testing.B) time.Duration {
 	b.Helper()
 	var u syscall.Rusage

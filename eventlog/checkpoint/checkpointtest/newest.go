@@ -8,8 +8,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// testNewest: any process is told where the newest checkpoint of the place stands, whatever it has
-// itself. One that was spoiled since is newest all the same: it was whole once.
+// testNewest: any process learns the position of the place's newest checkpoint, whatever it has
+// itself. A newest checkpoint that was damaged since still counts: it was whole once.
 func testNewest(t *testing.T, m *meeting) {
 	a, b := m.leading("a"), m.node("b")
 	want := func(position uint64) {
@@ -18,7 +18,7 @@ func testNewest(t *testing.T, m *meeting) {
 			Newest(ctx context.Context, shard int) (messages.Position, error)
 		})
 		if !ok {
-			t.Fatalf("%T does not tell", b.shared)
+			t.Fatalf("%T has no Newest", b.shared)
 		}
 		got, err := store.Newest(t.Context(), 0)
 		if err != nil {
@@ -31,7 +31,7 @@ func testNewest(t *testing.T, m *meeting) {
 	want(0)
 	a.published(0, 10, []checkpoint.Entry{entry("x", 9), entry("y", 8)})
 	want(10)
-	b.published(0, 14, []checkpoint.Entry{entry("x", 13)}) // its own
+	b.published(0, 14, []checkpoint.Entry{entry("x", 13)}) // a checkpoint of its own
 	want(10)
 	a.published(10, 20, []checkpoint.Entry{entry("x", 19)}, "y")
 	want(20)

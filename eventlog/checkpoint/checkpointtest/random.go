@@ -20,7 +20,8 @@ func owner(n uint64) int { return int(n*n%37+n) % randomBoards }
 
 func boardName(d int) string { return fmt.Sprintf("d%02d", d) }
 
-// stateOf is the dashboard's state after all its records up to the position, and the last of them.
+// stateOf returns the dashboard's state after all its records up to the position, and the last of
+// them.
 func stateOf(d int, upTo uint64) (state string, last uint64) {
 	for n := uint64(1); n <= upTo; n++ {
 		if owner(n) == d {
@@ -31,9 +32,9 @@ func stateOf(d int, upTo uint64) (state string, last uint64) {
 	return state, last
 }
 
-// RunRandom lets three processes fold, lead, stand by, stop, forget and load in any order, several
-// leading at once at times. Whatever anybody loads is whole, and not older than anything that was
-// released.
+// RunRandom lets three processes fold, lead, stand by, stop, forget and load in any order; at times
+// several lead at once. Every loaded checkpoint must be whole, and not older than any released
+// position.
 func RunRandom(t *testing.T, n Nodes, seeds uint64) {
 	for seed := range seeds {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
@@ -60,7 +61,7 @@ type world struct {
 type folding struct {
 	at    uint64       // records folded so far
 	fresh map[int]bool // changed since its last checkpoint
-	again map[int]bool // written by that one
+	again map[int]bool // written by that checkpoint
 }
 
 func (w *world) step() {
@@ -80,8 +81,8 @@ func (w *world) step() {
 		w.check(n.shared.Forget(0))
 		w.load(name)
 	case 4:
-		w.load("looks on") // it keeps nothing
-		w.check(w.node("looks on").shared.Forget(0))
+		w.load("observer") // this process keeps nothing
+		w.check(w.node("observer").shared.Forget(0))
 	default:
 		w.fold(w.folds[name], 1+w.rng.IntN(6))
 		w.checkpoint(n, w.folds[name])
@@ -102,8 +103,8 @@ func (w *world) fold(f *folding, records int) {
 	}
 }
 
-// checkpoint writes one as a host does. During it the fold goes on, so entries may lie after the
-// marker; now and then it is given up.
+// checkpoint writes a checkpoint as a host does. The fold continues meanwhile, so entries may be
+// after the marker; now and then checkpoint aborts.
 func (w *world) checkpoint(n *node, f *folding) {
 	marker := f.at
 	writer, err := n.shared.Begin(0)
@@ -138,7 +139,7 @@ func (w *world) checkpoint(n *node, f *folding) {
 	}
 }
 
-// load loads the shard and replays what lies after it.
+// load loads the shard and replays the records after the checkpoint.
 func (w *world) load(name string) {
 	w.Helper()
 	n := w.node(name)
@@ -148,19 +149,19 @@ func (w *world) load(name string) {
 	}
 	w.check(errors.Join(err, passedOver))
 	if w.released.After(m.Position) {
-		w.Fatalf("%s loaded the checkpoint at %s, and the log is gone up to %s", name, m.Position, w.released)
+		w.Fatalf("%s loaded the checkpoint at %s, but the log has released its records up to %s", name, m.Position, w.released)
 	}
 	for d := range randomBoards {
 		w.checkBoard(n, d, m.Position.Lo)
 	}
 	w.folds[name] = &folding{at: m.Position.Lo, fresh: map[int]bool{}, again: map[int]bool{}}
-	if name == "looks on" {
+	if name == "observer" {
 		delete(w.folds, name)
 	}
 }
 
-// checkBoard: the entry is the dashboard's state at its own position, and no record up to the
-// marker is missing.
+// checkBoard checks that the entry is the dashboard's state at its own position, and that no record
+// up to the marker is missing.
 func (w *world) checkBoard(n *node, d int, marker uint64) {
 	w.Helper()
 	want, last := stateOf(d, marker)

@@ -21,7 +21,7 @@ func testForget(_ *testing.T, m *meeting) {
 	}
 	b.wantMarker(10)
 	b.want("x", 9, 10)
-	a.check(a.shared.Forget(0)) // gives it up, too
+	a.check(a.shared.Forget(0)) // releases it, too
 	b.shared.Lead(0, true)
 	b.published(10, 20, nil)
 	a.wantMarker(20)
@@ -90,7 +90,7 @@ func testMany(_ *testing.T, m *meeting) {
 	}
 }
 
-// testLarge: entries beyond what a broker takes in one message, growing and shrinking.
+// testLarge: entries larger than a broker's message, growing and shrinking.
 func testLarge(_ *testing.T, m *meeting) {
 	large := func(name string, position uint64, size int) checkpoint.Entry {
 		e := entry(name, position)

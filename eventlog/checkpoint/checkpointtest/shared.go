@@ -16,39 +16,38 @@ type Nodes struct {
 	Place func(t *testing.T) Place
 }
 
-// Place is where the processes under test meet.
+// Place is the place that the tested processes share.
 type Place struct {
-	// Start opens the store of the process of that name. After Close it may be started again, with
-	// the scratch that it left; the test ends after all were closed.
+	// Start opens the store of the process with that name. After Close it may start again, with its
+	// old scratch; the test ends after all are closed.
 	Start func(t *testing.T, node string) checkpoint.Shared
-	// Damage makes the shard's newest checkpoint in the place one that is not whole. Nobody leads
-	// the shard then.
+	// Damage makes the shard's newest checkpoint in the place corrupt. Nobody leads the shard then.
 	Damage func(t *testing.T, shard int)
 }
 
-// RunShared holds the subject against the contract of checkpoint.Shared; one process of it, leading
-// and standing by, against that of checkpoint.Store.
+// RunShared runs the contract of checkpoint.Shared, and over one process, leading and standing by,
+// the contract of checkpoint.Store.
 func RunShared(t *testing.T, n Nodes) {
 	t.Run("leads", func(t *testing.T) { Run(t, n.subject(true)) })
 	t.Run("stands by", func(t *testing.T) { Run(t, n.subject(false)) })
 	for name, test := range map[string]func(*testing.T, *meeting){
-		"load by another":           testLoadByAnother,
-		"who does not lead":         testWhoDoesNotLead,
-		"takeover":                  testTakeover,
-		"takeover of one slot":      testTakeoverOfChanged,
-		"older never wins":          testOlderNeverWins,
-		"a stale leader":            testStaleLeader,
-		"newest":                    testNewest,
-		"corrupt newest":            testCorruptNewest,
-		"corrupt, then lead":        testCorruptThenLead,
-		"forget":                    testForget,
-		"the scratch is newer":      testScratchNewer,
-		"the scratch is older":      testScratchOlder,
-		"many dashboards":           testMany,
-		"large entries":             testLarge,
-		"shards are apart":          testSharedShards,
-		"deadlines change it":       testSamePosition,
-		"a leader goes and is back": testBack,
+		"load by another":             testLoadByAnother,
+		"a standby":                   testStandbyCommit,
+		"takeover":                    testTakeover,
+		"takeover of one slot":        testTakeoverOfChanged,
+		"older never wins":            testOlderNeverWins,
+		"a stale leader":              testStaleLeader,
+		"newest":                      testNewest,
+		"corrupt newest":              testCorruptNewest,
+		"corrupt, then lead":          testCorruptThenLead,
+		"forget":                      testForget,
+		"the scratch is newer":        testScratchNewer,
+		"the scratch is older":        testScratchOlder,
+		"many dashboards":             testMany,
+		"large entries":               testLarge,
+		"shards are separate":         testSharedShards,
+		"deadlines change it":         testSamePosition,
+		"a leader leaves and returns": testBack,
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := &meeting{T: t, place: n.Place(t), nodes: map[string]*node{}}
@@ -58,7 +57,7 @@ func RunShared(t *testing.T, n Nodes) {
 	}
 }
 
-// subject is one process as a store.
+// subject returns one process as a store.
 func (n Nodes) subject(lead bool) Subject {
 	places := map[checkpoint.Store]Place{}
 	start := func(t *testing.T, p Place) checkpoint.Store {
@@ -79,7 +78,7 @@ func (n Nodes) subject(lead bool) Subject {
 	}
 }
 
-// meeting is a place under test with the processes that were started.
+// meeting is a tested place with the processes that were started.
 type meeting struct {
 	*testing.T
 	place Place
@@ -94,7 +93,7 @@ type node struct {
 	name   string
 }
 
-// node starts the process where it does not run.
+// node starts the process unless it runs.
 func (m *meeting) node(name string) *node {
 	m.Helper()
 	if n := m.nodes[name]; n != nil {
@@ -121,7 +120,7 @@ func (m *meeting) end() {
 	}
 }
 
-// leading starts the process where it does not run, loads shard 0 and leads it.
+// leading starts the process unless it runs, loads shard 0 and leads it.
 func (m *meeting) leading(name string) *node {
 	m.Helper()
 	n := m.node(name)
@@ -132,7 +131,7 @@ func (m *meeting) leading(name string) *node {
 	return n
 }
 
-// published writes a checkpoint and holds what it released against what is wanted.
+// published writes a checkpoint and compares the position that it released.
 func (n *node) published(released, position uint64, put []checkpoint.Entry, again ...string) {
 	n.Helper()
 	if got := n.write(position, put, again...); got != at(released) {
@@ -166,7 +165,7 @@ func testLoadByAnother(_ *testing.T, m *meeting) {
 	}
 }
 
-func testWhoDoesNotLead(_ *testing.T, m *meeting) {
+func testStandbyCommit(_ *testing.T, m *meeting) {
 	a, b := m.node("a"), m.node("b")
 	a.published(0, 10, []checkpoint.Entry{entry("x", 9)})
 	a.published(0, 20, nil, "x")

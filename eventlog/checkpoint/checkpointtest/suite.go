@@ -1,4 +1,4 @@
-// Package checkpointtest is the one test of every checkpoint.Store.
+// Package checkpointtest is the test suite of every checkpoint.Store.
 package checkpointtest
 
 import (
@@ -15,27 +15,27 @@ import (
 type Subject struct {
 	// Open opens an empty store. The suite closes it.
 	Open func(t *testing.T) checkpoint.Store
-	// Reopen closes the store and opens what it left.
+	// Reopen closes the store and opens it again on the same data.
 	Reopen func(t *testing.T, s checkpoint.Store) checkpoint.Store
 	// Standby says that its checkpoints release nothing.
 	Standby bool
 }
 
-// Run holds the subject against the contract.
+// Run runs the contract of checkpoint.Store over the subject.
 func Run(t *testing.T, s Subject) {
 	for name, test := range map[string]func(*testing.T, *bench){
-		"empty":             testEmpty,
-		"slots in turn":     testSlots,
-		"uncommitted":       testUncommitted,
-		"again":             testAgain,
-		"carry over":        testCarryOver,
-		"aborted":           testAborted,
-		"remove":            testRemove,
-		"list":              testList,
-		"shards are apart":  testShards,
-		"refusals":          testRefusals,
-		"nothing is kept":   testCopies,
-		"list while writes": testListWhileWriting,
+		"empty":               testEmpty,
+		"slots in turn":       testSlots,
+		"uncommitted":         testUncommitted,
+		"again":               testAgain,
+		"carry over":          testCarryOver,
+		"aborted":             testAborted,
+		"remove":              testRemove,
+		"list":                testList,
+		"shards are separate": testShards,
+		"refusals":            testRefusals,
+		"nothing is kept":     testCopies,
+		"list while writes":   testListWhileWriting,
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := &bench{T: t, subject: s, store: s.Open(t)}
@@ -45,7 +45,7 @@ func Run(t *testing.T, s Subject) {
 	}
 }
 
-// bench is a store under test with verbs that fail the test.
+// bench is a store under test with methods that fail the test.
 type bench struct {
 	*testing.T
 	subject Subject
@@ -98,7 +98,7 @@ func (b *bench) write(position uint64, put []checkpoint.Entry, again ...string) 
 	return released
 }
 
-// want holds the entry got against the one expected: its position, and how far it is whole.
+// want compares the stored entry with the expected one: its position, and Through.
 func (b *bench) want(name string, position, through uint64) {
 	b.Helper()
 	e, err := b.store.Get(0, dashboard(name))
@@ -133,7 +133,7 @@ func (b *bench) list(tenant, prefix, after string, limit int) (names []string) {
 	b.check(b.store.List(0, tenant, prefix, after, func(e checkpoint.Entry) bool {
 		names = append(names, e.Key.Dashboard+"="+string(e.Summary))
 		if e.State != nil {
-			b.Errorf("listing %s gave a state", e.Key)
+			b.Errorf("the listing of %s has a state", e.Key)
 		}
 		return len(names) < limit
 	}))

@@ -9,14 +9,14 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// testTakeover: the new leader writes what the place lacks, also what its own host does not write
-// now.
+// testTakeover: the new leader writes what the place lacks, including dashboards that its host does
+// not write now.
 func testTakeover(_ *testing.T, m *meeting) {
 	a := m.leading("a")
 	a.published(0, 10, []checkpoint.Entry{entry("x", 9), entry("y", 8)})
 	b := m.node("b")
 	b.wantMarker(10)
-	b.published(0, 12, []checkpoint.Entry{entry("y", 11), entry("z", 12)}) // a standby's
+	b.published(0, 12, []checkpoint.Entry{entry("y", 11), entry("z", 12)}) // a standby's checkpoint
 	b.published(0, 14, []checkpoint.Entry{entry("y", 13)}, "z")
 	a.published(10, 20, []checkpoint.Entry{entry("y", 19), entry("z", 18)}, "x")
 	a.shared.Lead(0, false)
@@ -32,7 +32,7 @@ func testTakeover(_ *testing.T, m *meeting) {
 	c.want("y", 19, 40)
 	c.want("z", 18, 40)
 	b.stop()
-	m.place.Damage(m.T, 0) // and the one before has everything, too
+	m.place.Damage(m.T, 0) // the previous one has everything, too
 	d := m.node("d")
 	marker, passedOver, err := d.shared.Load(m.Context(), 0)
 	if err != nil || passedOver == nil || marker.Position != at(30) {
@@ -44,8 +44,8 @@ func testTakeover(_ *testing.T, m *meeting) {
 	d.want("z", 18, 30)
 }
 
-// testTakeoverOfChanged: what only one of the two kept checkpoints has as it is now gets to the
-// other too.
+// testTakeoverOfChanged: a dashboard whose present state is in only one of the two kept checkpoints
+// gets into the other too.
 func testTakeoverOfChanged(_ *testing.T, m *meeting) {
 	a := m.leading("a")
 	a.published(0, 10, []checkpoint.Entry{entry("x", 9), entry("y", 8)})
@@ -74,7 +74,8 @@ func testOlderNeverWins(_ *testing.T, m *meeting) {
 	a.shared.Lead(0, false)
 	b.shared.Lead(0, true)
 	b.published(0, 20, []checkpoint.Entry{entry("x", 19)})
-	b.published(0, 30, []checkpoint.Entry{entry("x", 29)}) // as new as what is there: nothing to say
+	// as new as the place's newest: nothing to publish
+	b.published(0, 30, []checkpoint.Entry{entry("x", 29)})
 	c := m.node("c")
 	c.wantMarker(30)
 	c.want("x", 29, 30)
@@ -83,8 +84,8 @@ func testOlderNeverWins(_ *testing.T, m *meeting) {
 	c.want("x", 29, 35)
 }
 
-// testStaleLeader: two lead at the same time. Whichever of them gets through, what others load
-// never goes back, is whole, and is not older than what anybody was told is released.
+// testStaleLeader: two processes lead at the same time. Whichever of them publishes, loads never go
+// back, are whole, and are not older than any released position.
 func testStaleLeader(_ *testing.T, m *meeting) {
 	a, b, c := m.leading("a"), m.leading("b"), m.node("c")
 	var released, loaded messages.Position
@@ -126,10 +127,10 @@ func testCorruptNewest(_ *testing.T, m *meeting) {
 	}
 	b.want("x", 9, 10)
 	b.want("y", 8, 10)
-	a = m.node("a") // its own scratch is whole, and newer than what is whole there
+	a = m.node("a") // its own scratch is whole, and newer than the place's newest whole one
 	marker, _, err = a.shared.Load(m.Context(), 0)
 	if err != nil || marker.Position != at(20) {
-		m.Fatalf("got marker %s, %v; want 20, of its own", marker.Position, err)
+		m.Fatalf("got marker %s, %v; want 20, of its own scratch", marker.Position, err)
 	}
 	a.want("x", 19, 20)
 }
@@ -144,7 +145,8 @@ func testCorruptThenLead(_ *testing.T, m *meeting) {
 	_, _, err := b.shared.Load(m.Context(), 0)
 	b.check(err)
 	b.shared.Lead(0, true)
-	b.published(0, 15, []checkpoint.Entry{entry("x", 14)}) // 20 was found: not beyond it, whole or not
+	// 20 was found: 15 is not beyond it, whole or not
+	b.published(0, 15, []checkpoint.Entry{entry("x", 14)})
 	b.published(10, 30, []checkpoint.Entry{entry("x", 29)})
 	b.published(30, 40, nil, "x")
 	c := m.node("c")

@@ -15,9 +15,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// BenchmarkStore writes 100,000 entries of 1 KB in one checkpoint, then the next one with all of
-// them again, and looks up entries that are there and that are not. Half of the bytes do not
-// compress.
+// BenchmarkStore writes 100,000 entries of 1 KB in one checkpoint, then all of them again in the
+// next one, and looks up existing and missing entries. Half of the bytes do not compress.
 func BenchmarkStore(b *testing.B) {
 	const entries = 100_000
 	key := func(i int) messages.Key {
@@ -108,7 +107,7 @@ func BenchmarkStore(b *testing.B) {
 	})
 }
 
-// rss is the resident size of this process, in bytes.
+// rss returns the resident size of this process, in bytes.
 func rss(b *testing.B) int64 {
 	b.Helper()
 	debug.FreeOSMemory()

@@ -10,9 +10,9 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// carryOver copies what the newest checkpoint was the first to hold, and so has in its slot alone.
-// What a writer has left in the other slot that did not commit is taken back: the records that it
-// holds may be lost by now, and then nobody writes over it.
+// carryOver copies the entries that changed in the newest checkpoint, which only its slot has. It
+// replaces entries that an uncommitted writer left in the other slot: the records in them may be
+// lost by now, and then nobody would overwrite them.
 func (w *writer) carryOver() error {
 	it, err := w.s.dir.DB.NewIter(&pebble.IterOptions{
 		LowerBound: shardKey(headSpace, w.sh.number),
@@ -35,7 +35,7 @@ func (w *writer) carryOver() error {
 		case slot == w.from && (err != nil || st.sequence >= w.sequence-1):
 			err = w.carryOne(k)
 		case slot == w.slot && err == nil && st.sequence >= w.sequence:
-			err = w.takeBack(k)
+			err = w.restore(k)
 		default:
 			err = nil
 		}
@@ -46,10 +46,10 @@ func (w *writer) carryOver() error {
 	return errors.Join(it.Error(), it.Close())
 }
 
-// takeBack puts the dashboard's entry of the newest checkpoint in the place of one that belongs to
-// none; where it has none there, the dashboard was never in a checkpoint. One that is corrupt there
-// leaves the other: no better one is known.
-func (w *writer) takeBack(k messages.Key) error {
+// restore replaces an entry that belongs to no checkpoint by the dashboard's entry of the newest
+// checkpoint; if there is none, the dashboard was never in a checkpoint. If that entry is corrupt
+// the other one stays: no better one is known.
+func (w *writer) restore(k messages.Key) error {
 	err := w.again(k)
 	switch {
 	case errors.Is(err, checkpoint.ErrCorrupt):
@@ -60,14 +60,14 @@ func (w *writer) takeBack(k messages.Key) error {
 	return w.remove(k)
 }
 
-// carryOne is again; where the entry is corrupt, the one of the checkpoint before the last stays in
-// its place, and says from now on how far it goes.
+// carryOne is again; if the entry is corrupt, the one of the checkpoint before the last stays, with
+// a note how far it goes.
 func (w *writer) carryOne(k messages.Key) error {
 	err := w.again(k)
 	if !errors.Is(err, checkpoint.ErrCorrupt) {
 		return err
 	}
-	w.s.dir.Logger.Error("checkpoint entry corrupt, the one before stays", "shard", w.sh.number, "dashboard", k.String(), "err", err)
+	w.s.dir.Logger.Error("checkpoint entry corrupt, the previous one stays", "shard", w.sh.number, "dashboard", k.String(), "err", err)
 	e, older := w.s.get(w.sh.number, k, w.slot, w.olderMarker())
 	if older != nil {
 		return w.putCorrupt(k)
@@ -84,8 +84,8 @@ func (w *writer) olderMarker() (p messages.Position) {
 	return p
 }
 
-// putCorrupt keeps a dashboard known whose state is lost in both slots: Get answers ErrCorrupt, not
-// ErrNone.
+// putCorrupt stores a dashboard whose state is lost in both slots, so that Get returns ErrCorrupt
+// and not ErrNone.
 func (w *writer) putCorrupt(k messages.Key) error {
 	return errors.Join(
 		w.batch.Set(bytes.Clone(entryKey(headSpace, w.sh.number, k, w.slot)), nil, nil),

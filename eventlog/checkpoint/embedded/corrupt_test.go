@@ -11,7 +11,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// damaged is a store whose values a test can flip bits in.
+// damaged is a store in whose values a test can flip bits.
 type damaged struct {
 	*testing.T
 	*Store
@@ -44,7 +44,7 @@ func (d *damaged) reopen() {
 
 var dashboardA = messages.Key{Tenant: "t", Dashboard: "a"}
 
-// write commits a checkpoint at the position, with A as it was at put; 0: A again.
+// write commits a checkpoint at the position, with A as of put; 0: A again.
 func (d *damaged) write(position, put uint64) (released messages.Position) {
 	d.Helper()
 	w, err := d.Begin(0)
@@ -104,7 +104,7 @@ func TestCorruptMarker(t *testing.T) {
 		t.Fatalf("got marker %s, passed over %v, %v; want 10, ErrCorrupt, nil", m.Position, passedOver, err)
 	}
 	d.wantA(9, 10, false)
-	if released := d.write(15, 14); released.Lo != 10 { // over the corrupt one
+	if released := d.write(15, 14); released.Lo != 10 { // overwrites the corrupt one
 		t.Errorf("released %s, want 10", released)
 	}
 	d.reopen()
@@ -120,7 +120,7 @@ func TestCorruptMarker(t *testing.T) {
 	if _, err := d.Get(0, dashboardA); !errors.Is(err, checkpoint.ErrCorrupt) {
 		t.Errorf("get: got %v, want ErrCorrupt", err)
 	}
-	d.write(5, 4) // begins anew
+	d.write(5, 4) // starts again from an empty store
 	d.wantA(4, 5, false)
 }
 
@@ -130,7 +130,7 @@ func TestCorruptEntry(t *testing.T) {
 	d.write(20, 19)
 	slot := d.shards[0].current
 	d.flip(entryKey(bodySpace, 0, dashboardA, slot))
-	d.wantA(9, 10, true) // replay A from 10, though the marker stands at 20
+	d.wantA(9, 10, true) // replay A from 10, though the marker is at 20
 	if e, err := d.Get(0, dashboardA); err != nil || e.Marker.Position.Lo != 10 {
 		t.Errorf("it fell back to the marker at %s, %v; want 10", e.Marker.Position, err)
 	}
@@ -139,7 +139,7 @@ func TestCorruptEntry(t *testing.T) {
 		listed = append(listed, string(e.Summary))
 		return true
 	}); err != nil || len(listed) != 1 || listed[0] != "19" {
-		t.Errorf("listed %q, %v; want the head, which is whole", listed, err)
+		t.Errorf("listed %q, %v; want A, whose head is whole", listed, err)
 	}
 	d.flip(entryKey(headSpace, 0, dashboardA, slot))
 	if err := d.List(0, "t", "", "", func(e checkpoint.Entry) bool {
@@ -160,12 +160,12 @@ func TestCorruptEntry(t *testing.T) {
 	_ = w.Abort()
 	d.flip(entryKey(bodySpace, 0, dashboardA, 1-slot))
 	if _, err := d.Get(0, dashboardA); !errors.Is(err, checkpoint.ErrCorrupt) || errors.Is(err, checkpoint.ErrNone) {
-		t.Errorf("both entries corrupt: got %v, want ErrCorrupt alone", err)
+		t.Errorf("both entries corrupt: got %v, want only ErrCorrupt", err)
 	}
 }
 
-// TestCarryOverCorrupt: what Begin cannot carry over stays as it was at the checkpoint before the
-// last, and says so also under later markers.
+// TestCarryOverCorrupt: an entry that Begin can't carry over stays as of the checkpoint before the
+// last, and Through says so also under later markers.
 func TestCarryOverCorrupt(t *testing.T) {
 	d := newDamaged(t)
 	d.write(10, 9)

@@ -23,7 +23,8 @@ func nameOf(d int) messages.Key {
 	return messages.Key{Tenant: messages.DefaultTenant, Dashboard: fmt.Sprintf("d%02d", d)}
 }
 
-// stateOf is the dashboard's state after all its records up to the position, and the last of them.
+// stateOf returns the dashboard's state after all its records up to the position, and the last of
+// them.
 func stateOf(d int, upTo uint64) (state string, last uint64) {
 	for n := uint64(1); n <= upTo; n++ {
 		if owner(n) == d {
@@ -38,12 +39,12 @@ func stateOf(d int, upTo uint64) (state string, last uint64) {
 type shardLife struct {
 	at    uint64          // records folded so far
 	fresh map[int]bool    // changed since the last checkpoint
-	again map[int]bool    // written by the last one, and due once more
+	again map[int]bool    // written by the last one, and to be written once more
 	store *embedded.Store //
 }
 
-// checkpoint writes one. During it the shard folds on, so entries may lie after the marker. stop is
-// called before every write; once it says true, the power is gone.
+// checkpoint writes a checkpoint. The shard folds on meanwhile, so entries may be after the marker.
+// stop is called before every write; once it returns true, the power is off.
 func (s *shardLife) checkpoint(t *testing.T, rng *rand.Rand, stop func() bool) (committed uint64) {
 	t.Helper()
 	marker := s.at
@@ -62,7 +63,7 @@ func (s *shardLife) checkpoint(t *testing.T, rng *rand.Rand, stop func() bool) (
 			t.Fatal(err)
 		}
 		put[d] = true
-		s.at += uint64(rng.IntN(2)) // the fold goes on; what it changes is due at the next
+		s.at += uint64(rng.IntN(2)) // the fold continues; its changes belong to the next checkpoint
 	}
 	for d := range s.again {
 		if put[d] {
@@ -95,9 +96,9 @@ func (s *shardLife) fold(records int) {
 	}
 }
 
-// TestCrash takes the power away at random points of checkpoints, over several lives of one store.
-// After each start there is a whole checkpoint, the last committed one or a later one, and replay
-// from its marker gives every dashboard all its records, each once.
+// TestCrash cuts the power at random points of checkpoints, over several starts of one store. After
+// each start there is a whole checkpoint, the last committed one or a later one, and replay from
+// its marker gives every dashboard all its records, each once.
 func TestCrash(t *testing.T) {
 	for seed := range uint64(60) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
@@ -111,7 +112,7 @@ func TestCrash(t *testing.T) {
 	}
 }
 
-// live starts, checks, writes checkpoints until the power goes, and returns what is left of the
+// live starts, checks, writes checkpoints until the power fails, and returns what is left on the
 // disk.
 func live(t *testing.T, fs *vfs.MemFS, rng *rand.Rand, committed uint64) (*vfs.MemFS, uint64) {
 	t.Helper()
@@ -160,8 +161,8 @@ func checkWhole(t *testing.T, store *embedded.Store, committed uint64) uint64 {
 	return m.Position.Lo
 }
 
-// checkEntry: the entry is the dashboard's state at its own position, and no record up to the
-// marker is missing.
+// checkEntry checks that the entry is the dashboard's state at its own position, and that no record
+// up to the marker is missing.
 func checkEntry(t *testing.T, store *embedded.Store, d int, marker uint64) {
 	t.Helper()
 	want, last := stateOf(d, marker)

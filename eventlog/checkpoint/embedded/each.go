@@ -10,8 +10,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// Sequence is the number of the shard's newest checkpoint here: 1 for the first, then one more
-// each. Zero where there is none.
+// Sequence returns the number of the shard's newest checkpoint here: 1 for the first, then one more
+// each. It is 0 if there is none.
 func (s *Store) Sequence(number int) (uint64, error) {
 	if err := s.enter(); err != nil {
 		return 0, err
@@ -33,10 +33,10 @@ func (s *Store) Sequence(number int) (uint64, error) {
 	return sh.marks[current].sequence, nil
 }
 
-// Each calls yield with the dashboards that changed in the shard's checkpoints after the one of
-// that sequence number, as the newest has them, in order of name; after 0: with all. The entry is
-// good until yield returns. It is ErrCorrupt where an entry does not go as far as the marker:
-// whoever copies a checkpoint must not copy it as whole.
+// Each calls yield with the dashboards that changed in the shard's checkpoints after the one with
+// that sequence number, as the newest has them, ordered by name; after 0: with all. The entry is
+// valid until yield returns. Each returns ErrCorrupt if an entry does not go as far as the marker:
+// such a checkpoint must not be copied as whole.
 func (s *Store) Each(number int, after uint64, yield func(checkpoint.Entry) error) error {
 	if err := s.enter(); err != nil {
 		return err
@@ -46,8 +46,8 @@ func (s *Store) Each(number int, after uint64, yield func(checkpoint.Entry) erro
 	if err != nil {
 		return err
 	}
-	// Where all are asked for, the bodies are read in a row; where few changed, the heads, and a
-	// body for each of these.
+	// For all dashboards it reads the bodies in a row; for a few changed ones the heads, and the
+	// body of each changed one.
 	space := byte(bodySpace)
 	if after > 0 {
 		space = headSpace
@@ -78,7 +78,7 @@ func (s *Store) Each(number int, after uint64, yield func(checkpoint.Entry) erro
 	return nil
 }
 
-// copying is an Each under way.
+// copying is a running Each.
 type copying struct {
 	s       *Store
 	shard   int
@@ -93,7 +93,7 @@ func (c *copying) head(k messages.Key, key, value []byte) error {
 	if err == nil && st.sequence <= c.after {
 		return nil
 	}
-	// A corrupt head may be that of a changed dashboard: the body tells.
+	// A corrupt head may belong to a changed dashboard: read the body.
 	key = entryKey(bodySpace, c.shard, k, c.slot)
 	if value, err = c.s.lookUp(key); err != nil {
 		return fmt.Errorf("dashboard %s: %w", k, err)

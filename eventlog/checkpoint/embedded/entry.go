@@ -10,21 +10,21 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// The first byte of a key tells what it holds. Names hold no zero byte, so keys sort by name, then
-// slot.
+// The first byte of a key says what the key holds. Names have no zero byte, so keys sort by name,
+// then slot.
 const (
 	markerSpace = 'm' // shard u32, slot → a marker
 	headSpace   = 'h' // shard u32, tenant, 0, dashboard, 0, slot → a stamp and a summary, for listings
-	bodySpace   = 'b' // likewise → a stamp, a summary and a state
+	bodySpace   = 'b' // the same → a stamp, a summary and a state
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // stamp is what the store knows of an entry.
 type stamp struct {
-	sequence uint64            // of the checkpoint that was the first to hold the entry as it is
+	sequence uint64            // of the checkpoint that first had the entry in this state
 	position messages.Position // of its last record
-	through  messages.Position // set where the entry fell back: it is whole only up to here
+	through  messages.Position // not zero after a fallback: the entry is whole only up to here
 }
 
 const (
@@ -45,7 +45,7 @@ func entryKey(space byte, shard int, k messages.Key, slot int) []byte {
 	return append(b, 0, byte(slot))
 }
 
-// splitKey takes an entry's key apart.
+// splitKey parses an entry's key.
 func splitKey(key []byte) (k messages.Key, slot int, ok bool) {
 	const front = 1 + 4
 	if len(key) < front+4 || key[len(key)-2] != 0 {
@@ -56,7 +56,7 @@ func splitKey(key []byte) (k messages.Key, slot int, ok bool) {
 	return messages.Key{Tenant: string(tenant), Dashboard: string(dashboard)}, slot, ok && slot < 2
 }
 
-// seal puts the checksum over key and rest in front of the rest.
+// seal prepends the checksum over key and rest to the rest.
 func seal(key, value []byte) []byte {
 	binary.BigEndian.PutUint32(value, checksum(key, value[checksumBytes:]))
 	return value
@@ -66,7 +66,7 @@ func checksum(key, rest []byte) uint32 {
 	return crc32.Update(crc32.Update(0, castagnoli, key), castagnoli, rest)
 }
 
-// unseal checks the checksum and gives the rest.
+// unseal checks the checksum and returns the rest.
 func unseal(key, value []byte, atLeast int) ([]byte, error) {
 	if len(value) < checksumBytes+atLeast {
 		return nil, fmt.Errorf("%w: %d bytes, want %d or more", checkpoint.ErrCorrupt, len(value), checksumBytes+atLeast)

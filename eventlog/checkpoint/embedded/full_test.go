@@ -14,13 +14,13 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// TestFull: on a full volume checkpoints are refused, the last committed one stays whole, and they
-// go on when there is space.
+// TestFull: on a full volume checkpoints are refused and the last committed one stays whole; they
+// succeed again when there is space.
 func TestFull(t *testing.T) {
 	const mib = 1 << 20
 	volume := eventlogtest.NewVolume(t, 64*mib)
 	c := embedded.Default(filepath.Join(volume.Path, "checkpoints"))
-	c.Storage.ReserveBytes = 24 * mib // of which it keeps half
+	c.Storage.ReserveBytes = 24 * mib // the store keeps half of it
 	c.Storage.MemTableBytes = mib
 	store, err := embedded.Open(c)
 	if err != nil {

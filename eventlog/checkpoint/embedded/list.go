@@ -11,8 +11,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// List reads heads only, as they were when it began. A dashboard whose heads are both corrupt is
-// listed without Summary.
+// List reads heads only, as of its begin. A dashboard whose heads are both corrupt is listed
+// without Summary.
 func (s *Store) List(number int, tenant, prefix, after string, yield func(checkpoint.Entry) bool) error {
 	if err := s.enter(); err != nil {
 		return err
@@ -44,8 +44,8 @@ func (s *Store) List(number int, tenant, prefix, after string, yield func(checkp
 	return nil
 }
 
-// listBounds holds the heads whose names begin with prefix and come after the name after. 0xff is
-// in no name.
+// listBounds covers the heads whose names begin with prefix and come after the name after. No name
+// contains 0xff.
 func listBounds(number int, tenant, prefix, after string) *pebble.IterOptions {
 	if tenant == "" {
 		return &pebble.IterOptions{LowerBound: shardKey(headSpace, number), UpperBound: shardKey(headSpace, number+1)}
@@ -53,7 +53,7 @@ func listBounds(number int, tenant, prefix, after string) *pebble.IterOptions {
 	begin := tenantKey(headSpace, number, tenant)
 	lower := append(bytes.Clone(begin), prefix...)
 	if after != "" {
-		past := append(append(bytes.Clone(begin), after...), 0, 0xff) // behind both slots
+		past := append(append(bytes.Clone(begin), after...), 0, 0xff) // after both slots
 		if bytes.Compare(past, lower) > 0 {
 			lower = past
 		}
@@ -61,14 +61,14 @@ func listBounds(number int, tenant, prefix, after string) *pebble.IterOptions {
 	return &pebble.IterOptions{LowerBound: lower, UpperBound: append(append(begin, prefix...), 0xff)}
 }
 
-// listing brings the two slots of each dashboard together: their heads follow each other.
+// listing combines the two slots of each dashboard: their heads follow each other.
 type listing struct {
 	current int
 	through [2]messages.Position
 	yield   func(checkpoint.Entry) bool
 	ended   bool
 
-	name []byte // of the dashboard being gathered: its key without the slot
+	name []byte // of the current dashboard: its key without the slot
 	head [2]struct {
 		there bool
 		value []byte
@@ -88,7 +88,7 @@ func (l *listing) add(key, value []byte) {
 	l.head[slot].value = append(l.head[slot].value[:0], value...)
 }
 
-// flush yields the dashboard gathered, if the slot read from has it.
+// flush yields the current dashboard, if the slot to read from has it.
 func (l *listing) flush() {
 	there := l.head[l.current].there
 	defer func() { l.head[0].there, l.head[1].there = false, false }()
@@ -101,7 +101,7 @@ func (l *listing) flush() {
 	if err := l.decode(&e, l.current); err != nil {
 		e.FellBack = true
 		if l.head[1-l.current].there {
-			_ = l.decode(&e, 1-l.current) // without a summary, then
+			_ = l.decode(&e, 1-l.current) // without a summary if it fails
 		}
 	}
 	l.ended = !l.yield(e)

@@ -6,15 +6,15 @@
 //	err = w.Put(entry)                       // not synced
 //	released, err := w.Commit(marker)        // one sync
 //
-// Every dashboard has up to two entries, in slot 0 and 1; checkpoint n goes to slot n mod 2 and
-// writes over the one before the last. Until its marker is there, what it has written belongs to no
-// checkpoint, and the next writer takes it back. An entry is a whole state at its own position; one
-// later than the marker of its slot only means that replay passes over more. The marker is written
-// last and synced; all before it lie before it in the same write-ahead log.
+// Every dashboard has up to two entries, in slots 0 and 1; checkpoint n goes to slot n mod 2 and
+// overwrites the one before the last. Until its marker is written, its entries belong to no
+// checkpoint, and the next writer replaces them. An entry is a whole state at its own position; if
+// that is later than the marker of its slot, replay skips more records. The marker is written last
+// and synced; everything before it precedes it in the same write-ahead log.
 //
-// An entry lies under two keys: a head (summary, for listings) and a body (summary and state). Each
-// value begins with its CRC-32C over key and rest, then the sequence number of the checkpoint that
-// first held it and its position.
+// An entry has two keys: a head (summary, for listings) and a body (summary and state). Each value
+// begins with its CRC-32C over key and rest, then the sequence number of the checkpoint that first
+// held it and its position.
 package embedded
 
 import (
@@ -33,26 +33,26 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// formatVersion is that of the keys and values described above.
+// formatVersion is the version of the keys and values described above.
 const formatVersion = 1
 
-// Config says where the checkpoints lie and what they may use.
+// Config says where the checkpoints are stored and what they may use.
 type Config struct {
-	Path    string // the directory; made where there is none
+	Path    string // the directory; created if missing
 	Storage directory.Storage
 
-	// Unsynced commits checkpoints to memory; they reach the disk by and by, and in Close. A crash
-	// then takes the newest ones, and never half of one: for a scratch store, whose checkpoints
-	// others have as well.
+	// Unsynced commits checkpoints to memory; they reach the disk later, and in Close. A crash
+	// loses the newest ones, and never half of one: for a scratch store, whose checkpoints other
+	// processes have too.
 	Unsynced bool
 }
 
-// Default goes on in half of the free-space reserve at which the log stops: only checkpoints let
-// the log drop records.
+// Default returns a configuration that continues in half of the free-space reserve at which the log
+// stops: only checkpoints let the log drop records.
 func Default(path string) Config {
 	s := directory.DefaultStorage()
 	s.LastToStop = true
-	s.MemTableBytes = 4 << 20 // smaller ones make Pebble merge what is written over more often
+	s.MemTableBytes = 4 << 20 // smaller memtables make Pebble merge more often
 	return Config{Path: path, Storage: s}
 }
 
@@ -60,15 +60,15 @@ func Default(path string) Config {
 func (c Config) Validate() error {
 	err := c.Storage.Validate()
 	if c.Path == "" {
-		err = errors.Join(errors.New("checkpoint directory is not given"), err)
+		err = errors.Join(errors.New("checkpoint directory is missing"), err)
 	}
 	return err
 }
 
-// Store is the embedded store. It has no goroutine but Pebble's, which end in Close.
+// Store is the embedded store. Its only goroutines are Pebble's, which end in Close.
 type Store struct {
 	dir     *directory.Directory
-	writing *pebble.WriteOptions // of markers
+	writing *pebble.WriteOptions // for markers
 
 	using sync.RWMutex // held for reading while Pebble is used; Close waits for it
 
@@ -84,15 +84,15 @@ type shard struct {
 	number int
 
 	mu      sync.Mutex
-	current int      // the slot read from; none before Load found a whole marker
-	marks   [2]*mark // the whole ones, without State
+	current int      // the slot to read from; none before Load found a whole marker
+	marks   [2]*mark // the whole markers, without State
 	writing bool
-	carry   bool // the next Begin must carry the newest checkpoint's own entries over
+	carry   bool // the next Begin must carry over the newest checkpoint's own entries
 }
 
 const none = -1
 
-// Open opens the store, or makes it. eventlog.ErrInUse where another process has it.
+// Open opens or creates the store. It returns eventlog.ErrInUse if another process has it.
 func Open(c Config) (*Store, error) {
 	if err := c.Validate(); err != nil {
 		return nil, fmt.Errorf("open checkpoints: %w", err)
@@ -109,12 +109,12 @@ func Open(c Config) (*Store, error) {
 	return s, nil
 }
 
-// Err is eventlog.ErrFull while free space is too low for checkpoints, and eventlog.ErrUnwritable
-// while the directory can't be written.
+// Err returns eventlog.ErrFull while free space is too low for checkpoints, and
+// eventlog.ErrUnwritable while the directory can't be written.
 func (s *Store) Err() error { return s.dir.Err() }
 
-// Close ends the store. Writers under way are given up. Where writes wait, so that it can't end, it
-// says why.
+// Close ends the store and discards running writers. If waiting writes prevent that, it returns
+// their error.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	closed := s.closed
@@ -138,7 +138,7 @@ func (s *Store) enter() error {
 	return nil
 }
 
-// Load reads the shard's markers afresh.
+// Load reads the shard's markers again.
 func (s *Store) Load(_ context.Context, number int) (m checkpoint.Marker, passedOver error, err error) {
 	if err := s.enter(); err != nil {
 		return checkpoint.Marker{}, nil, err
@@ -153,7 +153,7 @@ func (s *Store) Load(_ context.Context, number int) (m checkpoint.Marker, passed
 	return s.load(sh)
 }
 
-// shard finds the shard; one that was not loaded yet has no slot to read from.
+// shard finds the shard; a shard that was not loaded has no slot to read from.
 func (s *Store) shard(number int) (*shard, error) {
 	if number < 0 || number > math.MaxInt32 {
 		return nil, fmt.Errorf("shard %d is not allowed: 0 to %d", number, math.MaxInt32)
@@ -168,7 +168,7 @@ func (s *Store) shard(number int) (*shard, error) {
 	return sh, nil
 }
 
-// load is called with sh.mu held.
+// load loads the shard; the caller holds sh.mu.
 func (s *Store) load(sh *shard) (m checkpoint.Marker, passedOver error, err error) {
 	sh.current, sh.carry = none, true
 	var damage []error
@@ -207,7 +207,7 @@ func (s *Store) mark(shard, slot int) (mark, error) {
 	return m, errors.Join(err, closer.Close())
 }
 
-// corruptOr makes Pebble's word for a corrupt block ours.
+// corruptOr turns Pebble's error of a corrupt block into ErrCorrupt.
 func corruptOr(err error) error {
 	if pebble.IsCorruptionError(err) {
 		return fmt.Errorf("%w: %w", checkpoint.ErrCorrupt, err)
@@ -215,7 +215,7 @@ func corruptOr(err error) error {
 	return err
 }
 
-// reading is the shard's slot to read from, and the positions of the markers of both.
+// reading returns the shard's slot to read from, and the positions of both markers.
 func (s *Store) reading(number int) (current int, through [2]messages.Position, err error) {
 	sh, err := s.shard(number)
 	if err != nil {
@@ -236,7 +236,7 @@ func (s *Store) reading(number int) (current int, through [2]messages.Position, 
 	return sh.current, through, nil
 }
 
-// Get costs one look-up, and next to nothing for a dashboard that was never seen.
+// Get costs one look-up, and almost nothing for a dashboard that was never seen.
 func (s *Store) Get(number int, k messages.Key) (checkpoint.Entry, error) {
 	if err := s.enter(); err != nil {
 		return checkpoint.Entry{}, err
@@ -255,7 +255,7 @@ func (s *Store) Get(number int, k messages.Key) (checkpoint.Entry, error) {
 	if otherErr != nil {
 		return checkpoint.Entry{}, errors.Join(err, otherErr)
 	}
-	s.dir.Logger.Error("checkpoint entry corrupt, the one before is taken", "shard", number, "dashboard", k.String(), "err", err)
+	s.dir.Logger.Error("checkpoint entry corrupt, the previous one is used", "shard", number, "dashboard", k.String(), "err", err)
 	e.FellBack = true
 	if m, err := s.mark(number, other); err == nil && !m.Position.After(e.Through) {
 		e.Marker = m.Marker
@@ -286,9 +286,8 @@ func (s *Store) get(number int, k messages.Key, slot int, through messages.Posit
 	return e, nil
 }
 
-// lookUp is the value at key, copied; ErrNone where there is none. Pebble's own Get leaves the
-// filters of the lowest level aside, and with them a miss would read a block: an iterator can be
-// told otherwise.
+// lookUp returns a copy of the value at key, or ErrNone. Pebble's own Get ignores the filters of
+// the lowest level, so that a miss reads a block; an iterator can be told to use them.
 func (s *Store) lookUp(key []byte) (value []byte, err error) {
 	it, err := s.dir.DB.NewIter(&pebble.IterOptions{UseL6Filters: true})
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/dashfeed/dashfeed/eventlog/checkpoint/embedded"
 )
 
-// storage holds where each open store lies, so that the suite can reopen it.
+// storage maps each open store to its configuration, so that the suite can reopen it.
 type storage map[checkpoint.Store]embedded.Config
 
 func (s storage) open(t *testing.T, c embedded.Config) checkpoint.Store {

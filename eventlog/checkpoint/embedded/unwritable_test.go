@@ -12,8 +12,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// A directory that was moved away takes no checkpoints, and the last one is read; put back, all
-// goes on.
+// TestADirectoryThatMoved: a directory that was moved away takes no checkpoints, and the last one
+// is readable; after it is put back all continues.
 func TestADirectoryThatMoved(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "data")
 	store, err := embedded.Open(embedded.Default(filepath.Join(data, "checkpoints")))
@@ -40,11 +40,11 @@ func TestADirectoryThatMoved(t *testing.T) {
 	}
 	for range 3 {
 		if err := write(2); !errors.Is(err, eventlog.ErrUnwritable) {
-			t.Errorf("a checkpoint says %v", err)
+			t.Errorf("a checkpoint returns %v", err)
 		}
 	}
 	if err := store.Err(); !errors.Is(err, eventlog.ErrUnwritable) {
-		t.Errorf("the store says %v", err)
+		t.Errorf("Err is %v", err)
 	}
 	if m, _, err := store.Load(t.Context(), 0); err != nil || m.Position.Lo != 1 {
 		t.Errorf("the checkpoint is at %v, %v", m.Position, err)

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// Wipe drops all that the store has of the shard. It is refused while the shard is written.
+// Wipe drops everything of the shard. It returns an error while a Writer of the shard is open.
 func (s *Store) Wipe(number int) error {
 	if err := s.enter(); err != nil {
 		return err

@@ -11,26 +11,24 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// MaxEntryBytes is the most that an entry's summary and state, or a marker's state, may have
-// together.
+// MaxEntryBytes bounds an entry's summary and state together, and a marker's state.
 const MaxEntryBytes = 16 << 20
 
-// writeBytes is about how much a writer gathers before it hands it to Pebble.
+// writeBytes is about how much a writer buffers before it passes it to Pebble.
 const writeBytes = 256 << 10
 
 // writer writes one checkpoint. One goroutine uses it.
 type writer struct {
 	s        *Store
 	sh       *shard
-	from     int // the slot of the checkpoint before; none for the first
+	from     int // the slot of the previous checkpoint; none for the first one
 	slot     int
 	sequence uint64
 	batch    *pebble.Batch
 	ended    bool
 }
 
-// Begin starts the next checkpoint. The slot it writes over may hold the older checkpoint's entries
-// until Commit.
+// Begin starts the next checkpoint. Its slot may hold the older checkpoint's entries until Commit.
 func (s *Store) Begin(number int) (checkpoint.Writer, error) {
 	if err := s.enter(); err != nil {
 		return nil, err
@@ -62,7 +60,7 @@ func (sh *shard) begin(s *Store) (w *writer, carry bool, err error) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	if sh.writing {
-		return nil, false, fmt.Errorf("begin checkpoint of shard %d: the one before is neither committed nor aborted", sh.number)
+		return nil, false, fmt.Errorf("begin checkpoint of shard %d: the previous one is neither committed nor aborted", sh.number)
 	}
 	sh.writing = true
 	w = &writer{s: s, sh: sh, from: sh.current, slot: 1, sequence: 1, batch: s.dir.DB.NewBatch()}
@@ -87,7 +85,7 @@ func (w *writer) Put(e checkpoint.Entry) error {
 
 func (w *writer) check(e checkpoint.Entry) error {
 	if w.ended {
-		return fmt.Errorf("put %s: the checkpoint is ended", e.Key)
+		return fmt.Errorf("put %s: the checkpoint has ended", e.Key)
 	}
 	if err := errors.Join(messages.CheckName("tenant", e.Key.Tenant), messages.CheckName("dashboard", e.Key.Dashboard)); err != nil {
 		return fmt.Errorf("put: %w", err)
@@ -113,7 +111,7 @@ func (w *writer) put(k messages.Key, st stamp, summary, state []byte) error {
 	return nil
 }
 
-// flush hands to Pebble what was gathered.
+// flush passes the buffer to Pebble.
 func (w *writer) flush() error {
 	if err := w.s.dir.Err(); err != nil {
 		return err
@@ -123,10 +121,10 @@ func (w *writer) flush() error {
 	return w.s.dir.Commit(full, pebble.NoSync)
 }
 
-// Again copies the entry under its old stamp: it is new to neither slot now.
+// Again copies the entry with its old stamp: both slots have the same entry then.
 func (w *writer) Again(k messages.Key) error {
 	if w.ended {
-		return fmt.Errorf("again %s: the checkpoint is ended", k)
+		return fmt.Errorf("again %s: the checkpoint has ended", k)
 	}
 	if err := w.s.enter(); err != nil {
 		return err
@@ -151,10 +149,10 @@ func (w *writer) again(k messages.Key) error {
 	return w.put(k, st, summary, state)
 }
 
-// Remove deletes what the slot has of the dashboard.
+// Remove deletes the dashboard's entry in the slot.
 func (w *writer) Remove(k messages.Key) error {
 	if w.ended {
-		return fmt.Errorf("remove %s: the checkpoint is ended", k)
+		return fmt.Errorf("remove %s: the checkpoint has ended", k)
 	}
 	return w.remove(k)
 }
@@ -165,10 +163,10 @@ func (w *writer) remove(k messages.Key) error {
 		w.batch.Delete(entryKey(bodySpace, w.sh.number, k, w.slot), nil))
 }
 
-// Commit writes the marker, synced, and with it makes all that was put durable.
+// Commit writes the marker, synced, which makes all entries durable.
 func (w *writer) Commit(m checkpoint.Marker) (released messages.Position, err error) {
 	if w.ended {
-		return released, errors.New("commit: the checkpoint is ended")
+		return released, errors.New("commit: the checkpoint has ended")
 	}
 	if len(m.State) > MaxEntryBytes {
 		return released, fmt.Errorf("commit checkpoint of shard %d: %w: %d bytes, at most %d", w.sh.number, eventlog.ErrTooLarge, len(m.State), MaxEntryBytes)
@@ -199,7 +197,7 @@ func (w *writer) sync(m mark) error {
 	return w.s.dir.Commit(last, w.s.writing)
 }
 
-// settle makes the checkpoint the one that is read from.
+// settle makes the checkpoint the one to read from.
 func (w *writer) settle(m *mark) (released messages.Position) {
 	w.ended = true
 	_ = w.batch.Close()
@@ -213,8 +211,7 @@ func (w *writer) settle(m *mark) (released messages.Position) {
 	return released
 }
 
-// Abort leaves what was handed to Pebble where it is: it belongs to no checkpoint, and the next one
-// takes it back.
+// Abort leaves what Pebble has: it belongs to no checkpoint, and the next writer replaces it.
 func (w *writer) Abort() error {
 	if w.ended {
 		return nil

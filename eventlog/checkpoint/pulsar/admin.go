@@ -12,10 +12,10 @@ import (
 	"github.com/dashfeed/dashfeed/eventlog/pulsar/broker"
 )
 
-// admin asks the broker's admin API.
+// admin calls the broker's admin API.
 type admin struct{ *broker.Admin }
 
-// holder says who has the partition's producer, as well as it can be told.
+// holder describes who holds the partition's producer, as far as the broker knows.
 func (a admin) holder(ctx context.Context, topic, cluster string) string {
 	var stats struct {
 		Publishers []struct {
@@ -26,26 +26,26 @@ func (a admin) holder(ctx context.Context, topic, cluster string) string {
 		} `json:"publishers"`
 	}
 	if err := a.Get(ctx, broker.TopicPath(topic)+"/stats", &stats); err != nil {
-		return fmt.Sprintf("%s is held, by whom can't be told: %v", topic, err)
+		return fmt.Sprintf("%s is held by another producer, which the broker does not name: %v", topic, err)
 	}
 	if len(stats.Publishers) == 0 {
-		return topic + " was held until just now"
+		return topic + " was held until a moment ago"
 	}
 	p := stats.Publishers[0]
 	said := fmt.Sprintf("%s is held by %s at %s since %s", topic, p.ProducerName, p.Address, p.Since)
 	switch other := p.Metadata["cluster"]; other {
 	case cluster:
-		return fmt.Sprintf("%s: node %s of a cluster that is called %s leads the shard now. Where `dashfeed cluster members` lists that node nothing has to be done: "+
-			"this process was frozen or cut off meanwhile. Where it does not, two clusters have one name: give one of them another, and topics of its own",
+		return fmt.Sprintf("%s: node %s of a cluster with the name %s leads the shard now. If `dashfeed cluster members` lists that node, nothing has to be done: "+
+			"this process was frozen or cut off meanwhile. If not, two clusters have the same name: rename one of them, and give it topics of its own",
 			said, p.Metadata["node"], cluster)
 	case "":
-		return said + ": no producer of ours: end it"
+		return said + ": it is not a producer of Dashfeed: stop it"
 	default:
-		return fmt.Sprintf("%s: node %s of the cluster %s, which uses the same topic: give one of them topics of its own", said, p.Metadata["node"], other)
+		return fmt.Sprintf("%s: node %s of the cluster %s, which uses the same topic: give each cluster topics of its own", said, p.Metadata["node"], other)
 	}
 }
 
-// internal is what the broker keeps of a partition.
+// internal is the broker's internal state of a partition.
 type internal struct {
 	Entries   int64 `json:"numberOfEntries"`
 	Compacted struct {
@@ -66,8 +66,8 @@ func (a admin) internal(ctx context.Context, topic string) (i internal, err erro
 	return i, a.Get(ctx, broker.TopicPath(topic)+"/internalStats", &i)
 }
 
-// present finds a partition that was deleted and made anew under the leader: a producer that
-// connects again makes one, empty.
+// present detects a partition that was deleted and created again under the leader: a producer that
+// reconnects creates an empty one.
 func (l *leader) present(ctx context.Context) error {
 	if !l.published {
 		return nil
@@ -78,14 +78,14 @@ func (l *leader) present(ctx context.Context) error {
 		return fmt.Errorf("look at %s: %w", l.topic, err)
 	}
 	if gone || i.Entries == 0 && i.Compacted.Ledger < 0 {
-		return fmt.Errorf("%s was deleted: its checkpoints are gone, and written anew with the next one; until then each node has its own alone: "+
-			"see that brokerDeleteInactiveTopicsEnabled is false, or that no policy deletes topics of %s", l.topic, broker.NamespaceOf(l.topic))
+		return fmt.Errorf("%s was deleted: its checkpoints are gone, and the next one writes them again; until then only the nodes' own copies exist: "+
+			"set brokerDeleteInactiveTopicsEnabled to false, and remove policies that delete topics of %s", l.topic, broker.NamespaceOf(l.topic))
 	}
 	return nil
 }
 
-// settle has the partition compacted, once: until then nothing but retention keeps it, which is 0
-// on a stock broker. From then on the broker's own cursor does, and the guard's may follow.
+// settle compacts the partition once: before that, only retention keeps its messages, which is 0 on
+// a stock broker. After that the broker's own cursor keeps them, and the guard's cursor may move.
 func (l *leader) settle(ctx context.Context) error {
 	if !l.settled {
 		if err := l.compact(ctx); err != nil {
@@ -118,14 +118,14 @@ func (l *leader) compact(ctx context.Context) error {
 		return err
 	}
 	path := broker.TopicPath(l.topic) + "/compaction"
-	// it runs already
+	// a compaction is already running
 	if err := a.Do(ctx, http.MethodPut, path, nil, nil); err != nil && broker.Status(err) != http.StatusConflict {
 		return err
 	}
 	return l.await(ctx)
 }
 
-// await waits until the compaction under way has ended.
+// await waits until the running compaction has ended.
 func (l *leader) await(ctx context.Context) error {
 	path := broker.TopicPath(l.topic) + "/compaction"
 	b := broker.NewBackoff()
@@ -141,7 +141,7 @@ func (l *leader) await(ctx context.Context) error {
 		case "SUCCESS":
 			return nil
 		case "ERROR":
-			return fmt.Errorf("the broker says: %s", status.Error)
+			return fmt.Errorf("the broker answered: %s", status.Error)
 		}
 		select {
 		case <-time.After(b.Next()):
@@ -151,7 +151,7 @@ func (l *leader) await(ctx context.Context) error {
 	}
 }
 
-// threshold has the broker compact the namespace's topics by itself, where nobody has said when.
+// threshold makes the broker compact the namespace's topics by itself, unless a threshold is set.
 func (a admin) threshold(ctx context.Context, namespace string, bytes int64) error {
 	path := broker.NamespacePath(namespace) + "/compactionThreshold"
 	var there *int64
@@ -159,16 +159,16 @@ func (a admin) threshold(ctx context.Context, namespace string, bytes int64) err
 		return nil
 	}
 	if err := a.Do(ctx, http.MethodPut, path, bytes, nil); err != nil {
-		return fmt.Errorf("set the namespace's compaction threshold, as by pulsar-admin namespaces set-compaction-threshold -t %d %s: %w", bytes, namespace, err)
+		return fmt.Errorf("set the namespace's compaction threshold, as with pulsar-admin namespaces set-compaction-threshold -t %d %s: %w", bytes, namespace, err)
 	}
 	return nil
 }
 
-// remake is what makes a topic that is gone. A partition can be made only where the topic that it
-// is part of is there; where that is so, it appears by itself.
+// remake returns the command that creates a missing topic. A partition can be created only as part
+// of its topic; if that exists, the partition appears by itself.
 func remake(topic string) string {
 	if i := strings.LastIndex(topic, "-partition-"); i >= 0 {
-		return "make it with: pulsar-admin topics create-partitioned-topic -p N " + topic[:i] + ", where N is what dashfeed tenant list says of the tenant"
+		return "create it with: pulsar-admin topics create-partitioned-topic -p N " + topic[:i] + ", where N is the tenant's number of partitions in dashfeed tenant list"
 	}
-	return "make it with: pulsar-admin topics create " + topic
+	return "create it with: pulsar-admin topics create " + topic
 }

@@ -6,20 +6,20 @@ import (
 	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
 )
 
-// assembler puts pieces together. A writer sends the pieces of a body in a row, and of each key the
-// newest stays: so the newest body's pieces still follow each other, but for those that a longer,
-// older body left, which it passes over.
+// assembler joins pieces. A writer sends the pieces of a body in a row, and compaction keeps the
+// newest message of each key: so the newest body's pieces still follow each other. Between them may
+// be pieces of a longer, older body, which the assembler skips.
 type assembler struct {
 	open bool
 	at   address
-	next piece // what is awaited
+	next piece // the expected piece
 	body []byte
 }
 
-// add gives the body that the piece completes, or nil. The body is good until the next call.
+// add returns the body that the piece completes, or nil. The body is valid until the next call.
 func (s *assembler) add(a address, p piece) ([]byte, error) {
 	if a.piece != p.number {
-		return nil, fmt.Errorf("%w: piece %d lies under the key of piece %d", checkpoint.ErrCorrupt, p.number, a.piece)
+		return nil, fmt.Errorf("%w: piece %d has the key of piece %d", checkpoint.ErrCorrupt, p.number, a.piece)
 	}
 	if p.of == 1 {
 		s.open = false

@@ -12,7 +12,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// lead takes shard 0 for the node.
+// lead leads shard 0 for the node.
 func (s *site) lead(t *testing.T, c Config) *leader {
 	t.Helper()
 	p := s.place(t)
@@ -24,13 +24,13 @@ func (s *site) lead(t *testing.T, c Config) *leader {
 	return l.(*leader)
 }
 
-// TestHeld: who finds another at work is told who.
+// TestHeld: a process that finds another leader learns which one.
 func TestHeld(t *testing.T) {
 	s := newSite(t, pulsartest.Shared(t), 1)
 	held := s.lead(t, s.config("first"))
 	defer held.Close()
 	for cluster, want := range map[string]string{
-		"test":  "node first of a cluster that is called test leads the shard now",
+		"test":  "node first of a cluster with the name test leads the shard now",
 		"other": "node first of the cluster test, which uses the same topic",
 	} {
 		p := s.place(t)
@@ -42,7 +42,7 @@ func TestHeld(t *testing.T) {
 	}
 }
 
-// TestFenced: a leader that lost its producer publishes no more and says who does.
+// TestFenced: a leader that lost its producer no longer publishes and names the new leader.
 func TestFenced(t *testing.T) {
 	s := newSite(t, pulsartest.Shared(t), 1)
 	a := s.lead(t, s.config("a"))
@@ -54,7 +54,7 @@ func TestFenced(t *testing.T) {
 	p := s.place(t)
 	for try := 0; ; try++ {
 		s.admin(t, "PUT", "persistent/"+s.namespace+"/checkpoints-partition-0/unload", "")
-		b, err := p.Lead(t.Context(), 0) // before the old one is connected again
+		b, err := p.Lead(t.Context(), 0) // before the old one has reconnected
 		if err == nil {
 			defer b.Close()
 			break
@@ -64,14 +64,14 @@ func TestFenced(t *testing.T) {
 		}
 	}
 	_, err := a.Publish(t.Context(), local.write(20), local)
-	if !errors.Is(err, shared.ErrLost) || !strings.Contains(err.Error(), "looks on") {
+	if !errors.Is(err, shared.ErrLost) || !strings.Contains(err.Error(), "observer") {
 		t.Errorf("got %v; want ErrLost, naming the new one", err)
 	}
 	s.wantWhole(t, "after the old one was fenced", 10)
 }
 
 // TestCompacted: after the first checkpoint the partition is compacted and the namespace has a
-// threshold; the guard does not hold what was compacted; and what was compacted any number of times
+// threshold; the guard does not hold compacted messages; a partition compacted any number of times
 // loads.
 func TestCompacted(t *testing.T) {
 	s := newSite(t, pulsartest.Shared(t), 1)
@@ -89,7 +89,7 @@ func TestCompacted(t *testing.T) {
 		if err != nil || !i.compacted() {
 			t.Fatalf("compacted is %v, %v", i.compacted(), err)
 		}
-		if n > 1 { // once more, by force
+		if n > 1 { // once more, on request
 			l.settled = false
 			s.admin(t, "PUT", partition+"/compaction", "")
 			if err := l.await(t.Context()); err != nil {
@@ -102,11 +102,12 @@ func TestCompacted(t *testing.T) {
 		t.Errorf("compaction threshold is %q", got)
 	}
 	if stats := s.admin(t, "GET", partition+"/stats", ""); !strings.Contains(stats, `"guard"`) {
-		t.Errorf("the guard is gone: %s", stats)
+		t.Errorf("the guard is missing: %s", stats)
 	}
 }
 
-// TestDeleted: a partition deleted under its leader is found, said, and written anew in whole.
+// TestDeleted: a partition deleted under its leader is detected, reported, and written again as a
+// whole.
 func TestDeleted(t *testing.T) {
 	s := newSite(t, pulsartest.Shared(t), 1)
 	c := s.config("a")
@@ -136,14 +137,14 @@ func TestDeleted(t *testing.T) {
 	}
 	s.admin(t, "DELETE", "persistent/"+s.namespace+"/checkpoints-partition-0?force=true", "")
 	if released := commit(30); released != 0 {
-		t.Errorf("released %d with the topic gone", released)
+		t.Errorf("released %d without the topic", released)
 	}
 	err := store.Err()
 	if err == nil || !strings.Contains(err.Error(), "deleted") || !strings.Contains(err.Error(), "checkpoints-partition-0") {
-		t.Errorf("Err is %v; want that the topic was deleted", err)
+		t.Errorf("Err is %v; want an error that the topic was deleted", err)
 	}
 	if released := commit(40); released != 0 {
-		t.Errorf("released %d with one checkpoint there", released)
+		t.Errorf("released %d with one checkpoint", released)
 	}
 	if released := commit(50); released != 40 {
 		t.Errorf("released %d, want 40: Err is %v", released, store.Err())

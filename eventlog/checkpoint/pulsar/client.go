@@ -5,9 +5,9 @@ import (
 	"math/rand/v2"
 )
 
-// name is what the broker shows of a reader.
+// name returns the name of a reader at the broker.
 func (c Config) name() string { return "dashfeed/" + c.Cluster + "/" + c.Node }
 
-// producerName is one that no other producer has, also of a process that died and is not yet
-// forgotten.
+// producerName returns a name that no other producer has, including those of dead processes that
+// the broker still knows.
 func (c Config) producerName() string { return fmt.Sprintf("%s/%08x", c.name(), rand.Uint32()) }

@@ -20,8 +20,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// dying is a producer whose process dies after so many messages: what it sends from then on reaches
-// nobody.
+// dying is a producer whose process dies after that many messages: later ones reach nobody.
 type dying struct {
 	pulsar.Producer
 	left int
@@ -64,8 +63,8 @@ func (s *scratch) Each(after uint64, yield func(checkpoint.Entry) error) error {
 	return s.store.Each(0, after, yield)
 }
 
-// boards are five dashboards; the last is of several pieces. The state of each begins with the
-// position it was put at.
+// boards is five dashboards; the last has several pieces. The state of each begins with the
+// position of its Put.
 const boards = 5
 
 func board(d int, position uint64) checkpoint.Entry {
@@ -103,9 +102,9 @@ func (s *scratch) write(position uint64, more ...checkpoint.Entry) checkpoint.Ma
 	return m
 }
 
-// TestCrashInPublish: a leader dies after every number of messages of its third checkpoint. The
-// second one is loaded then; the next leader's is whole, and so is what is left with its newest
-// entry spoiled.
+// TestCrashInPublish: a leader dies after every possible number of messages of its third
+// checkpoint. Then the second one is loaded; the next leader's checkpoint is whole, and so is the
+// remaining one after its newest entry is damaged.
 func TestCrashInPublish(t *testing.T) {
 	s := newSite(t, pulsartest.Shared(t), 1)
 	p := s.place(t)
@@ -124,7 +123,7 @@ func TestCrashInPublish(t *testing.T) {
 		_, err = l.Publish(t.Context(), local.write(position), local)
 		return err
 	}
-	// messages of a checkpoint: a piece each, four of the large one, the marker
+	// messages of a checkpoint: a piece each, four of the large entry, the marker
 	const all = boards - 1 + 4 + 1
 	for left := 0; left <= all; left++ {
 		for range 2 {
@@ -139,13 +138,13 @@ func TestCrashInPublish(t *testing.T) {
 		if left == all {
 			whole = position
 		}
-		s.wantWhole(t, fmt.Sprintf("dead after %d messages", left), whole)
+		s.wantWhole(t, fmt.Sprintf("death after %d messages", left), whole)
 	}
 }
 
-// TestCrashLeavesNoDashboard: a leader dies after it has sent all but the marker, or less.
-// Dashboards that are new in it, and that the next leader does not have since their records are
-// lost, are in none of the checkpoints after it, before and after the topic is compacted.
+// TestCrashLeavesNoDashboard: a leader dies after it has sent everything but the marker, or less.
+// New dashboards in it, which the next leader does not have since their records are lost, are in no
+// later checkpoint, before and after the topic is compacted.
 func TestCrashLeavesNoDashboard(t *testing.T) {
 	s := newSite(t, pulsartest.Shared(t), 1)
 	p := s.place(t)
@@ -180,7 +179,7 @@ func TestCrashLeavesNoDashboard(t *testing.T) {
 		if err := publish(lost, left, fresh...); !errors.Is(err, errDied) {
 			t.Fatalf("after %d messages: %v", left, err)
 		}
-		s.wantWhole(t, fmt.Sprintf("dead after %d messages", left), position-10, fresh...)
+		s.wantWhole(t, fmt.Sprintf("death after %d messages", left), position-10, fresh...)
 		if left%4 == 3 {
 			s.compact(t)
 		}
@@ -188,10 +187,11 @@ func TestCrashLeavesNoDashboard(t *testing.T) {
 			if err := publish(local, all); err != nil {
 				t.Fatal(err)
 			}
-			s.wantWhole(t, fmt.Sprintf("some time after one was dead after %d messages", left), position, fresh...)
+			s.wantWhole(t, fmt.Sprintf("some time after a death after %d messages", left), position, fresh...)
 		}
 	}
-	if err := publish(newScratch(t), all, born("a", 0)); err != nil { // one of that name that is real
+	// a real dashboard with that name
+	if err := publish(newScratch(t), all, born("a", 0)); err != nil {
 		t.Fatal(err)
 	}
 	s.wantWhole(t, "with one more", position)
@@ -201,13 +201,13 @@ func TestCrashLeavesNoDashboard(t *testing.T) {
 	}
 }
 
-// compact has the broker compact the shard's partition.
+// compact compacts the shard's partition.
 func (s *site) compact(t *testing.T) {
 	t.Helper()
 	topic, _ := s.partition(0)
 	path := broker.TopicPath(topic) + "/compaction"
 	s.admin(t, "PUT", path, "")
-	// real time: a real broker
+	// real time: it is a real broker
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
 		if said := s.admin(t, "GET", path, ""); strings.Contains(said, "SUCCESS") {
 			return
@@ -217,7 +217,7 @@ func (s *site) compact(t *testing.T) {
 	}
 }
 
-// wantWhole loads with an empty scratch. It wants nothing of the dashboards that never were.
+// wantWhole loads with an empty scratch, and expects no entry for the dashboards in never.
 func (s *site) wantWhole(t *testing.T, when string, position uint64, never ...checkpoint.Entry) {
 	t.Helper()
 	c := s.config("reads")

@@ -16,11 +16,11 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// flushAtLatest is when a batch that is not full goes: each producer wakes up so often, whether it
-// has anything to send or not. A leader asks for it when it has given all.
+// flushAtLatest is when a batch that is not full is sent: each producer wakes up that often,
+// whether it has anything to send or not. A leader flushes after its last message.
 const flushAtLatest = time.Second
 
-// Lead takes the partition's Exclusive producer, then reads to the end: from here on nobody else
+// Lead takes the partition's Exclusive producer, then reads to the end: from then on nobody else
 // writes.
 func (p *place) Lead(ctx context.Context, shard int) (shared.Leader, error) {
 	topic, err := p.config.Topic(shard)
@@ -42,9 +42,9 @@ func (p *place) Lead(ctx context.Context, shard int) (shared.Leader, error) {
 	return l, nil
 }
 
-// take asks for the producer, again and again while one that led before may be letting go. Waiting
-// in the broker's queue (WaitForExclusive) would make a frozen leader the writer again long after,
-// without a word.
+// take asks for the producer, and retries while a previous leader may be releasing it. Waiting in
+// the broker's queue (WaitForExclusive) could make a frozen leader the writer again much later,
+// unnoticed.
 func (p *place) take(ctx context.Context, topic string) (pulsar.Producer, error) {
 	deadline := time.Now().Add(p.config.TakeWait)
 	b := broker.NewBackoff()
@@ -60,11 +60,11 @@ func (p *place) take(ctx context.Context, topic string) (pulsar.Producer, error)
 		if err == nil {
 			return producer, nil
 		}
-		if isMissing(err) && !made { // deleted: this process has all that was in it
+		if isMissing(err) && !made { // deleted: this process has everything that was in it
 			if err := p.admin.Do(ctx, http.MethodPut, broker.TopicPath(topic), nil, nil); err != nil {
-				return nil, fmt.Errorf("the topic was deleted, and can't be made anew: %s: %w", remake(topic), err)
+				return nil, fmt.Errorf("the topic was deleted, and can't be created again: %s: %w", remake(topic), err)
 			}
-			p.config.Logger.Warn("a topic of checkpoints was deleted and is made anew", "topic", topic)
+			p.config.Logger.Warn("a topic of checkpoints was deleted and is created again", "topic", topic)
 			made = true
 			continue
 		}
@@ -82,8 +82,8 @@ func (p *place) take(ctx context.Context, topic string) (pulsar.Producer, error)
 	}
 }
 
-// leader writes one partition. What it knows of the partition is right as long as it holds the
-// producer and every write succeeded: after an error it is given up, and the next one reads again.
+// leader writes one partition. What it knows of the partition is right while it holds the producer
+// and every write succeeds: after an error it is closed, and the next one reads again.
 type leader struct {
 	place    *place
 	topic    string
@@ -96,12 +96,13 @@ type leader struct {
 	sequence uint32
 	greatest messages.Position
 
-	// What the slots lack: entries whose hash differs from that in hashes, which is nil from the
-	// slot's first checkpoint on; then those that changed after the local checkpoint since.
+	// what the slots lack: until the slot's first checkpoint, entries whose hash differs from that
+	// in hashes, which is nil afterwards; then entries that changed since the local checkpoint of
+	// that sequence
 	hashes [2]map[uint64]uint64
 	since  [2]uint64
-	// what a leader that died has left: it goes where this one does not have it
-	loose [2]map[uint64]loose
+	// entries that a dead leader left: removed unless this leader writes them
+	orphans [2]map[uint64]orphan
 
 	settled   bool // the partition was compacted once
 	movedAt   time.Time
@@ -119,7 +120,7 @@ func (l *leader) learn(ctx context.Context) error {
 	if err := l.place.read(ctx, l.topic, c); err != nil {
 		return err
 	}
-	l.entries, l.sequence, l.greatest, l.loose = c.entries, c.sequence, c.greatest, c.loose
+	l.entries, l.sequence, l.greatest, l.orphans = c.entries, c.sequence, c.greatest, c.orphans
 	for slot := range 2 {
 		if c.whole(slot) == nil {
 			l.marks[slot] = c.marks[slot]
@@ -196,7 +197,7 @@ func (l *leader) writeEntries(o *outbox, slot int, local shared.Local) error {
 	err := local.Each(after, func(e checkpoint.Entry) error {
 		body = appendEntry(body[:0], e)
 		name := nameOf(e.Key)
-		delete(l.loose[slot], name)
+		delete(l.orphans[slot], name)
 		if hashes != nil {
 			if h, there := hashes[name]; there && h == xxh3.Hash(body) {
 				return nil
@@ -208,12 +209,12 @@ func (l *leader) writeEntries(o *outbox, slot int, local shared.Local) error {
 	if err != nil {
 		return err
 	}
-	l.takeBack(o, slot)
+	l.removeOrphans(o, slot)
 	return o.err()
 }
 
-// write notes a new entry and gives the sequence of the one it replaces that counts under the
-// slot's marker.
+// write records a new entry and returns the sequence of the entry that it replaces and that counts
+// under the slot's marker.
 func (l *leader) write(name uint64, slot int) (prior uint32) {
 	pair := l.entries[name]
 	if pair == nil {
@@ -232,7 +233,7 @@ func (l *leader) write(name uint64, slot int) (prior uint32) {
 	return prior
 }
 
-// lost tells whether another took the partition.
+// lost distinguishes the loss of the partition to another process from other errors.
 func (l *leader) lost(err error) error {
 	if broker.IsLost(err) {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)

@@ -17,18 +17,19 @@ import (
 
 // A message is a piece of a dashboard's entry, or of a marker, in a slot:
 //
-//	key      tenant/dashboard/slot, or /slot for the marker; from the second piece on #number behind it
+// key tenant/dashboard/slot, or /slot for the marker; from the second piece on followed by #number
+//
 //	payload  checksum u32 | version | sequence | prior | piece | pieces | bytes…
 //
-// The checksum is CRC-32C over the key and the rest; the four numbers are varints. Sequence numbers
-// the checkpoint that wrote it; prior is that of the entry it replaces, if that one counts under
-// the slot's marker, and 0 if there is none. The pieces of one sequence together are a packing: 0
-// and a body, or 1 and a body in zstd.
+// The checksum is CRC-32C over the key and the rest; the four numbers are varints. Sequence is the
+// number of the checkpoint that wrote the message; prior is that of the entry it replaces, if that
+// one counts under the slot's marker, and 0 if there is none. The pieces of one sequence together
+// are a packed body: 0 and the body, or 1 and the body in zstd.
 //
 //	entry    position (16) | length of summary (varint) | summary | state
 //	marker   position (16) | entries in the slot (varint) | digest of them (u64) | state
 //
-// An empty payload takes its key away.
+// An empty payload deletes its key.
 const (
 	formatVersion = 1
 	pieceBytes    = 64 << 10
@@ -38,7 +39,7 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// place of a message in the topic: whose it is, and in which slot.
+// address is a message's place in the topic: its dashboard, or the marker, and the slot.
 type address struct {
 	key    messages.Key
 	marker bool
@@ -46,14 +47,14 @@ type address struct {
 	piece  int
 }
 
-// base is the key of the first piece.
+// base returns the key of the first piece.
 func base(k messages.Key, slot int) string {
 	return k.Tenant + "/" + k.Dashboard + "/" + strconv.Itoa(slot)
 }
 
 func markerBase(slot int) string { return "/" + strconv.Itoa(slot) }
 
-// pieceKey is the key of a further piece. No name holds a #.
+// pieceKey returns the key of a further piece. No name contains a #.
 func pieceKey(base string, piece int) string {
 	if piece == 0 {
 		return base
@@ -134,7 +135,7 @@ func appendEntry(b []byte, e checkpoint.Entry) []byte {
 	return append(append(b, e.Summary...), e.State...)
 }
 
-// decodeEntry gives an entry whose bytes are those of b.
+// decodeEntry returns an entry that shares the bytes of b.
 func decodeEntry(k messages.Key, b []byte) (e checkpoint.Entry, err error) {
 	e.Key = k
 	if e.Position, err = messages.DecodePosition(b); err != nil {
@@ -157,13 +158,13 @@ type mark struct {
 	tally
 }
 
-// tally is a count and a digest of the entries of a slot, each with its sequence, in any order.
+// tally is a count and a digest of the entries of a slot with their sequences, in any order.
 type tally struct {
 	entries int
 	digest  uint64
 }
 
-// add counts the entry with that name; less takes it away again.
+// add adds the entry with that name; less removes it.
 func (t *tally) add(name uint64, sequence uint32)  { t.entries++; t.digest += mix(name, sequence) }
 func (t *tally) less(name uint64, sequence uint32) { t.entries--; t.digest -= mix(name, sequence) }
 
@@ -174,7 +175,7 @@ func mix(name uint64, sequence uint32) uint64 {
 	return xxh3.Hash(b[:])
 }
 
-// nameOf stands for a dashboard where only its identity counts.
+// nameOf returns a hash that identifies a dashboard.
 func nameOf(k messages.Key) uint64 { return xxh3.HashString(k.Tenant + "/" + k.Dashboard) }
 
 func appendMark(b []byte, m mark) []byte {

@@ -19,7 +19,7 @@ type sent struct {
 	payload []byte
 }
 
-// pieces is a body as a leader sends it.
+// pieces returns a body as a leader sends it.
 func pieces(t interface{ Fatal(...any) }, base string, sequence, prior uint32, body []byte) (out []sent) {
 	p, err := newPacker()
 	if err != nil {
@@ -35,7 +35,8 @@ func pieces(t interface{ Fatal(...any) }, base string, sequence, prior uint32, b
 	return out
 }
 
-// compacted is what is left of the messages: the newest of each key, in the order of the partition.
+// compacted returns what compaction leaves of the messages: the newest of each key, in the
+// partition's order.
 func compacted(all []sent) (out []sent) {
 	newest := map[string]int{}
 	for i, m := range all {
@@ -69,8 +70,8 @@ func observed(t interface{ Fatal(...any) }, all []sent, slot int) (c *contents, 
 	return c, got
 }
 
-// TestPartition: a partition that a leader wrote, dying at times, read at any point and compacted
-// or not, gives the newest checkpoint whole; with one message of it lost or spoiled, never gives it
+// TestPartition: a partition of a leader that dies at times, read at any point and compacted or
+// not, gives the newest checkpoint whole. With one message of it lost or damaged, it never passes
 // as whole.
 func TestPartition(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -103,7 +104,7 @@ func TestPartition(t *testing.T) {
 			}
 			m := &mark{sequence: l.sequence, Marker: checkpoint.Marker{Position: messages.Position{Lo: uint64(n + 1)}}, tally: l.tallies[slot]}
 			batch = append(batch, pieces(t, markerBase(slot), l.sequence, 0, appendMark(nil, *m))...)
-			if rapid.IntRange(0, 3).Draw(t, "dies") == 0 { // and the next leader learns what is there
+			if rapid.IntRange(0, 3).Draw(t, "dies") == 0 { // the next leader learns what is there
 				all = append(all, batch[:rapid.IntRange(0, len(batch)-1).Draw(t, "after")]...)
 				c, _ := observed(t, all, none)
 				l = &leader{entries: c.entries, sequence: c.sequence}
@@ -159,7 +160,7 @@ func TestPartition(t *testing.T) {
 		}
 		c, _ := observed(t, spoiled, none)
 		if m := c.marks[newest]; m != nil && m.sequence == l.marks[newest].sequence && c.whole(newest) == nil {
-			t.Fatalf("message %d (%s) is spoiled, and the checkpoint is taken for whole", i, all[i].key)
+			t.Fatalf("message %d (%s) is damaged, and the checkpoint passes as whole", i, all[i].key)
 		}
 	})
 }
@@ -185,7 +186,7 @@ func FuzzMessage(f *testing.F) {
 	f.Add("t/d/0#3", []byte{1, 7, 5, 3, 4, 0})
 	f.Add("/2", []byte{})
 	f.Fuzz(func(t *testing.T, key string, rest []byte) {
-		// with a checksum that fits, or the fuzzer would get no further
+		// with a correct checksum, or the fuzzer would get no further
 		payload := append([]byte{0, 0, 0, 0}, rest...)
 		sum := checksum(key, rest)
 		payload[0], payload[1], payload[2], payload[3] = byte(sum>>24), byte(sum>>16), byte(sum>>8), byte(sum)

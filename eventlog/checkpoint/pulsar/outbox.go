@@ -8,7 +8,8 @@ import (
 	"github.com/apache/pulsar-client-go/pulsar"
 )
 
-// batchBytes go to the broker in one message: it stores, caches and compacts by these.
+// batchBytes is the size of one message to the broker, which stores, caches and compacts whole
+// messages.
 const batchBytes = 256 << 10
 
 // outbox sends messages and waits until the broker has confirmed them.
@@ -21,7 +22,7 @@ type outbox struct {
 	failed  error
 }
 
-// send sends a body in pieces; it blocks while too much is under way.
+// send sends a body in pieces; it blocks while too many bytes are in flight.
 func (o *outbox) send(base string, prior uint32, body []byte) {
 	body = o.leader.packer.pack(body)
 	of := max(1, (len(body)+pieceBytes-1)/pieceBytes)
@@ -34,7 +35,7 @@ func (o *outbox) send(base string, prior uint32, body []byte) {
 	}
 }
 
-// remove takes the keys of an entry away.
+// remove deletes the keys of an entry.
 func (o *outbox) remove(base string, pieces int) {
 	for n := range pieces {
 		o.pending.Add(1)
@@ -61,12 +62,11 @@ func (o *outbox) err() error {
 	return errors.Join(o.failed, context.Cause(o.ctx))
 }
 
-// confirmed waits for the answers to all that was sent; every one comes, since sends have a
-// timeout.
+// confirmed waits for the answers to everything sent; each one comes, since sends have a timeout.
 func (o *outbox) confirmed() error {
 	o.fail(o.leader.producer.FlushWithCtx(o.ctx))
 	if o.ctx.Err() != nil {
-		return o.err() // the leader is given up: closing the producer answers them
+		return o.err() // the leader is closed: closing the producer answers the sends
 	}
 	o.pending.Wait()
 	return o.err()

@@ -8,12 +8,12 @@ import (
 	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
 )
 
-// Bodies are compressed here and not by the producer: the broker's compaction (4.0.8) makes room
-// for a batch as small as it is compressed, and fails.
+// Bodies are compressed here and not by the producer: the broker's compaction (4.0.8) allocates a
+// buffer of the compressed size of a batch, and fails.
 const (
 	packedPlain = 0
 	packedZstd  = 1
-	leastToZip  = 256 // bytes; below, it gains nothing
+	leastToZip  = 256 // bytes; smaller bodies gain nothing
 )
 
 // packer compresses. One goroutine uses it.
@@ -27,7 +27,7 @@ func newPacker() (*packer, error) {
 	return &packer{zip: zip}, err
 }
 
-// pack gives the body as it is sent, good until the next call.
+// pack returns the body as it is sent, valid until the next call.
 func (p *packer) pack(body []byte) []byte {
 	if len(body) >= leastToZip {
 		p.out = p.zip.EncodeAll(body, append(p.out[:0], packedZstd))
@@ -39,7 +39,7 @@ func (p *packer) pack(body []byte) []byte {
 	return p.out
 }
 
-// unpacker undoes it. One goroutine uses it.
+// unpacker reverses packer. One goroutine uses it.
 type unpacker struct {
 	zip *zstd.Decoder
 	out []byte
@@ -52,7 +52,7 @@ func newUnpacker() (*unpacker, error) {
 
 func (u *unpacker) close() { u.zip.Close() }
 
-// unpack gives the body, good until the next call.
+// unpack returns the body, valid until the next call.
 func (u *unpacker) unpack(b []byte) ([]byte, error) {
 	switch {
 	case len(b) > 0 && b[0] == packedPlain:
@@ -64,5 +64,5 @@ func (u *unpacker) unpack(b []byte) ([]byte, error) {
 		}
 		return u.out, nil
 	}
-	return nil, fmt.Errorf("%w: packed in a way that this binary does not know", checkpoint.ErrCorrupt)
+	return nil, fmt.Errorf("%w: unknown packing", checkpoint.ErrCorrupt)
 }

@@ -14,16 +14,16 @@ import (
 )
 
 // place is a shared.Place in compacted topics. Producers and readers have a client each: the bound
-// on a client's memory, shared by both, can deadlock.
+// on a client's memory can deadlock if both share it.
 type place struct {
 	config    Config
 	admin     admin
 	producing pulsar.Client
 	reading   pulsar.Client
-	readers   chan struct{} // bounds how many partitions are read at once
+	readers   chan struct{} // bounds how many partitions are read at a time
 }
 
-// Open opens the scratch store. The broker is asked when a shard is loaded.
+// Open opens the scratch store. The first request to the broker comes when a shard is loaded.
 func Open(c Config) (*shared.Store, error) {
 	if err := c.Validate(); err != nil {
 		return nil, fmt.Errorf("open checkpoints on Pulsar: %w", err)
@@ -47,7 +47,7 @@ func Open(c Config) (*shared.Store, error) {
 	return store, nil
 }
 
-// maxBufferedBytes bounds what waits for the broker's answer.
+// maxBufferedBytes bounds the bytes that wait for the broker's answer.
 const maxBufferedBytes = 32 << 20
 
 func newClient(c Config) (pulsar.Client, error) {
@@ -71,9 +71,9 @@ func (p *place) Close() error {
 	return nil
 }
 
-// Fetch reads the partition once where the marker at its end is whole: that marker tells the slot
-// whose entries are wanted. Where it is not, or the end is no marker, it reads again, knowing what
-// is there. A leader may write meanwhile: it tries a few times.
+// Fetch reads the partition once if the marker at its end is whole: that marker tells the slot
+// whose entries it needs. If it is not whole, or the end is not a marker, Fetch reads again,
+// knowing the content. A leader may write meanwhile: Fetch tries a few times.
 func (p *place) Fetch(ctx context.Context, shard int, have messages.Position, begin func() (checkpoint.Writer, error)) (fetched bool, passedOver, err error) {
 	topic, err := p.config.Topic(shard)
 	if err != nil {
@@ -95,7 +95,7 @@ func (p *place) Fetch(ctx context.Context, shard int, have messages.Position, be
 		newest, passedOver := c.newest()
 		switch {
 		case fetched && (newest == slot || newest == none):
-			// a leader that began the next one has not harmed it
+			// a leader that has begun the next one has not damaged it
 			return true, damageOf(passedOver), nil
 		case fetched:
 			return true, nil, nil
@@ -108,14 +108,14 @@ func (p *place) Fetch(ctx context.Context, shard int, have messages.Position, be
 		}
 		slot = newest
 	}
-	return false, nil, fmt.Errorf("read %s: its checkpoints were written over %d times while they were read", topic, tries)
+	return false, nil, fmt.Errorf("read %s: its checkpoints were overwritten %d times during the read", topic, tries)
 }
 
 var _ shared.Pointer = (*place)(nil)
 
-// Newest implements shared.Pointer: by the marker at the partition's end, or where a leader is
-// about to write another, by the newest marker in it. A checkpoint that is not whole is newest all
-// the same: it was, once.
+// Newest implements shared.Pointer: it reads the marker at the partition's end, or, if a leader is
+// about to write another, the newest marker in it. A newest checkpoint that is not whole still
+// counts: it was whole once.
 func (p *place) Newest(ctx context.Context, shard int) (messages.Position, error) {
 	topic, err := p.config.Topic(shard)
 	if err != nil {
@@ -134,7 +134,7 @@ func (p *place) Newest(ctx context.Context, shard int) (messages.Position, error
 	return c.greatest, err
 }
 
-// damageOf leaves out that there is none.
+// damageOf turns ErrNone into nil.
 func damageOf(err error) error {
 	if errors.Is(err, checkpoint.ErrCorrupt) {
 		return err
@@ -142,8 +142,8 @@ func damageOf(err error) error {
 	return nil
 }
 
-// fetch reads the partition to its end. Where a slot is wanted, its entries go to a writer, which
-// is committed if they turn out to be whole and newer than have.
+// fetch reads the partition to its end. With a slot, its entries go to a writer, which is committed
+// if they turn out to be whole and newer than have.
 func (p *place) fetch(ctx context.Context, topic string, slot int, have messages.Position, begin func() (checkpoint.Writer, error)) (c *contents, fetched bool, err error) {
 	if c, err = newContents(); err != nil {
 		return nil, false, err

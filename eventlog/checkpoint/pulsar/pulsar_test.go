@@ -30,7 +30,7 @@ type site struct {
 
 var sites atomic.Int64
 
-// newSite makes a namespace and a topic of so many partitions on the cluster.
+// newSite makes a namespace and a topic with that many partitions on the cluster.
 func newSite(t testing.TB, c *pulsartest.Cluster, partitions int) *site {
 	t.Helper()
 	s := &site{cluster: c, namespace: fmt.Sprintf("checkpoints/test-%d-%d", os.Getpid(), sites.Add(1)), scratch: t.TempDir()}
@@ -70,10 +70,10 @@ func (s *site) open(t testing.TB, c Config) *shared.Store {
 	return store
 }
 
-// place is the site as this package sees it, without a scratch store.
+// place returns the site as a place, without a scratch store.
 func (s *site) place(t testing.TB) *place {
 	t.Helper()
-	c := s.config("looks on").withDefaults()
+	c := s.config("observer").withDefaults()
 	p := &place{config: c, readers: make(chan struct{}, atOnce)}
 	var errs [3]error
 	p.admin.Admin, errs[0] = broker.NewAdmin(c.AdminURL, c.Security, c.Timeout)
@@ -102,7 +102,7 @@ func (s *site) send(t testing.TB, shard int, key string, payload []byte) {
 	}
 }
 
-// contents is what a shard's partition holds.
+// contents returns what a shard's partition holds.
 func (s *site) contents(t testing.TB, shard int) *contents {
 	t.Helper()
 	c, err := newContents()
@@ -117,7 +117,7 @@ func (s *site) contents(t testing.TB, shard int) *contents {
 	return c
 }
 
-// damage writes nonsense under the key of an entry of the newest checkpoint.
+// damage writes a wrong payload under the key of an entry of the newest checkpoint.
 func (s *site) damage(t *testing.T, shard int) {
 	t.Helper()
 	slot, err := s.contents(t, shard).newest()

@@ -15,13 +15,13 @@ import (
 )
 
 const (
-	// queued messages of at most pieceBytes wait in a reader.
+	// queued is how many messages of at most pieceBytes wait in a reader.
 	queued = 1000
 	// atOnce is how many partitions are read at a time: each reader has a queue.
 	atOnce = 4
 )
 
-// open opens a reader of the partition. The client knows no context.
+// open opens a reader of the partition. The client's call takes no context.
 func (p *place) open(ctx context.Context, topic string, from pulsar.MessageID) (pulsar.Reader, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, context.Cause(ctx)
@@ -36,8 +36,8 @@ func (p *place) open(ctx context.Context, topic string, from pulsar.MessageID) (
 	return r, nil
 }
 
-// read gives c all that the partition holds up to the end that it has now. Reading less than that
-// is an error: a newer checkpoint may lie there.
+// read passes everything in the partition up to its present end to c. Reading less is an error: a
+// newer checkpoint may be there.
 func (p *place) read(ctx context.Context, topic string, c *contents) error {
 	select {
 	case p.readers <- struct{}{}:
@@ -74,8 +74,8 @@ func (p *place) read(ctx context.Context, topic string, c *contents) error {
 	return fmt.Errorf("read %s: it ended at %v, and its last message is %v: %w", topic, at, last, eventlog.ErrUnreachable)
 }
 
-// tail finds the slot and position of the marker at the partition's end; none where something else
-// is there.
+// tail finds the slot and position of the marker at the partition's end; none if the end is not a
+// marker.
 func (p *place) tail(ctx context.Context, topic string) (slot int, position messages.Position, err error) {
 	r, err := p.open(ctx, topic, pulsar.LatestMessageID())
 	if err != nil {
@@ -113,25 +113,25 @@ func (p *place) tail(ctx context.Context, topic string) (slot int, position mess
 	return slot, position, nil
 }
 
-// isEmpty is true of the end of a partition that never had a message.
+// isEmpty reports whether id is the end of a partition that never had a message.
 func isEmpty(id pulsar.MessageID) bool { return id.EntryID() < 0 || id.LedgerID() < 0 }
 
 func before(a, b pulsar.MessageID) bool {
 	return a.LedgerID() < b.LedgerID() || a.LedgerID() == b.LedgerID() && a.EntryID() < b.EntryID()
 }
 
-// explain says what can be done about an error of the client's.
+// explain adds to a client's error what can be done about it.
 func (p *place) explain(what, topic string, err error) error {
 	switch {
 	case isMissing(err):
-		return fmt.Errorf("%s %s: the topic is not there: was it deleted? %s: %w", what, topic, remake(topic), err)
+		return fmt.Errorf("%s %s: the topic is missing, perhaps deleted: %s: %w", what, topic, remake(topic), err)
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, checkpoint.ErrCorrupt):
 		return fmt.Errorf("%s %s: %w", what, topic, err)
 	}
 	return fmt.Errorf("%s %s: %w: %w", what, topic, eventlog.ErrUnreachable, err)
 }
 
-// isMissing tells that there is no such topic. The broker's refusal comes as text.
+// isMissing reports whether the topic is missing. The broker's refusal comes as text.
 func isMissing(err error) bool {
 	return errors.Is(err, pulsar.ErrTopicNotfound) || strings.Contains(err.Error(), "TopicNotFound") || strings.Contains(err.Error(), "Topic Not Found")
 }

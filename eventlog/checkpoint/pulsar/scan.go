@@ -13,11 +13,11 @@ import (
 // written is what a partition has of one dashboard in one slot.
 type written struct {
 	sequence uint32 // of the newest entry; 0: none
-	prior    uint32 // of the one it replaced that counts under the slot's marker
-	torn     bool   // the newest is not whole
+	prior    uint32 // of the entry it replaced, if that one counts under the slot's marker
+	torn     bool   // the newest entry is not whole
 }
 
-// under is the sequence of the entry that counts under a marker; 0: none.
+// under returns the sequence of the entry that counts under a marker; 0: none.
 func (w written) under(marker uint32) uint32 {
 	if w.sequence <= marker {
 		return w.sequence
@@ -25,25 +25,25 @@ func (w written) under(marker uint32) uint32 {
 	return w.prior
 }
 
-// contents is what a partition holds, without the entries' bytes: 40 bytes or so a dashboard.
+// contents is what a partition holds, without the entries' bytes: some 40 bytes for each dashboard.
 type contents struct {
 	entries  map[uint64]*[2]written
 	marks    [2]*mark
-	sequence uint32            // the greatest found
-	greatest messages.Position // of the markers found, whole or not
-	damage   [2][]error        // at most maxDamage a slot
+	sequence uint32            // greatest sequence found
+	greatest messages.Position // greatest position of the markers found, whole or not
+	damage   [2][]error        // at most maxDamage for each slot
 	hashes   [2]map[uint64]uint64
 
 	assembler assembler
 	unpacker  *unpacker
-	fetching  int // the slot whose entries go to put; none
+	fetching  int // the slot whose entries go to put; none: no slot
 	put       func(checkpoint.Entry) error
 	take      func(messages.Key) error
-	hashing   bool // remember what each entry holds, for the first checkpoints of a new leader
+	hashing   bool // keep a hash of each entry, for the first checkpoints of a new leader
 
-	// While hashing: dashboards of a slot that came behind its last marker, and have none under it.
+	// While hashing: dashboards of a slot that came after its last marker and have none under it.
 	// Their leader died.
-	loose [2]map[uint64]loose
+	orphans [2]map[uint64]orphan
 }
 
 const (
@@ -64,11 +64,11 @@ func (c *contents) damaged(slot int, err error) {
 	}
 }
 
-// observe takes one message, in the order of the partition. Its error is put's.
+// observe handles one message, in the order of the partition. It returns only put's errors.
 func (c *contents) observe(key string, payload []byte) error {
 	a, ok := parseKey(key)
 	if !ok {
-		return nil // a ghost that compaction left, or nothing of ours
+		return nil // compaction left it, or it is not a checkpoint message
 	}
 	if len(payload) == 0 {
 		return c.remove(a)
@@ -113,7 +113,7 @@ func (c *contents) remove(a address) error {
 		name := nameOf(a.key)
 		c.of(a.key)[a.slot] = written{}
 		delete(c.hashes[a.slot], name)
-		delete(c.loose[a.slot], name)
+		delete(c.orphans[a.slot], name)
 		if c.fetching == a.slot {
 			return c.take(a.key)
 		}
@@ -121,7 +121,7 @@ func (c *contents) remove(a address) error {
 	return nil
 }
 
-// spoil notes that what lies under the key is not whole. A later message of the key mends it.
+// spoil records that the key's entry is not whole. A later message with that key corrects it.
 func (c *contents) spoil(a address, err error) {
 	c.damaged(a.slot, err)
 	switch {
@@ -133,13 +133,13 @@ func (c *contents) spoil(a address, err error) {
 	}
 }
 
-// begin notes an entry of several pieces; until the last has come it is torn.
+// begin records an entry of several pieces; it is torn until the last one has come.
 func (c *contents) begin(a address, p piece) {
 	w := &c.of(a.key)[a.slot]
 	if p.sequence > w.sequence {
 		*w = written{sequence: p.sequence, prior: p.prior, torn: true}
 		delete(c.hashes[a.slot], nameOf(a.key))
-		c.lies(a, p)
+		c.noteOrphan(a, p)
 	}
 }
 
@@ -149,7 +149,7 @@ func (c *contents) entry(a address, p piece, packed []byte) error {
 		return nil
 	}
 	*w = written{sequence: p.sequence, prior: p.prior}
-	c.lies(a, p)
+	c.noteOrphan(a, p)
 	if !c.hashing && c.fetching != a.slot {
 		return nil
 	}
@@ -186,13 +186,13 @@ func (c *contents) mark(slot int, sequence uint32, packed []byte) {
 		c.damaged(slot, fmt.Errorf("marker in slot %d: %w", slot, err))
 		return
 	}
-	c.marks[slot], c.loose[slot] = &m, nil
+	c.marks[slot], c.orphans[slot] = &m, nil
 	if m.Position.After(c.greatest) {
 		c.greatest = m.Position
 	}
 }
 
-// whole is nil where the slot's marker is there and all that it counts.
+// whole returns nil if the slot's marker exists and everything it counts does too.
 func (c *contents) whole(slot int) error {
 	m := c.marks[slot]
 	if m == nil {
@@ -215,8 +215,8 @@ func (c *contents) whole(slot int) error {
 	return errors.Join(append([]error{fmt.Errorf("checkpoint at %s in slot %d: %w: %d entries that match, %d were written", m.Position, slot, checkpoint.ErrCorrupt, found.entries, m.entries)}, c.damage[slot]...)...)
 }
 
-// newest is the slot of the newest whole checkpoint; none where there is none. passedOver tells why
-// a newer one is not it.
+// newest returns the slot of the newest whole checkpoint, or none. passedOver says why a newer one
+// was not chosen.
 func (c *contents) newest() (slot int, passedOver error) {
 	first := 0
 	if c.marks[0] == nil || c.marks[1] != nil && c.marks[1].sequence > c.marks[0].sequence {
@@ -224,7 +224,7 @@ func (c *contents) newest() (slot int, passedOver error) {
 	}
 	err := c.whole(first)
 	if err == nil {
-		// The other slot's marker may be what is gone, and may have been newer.
+		// The other slot's marker may be the damaged one, and may have been newer.
 		if c.marks[1-first] == nil && len(c.damage[1-first]) > 0 {
 			return first, errors.Join(c.damage[1-first]...)
 		}

@@ -11,8 +11,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// Load takes the newest of what the place and the scratch have. Where the place can't be read, it
-// fails: what it has may be newer.
+// Load chooses the newest checkpoint of the place and of the scratch. It fails if the place can't
+// be read, since the place may have a newer one.
 func (s *Store) Load(ctx context.Context, number int) (m checkpoint.Marker, passedOver error, err error) {
 	refuse := func(err error) (checkpoint.Marker, error, error) {
 		return checkpoint.Marker{}, passedOver, fmt.Errorf("load shard %d: %w", number, err)
@@ -27,8 +27,8 @@ func (s *Store) Load(ctx context.Context, number int) (m checkpoint.Marker, pass
 	}
 	sh.io.Lock()
 	defer sh.io.Unlock()
-	if err := sh.letGo(); err != nil {
-		s.config.Logger.Warn("a shard's checkpoints were not given up cleanly", "shard", number, "error", err)
+	if err := sh.release(); err != nil {
+		s.config.Logger.Warn("a shard's checkpoints were not released cleanly", "shard", number, "error", err)
 	}
 	half, own, err := s.settle(ctx, sh, name)
 	if err != nil {
@@ -52,8 +52,8 @@ func (s *Store) Load(ctx context.Context, number int) (m checkpoint.Marker, pass
 	return refuse(err)
 }
 
-// fetch reads the place's newest checkpoint beyond own into a half of the scratch that nobody
-// reads.
+// fetch reads the place's newest checkpoint beyond own into the half of the scratch that is not in
+// use.
 func (s *Store) fetch(ctx context.Context, number, half int, name string, own *checkpoint.Marker) (fetched bool, passedOver, err error) {
 	var have messages.Position
 	if own != nil {
@@ -71,8 +71,8 @@ func (s *Store) fetch(ctx context.Context, number, half int, name string, own *c
 	})
 }
 
-// settle picks the half of the scratch to be read: the one whose checkpoint is the newest. What is
-// not whole, or lies under another name, is dropped.
+// settle chooses the half of the scratch to read from: the one with the newest checkpoint. It drops
+// halves that are not whole or belong to another name.
 func (s *Store) settle(ctx context.Context, sh *shard, name string) (half int, own *checkpoint.Marker, err error) {
 	for h := range 2 {
 		m, whole, err := s.marker(ctx, scratchNumber(sh.number, h), name)
@@ -91,8 +91,8 @@ func (s *Store) settle(ctx context.Context, sh *shard, name string) (half int, o
 	return half, own, nil
 }
 
-// marker is the newest checkpoint in a shard of the scratch store. whole is false where there is
-// none, where the newest is corrupt, and where it lies under another name.
+// marker returns the newest checkpoint in a shard of the scratch store. whole is false if there is
+// none, if the newest is corrupt, or if it belongs to another name.
 func (s *Store) marker(ctx context.Context, scratch int, name string) (m checkpoint.Marker, whole bool, err error) {
 	m, passedOver, err := s.scratch.Load(ctx, scratch)
 	switch {
@@ -112,7 +112,7 @@ func (sh *shard) read(half int) {
 	sh.half, sh.settled = half, true
 }
 
-// scratchOf is the shard of the scratch store that Get, List and Begin go to.
+// scratchOf returns the shard of the scratch store that Get, List and Begin use.
 func (s *Store) scratchOf(number int) (int, error) {
 	sh, err := s.shard(number)
 	if err != nil {
@@ -134,7 +134,7 @@ func (s *Store) scratchOf(number int) (int, error) {
 	return scratchNumber(number, half), err
 }
 
-// Get answers from the scratch.
+// Get reads from the scratch.
 func (s *Store) Get(number int, k messages.Key) (checkpoint.Entry, error) {
 	scratch, err := s.scratchOf(number)
 	if err != nil {
@@ -150,12 +150,12 @@ func (s *Store) Get(number int, k messages.Key) (checkpoint.Entry, error) {
 	}
 	state, ok := cutName(e.Marker.State, name)
 	if e.Marker.State = state; !ok {
-		e.Marker = checkpoint.Marker{} // of what lay here before
+		e.Marker = checkpoint.Marker{} // belongs to an earlier checkpoint of the scratch
 	}
 	return e, nil
 }
 
-// List answers from the scratch.
+// List reads from the scratch.
 func (s *Store) List(number int, tenant, prefix, after string, yield func(checkpoint.Entry) bool) error {
 	scratch, err := s.scratchOf(number)
 	if err != nil {
@@ -164,7 +164,7 @@ func (s *Store) List(number int, tenant, prefix, after string, yield func(checkp
 	return s.scratch.List(scratch, tenant, prefix, after, yield)
 }
 
-// Forget also gives the shard up, where this process leads it.
+// Forget also releases the shard, if this process leads it.
 func (s *Store) Forget(number int) error {
 	sh, err := s.shard(number)
 	if err != nil {
@@ -173,15 +173,15 @@ func (s *Store) Forget(number int) error {
 	sh.lead(false)
 	sh.io.Lock()
 	defer sh.io.Unlock()
-	err = errors.Join(sh.letGo(), s.scratch.Wipe(scratchNumber(number, 0)), s.scratch.Wipe(scratchNumber(number, 1)))
+	err = errors.Join(sh.release(), s.scratch.Wipe(scratchNumber(number, 0)), s.scratch.Wipe(scratchNumber(number, 1)))
 	if err != nil {
 		return fmt.Errorf("forget shard %d: %w", number, err)
 	}
 	return nil
 }
 
-// named writes a checkpoint into the scratch under the place's name: another cluster's, or another
-// tenant's that had the shard's number, is not taken for it.
+// named writes a checkpoint into the scratch with the place's name, so that one of another cluster,
+// or of another tenant that had the shard's number, is not used.
 type named struct {
 	checkpoint.Writer
 	name string

@@ -9,15 +9,15 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// Pointer is a Place that can tell where the newest checkpoint stands without reading it. Of
-// another one it is read.
+// Pointer is a Place that knows the position of the newest checkpoint without reading it. Store
+// reads the checkpoint of other places.
 type Pointer interface {
-	// Newest is its position; zero where there is none.
+	// Newest returns that position; zero if there is no checkpoint.
 	Newest(ctx context.Context, shard int) (messages.Position, error)
 }
 
-// Newest is where the newest checkpoint in the place stands, that is where a process that has none
-// of its own would begin; zero where there is none.
+// Newest returns the position of the newest checkpoint in the place, where a process without
+// checkpoints of its own would begin; zero if there is none.
 func (s *Store) Newest(ctx context.Context, number int) (messages.Position, error) {
 	at, err := s.pointTo(ctx, number)
 	if err != nil {
@@ -38,7 +38,7 @@ func (s *Store) pointTo(ctx context.Context, number int) (messages.Position, err
 	return last.at, err
 }
 
-// skipped is a checkpoint of which only the position is of interest.
+// skipped discards a checkpoint and keeps its position.
 type skipped struct{ at messages.Position }
 
 func (*skipped) Put(checkpoint.Entry) error { return nil }

@@ -9,12 +9,12 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// Lead returns at once. The place is asked when the next checkpoint is committed, and let go of as
-// soon as a publish under way has ended.
+// Lead returns at once. The next Commit asks the place to lead; the place is released as soon as a
+// running publish has ended.
 func (s *Store) Lead(number int, lead bool) {
 	sh, err := s.shard(number)
 	if err != nil || !sh.lead(lead) || lead {
-		return // nobody leads in a closed store
+		return // a closed store leads nothing
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -28,10 +28,10 @@ func (s *Store) Lead(number int, lead bool) {
 		leads := sh.leads
 		sh.mu.Unlock()
 		if leads {
-			return // again, meanwhile
+			return // Lead was called again meanwhile
 		}
-		if err := sh.letGo(); err != nil {
-			s.config.Logger.Warn("a shard's checkpoints were not given up cleanly", "shard", number, "error", err)
+		if err := sh.release(); err != nil {
+			s.config.Logger.Warn("a shard's checkpoints were not released cleanly", "shard", number, "error", err)
 		}
 	})
 }
@@ -53,7 +53,7 @@ func (s *Store) Begin(number int) (checkpoint.Writer, error) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	if sh.writing {
-		return nil, fmt.Errorf("begin checkpoint of shard %d: the one before is neither committed nor aborted", number)
+		return nil, fmt.Errorf("begin checkpoint of shard %d: the previous one is neither committed nor aborted", number)
 	}
 	w, err := s.scratch.Begin(scratch)
 	if err != nil {
@@ -63,7 +63,7 @@ func (s *Store) Begin(number int) (checkpoint.Writer, error) {
 	return &writer{named: named{w, name}, s: s, sh: sh, scratch: scratch}, nil
 }
 
-// writer writes one checkpoint here and, where this process leads, there.
+// writer writes one checkpoint to the scratch and, if this process leads, to the place.
 type writer struct {
 	named
 	s       *Store
@@ -72,8 +72,8 @@ type writer struct {
 	ended   bool
 }
 
-// Commit answers with the position of the older of the two checkpoints in the place; zero where
-// nothing was published.
+// Commit returns the position of the older of the two checkpoints in the place; zero if nothing was
+// published.
 func (w *writer) Commit(m checkpoint.Marker) (released messages.Position, err error) {
 	defer w.end()
 	if _, err := w.named.Commit(m); err != nil {
@@ -82,7 +82,7 @@ func (w *writer) Commit(m checkpoint.Marker) (released messages.Position, err er
 	return w.s.publish(w.sh, w.scratch, m), nil
 }
 
-// Abort gives the checkpoint up.
+// Abort discards the checkpoint.
 func (w *writer) Abort() error {
 	defer w.end()
 	return w.named.Abort()
@@ -98,8 +98,8 @@ func (w *writer) end() {
 	w.sh.writing = false
 }
 
-// publish brings what was just committed here to the place. Its errors are told and end here: the
-// next one makes up for it.
+// publish copies the checkpoint just committed to the place. It logs errors and does not return
+// them: the next publish makes up for them.
 func (s *Store) publish(sh *shard, scratch int, m checkpoint.Marker) (older messages.Position) {
 	sh.io.Lock()
 	defer sh.io.Unlock()
@@ -114,17 +114,17 @@ func (s *Store) publish(sh *shard, scratch int, m checkpoint.Marker) (older mess
 		behind := errors.Is(err, ErrBehind)
 		err = fmt.Errorf("publish checkpoint of shard %d at %s: %w", sh.number, m.Position, err)
 		if !behind {
-			err = errors.Join(err, sh.letGo())
+			err = errors.Join(err, sh.release())
 		}
 	}
 	known, told := sh.published(err)
 	switch {
 	case errors.Is(told, ErrBehind):
 		if known == nil {
-			s.config.Logger.Warn("others have published newer checkpoints: this process publishes once it is beyond them", "shard", sh.number, "position", m.Position)
+			s.config.Logger.Warn("other processes have published newer checkpoints: this process publishes once it is beyond them", "shard", sh.number, "position", m.Position)
 		}
 	case told != nil && (known == nil || errors.Is(known, ErrBehind)):
-		s.config.Logger.Error("checkpoints are not published: the log keeps what they would release", "shard", sh.number, "error", told)
+		s.config.Logger.Error("checkpoints are not published: the log keeps the records that they would release", "shard", sh.number, "error", told)
 	case told == nil && known != nil && err == nil:
 		s.config.Logger.Info("checkpoints are published again", "shard", sh.number, "position", m.Position)
 	}

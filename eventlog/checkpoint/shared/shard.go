@@ -5,27 +5,27 @@ import (
 	"sync"
 )
 
-// shard is what the store knows of one shard. io is locked before mu.
+// shard is what the store knows of one shard. Lock io before mu.
 type shard struct {
 	number int
 
-	io     sync.Mutex // one load, publish or letting go at a time
-	leader Leader     // nil: not taken yet, or given up
+	io     sync.Mutex // one load, publish or release at a time
+	leader Leader     // nil: not taken yet, or released
 
 	mu      sync.Mutex
 	settled bool // half is known
-	half    int  // 0 or 1: which of its two shards in the scratch store is read
+	half    int  // 0 or 1: the one of its two scratch shards to read from
 	writing bool
 	leads   bool
-	stop    context.CancelFunc // of the publish under way
+	stop    context.CancelFunc // of the running publish
 	err     error              // why the last checkpoint was not published
 }
 
-// scratchNumber is the shard's number in the scratch store.
+// scratchNumber returns the shard's number in the scratch store.
 func scratchNumber(number, half int) int { return 2*number + half }
 
-// lead notes who leads and reports whether that is news. Where it leads no more, a publish under
-// way is given up.
+// lead stores whether this process leads and reports whether that changed. If it no longer leads,
+// lead cancels a running publish.
 func (sh *shard) lead(lead bool) (changed bool) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
@@ -39,7 +39,7 @@ func (sh *shard) lead(lead bool) (changed bool) {
 	return changed
 }
 
-// publishing begins a publish; ok is false where this process does not lead.
+// publishing begins a publish; ok is false if this process does not lead.
 func (sh *shard) publishing(stop context.CancelFunc) (ok bool) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
@@ -49,7 +49,8 @@ func (sh *shard) publishing(stop context.CancelFunc) (ok bool) {
 	return sh.leads
 }
 
-// published ends it. known is the error told before; one that came of giving the shard up is none.
+// published ends a publish. known is the error logged before; an error due to releasing the shard
+// counts as none.
 func (sh *shard) published(err error) (known, told error) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
@@ -68,8 +69,8 @@ func (sh *shard) trouble() error {
 	return sh.err
 }
 
-// letGo is called with sh.io held.
-func (sh *shard) letGo() error {
+// release releases the place's leader; the caller holds sh.io.
+func (sh *shard) release() error {
 	if sh.leader == nil {
 		return nil
 	}

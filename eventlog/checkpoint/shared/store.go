@@ -1,24 +1,24 @@
-// Package shared is a checkpoint.Shared over any place that all processes reach: it keeps a scratch
-// store here, in Pebble, and a Place keeps what others read. eventlog/checkpoint/blob and
-// eventlog/checkpoint/pulsar are the two places.
+// Package shared is a checkpoint.Shared over any place that all processes reach: a scratch store on
+// the local disk, in Pebble, and a Place with the checkpoints that other processes read.
+// eventlog/checkpoint/blob and eventlog/checkpoint/pulsar are the two places.
 //
 //	store, err := shared.Open(shared.Default("/var/lib/dashfeed/scratch"), place)
-//	marker, passedOver, err := store.Load(ctx, shard)   // the newest of what lies there and here
+//	marker, passedOver, err := store.Load(ctx, shard)   // the newest of the place and the scratch
 //	store.Lead(shard, true)
 //	w, err := store.Begin(shard)
-//	released, err := w.Commit(marker)                   // written here, then there
+//	released, err := w.Commit(marker)                   // written to the scratch, then to the place
 //
-// What it promises:
+// Guarantees:
 //
-//  1. Commit fails only where this process's own store does. A checkpoint that could not be
-//     published is told by Err and the log, counts here, and releases nothing; the next one
+//  1. Commit fails only if this process's own store fails. If a checkpoint can't be published, Err
+//     and the log report it; it counts in this process and releases nothing, and the next one
 //     publishes what it lacked.
-//  2. Whoever begins to lead reads first what others wrote, and publishes only beyond the greatest
-//     position found there.
-//  3. The scratch is believed where it is whole, lies under the same name and is as new as what the
-//     place has; else the place is. A checkpoint is fetched beside the one that is there, which
-//     goes when the new one is whole.
-//  4. Released positions are those of whole checkpoints in the place, never of the scratch.
+//  2. A process that begins to lead first reads what others wrote, and publishes only beyond the
+//     greatest position that it finds.
+//  3. The scratch is used if it is whole, has the same name and is as new as the place; otherwise
+//     the place is. Fetch writes a checkpoint beside the existing one, which is dropped when the
+//     new one is whole.
+//  4. Released positions belong to whole checkpoints in the place, never to the scratch.
 package shared
 
 import (
@@ -37,15 +37,15 @@ import (
 	"github.com/dashfeed/dashfeed/eventlog/checkpoint/embedded"
 )
 
-// Config says where the scratch store lies and how long a publish may take.
+// Config says where the scratch store is and how long a publish may take.
 type Config struct {
 	Scratch embedded.Config
-	// after which one publish is given up, and tried with the next checkpoint
+	// time after which a publish is cancelled; the next checkpoint tries again
 	PublishWait time.Duration
 	Logger      *slog.Logger // nil: slog.Default()
 }
 
-// Default is for a scratch store in the directory path.
+// Default returns the configuration of a scratch store in the directory path.
 func Default(path string) Config {
 	c := Config{Scratch: embedded.Default(path), PublishWait: time.Minute}
 	c.Scratch.Unsynced = true
@@ -65,8 +65,8 @@ func (c Config) Validate() error {
 // maxShard is the greatest shard number: the scratch store has two shards for each.
 const maxShard = math.MaxInt32 / 2
 
-// Store is a checkpoint.Shared. Its goroutines are those that let go of shards it leads no more;
-// they end in Close.
+// Store is a checkpoint.Shared. Its goroutines release shards that it no longer leads; they end in
+// Close.
 type Store struct {
 	config  Config
 	place   Place
@@ -82,7 +82,7 @@ type Store struct {
 
 var _ checkpoint.Shared = (*Store)(nil)
 
-// Open opens the scratch store. The place is the store's from now on, and closed with it.
+// Open opens the scratch store. The store owns the place from now on, and closes it.
 func Open(c Config, place Place) (*Store, error) {
 	if err := c.Validate(); err != nil {
 		return nil, fmt.Errorf("open shared checkpoints: %w", err)
@@ -99,7 +99,7 @@ func Open(c Config, place Place) (*Store, error) {
 	return s, nil
 }
 
-// Err is why checkpoints can't be written or published at the moment, or nil.
+// Err returns why checkpoints can't be written or published now, or nil.
 func (s *Store) Err() error {
 	errs := []error{s.scratch.Err()}
 	for _, sh := range s.all() {
@@ -119,7 +119,7 @@ func (s *Store) all() []*shard {
 	return shards
 }
 
-// Close gives up every shard it leads. A publish under way is given up.
+// Close releases every shard that it leads, and cancels a running publish.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	closed := s.closed
@@ -134,13 +134,13 @@ func (s *Store) Close() error {
 	for _, sh := range s.all() {
 		sh.lead(false)
 		sh.io.Lock()
-		errs = append(errs, sh.letGo())
+		errs = append(errs, sh.release())
 		sh.io.Unlock()
 	}
 	return errors.Join(append(errs, s.place.Close(), s.scratch.Close())...)
 }
 
-// shard finds the shard; after Close there is none.
+// shard finds or creates the shard; after Close it returns an error.
 func (s *Store) shard(number int) (*shard, error) {
 	if number < 0 || number > maxShard {
 		return nil, fmt.Errorf("shard %d is not allowed: 0 to %d", number, maxShard)

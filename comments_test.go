@@ -15,8 +15,8 @@ import (
 // commentEnds is the last column that a line with a comment may reach.
 const commentEnds = 100
 
-// TestCommentsEnd: a line with a comment is not too long to read beside another window. Directives
-// to tools are as long as they must be.
+// TestCommentsEnd: a line with a comment is short enough to read beside another window. Directives
+// for tools may be longer.
 func TestCommentsEnd(t *testing.T) {
 	seen := 0
 	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
@@ -44,7 +44,7 @@ func TestCommentsEnd(t *testing.T) {
 				seen++
 				at := fset.Position(c.Pos())
 				if length := utf8.RuneCount(lines[at.Line-1]); strings.HasPrefix(c.Text, "// ") && length > commentEnds {
-					t.Errorf("%s:%d: a line with a comment ends at column %d, it may at %d", path, at.Line, length, commentEnds)
+					t.Errorf("%s:%d: a line with a comment ends at column %d, at most %d is allowed", path, at.Line, length, commentEnds)
 				}
 			}
 		}
@@ -54,6 +54,6 @@ func TestCommentsEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	if seen < 1000 {
-		t.Fatalf("only %d comments were looked at: the walk is broken", seen)
+		t.Fatalf("only %d comments were examined: the walk is broken", seen)
 	}
 }

@@ -1,3 +1,3 @@
-// Package dashfeed is the root of the house: it holds no code, only the test that keeps the floors.
-// Read docs/ARCHITECTURE.md for the way of an event and messages/doc.go for the words.
+// Package dashfeed is the root of the module. It has no code, only the tests that check the layers
+// and the comments. docs/ARCHITECTURE.md describes the path of an event, messages/doc.go the terms.
 package dashfeed

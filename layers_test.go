@@ -14,9 +14,9 @@ import (
 
 const module = "github.com/dashfeed/dashfeed/"
 
-// rooms are the house from the ground up: a room imports only rooms above it in this list, or its
-// own.
-var rooms = []string{
+// layers lists the groups of packages, lowest layer first: a package imports only packages of its
+// own layer, or of layers before its own in this list.
+var layers = []string{
 	"messages", "messages/event", "messages/cells", "messages/wire",
 	"fold/definition", "fold/foldtest", "fold",
 	"eventlog", "eventlog/embedded", "eventlog/checkpoint", "eventlog/checkpoint/embedded",
@@ -25,53 +25,54 @@ var rooms = []string{
 	"examples", "cmd", "chaos", "bench",
 }
 
-// rule forbids imports to part of the house.
+// rule forbids an import to some packages.
 type rule struct {
-	rooms  []string // prefixes the rule holds for; none: everywhere
-	except []string // prefixes it does not hold for
+	where  []string // prefixes of the packages that the rule applies to; none: everywhere
+	except []string // prefixes of packages that it does not apply to
 	forbid string   // prefix of the import path
 	reason string
 }
 
 var rules = []rule{
-	{nil, []string{"actors"}, "github.com/asynkron/protoactor-go", "actors are how dashboards live; whoever else knows them can't be tested without them"},
-	{nil, []string{"cluster/link", "feed/remote"}, "google.golang.org/grpc", "processes reach each other by the link: it checks who calls"},
-	{nil, []string{"eventlog/embedded", "eventlog/checkpoint/embedded"}, "github.com/cockroachdb/pebble", "the log is an interface: one storage engine behind it must be replaceable by a broker"},
-	{nil, []string{"eventlog/pulsar", "eventlog/checkpoint/pulsar", "chaos/traffic"}, "github.com/apache/pulsar-client-go", "the log is an interface: nobody above it knows the broker; chaos plays the strangers who write to it with its own client"},
-	{nil, []string{"eventlog/checkpoint/blob"}, "gocloud.dev", "where checkpoints lie is an interface: nobody else knows of object stores"},
-	{pure, nil, "net", "pure rooms decide, they do not perform: no network"},
-	{pure, nil, "os", "pure rooms decide, they do not perform: no files"},
-	{pure, nil, "sync", "pure rooms have one caller at a time"},
+	{nil, []string{"actors"}, "github.com/asynkron/protoactor-go", "only package actors uses the actor library, so that everything else can be tested without it"},
+	{nil, []string{"cluster/link", "feed/remote"}, "google.golang.org/grpc", "processes reach each other through the link, which checks the caller"},
+	{nil, []string{"eventlog/embedded", "eventlog/checkpoint/embedded"}, "github.com/cockroachdb/pebble", "the log is an interface: a broker must be able to replace the storage engine behind it"},
+	{nil, []string{"eventlog/pulsar", "eventlog/checkpoint/pulsar", "chaos/traffic"}, "github.com/apache/pulsar-client-go", "the log is an interface: no other package knows the broker; chaos plays foreign producers, who use the broker's own client"},
+	{nil, []string{"eventlog/checkpoint/blob"}, "gocloud.dev", "the place of checkpoints is an interface: no other package knows object stores"},
+	{pure, nil, "net", "pure packages decide and do not act: no network"},
+	{pure, nil, "os", "pure packages decide and do not act: no files"},
+	{pure, nil, "sync", "pure packages have one caller at a time"},
 	{pure, nil, "math/rand", "a fold is a function of its log: no random number"},
-	{pure, nil, "log", "pure rooms return what happened"},
+	{pure, nil, "log", "pure packages return what happened"},
 	{[]string{"actors/core"}, nil, module + "eventlog", "the state machine of a shard says what is to be done; the shell does it"},
 	{[]string{"actors/core"}, nil, "github.com/asynkron", "the state machine of a shard is tested without actors"},
 	{[]string{"actors/core"}, nil, "context", "nothing in the state machine of a shard waits"},
-	{[]string{"feed"}, nil, module + "fold", "owners and viewers agree on words, not on an engine"},
-	{[]string{"gateway"}, nil, module + "actors", "a gateway knows the feed only, so it can stand on another machine"},
-	{[]string{"gateway"}, nil, module + "cluster", "a gateway knows the feed only, never gossip"},
-	{[]string{"connect"}, nil, module + "gateway", "sources and sinks use the log or a feed, like everybody"},
-	{[]string{"client"}, nil, module + "gateway", "the client is built by strangers: it knows the words and the wire"},
-	{[]string{"client"}, nil, module + "actors", "the client is built by strangers: it knows the words and the wire"},
-	{[]string{"fold/foldtest"}, nil, module, "the reference shares no code with what it judges"},
+	{[]string{"feed"}, nil, module + "fold", "owners and viewers share terms, not an engine"},
+	{[]string{"gateway"}, nil, module + "actors", "a gateway knows only the feed, so it can run on another machine"},
+	{[]string{"gateway"}, nil, module + "cluster", "a gateway knows only the feed, never gossip"},
+	{[]string{"connect"}, nil, module + "gateway", "sources and sinks use the log or a feed, like everything else"},
+	{[]string{"client"}, nil, module + "gateway", "others build the client into their programs: it knows only messages and the wire"},
+	{[]string{"client"}, nil, module + "actors", "others build the client into their programs: it knows only messages and the wire"},
+	{[]string{"fold/foldtest"}, nil, module, "the reference shares no code with the engine that it checks"},
 }
 
-// pure rooms have no clock, lock, goroutine or I/O. The filter of a definition keeps a pool of
-// virtual machines, so that one compiled definition serves many dashboards.
+// pure packages have no clock, lock, goroutine or I/O. The one exception is the filter of a
+// definition: it keeps a pool of virtual machines, so that one compiled definition serves many
+// dashboards.
 var pure = []string{"messages", "fold", "cluster/placement", "actors/core"}
 
-// allowed are single exceptions: "room import" with its reason.
+// allowed lists single exceptions: "package import", with the reason.
 var allowed = map[string]string{
-	"fold/definition sync": "a compiled filter is shared by dashboards that fold at the same time: its machines are pooled",
+	"fold/definition sync": "dashboards that fold at the same time share a compiled filter: its machines are pooled",
 }
 
-func TestFloors(t *testing.T) {
+func TestLayers(t *testing.T) {
 	seen := 0
 	walkGo(t, func(path, dir string, file *ast.File) {
 		seen++
-		room := roomOf(dir)
-		if room == "" && dir != "." {
-			t.Errorf("%s: no room of the house is called %q", path, dir)
+		layer := layerOf(dir)
+		if layer == "" && dir != "." {
+			t.Errorf("%s: %q is not in the list of layers", path, dir)
 		}
 		for _, spec := range file.Imports {
 			imported, _ := strconv.Unquote(spec.Path.Value)
@@ -83,19 +84,19 @@ func TestFloors(t *testing.T) {
 			if strings.HasPrefix(imported, module) && forTests(strings.TrimPrefix(imported, module)) && !forTests(dir) {
 				t.Errorf("%s imports %s, which is test code", path, imported)
 			}
-			if other, ours := strings.CutPrefix(imported, module); ours && roomOf(other) != room &&
-				slices.Index(rooms, roomOf(other)) > slices.Index(rooms, room) {
-				t.Errorf("%s imports %s, which lies below it in the house", path, imported)
+			if other, ours := strings.CutPrefix(imported, module); ours && layerOf(other) != layer &&
+				slices.Index(layers, layerOf(other)) > slices.Index(layers, layer) {
+				t.Errorf("%s imports %s, which is in a later layer of the list", path, imported)
 			}
 		}
 		if slices.ContainsFunc(pure, func(p string) bool { return under(dir, p) }) {
 			ast.Inspect(file, func(n ast.Node) bool {
 				if _, ok := n.(*ast.GoStmt); ok {
-					t.Errorf("%s starts a goroutine in a pure room", path)
+					t.Errorf("%s starts a goroutine in a pure package", path)
 				}
 				if sel, ok := n.(*ast.SelectorExpr); ok {
 					if x, ok := sel.X.(*ast.Ident); ok && x.Name == "time" && slices.Contains([]string{"Now", "Since", "Until", "Sleep", "After", "NewTimer", "NewTicker", "Tick", "AfterFunc"}, sel.Sel.Name) {
-						t.Errorf("%s uses time.%s in a pure room: time comes from records", path, sel.Sel.Name)
+						t.Errorf("%s uses time.%s in a pure package: time comes from records", path, sel.Sel.Name)
 					}
 				}
 				return true
@@ -103,7 +104,7 @@ func TestFloors(t *testing.T) {
 		}
 	})
 	if seen < 20 {
-		t.Fatalf("only %d files were looked at: the walk is broken", seen)
+		t.Fatalf("only %d files were examined: the walk is broken", seen)
 	}
 }
 
@@ -129,13 +130,13 @@ func (r rule) holds(dir string) bool {
 	if slices.ContainsFunc(r.except, func(p string) bool { return under(dir, p) }) {
 		return false
 	}
-	return r.rooms == nil || slices.ContainsFunc(r.rooms, func(p string) bool { return under(dir, p) })
+	return r.where == nil || slices.ContainsFunc(r.where, func(p string) bool { return under(dir, p) })
 }
 
-// roomOf is the innermost room that dir lies in.
-func roomOf(dir string) string {
+// layerOf returns the innermost entry of layers that contains dir.
+func layerOf(dir string) string {
 	best := ""
-	for _, r := range rooms {
+	for _, r := range layers {
 		if under(dir, r) && len(r) > len(best) {
 			best = r
 		}
@@ -147,7 +148,7 @@ func under(path, prefix string) bool {
 	return path == prefix || strings.HasPrefix(path, strings.TrimSuffix(prefix, "/")+"/")
 }
 
-// walkGo parses the imports and bodies of every Go file of the house but its tests.
+// walkGo parses the imports and bodies of every Go file except tests.
 func walkGo(t *testing.T, visit func(path, dir string, file *ast.File)) {
 	t.Helper()
 	fset := token.NewFileSet()

@@ -2,6 +2,7 @@
 // beside the project's targets, with commit, duration and number of samples.
 //
 //	go run ./bench latency      POST to the frame at a WebSocket client
+//	go run ./bench post         CPU of POST /v1/events, by events a request
 //	go run ./bench dashboards   memory of 100,000 dashboards, awake and asleep
 //	go run ./bench sessions     memory of 10,000 idle plain sessions
 //	go run ./bench kills        kill -9 of one owner of three, twenty times; pauses and recount
@@ -14,7 +15,8 @@
 //	go run ./bench -tenants 200 idle   CPU of nodes and broker while nothing happens
 //	go run ./bench all
 //
-// With BENCH_PROFILE=DIR, fold and pulsar-latency write CPU profiles of the processes to DIR.
+// With BENCH_PROFILE=DIR, fold, post and pulsar-latency write CPU profiles of the processes to DIR.
+// With BENCH_AGAINST=BINARY[,BINARY], post measures these binaries in turn with this one.
 package main
 
 import (
@@ -40,6 +42,7 @@ type measurement struct {
 
 var measurements = []measurement{
 	{"latency", latency},
+	{"post", posting},
 	{"dashboards", dashboards},
 	{"sessions", sessions},
 	{"kills", kills},

@@ -55,8 +55,8 @@ type Receipt struct {
 type Appender interface {
 	// Append returns when every entry is durable or failed: receipts are in the order of entries,
 	// and err joins the reasons of those that were not stored. Entries of one call and one
-	// partition are stored together, in order, or not at all. Payloads are not kept. Any number of
-	// goroutines may call.
+	// partition are stored together, in order, or not at all. Where err is nil, neither the entries
+	// nor their payloads are used any more. Any number of goroutines may call.
 	Append(ctx context.Context, entries []Entry) ([]Receipt, error)
 	// Partitions is the number of partitions of all tenants. A tenant's are fixed when it is made;
 	// a log that keeps tenants apart grows when one is added, and never shrinks.

@@ -3,6 +3,7 @@ package embedded
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -55,16 +56,15 @@ type growth struct {
 
 // commitLoop runs until the queue is closed and empty.
 func (l *Log) commitLoop() {
+	var p pace
 	for first := range l.queue.calls {
 		g := &group{calls: []*call{first}}
-		for bytes := first.bytes; bytes < groupBytes; {
-			c, ok := l.queue.next()
-			if !ok {
-				break
-			}
-			g.calls = append(g.calls, c)
-			bytes += c.bytes
+		bytes := l.gather(g, first.bytes)
+		if wait := p.wait(time.Now(), len(g.calls), bytes); wait > 0 {
+			time.Sleep(wait)
+			l.gather(g, bytes)
 		}
+		p.begin(time.Now(), len(g.calls))
 		err := l.commit(g)
 		for _, c := range g.calls {
 			c.err = err
@@ -72,6 +72,19 @@ func (l *Log) commitLoop() {
 			l.queue.release(c)
 		}
 	}
+}
+
+// gather takes what waits into a group that has so many bytes, and gives how many it has then.
+func (l *Log) gather(g *group, bytes int64) int64 {
+	for bytes < groupBytes {
+		c, ok := l.queue.next()
+		if !ok {
+			break
+		}
+		g.calls = append(g.calls, c)
+		bytes += c.bytes
+	}
+	return bytes
 }
 
 func (q *queue) next() (c *call, ok bool) {

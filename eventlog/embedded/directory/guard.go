@@ -30,6 +30,7 @@ type guard struct {
 	path   string
 	// the directory, to recognize it; nil if the files aren't the operating system's
 	opened *os.File
+	was    os.FileInfo   // of opened
 	lost   chan struct{} // closed when nothing can be written any more
 
 	mu      sync.Mutex
@@ -47,7 +48,9 @@ func newGuard(inner vfs.FS, path string, s Storage, sp *space) (*guard, error) {
 		return g, nil
 	}
 	var err error
-	g.opened, err = os.Open(path)
+	if g.opened, err = os.Open(path); err == nil {
+		g.was, err = g.opened.Stat()
+	}
 	return g, err
 }
 
@@ -90,8 +93,8 @@ func (g *guard) sameDirectory() error {
 	if err != nil {
 		return err
 	}
-	if was, err := g.opened.Stat(); err != nil || !os.SameFile(is, was) {
-		return errors.Join(errors.New("another directory is in its place"), err)
+	if !os.SameFile(is, g.was) {
+		return errors.New("another directory is in its place")
 	}
 	return nil
 }

@@ -72,7 +72,15 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 	if err != nil {
 		status, body = http.StatusInternalServerError, []byte(`{"error":{"code":1301,"message":"the answer does not marshal","retry":false,"after":0}}`)
 	}
-	w.Header().Set("Content-Type", "application/json")
+	writeBody(w, status, append(body, '\n'))
+}
+
+// jsonType is shared by all answers; net/http copies it.
+var jsonType = []string{"application/json"}
+
+// writeBody answers with a status and JSON.
+func writeBody(w http.ResponseWriter, status int, body []byte) {
+	w.Header()["Content-Type"] = jsonType
 	w.WriteHeader(status)
-	_, _ = w.Write(append(body, '\n')) // the client may have gone
+	_, _ = w.Write(body) // the client may have gone
 }

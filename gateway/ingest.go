@@ -113,6 +113,14 @@ func (g *Ingest) take(w http.ResponseWriter, r *http.Request, q query, c caller)
 		b.abandon()
 		err = logError(err)
 	}
+	if err == nil {
+		defer batch.release() // like the bytes, it may be in use where there is an error
+		if body, ok := batch.appendPlain(make([]byte, 0, 256), receipts); ok {
+			g.metrics.accepted.Add(float64(len(receipts)))
+			writeBody(w, http.StatusAccepted, body)
+			return http.StatusAccepted
+		}
+	}
 	a := batch.answer(receipts)
 	g.metrics.accepted.Add(float64(a.Accepted))
 	if a.Accepted < len(batch.entries) && err == nil {

@@ -3,8 +3,8 @@ package gateway
 import (
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/dashfeed/dashfeed/eventlog"
 	"github.com/dashfeed/dashfeed/messages"
@@ -36,26 +36,26 @@ type batch struct {
 	warnings []ingestWarning
 }
 
-// ingestAnswer is the body of an answer.
-type ingestAnswer struct {
-	Accepted     int               `json:"accepted"`
-	Refused      []ingestRefusal   `json:"refused"` // the first 100
-	RefusedCount int               `json:"refusedCount"`
-	Positions    map[string]string `json:"positions"` // of the request's last event, by partition
-	Warnings     []ingestWarning   `json:"warnings,omitempty"`
-	Error        *wire.Error       `json:"error,omitempty"`
-}
+// keptEntries is how many entries a batch that is used again may have had.
+const keptEntries = 1024
 
-type ingestRefusal struct {
-	Index   int    `json:"index"`
-	Reason  string `json:"reason"`
-	Message string `json:"message"`
-}
+var batches = sync.Pool{New: func() any { return new(batch) }}
 
+// newBatch begins a batch.
 func newBatch(r event.Route, c caller, log eventlog.Appender) *batch {
-	b := &batch{route: r, caller: c, homes: log.PartitionOf}
-	b.clear()
+	b := batches.Get().(*batch)
+	b.route, b.caller, b.homes = r, c, log.PartitionOf
 	return b
+}
+
+// release has the batch be used again; nobody may hold its entries any more.
+func (b *batch) release() {
+	if cap(b.entries) > keptEntries {
+		return
+	}
+	clear(b.entries)
+	*b = batch{decoder: b.decoder, event: b.event, entries: b.entries[:0]}
+	batches.Put(b)
 }
 
 // add takes the event of that index, or err in its place.
@@ -70,17 +70,21 @@ func (b *batch) add(index int, payload []byte, err error) bool {
 	if err == nil {
 		err = b.known(k)
 	}
-	var r *event.Refusal
-	switch {
-	case err == nil:
-		b.entries = append(b.entries, eventlog.Entry{Kind: messages.KindEvent, Key: b.owned(k), Payload: payload})
-		b.warn(index, &b.event)
-	case errors.As(err, &r):
-		b.refuse(index, r)
-	default:
-		b.refuse(index, &event.Refusal{Reason: event.ReasonMalformed, Message: err.Error()})
+	if err != nil {
+		b.refuse(index, refusalOf(err))
+		return true
 	}
+	b.entries = append(b.entries, eventlog.Entry{Kind: messages.KindEvent, Key: b.owned(k), Payload: payload})
+	b.warn(index, &b.event)
 	return true
+}
+
+// refusalOf is why an event is refused.
+func refusalOf(err error) *event.Refusal {
+	if r, ok := errors.AsType[*event.Refusal](err); ok {
+		return r
+	}
+	return &event.Refusal{Reason: event.ReasonMalformed, Message: err.Error()}
 }
 
 // known refuses a key that the caller may not publish to, or that has no home in the log, or no
@@ -103,6 +107,9 @@ func (b *batch) known(k messages.Key) error {
 		if err = b.room(k); err == nil {
 			return nil
 		}
+		if b.crowded == nil {
+			b.crowded = map[messages.Key]error{}
+		}
 		b.crowded[messages.Key{Tenant: strings.Clone(k.Tenant), Dashboard: strings.Clone(k.Dashboard)}] = err
 	}
 	return &event.Refusal{Reason: event.ReasonCrowded, Message: fmt.Sprintf("dashboard %q: %v", k.Dashboard, err)}
@@ -113,10 +120,15 @@ func (b *batch) owned(k messages.Key) messages.Key {
 	if k == b.last {
 		return b.last
 	}
+	if b.last != (messages.Key{}) { // most requests have one key, and no map
+		if b.keys == nil {
+			b.keys = map[messages.Key]messages.Key{}
+		}
+		b.keys[b.last] = b.last
+	}
 	own, ok := b.keys[k]
 	if !ok {
 		own = messages.Key{Tenant: strings.Clone(k.Tenant), Dashboard: strings.Clone(k.Dashboard)}
-		b.keys[own] = own
 	}
 	b.last = own
 	return own
@@ -124,6 +136,9 @@ func (b *batch) owned(k messages.Key) messages.Key {
 
 func (b *batch) refuse(index int, r *event.Refusal) {
 	b.refused++
+	if b.reasons == nil {
+		b.reasons = map[string]int{}
+	}
 	b.reasons[r.Reason]++
 	if len(b.listed) < maxRefusedListed {
 		b.listed = append(b.listed, ingestRefusal{Index: index, Reason: r.Reason, Message: fmt.Sprintf("event %d: %s", index, r.Message)})
@@ -132,7 +147,7 @@ func (b *batch) refuse(index int, r *event.Refusal) {
 
 // clear forgets everything: the whole body is refused.
 func (b *batch) clear() {
-	*b = batch{route: b.route, caller: b.caller, homes: b.homes, room: b.room, keys: map[messages.Key]messages.Key{}, crowded: map[messages.Key]error{}, reasons: map[string]int{}, listed: []ingestRefusal{}}
+	*b = batch{route: b.route, caller: b.caller, homes: b.homes, room: b.room}
 }
 
 // nothing says why no event was stored.
@@ -141,23 +156,4 @@ func (b *batch) nothing() error {
 		return wire.Errorf(wire.CodeBadMessage, "the body holds no event")
 	}
 	return wire.Errorf(wire.CodeBadField, "none of %d events was stored; the first: %s", b.refused, b.listed[0].Message)
-}
-
-// answer tells what was stored by the receipts and what was refused.
-func (b *batch) answer(receipts []eventlog.Receipt) ingestAnswer {
-	a := ingestAnswer{Refused: b.listed, RefusedCount: b.refused, Positions: map[string]string{}, Warnings: b.warnings}
-	newest := map[int]messages.Position{}
-	for _, r := range receipts {
-		if r.Position.IsZero() {
-			continue
-		}
-		a.Accepted++
-		if r.Position.After(newest[r.Partition]) {
-			newest[r.Partition] = r.Position
-		}
-	}
-	for partition, position := range newest {
-		a.Positions[strconv.Itoa(partition)] = position.String()
-	}
-	return a
 }

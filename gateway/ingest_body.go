@@ -74,9 +74,12 @@ func (p *bodies) read(w http.ResponseWriter, r *http.Request, c caller) (*body, 
 	p.room.enter(b, c.address)
 	b.extend(now)
 	err := b.take(r)
-	var e *wire.Error
+	if err == nil {
+		return b, nil
+	}
+	e, ok := errors.AsType[*wire.Error](err)
 	switch {
-	case !errors.As(err, &e):
+	case !ok:
 	case e.Code == wire.CodeTooBig:
 		b.release()
 		b.drain()
@@ -169,18 +172,23 @@ func (b *body) fill(src io.Reader) error {
 				return err
 			}
 		}
-		var e *wire.Error
 		switch {
 		case len(b.bytes) > b.of.limit:
 			return b.of.tooBig()
 		case errors.Is(err, io.EOF):
 			return nil
-		case errors.As(err, &e):
-			return e
 		case err != nil:
-			return wire.Errorf(wire.CodeBadMessage, "the body breaks off after %d bytes: %v", len(b.bytes), err)
+			return b.broken(err)
 		}
 	}
+}
+
+// broken is what an error of reading says to the client.
+func (b *body) broken(err error) error {
+	if e, ok := errors.AsType[*wire.Error](err); ok {
+		return e
+	}
+	return wire.Errorf(wire.CodeBadMessage, "the body breaks off after %d bytes: %v", len(b.bytes), err)
 }
 
 // inflate puts what the body's bytes inflate to in their place. They are whole: nobody holds the

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"net/http"
 	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -15,6 +16,7 @@ type ingestMetrics struct {
 	refused  *prometheus.CounterVec // by reason
 	bytes    prometheus.Counter
 	requests *prometheus.CounterVec // by status
+	taken    prometheus.Counter     // those of 202
 	seconds  prometheus.Histogram
 }
 
@@ -30,6 +32,7 @@ func newIngestMetrics(r prometheus.Registerer) *ingestMetrics {
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 		}),
 	}
+	m.taken = m.requests.WithLabelValues(strconv.Itoa(http.StatusAccepted))
 	for _, reason := range event.Reasons() {
 		m.refused.WithLabelValues(reason) // shown from the start, at 0
 	}
@@ -38,5 +41,9 @@ func newIngestMetrics(r prometheus.Registerer) *ingestMetrics {
 
 // answered counts an answer to a request.
 func (m *ingestMetrics) answered(status int) {
+	if status == http.StatusAccepted {
+		m.taken.Inc()
+		return
+	}
 	m.requests.WithLabelValues(strconv.Itoa(status)).Inc()
 }

@@ -20,6 +20,9 @@ var mayBeEmpty = []string{"prefix", "cursor"}
 
 // queryOf reads the parameters of a request whose path takes those that are allowed.
 func queryOf(r *http.Request, allowed []string) (query, error) {
+	if r.URL.RawQuery == "" {
+		return nil, nil
+	}
 	values, err := url.ParseQuery(r.URL.RawQuery) // r.URL.Query drops what it can't read
 	if err != nil {
 		return nil, wire.Errorf(wire.CodeBadMessage, "the query %.100q cannot be read: %v", r.URL.RawQuery, err)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/dashfeed/dashfeed/actors/core"
 	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
+	"github.com/dashfeed/dashfeed/eventlog/forward"
 )
 
 // coreConfig is what the shard's state machine has of the host's configuration.
@@ -20,7 +21,7 @@ func (h *Host) coreConfig(number int) core.Config {
 		ProofGood:       proofGood,
 		Shared:          shared,
 		MaxForwards:     maxMisrouted, MaxForwardBytes: maxMisroutedBytes,
-		ForwardsAtOnce: forwardAtOnce, ForwardBytesOnce: maxForwardBytes,
+		ForwardsAtOnce: forward.AtOnce, ForwardBytesOnce: forward.BytesAtOnce,
 	}
 }
 

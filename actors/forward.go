@@ -1,25 +1,22 @@
 package actors
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"io"
 	"time"
 
 	"github.com/dashfeed/dashfeed/actors/core"
 	"github.com/dashfeed/dashfeed/eventlog"
+	"github.com/dashfeed/dashfeed/eventlog/forward"
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// What a forwarder holds at most before its shard stops to dispatch, and appends at once. A batch
-// more may be added to the first.
+// What a shard's forwarder holds at most before it stops to dispatch. A batch more may be added.
 const (
 	maxMisrouted      = 4096
 	maxMisroutedBytes = 4 << 20
-	forwardAtOnce     = 512
-	maxForwardBytes   = 1 << 20
 )
 
 // forwarder sends home the records that were found in a partition which is not their dashboard's.
@@ -50,20 +47,7 @@ func (s *shard) forwardLater(r *messages.Record) {
 		return
 	}
 	if s.core.Misroute(r.Position, len(r.Payload)) {
-		s.forwarder.waiting = append(s.forwarder.waiting, s.forwardEntry(r))
-	}
-}
-
-// forwardEntry is the entry that brings a record home. Home passes over what is not beyond the last
-// origin, and can't ask whether one is there: it is, since the record was read there.
-func (s *shard) forwardEntry(r *messages.Record) eventlog.Entry {
-	return eventlog.Entry{
-		Kind:    r.Kind,
-		Key:     messages.Key{Tenant: strings.Clone(r.Key.Tenant), Dashboard: strings.Clone(r.Key.Dashboard)},
-		Origin:  messages.Origin{Partition: s.number, Position: r.Position},
-		Payload: bytes.Clone(r.Payload),
-
-		EventTime: r.EventTime,
+		s.forwarder.waiting = append(s.forwarder.waiting, forward.Entry(r, s.number))
 	}
 }
 
@@ -75,14 +59,16 @@ func (s *shard) forward(n int) {
 	f.stop = stop
 	s.spawn(&s.work, "the forwarder", func() {
 		defer stop()
-		err := s.appendForwards(ctx, entries)
+		home := s.homes()
+		err := home.Append(ctx, entries)
 		s.tell(&core.Forwarded{Stopped: err != nil})
 	})
 }
 
-// appendForwards appends until everything is stored, or ctx ends.
-func (s *shard) appendForwards(ctx context.Context, entries []eventlog.Entry) error {
-	return eventlog.Insist(ctx, s.host.config.Log, entries, eventlog.Insistence{
+// homes is where forwards go.
+func (s *shard) homes() forward.Home {
+	return forward.Home{
+		Log:    s.host.config.Log,
 		Stored: func(n int) { s.host.tallies.forwarded.Add(uint64(n)) },
 		Refused: func(e eventlog.Entry, err error) {
 			s.host.tallies.unroutable.Add(1)
@@ -91,7 +77,7 @@ func (s *shard) appendForwards(ctx context.Context, entries []eventlog.Entry) er
 		Again: func(err error, wait time.Duration) {
 			s.warn("forward", "records can't be forwarded to their homes, trying again; checkpoints wait", "error", err, "after", wait)
 		},
-	})
+	}
 }
 
 // endForward takes note of what is stored.
@@ -151,27 +137,33 @@ func (s *shard) forwardAfter(ctx context.Context, from, last, upTo messages.Posi
 		return fmt.Errorf("read after %s: %w", from, err)
 	}
 	defer log.Close()
-	for done := false; !done; {
-		records, err := log.Next(ctx, forwardAtOnce)
-		if err != nil {
-			return fmt.Errorf("read after %s: %w", from, err)
+	mapping := func(all []eventlog.Entry, r *messages.Record) []eventlog.Entry {
+		if forward.Goes(r) && !r.Position.After(upTo) && !s.atHome(r.Key) {
+			all = append(all, forward.Entry(r, s.number))
 		}
-		var entries []eventlog.Entry
-		for i := range records {
-			r := &records[i]
-			if r.Position.After(upTo) {
-				break
-			}
-			if r.Key.Dashboard != "" && r.Refused == "" && r.Kind != messages.KindTick && r.Origin.Position.IsZero() && !s.atHome(r.Key) {
-				entries = append(entries, s.forwardEntry(r))
-			}
-		}
-		done = !last.After(records[len(records)-1].Position)
-		if len(entries) > 0 {
-			if err := s.appendForwards(ctx, entries); err != nil {
-				return err
-			}
-		}
+		return all
+	}
+	if err := forward.Run(ctx, &passed{log: log, last: last}, mapping, s.homes()); err != nil {
+		return fmt.Errorf("forward what lies after %s: %w", from, err)
 	}
 	return nil
 }
+
+// passed is what a shard has folded and not forwarded: records up to last. Its committed place is
+// the shard's next checkpoint.
+type passed struct {
+	log  eventlog.Reader
+	last messages.Position
+	done bool
+}
+
+func (p *passed) Next(ctx context.Context) ([]messages.Record, error) {
+	if p.done {
+		return nil, io.EOF
+	}
+	records, err := p.log.Next(ctx, forward.AtOnce)
+	p.done = err == nil && !p.last.After(records[len(records)-1].Position)
+	return records, err
+}
+
+func (p *passed) Commit(context.Context) error { return nil }

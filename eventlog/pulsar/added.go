@@ -1,13 +1,12 @@
 package pulsar
 
 import (
-	"bytes"
 	"context"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/dashfeed/dashfeed/eventlog"
+	"github.com/dashfeed/dashfeed/eventlog/forward"
 	"github.com/dashfeed/dashfeed/eventlog/pulsar/entries"
 	"github.com/dashfeed/dashfeed/messages"
 )
@@ -17,11 +16,7 @@ import (
 // in order, by one process of the cluster: whoever holds the partition's guard subscription alone,
 // which also remembers how far it has come. After a crash some records are forwarded again; home
 // tells by their origin that it has them.
-const (
-	forwardMost  = 512     // records of one append, but for one entry's
-	forwardBytes = 1 << 20 // payloads of one append, but for one entry's
-	forwardAgain = 5 * time.Second
-)
+const forwardAgain = 5 * time.Second
 
 // maxOrigin is the greatest number that stands for a partition in an origin: a shard's, or that of
 // an added partition, which is maxShards and its number within its topic.
@@ -76,60 +71,87 @@ func (l *Log) forward(p *partition) error {
 		return l.enterError(p, err)
 	}
 	defer from.Close()
-	f := &forwarder{l: l, p: p, decoder: newDecoder(l, p), from: from}
+	f := &addedRecords{l: l, p: p, decoder: newDecoder(l, p), from: from}
 	defer f.decoder.close()
-	for {
-		last, err := f.gather()
-		if err != nil {
-			return err
-		}
-		if err := f.send(); err != nil {
-			return err
-		}
-		// they come again, and home knows them
-		if err := from.Acknowledge(last.Ledger, last.Entry); err != nil {
-			return unreachable(err)
-		}
+	return forward.Run(l.life, f, f.entryOf, l.homesOf(p))
+}
+
+// homesOf is where what lies in an added partition goes.
+func (l *Log) homesOf(p *partition) forward.Home {
+	return forward.Home{
+		Log:    l,
+		Stored: func(n int) { l.metrics.forwarded.Add(float64(n)) },
+		Refused: func(e eventlog.Entry, err error) {
+			l.logger.Error("a record of a partition that was added can't be forwarded to its home and is passed over",
+				"topic", p.topic, "position", e.Origin.Position, "key", e.Key, "error", err)
+		},
+		Again: func(err error, wait time.Duration) {
+			l.logger.Warn("records of a partition that was added can't be forwarded to their homes, trying again", "topic", p.topic, "error", err, "after", wait)
+		},
 	}
 }
 
-// forwarder is what a process has of an added partition that it forwards.
-type forwarder struct {
+// addedRecords are what an added partition holds, from where its guard stands.
+type addedRecords struct {
 	l       *Log
 	p       *partition
 	decoder *decoder
 	from    *entries.Reader
 	begun   bool
+	last    *entries.Entry // that was read
 	chunks  entries.Assembler
 	each    []entries.Message // of one entry
-	records []messages.Record // of one message
-	entries []eventlog.Entry  // to be appended
-	bytes   int               // payloads of entries
+	records []messages.Record
 }
 
-// gather takes an entry, and those that are there already, as far as one append goes.
-func (f *forwarder) gather() (last *entries.Entry, err error) {
-	f.entries, f.bytes = f.entries[:0], 0
-	for last == nil || f.from.More() && len(f.entries) < forwardMost && f.bytes < forwardBytes {
-		if last, err = f.from.Next(f.l.life); err != nil {
+// Next takes an entry, and those that are there already, as far as one append goes. Of an entry
+// that holds no message nothing comes.
+func (f *addedRecords) Next(ctx context.Context) (all []messages.Record, err error) {
+	f.records, f.last = f.records[:0], nil
+	for bytes := 0; f.last == nil || f.from.More() && len(f.records) < forward.AtOnce && bytes < forward.BytesAtOnce; {
+		if f.last, err = f.from.Next(ctx); err != nil {
 			return nil, err
 		}
-		if err := f.take(last); err != nil {
+		n := len(f.records)
+		if err := f.take(ctx, f.last); err != nil {
 			return nil, err
+		}
+		for i := range f.records[n:] {
+			bytes += len(f.records[n+i].Payload)
 		}
 	}
-	return last, nil
+	return f.records, nil
 }
 
-// take makes entries of an entry's records. Ticks, and what is no dashboard's, end here; what was
+// Commit moves the guard. Where that does not come through the records come again, and home knows
+// them.
+func (f *addedRecords) Commit(context.Context) error {
+	if err := f.from.Acknowledge(f.last.Ledger, f.last.Entry); err != nil {
+		return unreachable(err)
+	}
+	return nil
+}
+
+// entryOf makes an entry of a record. Ticks, and what is no dashboard's, end here; what was
 // forwarded before came here by a mistake.
-func (f *forwarder) take(e *entries.Entry) (err error) {
+func (f *addedRecords) entryOf(all []eventlog.Entry, r *messages.Record) []eventlog.Entry {
+	switch {
+	case r.Refused != "":
+		f.refused(r)
+	case forward.Goes(r):
+		all = append(all, forward.Entry(r, f.p.shard))
+	}
+	return all
+}
+
+// take adds an entry's records.
+func (f *addedRecords) take(ctx context.Context, e *entries.Entry) (err error) {
 	if !f.begun {
 		f.begun, f.chunks = true, entries.AssembleFrom(e.Ledger, e.Entry, false)
 	}
 	f.chunks.See(e)
 	if e.Chunked() {
-		e, err = f.l.assemble(f.l.life, &f.chunks, e, func(ctx context.Context, ledger, entry int64) (entrance, error) {
+		e, err = f.l.assemble(ctx, &f.chunks, e, func(ctx context.Context, ledger, entry int64) (entrance, error) {
 			return f.l.enter(ctx, f.p, ledger, entry)
 		})
 		if e == nil || err != nil {
@@ -138,60 +160,21 @@ func (f *forwarder) take(e *entries.Entry) (err error) {
 	}
 	f.each = e.Messages(f.each[:0])
 	for i := range f.each {
-		if err := f.takeOne(received{&f.each[i], e}); err != nil {
+		m := received{&f.each[i], e}
+		v, err := f.decoder.verify(ctx, m)
+		if err != nil {
+			return err
+		}
+		if f.records, err = f.decoder.records(f.records, m, v, messages.Position{}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (f *forwarder) takeOne(m received) error {
-	v, err := f.decoder.verify(f.l.life, m)
-	if err != nil {
-		return err
-	}
-	if f.records, err = f.decoder.records(f.records[:0], m, v, messages.Position{}); err != nil {
-		return err
-	}
-	for i := range f.records {
-		r := &f.records[i]
-		if r.Refused != "" {
-			f.refused(r)
-			continue
-		}
-		if r.Key.Dashboard == "" || r.Kind == messages.KindTick || !r.Origin.Position.IsZero() {
-			continue
-		}
-		f.bytes += len(r.Payload)
-		f.entries = append(f.entries, eventlog.Entry{
-			Kind: r.Kind, Key: messages.Key{Tenant: r.Key.Tenant, Dashboard: strings.Clone(r.Key.Dashboard)},
-			Origin: messages.Origin{Partition: f.p.shard, Position: r.Position}, Payload: bytes.Clone(r.Payload),
-			EventTime: r.EventTime,
-		})
-	}
-	return nil
-}
-
 // refused tells of a message that goes to no dashboard. There is no shard that could list it.
-func (f *forwarder) refused(r *messages.Record) {
+func (f *addedRecords) refused(r *messages.Record) {
 	f.l.metrics.unaddressed.WithLabelValues(r.Refused).Inc()
 	f.l.logger.Warn("a message in a partition that was added is refused: no dashboard gets it",
 		"topic", f.p.topic, "position", r.Position, "key", r.Key.Dashboard, "producer", r.Producer, "reason", r.Refused)
-}
-
-// send appends the entries until they are stored, or the log is closed.
-func (f *forwarder) send() error {
-	if len(f.entries) == 0 {
-		return nil
-	}
-	return eventlog.Insist(f.l.life, f.l, f.entries, eventlog.Insistence{
-		Stored: func(n int) { f.l.metrics.forwarded.Add(float64(n)) },
-		Refused: func(e eventlog.Entry, err error) {
-			f.l.logger.Error("a record of a partition that was added can't be forwarded to its home and is passed over",
-				"topic", f.p.topic, "position", e.Origin.Position, "key", e.Key, "error", err)
-		},
-		Again: func(err error, wait time.Duration) {
-			f.l.logger.Warn("records of a partition that was added can't be forwarded to their homes, trying again", "topic", f.p.topic, "error", err, "after", wait)
-		},
-	})
 }

@@ -1,41 +1,47 @@
-package eventlog
+package forward
 
 import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/dashfeed/dashfeed/eventlog"
 )
 
-// Insistence is what Insist tells while it goes on.
-type Insistence struct {
+// Home is the log that takes what is forwarded, and who is told of it.
+type Home struct {
+	Log     eventlog.Appender
 	Stored  func(n int)                         // so many more entries are stored
-	Refused func(e Entry, err error)            // the log will never take it: it is left out
+	Refused func(e eventlog.Entry, err error)   // the log will never take it: it is left out
 	Again   func(err error, wait time.Duration) // the rest is tried again after the wait
 }
 
-// Insist appends entries, those of one partition in order, until all are stored, or ctx ends, whose
+// Append appends entries, those of one partition in order, until all are stored, or ctx ends, whose
 // error it returns. One that the log will never take does not hold up those that came with it. An
 // entry of which the log can't say whether it was stored is appended again: what the entries mean
 // must not change by coming twice.
-func Insist(ctx context.Context, log Appender, entries []Entry, tell Insistence) error {
+func (h *Home) Append(ctx context.Context, entries []eventlog.Entry) error {
 	const least, most = 50 * time.Millisecond, 5 * time.Second
+	if len(entries) == 0 {
+		return nil
+	}
 	for wait := least; ; wait = min(2*wait, most) {
-		receipts, err := log.Append(ctx, entries)
+		receipts, err := h.Log.Append(ctx, entries)
 		if err == nil {
-			tell.Stored(len(entries))
+			h.Stored(len(entries))
 			return nil
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		var left []Entry
+		var left []eventlog.Entry
 		for i := range receipts {
 			if receipts[i].Position.IsZero() {
 				left = append(left, entries[i])
 			}
 		}
 		if len(receipts) > 0 {
-			tell.Stored(len(entries) - len(left))
+			h.Stored(len(entries) - len(left))
 			entries = left
 		}
 		switch {
@@ -44,34 +50,22 @@ func Insist(ctx context.Context, log Appender, entries []Entry, tell Insistence)
 		case neverTaken(err) && len(entries) > 1:
 			// one of them: it is found by halves, which keep the order
 			half := len(entries) / 2
-			if err := Insist(ctx, log, entries[:half], tell); err != nil {
+			if err := h.Append(ctx, entries[:half]); err != nil {
 				return err
 			}
-			return Insist(ctx, log, entries[half:], tell)
+			return h.Append(ctx, entries[half:])
 		case neverTaken(err):
-			tell.Refused(entries[0], err)
+			h.Refused(entries[0], err)
 			return nil
 		}
-		tell.Again(err, wait)
-		if !Pause(ctx, wait) {
+		h.Again(err, wait)
+		if !eventlog.Pause(ctx, wait) {
 			return ctx.Err()
 		}
 	}
 }
 
-// Pause waits before something is tried again; false where ctx has ended first.
-func Pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
 // neverTaken reports whether the log will refuse a record as often as it is asked.
 func neverTaken(err error) bool {
-	return errors.Is(err, ErrTooLarge) || errors.Is(err, ErrUnknownTenant) || errors.Is(err, ErrRefused)
+	return errors.Is(err, eventlog.ErrTooLarge) || errors.Is(err, eventlog.ErrUnknownTenant) || errors.Is(err, eventlog.ErrRefused)
 }

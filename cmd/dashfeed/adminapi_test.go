@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/dashfeed/dashfeed/actors"
+	"github.com/dashfeed/dashfeed/cmd/dashfeed/admin"
 	"github.com/dashfeed/dashfeed/fold"
 	"github.com/dashfeed/dashfeed/gateway"
 	"github.com/dashfeed/dashfeed/messages"
@@ -24,28 +25,34 @@ func adminTold(t *testing.T) (url string, heard *[]string) {
 	heard = &[]string{}
 	looks := 0
 	note := func(format string, args ...any) { *heard = append(*heard, fmt.Sprintf(format, args...)) }
-	shard := shardAnswer{
+	shard := admin.ShardStatus{
 		Shard: 3, Tenant: "default", Partition: 3, Owner: "node-1", State: "live", Ranked: []string{"node-1", "node-2"},
-		Claims: []claimAnswer{{"node-1", "live", "a"}, {"node-2", "loading", "b"}},
+		Claims: []admin.Claim{{Node: "node-1", State: "live", Position: "a"}, {Node: "node-2", State: "loading", Position: "b"}},
 	}
-	a := newAdmin(prometheus.NewRegistry(), &health{}, gateway.Hosts{"node-1": true})
-	a.offer(operations{
-		members: func() []memberAnswer {
-			return []memberAnswer{{Name: "node-1", Role: "node", State: "alive", Gossip: "127.0.0.1:1", Link: "127.0.0.1:2", Weight: 1, Live: 4, Since: "2026-01-02T03:04:05Z"}}
+	a := admin.New(prometheus.NewRegistry(), &admin.Health{}, gateway.Hosts{"node-1": true}, 32)
+	a.Offer(admin.Operations{
+		Members: func() []admin.Member {
+			return []admin.Member{{Name: "node-1", Role: "node", State: "alive", Gossip: "127.0.0.1:1", Link: "127.0.0.1:2", Weight: 1, Live: 4, Since: "2026-01-02T03:04:05Z"}}
 		},
-		shards: func() []shardAnswer { return []shardAnswer{shard, {Shard: 4, Tenant: "acme", State: "nobody"}} },
-		owner:  func(k messages.Key) (ownerAnswer, error) { return ownerAnswer{k.Tenant, k.Dashboard, shard}, nil },
-		drain: func(member string) error {
+		Shards: func() []admin.ShardStatus {
+			return []admin.ShardStatus{shard, {Shard: 4, Tenant: "acme", State: "nobody"}}
+		},
+		Owner: func(k messages.Key) (admin.Owner, error) {
+			return admin.Owner{Tenant: k.Tenant, Dashboard: k.Dashboard, ShardStatus: shard}, nil
+		},
+		Drain: func(member string) error {
 			if note("drain %s", member); member != "node-1" {
-				return fmt.Errorf("%w member %q", errNoSuch, member)
+				return fmt.Errorf("%w member %q", admin.ErrNoSuch, member)
 			}
 			return nil
 		},
-		keys:      func() ([]keyAnswer, error) { return []keyAnswer{{"0a0b", true}}, nil },
-		changeKey: func(do string, key []byte) error { note("%s %d bytes", do, len(key)); return nil },
-		tenants:   func() []tenantAnswer { return []tenantAnswer{{"default", 0, 8, "broker"}, {"acme", 8, 2, "ticks"}} },
-		addTenant: func(_ context.Context, r tenantRequest) (p tenantProgress, err error) {
-			p = tenantProgress{tenantAnswer: tenantAnswer{r.Name, 10, r.Partitions, r.LogTime}}
+		Keys:      func() ([]admin.Key, error) { return []admin.Key{{Key: "0a0b", Primary: true}}, nil },
+		ChangeKey: func(do string, key []byte) error { note("%s %d bytes", do, len(key)); return nil },
+		Tenants: func() []admin.Tenant {
+			return []admin.Tenant{{Name: "default", Partitions: 8, LogTime: "broker"}, {Name: "acme", First: 8, Partitions: 2, LogTime: "ticks"}}
+		},
+		AddTenant: func(_ context.Context, r admin.TenantRequest) (p admin.TenantProgress, err error) {
+			p = admin.TenantProgress{Tenant: admin.Tenant{Name: r.Name, First: 10, Partitions: r.Partitions, LogTime: r.LogTime}}
 			switch looks++; looks {
 			case 1:
 				p.Topics, p.AllTopics = 3, 8
@@ -57,28 +64,28 @@ func adminTold(t *testing.T) (url string, heard *[]string) {
 			}
 			return p, nil
 		},
-		refused: func(_ context.Context, shard int) (actors.Refused, error) {
+		Refused: func(_ context.Context, shard int) (actors.Refused, error) {
 			note("refused of %d", shard)
 			return actors.Refused{Counts: map[string]uint64{"encrypted": 7}, Newest: []fold.Refusal{
 				{Position: messages.Position{Hi: 8, Lo: 5}, Append: 1767323045006, Producer: "java-7", Reason: "encrypted"},
 				{Position: messages.Position{Hi: 8, Lo: 6}, Append: messages.Unstamped, Reason: "no_dashboard"},
 			}}, nil
 		},
-		acceptLoss: func(_ context.Context, shard int) error { note("accept loss of %d", shard); return nil },
+		AcceptLoss: func(_ context.Context, shard int) error { note("accept loss of %d", shard); return nil },
 	})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	done := make(chan error, 1)
-	go func() { done <- a.serve(l) }()
+	go func() { done <- a.Serve(l) }()
 	t.Cleanup(func() {
-		if err := a.shutdown(context.Background()); err != nil {
+		if err := a.Shutdown(context.Background()); err != nil {
 			t.Error(err)
 		}
 		<-done
 	})
-	return addressOf(l), heard
+	return "http://" + l.Addr().String(), heard
 }
 
 // TestClusterCommands: what the commands print, and what the admin listener hears of them.
@@ -190,18 +197,5 @@ func TestAdminChecksHost(t *testing.T) {
 	}
 	if status, _ := ask(http.MethodPost, "/cluster/drain", "evil.example"); status != http.StatusMisdirectedRequest || len(*heard) > 0 {
 		t.Errorf("drain: %d, heard %v", status, *heard)
-	}
-}
-
-func TestGossipKeys(t *testing.T) {
-	good := write(t, "keys", "# ours\nAAAAAAAAAAAAAAAAAAAAAA==\n\nAQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n")
-	keys, err := gossipKeys(good)
-	if err != nil || len(keys) != 2 || len(keys[0]) != 16 || len(keys[1]) != 32 {
-		t.Errorf("%v, %v", keys, err)
-	}
-	for text, says := range map[string]string{"": "holds no key", "#\nsecret word\n": "line 2: the key is no base64", "AAAA": "has 3 bytes"} {
-		if _, err := gossipKeys(write(t, "keys", text)); err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "secret word") {
-			t.Errorf("%q: %v, want %q and nothing of the key", text, err, says)
-		}
 	}
 }

@@ -9,7 +9,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
+
+	"github.com/dashfeed/dashfeed/cmd/dashfeed/admin"
 )
 
 // adminServerFlags are the flags of the commands that talk to an admin listener.
@@ -24,9 +25,6 @@ type adminServerFlags struct {
 type adminServerFlag struct {
 	AdminServer string `help:"Admin address of any process of the cluster." default:"http://127.0.0.1:9090" placeholder:"URL" group:"Client"`
 }
-
-// adminTimeout bounds one request; a drain is asked for and then looked at, so none takes long.
-const adminTimeout = 30 * time.Second
 
 // base is the address that paths are put behind.
 func (f *adminServerFlag) base() (string, error) {
@@ -52,7 +50,7 @@ func (f *adminServerFlag) ask(ctx context.Context, method, path string, body, an
 		}
 		sent = bytes.NewReader(b)
 	}
-	ctx, cancel := context.WithTimeout(ctx, adminTimeout)
+	ctx, cancel := context.WithTimeout(ctx, admin.Timeout)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, method, base+path, sent)
 	if err != nil {
@@ -77,7 +75,7 @@ func (f *adminServerFlag) ask(ctx context.Context, method, path string, body, an
 // understand is the answer, or the error that it tells.
 func understand(resp *http.Response, b []byte, answer any) error {
 	if resp.StatusCode >= 300 {
-		var told adminError
+		var told admin.Failure
 		if json.Unmarshal(b, &told) != nil || told.Error == "" {
 			told.Error = fmt.Sprintf("%s answers %s: is it an admin address?", resp.Request.URL, resp.Status)
 		}

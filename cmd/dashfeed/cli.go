@@ -7,7 +7,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/alecthomas/kong"
 )
@@ -67,87 +66,6 @@ var later = []string{"chaos", "token", "top"}
 type configFlag struct {
 	Config string `help:"Configuration file (YAML); its keys are the names of the flags." placeholder:"FILE" group:"Configuration"`
 }
-
-// publicFlags say where the public is served, and who is let in.
-type publicFlags struct {
-	Listen         string   `help:"Public address: events, dashboards, WebSockets." default:"127.0.0.1:8080" placeholder:"ADDR" group:"Server"`
-	Origins        []string `help:"Further origins that browsers may come from, such as https://dash.example.com." placeholder:"ORIGIN" group:"Server"`
-	Hosts          []string `help:"Names by which both addresses are asked, besides IP addresses, localhost and those of --origins." placeholder:"NAME" group:"Server"`
-	TrustedProxies []string `help:"Networks of proxies, such as 10.0.0.0/8, whose X-Forwarded-For says who comes." placeholder:"NETWORK" group:"Server"`
-	Insecure       bool     `help:"Listen on addresses that other machines reach, though nothing on them asks who comes." group:"Server"`
-}
-
-// adminFlags say where and how the operator is served.
-type adminFlags struct {
-	Admin    string `help:"Admin address: health, metrics, profiles, the cluster's commands." default:"127.0.0.1:9090" placeholder:"ADDR" group:"Server"`
-	LogLevel string `help:"Least level logged on stderr: debug, info, warn, error." enum:"debug,info,warn,error" default:"info" group:"Server"`
-}
-
-// storageFlags say where the log lies and how much of it is kept.
-type storageFlags struct {
-	Data           string        `help:"Data directory: the log and the checkpoints." default:"data" placeholder:"DIR" group:"Storage"`
-	Partitions     int           `help:"Partitions of a new log, fixed once it is made; 0: as stored, 8 where it is new." default:"0" group:"Storage"`
-	RetentionAge   time.Duration `help:"Records are kept so long, where there is room for them." default:"24h" placeholder:"DURATION" group:"Storage"`
-	RetentionBytes size          `help:"The log keeps at most about so much." default:"1GiB" placeholder:"SIZE" group:"Storage"`
-	reserveFlag
-}
-
-// reserveFlag says how much of a disk is left free.
-type reserveFlag struct {
-	Reserve size `help:"Free disk space below which nothing more is written; 0: 256MiB, or 5% of a smaller volume." default:"0" placeholder:"SIZE" group:"Storage"`
-}
-
-// dashboardFlags say how dashboards live.
-type dashboardFlags struct {
-	Definitions string        `help:"Definitions to apply at start: a file, or a directory of YAML files." placeholder:"PATH" group:"Dashboards"`
-	Flush       time.Duration `help:"Changes are sent at most this often, 0-100ms; the first after quiet goes out at once." default:"5ms" placeholder:"DURATION" group:"Dashboards"`
-	Checkpoint  time.Duration `help:"How often a shard's state is saved." default:"5s" placeholder:"DURATION" group:"Dashboards"`
-	Sleep       time.Duration `help:"A dashboard without event and viewer for so long goes to sleep." default:"60s" placeholder:"DURATION" group:"Dashboards"`
-}
-
-// serverFlags are the flags of run and demo.
-type serverFlags struct {
-	configFlag
-	publicFlags
-	adminFlags
-	storageFlags
-	dashboardFlags
-}
-
-// validate checks what kong's types cannot.
-func (f *serverFlags) validate() error {
-	wrong := append(f.storageFlags.wrong(), f.dashboardFlags.wrong()...)
-	return refusals(append(wrong, f.publicFlags.wrong(address{flag: "listen", at: f.Listen}, address{flag: "admin", at: f.Admin})...))
-}
-
-func (f *storageFlags) wrong() (errs []error) {
-	if f.Partitions < 0 || f.Partitions > 1024 {
-		errs = append(errs, fmt.Errorf("partitions %d is not allowed: 1 to 1024, or 0 for as many as stored", f.Partitions))
-	}
-	if f.RetentionAge <= 0 {
-		errs = append(errs, fmt.Errorf("retention-age %s is not allowed: it must be above 0", f.RetentionAge))
-	}
-	if f.Data == "" {
-		errs = append(errs, errors.New("data is empty: name a directory"))
-	}
-	return errs
-}
-
-func (f *dashboardFlags) wrong() (errs []error) {
-	if f.Flush < 0 || f.Flush > 100*time.Millisecond {
-		errs = append(errs, fmt.Errorf("flush %s is not allowed: 0 to 100ms", f.Flush))
-	}
-	if f.Checkpoint <= 0 {
-		errs = append(errs, fmt.Errorf("checkpoint %s is not allowed: it must be above 0", f.Checkpoint))
-	}
-	if f.Sleep <= 0 {
-		errs = append(errs, fmt.Errorf("sleep %s is not allowed: it must be above 0", f.Sleep))
-	}
-	return errs
-}
-
-// refusals is one error of usage of all that is wrong; nil where none of errs is one.
-func refusals(errs []error) error { return usageOf(errors.Join(errs...)) }
 
 // serverOf are the flags with which client commands find the server.
 type serverOf struct {

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/dashfeed/dashfeed/cmd/dashfeed/roles"
 )
 
 // TestMain gives the tests a directory for contexts of their own.
@@ -179,7 +181,7 @@ func TestExposed(t *testing.T) {
 	} {
 		args := append(append([]string{c.role}, strings.Fields(c.flags)...), besides[c.role]...)
 		code, _, stderr := call(t, "", args...)
-		if c.flags == "--gossip "+name+":0" && !exposed(name+":0") {
+		if c.flags == "--gossip "+name+":0" && !roles.Exposed(name+":0") {
 			continue // this machine's name is loopback's
 		}
 		if says := strings.Contains(stderr, "can be reached"); code != 2 || says != (c.says != "") || !strings.Contains(stderr, c.says) {
@@ -268,24 +270,6 @@ func TestUnknownVariable(t *testing.T) {
 				t.Errorf("exit %d: %q, want %q", code, stderr, want)
 			}
 		})
-	}
-}
-
-func TestSize(t *testing.T) {
-	for in, want := range map[string]size{"0": 0, "17": 17, "1KiB": 1 << 10, "512MiB": 512 << 20, "3 GiB": 3 << 30, "2TiB": 2 << 40, "5B": 5} {
-		var s size
-		if err := s.UnmarshalText([]byte(in)); err != nil || s != want {
-			t.Errorf("%q: got %d, %v, want %d", in, s, err, want)
-		}
-	}
-	for _, in := range []string{"", "-1", "1.5GiB", "1GB", "x", "9223372036854775807KiB", "4611686018427387904TiB"} {
-		var s size
-		if err := s.UnmarshalText([]byte(in)); err == nil {
-			t.Errorf("%q was taken as %d", in, s)
-		}
-	}
-	if got := size(1536).String() + " " + size(1<<30).String() + " " + size(0).String(); got != "1536B 1GiB 0B" {
-		t.Errorf("got %s", got)
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"os"
 	"strings"
 
+	"github.com/dashfeed/dashfeed/cmd/dashfeed/admin"
+	"github.com/dashfeed/dashfeed/cmd/dashfeed/keys"
 	"github.com/dashfeed/dashfeed/messages"
 )
 
@@ -25,7 +27,7 @@ type clusterMembersCommand struct{ adminServerFlags }
 
 // Run prints a line a member.
 func (c *clusterMembersCommand) Run(p *program) error {
-	var members []memberAnswer
+	var members []admin.Member
 	if err := c.ask(p, http.MethodGet, "/cluster/members", nil, &members); err != nil {
 		return err
 	}
@@ -40,7 +42,7 @@ type clusterShardsCommand struct{ adminServerFlags }
 
 // Run prints a line a shard; exit code 1 where one of them is served by nobody.
 func (c *clusterShardsCommand) Run(p *program) error {
-	var shards []shardAnswer
+	var shards []admin.ShardStatus
 	if err := c.ask(p, http.MethodGet, "/cluster/shards", nil, &shards); err != nil {
 		return err
 	}
@@ -62,7 +64,7 @@ func (c *clusterShardsCommand) Run(p *program) error {
 }
 
 // claimed spells claims: node-1:live, node-2:loading.
-func claimed(claims []claimAnswer) list {
+func claimed(claims []admin.Claim) list {
 	parts := list{}
 	for _, c := range claims {
 		parts = append(parts, c.Node+":"+c.State)
@@ -82,7 +84,7 @@ func (c *clusterOwnerCommand) Run(p *program) error {
 	if !k.Valid() {
 		return usage("%w", firstOf(messages.CheckName("tenant", k.Tenant), messages.CheckName("dashboard", k.Dashboard)))
 	}
-	var o ownerAnswer
+	var o admin.Owner
 	path := "/cluster/owner?" + url.Values{"tenant": {k.Tenant}, "dashboard": {k.Dashboard}}.Encode()
 	if err := c.ask(p, http.MethodGet, path, nil, &o); err != nil {
 		return err
@@ -114,7 +116,7 @@ type clusterDrainCommand struct {
 
 // Run asks for the drain, and says where to look how it goes.
 func (c *clusterDrainCommand) Run(p *program) error {
-	if err := c.ask(p, http.MethodPost, "/cluster/drain", drainRequest{c.Member}, nil); err != nil {
+	if err := c.ask(p, http.MethodPost, "/cluster/drain", admin.DrainRequest{Node: c.Member}, nil); err != nil {
 		return err
 	}
 	p.talk("%s drains, and stays a member until it is stopped: cluster members tells how many shards a node still has, a gateway's own /readyz?verbose how many sessions", c.Member)
@@ -138,10 +140,10 @@ type clusterKeysNewCommand struct {
 // Run prints 32 random bytes in base64, as --gossip-key and --cluster-key want them.
 func (c *clusterKeysNewCommand) Run(p *program) error {
 	if c.To == "" {
-		fmt.Fprintln(p.stdout, newKey())
+		fmt.Fprintln(p.stdout, keys.New())
 		return nil
 	}
-	err := makeKey(c.To)
+	err := keys.Make(c.To)
 	if errors.Is(err, fs.ErrExist) {
 		p.talk("%s is there and stays as it is", c.To)
 		return nil
@@ -153,7 +155,7 @@ type clusterKeysListCommand struct{ adminServerFlags }
 
 // Run prints fingerprints: a key itself is never told.
 func (c *clusterKeysListCommand) Run(p *program) error {
-	var keys []keyAnswer
+	var keys []admin.Key
 	if err := c.ask(p, http.MethodGet, "/cluster/keys", nil, &keys); err != nil {
 		return err
 	}
@@ -179,7 +181,7 @@ func (c *keyFile) do(p *program, what string) error {
 	if err != nil {
 		return usage("read the key: %w", err)
 	}
-	return c.ask(p, http.MethodPost, "/cluster/keys", keyRequest{what, strings.TrimSpace(string(b))}, nil)
+	return c.ask(p, http.MethodPost, "/cluster/keys", admin.KeyRequest{Do: what, Key: strings.TrimSpace(string(b))}, nil)
 }
 
 type clusterKeysAddCommand struct{ keyFile }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/dashfeed/dashfeed/chaos/process"
+	"github.com/dashfeed/dashfeed/cmd/dashfeed/admin"
 	"github.com/dashfeed/dashfeed/eventlog/pulsar/pulsartest"
 )
 
@@ -160,11 +161,11 @@ func untilMember(t *testing.T, at *served, name, state string) {
 	// real time: a real cluster
 	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		said = get(t, at.admin+"/cluster/members")
-		var all []memberAnswer
+		var all []admin.Member
 		if err := json.Unmarshal([]byte(said), &all); err != nil {
 			t.Fatalf("%v: %s", err, said)
 		}
-		if slices.ContainsFunc(all, func(m memberAnswer) bool { return m.Name == name && m.State == state }) {
+		if slices.ContainsFunc(all, func(m admin.Member) bool { return m.Name == name && m.State == state }) {
 			return
 		}
 	}

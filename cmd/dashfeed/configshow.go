@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/dashfeed/dashfeed/cmd/dashfeed/roles"
 )
 
 // configCommand groups what there is to do with the configuration.
@@ -16,10 +18,11 @@ type configCommand struct {
 // configShowCommand takes the flags of every command that has settings, so that it can show what
 // they would be.
 type configShowCommand struct {
-	serverFlags
-	pulsarFlags
-	gossipFlags
-	shardFlags
+	configFlag
+	roles.ServerFlags
+	roles.PulsarFlags
+	roles.GossipFlags
+	roles.ShardFlags
 	gatewayFlag
 	contextFlag
 	serverOf

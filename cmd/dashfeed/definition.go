@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/dashfeed/dashfeed/client"
+	"github.com/dashfeed/dashfeed/cmd/dashfeed/source"
 	"github.com/dashfeed/dashfeed/fold/definition"
 	"github.com/dashfeed/dashfeed/messages"
 )
@@ -41,10 +42,10 @@ func (c *definitionCheckCommand) Run(p *program) error {
 	}
 	t := table{columns: []string{"DASHBOARD", "TENANT", "PANELS", "HASH", "FILE"}}
 	for _, s := range sources {
-		d := s.definition
-		t.add(d.Dashboard, d.Tenant, len(d.Panels), d.Hash(), s.file)
+		d := s.Definition
+		t.add(d.Dashboard, d.Tenant, len(d.Panels), d.Hash(), s.File)
 		for _, w := range longerThanHorizon(d) {
-			p.talk("%s: %s", s.file, w)
+			p.talk("%s: %s", s.File, w)
 		}
 	}
 	return t.print(p.stdout, c.Output)
@@ -125,8 +126,8 @@ func (c *definitionSchemaCommand) Run(p *program) error {
 
 // readAll reads the definitions of several paths. What is wrong in the texts is told for all of
 // them at once.
-func (p *program) readAll(paths []string) ([]source, error) {
-	var all []source
+func (p *program) readAll(paths []string) ([]source.Item, error) {
+	var all []source.Item
 	var problems definition.Problems
 	for _, path := range paths {
 		sources, err := p.readPath(path)
@@ -143,19 +144,19 @@ func (p *program) readAll(paths []string) ([]source, error) {
 	if len(problems) > 0 {
 		return nil, problems
 	}
-	return all, definedTwice(all)
+	return all, source.DefinedTwice(all)
 }
 
 // readPath is readSources, and of - standard input.
-func (p *program) readPath(path string) ([]source, error) {
+func (p *program) readPath(path string) ([]source.Item, error) {
 	if path != "-" {
-		return readSources(path)
+		return source.Read(path)
 	}
 	text, err := p.readStdin()
 	if err != nil {
 		return nil, fmt.Errorf("read stdin: %w", err)
 	}
-	return parseSource("stdin", text, messages.Key{})
+	return source.Parse("stdin", text, messages.Key{})
 }
 
 // open makes the client that the flags describe.

@@ -8,6 +8,7 @@ import (
 	"github.com/rogpeppe/go-internal/diff"
 
 	"github.com/dashfeed/dashfeed/client"
+	"github.com/dashfeed/dashfeed/cmd/dashfeed/source"
 	"github.com/dashfeed/dashfeed/fold/definition"
 	"github.com/dashfeed/dashfeed/messages"
 )
@@ -20,7 +21,7 @@ type definitionPaths struct {
 
 // target is a definition and the tenant's client that it goes to.
 type target struct {
-	source
+	source.Item
 	server *client.Client
 }
 
@@ -36,9 +37,9 @@ func (c *definitionPaths) targets(p *program) (all []target, close func(), err e
 		return nil, nil, err
 	}
 	for _, s := range sources {
-		d := s.definition
+		d := s.Definition
 		if d.Dashboard == "" {
-			return nil, nil, fmt.Errorf("%s: the default of tenant %s can't be applied over HTTP: give it to the server by --definitions", s.file, d.Tenant)
+			return nil, nil, fmt.Errorf("%s: the default of tenant %s can't be applied over HTTP: give it to the server by --definitions", s.File, d.Tenant)
 		}
 		if d.Tenant == messages.DefaultTenant && c.Tenant != "" {
 			d.Tenant = c.Tenant
@@ -73,10 +74,10 @@ func (c *definitionApplyCommand) Run(p *program) error {
 	}
 	t := table{columns: []string{"DASHBOARD", "TENANT", "HASH", "POSITION", "CHANGED"}}
 	for _, to := range targets {
-		d := to.definition
+		d := to.Definition
 		a, err := to.server.Define(p, d.Dashboard, d.YAML())
 		if err != nil {
-			return fmt.Errorf("apply %s from %s: %w", d.Dashboard, to.file, err)
+			return fmt.Errorf("apply %s from %s: %w", d.Dashboard, to.File, err)
 		}
 		if a.Pending {
 			p.talk("%s: stored, and not in force yet", a.Dashboard)
@@ -90,8 +91,8 @@ func (c *definitionApplyCommand) Run(p *program) error {
 func (c *definitionApplyCommand) confirmResets(p *program, targets []target) error {
 	var resets []string
 	for _, t := range targets {
-		if t.definition.Reset {
-			resets = append(resets, fmt.Sprintf("%s (%s)", t.definition.Dashboard, t.file))
+		if t.Definition.Reset {
+			resets = append(resets, fmt.Sprintf("%s (%s)", t.Definition.Dashboard, t.File))
 		}
 	}
 	if len(resets) == 0 {
@@ -108,7 +109,7 @@ func (c *definitionApplyCommand) foretell(p *program, targets []target) error {
 		if err != nil {
 			return err
 		}
-		t.add(to.definition.Dashboard, to.definition.Tenant, to.definition.Hash(), d.changes, d.empty, d.removed)
+		t.add(to.Definition.Dashboard, to.Definition.Tenant, to.Definition.Hash(), d.changes, d.empty, d.removed)
 	}
 	p.talk("nothing was applied: --dry-run")
 	return t.print(p.stdout, c.Output)
@@ -132,15 +133,15 @@ func (c *definitionDiffCommand) Run(p *program) error {
 		}
 		differ = differ || d.changes
 		if c.Output != "table" {
-			t.add(to.definition.Dashboard, to.definition.Tenant, d.changes, d.empty, d.removed, d.text)
+			t.add(to.Definition.Dashboard, to.Definition.Tenant, d.changes, d.empty, d.removed, d.text)
 			continue
 		}
 		fmt.Fprint(p.stdout, visibleLines(d.text))
 		for _, panel := range d.empty {
-			p.talk("%s: panel %s starts empty", to.definition.Dashboard, panel)
+			p.talk("%s: panel %s starts empty", to.Definition.Dashboard, panel)
 		}
 		for _, panel := range d.removed {
-			p.talk("%s: panel %s is removed", to.definition.Dashboard, panel)
+			p.talk("%s: panel %s is removed", to.Definition.Dashboard, panel)
 		}
 	}
 	if c.Output != "table" {
@@ -171,17 +172,17 @@ func definitionInForce(ctx context.Context, server *client.Client, dashboard str
 	if in.Definition, err = server.Definition(ctx, dashboard); err != nil {
 		return in, err
 	}
-	read, err := parseSource("what is in force for "+dashboard, in.Source, messages.Key{})
+	read, err := source.Parse("what is in force for "+dashboard, in.Source, messages.Key{})
 	if err != nil {
 		return in, err
 	}
-	in.parsed = read[0].definition
+	in.parsed = read[0].Definition
 	return in, nil
 }
 
 // compare compares a definition with the one in force.
 func (t target) compare(ctx context.Context) (c change, err error) {
-	d := t.definition
+	d := t.Definition
 	now, err := definitionInForce(ctx, t.server, d.Dashboard)
 	if err != nil {
 		return c, err
@@ -208,6 +209,6 @@ func (t target) compare(ctx context.Context) (c change, err error) {
 	if now.Default {
 		from = "the default of tenant " + d.Tenant
 	}
-	c.text = string(diff.Diff(from, now.Source, t.file, d.YAML()))
+	c.text = string(diff.Diff(from, now.Source, t.File, d.YAML()))
 	return c, nil
 }

@@ -11,6 +11,8 @@ import (
 
 	"github.com/dashfeed/dashfeed/client"
 	"github.com/dashfeed/dashfeed/client/csv"
+	"github.com/dashfeed/dashfeed/cmd/dashfeed/roles"
+	"github.com/dashfeed/dashfeed/cmd/dashfeed/source"
 	"github.com/dashfeed/dashfeed/examples/flights"
 )
 
@@ -21,7 +23,8 @@ const (
 
 // demoCommand is run with real data: the flights of New York, 300 times as fast, in a loop.
 type demoCommand struct {
-	serverFlags
+	configFlag
+	roles.ServerFlags
 	Open bool     `help:"Open the page in a browser, where there is one and stdout is a terminal." default:"true" negatable:"" group:"Server"`
 	To   []string `help:"Publish to a server that runs already, or to a cluster's gateways in turn, and start none." placeholder:"URL"`
 }
@@ -31,10 +34,10 @@ func (c *demoCommand) Run(p *program) error {
 	if len(c.To) > 0 {
 		return c.perform(p, c.To, nil)
 	}
-	if err := c.validate(); err != nil {
+	if err := c.Check(); err != nil {
 		return err
 	}
-	sources, err := c.sources()
+	sources, err := c.Sources()
 	if err != nil {
 		return err
 	}
@@ -42,11 +45,11 @@ func (c *demoCommand) Run(p *program) error {
 	if _, interactive := terminal(p.stdout); interactive {
 		logs = io.Discard // the table has the screen
 	}
-	s := newSingle(p, c.serverFlags, sources, logs)
-	if err := s.start(p); err != nil {
-		return giveUp(p, s, err)
+	s := roles.NewSingle(p.process(logs), c.ServerFlags, sources)
+	if err := s.Start(p); err != nil {
+		return roles.GiveUp(p, s, err)
 	}
-	return errors.Join(c.perform(p, []string{addressOf(s.public)}, s.failed), s.stop())
+	return errors.Join(c.perform(p, []string{s.URL()}, s.Failed()), s.Stop())
 }
 
 // perform replays and shows at a house of servers until the program is stopped. It goes on from
@@ -115,10 +118,10 @@ func unlessStopped(p *program, err error) error {
 }
 
 // begin puts the demo's definitions in force.
-func begin(ctx context.Context, server *client.Client, demo []source) error {
+func begin(ctx context.Context, server *client.Client, demo []source.Item) error {
 	for _, s := range demo {
-		if _, err := server.Define(ctx, s.definition.Dashboard, s.definition.YAML()); err != nil {
-			return fmt.Errorf("define %s: %w", s.definition.Dashboard, err)
+		if _, err := server.Define(ctx, s.Definition.Dashboard, s.Definition.YAML()); err != nil {
+			return fmt.Errorf("define %s: %w", s.Definition.Dashboard, err)
 		}
 	}
 	return nil
@@ -126,10 +129,10 @@ func begin(ctx context.Context, server *client.Client, demo []source) error {
 
 // demoSources are the demo's definitions; each begins a fresh history, since the replay starts
 // over.
-func demoSources() ([]source, error) {
-	sources, err := readDirectory(flights.Definitions(), "demo")
+func demoSources() ([]source.Item, error) {
+	sources, err := source.ReadDirectory(flights.Definitions(), "demo")
 	for _, s := range sources {
-		s.definition.Reset = true
+		s.Definition.Reset = true
 	}
 	return sources, err
 }
@@ -137,7 +140,7 @@ func demoSources() ([]source, error) {
 // replay publishes the flights over and over. When, after weeks, the moved times overtake the
 // clock, it begins with a fresh history, and so it does where the dashboards hold something else
 // than the replay's beginning.
-func (c *demoCommand) replay(ctx context.Context, p *program, server *client.Client, demo []source, from *standing) error {
+func (c *demoCommand) replay(ctx context.Context, p *program, server *client.Client, demo []source.Item, from *standing) error {
 	for {
 		err := replayOnce(ctx, p, server, from)
 		var overtakes *client.OvertakesError

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/dashfeed/dashfeed/client"
+	"github.com/dashfeed/dashfeed/cmd/dashfeed/source"
 	"github.com/dashfeed/dashfeed/messages"
 )
 
@@ -22,15 +23,15 @@ type standing struct {
 var errStrange = errors.New("somebody else has written to the demo's dashboards")
 
 // stand asks where the dashboards stand; nil where one has not the demo's definition, or no event.
-func stand(ctx context.Context, server *client.Client, demo []source) (*standing, error) {
+func stand(ctx context.Context, server *client.Client, demo []source.Item) (*standing, error) {
 	s := &standing{left: map[string]uint64{}, newest: map[string]int64{}}
 	for _, one := range demo {
-		name := one.definition.Dashboard
+		name := one.Definition.Dashboard
 		d, err := server.Definition(ctx, name)
 		if err != nil {
 			return nil, fmt.Errorf("definition of %s: %w", name, err)
 		}
-		if d.Default || d.Hash != one.definition.Hash() {
+		if d.Default || d.Hash != one.Definition.Hash() {
 			return nil, nil
 		}
 		r, err := server.Read(ctx, name, client.ReadOptions{Bare: true})

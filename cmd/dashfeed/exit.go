@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/dashfeed/dashfeed/client"
+	"github.com/dashfeed/dashfeed/cmd/dashfeed/roles"
 )
 
 // The exit codes, documented in docs/OPERATIONS.md.
@@ -44,6 +45,7 @@ func (p *program) exit(err error) int {
 		return exitDone
 	}
 	var known *exitError
+	var wrong *roles.UsageError
 	var unreachable *client.UnreachableError
 	code := exitFailed
 	switch {
@@ -52,6 +54,8 @@ func (p *program) exit(err error) int {
 		if known.err == nil {
 			return code
 		}
+	case errors.As(err, &wrong):
+		code = exitUsage
 	case errors.Is(err, context.Canceled) && p.Err() != nil:
 		return exitInterrupted
 	case errors.As(err, &unreachable):

@@ -9,14 +9,15 @@ import (
 	"io"
 	"os"
 
+	"github.com/dashfeed/dashfeed/cmd/dashfeed/roles"
+	"github.com/dashfeed/dashfeed/cmd/dashfeed/source"
 	"github.com/dashfeed/dashfeed/fold"
 	"github.com/dashfeed/dashfeed/fold/definition"
 	"github.com/dashfeed/dashfeed/messages"
 	"github.com/dashfeed/dashfeed/messages/event"
 )
 
-// region is the region of a single machine; it is part of every epoch.
-const region = "local"
+// roles.Region is the roles.Region of a single machine; it is part of every epoch.
 
 // foldCommand folds a file of records with the server's engine. A record is a line:
 //
@@ -59,14 +60,14 @@ func (c *foldCommand) Run(p *program) error {
 }
 
 func (c *foldCommand) open(out io.Writer) (*folding, error) {
-	sources, err := readSources(c.Definition)
+	sources, err := source.Read(c.Definition)
 	if err != nil {
 		return nil, err
 	}
-	if len(sources) != 1 || sources[0].definition.Dashboard == "" {
+	if len(sources) != 1 || sources[0].Definition.Dashboard == "" {
 		return nil, usage("%s holds %d definitions: want one, of a dashboard", c.Definition, len(sources))
 	}
-	return newFolding(sources[0].definition, out)
+	return newFolding(sources[0].Definition, out)
 }
 
 func (c *foldCommand) input(stdin io.Reader) (io.ReadCloser, error) {
@@ -140,7 +141,7 @@ func newFolding(d *definition.Definition, out io.Writer) (*folding, error) {
 	}
 	key := messages.Key{Tenant: d.Tenant, Dashboard: d.Dashboard}
 	return &folding{
-		dashboard: fold.New(key, region, program), table: table, key: key, logTime: messages.NoTime, printer: newPrinter(out),
+		dashboard: fold.New(key, roles.Region, program), table: table, key: key, logTime: messages.NoTime, printer: newPrinter(out),
 	}, nil
 }
 
@@ -209,18 +210,18 @@ func (f *folding) event(at fold.At, payload []byte) error {
 
 // define takes a definition record; null takes the dashboard's own definition away.
 func (f *folding) define(at fold.At, text []byte) error {
-	r := definition.Record{Revision: f.defined + 1, Region: region}
+	r := definition.Record{Revision: f.defined + 1, Region: roles.Region}
 	d := definition.Default(f.key.Tenant)
 	if string(text) != "null" {
 		var names struct{ Tenant, Dashboard string }
 		if json.Unmarshal(text, &names) == nil && (names.Dashboard != "" && names.Dashboard != f.key.Dashboard || names.Tenant != "" && names.Tenant != f.key.Tenant) {
 			return nil
 		}
-		sources, err := parseSource("definition", text, f.key)
+		sources, err := source.Parse("definition", text, f.key)
 		if err != nil {
 			return err
 		}
-		d = sources[0].definition
+		d = sources[0].Definition
 		r.Definition = d
 	}
 	program, err := fold.Compile(d, f.table)

@@ -140,10 +140,10 @@ func TestFlights(t *testing.T) {
 		t.Fatalf("%d definitions, %v", len(sources), err)
 	}
 	for _, s := range sources {
-		if !s.definition.Reset {
-			t.Errorf("%s does not begin a fresh history", s.file)
+		if !s.Definition.Reset {
+			t.Errorf("%s does not begin a fresh history", s.File)
 		}
-		if w := longerThanHorizon(s.definition); w != nil {
+		if w := longerThanHorizon(s.Definition); w != nil {
 			t.Errorf("%v", w)
 		}
 	}

@@ -1,15 +1,21 @@
 package main
 
+import (
+	"io"
+
+	"github.com/dashfeed/dashfeed/cmd/dashfeed/roles"
+)
+
 // nodeCommand serves shards as a member of a cluster, until it is told to stop.
 type nodeCommand struct {
 	configFlag
-	publicFlags
-	adminFlags
-	pulsarFlags
-	gossipFlags
-	shardFlags
-	dashboardFlags
-	reserveFlag
+	roles.PublicFlags
+	roles.AdminFlags
+	roles.PulsarFlags
+	roles.GossipFlags
+	roles.ShardFlags
+	roles.DashboardFlags
+	roles.ReserveFlag
 	gatewayFlag
 }
 
@@ -20,27 +26,41 @@ type gatewayFlag struct {
 
 // Run serves until SIGINT or SIGTERM; it then hands its shards over first.
 func (c *nodeCommand) Run(p *program) error {
-	return runClustered(p, clusteredFlags{
-		publicFlags: c.publicFlags, adminFlags: c.adminFlags, pulsarFlags: c.pulsarFlags, gossipFlags: c.gossipFlags,
-		shardFlags: c.shardFlags, dashboardFlags: c.dashboardFlags, reserveFlag: c.reserveFlag,
-		shards: true, public: c.Gateway,
+	return p.serveClustered(roles.ClusteredFlags{
+		PublicFlags: c.PublicFlags, AdminFlags: c.AdminFlags, PulsarFlags: c.PulsarFlags, GossipFlags: c.GossipFlags,
+		ShardFlags: c.ShardFlags, DashboardFlags: c.DashboardFlags, ReserveFlag: c.ReserveFlag,
+		Shards: true, Public: c.Gateway,
 	})
 }
 
 // gatewayCommand serves the public as a member of a cluster, until it is told to stop.
 type gatewayCommand struct {
 	configFlag
-	publicFlags
-	adminFlags
-	pulsarFlags
-	gossipFlags
-	dashboardFlags
+	roles.PublicFlags
+	roles.AdminFlags
+	roles.PulsarFlags
+	roles.GossipFlags
+	roles.DashboardFlags
 }
 
 // Run serves until SIGINT or SIGTERM; it then sends its sessions to other gateways first.
 func (c *gatewayCommand) Run(p *program) error {
-	return runClustered(p, clusteredFlags{
-		publicFlags: c.publicFlags, adminFlags: c.adminFlags, pulsarFlags: c.pulsarFlags, gossipFlags: c.gossipFlags,
-		dashboardFlags: c.dashboardFlags, public: true,
+	return p.serveClustered(roles.ClusteredFlags{
+		PublicFlags: c.PublicFlags, AdminFlags: c.AdminFlags, PulsarFlags: c.PulsarFlags, GossipFlags: c.GossipFlags,
+		DashboardFlags: c.DashboardFlags, Public: true,
 	})
+}
+
+// process is what a role is told of this program; its log goes to w.
+func (p *program) process(w io.Writer) roles.Process {
+	return roles.Process{Release: release, Talk: p.talk, Log: w}
+}
+
+// serveClustered serves a role of a cluster until the program is told to stop.
+func (p *program) serveClustered(f roles.ClusteredFlags) error {
+	c, err := roles.NewClustered(p.process(p.stderr), f)
+	if err != nil {
+		return err
+	}
+	return roles.Serve(p, c)
 }

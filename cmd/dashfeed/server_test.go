@@ -187,37 +187,6 @@ func watched(t *testing.T, server string, version uint64) string {
 	return ""
 }
 
-// TestStopOrder: while sessions are being closed the server says that it is not ready.
-func TestStopOrder(t *testing.T) {
-	s := newSingle(&program{Context: t.Context(), stderr: io.Discard}, serverFlags{
-		publicFlags: publicFlags{Listen: "127.0.0.1:0"}, adminFlags: adminFlags{Admin: "127.0.0.1:0"},
-		storageFlags:   storageFlags{Data: t.TempDir()},
-		dashboardFlags: dashboardFlags{Checkpoint: time.Second, Sleep: time.Minute},
-	}, nil, io.Discard)
-	if err := s.start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	said := func() string {
-		if name, err := s.health.ready(); err != nil {
-			return name + ": " + err.Error()
-		}
-		return "ok"
-	}
-	if got := said(); got != "ok" {
-		t.Errorf("after start: %s", got)
-	}
-	s.serving.Store(false) // the first thing that stop does
-	if got := said(); !strings.HasPrefix(got, "gateway: ") {
-		t.Errorf("stopping: %s", got)
-	}
-	if err := s.stop(); err != nil {
-		t.Error(err)
-	}
-	if err := s.stop(); err != nil { // both the end of start and run may call it
-		t.Errorf("again: %v", err)
-	}
-}
-
 // TestDemo: the replay moves the dashboards, and a second start in the same directory goes on where
 // the first has ended: a dashboard that holds n events holds the first n of the replay, each once.
 func TestDemo(t *testing.T) {

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+
+	"github.com/dashfeed/dashfeed/cmd/dashfeed/admin"
 )
 
 // shardCommand groups what there is to see of one shard and to do when it has stopped, at the
@@ -22,7 +24,7 @@ type shardRefusedCommand struct {
 
 // Run prints a line a record, and tells how many there were of each reason.
 func (c *shardRefusedCommand) Run(p *program) error {
-	var refused refusedAnswer
+	var refused admin.Refused
 	if err := c.ask(p, http.MethodGet, fmt.Sprintf("/shards/%d/refused", c.Shard), nil, &refused); err != nil {
 		return err
 	}
@@ -62,7 +64,7 @@ type shardRetryCommand struct {
 func (c *shardRetryCommand) Run(p *program) error { return c.goOn(p, c.Shard, "retry") }
 
 func (f *adminServerFlags) goOn(p *program, shard int, what string) error {
-	var went shardWentOn
+	var went admin.WentOn
 	if err := f.ask(p, http.MethodPost, fmt.Sprintf("/shards/%d/%s", shard, what), struct{}{}, &went); err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/dashfeed/dashfeed/cmd/dashfeed/admin"
 	"github.com/dashfeed/dashfeed/eventlog"
 	"github.com/dashfeed/dashfeed/messages"
 )
@@ -20,7 +21,7 @@ type tenantListCommand struct{ adminServerFlags }
 
 // Run prints a line a tenant.
 func (c *tenantListCommand) Run(p *program) error {
-	var tenants []tenantAnswer
+	var tenants []admin.Tenant
 	if err := c.ask(p, http.MethodGet, "/tenants", nil, &tenants); err != nil {
 		return err
 	}
@@ -47,23 +48,23 @@ func (c *tenantAddCommand) Run(p *program) error {
 	if err != nil {
 		return err
 	}
-	return printTenants(p, c.Output, []tenantAnswer{made})
+	return printTenants(p, c.Output, []admin.Tenant{made})
 }
 
 // wait asks until all shards of the tenant are live. What was begun goes on in the cluster when
 // nobody asks any more.
-func (c *tenantAddCommand) wait(p *program) (tenantAnswer, error) {
+func (c *tenantAddCommand) wait(p *program) (admin.Tenant, error) {
 	told := progressOf(p)
 	defer told.end()
 	topics := -1
 	for {
-		var made tenantProgress
-		err := c.ask(p, http.MethodPost, "/tenants", tenantRequest{c.Name, c.Partitions, c.LogTime}, &made)
+		var made admin.TenantProgress
+		err := c.ask(p, http.MethodPost, "/tenants", admin.TenantRequest{Name: c.Name, Partitions: c.Partitions, LogTime: c.LogTime}, &made)
 		if errors.Is(err, context.Canceled) {
-			return made.tenantAnswer, &exitError{exitInterrupted, fmt.Errorf("tenant %s is made on without this command; give it again to see how far it is", c.Name)}
+			return made.Tenant, &exitError{exitInterrupted, fmt.Errorf("tenant %s is made on without this command; give it again to see how far it is", c.Name)}
 		}
 		if err != nil || made.Made && made.Live >= made.Partitions {
-			return made.tenantAnswer, err
+			return made.Tenant, err
 		}
 		if made.Topics > topics { // a broker that is busy with them is no trouble
 			topics, made.Trouble = made.Topics, ""
@@ -75,18 +76,7 @@ func (c *tenantAddCommand) wait(p *program) (tenantAnswer, error) {
 	}
 }
 
-// String is how far it is.
-func (t tenantProgress) String() string {
-	switch {
-	case t.Made:
-		return fmt.Sprintf("tenant %s: %d of %d shards are live", t.Name, t.Live, t.Partitions)
-	case t.Trouble != "":
-		return fmt.Sprintf("tenant %s: %d of %d topics are made; trying again: %s", t.Name, t.Topics, t.AllTopics, t.Trouble)
-	}
-	return fmt.Sprintf("tenant %s: %d of %d topics are made", t.Name, t.Topics, t.AllTopics)
-}
-
-func printTenants(p *program, format string, tenants []tenantAnswer) error {
+func printTenants(p *program, format string, tenants []admin.Tenant) error {
 	t := table{columns: []string{"TENANT", "PARTITIONS", "SHARDS", "LOG_TIME"}}
 	for _, a := range tenants {
 		t.add(a.Name, a.Partitions, fmt.Sprintf("%d-%d", a.First, a.First+a.Partitions-1), a.LogTime)

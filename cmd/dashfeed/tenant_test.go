@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+
+	"github.com/dashfeed/dashfeed/cmd/dashfeed/admin"
 )
 
 // The command tells how far a tenant is, also where nobody looks at a terminal, and ends when all
@@ -18,11 +20,11 @@ func TestTenantAddTellsHowFarItIs(t *testing.T) {
 		t.Errorf("it told %q, want %q", errs.String(), want)
 	}
 	for _, c := range []struct {
-		p    tenantProgress
+		p    admin.TenantProgress
 		want string
 	}{
-		{tenantProgress{tenantAnswer: tenantAnswer{Name: "a", Partitions: 4}, Made: true, Live: 1}, "tenant a: 1 of 4 shards are live"},
-		{tenantProgress{tenantAnswer: tenantAnswer{Name: "a"}, Topics: 1, AllTopics: 8, Trouble: "why"}, "tenant a: 1 of 8 topics are made; trying again: why"},
+		{admin.TenantProgress{Tenant: admin.Tenant{Name: "a", Partitions: 4}, Made: true, Live: 1}, "tenant a: 1 of 4 shards are live"},
+		{admin.TenantProgress{Tenant: admin.Tenant{Name: "a"}, Topics: 1, AllTopics: 8, Trouble: "why"}, "tenant a: 1 of 8 topics are made; trying again: why"},
 	} {
 		if got := c.p.String(); got != c.want {
 			t.Errorf("got %q, want %q", got, c.want)

@@ -1,0 +1,138 @@
+package admin
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/dashfeed/dashfeed/messages"
+)
+
+// What the admin listener says and takes, as JSON; the commands print it.
+
+// Failure is the answer to a request that failed.
+type Failure struct {
+	Error string `json:"error"`
+}
+
+// Member is a line of GET /cluster/members.
+type Member struct {
+	Name    string `json:"name"`
+	Role    string `json:"role"`  // node, gateway, both
+	State   string `json:"state"` // alive, new, draining, silent, gone: see docs/OPERATIONS.md
+	Gossip  string `json:"gossip"`
+	Link    string `json:"link"`
+	Weight  int    `json:"weight"`
+	Live    int    `json:"live"`    // shards that it claims
+	Loading int    `json:"loading"` //
+	Since   string `json:"since"`   // RFC 3339: when it came into the view, or went
+}
+
+// ShardStatus is a line of GET /cluster/shards.
+type ShardStatus struct {
+	Shard     int      `json:"shard"`
+	Tenant    string   `json:"tenant"`
+	Partition int      `json:"partition"`
+	Owner     string   `json:"owner"`  // the highest-ranked node that says live; "": nobody
+	State     string   `json:"state"`  // live, loading, nobody
+	Ranked    []string `json:"ranked"` // nodes in order of rank, the first three
+	Claims    []Claim  `json:"claims"` // what is heard of it
+}
+
+// Claim is what one node says of a shard.
+type Claim struct {
+	Node     string `json:"node"`
+	State    string `json:"state"`
+	Position string `json:"position"`
+}
+
+// Owner is GET /cluster/owner?tenant=&dashboard=.
+type Owner struct {
+	Tenant    string `json:"tenant"`
+	Dashboard string `json:"dashboard"`
+	ShardStatus
+}
+
+// DrainRequest is POST /cluster/drain.
+type DrainRequest struct {
+	Node string `json:"node"`
+}
+
+// Key is a line of GET /cluster/keys: never a key itself.
+type Key struct {
+	Key     string `json:"key"` // the first bytes of its SHA-256
+	Primary bool   `json:"primary"`
+}
+
+// KeyRequest is POST /cluster/keys.
+type KeyRequest struct {
+	Do  string `json:"do"`  // add, use, remove
+	Key string `json:"key"` // base64
+}
+
+// Tenant is a line of GET /tenants.
+type Tenant struct {
+	Name       string `json:"name"`
+	First      int    `json:"first"` // its first shard
+	Partitions int    `json:"partitions"`
+	LogTime    string `json:"log_time"` // broker, ticks
+}
+
+// TenantProgress answers POST /tenants, which is asked again until as many shards are live as there
+// are partitions.
+type TenantProgress struct {
+	Tenant
+	Made      bool `json:"made"`                 // First is known, and shards are loaded
+	Live      int  `json:"live"`                 // shards that a node is live on
+	Topics    int  `json:"topics,omitempty"`     // before that: the partitions' topics that are there
+	AllTopics int  `json:"all_topics,omitempty"` // of so many
+	// why the last try to make it failed; it is tried again
+	Trouble string `json:"trouble,omitempty"`
+}
+
+// TenantRequest is POST /tenants.
+type TenantRequest struct {
+	Name       string `json:"name"`
+	Partitions int    `json:"partitions"`
+	LogTime    string `json:"log_time"`
+}
+
+// WentOn answers POST /shards/{shard}/accept-loss and /retry.
+type WentOn struct {
+	State string `json:"state"` // live; loading: it goes on, and has not folded all yet
+}
+
+// Refused answers GET /shards/{shard}/refused.
+type Refused struct {
+	Counts map[string]uint64 `json:"counts"` // by reason
+	Newest []Refusal         `json:"newest"` // at most 100, oldest first
+}
+
+type Refusal struct {
+	Position string `json:"position"`
+	Time     string `json:"time"` // when the log took it
+	Reason   string `json:"reason"`
+	Producer string `json:"producer"`
+}
+
+// check checks what a tenant may be.
+func (t TenantRequest) check() error {
+	err := messages.CheckName("tenant", t.Name)
+	if t.Partitions < 1 || t.Partitions > 1024 {
+		err = errors.Join(err, fmt.Errorf("%d partitions are not allowed: 1 to 1024", t.Partitions))
+	}
+	if t.LogTime != "broker" && t.LogTime != "ticks" {
+		err = errors.Join(err, fmt.Errorf("log time %q is not allowed: broker or ticks", t.LogTime))
+	}
+	return err
+}
+
+// String is how far it is.
+func (t TenantProgress) String() string {
+	switch {
+	case t.Made:
+		return fmt.Sprintf("tenant %s: %d of %d shards are live", t.Name, t.Live, t.Partitions)
+	case t.Trouble != "":
+		return fmt.Sprintf("tenant %s: %d of %d topics are made; trying again: %s", t.Name, t.Topics, t.AllTopics, t.Trouble)
+	}
+	return fmt.Sprintf("tenant %s: %d of %d topics are made", t.Name, t.Topics, t.AllTopics)
+}

@@ -1,0 +1,99 @@
+// Package admin is the admin listener of every role: health, metrics, profiles, and what the
+// command line sees and does of a cluster. It is not for the public.
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/dashfeed/dashfeed/gateway"
+)
+
+// Listener serves the admin address.
+type Listener struct {
+	http   *http.Server
+	mux    *http.ServeMux
+	health *Health
+
+	connections int // at most so many at a time
+}
+
+// New makes the listener. What serves it may have at most so many connections.
+func New(metrics *prometheus.Registry, h *Health, hosts gateway.Hosts, connections int) *Listener {
+	mux := http.NewServeMux()
+	a := &Listener{mux: mux, connections: min(adminConnections, connections), health: h}
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /readyz", a.ready)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{Registry: metrics}))
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	a.http = &http.Server{Handler: a.withHost(hosts), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: gateway.ErrorLog(slog.Default())}
+	return a
+}
+
+// withHost is the mux for who asks for one of the hosts: a site that the operator looks at must not
+// read his profiles under a name of its own.
+func (a *Listener) withHost(hosts gateway.Hosts) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := hosts.Check(r); err != nil {
+			answerError(w, http.StatusMisdirectedRequest, err)
+			return
+		}
+		a.mux.ServeHTTP(w, r)
+	})
+}
+
+// ready answers 200 or 503; with ?verbose a line for each part.
+func (a *Listener) ready(w http.ResponseWriter, r *http.Request) {
+	status, first := http.StatusOK, "ok"
+	var lines strings.Builder
+	a.health.look(func(c check, err error) {
+		said := "ok"
+		if err != nil {
+			said = ToldOf(err)
+			if c.unready(err) && status == http.StatusOK {
+				status, first = http.StatusServiceUnavailable, c.name+": "+said
+			}
+		}
+		fmt.Fprintf(&lines, "%s: %s\n", c.name, said)
+	})
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	if r.URL.Query().Has("verbose") {
+		fmt.Fprint(w, lines.String())
+		return
+	}
+	fmt.Fprintln(w, first)
+}
+
+// adminConnections is enough for Prometheus and some operators; they are not among those of the
+// public.
+const adminConnections = 32
+
+func (a *Listener) Serve(l net.Listener) error {
+	if err := gateway.Serve(a.http, l, gateway.Connections{Max: a.connections, Each: a.connections}); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// Shutdown waits for requests under way until ctx ends, then cuts them: a profile may take long.
+func (a *Listener) Shutdown(ctx context.Context) error {
+	if a.http.Shutdown(ctx) == nil {
+		return nil
+	}
+	return a.http.Close()
+}

@@ -1,0 +1,86 @@
+package roles
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/dashfeed/dashfeed/gateway"
+)
+
+// address is one that a role listens on.
+type address struct {
+	flag, at string
+	guard    string // flags by which it asks who comes; "": it has none
+	guarded  bool   // they are given
+}
+
+// wrong checks who is let in, and that nothing unguarded is within others' reach unless --insecure
+// says so.
+func (f *PublicFlags) wrong(listened ...address) (errs []error) {
+	origins, err := gateway.ParseOrigins(f.Origins)
+	errs = append(errs, flagged("origins", err))
+	_, err = gateway.ParseHosts(f.Hosts, origins)
+	errs = append(errs, flagged("hosts", err))
+	_, err = gateway.ParseProxies(f.TrustedProxies)
+	errs = append(errs, flagged("trusted-proxies", err))
+	for _, a := range listened {
+		if err := wrongAddress(a.flag, a.at); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		if f.Insecure || a.guarded || !Exposed(a.at) {
+			continue
+		}
+		remedy := "listen on 127.0.0.1, behind a proxy that does"
+		if a.guard != "" {
+			remedy = "give " + a.guard
+		}
+		errs = append(errs, fmt.Errorf("--%s %q can be reached from other machines, and nothing there asks who comes: %s, or give --insecure", a.flag, a.at, remedy))
+	}
+	return errs
+}
+
+// flagged is err with the flag that it is about; nil where there is none.
+func flagged(flag string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("--%s: %w", flag, err)
+}
+
+// Exposed reports whether anything but this machine may reach an address. Of one that does not
+// resolve the listener says why.
+func Exposed(at string) bool {
+	host, _, err := net.SplitHostPort(at)
+	if err != nil || host == "" {
+		return err == nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	ips, _ := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	for _, ip := range ips {
+		if !ip.Unmap().IsLoopback() {
+			return true
+		}
+	}
+	return false
+}
+
+// wrongAddress is why a text is no address to listen on or to dial.
+func wrongAddress(flag, at string) error {
+	_, port, err := net.SplitHostPort(at)
+	if err != nil || port == "" {
+		return fmt.Errorf("--%s %q is not an address: want HOST:PORT", flag, at)
+	}
+	n, err := strconv.Atoi(port)
+	if err != nil {
+		n, err = net.LookupPort("tcp", port) // http, https, …
+	}
+	if err != nil || n < 0 || n > 65535 {
+		return fmt.Errorf("--%s %q is not an address: ports are 1 to 65535, or 0 for a free one", flag, at)
+	}
+	return nil
+}

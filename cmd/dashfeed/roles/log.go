@@ -1,0 +1,91 @@
+package roles
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/dashfeed/dashfeed/cmd/dashfeed/admin"
+	"github.com/dashfeed/dashfeed/eventlog/pulsar"
+)
+
+// openLog connects to Pulsar. What is wrong is told by readyz and the log, and tried again until it
+// is mended or the process is told to stop: a broker that starts later, or whose token is renewed,
+// needs no restart of ours.
+func (c *Clustered) openLog(ctx context.Context) (log *pulsar.Log, err error) {
+	config := pulsar.Default(c.flags.Pulsar, c.flags.PulsarAdmin)
+	config.Cluster = c.flags.Cluster
+	config.Security, config.Keys = c.security(), c.secrets
+	config.BringHome = c.flags.Shards
+	config.Logger, config.Metrics = c.logger, c.metrics
+	if err := config.Validate(); err != nil {
+		return nil, usageOf(err)
+	}
+	err = c.again(ctx, "log", func() error {
+		log, err = pulsar.Open(ctx, config)
+		return err
+	})
+	return log, err
+}
+
+// security is what the broker wants to see, and what it is believed by.
+func (c *Clustered) security() pulsar.Security {
+	return pulsar.Security{
+		Token: c.flags.PulsarToken, TokenFile: c.flags.PulsarTokenFile,
+		CA: c.flags.PulsarCA, Cert: c.flags.PulsarCert, Key: c.flags.PulsarKey,
+	}
+}
+
+// makeTenants makes those that --tenants names, where they are not there.
+func (c *Clustered) makeTenants(ctx context.Context) error {
+	for _, t := range c.tenants {
+		tenant := pulsar.Tenant{Name: t.name, Partitions: t.partitions, LogTime: pulsar.BrokerTime}
+		if t.ticks {
+			tenant.LogTime = pulsar.TickTime
+		}
+		if err := c.again(ctx, "log", func() error { return c.log.AddTenant(ctx, tenant) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// again does it until it works; part tells meanwhile why it does not.
+func (c *Clustered) again(ctx context.Context, part string, do func() error) error {
+	const pause, tellEvery = time.Second, time.Minute
+	var trouble atomic.Pointer[error]
+	trouble.Store(&admin.ErrStarting)
+	c.health.Of(part, func() error { return *trouble.Load() })
+	var told time.Time
+	var said string
+	for {
+		err := do()
+		if err == nil || ctx.Err() != nil {
+			return errors.Join(err, ctx.Err())
+		}
+		trouble.Store(&err)
+		if err.Error() != said || time.Since(told) > tellEvery {
+			said, told = err.Error(), time.Now()
+			c.logger.Error("not ready, trying again", "part", part, "error", err)
+		}
+		t := time.NewTimer(pause)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return fmt.Errorf("%s: %w", part, ctx.Err())
+		}
+	}
+}
+
+// logHealth is what readyz tells of the log: trouble with the broker, then what its topics and
+// policies would do to us.
+func (c *Clustered) logHealth() error {
+	errs := []error{c.log.Err()}
+	for _, p := range c.log.Problems() {
+		errs = append(errs, errors.New(p.String()))
+	}
+	return errors.Join(errs...)
+}

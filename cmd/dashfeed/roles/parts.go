@@ -1,0 +1,134 @@
+package roles
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/dashfeed/dashfeed/actors"
+	"github.com/dashfeed/dashfeed/cmd/dashfeed/source"
+	"github.com/dashfeed/dashfeed/eventlog"
+	"github.com/dashfeed/dashfeed/feed"
+	"github.com/dashfeed/dashfeed/fold"
+	"github.com/dashfeed/dashfeed/fold/definition"
+	"github.com/dashfeed/dashfeed/gateway"
+	"github.com/dashfeed/dashfeed/gateway/page"
+)
+
+// Region is the region of a cluster that has no other.
+const Region = "local"
+
+// What the roles make in the same way.
+
+// hostConfig is a host's configuration but for its log and checkpoints.
+func (f *DashboardFlags) hostConfig(s *server, table fold.Table) actors.Config {
+	c := actors.Default()
+	c.Region, c.Table = Region, table
+	c.CheckpointEvery, c.SleepAfter = f.Checkpoint, f.Sleep
+	c.Logger, c.Metrics = s.logger, s.metrics
+	return c
+}
+
+// newGateway makes the public door of a feed and a log.
+func (s *server) newGateway(from feed.Feed, log eventlog.Appender, d DashboardFlags, p PublicFlags, table fold.Table) (*gateway.Server, error) {
+	proxies, _ := gateway.ParseProxies(p.TrustedProxies) // the flags are checked
+	// a gateway of a cluster does not ask nodes before it appends
+	var room gateway.Room
+	if host, ok := from.(*actors.Host); ok {
+		room = host.Room
+	}
+	events, err := gateway.NewIngest(gateway.IngestConfig{Log: log, Room: room, Registerer: s.metrics})
+	if err != nil {
+		return nil, err
+	}
+	definitions, err := gateway.NewDefinitions(gateway.DefinitionsConfig{Feed: from, Log: log, Aggregates: table.Names(), Region: Region})
+	if err != nil {
+		return nil, err
+	}
+	pages, err := page.New()
+	if err != nil {
+		return nil, err
+	}
+	flush := d.Flush
+	if flush == 0 {
+		flush = -1 // the gateway's word for none
+	}
+	return gateway.New(gateway.Config{
+		Feed: from, Events: events, Definitions: definitions, Page: pages,
+		Flush: flush, Origins: p.Origins, Hosts: p.Hosts, Registerer: s.metrics, Logger: s.logger,
+		Connections: gateway.Connections{Max: gateway.MaxConnections(openFiles()), Proxies: proxies},
+	})
+}
+
+// keptIn is where a single process keeps what was last applied from which file of definitions.
+func keptIn(file string) (load func() ([]byte, error), save func([]byte) error) {
+	load = func() ([]byte, error) {
+		b, err := os.ReadFile(file)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, nil
+		}
+		return b, err
+	}
+	return load, func(b []byte) error { return replace(file, b) }
+}
+
+// keepDefining applies definitions over and over until all are, or ctx ends; readyz tells meanwhile
+// why they are not, which is why until the first try has ended.
+func (s *server) keepDefining(ctx context.Context, why error, apply func(context.Context) error) {
+	var trouble atomic.Pointer[error]
+	trouble.Store(&why)
+	s.health.Minor("definitions", func() error { return *trouble.Load() })
+	for {
+		err := apply(ctx)
+		trouble.Store(&err)
+		if err == nil {
+			return
+		}
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// applyFiles applies definitions, a file at a time; those that were applied before from the same
+// file are passed over. What can't be applied keeps back nothing else.
+func (s *server) applyFiles(ctx context.Context, files gateway.DefinitionFiles, sources []source.Item) error {
+	var errs []error
+	for len(sources) > 0 {
+		file := sources[0].File
+		var definitions []*definition.Definition
+		for len(sources) > 0 && sources[0].File == file {
+			definitions = append(definitions, sources[0].Definition)
+			sources = sources[1:]
+		}
+		n, err := files.Apply(ctx, file, definitions)
+		errs = append(errs, err)
+		if n > 0 {
+			s.logger.Info("definitions applied", "file", file, "changed", n)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// replace writes a file so that after a crash either the old or the new one is there.
+func replace(path string, b []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		os.Remove(f.Name())
+	}
+	return err
+}

@@ -1,0 +1,281 @@
+package roles
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/dashfeed/dashfeed/actors/crashes"
+	"github.com/dashfeed/dashfeed/cmd/dashfeed/admin"
+	"github.com/dashfeed/dashfeed/gateway"
+)
+
+// server is the ground that every role stands on: log lines, metrics, the two addresses, health,
+// and the order in which things end. A role starts its parts from the top to the bottom and says of
+// each how it ends; stop goes back up.
+type server struct {
+	release string
+	talk    func(format string, args ...any)
+	logger  *slog.Logger
+	metrics *prometheus.Registry
+	health  admin.Health
+
+	public    net.Listener // nil where the role has no public door
+	lobby     *lobby       // serves there until the door does; nil afterwards
+	adminDoor net.Listener
+	admin     *admin.Listener
+	crashes   *crashes.File // nil where the role has no shards, or none yet
+
+	serving  atomic.Bool    // between the end of start and the beginning of stop
+	failed   chan error     // a listener or part that failed while serving
+	serves   sync.WaitGroup // the listeners' goroutines
+	ends     []func() error
+	stopOnce sync.Once
+	stopErr  error
+}
+
+// Process is what a role is told of the program that it runs in.
+type Process struct {
+	Release string                           // the binary's
+	Talk    func(format string, args ...any) // a line for people
+	Log     io.Writer
+}
+
+// Role is what a command serves.
+type Role interface {
+	// Start returns when the role serves. Where it fails, Stop ends what was started.
+	Start(ctx context.Context) error
+	// Stop ends everything in good order. A second call waits for the first.
+	Stop() error
+	// Failed tells of a part that failed while the role serves.
+	Failed() <-chan error
+}
+
+// Serve starts a role, serves until ctx ends or a part fails, and stops in good order.
+func Serve(ctx context.Context, r Role) error {
+	err := r.Start(ctx)
+	if err != nil {
+		return GiveUp(ctx, r, err)
+	}
+	select {
+	case <-ctx.Done():
+	case err = <-r.Failed():
+	}
+	return errors.Join(err, r.Stop())
+}
+
+// GiveUp stops what a failed start has started. To be told to stop meanwhile is no failure.
+func GiveUp(ctx context.Context, r Role, err error) error {
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		err = nil
+	}
+	return errors.Join(err, r.Stop())
+}
+
+// newServer makes a server that does nothing yet.
+func newServer(p Process, level string) *server {
+	var least slog.Level
+	_ = least.UnmarshalText([]byte(level)) // kong has checked it
+	// whoever reads its lines may go: then they are lost, and not the server
+	signal.Ignore(syscall.SIGPIPE)
+	return &server{
+		release: p.Release, talk: p.Talk, failed: make(chan error, 4),
+		logger: slog.New(newRepeats(slog.NewTextHandler(p.Log, &slog.HandlerOptions{Level: least}))),
+	}
+}
+
+// open opens the addresses, so that one in use is known before anything else begins, and serves the
+// admin one: alive, and not ready. At the public one it is told that the server starts. A role
+// without a public door opens the admin one only.
+func (s *server) open(f PublicFlags, public bool, adminAddress string, parts ...string) (err error) {
+	// Dashboards are many small objects: a heap of half the garbage costs little CPU and saves much
+	// memory.
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50)
+	}
+	slog.SetDefault(s.logger)
+	files := openFiles()
+	if few, err := checkFiles(files); err != nil {
+		return err
+	} else if few != "" {
+		s.logger.Warn(few)
+	}
+	s.metrics = prometheus.NewRegistry()
+	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	s.health.Expect(parts...)
+
+	if public {
+		if s.public, err = listen("listen", f.Listen); err != nil {
+			return err
+		}
+	}
+	if s.adminDoor, err = listen("admin", adminAddress); err != nil {
+		return errors.Join(err, s.closePublic())
+	}
+	origins, _ := gateway.ParseOrigins(f.Origins) // the flags are checked
+	hosts, _ := gateway.ParseHosts(f.Hosts, origins)
+	s.admin = admin.New(s.metrics, &s.health, hosts, gateway.MaxConnections(files))
+	s.serve(s.admin.Serve, s.adminDoor)
+	s.onStop(func() error { return within(time.Second, s.admin.Shutdown) })
+	if s.public != nil {
+		s.onStop(s.closePublic) // no harm where a gateway has closed it
+		s.lobby = newLobby(s.public)
+		s.serve(s.lobby.serve, s.public)
+		s.onStop(s.closeLobby)
+	}
+	return nil
+}
+
+// openDoor has the public be served by the role's door from here on.
+func (s *server) openDoor(serve func(net.Listener) error) error {
+	if err := s.closeLobby(); err != nil {
+		return err
+	}
+	s.serve(serve, s.public)
+	return nil
+}
+
+func (s *server) closeLobby() error {
+	b := s.lobby
+	s.lobby = nil
+	if b == nil {
+		return nil
+	}
+	return b.close()
+}
+
+// opened ends a start: from here on the role is ready as far as it is concerned.
+func (s *server) opened() {
+	s.serving.Store(true)
+	s.talk("dashfeed %s", s.release)
+	if s.public != nil {
+		s.talk("  public  %s", addressOf(s.public))
+	}
+	s.talk("  admin   %s", addressOf(s.adminDoor))
+}
+
+// served is the health of a role's door.
+func (s *server) served() error {
+	if !s.serving.Load() {
+		return errors.New("starting or stopping")
+	}
+	return nil
+}
+
+// Failed tells of a listener or a part that failed while it serves.
+func (s *server) Failed() <-chan error { return s.failed }
+
+// URL is where the public is served, as this machine reaches it.
+func (s *server) URL() string { return addressOf(s.public) }
+
+// onStop says how a part that has started ends.
+func (s *server) onStop(end func() error) { s.ends = append(s.ends, end) }
+
+// Stop ends everything that was started, the last first; not ready before all. A second call waits
+// for the first.
+func (s *server) Stop() error {
+	s.stopOnce.Do(func() {
+		s.serving.Store(false)
+		s.crashes.Ending() // whatever becomes of the rest
+		var errs []error
+		for i := len(s.ends) - 1; i >= 0; i-- {
+			errs = append(errs, s.ends[i]())
+		}
+		s.serves.Wait()
+		s.stopErr = errors.Join(errs...)
+	})
+	return s.stopErr
+}
+
+// openCrashes opens what tells the next process what this one was at. The directory is there, and
+// this process's own.
+func (s *server) openCrashes(directory string, name func(shard int) (string, error)) (err error) {
+	if s.crashes, err = crashes.Open(filepath.Join(directory, "crashes"), name); err == nil {
+		s.onStop(s.crashes.Close)
+	}
+	return err
+}
+
+func (s *server) closePublic() error {
+	if s.public == nil {
+		return nil
+	}
+	if err := s.public.Close(); !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil
+}
+
+func within(d time.Duration, stop func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	defer cancel()
+	return stop(ctx)
+}
+
+// serve serves a listener in a goroutine that stop joins.
+func (s *server) serve(serve func(net.Listener) error, l net.Listener) {
+	s.serves.Go(func() {
+		if err := serve(l); err != nil {
+			s.failed <- err
+		}
+	})
+}
+
+// until waits until ready says nil, and tells now and then what it waits for.
+func (s *server) until(ctx context.Context, doing string, ready func() error) error {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	told := time.Now()
+	for {
+		err := ready()
+		if err == nil {
+			return nil
+		}
+		if time.Since(told) > 5*time.Second {
+			told = time.Now()
+			s.talk("%s: %s", doing, admin.ToldOf(err))
+		}
+		select {
+		case <-tick.C:
+		case failed := <-s.failed:
+			return failed
+		case <-ctx.Done():
+			return fmt.Errorf("%s: %w", doing, ctx.Err())
+		}
+	}
+}
+
+// listen opens an address; what is wrong with its spelling is an error of usage.
+func listen(flag, address string) (net.Listener, error) {
+	if err := wrongAddress(flag, address); err != nil {
+		return nil, usageOf(err)
+	}
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("--%s: %w", flag, err)
+	}
+	return l, nil
+}
+
+// addressOf is the URL at which a listener can be reached from this machine.
+func addressOf(l net.Listener) string {
+	host, port, _ := net.SplitHostPort(l.Addr().String())
+	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}

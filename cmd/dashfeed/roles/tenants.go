@@ -1,0 +1,158 @@
+package roles
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/dashfeed/dashfeed/cluster"
+	"github.com/dashfeed/dashfeed/cmd/dashfeed/admin"
+	"github.com/dashfeed/dashfeed/eventlog"
+	"github.com/dashfeed/dashfeed/eventlog/pulsar"
+)
+
+// tenantOf is whose a shard is, and which of its partitions.
+func (c *Clustered) tenantOf(shard int) (t pulsar.Tenant, partition int, err error) {
+	first := 0
+	for _, t := range c.log.Tenants() {
+		if shard < first+t.Partitions {
+			return t, shard - first, nil
+		}
+		first += t.Partitions
+	}
+	return t, 0, fmt.Errorf("%w shard %d: there are %d", admin.ErrNoSuch, shard, first)
+}
+
+func (c *Clustered) listTenants() []admin.Tenant {
+	var all []admin.Tenant
+	first := 0
+	for _, t := range c.log.Tenants() {
+		all = append(all, admin.Tenant{Name: t.Name, First: first, Partitions: t.Partitions, LogTime: string(t.LogTime)})
+		first += t.Partitions
+	}
+	return all
+}
+
+// makings are the tenants that are being made here, whoever waits for them. Hundreds of partitions
+// take a broker minutes, so that a request only looks in: it begins the making, or finds it under
+// way, and tells how far it is.
+type makings struct {
+	mu  sync.Mutex
+	all map[string]*making
+}
+
+// making is one of them.
+type making struct {
+	tenant pulsar.Tenant
+	done   chan struct{}
+	err    error // once done
+
+	mu      sync.Mutex
+	trouble error // of the last try
+}
+
+const (
+	mostMakings  = 16
+	makingGlance = time.Second // a request waits so long for the end
+	makingPause  = time.Second // before it is tried again
+)
+
+// addTenant makes a tenant, which every process learns of from the control topic, and tells how far
+// it is. It is asked again until all shards are live; whoever asks for what is under way, or was
+// interrupted, goes on with it.
+func (c *Clustered) addTenant(members *cluster.Cluster) func(context.Context, admin.TenantRequest) (admin.TenantProgress, error) {
+	return func(ctx context.Context, r admin.TenantRequest) (admin.TenantProgress, error) {
+		t := pulsar.Tenant{Name: r.Name, Partitions: r.Partitions, LogTime: pulsar.LogTime(r.LogTime)}
+		m, err := c.make(t)
+		if err != nil {
+			return admin.TenantProgress{}, err
+		}
+		p := admin.TenantProgress{Tenant: admin.Tenant{Name: r.Name, Partitions: r.Partitions, LogTime: r.LogTime}}
+		glance := time.NewTimer(makingGlance)
+		defer glance.Stop()
+		select {
+		case <-m.done:
+			c.makings.end(m)
+			if m.err != nil {
+				return p, m.err
+			}
+			p.First, p.Partitions, err = c.log.Tenant(r.Name)
+			p.Live = liveOf(members, p.First, p.Partitions)
+			p.Made = true
+			return p, err
+		case <-glance.C:
+		case <-ctx.Done():
+			return p, ctx.Err()
+		}
+		m.mu.Lock()
+		if m.trouble != nil {
+			p.Trouble = m.trouble.Error()
+		}
+		m.mu.Unlock()
+		p.Topics, p.AllTopics, _ = c.log.MadeTopics(ctx, t) // the next one tells
+		return p, nil
+	}
+}
+
+// make begins to make a tenant, or finds it under way.
+func (c *Clustered) make(t pulsar.Tenant) (*making, error) {
+	c.makings.mu.Lock()
+	defer c.makings.mu.Unlock()
+	if m := c.makings.all[t.Name]; m != nil {
+		if m.tenant != t {
+			return nil, fmt.Errorf("%w: tenant %s is being made with %d partitions and log time %s", admin.ErrRefused, t.Name, m.tenant.Partitions, m.tenant.LogTime)
+		}
+		return m, nil
+	}
+	if len(c.makings.all) >= mostMakings {
+		return nil, fmt.Errorf("%w: %d tenants are being made, at most so many at a time", admin.ErrRefused, mostMakings)
+	}
+	m := &making{tenant: t, done: make(chan struct{})}
+	if c.makings.all == nil {
+		c.makings.all = map[string]*making{}
+	}
+	c.makings.all[t.Name] = m
+	c.making.Go(func() {
+		defer close(m.done)
+		m.err = m.run(c.life, c.log)
+	})
+	return m, nil
+}
+
+// end forgets a making that has ended: whoever asks next begins again, and finds what is there.
+func (s *makings) end(m *making) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.all[m.tenant.Name] == m {
+		delete(s.all, m.tenant.Name)
+	}
+}
+
+// run tries until the tenant is there, or can't be. A broker that is busy with the topics answers
+// late or not at all.
+func (m *making) run(ctx context.Context, log *pulsar.Log) error {
+	for {
+		err := log.AddTenant(ctx, m.tenant)
+		if err == nil || !errors.Is(err, eventlog.ErrUnreachable) || ctx.Err() != nil {
+			return err
+		}
+		m.mu.Lock()
+		m.trouble = err
+		m.mu.Unlock()
+		if !eventlog.Pause(ctx, makingPause) {
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// liveOf counts the shards of a range that somebody is heard to serve.
+func liveOf(members *cluster.Cluster, first, n int) (live int) {
+	for shard := first; shard < first+n; shard++ {
+		if members.Status(shard).Serving == cluster.Live {
+			live++
+		}
+	}
+	return live
+}

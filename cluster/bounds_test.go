@@ -50,7 +50,7 @@ func TestALateBeatSaysNothing(t *testing.T) {
 	v := newView(sighting{peer: link.Peer{Name: "me~1", Address: "a:1"}, roles: NodeRole}, 1, standardRules())
 	v.see(0, []sighting{{peer: link.Peer{Name: "you~1", Address: "b:1"}, roles: NodeRole}})
 	live := []messages.Claim{{Shard: 2, State: messages.Live}}
-	if !v.hear(1, "you~1", heardBeat{number: 5, claims: live}) || v.hear(2, "you~1", heardBeat{number: 4}) || v.hear(2, "stranger~1", heardBeat{number: 9}) {
+	if !v.hear(1, "you~1", heardBeat{number: 5, claims: live}) || v.hear(2, "you~1", heardBeat{number: 4}) || v.hear(2, "unknown~1", heardBeat{number: 9}) {
 		t.Error("an old beat, or one of an unknown member, was accepted")
 	}
 	if c := v.members["you~1"].claimOf(2); c.state != messages.Live || c.since != 1 {

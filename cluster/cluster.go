@@ -42,7 +42,7 @@ type Cluster struct {
 
 	// Used only by the beat's goroutine.
 	owned  []bool
-	loads  []int // what the last decision told to load, ascending
+	loads  []int // the shards that the last decision told to load, ascending
 	number uint64
 }
 

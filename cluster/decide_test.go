@@ -96,7 +96,7 @@ func TestAfterAPauseNothingIsConcludedFromSilence(t *testing.T) {
 	p.says(start, messages.Live)
 	p.want("a standby", start, messages.Live, false, false, false)
 	now := start + 10*time.Second
-	p.want("it goes on after 10 s", now, messages.Live, false, false, false)
+	p.want("it continues after 10 s", now, messages.Live, false, false, false)
 	p.want("and has nothing", now+ms, 0, false, false, false)
 	for range 4 {
 		now += 250 * ms
@@ -129,7 +129,7 @@ func TestADropComesFiveSecondsAfterAnotherServes(t *testing.T) {
 	p.says(now, messages.Loading)
 	p.want("a break", now, messages.Live, false, false, true)
 	p.says(now+250*ms, messages.Live)
-	p.want("begins anew", now+250*ms, messages.Live, false, false, false)
+	p.want("begins again", now+250*ms, messages.Live, false, false, false)
 }
 
 func TestThreeSilentBeatsEndAClaim(t *testing.T) {

@@ -32,8 +32,8 @@ func filtered(filters ...string) *definition.Definition {
 // TestCostlyFilterIsNotEvaluated: the event is counted with its reason; other panels and other
 // events are not affected, also after a restart.
 func TestCostlyFilterIsNotEvaluated(t *testing.T) {
-	const dear = `metadata.t matches "(.*,){150}x"`
-	d := feedOf(t, filtered(dear, `value > 0`, `metric == "other" or `+dear))
+	const expensive = `metadata.t matches "(.*,){150}x"`
+	d := feedOf(t, filtered(expensive, `value > 0`, `metric == "other" or `+expensive))
 	d.event(long(1000))
 	d.event(event.Event{Time: 1001, Value: 1, Metadata: []byte(`{"t":"a,b"}`)})
 	check := func(c messages.Counters) {

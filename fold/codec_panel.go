@@ -248,7 +248,7 @@ func (d *Dashboard) readEntries(r *codec.Reader, i int) {
 			}
 		}
 		ownAcc := !pp.kind.merges || c.Group == cells.Overflow
-		r.Check(c.Number < d.set.Born() && how <= rowOwn && gone == (how == rowStored))
+		r.Check(c.Number < d.set.NextNumber() && how <= rowOwn && gone == (how == rowStored))
 		r.Check(how != rowOwn || ownAcc)
 		r.Check(how != rowMerged || !ownAcc || pp.kind.frozen)
 		if r.Failed {
@@ -307,7 +307,7 @@ func (d *Dashboard) readSessions(r *codec.Reader, i int) {
 			at, ok := slices.BinarySearchFunc(hs, number-1, func(h cells.Handle, n uint64) int {
 				return cmp.Compare(uint64(d.set.At(h).Number), n)
 			})
-			r.Check(ok && number <= uint64(d.set.Born()))
+			r.Check(ok && number <= uint64(d.set.NextNumber()))
 			if r.Failed {
 				return
 			}

@@ -24,7 +24,7 @@
 //
 // Where to find things: event.go judges an event and hands it to the panels; kind.go lists the
 // kinds of window, and tumbling.go, hopping.go, session.go, count.go and latest.go implement them;
-// windows.go makes windows final, purges and drops them; birth.go creates cells and decides what
+// windows.go makes windows final, purges and drops them; newcell.go creates cells and decides what
 // overflows; rows.go writes rows; define.go changes the definition; codec.go is the canonical form
 // of the state.
 package fold

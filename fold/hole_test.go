@@ -114,9 +114,9 @@ func TestHistoriesThatPartedStayApart(t *testing.T) {
 		"lost nothing":                  after(false, 1, 2, 3),
 		"lost 3":                        after(true, 1, 2),
 		"had 3 ahead of its checkpoint": after(true, 1, 2, 3),
-		"born behind":                   after(true),
-		"born before, lost nothing":     after(false, 2, 3),
-		"born later, lost nothing":      after(false),
+		"created behind":                after(true),
+		"created before, lost nothing":  after(false, 2, 3),
+		"created later, lost nothing":   after(false),
 	}
 	breaks := map[string]func(*fold.Dashboard){
 		"a hole":             func(*fold.Dashboard) {},

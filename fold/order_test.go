@@ -52,7 +52,7 @@ func TestCopiedDefinitionsChangeNothing(t *testing.T) {
 	again := second
 	again.Revision++
 	if !define(again) || f.Counters().Accepted != 0 {
-		t.Error("the same definition under a greater revision doesn't reset again")
+		t.Error("the same definition under a greater revision does not reset again")
 	}
 	restartedDashboard := restarted(t, f.Dashboard)
 	f.Dashboard = restartedDashboard

@@ -34,7 +34,7 @@ func benchUpdate(i, n int) *feed.Update {
 	for c := range n {
 		row := cells.AppendFloat(cells.AppendInt(nil, int64(c)), float64(c)/3)
 		u.Cells = append(u.Cells, cells.Cell{
-			Number: uint32(c), Start: 1_795_422_000_000, End: 1_795_422_010_000, Born: 17, Changed: 1842,
+			Number: uint32(c), Start: 1_795_422_000_000, End: 1_795_422_010_000, Created: 17, Changed: 1842,
 			Group: cells.Group(cells.AppendGroupKey(nil, fmt.Sprint("country ", c), true)), Row: cells.Row(row),
 		})
 	}

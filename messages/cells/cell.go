@@ -11,7 +11,7 @@ type Cell struct {
 	End      int64
 	Group    Group
 	Row      Row
-	Born     uint64 // version that created the cell
+	Created  uint64 // version that created the cell
 	Changed  uint64 // version that last changed the cell
 }
 

@@ -14,7 +14,7 @@ var errCorrupt = errors.New("cells: state is corrupt")
 // All numbers are uvarints, Start and End varints:
 //
 //	version floor next | n, n cells by number | n, n tombstones by removal
-//	cell: number revision panel start end len(group) group len(row) row born changed
+//	cell: number revision panel start end len(group) group len(row) row created changed
 //	tombstone: number panel removed
 func (s *Set) Append(b []byte) []byte {
 	b = binary.AppendUvarint(b, s.version)
@@ -29,7 +29,7 @@ func (s *Set) Append(b []byte) []byte {
 		b = binary.AppendVarint(b, c.End)
 		b = appendString(b, string(c.Group))
 		b = appendString(b, string(c.Row))
-		b = binary.AppendUvarint(b, c.Born)
+		b = binary.AppendUvarint(b, c.Created)
 		b = binary.AppendUvarint(b, c.Changed)
 	}
 	b = binary.AppendUvarint(b, uint64(len(s.tombstones)))
@@ -52,7 +52,7 @@ func Decode(b []byte) (*Set, []byte, error) {
 		all = append(all, Cell{
 			Number: d.uint32(), Revision: d.uint32(), Panel: d.uint16(),
 			Start: d.varint(), End: d.varint(), Group: Group(d.string()), Row: Row(d.string()),
-			Born: d.uvarint(), Changed: d.uvarint(),
+			Created: d.uvarint(), Changed: d.uvarint(),
 		})
 	}
 	s.tombstones = make([]Tombstone, 0, d.count(leastTombstoneBytes))
@@ -73,7 +73,7 @@ func Decode(b []byte) (*Set, []byte, error) {
 // version.
 func (s *Set) valid(all []Cell) bool {
 	for i, c := range all {
-		if c.Number >= s.next || i > 0 && c.Number <= all[i-1].Number || c.Born == 0 || c.Born > c.Changed || c.Changed > s.version {
+		if c.Number >= s.next || i > 0 && c.Number <= all[i-1].Number || c.Created == 0 || c.Created > c.Changed || c.Changed > s.version {
 			return false
 		}
 	}

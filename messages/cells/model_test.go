@@ -61,7 +61,7 @@ func newPair() *pair {
 func (p *pair) put(v uint64, panel uint16, row string) uint32 {
 	c := cells.Cell{Panel: panel, Start: int64(v), End: int64(v) + 10, Row: cells.Row(row)}
 	h := p.set.Put(v, c)
-	c.Number, c.Born, c.Changed = p.model.next, v, v
+	c.Number, c.Created, c.Changed = p.model.next, v, v
 	p.model.next++
 	p.model.version = v
 	p.model.live[c.Number] = c
@@ -107,8 +107,8 @@ func (p *pair) check(t rapid.TB, v uint64) {
 	if ok != wantOK || fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Fatalf("since %d:\n got %t %+v\nwant %t %+v", v, ok, got, wantOK, want)
 	}
-	if p.set.Version() != p.model.version || p.set.Floor() != p.model.floor || p.set.Len() != len(p.model.live) || p.set.Born() != p.model.next {
-		t.Fatalf("version %d floor %d len %d born %d, want %d %d %d %d", p.set.Version(), p.set.Floor(), p.set.Len(), p.set.Born(),
+	if p.set.Version() != p.model.version || p.set.Floor() != p.model.floor || p.set.Len() != len(p.model.live) || p.set.NextNumber() != p.model.next {
+		t.Fatalf("version %d floor %d len %d next %d, want %d %d %d %d", p.set.Version(), p.set.Floor(), p.set.Len(), p.set.NextNumber(),
 			p.model.version, p.model.floor, len(p.model.live), p.model.next)
 	}
 }

@@ -49,8 +49,8 @@ func (s *Set) Len() int { return s.live }
 // GroupBytes returns the total length of the live cells' groups.
 func (s *Set) GroupBytes() int { return s.groupBytes }
 
-// Born returns how many cell numbers have been assigned.
-func (s *Set) Born() uint32 { return s.next }
+// NextNumber returns the number that the next new cell gets: how many have been assigned.
+func (s *Set) NextNumber() uint32 { return s.next }
 
 // Advance records a step that changed no cell.
 func (s *Set) Advance(v uint64) {
@@ -61,7 +61,7 @@ func (s *Set) Advance(v uint64) {
 
 // Put adds c as a new cell at version v. It sets the cell's number and stamps.
 func (s *Set) Put(v uint64, c Cell) Handle {
-	c.Number, c.Born, c.Changed = s.next, v, v
+	c.Number, c.Created, c.Changed = s.next, v, v
 	s.next++
 	s.Advance(v)
 	return s.insert(c)

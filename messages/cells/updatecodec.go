@@ -20,7 +20,7 @@ const chunkBytes = 256
 // ± varints:
 //
 //	epoch from to-from floor | n, n cells | n, n removals
-//	cell: number-before-1 revision panel start± (end-start)± len(group) group len(row) row born changed-born
+//	cell: number-before-1 revision panel start± (end-start)± len(group) group len(row) row created changed-created
 //	removal: number panel removed-before
 //
 // before is the same field of the previous cell or removal. The first cell has number itself, the
@@ -42,8 +42,8 @@ func AppendUpdate(b []byte, u *Update) []byte {
 		b = binary.AppendVarint(b, c.End-c.Start) // may wrap around; the reader wraps it back
 		b = appendString(b, string(c.Group))
 		b = appendString(b, string(c.Row))
-		b = binary.AppendUvarint(b, c.Born)
-		b = binary.AppendUvarint(b, c.Changed-c.Born)
+		b = binary.AppendUvarint(b, c.Created)
+		b = binary.AppendUvarint(b, c.Changed-c.Created)
 	}
 	b = binary.AppendUvarint(b, uint64(len(u.Removed)))
 	before := uint64(0)
@@ -77,9 +77,9 @@ func DecodeUpdate(b []byte) (Update, []byte, error) {
 		c.Start = d.varint()
 		c.End = c.Start + d.varint()
 		c.Group, c.Row = Group(d.text()), Row(d.text())
-		c.Born = d.uvarint()
-		c.Changed = d.sum(c.Born)
-		if number >= 1<<32-1 || c.Born == 0 || c.Changed <= u.From || c.Changed > u.To {
+		c.Created = d.uvarint()
+		c.Changed = d.sum(c.Created)
+		if number >= 1<<32-1 || c.Created == 0 || c.Changed <= u.From || c.Changed > u.To {
 			d.fail()
 		}
 		next = number + 1

@@ -103,7 +103,7 @@ func wideUpdate(n int) *cells.Update {
 		group := cells.Group(cells.AppendGroupKey(nil, fmt.Sprint("country ", i), true))
 		row := cells.AppendFloat(cells.AppendInt(nil, int64(i)), float64(i)/3)
 		u.Cells = append(u.Cells, cells.Cell{
-			Number: uint32(i), Panel: 1, Start: 1_795_422_000_000, End: 1_795_422_010_000, Group: group, Row: cells.Row(row), Born: 17, Changed: 300,
+			Number: uint32(i), Panel: 1, Start: 1_795_422_000_000, End: 1_795_422_010_000, Group: group, Row: cells.Row(row), Created: 17, Changed: 300,
 		})
 	}
 	return u

@@ -72,7 +72,7 @@ func TestGoldenUpdates(t *testing.T) {
 			if !c.Whole || c.Panel == 1 {
 				born = u.From
 			}
-			w.Cells = append(w.Cells, cells.Cell{Number: c.Number, Revision: c.Revision, Panel: c.Panel, Start: c.Start, End: c.End, Group: c.Group, Row: c.Row, Born: born, Changed: u.To})
+			w.Cells = append(w.Cells, cells.Cell{Number: c.Number, Revision: c.Revision, Panel: c.Panel, Start: c.Start, End: c.End, Group: c.Group, Row: c.Row, Created: born, Changed: u.To})
 		}
 		for _, n := range u.Removed {
 			w.Removed = append(w.Removed, cells.Tombstone{Number: n, Removed: u.To})

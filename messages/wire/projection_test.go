@@ -29,7 +29,7 @@ func hundredCells(t testing.TB) (*Projection, *cells.Update) {
 	u := &cells.Update{Epoch: 0x9f2c41d0, From: 100, To: 200}
 	for i := range uint32(100) {
 		u.Cells = append(u.Cells, cells.Cell{
-			Number: i, Panel: uint16(i % 2), Start: int64(i) * 10_000, End: int64(i+1) * 10_000, Born: uint64(i) * 2, Changed: 150,
+			Number: i, Panel: uint16(i % 2), Start: int64(i) * 10_000, End: int64(i+1) * 10_000, Created: uint64(i) * 2, Changed: 150,
 			Group: Tuple{ptr(fmt.Sprint("group ", i))}.Group(), Row: cells.Row(cells.AppendFloat(cells.AppendInt(nil, int64(i)), 0.25+float64(i))),
 		})
 	}
@@ -107,7 +107,7 @@ func TestProjectionRenumbers(t *testing.T) {
 	u := cells.Update{Epoch: 1, From: 1, To: 3, Removed: []cells.Tombstone{{Number: 8, Panel: 1, Removed: 2}, {Number: 9, Panel: 0, Removed: 2}}}
 	for i, g := range []Tuple{{ptr("a")}, {nil}} {
 		for panel := range uint16(3) {
-			u.Cells = append(u.Cells, cells.Cell{Number: uint32(i)*3 + uint32(panel), Panel: panel, End: 7, Group: g.Group(), Born: 2})
+			u.Cells = append(u.Cells, cells.Cell{Number: uint32(i)*3 + uint32(panel), Panel: panel, End: 7, Group: g.Group(), Created: 2})
 		}
 	}
 	got := string(AppendUpdate(nil, p, &u, 0))
@@ -171,7 +171,7 @@ func TestViewFollowsTheSet(t *testing.T) {
 		}
 		got, want := view.Cells(), set.Cells()
 		for i := range got {
-			got[i].Born, got[i].Changed = want[i].Born, want[i].Changed
+			got[i].Created, got[i].Changed = want[i].Created, want[i].Changed
 		}
 		if !reflect.DeepEqual(got, want) {
 			t.Fatalf("at %d\ngot  %v\nwant %v", v, got, want)
@@ -205,7 +205,7 @@ func TestViewSeesGaps(t *testing.T) {
 		}
 	}
 	if p := v.Place(); p.Epoch != 2 || p.Version != 3 || len(v.Cells()) != 0 {
-		t.Errorf("stands at %v with %v", p, v.Cells())
+		t.Errorf("the view is at %v with %v", p, v.Cells())
 	}
 }
 

@@ -91,7 +91,7 @@ func (v *View) whole(u *Update) (cells.Update, error) {
 	for _, c := range u.Cells {
 		full := cells.Cell{
 			Number: c.Number, Revision: c.Revision, Panel: c.Panel, Start: c.Start, End: c.End, Group: c.Group, Row: c.Row,
-			Born: u.To, Changed: u.To,
+			Created: u.To, Changed: u.To,
 		}
 		if int(c.Panel) >= max(1, len(v.Schema)) {
 			return w, fmt.Errorf("cell %d is of panel %d, the schema has %d", c.Number, c.Panel, len(v.Schema))
@@ -104,7 +104,7 @@ func (v *View) whole(u *Update) (cells.Update, error) {
 			full.Panel, full.Start, full.End, full.Group = held.Panel, held.Start, held.End, held.Group
 		}
 		if ok {
-			full.Born = held.Born
+			full.Created = held.Created
 		}
 		w.Cells = append(w.Cells, full)
 	}

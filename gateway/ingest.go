@@ -174,7 +174,11 @@ func (g *Ingest) answer(w http.ResponseWriter, a ingestAnswer, err error) (statu
 
 // isMessagePack reports whether the request says so; every other body is read as JSON.
 func isMessagePack(r *http.Request) bool {
-	t, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	given := r.Header.Get("Content-Type")
+	if !strings.Contains(strings.ToLower(given), "msgpack") {
+		return false // as for most requests, for which nothing is taken apart
+	}
+	t, _, _ := mime.ParseMediaType(given)
 	return t == "application/msgpack" || t == "application/x-msgpack" || t == "application/vnd.msgpack"
 }
 

@@ -179,6 +179,7 @@ func (g *group) put(p *partition, e *eventlog.Entry) (sequence uint64, err error
 	op := g.batch.SetDeferred(keyBytes, recordBytes(e))
 	appendKey(op.Key[:0], g.generation, recordKind, p.number, sequence)
 	putRecord(op.Key, op.Value, e, g.time)
+	p.recent.add(op.Value)
 	if err := op.Finish(); err != nil {
 		return 0, fmt.Errorf("append: partition %d: %w", p.number, err)
 	}

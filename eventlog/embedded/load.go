@@ -22,6 +22,7 @@ func load(db *pebble.DB, partitions int) (all []*partition, generation uint32, e
 		all = append(all, &partition{
 			number: n, grown: make(chan struct{}),
 			floor: trimmed + 1, last: trimmed, released: trimmed, newest: newest,
+			recent: recent{limit: min(maxRecent, recentBytes/partitions)},
 		})
 	}
 	if generation, err = loadChunks(db, all); err != nil {

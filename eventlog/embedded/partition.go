@@ -17,12 +17,13 @@ type partition struct {
 	tail   tail // guarded by Log.storing
 
 	mu       sync.Mutex
-	last     uint64        // sequence of the newest durable record; 0: none yet
-	floor    uint64        // sequence of the oldest record kept, or last + 1
-	released uint64        // records up to here may be dropped
-	newest   int64         // append time of the newest record, ms
-	written  int64         // bytes of records up to last, counted as chunks count them
-	chunks   []chunk       // oldest first; the newest is still growing
+	last     uint64  // sequence of the newest durable record; 0: none yet
+	floor    uint64  // sequence of the oldest record kept, or last + 1
+	released uint64  // records up to here may be dropped
+	newest   int64   // append time of the newest record, ms
+	written  int64   // bytes of records up to last, counted as chunks count them
+	chunks   []chunk // oldest first; the newest is still growing
+	recent   recent
 	grown    chan struct{} // closed and replaced when last changes
 }
 
@@ -68,6 +69,7 @@ func (p *partition) publish(t tail, fresh []chunk, appendTime int64) {
 	defer p.mu.Unlock()
 	p.chunks = append(p.chunks, fresh...)
 	p.tail = t
+	p.recent.publish(t.last)
 	p.last, p.newest, p.written = t.last, appendTime, t.written
 	close(p.grown)
 	p.grown = make(chan struct{})

@@ -100,7 +100,10 @@ func (r *reader) read(last uint64, limit int) ([]messages.Record, error) {
 	}
 	clear(r.records)
 	r.records, r.slab = r.records[:0], r.slab[:0]
-	err := r.gather(last, limit)
+	var err error
+	if !r.gatherRecent(last, limit) {
+		err = r.gather(last, limit)
+	}
 	if len(r.records) > 0 {
 		r.after = r.records[len(r.records)-1].Position.Lo
 		r.oldest = false
@@ -118,6 +121,20 @@ func (r *reader) read(last uint64, limit int) ([]messages.Record, error) {
 		return nil, fmt.Errorf("read partition %d: %w: position %d: %w", r.p.number, eventlog.ErrUnreachable, r.after+1, err)
 	}
 	return nil, fmt.Errorf("read partition %d: %w at position %d: %w", r.p.number, eventlog.ErrCorrupt, r.after+1, err)
+}
+
+// gatherRecent takes records from memory, and reports whether the first one was there.
+func (r *reader) gatherRecent(last uint64, limit int) bool {
+	r.p.mu.Lock()
+	defer r.p.mu.Unlock()
+	for r.next() <= last && r.room(limit) {
+		value, ok := r.p.recent.value(r.next())
+		if !ok {
+			break
+		}
+		r.add(value)
+	}
+	return len(r.records) > 0
 }
 
 // gather reads from chunk to chunk with one iterator, which sees the store as it is now.
@@ -157,8 +174,8 @@ func (r *reader) gatherChunk(it *pebble.Iterator, generation uint32, end uint64,
 
 // take adds the record under the iterator, which must follow the last one.
 func (r *reader) take(it *pebble.Iterator, generation uint32) error {
-	key, sequence := it.Key(), r.next()
-	r.seek = appendKey(r.seek[:0], generation, recordKind, r.p.number, sequence)
+	key := it.Key()
+	r.seek = appendKey(r.seek[:0], generation, recordKind, r.p.number, r.next())
 	if !bytes.Equal(key, r.seek) {
 		return errors.New("record missing")
 	}
@@ -169,17 +186,22 @@ func (r *reader) take(it *pebble.Iterator, generation uint32) error {
 	if err := checkRecord(key, value); err != nil {
 		return err
 	}
+	r.add(value)
+	return nil
+}
+
+// add adds the next record, which has that value.
+func (r *reader) add(value []byte) {
 	named := names(value)
 	begin := len(r.slab)
 	r.slab = append(r.slab, value[headBytes-2+len(named):]...)
 	r.records = append(r.records, messages.Record{
-		Position: messages.Position{Lo: sequence},
+		Position: messages.Position{Lo: r.next()},
 		Append:   appendTimeOf(value),
 		Kind:     messages.Kind(value[4]),
 		Key:      r.key(named),
 		Payload:  r.slab[begin:len(r.slab):len(r.slab)],
 	})
-	return nil
 }
 
 // key avoids an allocation for every record of a recently seen dashboard.

@@ -68,7 +68,7 @@ func rolling(ctx context.Context, b *bench) (err error) {
 	_, p99 := b.spread("pause, both", append(drains, starts...))
 	b.figure("pause p99", p99.Seconds()*1000, 300, "ms")
 	b.figure("gap frames", float64(gaps), 0, "")
-	fmt.Fprintf(b.out, "%d connections handed over, %d lost, %d subscriptions begun anew\n", handed, losses, fresh)
+	fmt.Fprintf(b.out, "%d connections handed over, %d lost, %d subscriptions started from 0\n", handed, losses, fresh)
 	return b.judge(ctx, t)
 }
 

@@ -30,7 +30,7 @@ func TestBadCluster(t *testing.T) {
 	t.Run("addresses and tokens", b.wrongAddresses)
 	t.Run("gossip keys", b.wrongKeys)
 	t.Run("topics", b.wrongTopics)
-	t.Run("two of one name", b.twins)
+	t.Run("two clusters with one name", b.twins)
 	t.Run("full store", b.fullStore)
 }
 
@@ -170,10 +170,10 @@ func (b *badCluster) wrongTopics(t *testing.T) {
 	b.append(t, log, "fine", 20)
 	b.counts(t, p, "fine", 120)
 	b.counts(t, p, "grown", 30)
-	stranger := traffic.Numbered{
+	producer := traffic.Numbered{
 		Broker: b.broker.BrokerURL, Token: b.broker.Token("admin"), Topic: pulsar.PartitionTopic(pulsar.EventsTopic("grown"), 2), Dashboards: []string{"d"}, Rate: 500,
 	}
-	sent, err := stranger.Run(t.Context(), time.Second)
+	sent, err := producer.Run(t.Context(), time.Second)
 	must(t, err)
 	// all events, though their partition is the home of no dashboard
 	b.counts(t, p, "grown", float64(30+sent))

@@ -58,8 +58,8 @@ func TestGatewayRefuses(t *testing.T) {
 	stillServes(t, p)
 }
 
-// TestDashboardJudges sends events that the gateway must store and the dashboard must refuse.
-func TestDashboardJudges(t *testing.T) {
+// TestDashboardRefuses sends events that the gateway must store and the dashboard must refuse.
+func TestDashboardRefuses(t *testing.T) {
 	t.Parallel()
 	p := start(t, t.TempDir())
 	for _, body := range []string{

@@ -61,9 +61,9 @@ func TestHangUp(t *testing.T) {
 	}
 }
 
-// TestNobodyReadsTheLines: the reader of a server's log may go away; the server loses the lines and
+// TestLogReaderGone: the reader of a server's log may go away; the server loses the lines and
 // stays up.
-func TestNobodyReadsTheLines(t *testing.T) {
+func TestLogReaderGone(t *testing.T) {
 	t.Parallel()
 	// only the addresses come from New: stderr is a pipe of this test
 	p, err := process.New(process.Config{Binary: binary})

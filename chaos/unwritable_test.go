@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// TestTheDataDirectoryGoes: while a server's data directory is moved away, events get no 202, and
+// TestDataDirectoryRemoved: while a server's data directory is moved away, events get no 202, and
 // nothing else changes: acknowledged events are shown, and all goes on when the directory is back.
 // A removed directory does not end the server either; on SIGTERM the process logs in one line why
 // it can't finish, and ends.
-func TestTheDataDirectoryGoes(t *testing.T) {
+func TestDataDirectoryRemoved(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir() + "/data"
 	p := start(t, data, "--checkpoint", "100ms")

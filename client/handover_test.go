@@ -64,9 +64,9 @@ func serves(from, to int) *script {
 	}}}
 }
 
-// TestHandoverGoesToAnotherServer: while one server drains, the client connects to another one, and
-// reports changes that both send once.
-func TestHandoverGoesToAnotherServer(t *testing.T) {
+// TestHandoverMovesToAnotherServer: while one server drains, the client connects to another one,
+// and reports changes that both send once.
+func TestHandoverMovesToAnotherServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		from := drains(`{"type":"drain","after":1000,"within":0}`, func(s *scripted) {
 			time.Sleep(500 * time.Millisecond)

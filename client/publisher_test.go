@@ -225,7 +225,7 @@ func TestPublisherFails(t *testing.T) {
 	})
 }
 
-func TestPublisherTellsRefusals(t *testing.T) {
+func TestPublisherReportsRefusals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &endpoint{answer: func(try int, w http.ResponseWriter) bool {
 			if try == 1 {

@@ -273,8 +273,8 @@ func TestSubscriptionDrains(t *testing.T) {
 	})
 }
 
-// TestSubscriptionNotices: the client gives up a server that sends nothing, not even a ping.
-func TestSubscriptionNotices(t *testing.T) {
+// TestSubscriptionDetectsSilence: the client gives up a server that sends nothing, not even a ping.
+func TestSubscriptionDetectsSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &script{sessions: []func(*scripted){func(s *scripted) {
 			s.say(hello, fmt.Sprintf(answer, false), snapshot)

@@ -1,11 +1,11 @@
 // Package network builds machines from network namespaces on one bridge, and cuts them off from
 // each other.
 //
-//		n, err := network.New("pulsar", "node-1", "node-2")
-//		defer n.Close() // removes every namespace, and with them all that was in them
-//		cmd := append(n.Exec("node-1"), "dashfeed", "node", "--link", n.Addr("node-1")+":7947", …)
-//	 err = n.Cut("node-1", "node-2")      // drops every packet between the two
-//		err = n.Heal()
+//	n, err := network.New("pulsar", "node-1", "node-2")
+//	defer n.Close() // removes every namespace, and with them all that was in them
+//	cmd := append(n.Exec("node-1"), "dashfeed", "node", "--link", n.Addr("node-1")+":7947", …)
+//	err = n.Cut("node-1", "node-2")      // drops every packet between the two
+//	err = n.Heal()
 //
 // The bridge is in a namespace of its own, the hub. The hub is a machine too and reaches all
 // others: tests run there. No address and no rule is made outside. The package needs root, iproute2

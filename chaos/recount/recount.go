@@ -1,11 +1,11 @@
 // Package recount reads a log from its beginning and folds it again, independent of every server,
 // to check what servers say.
 //
-//		r := recount.New("local")
-//		r.Expect("default", v.Seen())      // what viewers saw, version by version
-//	 err := r.Read(ctx, log)            // to the end; a later call goes on from there
-//		d := r.Dashboard(key)              // the dashboard at the end of the log
-//	 problems := r.Problems()           // versions that viewers saw and the recount contradicts
+//	r := recount.New("local")
+//	r.Expect("default", v.Seen())      // what viewers saw, version by version
+//	err := r.Read(ctx, log)            // to the end; a later call goes on from there
+//	d := r.Dashboard(key)              // the dashboard at the end of the log
+//	problems := r.Problems()           // versions that viewers saw and the recount contradicts
 package recount
 
 import (

@@ -2,10 +2,10 @@
 // acknowledged, by dashboard. Load posts to gateways; ForeignProducer writes to Pulsar as other
 // people's producers do, also to wrong partitions and under other keys.
 //
-//		account := traffic.NewAccount()
-//		load := &traffic.Load{Gateways: urls, Dashboards: names, Rate: 1500, Account: account}
-//	 err := load.Run(ctx)  // until ctx ends; what was begun is sent until it is acknowledged
-//		account.Of("d7")                   // Count, Sum: each event once, however often it was sent
+//	account := traffic.NewAccount()
+//	load := &traffic.Load{Gateways: urls, Dashboards: names, Rate: 1500, Account: account}
+//	err := load.Run(ctx)  // until ctx ends; what was begun is sent until it is acknowledged
+//	account.Of("d7")                   // Count, Sum: each event once, however often it was sent
 //
 // Each event has an id of its own and is sent again under that id until it is stored. So a
 // dashboard that drops copies by id counts exactly what the account has.

@@ -1,15 +1,15 @@
 // Package trial puts a whole cluster under load while viewers watch, for tests that break it and
 // for measurements.
 //
-//		t, err := trial.Start(ctx, trial.Config{Cluster: process.ClusterConfig{Binary: binary, Dir: dir}, Dashboards: 100, Rate: 1500})
-//		defer t.Stop()
-//		t.Begin()
-//		err = t.Cluster.Nodes[0].Kill()
-//		err = t.Moved(ctx) // every viewer of every dashboard has had an update since Begin
-//		pauses := t.Pauses()
-//		err = t.Cluster.Nodes[0].Start(ctx)
-//	 err = t.Settled(ctx)                   // every process names the same one owner of every shard
-//		verdict, err := t.Judge(ctx) // ends the load; compares everything with the log, folded again
+//	t, err := trial.Start(ctx, trial.Config{Cluster: process.ClusterConfig{Binary: binary, Dir: dir}, Dashboards: 100, Rate: 1500})
+//	defer t.Stop()
+//	t.Begin()
+//	err = t.Cluster.Nodes[0].Kill()
+//	err = t.Moved(ctx) // every viewer of every dashboard has had an update since Begin
+//	pauses := t.Pauses()
+//	err = t.Cluster.Nodes[0].Start(ctx)
+//	err = t.Settled(ctx)                   // every process names the same one owner of every shard
+//	verdict, err := t.Judge(ctx) // ends the load; compares everything with the log, folded again
 package trial
 
 import (
@@ -44,7 +44,7 @@ type Config struct {
 	Every      time.Duration // time between two bodies of a sender; 0: 40 ms
 	Foreign    int           // events a second written to Pulsar by foreign producers, in all ways
 	Record     bool          // viewers keep what every version looked like, and Judge compares
-	Once       bool          // each dashboard is watched at one gateway, in turn; otherwise at all
+	Once       bool          // watch each dashboard at one gateway, in turn; false: at all
 	Unwatched  bool          // no viewers
 }
 
@@ -114,7 +114,7 @@ func (t *Trial) run() {
 	}
 	if t.config.Foreign > 0 {
 		s := &traffic.ForeignProducer{
-			Name: "stranger", Broker: t.Cluster.Pulsar.URL, Topic: pulsar.EventsTopic(messages.DefaultTenant),
+			Name: "foreign", Broker: t.Cluster.Pulsar.URL, Topic: pulsar.EventsTopic(messages.DefaultTenant),
 			Tenant: messages.DefaultTenant, Dashboards: t.Names,
 			Rate: t.config.Foreign, Account: t.Account,
 		}

@@ -1,11 +1,11 @@
 // Package viewer watches dashboards as clients do and checks every rule of docs/PROTOCOL.md.
 //
-//		v := viewer.Watch(viewer.Config{Gateways: urls, Dashboards: names})
-//		defer v.Close()
-//		v.Begin()                          // pauses are counted from here
-//		pauses := v.Pauses()               // per dashboard, the longest time without an update
-//	 problems := v.Problems()           // broken rules; want none
-//	 seen := v.Seen()                   // the fingerprint of every version that was shown
+//	v := viewer.Watch(viewer.Config{Gateways: urls, Dashboards: names})
+//	defer v.Close()
+//	v.Begin()                          // pauses are counted from here
+//	pauses := v.Pauses()               // per dashboard, the longest time without an update
+//	problems := v.Problems()           // broken rules; want none
+//	seen := v.Seen()                   // the fingerprint of every version that was shown
 //
 // One Viewer has one connection, or two while a draining gateway hands it over, for all its
 // dashboards: a load generator shares the machine with what it measures. It reconnects by itself,
@@ -45,7 +45,7 @@ type Counts struct {
 	LastLoss string         // gateway and error of the last loss
 	Drains   int            // connections that were handed over
 	Resumed  int            // subscriptions that resumed from their place
-	Fresh    int            // subscriptions that began anew though a place was held
+	Fresh    int            // subscriptions that started from 0 though a place was held
 	Gaps     map[string]int // gap frames by why
 	Statuses map[string]int // status frames by state
 }

@@ -132,9 +132,9 @@ func TestEveryLineOpensAQuote(t *testing.T) {
 	}
 }
 
-// TestNoText: bytes that are not UTF-8 are refused with line and column; two texts never become
+// TestNotUTF8: bytes that are not UTF-8 are refused with line and column; two texts never become
 // one.
-func TestNoText(t *testing.T) {
+func TestNotUTF8(t *testing.T) {
 	values, messages := rowsOf(t, "a,b\n1,M\xfcller\n2,Möller\n3,M\xf6ller\n4,\x00\n", Options{})
 	want := []string{
 		`f.csv:2: row 1, column "b": byte 2 (0xFC) is not UTF-8: --encoding sets the file's encoding, such as latin1`,

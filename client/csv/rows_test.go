@@ -110,7 +110,7 @@ f.csv:5: row 3, column "carrier": metric "" is not allowed: 1-256 bytes without 
 	}
 }
 
-func TestRowsThatAreNoCSV(t *testing.T) {
+func TestRowsNotCSV(t *testing.T) {
 	rows, err := Open(strings.NewReader("a,b\n1\n2,3\n4,5,6\n7,\"8\"9\n10,11\n"), []Mapping{mapping(t, "dashboard==d", "metric==m", "value=a")}, Options{})
 	if err != nil {
 		t.Fatal(err)

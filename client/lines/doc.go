@@ -4,7 +4,7 @@
 //	text, err := lines.Open(file, "latin1")
 //	r := lines.New(text)
 //	for {
-//	  line, err := r.Line() // io.EOF at the end; ErrTooLong costs its line only
+//		line, err := r.Line() // io.EOF at the end; ErrTooLong costs its line only
 //		…
 //	}
 //

@@ -4,7 +4,7 @@
 //
 //	r := ndjson.New(lines.New(text))
 //	for {
-//	  v, err := r.Next() // io.EOF at the end; a *BadValue costs one value
+//		v, err := r.Next() // io.EOF at the end; a *BadValue costs one value
 //		…
 //	}
 //

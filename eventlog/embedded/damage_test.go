@@ -18,10 +18,10 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// TestFlippedBitsAreSeen: a flipped bit in synced data never loses an acknowledged record silently:
-// all records are there, or the log refuses to open. Pebble alone takes damage near the end of its
-// newest log for a torn write, and drops the rest.
-func TestFlippedBitsAreSeen(t *testing.T) {
+// TestFlippedBitsAreDetected: a flipped bit in synced data never loses an acknowledged record
+// silently: all records are there, or the log refuses to open. Pebble alone takes damage near the
+// end of its newest log for a torn write, and drops the rest.
+func TestFlippedBitsAreDetected(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 7))
 	fs := vfs.NewCrashableMem()
 	config := func(fs vfs.FS) embedded.Config {

@@ -56,11 +56,11 @@ func onDisk(t *testing.T) (embedded.Config, string) {
 	return c, filepath.Dir(c.Path)
 }
 
-// TestADirectoryThatMoved: a directory that was moved away, or replaced by another one, takes no
+// TestDirectoryMoved: a directory that was moved away, or replaced by another one, takes no
 // appends and is readable; after it is put back all continues, and nothing was written to the other
 // directory.
-func TestADirectoryThatMoved(t *testing.T) {
-	for _, stranger := range []bool{false, true} {
+func TestDirectoryMoved(t *testing.T) {
+	for _, replaced := range []bool{false, true} {
 		c, data := onDisk(t)
 		l := mustOpen(t, c)
 		home := homes(l)[0]
@@ -68,7 +68,7 @@ func TestADirectoryThatMoved(t *testing.T) {
 		if err := os.Rename(data, data+".away"); err != nil {
 			t.Fatal(err)
 		}
-		if stranger {
+		if replaced {
 			if err := os.MkdirAll(c.Path, 0o750); err != nil {
 				t.Fatal(err)
 			}
@@ -80,7 +80,7 @@ func TestADirectoryThatMoved(t *testing.T) {
 			t.Errorf("Err is %v", err)
 		}
 		holds(t, l, 500)
-		if stranger {
+		if replaced {
 			if names, _ := os.ReadDir(c.Path); len(names) > 0 {
 				t.Errorf("the other directory holds %v", names)
 			}
@@ -123,9 +123,9 @@ func apart(t *testing.T, test func()) {
 	os.Exit(0)
 }
 
-// TestADirectoryThatWasRemoved: a removed directory takes no appends, even while an open file could
+// TestDirectoryRemoved: a removed directory takes no appends, even while an open file could
 // still be written; the process ends with a reason.
-func TestADirectoryThatWasRemoved(t *testing.T) { apart(t, func() { removed(t) }) }
+func TestDirectoryRemoved(t *testing.T) { apart(t, func() { removed(t) }) }
 
 func removed(t *testing.T) {
 	for name, remove := range map[string]func(path string) error{
@@ -201,10 +201,10 @@ func fails(err error, kinds ...errorfs.OpKind) *failing {
 	return f
 }
 
-// TestWritesThatFailAreTriedAgain: failed writes are retried until they succeed. Appends that wait
+// TestFailedWritesAreRetried: failed writes are retried until they succeed. Appends that wait
 // are stored then, later ones are refused at once, and acknowledged records survive a loss of power
 // at any time.
-func TestWritesThatFailAreTriedAgain(t *testing.T) {
+func TestFailedWritesAreRetried(t *testing.T) {
 	create := []errorfs.OpKind{errorfs.OpCreate, errorfs.OpReuseForWrite, errorfs.OpLink, errorfs.OpRename}
 	write := []errorfs.OpKind{errorfs.OpFileWrite, errorfs.OpFileWriteAt, errorfs.OpFilePreallocate}
 	for name, c := range map[string]struct {
@@ -276,9 +276,9 @@ func TestWritesThatFailAreTriedAgain(t *testing.T) {
 	}
 }
 
-// TestASyncThatFails: a failed sync is not retried: the kernel may have dropped the pages. No
+// TestFailedSync: a failed sync is not retried: the kernel may have dropped the pages. No
 // append is acknowledged after it, reads continue, and a restart works.
-func TestASyncThatFails(t *testing.T) { apart(t, func() { failedSync(t) }) }
+func TestFailedSync(t *testing.T) { apart(t, func() { failedSync(t) }) }
 
 func failedSync(t *testing.T) {
 	for _, err := range []error{syscall.EIO, syscall.ENOSPC} {

@@ -267,8 +267,10 @@ export class Client extends Emitter<ClientEvents> {
       // the view has one rate, the last one requested
       for (const o of this.#of(c, f.view)) o.asked = meant[0].asked;
       this.#tune(meant[0]);
-    // it was closed before the answer came
-    } else if (f.id !== undefined) c.send({ type: "unsubscribe", id: ++this.#ids, view: f.view });
+    } else if (f.id !== undefined) {
+      // the subscription was closed before the answer came
+      c.send({ type: "unsubscribe", id: ++this.#ids, view: f.view });
+    }
     this.#moved();
   }
 

@@ -121,8 +121,8 @@ func TestTorn(t *testing.T) {
 		t.Fatal(err)
 	}
 	torn := whole + ".1764000000000000000.tmp"
-	stranger := filepath.Join(dir, "tenant", "0", "README")
-	for _, name := range []string{torn, stranger} {
+	foreign := filepath.Join(dir, "tenant", "0", "README")
+	for _, name := range []string{torn, foreign} {
 		if err := os.WriteFile(name, b[:len(b)/2], 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -19,8 +19,8 @@ import (
 // An object is a header of eight bytes and a zstd stream:
 //
 //	header  "DASHCKP" and the format's version
-//	entry   'e' tenant dashboard position summary state     (any number, each name with its length, varint, in front)
 //	entry   'e' tenant dashboard position summary state     (any number; each name after its length, a varint)
+//	marker  'm' position state entries                      (entries: how many there were, varint)
 //	end     CRC-32C of the header and of all of the stream before it
 //
 // Varint lengths precede what they measure; positions are 16 bytes.

@@ -28,8 +28,8 @@ type Place struct {
 // RunShared runs the contract of checkpoint.Shared, and over one process, leading and standing by,
 // the contract of checkpoint.Store.
 func RunShared(t *testing.T, n Nodes) {
-	t.Run("leads", func(t *testing.T) { Run(t, n.subject(true)) })
-	t.Run("stands by", func(t *testing.T) { Run(t, n.subject(false)) })
+	t.Run("as the leader", func(t *testing.T) { Run(t, n.subject(true)) })
+	t.Run("as a standby", func(t *testing.T) { Run(t, n.subject(false)) })
 	for name, test := range map[string]func(*testing.T, *meeting){
 		"load by another":             testLoadByAnother,
 		"a standby":                   testStandbyCommit,

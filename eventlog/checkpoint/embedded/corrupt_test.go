@@ -120,7 +120,7 @@ func TestCorruptMarker(t *testing.T) {
 	if _, err := d.Get(0, dashboardA); !errors.Is(err, checkpoint.ErrCorrupt) {
 		t.Errorf("get: got %v, want ErrCorrupt", err)
 	}
-	d.write(5, 4) // starts again from an empty store
+	d.write(5, 4) // starts over
 	d.wantA(4, 5, false)
 }
 

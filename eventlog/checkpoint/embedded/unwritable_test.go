@@ -12,9 +12,9 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// TestADirectoryThatMoved: a directory that was moved away takes no checkpoints, and the last one
+// TestDirectoryMoved: a directory that was moved away takes no checkpoints, and the last one
 // is readable; after it is put back all continues.
-func TestADirectoryThatMoved(t *testing.T) {
+func TestDirectoryMoved(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "data")
 	store, err := embedded.Open(embedded.Default(filepath.Join(data, "checkpoints")))
 	if err != nil {

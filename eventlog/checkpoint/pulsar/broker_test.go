@@ -24,8 +24,8 @@ func (s *site) lead(t *testing.T, c Config) *leader {
 	return l.(*leader)
 }
 
-// TestHeld: a process that finds another leader learns which one.
-func TestHeld(t *testing.T) {
+// TestHolderIsNamed: a process that finds another leader learns which one.
+func TestHolderIsNamed(t *testing.T) {
 	s := newSite(t, pulsartest.Shared(t), 1)
 	held := s.lead(t, s.config("first"))
 	defer held.Close()

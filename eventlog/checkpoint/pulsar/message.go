@@ -17,8 +17,7 @@ import (
 
 // A message is a piece of a dashboard's entry, or of a marker, in a slot:
 //
-// key tenant/dashboard/slot, or /slot for the marker; from the second piece on followed by #number
-//
+//	key      tenant/dashboard/slot, or /slot for the marker; from the second piece on #number follows
 //	payload  checksum u32 | version | sequence | prior | piece | pieces | bytes…
 //
 // The checksum is CRC-32C over the key and the rest; the four numbers are varints. Sequence is the

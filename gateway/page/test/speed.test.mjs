@@ -67,8 +67,7 @@ test("first paint at most 300 ms, transfer at most 150 kB, nothing twice", async
       while (!seen()) await new Promise((r) => requestAnimationFrame(r));
       return seen().startTime;
     }));
-  // wall time: other programs on the machine make it longer, never shorter
-  }, (ms) => ms <= 300, 10);
+  }, (ms) => ms <= 300, 10); // wall time, which other programs make longer, never shorter
   t.diagnostic(`first paint after ${tried.join(", ")} ms; ${transferred} bytes`);
   assert.ok(tried.at(-1) <= 300, `first paint ${tried.join(", ")} ms`);
   assert.ok(transferred > 1000 && transferred <= 150_000, `${transferred} bytes`);

@@ -74,7 +74,7 @@ func (l *Log) commitLoop() {
 	}
 }
 
-// gather takes what waits into a group that has so many bytes, and gives how many it has then.
+// gather adds queued calls to a group that has that many bytes, and returns the group's bytes.
 func (l *Log) gather(g *group, bytes int64) int64 {
 	for bytes < groupBytes {
 		c, ok := l.queue.next()

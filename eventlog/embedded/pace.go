@@ -2,31 +2,31 @@ package embedded
 
 import "time"
 
-// While several callers append at the same time, groups begin at least spacing apart: each then
-// shares its fsync, and what follows on it, with the calls that come meanwhile. A caller who is
-// alone waits for each answer before the next call, and is not kept waiting; a group that is large
-// is not either.
+// Bounds of pace. While several callers append at the same time, groups begin at least spacing
+// apart, so that more calls share each fsync and the work after it. A single caller waits for each
+// answer before its next call and is not delayed; neither is a group of largeBytes or more.
 const (
 	spacing    = 2 * time.Millisecond
 	largeBytes = 32 << 10
-	company    = 100 * time.Millisecond // how long callers count as several
+	sharedFor  = 100 * time.Millisecond // how long after a shared group callers count as several
 )
 
-// pace says when groups begin. It is the committer's.
+// pace decides when groups begin. Only the committer uses it.
 type pace struct {
-	began  time.Time // the last group
-	shared time.Time // the last group that had several calls
+	began  time.Time // when the last group began
+	shared time.Time // when the last group with several calls began
 }
 
-// wait is how long a group of so many calls and bytes waits for more.
+// wait returns how long a group with that many calls and bytes waits for more; 0 or less: not at
+// all.
 func (p pace) wait(now time.Time, calls int, bytes int64) time.Duration {
-	if calls == 1 && now.Sub(p.shared) >= company || bytes >= largeBytes {
+	if calls == 1 && now.Sub(p.shared) >= sharedFor || bytes >= largeBytes {
 		return 0
 	}
 	return spacing - now.Sub(p.began)
 }
 
-// begin takes note of a group that begins.
+// begin records that a group begins.
 func (p *pace) begin(now time.Time, calls int) {
 	p.began = now
 	if calls > 1 {

@@ -5,22 +5,22 @@ import (
 	"time"
 )
 
-// TestPace: groups of several callers begin some time apart; a caller alone, and a large group, do
+// TestPace: groups of several callers begin some time apart; a single caller and a large group do
 // not wait.
 func TestPace(t *testing.T) {
 	start := time.Unix(1_795_422_000, 0)
 	for _, c := range []struct {
 		name          string
-		began, shared time.Duration // ago
+		began, shared time.Duration // before start
 		calls         int
 		bytes         int64
 		want          time.Duration
 	}{
 		{"alone", time.Microsecond, time.Hour, 1, 100, 0},
 		{"two at once", time.Millisecond, time.Hour, 2, 100, spacing - time.Millisecond},
-		{"two at once, after quiet", time.Second, time.Hour, 2, 100, 0},
-		{"one of several", 0, company - 1, 1, 100, spacing},
-		{"alone again", 0, company, 1, 100, 0},
+		{"two at once, after a pause", time.Second, time.Hour, 2, 100, 0},
+		{"one of several", 0, sharedFor - 1, 1, 100, spacing},
+		{"alone again", 0, sharedFor, 1, 100, 0},
 		{"large", 0, 0, 20, largeBytes, 0},
 		{"almost large", 0, 0, 20, largeBytes - 1, spacing},
 	} {

@@ -28,9 +28,9 @@ type guard struct {
 	vfs.FS // the operating system's
 	space  *space
 	path   string
-	// the directory, to recognize it; nil if the files aren't the operating system's
+	// the open directory, to recognize it; nil if the files aren't the operating system's
 	opened *os.File
-	was    os.FileInfo   // of opened
+	was    os.FileInfo   // file info of opened, as of the start
 	lost   chan struct{} // closed when nothing can be written any more
 
 	mu      sync.Mutex

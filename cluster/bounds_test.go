@@ -46,7 +46,7 @@ func FuzzBeat(f *testing.F) {
 	})
 }
 
-func TestALateBeatSaysNothing(t *testing.T) {
+func TestALateBeatIsIgnored(t *testing.T) {
 	v := newView(sighting{peer: link.Peer{Name: "me~1", Address: "a:1"}, roles: NodeRole}, 1, standardRules())
 	v.see(0, []sighting{{peer: link.Peer{Name: "you~1", Address: "b:1"}, roles: NodeRole}})
 	live := []messages.Claim{{Shard: 2, State: messages.Live}}
@@ -98,7 +98,7 @@ func TestANodeIsHeldLongerEachTimeUpToABound(t *testing.T) {
 	}
 }
 
-func TestWhatIsRememberedOfMembersIsBounded(t *testing.T) {
+func TestRememberedMembersAreBounded(t *testing.T) {
 	s := &seeker{known: map[string]time.Time{}}
 	for i := range 2 * maxKnown {
 		s.remember(fmt.Sprint(i), time.Unix(int64(i), 0))

@@ -52,7 +52,7 @@ func (h *testCluster) hear(n *testNode) bool {
 
 // A member that restarts is heard within seconds, whatever its clock says, even while gossip still
 // considers its last start alive, and the cluster settles as fast as after any restart.
-func TestAClockThatWasSetHeals(t *testing.T) {
+func TestAMemberWithAWrongClockIsHeard(t *testing.T) {
 	for _, moved := range []bool{false, true} {
 		inBubble(t, 12, func(h *testCluster) {
 			clocked(h)
@@ -83,7 +83,7 @@ func TestAClockThatWasSetHeals(t *testing.T) {
 
 // A gossip message sent while the clock was an hour ahead arrives again after the clock is right:
 // no node follows the dead start, not even for a moment, and the live one keeps serving.
-func TestAnOldMessageIsNotBelieved(t *testing.T) {
+func TestAnOldGossipMessageIsIgnored(t *testing.T) {
 	inBubble(t, 12, func(h *testCluster) {
 		h.network.record("n1")
 		h.network.clock["n1"] = time.Hour

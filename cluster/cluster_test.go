@@ -104,7 +104,7 @@ func TestACutHeals(t *testing.T) {
 
 // Nodes that cannot reach their log stop claiming to be live. A gateway keeps following them,
 // reports since when they are not live, and switches when another node serves again.
-func TestNobodyIsLiveAndTheLastIsFollowed(t *testing.T) {
+func TestLastSourceIsFollowedWhileNoneIsLive(t *testing.T) {
 	inBubble(t, 8, func(h *testCluster) {
 		for i := range 3 {
 			h.start(fmt.Sprintf("n%d", i))
@@ -211,7 +211,7 @@ func TestADrainHandsOverFirst(t *testing.T) {
 
 // A gateway that sends its sessions away is listed as draining, by itself and by the others, until
 // it takes that back; a node is not.
-func TestAGatewaySaysThatItEmpties(t *testing.T) {
+func TestAGatewayReportsThatItDrains(t *testing.T) {
 	inBubble(t, 8, func(h *testCluster) {
 		h.start("n0")
 		h.start("n1", func(c *Config) { c.Roles |= GatewayRole })
@@ -243,7 +243,7 @@ func TestAGatewaySaysThatItEmpties(t *testing.T) {
 	})
 }
 
-func TestOfTwoStartsTheNewestStays(t *testing.T) {
+func TestTheNewestOfTwoStartsStays(t *testing.T) {
 	inBubble(t, 8, func(h *testCluster) {
 		for i := range 3 {
 			h.start(fmt.Sprintf("n%d", i))
@@ -276,7 +276,7 @@ func TestOfTwoStartsTheNewestStays(t *testing.T) {
 	})
 }
 
-func TestOthersGossipIsRefused(t *testing.T) {
+func TestForeignGossipIsRefused(t *testing.T) {
 	key := func(b byte) *Keys {
 		k, err := NewKeys([]byte(strings.Repeat(string(b), 32)))
 		if err != nil {
@@ -362,7 +362,7 @@ func TestANodeWhoseSeedsAreSilentBeginsAlone(t *testing.T) {
 	})
 }
 
-func TestAGatewayThatHearsNoNodeSaysSo(t *testing.T) {
+func TestAGatewayThatHearsNoNodeIsNotFit(t *testing.T) {
 	inBubble(t, 4, func(h *testCluster) {
 		h.start("n0")
 		g := h.start("g", gatewayOnly)

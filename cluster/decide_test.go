@@ -141,7 +141,7 @@ func TestThreeSilentBeatsEndAClaim(t *testing.T) {
 	p.want("silent", start+900*ms, messages.Live, false, false, true)
 }
 
-func TestShardsThatAreNoMoreAreDropped(t *testing.T) {
+func TestShardsThatNoLongerExistAreDropped(t *testing.T) {
 	p := newPair(t, 0)
 	o := p.decide(start, 4, []messages.Claim{{Shard: 9, State: messages.Live}})
 	if !slices.Equal(o.drop, []int{9}) {
@@ -167,7 +167,7 @@ func TestTheOlderStartDropsEverything(t *testing.T) {
 
 // A node that is cut off from the log claims loading, as one that has just begun does: only the
 // latter will be live soon.
-func TestWhoWasLiveDoesNotLoad(t *testing.T) {
+func TestANodeThatWasLiveDoesNotCountAsLoading(t *testing.T) {
 	p := newPair(t, 0)
 	for _, step := range []struct {
 		other, own messages.ClaimState

@@ -7,7 +7,7 @@ import (
 )
 
 // A node that died is listed as gone, and since when, until it is back.
-func TestTheDeadAreGone(t *testing.T) {
+func TestDeadMembersAreListedAsGone(t *testing.T) {
 	inBubble(t, 4, func(h *testCluster) {
 		n := h.start("n0")
 		h.start("n1")
@@ -28,7 +28,7 @@ func TestTheDeadAreGone(t *testing.T) {
 	})
 }
 
-func TestTheGoneAreBounded(t *testing.T) {
+func TestGoneMembersAreBounded(t *testing.T) {
 	v := newView(sighting{}, 1, standardRules())
 	for i := range 1000 {
 		v.rememberLeft(time.Duration(i), &member{sighting: sighting{gossip: fmt.Sprint(i)}})

@@ -263,8 +263,8 @@ func TestBoundOfSamplesHopping(t *testing.T) {
 	}
 }
 
-// TestWindowsPassAway: the state does not grow with the log.
-func TestWindowsPassAway(t *testing.T) {
+// TestOldWindowsAreForgotten: the state does not grow with the log.
+func TestOldWindowsAreForgotten(t *testing.T) {
 	def := everyWindow(definition.ByID, definition.TieOrder)
 	f := feedOf(t, def)
 	var sizes []int

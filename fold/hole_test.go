@@ -89,7 +89,7 @@ func TestHoles(t *testing.T) {
 
 // Two nodes that lost different records of one log are never in the same epoch again, whatever
 // records follow: a version of one must never be mistaken for a version of the other.
-func TestHistoriesThatPartedStayApart(t *testing.T) {
+func TestDivergedHistoriesStayApart(t *testing.T) {
 	at := func(n uint64) fold.At {
 		return fold.At{Position: messages.Position{Lo: n}, LogTime: int64(1000 * n), Append: int64(1000 * n)}
 	}

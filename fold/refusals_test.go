@@ -48,7 +48,7 @@ func TestRefusedRecordsAreCountedAndListed(t *testing.T) {
 }
 
 // A refused record has no effect, whatever it claims to be.
-func TestRefusedRecordsSteerNothing(t *testing.T) {
+func TestRefusedRecordsHaveNoEffect(t *testing.T) {
 	s := fold.NewShardState(fold.Builtin())
 	origin := refused(1, "", "bad_mac")
 	origin.Origin = messages.Origin{Partition: 3, Position: messages.Position{Lo: 1000}}
@@ -96,7 +96,7 @@ func TestRefusalsAreBounded(t *testing.T) {
 }
 
 // An event without a time takes the time that its producer set beside it, else the append time.
-func TestEventTimeStandsForAMissingOne(t *testing.T) {
+func TestEventTimeReplacesAMissingOne(t *testing.T) {
 	s := fold.NewShard("local", fold.Builtin())
 	for i, at := range []int64{0, 2_500} {
 		r := forwarded(uint64(i+3), "d", i, 1)

@@ -25,8 +25,8 @@ func TestPlaceText(t *testing.T) {
 	}
 }
 
-// TestForgedPlaces: a malformed place is an error that names what was given.
-func TestForgedPlaces(t *testing.T) {
+// TestMalformedPlaces: a malformed place is an error that names what was given.
+func TestMalformedPlaces(t *testing.T) {
 	for _, text := range []string{
 		"", ":", "::", "9f2c41d0", "9f2c41d0:", "9f2c41d0:-1", "9f2c41d0:1.5", "9f2c41d0:18446744073709551616", "9f2c41d:1",
 		"9f2c41d01:1", "xf2c41d0:1", "+f2c41d0:1", "9f2c41d0:1:", "9f2c41d0:1:9b1e", "9f2c41d0:1:9b1e6a02c4d7f81g",

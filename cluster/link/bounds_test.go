@@ -57,7 +57,7 @@ func TestPeersAreBounded(t *testing.T) {
 	}
 }
 
-func TestBeatsOfNoSize(t *testing.T) {
+func TestBeatsOfInvalidSize(t *testing.T) {
 	a := listen(t, "a", "127.0.0.1:0").start(t)
 	a.Beat(a.Self(), nil)
 	a.Beat(a.Self(), make([]byte, MaxMessage+1))

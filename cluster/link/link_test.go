@@ -147,7 +147,7 @@ func open(t testing.TB, l *Link, to Peer) grpc.ClientStream {
 	return s
 }
 
-func TestBeatsPassDataThatIsStuck(t *testing.T) {
+func TestBeatsPassStalledData(t *testing.T) {
 	b := listen(t, "b", "127.0.0.1:0")
 	b.RegisterService(stream(func(s grpc.ServerStream) error { <-s.Context().Done(); return nil }), b)
 	a := listen(t, "a", "127.0.0.1:0").start(t)
@@ -178,7 +178,7 @@ func TestBeatsPassDataThatIsStuck(t *testing.T) {
 	}
 }
 
-func TestOnlyTheIncarnationMeantGetsIt(t *testing.T) {
+func TestOnlyTheNamedIncarnationGetsABeat(t *testing.T) {
 	a, b := listen(t, "a", "127.0.0.1:0").start(t), listen(t, "b", "127.0.0.1:0").start(t)
 	old := Peer{Name: Incarnation("b", time.Unix(1, 0)), Address: b.Self().Address}
 	for range 200 {
@@ -252,7 +252,7 @@ func TestAPeerThatCameBackIsNotLost(t *testing.T) {
 	}
 }
 
-func TestANodeThatIsNotThereHoldsNobodyUp(t *testing.T) {
+func TestAMissingNodeDelaysNobody(t *testing.T) {
 	a, b := listen(t, "a", "127.0.0.1:0").start(t), listen(t, "b", "127.0.0.1:0").start(t)
 	nobody := []Peer{{"x~1", "127.0.0.1:1"}, {"y~1", "192.0.2.1:9"}, {"z~1", "no such host:1"}, {"v~1", "%%%:1"}}
 	for range 20 {
@@ -280,7 +280,7 @@ func strange(t *testing.T, to *node, h hello) *Conn {
 }
 
 // A caller that does not fit is told why, and nothing else happens at either end.
-func TestWhoDoesNotFitIsRefused(t *testing.T) {
+func TestUnfitCallersAreRefused(t *testing.T) {
 	b := listen(t, "b", "127.0.0.1:0").start(t)
 	fits := hello{Version, "test", Peer{"a~1", "a:1"}, b.Self().Name}
 	for _, c := range []struct {
@@ -391,7 +391,7 @@ func TestBeatAfterCloseIsHarmless(t *testing.T) {
 	}
 }
 
-func TestWhatIsWrongWithAConfigIsSaid(t *testing.T) {
+func TestConfigErrors(t *testing.T) {
 	taken := listen(t, "a", "127.0.0.1:0")
 	for _, c := range []struct {
 		config Config

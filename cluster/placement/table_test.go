@@ -36,7 +36,7 @@ func held(t *Table, rank int) []int {
 	return n
 }
 
-func TestEveryRankingIsWhole(t *testing.T) {
+func TestEveryRankingIsComplete(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		members, shards := drawMembers(t), rapid.IntRange(1, 300).Draw(t, "shards")
 		table := Rank(members, shards)

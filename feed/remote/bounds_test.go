@@ -308,7 +308,7 @@ func (calledBy) RecvMsg(m any) error {
 }
 
 // A viewer may ask again before it is answered: an answer to the first ask is then dropped.
-func TestAnAnswerIsToItsAsk(t *testing.T) {
+func TestAnswersMatchTheirAsk(t *testing.T) {
 	var got []uint64
 	c := &Client{stats: newClientStats(nil)}
 	at := &source{client: c, wake: make(chan struct{}, 1), subscriptions: map[uint64]*subscription{}}

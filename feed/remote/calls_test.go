@@ -230,7 +230,7 @@ func TestReadyAndStatus(t *testing.T) {
 }
 
 // A shard that no node serves does not keep anybody from reading and listing the others.
-func TestAShardThatNobodyServesLeavesTheOthers(t *testing.T) {
+func TestUnservedShardDoesNotAffectOthers(t *testing.T) {
 	inCluster(t, 2, func(t *testing.T, c *cluster, _ *owner, f feed.Feed) {
 		c.move(1, "")
 		time.Sleep(6 * time.Second)

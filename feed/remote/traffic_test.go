@@ -11,7 +11,7 @@ import (
 )
 
 // Changes of many dashboards within a flush go to a gateway in one message.
-func TestOneMessageAFlush(t *testing.T) {
+func TestOneMessagePerFlush(t *testing.T) {
 	inCluster(t, 4, func(t *testing.T, c *cluster, o *owner, f feed.Feed) {
 		const boards = 100
 		var mirrors []*mirror
@@ -41,7 +41,7 @@ func TestOneMessageAFlush(t *testing.T) {
 }
 
 // The first change after an idle time is sent at once.
-func TestFirstChangeAfterQuiet(t *testing.T) {
+func TestFirstChangeAfterIdle(t *testing.T) {
 	inCluster(t, 1, func(t *testing.T, c *cluster, o *owner, f feed.Feed) {
 		m := watch(t, f, key(1))
 		time.Sleep(1123 * time.Millisecond)
@@ -170,7 +170,7 @@ func TestVanishedGateway(t *testing.T) {
 }
 
 // A viewer waits for a source that is behind, and moving costs no gap.
-func TestMoveToOneWhoIsBehind(t *testing.T) {
+func TestMoveToASourceThatIsBehind(t *testing.T) {
 	inCluster(t, 1, func(t *testing.T, c *cluster, o *owner, f feed.Feed) {
 		behind := c.owner("n2")
 		for i := range uint64(10) {

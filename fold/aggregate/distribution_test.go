@@ -147,8 +147,8 @@ func TestDistributionIsCanonical(t *testing.T) {
 	}
 }
 
-// TestCloneIsApart: what is added to one is not seen in the other.
-func TestCloneIsApart(t *testing.T) {
+// TestCloneIsIndependent: what is added to one is not seen in the other.
+func TestCloneIsIndependent(t *testing.T) {
 	for _, n := range []int{3, 100} {
 		values := make([]float64, n)
 		d := distributionOf(values)

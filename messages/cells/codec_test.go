@@ -55,7 +55,7 @@ func FuzzDecode(f *testing.F) {
 }
 
 // Every truncated state is refused.
-func TestTornState(t *testing.T) {
+func TestTruncatedState(t *testing.T) {
 	var s cells.Set
 	s.Remove(s.Put(1, cells.Cell{Row: "row", Group: "\x00"}), 2)
 	s.Put(300, cells.Cell{Row: "row"})

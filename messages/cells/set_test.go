@@ -103,7 +103,7 @@ func TestSnapshotKeepsTheFloor(t *testing.T) {
 	}
 }
 
-func TestGapAndOldNews(t *testing.T) {
+func TestGapsAndOldUpdates(t *testing.T) {
 	var owner, mirror cells.Set
 	owner.Put(1, cells.Cell{})
 	follow(t, &mirror, &owner)

@@ -68,7 +68,7 @@ func FuzzDecodeUpdate(f *testing.F) {
 }
 
 // Every truncated update is refused.
-func TestTornUpdate(t *testing.T) {
+func TestTruncatedUpdate(t *testing.T) {
 	u := wideUpdate(3)
 	u.Removed = []cells.Tombstone{{Number: 77, Panel: 1, Removed: 300}}
 	whole := cells.AppendUpdate(nil, u)

@@ -196,9 +196,9 @@ func TestRoute(t *testing.T) {
 	}
 }
 
-// TestSplitLooksAtNoByteOften: each of these lines begins a value that never ends. If each were
+// TestSplitIsLinear: each of these lines begins a value that never ends. If each were
 // scanned to its depth, a body of a megabyte would cost minutes.
-func TestSplitLooksAtNoByteOften(t *testing.T) {
+func TestSplitIsLinear(t *testing.T) {
 	for _, line := range []string{"{\"a\":\n", "{\"a\":[1,\n", "[\n", "{\n", "{\"a\":1,\"b\":\n"} {
 		body, n := []byte("{}\n"+strings.Repeat(line, 1<<20/len(line))), 0
 		if err := Split(body, func(int, []byte, error) bool { n++; return true }); err != nil || n < 2 {

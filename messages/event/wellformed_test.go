@@ -77,8 +77,8 @@ func TestMessagePackTextIsUnicode(t *testing.T) {
 	}
 }
 
-// TestBadTextCostsOnlyItsEvent also holds inside an array.
-func TestBadTextCostsOnlyItsEvent(t *testing.T) {
+// TestBadTextRefusesOnlyItsEvent also holds inside an array.
+func TestBadTextRefusesOnlyItsEvent(t *testing.T) {
 	var d Decoder
 	var e Event
 	got := ""
@@ -94,8 +94,8 @@ func TestBadTextCostsOnlyItsEvent(t *testing.T) {
 	}
 }
 
-// TestAppendStringMendsNothing: two texts that differ stay different.
-func TestAppendStringMendsNothing(t *testing.T) {
+// TestAppendStringRepairsNothing: two texts that differ stay different.
+func TestAppendStringRepairsNothing(t *testing.T) {
 	for _, s := range []string{"M\xfcller", "\xff", "ä\xc3"} {
 		b := AppendJSON(nil, &Event{Metric: "m", Labels: []Label{{"name", s}}})
 		var d Decoder

@@ -149,7 +149,7 @@ func BenchmarkParseUpdate(b *testing.B) {
 
 // From 2^53 on a number's digits are only the shortest that identify the double: a client reads the
 // double.
-func TestGreatNumbersComeBack(t *testing.T) {
+func TestLargeNumbersRoundTrip(t *testing.T) {
 	for _, f := range []float64{1<<53 - 1, 1 << 53, 1<<53 + 2, 1 << 60, -(1 << 60), 1<<63 - 1024, 1 << 63, 9.3e18, 1e20, 1e21, 1.7976931348623157e308, -1e300} {
 		row, err := parseRow(AppendRow(nil, cells.Row(cells.AppendFloat(nil, f))))
 		if err != nil {

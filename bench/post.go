@@ -18,12 +18,12 @@ import (
 	"github.com/dashfeed/dashfeed/chaos/process"
 )
 
-// againstVariable names other binaries, with commas between, which are measured in turn with this
-// one: on a machine that others use, only such figures can be compared.
+// againstVariable names other binaries, separated by commas, to measure in turn with this one: on a
+// machine that others use, only figures of one run can be compared.
 const againstVariable = "BENCH_AGAINST"
 
 // posting measures what a single process spends on POST /v1/events, from the socket to the folded
-// event, with fsync: the CPU time by /proc while events come, minus what it spends while none do.
+// event, with fsync: the CPU time by /proc while events come, minus what it spends while none come.
 func posting(ctx context.Context, b *bench) error {
 	const rounds = 3
 	binaries := []string{b.binary}
@@ -49,7 +49,7 @@ func posting(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// postCase is so many events a request, so many events a second.
+// postCase is a load: events in a request, and events a second.
 type postCase struct {
 	events, rate int
 	target       float64 // us of CPU an event
@@ -60,7 +60,7 @@ const (
 	postDashboards  = 50
 )
 
-// postOne gives the us of CPU an event that a process of that binary spends.
+// postOne returns the us of CPU that a process of that binary spends on an event.
 func (b *bench) postOne(ctx context.Context, binary, name string, c postCase) (each float64, err error) {
 	const warm, idle, lasts = time.Second, 2 * time.Second, 8 * time.Second
 	p, err := process.Start(ctx, process.Config{Binary: binary, Data: b.dir + "/" + name, Log: os.Stderr})
@@ -86,7 +86,7 @@ func (b *bench) postOne(ctx context.Context, binary, name string, c postCase) (e
 	return float64(busy.Nanoseconds()) / 1000 / float64(sent), err
 }
 
-// spentOver is the CPU time that a process uses while do runs.
+// spentOver returns the CPU time that a process uses while do runs.
 func spentOver(p *process.Process, do func() error) (time.Duration, error) {
 	before, err := p.CPU()
 	if err := errors.Join(err, do()); err != nil {
@@ -96,7 +96,7 @@ func spentOver(p *process.Process, do func() error) (time.Duration, error) {
 	return after - before, err
 }
 
-// postEvents sends events on connections that stay open, and gives how many were taken.
+// postEvents sends events on connections that stay open, and returns how many were accepted.
 func postEvents(ctx context.Context, server string, c postCase, lasts time.Duration) (sent int, err error) {
 	at, err := url.Parse(server)
 	if err != nil {
@@ -150,7 +150,7 @@ func postOn(ctx context.Context, host string, c postCase, number int, lasts time
 	}
 }
 
-// postRequest is a request as a client library sends it, with events of about 150 bytes.
+// postRequest returns a request as a client library sends it, with events of about 150 bytes.
 func postRequest(host string, c postCase, connection, n int) string {
 	var body strings.Builder
 	for i := range c.events {

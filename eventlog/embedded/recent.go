@@ -1,27 +1,27 @@
 package embedded
 
-// recent holds the values of a partition's newest records, as they are stored, so that a reader at
-// the end needs no iterator of Pebble for the few records of a group. It holds records only when
-// they are durable.
+// recent keeps the stored values of a partition's newest records in memory, so that a reader at the
+// end needs no Pebble iterator for the few records of a group. It returns durable records only.
 type recent struct {
-	limit int    // bytes
+	limit int    // in bytes
 	first uint64 // sequence of the first value
 	bytes []byte
-	ends  []int // where each value ends in bytes
+	ends  []int // end of each value in bytes
 
-	fresh     []byte // of the group under way; the committer's, like these two
+	// values of the group that is being written; only the committer uses it and the next two
+	fresh     []byte
 	freshEnds []int
 	skipped   bool // the group is larger than limit
 }
 
-// recentBytes is how much all partitions of a log hold together, and maxRecent one of them; the
-// group under way is held beside it, within the same bounds.
+// recentBytes bounds what all partitions of a log keep together, and maxRecent what one keeps; the
+// group that is being written is kept beside it, within the same bounds.
 const (
 	recentBytes = 1 << 20
 	maxRecent   = 64 << 10
 )
 
-// add adds a value of the group under way.
+// add adds a value of the group that is being written.
 func (r *recent) add(value []byte) {
 	if r.skipped = r.skipped || len(r.fresh)+len(value) > r.limit; !r.skipped {
 		r.fresh = append(r.fresh, value...)
@@ -29,8 +29,8 @@ func (r *recent) add(value []byte) {
 	}
 }
 
-// publish makes the group readable, whose last record is at last. The values before it go when
-// there is no room for both. The partition's mu is held.
+// publish makes the group, whose last record is at last, readable. It drops the older values if
+// there is no room for both. The caller holds the partition's mu.
 func (r *recent) publish(last uint64) {
 	if r.skipped || len(r.bytes)+len(r.fresh) > r.limit || len(r.ends) == 0 {
 		r.bytes, r.ends = r.bytes[:0], r.ends[:0]
@@ -46,7 +46,7 @@ func (r *recent) publish(last uint64) {
 	r.fresh, r.freshEnds, r.skipped = r.fresh[:0], r.freshEnds[:0], false
 }
 
-// value gives the value of the record at sequence, if it is here.
+// value returns the value of the record at sequence, if it is in memory.
 func (r *recent) value(sequence uint64) ([]byte, bool) {
 	if sequence < r.first || sequence-r.first >= uint64(len(r.ends)) {
 		return nil, false

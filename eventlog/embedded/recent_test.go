@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestRecent: whatever groups come, what is held are the newest records under their own sequences,
-// of whole groups that were published, within the bound; and a group that fits is held.
+// TestRecent: after any groups, memory holds the newest records of whole published groups with
+// their own sequences, within the bound; and it holds a group that fits.
 func TestRecent(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	const limit = 1000
@@ -30,10 +30,10 @@ func TestRecent(t *testing.T) {
 		last := uint64(len(all))
 		r.publish(last)
 		if _, ok := r.value(last); ok != (size <= limit) {
-			t.Fatalf("a group of %d bytes: held %v", size, ok)
+			t.Fatalf("a group of %d bytes: in memory %v", size, ok)
 		}
 		if len(r.bytes) > limit || len(r.fresh) > 0 {
-			t.Fatalf("%d and %d bytes are held", len(r.bytes), len(r.fresh))
+			t.Fatalf("%d and %d bytes are in memory", len(r.bytes), len(r.fresh))
 		}
 		for s := last; s > 0; s-- {
 			value, ok := r.value(s)

@@ -85,7 +85,7 @@ func understand(resp *http.Response, b []byte, answer any) error {
 		return nil
 	}
 	if err := json.Unmarshal(b, answer); err != nil {
-		return fmt.Errorf("%s answers what is no JSON of ours (%w): is it an admin address?", resp.Request.URL, err)
+		return fmt.Errorf("the answer of %s is not the expected JSON (%w): is it an admin address?", resp.Request.URL, err)
 	}
 	return nil
 }

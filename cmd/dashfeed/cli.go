@@ -41,7 +41,7 @@ func (p *program) talk(format string, args ...any) {
 // commands is the command tree; a file a subcommand.
 type commands struct {
 	Run        runCommand        `cmd:"" group:"Servers" help:"Run everything in one process, with the embedded log."`
-	Demo       demoCommand       `cmd:"" group:"Servers" help:"Run with the flights of New York in 2013, 300 times as fast, and show them (run --demo)."`
+	Demo       demoCommand       `cmd:"" group:"Servers" help:"Run with the flights of New York in 2013, 300 times as fast, and show them. The same as run --demo."`
 	Node       nodeCommand       `cmd:"" group:"Servers" help:"Run a node of a cluster on Pulsar: it holds shards; with --gateway it serves the public too."`
 	Gateway    gatewayCommand    `cmd:"" group:"Servers" help:"Run a gateway of a cluster on Pulsar: it serves the public and holds no shard."`
 	Publish    publishCommand    `cmd:"" group:"Dashboards" help:"Publish the events of a file: NDJSON, JSON, CSV or TSV."`
@@ -50,11 +50,11 @@ type commands struct {
 	Dashboard  dashboardCommand  `cmd:"" group:"Dashboards" help:"List, read, open and delete dashboards."`
 	Definition definitionCommand `cmd:"" group:"Dashboards" help:"Check, compare, apply, get and delete definitions of dashboards."`
 	Fold       foldCommand       `cmd:"" group:"Dashboards" help:"Fold a file of records with the server's engine, without a server."`
-	Cluster    clusterCommand    `cmd:"" group:"Operations" help:"See the cluster, drain its members, change its keys."`
+	Cluster    clusterCommand    `cmd:"" group:"Operations" help:"Show the cluster, drain its members, change its keys."`
 	Tenant     tenantCommand     `cmd:"" group:"Operations" help:"List and add tenants."`
-	Shard      shardCommand      `cmd:"" group:"Operations" help:"What to do with a shard that has stopped."`
+	Shard      shardCommand      `cmd:"" group:"Operations" help:"Act on a shard that has stopped."`
 	Context    contextCommand    `cmd:"" group:"This program" help:"Servers, tenants and tokens by name."`
-	Config     configCommand     `cmd:"" group:"This program" help:"The configuration in force."`
+	Config     configCommand     `cmd:"" group:"This program" help:"Show the configuration."`
 	Version    versionCommand    `cmd:"" group:"This program" help:"Print the version."`
 	Completion completionCommand `cmd:"" group:"This program" help:"Print a completion script for a shell."`
 }
@@ -64,14 +64,14 @@ var later = []string{"chaos", "token", "top"}
 
 // configFlag is where the configuration file is given.
 type configFlag struct {
-	Config string `help:"Configuration file (YAML); its keys are the names of the flags." placeholder:"FILE" group:"Configuration"`
+	Config string `help:"Configuration file (YAML). Its keys are the names of the flags." placeholder:"FILE" group:"Configuration"`
 }
 
 // serverOf are the flags with which client commands find the server.
 type serverOf struct {
-	Server []string `help:"Address of the server; of a cluster's gateways several, tried in turn." default:"http://127.0.0.1:8080" placeholder:"URL" group:"Client"`
-	Token  string   `help:"Token to show." placeholder:"TOKEN" group:"Client"`
-	Tenant string   `help:"Tenant; not given: the token's, else default." placeholder:"TENANT" group:"Client"`
+	Server []string `help:"Address of the server. Of a cluster several gateways may be given; they are tried in turn." default:"http://127.0.0.1:8080" placeholder:"URL" group:"Client"`
+	Token  string   `help:"Token sent to the server." placeholder:"TOKEN" group:"Client"`
+	Tenant string   `help:"Tenant. Without it: the token's, else default." placeholder:"TENANT" group:"Client"`
 }
 
 // outputFlag chooses how a table is printed.

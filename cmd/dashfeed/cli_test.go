@@ -105,7 +105,7 @@ func TestExitCodes(t *testing.T) {
 		{[]string{"node", "--join", "x", "--weight", "0"}, 2, `join "x" is not an address`},
 		{[]string{"node", "--join", "x", "--weight", "0"}, 2, `weight 0 is not allowed: 1 to 1000`},
 		{[]string{"node", "--gossip", "127.0.0.1:99999"}, 2, "ports are 1 to 65535"},
-		{[]string{"gateway", "--link", ":7947"}, 2, `link ":7947" is every address of this machine, and none that others can dial: give link-advertise`},
+		{[]string{"gateway", "--link", ":7947"}, 2, `link ":7947" names every address of this machine, and other members can't dial that: also give link-advertise`},
 		{[]string{"node", "--pulsar", "http://x:1"}, 2, `pulsar "http://x:1" is not allowed: want pulsar://… or pulsar+ssl://…`},
 		{[]string{"node", "--checkpoints", "disk"}, 2, "file://"},
 		{[]string{"node", "--tenants", "a=0"}, 2, "1 to 1024"},
@@ -171,7 +171,7 @@ func TestExposed(t *testing.T) {
 		{"node", "--admin :0", `--admin ":0" can be reached`},
 		{"node", "--gossip :0", `--gossip ":0" can be reached`},
 		{"node", "--gossip :0 --gossip-key " + key, ""},
-		{"node", "--link :0", `--link ":0" can be reached from other machines, and nothing there asks who comes: give --link-ca`},
+		{"node", "--link :0", `--link ":0" can be reached from other machines, and nothing there authenticates clients: give --link-ca`},
 		{"node", "--link :0 --link-ca " + key + " --link-cert " + key + " --link-key " + key, ""},
 		{"node", "--listen :0", ""}, // it has no public door
 		{"node", "--listen :0 --gateway", `--listen ":0" can be reached`},

@@ -16,10 +16,10 @@ import (
 
 // clusterCommand groups what there is to see and to do in a cluster.
 type clusterCommand struct {
-	Members clusterMembersCommand `cmd:"" help:"Print the processes of the cluster, as one of them sees it. State: alive; new: it came a moment ago and ranks behind the others; draining; silent: gossip has it, its beats are not heard; gone: left or died, since when."`
-	Shards  clusterShardsCommand  `cmd:"" help:"Print every shard, who serves it and who else claims it. State: live; loading; unheard: no node that is heard has it, or only one that has lost its log."`
+	Members clusterMembersCommand `cmd:"" help:"Print the processes of the cluster, as one of them sees it. States: alive; new (just joined, ranks last); draining; silent (known by gossip, but sends no beats); gone (left or died)."`
+	Shards  clusterShardsCommand  `cmd:"" help:"Print every shard, the node that serves it and the nodes that claim it. States: live; loading; unheard (no reachable node has it, or only one that has lost its log)."`
 	Owner   clusterOwnerCommand   `cmd:"" help:"Print which node serves a dashboard."`
-	Drain   clusterDrainCommand   `cmd:"" help:"Have a node hand over its shards, or a gateway send its sessions away; it then waits to be stopped."`
+	Drain   clusterDrainCommand   `cmd:"" help:"Make a node hand over its shards, or a gateway send its sessions away. It then waits to be stopped."`
 	Keys    clusterKeysCommand    `cmd:"" help:"Change the gossip's keys: new, list, add, use, remove."`
 }
 
@@ -58,7 +58,7 @@ func (c *clusterShardsCommand) Run(p *program) error {
 		return err
 	}
 	if orphans > 0 {
-		return fmt.Errorf("%d of %d shards are served by nobody at the moment", orphans, len(shards))
+		return fmt.Errorf("no node serves %d of %d shards at the moment", orphans, len(shards))
 	}
 	return nil
 }
@@ -95,7 +95,7 @@ func (c *clusterOwnerCommand) Run(p *program) error {
 		return err
 	}
 	if o.Owner == "" {
-		return fmt.Errorf("shard %d of %s is served by nobody at the moment", o.Shard, k)
+		return fmt.Errorf("no node serves shard %d of %s at the moment", o.Shard, k)
 	}
 	return nil
 }
@@ -119,7 +119,7 @@ func (c *clusterDrainCommand) Run(p *program) error {
 	if err := c.ask(p, http.MethodPost, "/cluster/drain", admin.DrainRequest{Node: c.Member}, nil); err != nil {
 		return err
 	}
-	p.talk("%s drains, and stays a member until it is stopped: cluster members tells how many shards a node still has, a gateway's own /readyz?verbose how many sessions", c.Member)
+	p.talk("%s drains, and stays a member until you stop it. cluster members shows how many shards a node still has; a gateway's own /readyz?verbose shows how many sessions", c.Member)
 	return nil
 }
 
@@ -128,13 +128,13 @@ func (c *clusterDrainCommand) Run(p *program) error {
 type clusterKeysCommand struct {
 	New    clusterKeysNewCommand    `cmd:"" help:"Print a new key, for the gossip or for the cluster."`
 	List   clusterKeysListCommand   `cmd:"" help:"Print the fingerprints of the keys of one process."`
-	Add    clusterKeysAddCommand    `cmd:"" help:"Have one process understand one more key."`
-	Use    clusterKeysUseCommand    `cmd:"" help:"Have one process speak with a key that all understand by now."`
-	Remove clusterKeysRemoveCommand `cmd:"" help:"Have one process forget a key that nobody speaks with any more."`
+	Add    clusterKeysAddCommand    `cmd:"" help:"Add a key that one process accepts."`
+	Use    clusterKeysUseCommand    `cmd:"" help:"Make one process encrypt with a key that all processes accept."`
+	Remove clusterKeysRemoveCommand `cmd:"" help:"Remove a key from one process, once no process encrypts with it."`
 }
 
 type clusterKeysNewCommand struct {
-	To string `help:"File to make with the key, for its owner alone; one that is there stays as it is. Not given: standard output." placeholder:"FILE"`
+	To string `help:"File to create with the key, readable by its owner only. An existing file is left as it is. Without it: standard output." placeholder:"FILE"`
 }
 
 // Run prints 32 random bytes in base64, as --gossip-key and --cluster-key want them.
@@ -145,7 +145,7 @@ func (c *clusterKeysNewCommand) Run(p *program) error {
 	}
 	err := keys.Make(c.To)
 	if errors.Is(err, fs.ErrExist) {
-		p.talk("%s is there and stays as it is", c.To)
+		p.talk("%s exists and is left as it is", c.To)
 		return nil
 	}
 	return err
@@ -169,7 +169,7 @@ func (c *clusterKeysListCommand) Run(p *program) error {
 // keyFile names a file, so that the key is in no list of processes.
 type keyFile struct {
 	adminServerFlags
-	File string `arg:"" help:"File with the key; -: standard input."`
+	File string `arg:"" help:"File with the key; - is stdin."`
 }
 
 func (c *keyFile) do(p *program, what string) error {

@@ -10,14 +10,14 @@ import (
 
 // contextFlag chooses a context for one call.
 type contextFlag struct {
-	Context string `help:"Context whose server, tenant and token are used; not given: the one of context use." placeholder:"NAME" group:"Client"`
+	Context string `help:"Context that sets server, tenant and token. Without it: the one chosen by context use." placeholder:"NAME" group:"Client"`
 }
 
 // contextCommand groups what there is to do with contexts.
 type contextCommand struct {
 	List   contextListCommand   `cmd:"" help:"Print the contexts."`
-	Set    contextSetCommand    `cmd:"" help:"Make a context, or change what is given of one."`
-	Use    contextUseCommand    `cmd:"" help:"Use a context from now on; - uses none."`
+	Set    contextSetCommand    `cmd:"" help:"Create a context, or change the given fields of one."`
+	Use    contextUseCommand    `cmd:"" help:"Choose the context for later commands; - chooses none."`
 	Delete contextDeleteCommand `cmd:"" help:"Delete a context."`
 }
 
@@ -44,10 +44,10 @@ func (c *contextListCommand) Run(p *program) error {
 // contextSetCommand has flags of its own: those of the client commands are filled in by variables
 // and by the current context.
 type contextSetCommand struct {
-	Server      []string `help:"Address of the server; of a cluster's gateways several." placeholder:"URL"`
+	Server      []string `help:"Address of the server. Of a cluster several gateways may be given." placeholder:"URL"`
 	AdminServer string   `help:"Admin address of any process of the cluster." placeholder:"URL"`
 	Tenant      string   `help:"Tenant." placeholder:"TENANT"`
-	Token       string   `help:"Token to show; - reads it from stdin, so that it is in no history." placeholder:"TOKEN"`
+	Token       string   `help:"Token sent to the server; - reads it from stdin, so that it is in no shell history." placeholder:"TOKEN"`
 	Name        string   `arg:"" help:"Context."`
 }
 
@@ -92,7 +92,7 @@ func (c *contextSetCommand) Run(p *program) error {
 		s.Token = c.Token
 	}
 	if s == (setting{}) {
-		return usage("context %s would hold nothing: give --server, --admin-server, --tenant or --token", c.Name)
+		return usage("context %s would be empty: give --server, --admin-server, --tenant or --token", c.Name)
 	}
 	if all.Named == nil {
 		all.Named = map[string]setting{}
@@ -101,9 +101,9 @@ func (c *contextSetCommand) Run(p *program) error {
 	if err := all.write(); err != nil {
 		return err
 	}
-	p.talk("context %s is in %s", c.Name, all.path)
+	p.talk("context %s is saved in %s", c.Name, all.path)
 	if all.Current != c.Name {
-		p.talk("dashfeed context use %s makes it the current one", c.Name)
+		p.talk("dashfeed context use %s chooses it for later commands", c.Name)
 	}
 	return nil
 }

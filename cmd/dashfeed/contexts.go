@@ -74,7 +74,7 @@ func (c *contexts) find(name string) (setting, error) {
 	if s, ok := c.Named[name]; ok {
 		return s, nil
 	}
-	hint := "context list prints those that there are"
+	hint := "dashfeed context list prints the known ones"
 	if near, ok := nearest(name, c.names()); ok {
 		hint = fmt.Sprintf("did you mean %q?", near)
 	}

@@ -23,7 +23,7 @@ type dashboardCommand struct {
 
 type dashboardListCommand struct {
 	clientFlags
-	Prefix string `help:"Only those whose names begin so." placeholder:"TEXT"`
+	Prefix string `help:"Only dashboards whose names begin with this text." placeholder:"TEXT"`
 }
 
 // listPage is how many dashboards are asked for at a time.
@@ -93,7 +93,7 @@ func (c *dashboardGetCommand) Run(p *program) error {
 
 type dashboardOpenCommand struct {
 	clientFlags
-	Browser   bool   `help:"Open it in the browser where stdout is a terminal." default:"true" negatable:""`
+	Browser   bool   `help:"Open the page in the browser if stdout is a terminal." default:"true" negatable:""`
 	Dashboard string `arg:"" help:"Dashboard."`
 }
 
@@ -119,7 +119,7 @@ func (c *dashboardOpenCommand) Run(p *program) error {
 		return err
 	}
 	if _, interactive := terminal(p.stdout); c.Browser && interactive && !openPage(address) {
-		p.talk("there is no browser here that could open it")
+		p.talk("found no browser to open it")
 	}
 	return nil
 }
@@ -153,7 +153,7 @@ func (c *dashboardDeleteCommand) Run(p *program) error {
 		return fmt.Errorf("begin a fresh history of %s: %w", c.Dashboard, err)
 	}
 	if err := server.Undefine(p, c.Dashboard); err != nil {
-		return fmt.Errorf("%s has forgotten what it counted, and its definition is not deleted: %w", c.Dashboard, err)
+		return fmt.Errorf("%s has begun a fresh history, but its definition is not deleted: %w", c.Dashboard, err)
 	}
 	p.talk("%s is empty and has no definition of its own; its name stays in the list", c.Dashboard)
 	return nil

@@ -39,7 +39,7 @@ func explainUnknown(ctx context.Context, server *client.Client, dashboard string
 	if !unknownDashboard(err) {
 		return err
 	}
-	hint := "dashboard list prints those that there are"
+	hint := "dashfeed dashboard list prints the known ones"
 	if list, _, failed := server.List(ctx, "", "", listPage); failed == nil {
 		names := make([]string, len(list))
 		for i, d := range list {

@@ -15,10 +15,10 @@ import (
 // definitionCommand groups what there is to do with definitions.
 type definitionCommand struct {
 	Check  definitionCheckCommand  `cmd:"" help:"Check definitions without a server."`
-	Diff   definitionDiffCommand   `cmd:"" help:"Print what apply would change. Exit code 1 where that is something."`
-	Apply  definitionApplyCommand  `cmd:"" help:"Put definitions in force."`
-	Get    definitionGetCommand    `cmd:"" help:"Print the definition in force for a dashboard."`
-	Delete definitionDeleteCommand `cmd:"" help:"Put the tenant's default in force again."`
+	Diff   definitionDiffCommand   `cmd:"" help:"Print what apply would change. Exit code 1 if there is a difference."`
+	Apply  definitionApplyCommand  `cmd:"" help:"Apply definitions."`
+	Get    definitionGetCommand    `cmd:"" help:"Print the current definition of a dashboard."`
+	Delete definitionDeleteCommand `cmd:"" help:"Delete the definition of a dashboard: the tenant's default applies again."`
 	Schema definitionSchemaCommand `cmd:"" help:"Print the JSON Schema of definitions."`
 }
 
@@ -167,7 +167,7 @@ func (c *clientFlags) open() (*client.Client, error) {
 // openServers makes a client of servers of one house: the first is asked first.
 func openServers(servers []string, o client.Options) (*client.Client, error) {
 	if len(servers) == 0 {
-		return nil, usage("server is empty: want http://HOST:PORT, or several with commas between")
+		return nil, usage("server is empty: want http://HOST:PORT, or several separated by commas")
 	}
 	o.Server, o.Others = servers[0], servers[1:]
 	server, err := client.New(o)
@@ -182,7 +182,7 @@ func reachable(ctx context.Context, server *client.Client) error {
 	_, _, err := server.List(ctx, "", "", 1)
 	var other *client.Error
 	if errors.As(err, &other) && other.Code == 0 {
-		return fmt.Errorf("what answers there is not Dashfeed's public address, the one of --listen: %w", err)
+		return fmt.Errorf("this address is not Dashfeed's public one (--listen): %w", err)
 	}
 	return err
 }

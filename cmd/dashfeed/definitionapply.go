@@ -56,7 +56,7 @@ func (c *definitionPaths) targets(p *program) (all []target, close func(), err e
 type definitionApplyCommand struct {
 	definitionPaths
 	yesFlag
-	DryRun bool `help:"Only check the definitions, and print what they would change."`
+	DryRun bool `help:"Check the definitions and print what they would change, without applying them."`
 }
 
 // Run puts every definition in force, after all of them were found good.
@@ -80,7 +80,7 @@ func (c *definitionApplyCommand) Run(p *program) error {
 			return fmt.Errorf("apply %s from %s: %w", d.Dashboard, to.File, err)
 		}
 		if a.Pending {
-			p.talk("%s: stored, and not in force yet", a.Dashboard)
+			p.talk("%s: stored, but not applied yet", a.Dashboard)
 		}
 		t.add(a.Dashboard, d.Tenant, a.Hash, a.Position, a.Changed)
 	}

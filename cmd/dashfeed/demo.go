@@ -25,8 +25,8 @@ const (
 type demoCommand struct {
 	configFlag
 	roles.ServerFlags
-	Open bool     `help:"Open the page in a browser, where there is one and stdout is a terminal." default:"true" negatable:"" group:"Server"`
-	To   []string `help:"Publish to a server that runs already, or to a cluster's gateways in turn, and start none." placeholder:"URL"`
+	Open bool     `help:"Open the page in a browser, if there is one and stdout is a terminal." default:"true" negatable:"" group:"Server"`
+	To   []string `help:"Publish to a running server, or to a cluster's gateways in turn, and start no server." placeholder:"URL"`
 }
 
 // Run serves, replays and shows until it is stopped.

@@ -13,7 +13,7 @@ import (
 
 // eventCommand groups what there is to do with single events.
 type eventCommand struct {
-	Post eventPostCommand `cmd:"" help:"Post events that are typed, as JSON or one by its fields: each is new. Files are for publish, which counts none twice."`
+	Post eventPostCommand `cmd:"" help:"Post the given events: as JSON, or one by its fields. Every call counts again; to publish a file, and count it once, use publish."`
 }
 
 // eventPostCommand is publish for events that somebody types, and ends with the same sum. It
@@ -24,12 +24,12 @@ type eventPostCommand struct {
 	contextFlag
 	serverOf
 	outputFlag
-	Dashboard string            `help:"Dashboard of events that name none." placeholder:"DASHBOARD"`
+	Dashboard string            `help:"Dashboard of events that do not name one." placeholder:"DASHBOARD"`
 	Metric    string            `help:"Metric of an event that is given by its fields." placeholder:"METRIC"`
 	Value     *float64          `help:"Its value." placeholder:"NUMBER"`
-	Label     map[string]string `help:"One of its labels; the flag may be given again." placeholder:"NAME=TEXT" mapsep:"none"`
-	ID        string            `help:"Its id: an event with an id that its dashboard remembers is not counted again." placeholder:"ID"`
-	Time      string            `help:"Its time, RFC 3339 or milliseconds; not given: when it comes." placeholder:"TIME"`
+	Label     map[string]string `help:"One of its labels. Repeat the flag for more." placeholder:"NAME=TEXT" mapsep:"none"`
+	ID        string            `help:"Its id. An event whose id the dashboard remembers is not counted again." placeholder:"ID"`
+	Time      string            `help:"Its time, RFC 3339 or milliseconds. Without it: the time of arrival." placeholder:"TIME"`
 	Events    []string          `arg:"" optional:"" name:"event" help:"Events as JSON; - is stdin."`
 }
 

@@ -17,8 +17,6 @@ import (
 	"github.com/dashfeed/dashfeed/messages/event"
 )
 
-// roles.Region is the roles.Region of a single machine; it is part of every epoch.
-
 // foldCommand folds a file of records with the server's engine. A record is a line:
 //
 //	{"append":MS,"event":{…}} | {"append":MS,"tick":true} | {"append":MS,"definition":{…}|null}
@@ -31,7 +29,7 @@ import (
 type foldCommand struct {
 	Definition string `required:"" help:"The dashboard's definition, in force from the beginning." placeholder:"FILE"`
 	Log        string `help:"NDJSON records; - is stdin." default:"-" placeholder:"FILE"`
-	Batch      int    `help:"Records read before deadlines that only other records reach are applied, as a shard does; changes nothing." default:"1" placeholder:"N"`
+	Batch      int    `help:"Records to read before applying deadlines, as a shard does. It does not change the result." default:"1" placeholder:"N"`
 	State      string `help:"Write the encoded state here." placeholder:"OUT"`
 }
 

@@ -21,7 +21,7 @@ type nodeCommand struct {
 
 // gatewayFlag makes a node a gateway too.
 type gatewayFlag struct {
-	Gateway bool `help:"Serve the public too, at --listen." group:"Server"`
+	Gateway bool `help:"Also serve the public, at --listen." group:"Server"`
 }
 
 // Run serves until SIGINT or SIGTERM; it then hands its shards over first.

@@ -20,22 +20,22 @@ type publishCommand struct {
 	contextFlag
 	serverOf
 	outputFlag
-	File       string        `arg:"" help:"NDJSON, JSON arrays, CSV or TSV, also packed by gzip, zstd or bzip2; - is stdin."`
-	Dashboard  string        `help:"Dashboard of events that name none." placeholder:"DASHBOARD"`
-	Format     string        `help:"ndjson (arrays too), csv or tsv; not given: by the extension." enum:",ndjson,csv,tsv" default:"" placeholder:"FORMAT"`
-	Encoding   string        `help:"What the file is written in: utf-8, latin1, windows-1252, utf-16, utf-16le, utf-16be; not given: UTF-8, or what its byte order mark says." placeholder:"ENCODING"`
-	Map        []string      `help:"CSV: what fills a field of the event: FIELD=COLUMN, FIELD==CONSTANT, FIELD=@row." sep:"none" placeholder:"RULE"`
+	File       string        `arg:"" help:"NDJSON, JSON arrays, CSV or TSV, plain or compressed with gzip, zstd or bzip2; - is stdin."`
+	Dashboard  string        `help:"Dashboard of events that do not name one." placeholder:"DASHBOARD"`
+	Format     string        `help:"ndjson (also arrays), csv or tsv. Without it: by the extension." enum:",ndjson,csv,tsv" default:"" placeholder:"FORMAT"`
+	Encoding   string        `help:"Encoding of the file: utf-8, latin1, windows-1252, utf-16, utf-16le, utf-16be. Without it: the byte order mark's, else UTF-8." placeholder:"ENCODING"`
+	Map        []string      `help:"CSV: the source of a field of the event: FIELD=COLUMN, FIELD==CONSTANT, FIELD=@row." sep:"none" placeholder:"RULE"`
 	MapFile    string        `help:"CSV: a YAML list of mappings; each makes one event of each row." placeholder:"FILE"`
-	Delimiter  string        `help:"CSV: what stands between columns, one character or tab; not given: a comma, in .tsv files a tab." placeholder:"CHAR"`
-	Decimal    string        `help:"CSV: what stands before the fraction of a value: . or ,." placeholder:"CHAR"`
-	TimeFormat string        `help:"ms, s, rfc3339 or a layout of Go's; not given: ms or rfc3339." placeholder:"FORMAT"`
-	TimeZone   string        `help:"Zone of times that name none; not given: UTC for layouts, and RFC 3339 must name one." placeholder:"ZONE"`
-	Null       string        `help:"CSV: texts that stand for no value, with commas between; nothing after the last comma: the empty text." default:"NA," placeholder:"TEXT,…"`
-	Sort       bool          `help:"Send the events in order of their times. The file is held in memory, at most 512 MiB of events."`
-	Speed      float64       `help:"So many times as fast as the events' times say; 0: as fast as the server takes them." placeholder:"N"`
-	Loop       bool          `help:"Begin again at the end, times moved on by whole days, ids with #2, #3 …"`
+	Delimiter  string        `help:"CSV: the separator of columns, one character or tab. Without it: a comma, in .tsv files a tab." placeholder:"CHAR"`
+	Decimal    string        `help:"CSV: the decimal separator of values: . or ,." placeholder:"CHAR"`
+	TimeFormat string        `help:"Format of times: ms, s, rfc3339 or a Go layout. Without it: ms or rfc3339." placeholder:"FORMAT"`
+	TimeZone   string        `help:"Zone of times that do not name one. Without it: UTC for layouts, and RFC 3339 must name one." placeholder:"ZONE"`
+	Null       string        `help:"CSV: texts that mean no value, separated by commas. An empty part means the empty text." default:"NA," placeholder:"TEXT,…"`
+	Sort       bool          `help:"Send the events in the order of their times. It holds the file in memory, at most 512 MiB of events."`
+	Speed      float64       `help:"Replay this many times as fast as the events' times; 0: as fast as the server accepts them." placeholder:"N"`
+	Loop       bool          `help:"Begin again at the end, with times moved forward by whole days and ids suffixed #2, #3 …"`
 	Batch      int           `help:"Events in a request, 1-500." default:"500" placeholder:"N"`
-	Patience   time.Duration `help:"How long one request is repeated while the server does not take it; 0: for ever." default:"0s" placeholder:"DURATION"`
+	Patience   time.Duration `help:"How long to retry one request while the server does not accept it; 0: for ever." default:"0s" placeholder:"DURATION"`
 }
 
 // maxBatch is how many events a request may have.

@@ -109,8 +109,8 @@ func TestPublishTells(t *testing.T) {
 		{"good", "a.ndjson", manyLines(3, event("good")), nil, 0, "accepted 3, counted 3", nil},
 		{"again", "a.ndjson", manyLines(3, event("good")), nil, 0, "accepted 3, duplicates 3", []string{"3 events were duplicates, and not counted again"}},
 		{"grown", "a.ndjson", manyLines(5, event("good")), nil, 0, "accepted 5, counted 2, duplicates 3", []string{"good: whether this file was published before could be checked only as far back"}},
-		{"empty", "a.ndjson", "", nil, 0, "accepted 0", []string{"a.ndjson holds no event"}},
-		{"an empty array", "a.json", "[]", nil, 0, "accepted 0", []string{"a.json holds no event"}},
+		{"empty", "a.ndjson", "", nil, 0, "accepted 0", []string{"a.ndjson contains no event"}},
+		{"an empty array", "a.json", "[]", nil, 0, "accepted 0", []string{"a.json contains no event"}},
 		{"marked", "a.ndjson", "\ufeff" + manyLines(2, event("mark")), nil, 0, "accepted 2, counted 2", nil},
 		{"a broken line", "a.ndjson", manyLines(1000, func(i int) string {
 			return strings.TrimSuffix(event("line")(i), strings.Repeat("}", max(0, 1-max(i-699, 699-i))))
@@ -136,13 +136,13 @@ func TestPublishTells(t *testing.T) {
 		{"newest first, never late", "a.csv", "time,value,name\n" + manyLines(100, func(i int) string { return fmt.Sprintf("%d,%d,x", noon-i*minute, i) }), mapped("kept"), 0, "accepted 100, counted 100", nil},
 		{"newest first", "a.csv", "time,value,name\n" + manyLines(100, func(i int) string { return fmt.Sprintf("%d,%d,x", noon-i*minute, i) }), mapped("late"), 4, "accepted 100, counted 1, late 99", []string{"late: of 100 events 99 late (panel window 99)"}},
 		{"newest first, sorted", "a.csv", "time,value,name\n" + manyLines(100, func(i int) string { return fmt.Sprintf("%d,%d,x", noon-i*minute, i) }), append(mapped("sorted"), "--sort"), 0, "accepted 100, counted 100", nil},
-		{"filtered", "a.ndjson", manyLines(103, event("picky")), nil, 0, "accepted 103, counted 2, filtered 101", []string{"101 events were taken by no panel"}},
+		{"filtered", "a.ndjson", manyLines(103, event("picky")), nil, 0, "accepted 103, counted 2, filtered 101", []string{"the filters of all panels excluded 101 events"}},
 		{"null rows", "a.csv", "time,value,name\n1795867200000,NA,x\n1795867200000,,x\n1795867200000,1,x\n", mapped("null"), 0, "accepted 1, counted 1, null 2", nil},
 		{"no dashboard", "a.ndjson", `{"metric":"m","value":1}`, nil, 4, "refused 1", []string{"a.ndjson:1: missing_dashboard"}},
 		{"another tenant", "a.ndjson", `{"dashboard":"d","tenant":"other","metric":"m","value":1}`, []string{"--tenant", "mine"}, 4, "refused 1", []string{"a.ndjson:1: wrong_tenant"}},
 		{"many dashboards", "a.ndjson", manyLines(300, func(i int) string {
 			return fmt.Sprintf(`{"dashboard":"many-%d","metric":"m","value":1,"time":%d}`, i%100, noon-(i/100)*minute*10)
-		}), nil, 4, "accepted 300, counted 100, late 200", []string{"many-17: of 3 events 2 late", "so it is for 90 more dashboards"}},
+		}), nil, 4, "accepted 300, counted 100, late 200", []string{"many-17: of 3 events 2 late", "the same holds for 90 more dashboards"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			publish(t, s.public, c.file, c.text, c.args...).has(t, c.code, c.sum, c.says...)
@@ -269,7 +269,7 @@ func TestUnknownIsNoSuccess(t *testing.T) {
 	proxy := &http.Server{Addr: "127.0.0.1:0", ReadHeaderTimeout: time.Minute}
 	address := forward(t, proxy, s.public)
 	p := publish(t, address, "a.ndjson", `{"dashboard":"d","metric":"m","value":1}`+"\n")
-	p.has(t, exitFailed, "accepted 1, unknown 1", "d: what became of 1 events is not known", "they are stored")
+	p.has(t, exitFailed, "accepted 1, unknown 1", "d: what became of 1 events is not known", "1 events are stored")
 }
 
 // TestSortHasABound: beyond it nothing is sent.

@@ -52,7 +52,7 @@ func (c *publishCommand) sum(p *program, s *sending, err error) error {
 		p.talk("interrupted: %d events were stored. Published again, the file goes on from there: what was counted is not counted twice, as long as the dashboard remembers ids", stats.Accepted)
 	}
 	if err == nil && stats.Accepted+refused == 0 && made.bad+made.null == 0 {
-		p.talk("%s holds no event", s.input.name)
+		p.talk("%s contains no event", s.input.name)
 	}
 	t := table{columns: []string{
 		"ACCEPTED", "REFUSED", "RETRIES", "BAD", "NULL", "COUNTED", "LATE", "INVALID", "FUTURE", "DUPLICATES", "FILTERED", "UNKNOWN", "SECONDS",
@@ -83,7 +83,7 @@ func (s *sending) explain(settled *settlement) {
 	for _, list := range [][]string{settled.dropped, settled.unclear, settled.again} {
 		for i, line := range list {
 			if i == toldDashboards {
-				s.program.talk("so it is for %d more dashboards", len(list)-i)
+				s.program.talk("the same holds for %d more dashboards", len(list)-i)
 				break
 			}
 			s.program.talk("%s", line)
@@ -93,7 +93,7 @@ func (s *sending) explain(settled *settlement) {
 		s.program.talk("%d events were duplicates, and not counted again: events with their ids are counted already. One without an id has one made from the file up to and with it", settled.duplicates)
 	}
 	if settled.filtered > 0 {
-		s.program.talk("%d events were taken by no panel: its filters leave them out", settled.filtered)
+		s.program.talk("the filters of all panels excluded %d events", settled.filtered)
 	}
 }
 
@@ -119,7 +119,7 @@ func (s *settlement) verdict(refused uint64, bad int) error {
 	case len(parts) > 0:
 		return &exitError{exitRefused, errors.New(strings.Join(parts, ", "))}
 	case s.unknown > 0:
-		return fmt.Errorf("what became of %d events is not known; they are stored", s.unknown)
+		return fmt.Errorf("%d events are stored, but what became of them is unknown", s.unknown)
 	}
 	return nil
 }

@@ -12,9 +12,9 @@ import (
 // shardCommand groups what there is to see of one shard and to do when it has stopped, at the
 // process that holds it: run, or a node.
 type shardCommand struct {
-	AcceptLoss shardAcceptLossCommand `cmd:"" help:"Go on over a hole in a shard's log that nothing can fill, as a new history."`
-	Retry      shardRetryCommand      `cmd:"" help:"Load a shard again that has stopped."`
-	Refused    shardRefusedCommand    `cmd:"" help:"Print the newest records of a shard's log that no dashboard got, and how many there were."`
+	AcceptLoss shardAcceptLossCommand `cmd:"" help:"Skip a hole in a shard's log that nothing can fill, and continue with a new history."`
+	Retry      shardRetryCommand      `cmd:"" help:"Load a shard that has stopped again."`
+	Refused    shardRefusedCommand    `cmd:"" help:"Print the newest refused records of a shard's log, and how many there were."`
 }
 
 type shardRefusedCommand struct {
@@ -69,7 +69,7 @@ func (f *adminServerFlags) goOn(p *program, shard int, what string) error {
 		return err
 	}
 	if went.State != "live" {
-		p.talk("shard %d goes on, and is still folding what its log has: readyz?verbose tells", shard)
+		p.talk("shard %d has started and still folds its log: see readyz?verbose", shard)
 		return nil
 	}
 	p.talk("shard %d is live", shard)

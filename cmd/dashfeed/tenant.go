@@ -14,7 +14,7 @@ import (
 // tenantCommand groups what there is to do with tenants.
 type tenantCommand struct {
 	List tenantListCommand `cmd:"" help:"Print the tenants and their shards."`
-	Add  tenantAddCommand  `cmd:"" help:"Make a tenant: its topics, and its shards on the nodes, while everything runs."`
+	Add  tenantAddCommand  `cmd:"" help:"Create a tenant: its topics, and its shards on the nodes. Nothing has to restart."`
 }
 
 type tenantListCommand struct{ adminServerFlags }
@@ -30,8 +30,8 @@ func (c *tenantListCommand) Run(p *program) error {
 
 type tenantAddCommand struct {
 	adminServerFlags
-	Partitions int    `help:"Partitions of its log, fixed from then on: 1 to 1024." required:"" placeholder:"N"`
-	LogTime    string `help:"Where log time comes from: the broker, or ticks where the broker gives no time." enum:"broker,ticks" default:"broker"`
+	Partitions int    `help:"Partitions of its log: 1 to 1024. They can't be changed later." required:"" placeholder:"N"`
+	LogTime    string `help:"Source of log time: the broker, or ticks if the broker gives no time." enum:"broker,ticks" default:"broker"`
 	Name       string `arg:"" help:"Tenant."`
 }
 
@@ -61,7 +61,7 @@ func (c *tenantAddCommand) wait(p *program) (admin.Tenant, error) {
 		var made admin.TenantProgress
 		err := c.ask(p, http.MethodPost, "/tenants", admin.TenantRequest{Name: c.Name, Partitions: c.Partitions, LogTime: c.LogTime}, &made)
 		if errors.Is(err, context.Canceled) {
-			return made.Tenant, &exitError{exitInterrupted, fmt.Errorf("tenant %s is made on without this command; give it again to see how far it is", c.Name)}
+			return made.Tenant, &exitError{exitInterrupted, fmt.Errorf("the cluster continues to create tenant %s; run the command again to see its progress", c.Name)}
 		}
 		if err != nil || made.Made && made.Live >= made.Partitions {
 			return made.Tenant, err

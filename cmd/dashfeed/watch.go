@@ -19,7 +19,7 @@ type watchCommand struct {
 	Panels      []string `help:"Only these panels." placeholder:"PANEL"`
 	MaxRate     float64  `help:"Updates a second; 0: as they come." placeholder:"N"`
 	Wait        bool     `help:"Wait for a dashboard that has no event and no definition yet."`
-	MaxAttempts int      `help:"Failed attempts to connect until it gives up; 0: never, after a first one that succeeds." placeholder:"N"`
+	MaxAttempts int      `help:"Failed attempts to connect before it gives up; 0: unlimited, once it was connected." placeholder:"N"`
 }
 
 // Run watches until it is interrupted, or the server says that there is nothing to see.

@@ -100,7 +100,7 @@ func (a *Listener) offerRefused(o Operations) {
 func shardNumber(r *http.Request) (int, error) {
 	n, err := strconv.Atoi(r.PathValue("shard"))
 	if err != nil {
-		return 0, BadRequest{fmt.Errorf("shard %.20q is no number", r.PathValue("shard"))}
+		return 0, BadRequest{fmt.Errorf("shard %.20q is not a number", r.PathValue("shard"))}
 	}
 	return n, nil
 }

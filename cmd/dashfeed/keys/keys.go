@@ -48,7 +48,7 @@ func read(flag, path string, each func(text string) ([]byte, error)) ([][]byte, 
 		keys = append(keys, key)
 	}
 	if len(keys) == 0 {
-		return nil, fmt.Errorf("%s: %s holds no key: dashfeed cluster keys new prints one", flag, path)
+		return nil, fmt.Errorf("%s: %s contains no key: dashfeed cluster keys new prints one", flag, path)
 	}
 	return keys, nil
 }
@@ -59,7 +59,7 @@ func ParseGossip(text string) ([]byte, error) { return parse(text, 16, 24, 32) }
 func parse(text string, allowed ...int) ([]byte, error) {
 	key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(text))
 	if err != nil {
-		return nil, errors.New("the key is no base64")
+		return nil, errors.New("the key is not base64")
 	}
 	if slices.Contains(allowed, len(key)) {
 		return key, nil

@@ -13,7 +13,7 @@ func TestGossipKeys(t *testing.T) {
 	if err != nil || len(read) != 2 || len(read[0]) != 16 || len(read[1]) != 32 {
 		t.Errorf("%v, %v", read, err)
 	}
-	for text, says := range map[string]string{"": "holds no key", "#\nsecret word\n": "line 2: the key is no base64", "AAAA": "has 3 bytes"} {
+	for text, says := range map[string]string{"": "contains no key", "#\nsecret word\n": "line 2: the key is not base64", "AAAA": "has 3 bytes"} {
 		if _, err := Gossip(write(t, "keys", text)); err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "secret word") {
 			t.Errorf("%q: %v, want %q and nothing of the key", text, err, says)
 		}

@@ -38,7 +38,7 @@ func (f *PublicFlags) wrong(listened ...address) (errs []error) {
 		if a.guard != "" {
 			remedy = "give " + a.guard
 		}
-		errs = append(errs, fmt.Errorf("--%s %q can be reached from other machines, and nothing there asks who comes: %s, or give --insecure", a.flag, a.at, remedy))
+		errs = append(errs, fmt.Errorf("--%s %q can be reached from other machines, and nothing there authenticates clients: %s, or give --insecure", a.flag, a.at, remedy))
 	}
 	return errs
 }

@@ -20,39 +20,39 @@ import (
 type PulsarFlags struct {
 	Pulsar          string   `help:"Pulsar's brokers: pulsar://HOST:PORT or pulsar+ssl://HOST:PORT." default:"pulsar://127.0.0.1:6650" placeholder:"URL" group:"Pulsar"`
 	PulsarAdmin     string   `help:"Pulsar's admin API: http://HOST:PORT or https://HOST:PORT." default:"http://127.0.0.1:6651" placeholder:"URL" group:"Pulsar"`
-	PulsarToken     string   `help:"Token to show to Pulsar." placeholder:"TOKEN" group:"Pulsar"`
-	PulsarTokenFile string   `help:"File with the token, read anew at each connection." placeholder:"FILE" group:"Pulsar"`
-	PulsarCA        string   `name:"pulsar-ca" help:"Certificates (PEM) that sign Pulsar's; the system's where not given." placeholder:"FILE" group:"Pulsar"`
-	PulsarCert      string   `help:"Our certificate (PEM), where Pulsar asks for one." placeholder:"FILE" group:"Pulsar"`
+	PulsarToken     string   `help:"Token sent to Pulsar." placeholder:"TOKEN" group:"Pulsar"`
+	PulsarTokenFile string   `help:"File with the token, read again for each connection." placeholder:"FILE" group:"Pulsar"`
+	PulsarCA        string   `name:"pulsar-ca" help:"Certificates (PEM) of Pulsar's CA. Without it: the system's." placeholder:"FILE" group:"Pulsar"`
+	PulsarCert      string   `help:"Client certificate (PEM), if Pulsar asks for one." placeholder:"FILE" group:"Pulsar"`
 	PulsarKey       string   `help:"Its key (PEM)." placeholder:"FILE" group:"Pulsar"`
-	Tenants         []string `help:"Tenants to make where they are not there: NAME=PARTITIONS, or NAME=PARTITIONS:ticks where the broker gives no time." placeholder:"TENANT" group:"Pulsar"`
+	Tenants         []string `help:"Tenants to create if they are missing: NAME=PARTITIONS, or NAME=PARTITIONS:ticks if the broker gives no time." placeholder:"TENANT" group:"Pulsar"`
 }
 
 // GossipFlags say which cluster this process belongs to and how it finds the others.
 type GossipFlags struct {
-	Cluster         string   `help:"Name of the cluster: part of all topics and of who is listened to." default:"dashfeed" placeholder:"NAME" group:"Cluster"`
-	Node            string   `help:"Name of this process in the cluster; not given: the host's name." placeholder:"NAME" group:"Cluster"`
+	Cluster         string   `help:"Name of the cluster. Clusters with different names ignore each other and may share a Pulsar." default:"dashfeed" placeholder:"NAME" group:"Cluster"`
+	Node            string   `help:"Name of this process in the cluster. Without it: the host's name." placeholder:"NAME" group:"Cluster"`
 	Gossip          string   `help:"Address for gossip, TCP and UDP." default:"127.0.0.1:7946" placeholder:"ADDR" group:"Cluster"`
-	GossipAdvertise string   `help:"Address at which others reach it, where that is another." placeholder:"ADDR" group:"Cluster"`
-	Join            []string `help:"Gossip addresses of some members; asked again and again, so the order of starting does not matter." placeholder:"ADDR" group:"Cluster"`
-	GossipKey       string   `help:"File with the gossip's keys, base64 of 16, 24 or 32 bytes, one a line: all are understood, the first is spoken." placeholder:"FILE" group:"Cluster"`
-	ClusterKey      string   `help:"File with the cluster's keys, base64 of 32 bytes, one a line: records that steer are signed with the first, all verify. All processes have the same; a node with --gateway and without --join makes the file where it is missing." default:"cluster.key" placeholder:"FILE" group:"Cluster"`
+	GossipAdvertise string   `help:"Address at which others reach it, if that differs." placeholder:"ADDR" group:"Cluster"`
+	Join            []string `help:"Gossip addresses of some members. They are tried repeatedly, so the order of starting does not matter." placeholder:"ADDR" group:"Cluster"`
+	GossipKey       string   `help:"File with the gossip's keys, base64 of 16, 24 or 32 bytes, one per line. All are accepted, the first encrypts." placeholder:"FILE" group:"Cluster"`
+	ClusterKey      string   `help:"File with the cluster's keys, base64 of 32 bytes, one per line. The first signs control records, all verify them. All processes have the same file; a node with --gateway and without --join creates a missing one." default:"cluster.key" placeholder:"FILE" group:"Cluster"`
 	GossipPreset    string   `help:"How soon a silent member counts as gone: lan or local." enum:"lan,local" default:"lan" group:"Cluster"`
-	Link            string   `help:"Address for what nodes and gateways say to each other, TCP." default:"127.0.0.1:7947" placeholder:"ADDR" group:"Cluster"`
-	LinkAdvertise   string   `help:"Address at which others reach it, where that is another." placeholder:"ADDR" group:"Cluster"`
-	LinkCA          string   `name:"link-ca" help:"Certificates (PEM) that sign the members': with it, link-cert and link-key, the link is mutual TLS." placeholder:"FILE" group:"Cluster"`
-	LinkCert        string   `help:"Our certificate (PEM) on the link." placeholder:"FILE" group:"Cluster"`
+	Link            string   `help:"Address for the traffic between nodes and gateways, TCP." default:"127.0.0.1:7947" placeholder:"ADDR" group:"Cluster"`
+	LinkAdvertise   string   `help:"Address at which others reach it, if that differs." placeholder:"ADDR" group:"Cluster"`
+	LinkCA          string   `name:"link-ca" help:"Certificates (PEM) of the members' CA. With it, link-cert and link-key, the link uses mutual TLS." placeholder:"FILE" group:"Cluster"`
+	LinkCert        string   `help:"Certificate (PEM) of this process on the link." placeholder:"FILE" group:"Cluster"`
 	LinkKey         string   `help:"Its key (PEM)." placeholder:"FILE" group:"Cluster"`
 
-	Drain time.Duration `help:"At the end: how long a node may take to hand over, a gateway to send its sessions away; a second signal cuts it." default:"30s" placeholder:"DURATION" group:"Cluster"`
+	Drain time.Duration `help:"How long a stopping node may take to hand over its shards, and a gateway to send its sessions away. A second signal ends it at once." default:"30s" placeholder:"DURATION" group:"Cluster"`
 }
 
 // ShardFlags say how a node holds shards.
 type ShardFlags struct {
-	Weight      int    `help:"Share of the shards in proportion to other nodes'." default:"1" group:"Shards"`
-	Replicas    int    `help:"Nodes that fold each shard: 2 keeps a standby that serves at once." default:"1" group:"Shards"`
-	Checkpoints string `help:"Where all nodes find checkpoints: pulsar, file:///DIR, s3://BUCKET?region=REGION, or another of those that dashfeed version names" default:"pulsar" placeholder:"WHERE" group:"Shards"`
-	Scratch     string `help:"Directory for this process's own copy of the checkpoints; it may be deleted between runs." default:"scratch" placeholder:"DIR" group:"Shards"`
+	Weight      int    `help:"Share of the shards, relative to other nodes." default:"1" group:"Shards"`
+	Replicas    int    `help:"Nodes that fold each shard. 2 keeps a standby that takes over at once." default:"1" group:"Shards"`
+	Checkpoints string `help:"Where all nodes find checkpoints: pulsar, file:///DIR, s3://BUCKET?region=REGION, or another that dashfeed version lists" default:"pulsar" placeholder:"WHERE" group:"Shards"`
+	Scratch     string `help:"Directory for this process's own copy of the checkpoints. It may be deleted between runs." default:"scratch" placeholder:"DIR" group:"Shards"`
 }
 
 func (f *PulsarFlags) wrong() (errs []error) {
@@ -80,7 +80,7 @@ func (f *GossipFlags) wrong() (errs []error) {
 		}
 	}
 	if host, _, err := net.SplitHostPort(f.Link); err == nil && f.LinkAdvertise == "" && (host == "" || net.ParseIP(host).IsUnspecified()) {
-		errs = append(errs, fmt.Errorf("link %q is every address of this machine, and none that others can dial: give link-advertise, too", f.Link))
+		errs = append(errs, fmt.Errorf("link %q names every address of this machine, and other members can't dial that: also give link-advertise", f.Link))
 	}
 	for _, a := range f.Join {
 		errs = append(errs, wrongAddress("join", a))

@@ -26,7 +26,7 @@ func clusterKeys(path string, alone bool, logger *slog.Logger) ([][]byte, error)
 		if err := keys.Make(path); err != nil {
 			return nil, fmt.Errorf("cluster-key: %w", err)
 		}
-		logger.Warn("a cluster key was made, since there was none: keep the file, and give it to every process that joins", "file", path)
+		logger.Warn("created the cluster key, since there was none: keep the file, and give it to every process that joins", "file", path)
 	}
 	return keys.Cluster(path)
 }

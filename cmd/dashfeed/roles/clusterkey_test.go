@@ -33,10 +33,10 @@ func TestClusterKeys(t *testing.T) {
 		}
 	}
 	for text, says := range map[string]string{
-		"":                             "holds no key",
-		"# none\n":                     "holds no key",
+		"":                             "contains no key",
+		"# none\n":                     "contains no key",
 		"AAAAAAAAAAAAAAAAAAAAAA==\n":   "line 1: the key has 16 bytes, allowed are [32]",
-		"a secret word\n":              "line 1: the key is no base64",
+		"a secret word\n":              "line 1: the key is not base64",
 		keys.New() + "\n\n" + "AAAA\n": "line 3: the key has 3 bytes",
 	} {
 		if _, err := clusterKeys(write(t, "keys", text), true, quiet); err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "secret word") {

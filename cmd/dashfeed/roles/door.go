@@ -50,7 +50,7 @@ func (c *Clustered) empty(ctx context.Context) {
 	defer cancel()
 	c.members.Load().SetGatewayDraining(true)
 	if err := c.door.Drain(ctx); err != nil {
-		c.logger.Warn("not every session was sent away in its turn", "error", err)
+		c.logger.Warn("not every session was sent away in time", "error", err)
 	}
 }
 
@@ -105,7 +105,7 @@ func (c *Clustered) watch(ctx context.Context, draining <-chan struct{}) {
 			cutOff = false
 			c.door.Resume()
 			c.members.Load().SetGatewayDraining(false)
-			c.logger.Info("nodes are heard again: the gateway takes sessions")
+			c.logger.Info("nodes are reachable again: the gateway accepts sessions")
 		}
 	}
 }

@@ -12,38 +12,38 @@ import (
 // PublicFlags say where the public is served, and who is let in.
 type PublicFlags struct {
 	Listen         string   `help:"Public address: events, dashboards, WebSockets." default:"127.0.0.1:8080" placeholder:"ADDR" group:"Server"`
-	Origins        []string `help:"Further origins that browsers may come from, such as https://dash.example.com." placeholder:"ORIGIN" group:"Server"`
-	Hosts          []string `help:"Names by which both addresses are asked, besides IP addresses, localhost and those of --origins." placeholder:"NAME" group:"Server"`
-	TrustedProxies []string `help:"Networks of proxies, such as 10.0.0.0/8, whose X-Forwarded-For says who comes." placeholder:"NETWORK" group:"Server"`
-	Insecure       bool     `help:"Listen on addresses that other machines reach, though nothing on them asks who comes." group:"Server"`
+	Origins        []string `help:"Further origins from which browsers may connect, such as https://dash.example.com." placeholder:"ORIGIN" group:"Server"`
+	Hosts          []string `help:"Further host names accepted at both addresses, besides IP addresses, localhost and those of --origins." placeholder:"NAME" group:"Server"`
+	TrustedProxies []string `help:"Networks of proxies, such as 10.0.0.0/8, whose X-Forwarded-For names the client." placeholder:"NETWORK" group:"Server"`
+	Insecure       bool     `help:"Listen on addresses that other machines can reach, although nothing there authenticates clients." group:"Server"`
 }
 
 // AdminFlags say where and how the operator is served.
 type AdminFlags struct {
 	Admin    string `help:"Admin address: health, metrics, profiles, the cluster's commands." default:"127.0.0.1:9090" placeholder:"ADDR" group:"Server"`
-	LogLevel string `help:"Least level logged on stderr: debug, info, warn, error." enum:"debug,info,warn,error" default:"info" group:"Server"`
+	LogLevel string `help:"Lowest level that is logged on stderr: debug, info, warn, error." enum:"debug,info,warn,error" default:"info" group:"Server"`
 }
 
 // StorageFlags say where the log lies and how much of it is kept.
 type StorageFlags struct {
 	Data           string        `help:"Data directory: the log and the checkpoints." default:"data" placeholder:"DIR" group:"Storage"`
-	Partitions     int           `help:"Partitions of a new log, fixed once it is made; 0: as stored, 8 where it is new." default:"0" group:"Storage"`
-	RetentionAge   time.Duration `help:"Records are kept so long, where there is room for them." default:"24h" placeholder:"DURATION" group:"Storage"`
-	RetentionBytes Size          `help:"The log keeps at most about so much." default:"1GiB" placeholder:"SIZE" group:"Storage"`
+	Partitions     int           `help:"Partitions of a new log; they can't be changed later. 0: as stored, 8 for a new log." default:"0" group:"Storage"`
+	RetentionAge   time.Duration `help:"How long records are kept, if there is room." default:"24h" placeholder:"DURATION" group:"Storage"`
+	RetentionBytes Size          `help:"About the largest size of the log." default:"1GiB" placeholder:"SIZE" group:"Storage"`
 	ReserveFlag
 }
 
 // ReserveFlag says how much of a disk is left free.
 type ReserveFlag struct {
-	Reserve Size `help:"Free disk space below which nothing more is written; 0: 256MiB, or 5% of a smaller volume." default:"0" placeholder:"SIZE" group:"Storage"`
+	Reserve Size `help:"Free disk space below which nothing is written. 0: 256MiB, or 5% of a smaller volume." default:"0" placeholder:"SIZE" group:"Storage"`
 }
 
 // DashboardFlags say how dashboards live.
 type DashboardFlags struct {
 	Definitions string        `help:"Definitions to apply at start: a file, or a directory of YAML files." placeholder:"PATH" group:"Dashboards"`
-	Flush       time.Duration `help:"Changes are sent at most this often, 0-100ms; the first after quiet goes out at once." default:"5ms" placeholder:"DURATION" group:"Dashboards"`
+	Flush       time.Duration `help:"Shortest time between two updates to viewers, 0-100ms. The first after a quiet time is sent at once." default:"5ms" placeholder:"DURATION" group:"Dashboards"`
 	Checkpoint  time.Duration `help:"How often a shard's state is saved." default:"5s" placeholder:"DURATION" group:"Dashboards"`
-	Sleep       time.Duration `help:"A dashboard without event and viewer for so long goes to sleep." default:"60s" placeholder:"DURATION" group:"Dashboards"`
+	Sleep       time.Duration `help:"A dashboard leaves memory after this time without events and viewers." default:"60s" placeholder:"DURATION" group:"Dashboards"`
 }
 
 // ServerFlags are the flags of run and demo.

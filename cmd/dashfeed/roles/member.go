@@ -60,7 +60,7 @@ func (c *Clustered) leave(members *cluster.Cluster) error {
 	if c.flags.Shards && c.flags.Drain > 0 && c.others(members) {
 		c.logger.Info("handing over", "within", c.flags.Drain)
 		if err := within(c.flags.Drain, members.Drain); err != nil {
-			c.logger.Warn("not every shard was handed over: the others load the rest as after a crash", "error", err)
+			c.logger.Warn("not every shard was handed over: other nodes load the rest as after a crash", "error", err)
 		}
 	}
 	return within(time.Second, members.Close)
@@ -81,7 +81,7 @@ func (c *Clustered) clusterHealth(members *cluster.Cluster) error {
 	}
 	select {
 	case <-members.Draining():
-		return errors.New("this node drains: it was told to hand its shards over")
+		return errors.New("this node drains: it was asked to hand over its shards")
 	default:
 		return nil
 	}

@@ -22,7 +22,7 @@ func (c *Clustered) offerOperations(members *cluster.Cluster) {
 		Owner: func(k messages.Key) (admin.Owner, error) {
 			n, err := c.log.PartitionOf(k)
 			if err != nil {
-				return admin.Owner{}, fmt.Errorf("%w Owner: %w", admin.ErrNoSuch, err)
+				return admin.Owner{}, fmt.Errorf("%w owner: %w", admin.ErrNoSuch, err)
 			}
 			shards := c.listShards(members)
 			if n >= len(shards) {
@@ -108,7 +108,7 @@ func (c *Clustered) drainMember(members *cluster.Cluster, name string) error {
 	m := all[i]
 	if isNode(m) {
 		if !slices.ContainsFunc(all, func(o cluster.Member) bool { return o.Node != name && isNode(o) && !o.Draining }) {
-			return fmt.Errorf("%w: %s is the only node that does not Drain: nobody would serve its shards", admin.ErrRefused, name)
+			return fmt.Errorf("%w: %s is the only node that does not drain, and no other could serve its shards", admin.ErrRefused, name)
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()

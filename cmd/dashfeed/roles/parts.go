@@ -19,7 +19,7 @@ import (
 	"github.com/dashfeed/dashfeed/gateway/page"
 )
 
-// Region is the region of a cluster that has no other.
+// Region is the region of a cluster that has no other; it is part of every epoch.
 const Region = "local"
 
 // What the roles make in the same way.

@@ -25,7 +25,7 @@ func (s *Size) UnmarshalText(text []byte) error {
 	}
 	n, err := strconv.ParseInt(strings.TrimSpace(number), 10, 64)
 	if err != nil || n < 0 || n > (1<<62)/factor {
-		return fmt.Errorf("Size %q is not allowed: a whole number with B, KiB, MiB, GiB or TiB", text)
+		return fmt.Errorf("size %q is not allowed: a whole number with B, KiB, MiB, GiB or TiB", text)
 	}
 	*s = Size(n * factor)
 	return nil

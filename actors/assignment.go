@@ -180,6 +180,17 @@ func (p *assignment) current() (*shard, error) {
 	return p.shard, nil
 }
 
+// all are the shards that live or are ending.
+func (h *Host) all() []*shard {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	shards := make([]*shard, 0, len(h.assignments))
+	for _, p := range h.assignments {
+		shards = append(shards, p.shard)
+	}
+	return shards
+}
+
 // held are the shards that are here, in order of number.
 func (h *Host) held() []*shard {
 	h.mu.RLock()

@@ -25,14 +25,9 @@ type dashboard struct {
 	lost   bool // it could not be brought back after a panic; it folds and answers nothing
 }
 
-// Receive implements actor.Actor. A panic that gets this far is the shard's: its batch or its
-// checkpoint would wait for this dashboard for ever.
+// Receive implements actor.Actor. A panic that gets this far is the host's to handle: its shard's
+// batch or checkpoint would wait for this dashboard for ever.
 func (d *dashboard) Receive(c actor.Context) {
-	defer func() {
-		if caught := recover(); caught != nil {
-			d.shard.fault("the actor of dashboard "+d.key.Label(), caught)
-		}
-	}()
 	if _, last := c.Message().(*actor.Stopped); last {
 		d.shard.actors.Done()
 		return

@@ -23,10 +23,10 @@
 //  4. A checkpoint's marker stands at a position up to which everything is in it; an entry may be
 //     ahead of it, and records that it has already are passed over when the log is replayed.
 //  5. A record that makes a fold panic is set aside (fold.Dashboard.SetAside): the state is loaded
-//     from the checkpoint and replayed up to it. No supervisor restarts a dashboard: one who did
-//     would bring an empty one to life. Any other panic ends the shard's life; it is loaded again,
-//     a bounded number of times. A dashboard that is lost otherwise lacks nothing when it is
-//     brought up the next time, as long as the log has its records.
+//     from the checkpoint and replayed up to it. Any other panic ends the shard's life; it is
+//     loaded again, a bounded number of times. Those of actors come to the Host, which supervises
+//     them all and restarts none: it would come back empty. A dashboard that is lost otherwise
+//     lacks nothing when it is brought up the next time, as long as the log has its records.
 //  6. A shard claims to be live while it has folded all that the log had a second ago, by the log's
 //     own word. One that lost the log goes on answering, and claims nothing of that kind; one that
 //     has work and makes no progress claims nothing.

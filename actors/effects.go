@@ -93,8 +93,6 @@ func (s *shard) do(e core.Effect) {
 	case core.Disown:
 		s.owned.Store(false)
 	case core.End:
-		s.over = true
-		s.stopDashboards()
 		s.host.root.Stop(s.pid)
 	}
 }

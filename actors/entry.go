@@ -55,6 +55,9 @@ type turn struct {
 	report  report
 }
 
+// to is the dashboard that the message is for.
+func (t *turn) to() *entry { return t.entry }
+
 // idle is a list of entries without viewers, the one idle longest first.
 type idle struct {
 	oldest, newest *entry

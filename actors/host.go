@@ -68,7 +68,7 @@ func New(c Config) (*Host, error) {
 	// Almost nobody is found by name: one map of the registry's thousand is enough.
 	names := h.system.ProcessRegistry.LocalPIDs
 	names.LocalPIDs = slices.Clone(names.LocalPIDs[:1])
-	h.root = h.system.Root.Copy().WithGuardian(neverRestart{c.Logger})
+	h.root = h.system.Root.Copy().WithGuardian(h)
 	h.collector = newCollector(h)
 	return h, nil
 }
@@ -206,17 +206,6 @@ func (h *Host) giveBack() {
 
 // now is the time since the host was made.
 func (h *Host) now() time.Duration { return time.Since(h.started) }
-
-// neverRestart is the supervisor: a restarted actor would be an empty one, and its numbers wrong.
-// Actors recover themselves and tell their shard, so that one fails here only by a fault of the
-// actor library.
-type neverRestart struct{ logger *slog.Logger }
-
-// HandleFailure implements actor.SupervisorStrategy.
-func (n neverRestart) HandleFailure(_ *actor.ActorSystem, by actor.Supervisor, who *actor.PID, _ *actor.RestartStatistics, reason, message any) {
-	n.logger.Error("an actor failed and is stopped", "actor", who.Id, "reason", reason, "message", fmt.Sprintf("%T", message))
-	by.StopChildren(who)
-}
 
 // quiet lets the actor library's warnings through and not its chat.
 type quiet struct{ slog.Handler }

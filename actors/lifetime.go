@@ -40,12 +40,11 @@ func (h *Host) newShard(p *assignment) *shard {
 	s.loss = p.loss.take()
 	s.attempt.mark = h.config.Crashes.Shard(p.number)
 	s.owned.Store(p.owned)
-	s.props = actor.PropsFromProducer(s.produce, actor.WithMailbox(func() actor.Mailbox { return &mailbox{workers: &h.workers} }))
+	s.props = actor.PropsFromProducer(s.produce, actor.WithMailbox(newMailbox), actor.WithDispatcher(&h.workers))
 	for range h.config.Batches {
 		s.credit <- &batch{}
 	}
-	s.actors.Add(1)
-	s.pid = h.root.Spawn(actor.PropsFromProducer(func() actor.Actor { return s }))
+	s.pid = h.root.Spawn(actor.PropsFromProducer(func() actor.Actor { return s }, actor.WithMailbox(newMailbox)))
 	return s
 }
 
@@ -73,6 +72,7 @@ func (s *shard) run() {
 	cancel()
 	s.feeders.Wait()
 	s.tell(&stopping{last: last})
+	<-s.stopped
 	s.actors.Wait()
 	s.work.Wait()
 }

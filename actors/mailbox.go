@@ -1,17 +1,18 @@
 package actors
 
 import (
+	"runtime/debug"
 	"sync"
 
 	"github.com/asynkron/protoactor-go/actor"
 )
 
-// mailbox is a dashboard's. The library's own keeps room for ten messages, a third of what an idle
-// actor costs; this one keeps none beyond the first. System messages go first. It has no bound,
-// since the shard's credit is one.
+// mailbox is a dashboard's or a shard's. The library's own keeps room for ten messages, a third of
+// what an idle actor costs; this one keeps none beyond the first. System messages go first. It has
+// no bound, since the shard's credit is one.
 type mailbox struct {
-	workers *workers
-	invoker actor.MessageInvoker
+	dispatcher actor.Dispatcher
+	invoker    actor.MessageInvoker
 
 	mu        sync.Mutex
 	first     any   // the next user message; nil: none
@@ -23,9 +24,11 @@ type mailbox struct {
 
 var _ actor.Mailbox = (*mailbox)(nil)
 
+func newMailbox() actor.Mailbox { return &mailbox{} }
+
 // RegisterHandlers implements actor.Mailbox.
-func (m *mailbox) RegisterHandlers(invoker actor.MessageInvoker, _ actor.Dispatcher) {
-	m.invoker = invoker
+func (m *mailbox) RegisterHandlers(invoker actor.MessageInvoker, dispatcher actor.Dispatcher) {
+	m.invoker, m.dispatcher = invoker, dispatcher
 }
 
 // Start implements actor.Mailbox.
@@ -65,24 +68,21 @@ func (m *mailbox) startAndUnlock() {
 	m.running = true
 	m.mu.Unlock()
 	if start {
-		m.workers.schedule(m)
+		m.dispatcher.Schedule(m.run)
 	}
 }
 
-// turnMessages is how many messages a mailbox has processed before others that wait come.
-const turnMessages = 4
-
-// run processes messages until there are none, or the mailbox has had its turn: then more is true,
-// and it has to run again. A dashboard whose records come as fast as it folds them always has some.
-func (m *mailbox) run() (more bool) {
-	for range turnMessages {
+// run processes messages until there are none, or the mailbox has had its turn: then those that
+// wait come first. A dashboard whose records come as fast as it folds them always has some.
+func (m *mailbox) run() {
+	for range m.dispatcher.Throughput() {
 		message, system := m.pop()
 		if message == nil {
-			return false
+			return
 		}
 		m.process(message, system)
 	}
-	return true
+	m.dispatcher.Schedule(m.run)
 }
 
 // pop takes the next message; nil says that there is none.
@@ -114,7 +114,7 @@ func (m *mailbox) pop() (message any, system bool) {
 func (m *mailbox) process(message any, system bool) {
 	defer func() {
 		if reason := recover(); reason != nil {
-			m.invoker.EscalateFailure(reason, message)
+			m.invoker.EscalateFailure(caught{reason, debug.Stack()}, message)
 		}
 	}()
 	if !system {

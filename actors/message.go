@@ -136,4 +136,7 @@ type (
 	stopping struct{ last bool }
 )
 
+// to is the dashboard that the message is for.
+func (m *saving) to() *entry { return m.entry }
+
 var load = &loading{}

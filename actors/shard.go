@@ -42,7 +42,7 @@ type shard struct {
 	skipped chan struct{}  // closed when the shard has gone on behind what is lost
 	decided chan struct{}  // closed when it is live for the first time, or fails
 	left    chan struct{}  // closed when another shard has its place, or nobody has
-	actors  sync.WaitGroup // its own and its dashboards'
+	actors  sync.WaitGroup // its dashboards'
 	feeders sync.WaitGroup // load, reader and probe
 	work    sync.WaitGroup // savers, ticks and forwards
 
@@ -80,7 +80,6 @@ type shard struct {
 
 	// The actor's own.
 	core      *core.Shard
-	over      bool // its actor is told to stop
 	state     *fold.ShardState
 	known     view // what the view has of the shell's
 	entries   map[messages.Key]*entry
@@ -113,23 +112,25 @@ func (s *shard) send(e *entry, message any) {
 	s.host.root.Send(e.pid, message)
 }
 
-// Receive implements actor.Actor.
+// Receive implements actor.Actor. What panics in it is the host's to handle. After a fault, of
+// whomever, what the shard holds may be in no order: it only ends.
 func (s *shard) Receive(c actor.Context) {
-	defer func() {
-		if caught := recover(); caught != nil {
-			s.fault("the shard's actor", caught)
-			if s.core.Stopping() { // nobody asks for it a second time
-				s.abandon()
-			}
+	switch m := c.Message().(type) {
+	case *actor.Stopping:
+		s.stopDashboards()
+		s.disown()
+	case *actor.Stopped:
+		defer close(s.stopped)
+		s.host.collector.take(s)
+	default:
+		s.handled.Add(1)
+		if s.faulty.Load() == nil {
+			s.receive(m)
+			s.perform()
+		} else if _, last := m.(*stopping); last {
+			c.Stop(s.pid)
 		}
-	}()
-	s.handled.Add(1)
-	if s.faulty.Load() != nil {
-		s.afterFault(c.Message())
-		return
 	}
-	s.receive(c.Message())
-	s.perform()
 }
 
 func (s *shard) receive(message any) {
@@ -183,8 +184,6 @@ func (s *shard) receive(message any) {
 		s.beat()
 	case *stopping:
 		s.core.Stop(s.look(), m.last)
-	case *actor.Stopped:
-		s.ended()
 	}
 }
 
@@ -195,18 +194,6 @@ func (s *shard) stopDashboards() {
 			e.pid = nil
 		}
 	}
-}
-
-// ended is the actor's last act, wanted or not: it is the actor library that stops one unasked,
-// after a fault of its own.
-func (s *shard) ended() {
-	defer s.actors.Done()
-	defer close(s.stopped)
-	if !s.over {
-		s.fault("the actor library", "the shard's actor was stopped")
-		s.abandon()
-	}
-	s.host.collector.take(s)
 }
 
 // beat does what is due by the clock.

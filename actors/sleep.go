@@ -18,12 +18,9 @@ func (s *shard) wake(e *entry) bool {
 	}
 	s.born = e.key
 	s.actors.Add(1)
-	e.pid = s.host.root.Spawn(s.props)
+	e.pid = s.host.root.SpawnPrefix(s.props, s.pid.Id+childOf)
 	e.unborn = false
-	// The message makes the PID remember its process; then the name can go from the system's
-	// registry, whose maps never shrink. Nobody looks for a dashboard there.
 	s.host.root.Send(e.pid, load)
-	s.host.system.ProcessRegistry.LocalPIDs.GetBucket(e.pid.Id).Pop(e.pid.Id)
 	s.awake++
 	s.touch(e)
 	return true

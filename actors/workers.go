@@ -3,24 +3,27 @@ package actors
 import (
 	"runtime"
 	"sync"
+
+	"github.com/asynkron/protoactor-go/actor"
 )
 
-// workers run the dashboards that have mail: as many at once as there are processors, in the order
-// in which they got it, and some messages of one before the next has its turn. The library starts a
-// goroutine for each; a batch for ten thousand dashboards would take ten thousand stacks, which
-// outweigh the dashboards, and a batch of one record each would cost more in wake-ups, and in
-// stacks that grow until they are as deep as a fold, than its folds. A dashboard that has to wait
-// for a store or the log steps aside meanwhile, so that another has its place.
+// workers are the dispatcher of the dashboards' actors. They run those that have mail: as many at
+// once as there are processors, in the order in which they got it, and some messages of one before
+// the next has its turn. The library starts a goroutine for each; a batch for ten thousand
+// dashboards would take ten thousand stacks, which outweigh the dashboards, and a batch of one
+// record each would cost more in wake-ups, and in stacks that grow until they are as deep as a
+// fold, than its folds. A dashboard that has to wait for a store or the log steps aside meanwhile,
+// so that another has its place.
 type workers struct {
 	joined sync.WaitGroup
 
 	mu      sync.Mutex
-	waiting []*mailbox // they have mail and no worker; bounded by what is in flight
-	next    int        // in waiting
-	running int        // they work on a mailbox and are not aside
+	waiting []func() // mailboxes that have mail and no worker; bounded by what is in flight
+	next    int      // in waiting
+	running int      // they work on a mailbox and are not aside
 	aside   int
-	idle    int           // they wait for hand
-	hand    chan *mailbox // nil: go
+	idle    int         // they wait for hand
+	hand    chan func() // nil: go
 	stopped bool
 }
 
@@ -34,36 +37,42 @@ const (
 // maxRunning is how many workers fold at once.
 var maxRunning = runtime.GOMAXPROCS(0)
 
-// schedule has the mailbox's mail processed.
-func (w *workers) schedule(m *mailbox) {
+var _ actor.Dispatcher = (*workers)(nil)
+
+// Schedule implements actor.Dispatcher: it has a mailbox run.
+func (w *workers) Schedule(run func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.running < maxRunning {
-		w.start(m)
+		w.start(run)
 		return
 	}
-	w.push(m)
+	w.push(run)
 }
 
+// Throughput implements actor.Dispatcher: so many messages of one dashboard are processed before
+// the next one has its turn.
+func (w *workers) Throughput() int { return 4 }
+
 // push has the mailbox wait behind the others. It is called with mu held.
-func (w *workers) push(m *mailbox) {
+func (w *workers) push(run func()) {
 	if len(w.waiting) == cap(w.waiting) && w.next > len(w.waiting)/2 {
 		n := copy(w.waiting, w.waiting[w.next:])
 		clear(w.waiting[n:])
 		w.waiting, w.next = w.waiting[:n], 0
 	}
-	w.waiting = append(w.waiting, m)
+	w.waiting = append(w.waiting, run)
 }
 
 // start gives the mailbox to a worker that is idle, or to a new one. It is called with mu held.
-func (w *workers) start(m *mailbox) {
+func (w *workers) start(run func()) {
 	w.running++
 	if w.idle > 0 {
 		w.idle--
-		w.hand <- m // who is idle takes it without the lock
+		w.hand <- run // who is idle takes it without the lock
 		return
 	}
-	w.joined.Go(func() { w.work(m) })
+	w.joined.Go(func() { w.work(run) })
 }
 
 // stepAside does what blocks, in a worker, while another works in its place: as long as not too
@@ -111,23 +120,21 @@ func (w *workers) stop() {
 }
 
 // work runs mailboxes until none waits and others are idle already.
-func (w *workers) work(m *mailbox) {
-	for m != nil {
-		more, stays := m.run(), false
-		if m, stays = w.take(m, more); stays {
-			m = <-w.hand
+func (w *workers) work(run func()) {
+	for run != nil {
+		run()
+		var stays bool
+		if run, stays = w.take(); stays {
+			run = <-w.hand
 		}
 	}
 }
 
-// take is the next mailbox that waits, after the last one, which waits again if it has more;
-// without one, or where too many run, the worker stays, or goes.
-func (w *workers) take(last *mailbox, more bool) (m *mailbox, stays bool) {
+// take is the next mailbox that waits; without one, or where too many run, the worker stays, or
+// goes.
+func (w *workers) take() (run func(), stays bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if more {
-		w.push(last)
-	}
 	if w.next < len(w.waiting) && w.running <= maxRunning {
 		return w.pop(), false
 	}
@@ -136,15 +143,15 @@ func (w *workers) take(last *mailbox, more bool) (m *mailbox, stays bool) {
 		return nil, false
 	}
 	if w.hand == nil {
-		w.hand = make(chan *mailbox, maxIdle)
+		w.hand = make(chan func(), maxIdle)
 	}
 	w.idle++
 	return nil, true
 }
 
 // pop takes the first mailbox that waits.
-func (w *workers) pop() *mailbox {
-	m := w.waiting[w.next]
+func (w *workers) pop() func() {
+	run := w.waiting[w.next]
 	w.waiting[w.next] = nil
 	if w.next++; w.next == len(w.waiting) {
 		w.waiting, w.next = w.waiting[:0], 0
@@ -152,7 +159,7 @@ func (w *workers) pop() *mailbox {
 			w.waiting = nil
 		}
 	}
-	return m
+	return run
 }
 
 // keepWaiting is how much room for mailboxes that wait is kept.

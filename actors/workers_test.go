@@ -49,8 +49,8 @@ func TestWorkersAreBounded(t *testing.T) {
 			b := &blocking{workers: w, aside: aside, letGo: make(chan struct{})}
 			b.working.Add(n)
 			for range n {
-				m := &mailbox{workers: w}
-				m.RegisterHandlers(b, nil)
+				m := newMailbox()
+				m.RegisterHandlers(b, w)
 				m.PostUserMessage("mail")
 			}
 			return b
@@ -84,10 +84,10 @@ func TestWorkersAreBounded(t *testing.T) {
 func TestRoomForMailThatWaits(t *testing.T) {
 	w := &workers{running: maxRunning}
 	for range 64 {
-		w.schedule(&mailbox{})
+		w.Schedule(func() {})
 	}
 	for range 100_000 {
-		w.schedule(&mailbox{})
+		w.Schedule(func() {})
 		w.pop()
 	}
 	if waits, room := len(w.waiting)-w.next, cap(w.waiting); waits != 64 || room > 4*64 {
@@ -98,7 +98,7 @@ func TestRoomForMailThatWaits(t *testing.T) {
 // endless is mail that brings more of itself until it is enough.
 type endless struct {
 	actor.MessageInvoker
-	box    *mailbox
+	box    actor.Mailbox
 	enough func() bool
 }
 
@@ -116,8 +116,8 @@ func TestMailThatNeverEndsLetsOthersHaveTheirTurn(t *testing.T) {
 	var messages, before atomic.Int32
 	begin := make(chan struct{})
 	post := func(e *endless) {
-		e.box = &mailbox{workers: w}
-		e.box.RegisterHandlers(e, nil)
+		e.box = newMailbox()
+		e.box.RegisterHandlers(e, w)
 		e.box.PostUserMessage("first")
 	}
 	for range maxRunning + 1 {

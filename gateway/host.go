@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
@@ -52,12 +53,19 @@ func (h Hosts) Check(r *http.Request) error {
 	return fmt.Errorf("host %.200q is not one that this server is asked by: an IP address, localhost, and names given with --hosts or --origins are", r.Host)
 }
 
-// withHost refuses requests that ask for another host.
+// withHost refuses requests that ask for another host. Most ask for the same one as the request
+// before, which is not looked at again.
 func (s *Server) withHost(next http.Handler) http.Handler {
+	var good atomic.Pointer[string]
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := s.hosts.Check(r); err != nil {
-			writeStatus(w, http.StatusMisdirectedRequest, wire.Errorf(wire.CodeForbidden, "%v", err))
-			return
+		if last := good.Load(); last == nil || *last != r.Host {
+			if err := s.hosts.Check(r); err != nil {
+				writeStatus(w, http.StatusMisdirectedRequest, wire.Errorf(wire.CodeForbidden, "%v", err))
+				return
+			}
+			if host := r.Host; host != "" { // that may be missing in HTTP/1.0 only
+				good.Store(&host)
+			}
 		}
 		next.ServeHTTP(w, r)
 	})

@@ -148,6 +148,10 @@ func TestIDsComeBack(t *testing.T) {
 			}
 			c.send(`{"type":"connect"}`)
 		}
+		time.Sleep(time.Second) // the last subscribe's update may come behind later answers
+		c.send(`{"type":"ping","id":1}`)
+		for !strings.HasPrefix(c.text(), `{"type":"pong"`) {
+		}
 		for _, bad := range []string{`"1"`, `1.0`, `1e2`, `9223372036854775808`, `true`, `[1]`} {
 			c.send(`{"type":"ping","id":` + bad + `}`)
 			if f := want1[*wire.ErrorFrame](c); f.Code != wire.CodeBadField || f.ID != nil {

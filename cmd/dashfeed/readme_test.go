@@ -59,7 +59,7 @@ func TestReadme(t *testing.T) {
 		return
 	}
 	dir := t.TempDir()
-	shell(t, filepath.Join("..", ".."), `tree=$(git stash create) && git archive "${tree:-HEAD}" | tar -x -C `+dir)
+	shell(t, filepath.Join("..", ".."), `tree=$(git -c user.name=test -c user.email=test@localhost stash create) && git archive "${tree:-HEAD}" | tar -x -C `+dir)
 	// the part of make run that may ask the network
 	shell(t, dir, "npm_config_prefer_offline=true make build")
 	args := []string{"--net", "--pid", "--fork", "--kill-child", "--mount-proc"}

@@ -44,10 +44,15 @@ bench: ## Measure: microbenchmarks, then the built binary through its public doo
 	$(GO) test -run '^$$' -bench . -benchmem ./fold/... ./messages/... ./gateway/... ./client/...
 	$(GO) run ./bench all
 
-lint: ## Check with vet, staticcheck and gofumpt.
+lint: ## Check with vet, staticcheck, gofumpt, and govulncheck where its database can be reached.
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
 	@files=$$($(GO) tool gofumpt -l $$(git ls-files '*.go' ':!*.pb.go')); if [ -n "$$files" ]; then echo "gofumpt would change:"; echo "$$files"; exit 1; fi
+	@out=$$($(GO) tool govulncheck ./... 2>&1); case $$? in \
+		0) ;; \
+		3) echo "$$out"; exit 1 ;; \
+		*) echo "govulncheck: not checked: $$(echo "$$out" | tail -1)" ;; \
+	esac
 
 generate: build ## Write the files that are made from code.
 	$(GO) generate ./...

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
 	"github.com/dashfeed/dashfeed/feed"
 	"github.com/dashfeed/dashfeed/messages"
 )
@@ -150,9 +149,9 @@ func (h *Host) succeed(p *assignment, old *shard) *shard {
 // forget has a shared store drop what it keeps here. Without that nothing is wrong, it takes room.
 func (h *Host) forget(number int) {
 	h.config.Crashes.Shard(number).Forget()
-	store, shared := h.config.Checkpoints.(checkpoint.Shared)
-	if !shared {
-		return
+	store := h.config.Checkpoints
+	if !store.Shared() {
+		return // it is all there is
 	}
 	if err := store.Forget(number); err != nil {
 		h.config.Logger.Warn("what the store keeps here of a dropped shard could not be removed", "shard", number, "error", err)

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/dashfeed/dashfeed/actors/core"
-	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
 	"github.com/dashfeed/dashfeed/eventlog/forward"
 )
 
@@ -14,12 +13,11 @@ func (h *Host) coreConfig(number int) core.Config {
 	// that are loaded at the same time.
 	const turns = 8
 	every := h.config.CheckpointEvery
-	_, shared := h.config.Checkpoints.(checkpoint.Shared)
 	return core.Config{
 		CheckpointEvery: every,
 		SavedAt:         h.now() - every*time.Duration(number%turns)/(2*turns),
 		ProofGood:       proofGood,
-		Shared:          shared,
+		Shared:          h.config.Checkpoints.Shared(),
 		MaxForwards:     maxMisrouted, MaxForwardBytes: maxMisroutedBytes,
 		ForwardsAtOnce: forward.AtOnce, ForwardBytesOnce: forward.BytesAtOnce,
 	}
@@ -69,9 +67,7 @@ func (s *shard) do(e core.Effect) {
 	case core.Live:
 		s.becomeLive()
 	case core.Lead, core.Unlead:
-		if store, shared := s.host.config.Checkpoints.(checkpoint.Shared); shared {
-			store.Lead(s.number, e.Kind == core.Lead)
-		}
+		s.host.config.Checkpoints.Lead(s.number, e.Kind == core.Lead)
 	case core.ForwardAgain:
 		s.catchUp(e)
 	case core.Forward:

@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
-
-	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
 )
 
 // A fault is a panic outside a fold: of a shard's actor, of one of its goroutines, of the shell of
@@ -66,8 +64,8 @@ func (s *shard) disown() {
 		}
 	}()
 	s.owned.Store(false)
-	if store, shared := s.host.config.Checkpoints.(checkpoint.Shared); shared && s.core.Leading() {
-		store.Lead(s.number, false)
+	if s.core.Leading() {
+		s.host.config.Checkpoints.Lead(s.number, false)
 	}
 }
 

@@ -101,7 +101,7 @@ func (s *shard) catchUp(e core.Effect) {
 		defer stop()
 		const least, most = 50 * time.Millisecond, 5 * time.Second
 		for wait := least; ; wait = min(2*wait, most) {
-			newest, err := s.newest(ctx)
+			newest, err := s.host.config.Checkpoints.Newest(ctx, s.number)
 			if err == nil {
 				err = s.forwardAgain(ctx, newest, e.Last, e.At)
 			}

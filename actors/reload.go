@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/dashfeed/dashfeed/eventlog"
-	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
 	"github.com/dashfeed/dashfeed/messages"
 )
 
@@ -43,8 +42,8 @@ const newerEvery = 5 * time.Second
 // position: the log may have been kept there, or the loss accepted. So to accept it on one host is
 // enough.
 func (s *shard) awaitNewer(ctx context.Context, at messages.Position, err error) {
-	store, ok := s.host.config.Checkpoints.(pointer)
-	for ok && eventlog.Pause(ctx, newerEvery) {
+	store := s.host.config.Checkpoints
+	for store.Shared() && eventlog.Pause(ctx, newerEvery) {
 		newest, unknown := store.Newest(ctx, s.number)
 		switch {
 		case unknown != nil && ctx.Err() == nil:
@@ -59,40 +58,14 @@ func (s *shard) awaitNewer(ctx context.Context, at messages.Position, err error)
 	}
 }
 
-// pointer is a shared store that can tell where the newest checkpoint of a shard stands that others
-// can read; zero: there is none.
-type pointer interface {
-	Newest(ctx context.Context, shard int) (messages.Position, error)
-}
-
-// newest is where the newest checkpoint stands that a successor would begin at. Of a store that
-// can't tell it is the last one that this shard knows of.
-func (s *shard) newest(ctx context.Context) (messages.Position, error) {
-	if store, ok := s.host.config.Checkpoints.(pointer); ok {
-		return store.Newest(ctx, s.number)
-	}
-	return s.view.Load().counted, nil
-}
-
-// wiper is a store of this host alone that can drop what it has of a shard.
-type wiper interface{ Wipe(shard int) error }
-
 // behindAhead is where a shard goes on whose checkpoint lies beyond the end of its log, once that
 // is accepted.
 func (s *shard) behindAhead() string {
-	if _, shared := s.host.config.Checkpoints.(checkpoint.Shared); shared {
+	if s.host.config.Checkpoints.Shared() {
 		return "from the newest checkpoint of all hosts"
 	}
 	return "with the oldest record that the log has"
 }
 
 // dropOwn drops what this host alone has of the shard: it lies beyond what its log has.
-func (s *shard) dropOwn() error {
-	switch store := s.host.config.Checkpoints.(type) {
-	case checkpoint.Shared:
-		return store.Forget(s.number)
-	case wiper:
-		return store.Wipe(s.number)
-	}
-	return nil
-}
+func (s *shard) dropOwn() error { return s.host.config.Checkpoints.Forget(s.number) }

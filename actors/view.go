@@ -16,7 +16,6 @@ type view struct {
 	proven  bool              // it has folded up to a position that the log named
 	asked   time.Duration     // when the log was asked for that
 	flights int               // batches that dashboards have
-	counted messages.Position // of the newest checkpoint that counts for others, as far as is known
 
 	logTime int64 // of the last batch folded
 	full    bool  // it takes no records of some dashboards that have none
@@ -30,7 +29,7 @@ type view struct {
 func (s *shard) publish() {
 	v := s.known
 	c := s.core
-	v.live, v.folded, v.flights, v.counted = c.WasLive(), c.Folded(), c.InFlight(), c.Counted()
+	v.live, v.folded, v.flights = c.WasLive(), c.Folded(), c.InFlight()
 	v.asked, v.proven = c.Proof()
 	if now := s.view.Load(); now == nil || *now != v {
 		s.view.Store(&v)

@@ -11,16 +11,14 @@ type checkpoints struct {
 	saving  *saving       // the one under way
 	savedAt time.Duration // when the last one began
 	// one is due though no record may have come: a hole was accepted, or others have an older one
-	due     bool
-	found   bool              // there is one
-	base    messages.Position // of the newest one
-	counted messages.Position // of the newest one that counts for others, as far as is known here
+	due   bool
+	found bool              // there is one
+	base  messages.Position // of the newest one
 }
 
 // saving is a checkpoint under way.
 type saving struct {
 	at        messages.Position
-	leading   bool // it was begun by who leads: only such a one may count for others
 	due       bool // it was due whatever had come
 	committed bool // Commit was said
 }
@@ -45,7 +43,7 @@ func (s *Shard) save() {
 	if !s.loaded || c.saving != nil || !changed && s.now.Unsaved == 0 {
 		return
 	}
-	c.saving, c.savedAt = &saving{at: s.position, leading: s.leading, due: c.due}, s.now.Time
+	c.saving, c.savedAt = &saving{at: s.position, due: c.due}, s.now.Time
 	c.due = false
 	s.do(Effect{Kind: Save, At: s.position, Leading: s.leading})
 	s.commit()
@@ -72,9 +70,6 @@ func (s *Shard) Saved(now Now, ok bool) {
 	c.due = c.due || done.due && !ok
 	if ok {
 		c.base, c.found = done.at, true
-		if done.leading && s.leading {
-			c.counted = done.at
-		}
 	}
 	s.lead()
 	if s.stopping {
@@ -83,7 +78,3 @@ func (s *Shard) Saved(now Now, ok bool) {
 	}
 	s.resume = true
 }
-
-// Counted is where the newest checkpoint stands that counts for other hosts, as far as is known
-// here; zero: there is none.
-func (s *Shard) Counted() messages.Position { return s.checkpoints.counted }

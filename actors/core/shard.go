@@ -95,7 +95,7 @@ func (s *Shard) Load(now Now, at messages.Position, found bool) {
 	s.loaded = true
 	s.from, s.position, s.proof.folded, s.recordAt = at, at, at, now.Time
 	if found {
-		s.checkpoints.base, s.checkpoints.counted, s.checkpoints.found = at, at, true
+		s.checkpoints.base, s.checkpoints.found = at, true
 	}
 	s.lead()
 }

@@ -66,20 +66,22 @@ type Store interface {
 	// Again for all dashboards that changed in the newest checkpoint, since its caller does not
 	// know them.
 	Begin(shard int) (Writer, error)
-	Close() error
-}
 
-// Shared is a Store whose checkpoints other nodes read too: Load fetches the shard's newest
-// checkpoint from a place that all nodes reach into a store of this process. Get, List and waking
-// dashboards read from that store.
-type Shared interface {
-	Store
+	// Shared reports whether other processes read the checkpoints too: then Load fetches the shard's
+	// newest one from a place that all reach into a store of this process, from which Get, List and
+	// waking dashboards read.
+	Shared() bool
+	// Newest returns the position of the newest checkpoint, where a process without any of its own
+	// would begin; zero if there is none.
+	Newest(ctx context.Context, shard int) (messages.Position, error)
 	// Lead says whether this process is the shard's only writer from now on. While it is not,
-	// Commit stores the checkpoint in this process only and returns the zero Position. A process
-	// that becomes the writer first reads what others have written.
+	// Commit of a shared store stores the checkpoint in this process only and returns the zero
+	// Position. A process that becomes the writer first reads what others have written.
 	Lead(shard int, lead bool)
-	// Forget drops what this process keeps of the shard.
+	// Forget drops what this process keeps of the shard. It returns an error while a Writer of the
+	// shard is open.
 	Forget(shard int) error
+	Close() error
 }
 
 // Writer writes one checkpoint. The checkpoint counts only after Commit: if Commit fails or is not

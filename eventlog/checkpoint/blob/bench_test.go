@@ -10,7 +10,7 @@ import (
 
 func BenchmarkLoad(b *testing.B) {
 	dir, scratch := b.TempDir(), b.TempDir()
-	checkpointtest.BenchmarkLoad(b, func(node string) checkpoint.Shared {
+	checkpointtest.BenchmarkLoad(b, func(node string) checkpoint.Store {
 		s, err := Open(b.Context(), config("file://"+dir, filepath.Join(scratch, node)))
 		if err != nil {
 			b.Fatal(err)

@@ -52,7 +52,7 @@ func nodes() checkpointtest.Nodes {
 	return checkpointtest.Nodes{Place: func(t *testing.T) checkpointtest.Place {
 		dir, scratch := t.TempDir(), t.TempDir()
 		return checkpointtest.Place{
-			Start: func(t *testing.T, node string) checkpoint.Shared {
+			Start: func(t *testing.T, node string) checkpoint.Store {
 				return open(t, config("file://"+dir, filepath.Join(scratch, node)))
 			},
 			Damage: func(t *testing.T, shard int) { damage(t, dir, shard) },

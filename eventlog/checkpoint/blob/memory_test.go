@@ -23,7 +23,7 @@ func TestMemory(t *testing.T) {
 		p := &place{bucket: memblob.OpenBucket(nil), prefix: prefix}
 		t.Cleanup(func() { _ = p.Close() })
 		return checkpointtest.Place{
-			Start: func(t *testing.T, node string) checkpoint.Shared {
+			Start: func(t *testing.T, node string) checkpoint.Store {
 				s, err := shared.Open(shared.Default(filepath.Join(scratch, node)), meeting{p})
 				if err != nil {
 					t.Fatal(err)

@@ -3,13 +3,10 @@ package blob
 import (
 	"context"
 
-	"github.com/dashfeed/dashfeed/eventlog/checkpoint/shared"
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-var _ shared.Pointer = (*place)(nil)
-
-// Newest implements shared.Pointer: it reads the position from the names. A newest object that is
+// Newest implements shared.Place: it reads the position from the names. A newest object that is
 // not whole still counts: it was whole once.
 func (p *place) Newest(ctx context.Context, shard int) (messages.Position, error) {
 	prefix, err := p.prefix(shard)

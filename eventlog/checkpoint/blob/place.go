@@ -33,7 +33,19 @@ type listed struct {
 	torn        map[string]messages.Position // files of writers that died
 }
 
+// list lists the shard's objects. In a directory a file may be renamed while it is listed: then it
+// is listed again.
 func (p *place) list(ctx context.Context, prefix string) (l listed, err error) {
+	const tries = 10
+	for range tries {
+		if l, err = p.listOnce(ctx, prefix); gcerrors.Code(err) != gcerrors.NotFound {
+			break
+		}
+	}
+	return l, err
+}
+
+func (p *place) listOnce(ctx context.Context, prefix string) (l listed, err error) {
 	it := p.bucket.List(&gocloud.ListOptions{Prefix: prefix + "/"})
 	for {
 		object, err := it.Next(ctx)

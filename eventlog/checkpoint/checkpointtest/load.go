@@ -24,7 +24,7 @@ const (
 // BenchmarkLoad measures how long a process with an empty scratch takes to load the shards of a
 // node that has ended. start opens the store of the process with that name. The ended node wrote
 // two checkpoints of all dashboards.
-func BenchmarkLoad(b *testing.B, start func(node string) checkpoint.Shared) {
+func BenchmarkLoad(b *testing.B, start func(node string) checkpoint.Store) {
 	a := start("a")
 	begin := time.Now()
 	for _, position := range []uint64{1, 2} {

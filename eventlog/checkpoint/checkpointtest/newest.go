@@ -1,11 +1,9 @@
 package checkpointtest
 
 import (
-	"context"
 	"testing"
 
 	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
-	"github.com/dashfeed/dashfeed/messages"
 )
 
 // testNewest: any process learns the position of the place's newest checkpoint, whatever it has
@@ -14,13 +12,7 @@ func testNewest(t *testing.T, m *meeting) {
 	a, b := m.leading("a"), m.node("b")
 	want := func(position uint64) {
 		t.Helper()
-		store, ok := b.shared.(interface {
-			Newest(ctx context.Context, shard int) (messages.Position, error)
-		})
-		if !ok {
-			t.Fatalf("%T has no Newest", b.shared)
-		}
-		got, err := store.Newest(t.Context(), 0)
+		got, err := b.shared.Newest(t.Context(), 0)
 		if err != nil {
 			t.Fatal(err)
 		}

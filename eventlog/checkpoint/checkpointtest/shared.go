@@ -20,12 +20,12 @@ type Nodes struct {
 type Place struct {
 	// Start opens the store of the process with that name. After Close it may start again, with its
 	// old scratch; the test ends after all are closed.
-	Start func(t *testing.T, node string) checkpoint.Shared
+	Start func(t *testing.T, node string) checkpoint.Store
 	// Damage makes the shard's newest checkpoint in the place corrupt. Nobody leads the shard then.
 	Damage func(t *testing.T, shard int)
 }
 
-// RunShared runs the contract of checkpoint.Shared, and over one process, leading and standing by,
+// RunShared runs the contract of checkpoint.Store, and over one process, leading and standing by,
 // the contract of checkpoint.Store.
 func RunShared(t *testing.T, n Nodes) {
 	t.Run("as the leader", func(t *testing.T) { Run(t, n.subject(true)) })
@@ -88,7 +88,7 @@ type meeting struct {
 // node is one process: a bench whose store is shared.
 type node struct {
 	*bench
-	shared checkpoint.Shared
+	shared checkpoint.Store
 	m      *meeting
 	name   string
 }

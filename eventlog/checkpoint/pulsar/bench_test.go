@@ -10,5 +10,5 @@ import (
 
 func BenchmarkLoad(b *testing.B) {
 	s := newSite(b, pulsartest.Shared(b), checkpointtest.LoadShards)
-	checkpointtest.BenchmarkLoad(b, func(node string) checkpoint.Shared { return s.open(b, s.config(node)) })
+	checkpointtest.BenchmarkLoad(b, func(node string) checkpoint.Store { return s.open(b, s.config(node)) })
 }

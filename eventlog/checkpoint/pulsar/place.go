@@ -111,9 +111,7 @@ func (p *place) Fetch(ctx context.Context, shard int, have messages.Position, be
 	return false, nil, fmt.Errorf("read %s: its checkpoints were overwritten %d times during the read", topic, tries)
 }
 
-var _ shared.Pointer = (*place)(nil)
-
-// Newest implements shared.Pointer: it reads the marker at the partition's end, or, if a leader is
+// Newest implements shared.Place: it reads the marker at the partition's end, or, if a leader is
 // about to write another, the newest marker in it. A newest checkpoint that is not whole still
 // counts: it was whole once.
 func (p *place) Newest(ctx context.Context, shard int) (messages.Position, error) {

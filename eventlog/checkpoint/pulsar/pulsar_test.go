@@ -135,7 +135,7 @@ func nodes(c *pulsartest.Cluster) checkpointtest.Nodes {
 	return checkpointtest.Nodes{Place: func(t *testing.T) checkpointtest.Place {
 		s := newSite(t, c, 3)
 		return checkpointtest.Place{
-			Start:  func(t *testing.T, node string) checkpoint.Shared { return s.open(t, s.config(node)) },
+			Start:  func(t *testing.T, node string) checkpoint.Store { return s.open(t, s.config(node)) },
 			Damage: s.damage,
 		}
 	}}

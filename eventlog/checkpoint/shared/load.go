@@ -39,7 +39,7 @@ func (s *Store) Load(ctx context.Context, number int) (m checkpoint.Marker, pass
 	case fetched:
 		sh.read(1 - half)
 		m, _, err := s.marker(ctx, scratchNumber(number, 1-half), name)
-		return m, passedOver, errors.Join(err, s.scratch.Wipe(scratchNumber(number, half)))
+		return m, passedOver, errors.Join(err, s.scratch.Forget(scratchNumber(number, half)))
 	case err != nil && !errors.Is(err, checkpoint.ErrNone) && !errors.Is(err, checkpoint.ErrCorrupt):
 		return refuse(err)
 	case own != nil && errors.Is(err, checkpoint.ErrCorrupt):
@@ -60,7 +60,7 @@ func (s *Store) fetch(ctx context.Context, number, half int, name string, own *c
 		have = own.Position
 	}
 	return s.place.Fetch(ctx, number, have, func() (checkpoint.Writer, error) {
-		if err := s.scratch.Wipe(scratchNumber(number, half)); err != nil {
+		if err := s.scratch.Forget(scratchNumber(number, half)); err != nil {
 			return nil, err
 		}
 		w, err := s.scratch.Begin(scratchNumber(number, half))
@@ -80,7 +80,7 @@ func (s *Store) settle(ctx context.Context, sh *shard, name string) (half int, o
 		case err != nil:
 			return 0, nil, err
 		case !whole:
-			if err := s.scratch.Wipe(scratchNumber(sh.number, h)); err != nil {
+			if err := s.scratch.Forget(scratchNumber(sh.number, h)); err != nil {
 				return 0, nil, err
 			}
 		case own == nil || m.Position.After(own.Position):
@@ -164,6 +164,9 @@ func (s *Store) List(number int, tenant, prefix, after string, yield func(checkp
 	return s.scratch.List(scratch, tenant, prefix, after, yield)
 }
 
+// Shared is true: all processes read the place.
+func (s *Store) Shared() bool { return true }
+
 // Forget also releases the shard, if this process leads it.
 func (s *Store) Forget(number int) error {
 	sh, err := s.shard(number)
@@ -173,7 +176,7 @@ func (s *Store) Forget(number int) error {
 	sh.lead(false)
 	sh.io.Lock()
 	defer sh.io.Unlock()
-	err = errors.Join(sh.release(), s.scratch.Wipe(scratchNumber(number, 0)), s.scratch.Wipe(scratchNumber(number, 1)))
+	err = errors.Join(sh.release(), s.scratch.Forget(scratchNumber(number, 0)), s.scratch.Forget(scratchNumber(number, 1)))
 	if err != nil {
 		return fmt.Errorf("forget shard %d: %w", number, err)
 	}

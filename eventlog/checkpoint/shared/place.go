@@ -27,6 +27,9 @@ type Place interface {
 	// the previous one with a new writer; passedOver says why. fetched is false if the newest whole
 	// one is not beyond have. Fetch returns checkpoint.ErrNone and ErrCorrupt as Store.Load does.
 	Fetch(ctx context.Context, shard int, have messages.Position, begin func() (checkpoint.Writer, error)) (fetched bool, passedOver, err error)
+	// Newest returns the position of the newest checkpoint without reading it; zero if there is
+	// none. Unlike the other calls it may run at any time.
+	Newest(ctx context.Context, shard int) (messages.Position, error)
 	// Lead makes this process the shard's writer, and reads all that others have written. It
 	// returns ErrLost if another process holds the shard.
 	Lead(ctx context.Context, shard int) (Leader, error)

@@ -1,4 +1,4 @@
-// Package shared is a checkpoint.Shared over any place that all processes reach: a scratch store on
+// Package shared is a checkpoint.Store over any place that all processes reach: a scratch store on
 // the local disk, in Pebble, and a Place with the checkpoints that other processes read.
 // eventlog/checkpoint/blob and eventlog/checkpoint/pulsar are the two places.
 //
@@ -65,7 +65,7 @@ func (c Config) Validate() error {
 // maxShard is the greatest shard number: the scratch store has two shards for each.
 const maxShard = math.MaxInt32 / 2
 
-// Store is a checkpoint.Shared. Its goroutines release shards that it no longer leads; they end in
+// Store is a checkpoint.Store. Its goroutines release shards that it no longer leads; they end in
 // Close.
 type Store struct {
 	config  Config
@@ -80,7 +80,7 @@ type Store struct {
 	shards map[int]*shard
 }
 
-var _ checkpoint.Shared = (*Store)(nil)
+var _ checkpoint.Store = (*Store)(nil)
 
 // Open opens the scratch store. The store owns the place from now on, and closes it.
 func Open(c Config, place Place) (*Store, error) {

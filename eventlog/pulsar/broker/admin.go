@@ -15,7 +15,7 @@ import (
 	"github.com/dashfeed/dashfeed/eventlog"
 )
 
-// Admin speaks to the broker's admin API.
+// Admin is a client of the broker's admin API.
 type Admin struct {
 	base     string
 	security Security
@@ -23,7 +23,7 @@ type Admin struct {
 	timeout  time.Duration // of one request
 }
 
-// StatusError is an answer that is no success.
+// StatusError is an HTTP answer whose status is not a success.
 type StatusError struct {
 	method, path string
 	code         int
@@ -41,23 +41,23 @@ func (e *StatusError) Error() string {
 	return fmt.Sprintf("%s %s: status %d: %s%s", e.method, e.path, e.code, e.reason, hint)
 }
 
-// unknown is who the broker takes us for: nobody.
+// unknown reports whether the broker does not know who we are.
 func (e *StatusError) unknown() bool {
 	return e.code == http.StatusUnauthorized && !strings.Contains(e.reason, "Unauthorized to")
 }
 
-// refused is what the role may not do.
+// refused reports whether the role may not do what was asked.
 func (e *StatusError) refused() bool {
 	return e.code == http.StatusForbidden || e.code == http.StatusUnauthorized && !e.unknown()
 }
 
-// Refused reports an answer to a role that may not do what was asked.
+// Refused reports whether err says that the role may not do what was asked.
 func Refused(err error) bool {
 	var s *StatusError
 	return errors.As(err, &s) && s.refused()
 }
 
-// Status is the code of an answer; 0 where err is none.
+// Status returns the HTTP status of an answer that failed, and 0 if err is no such answer.
 func Status(err error) int {
 	var s *StatusError
 	if errors.As(err, &s) {
@@ -66,10 +66,10 @@ func Status(err error) int {
 	return 0
 }
 
-// errSlow is why a request was given up.
+// errSlow is the cause of a request that took longer than its timeout.
 var errSlow = errors.New("the admin API took too long")
 
-// NewAdmin asks nothing yet; timeout is of one request.
+// NewAdmin returns a client that has sent no request yet; timeout is of one request.
 func NewAdmin(u string, s Security, timeout time.Duration) (*Admin, error) {
 	config, err := s.TLSConfig()
 	if err != nil {
@@ -78,7 +78,7 @@ func NewAdmin(u string, s Security, timeout time.Duration) (*Admin, error) {
 	a := &Admin{base: strings.TrimSuffix(u, "/") + "/admin/v2/", security: s, timeout: timeout}
 	a.client = &http.Client{
 		Transport: &http.Transport{TLSClientConfig: config, Proxy: http.ProxyFromEnvironment},
-		// to the broker that owns the topic
+		// the broker redirects to the broker that owns the topic
 		CheckRedirect: func(r *http.Request, via []*http.Request) error { return a.authorize(r) },
 	}
 	return a, nil
@@ -92,14 +92,14 @@ func (a *Admin) authorize(r *http.Request) error {
 	return err
 }
 
-// Within is the same with another time-out of one request, for what takes the broker longer.
+// Within returns a copy with another timeout per request, for requests that take the broker longer.
 func (a *Admin) Within(timeout time.Duration) *Admin {
 	b := *a
 	b.timeout = timeout
 	return &b
 }
 
-// Do sends a request below admin/v2/ and decodes the answer into out, where there is one.
+// Do sends a request below admin/v2/ and decodes the answer into out, unless out is nil.
 func (a *Admin) Do(ctx context.Context, method, path string, in, out any) error {
 	body, err := json.Marshal(in)
 	if err != nil {
@@ -140,7 +140,7 @@ func (a *Admin) Do(ctx context.Context, method, path string, in, out any) error 
 	return nil
 }
 
-// unanswered says why there is no answer: nobody is there, or who is there is slow.
+// unanswered says why there is no answer: nobody listens, or the broker is slow.
 func (a *Admin) unanswered(ctx context.Context, method, path string, err error) error {
 	if context.Cause(ctx) == errSlow {
 		return fmt.Errorf("the admin API has not answered %s %s within %s: the broker is busy, or stuck: %w: %w",
@@ -149,12 +149,12 @@ func (a *Admin) unanswered(ctx context.Context, method, path string, err error) 
 	return fmt.Errorf("the admin API does not answer: is the broker up, and is its URL right? %w: %w", eventlog.ErrUnreachable, err)
 }
 
-// Get asks.
+// Get requests the path and decodes the answer into out.
 func (a *Admin) Get(ctx context.Context, path string, out any) error {
 	return a.Do(ctx, http.MethodGet, path, nil, out)
 }
 
-// Make creates what may be there already.
+// Make creates the resource; it is no error if it exists already.
 func (a *Admin) Make(ctx context.Context, path string, in any) error {
 	err := a.Do(ctx, http.MethodPut, path, in, nil)
 	if Status(err) == http.StatusConflict {
@@ -163,7 +163,7 @@ func (a *Admin) Make(ctx context.Context, path string, in any) error {
 	return err
 }
 
-// Close lets go of idle connections.
+// Close closes the idle connections.
 func (a *Admin) Close() { a.client.CloseIdleConnections() }
 
 func reason(answer []byte) string {
@@ -178,7 +178,7 @@ func reason(answer []byte) string {
 	return string(answer[:min(len(answer), most)])
 }
 
-// firstLine is what a broker's reason says before its stack trace, if it has one.
+// firstLine returns the message of a broker's reason without the stack trace.
 func firstLine(reason string) string {
 	const message, most = "Message: ", 200
 	if _, after, ok := strings.Cut(reason, message); ok {
@@ -188,7 +188,7 @@ func firstLine(reason string) string {
 	return reason[:min(len(reason), most)]
 }
 
-// TopicPath is a topic below admin/v2/: persistent/tenant/namespace/topic.
+// TopicPath returns the path of a topic below admin/v2/: persistent/tenant/namespace/topic.
 func TopicPath(topic string) string {
 	parts := strings.Split(strings.TrimPrefix(topic, "persistent://"), "/")
 	for i := range parts {
@@ -197,13 +197,13 @@ func TopicPath(topic string) string {
 	return "persistent/" + strings.Join(parts, "/")
 }
 
-// NamespaceOf is a topic's tenant/namespace.
+// NamespaceOf returns a topic's tenant/namespace.
 func NamespaceOf(topic string) string {
 	name := strings.TrimPrefix(topic, "persistent://")
 	return name[:strings.LastIndexByte(name, '/')]
 }
 
-// NamespacePath is a tenant/namespace below admin/v2/.
+// NamespacePath returns the path of a tenant/namespace below admin/v2/.
 func NamespacePath(namespace string) string {
 	tenant, name, _ := strings.Cut(namespace, "/")
 	return "namespaces/" + url.PathEscape(tenant) + "/" + url.PathEscape(name)

@@ -7,9 +7,10 @@ import (
 	"time"
 )
 
-// TestAdminIsSilent: who is slow is not told to be away, and the other way round.
+// TestAdminIsSilent: the error of a slow broker does not say that the broker is down, and the other
+// way round.
 func TestAdminIsSilent(t *testing.T) {
-	silent, err := net.Listen("tcp", "127.0.0.1:0") // takes connections and answers nobody
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // accepts connections and answers nobody
 	if err != nil {
 		t.Fatal(err)
 	}

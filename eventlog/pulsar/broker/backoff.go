@@ -7,16 +7,16 @@ import (
 	"github.com/apache/pulsar-client-go/pulsar/backoff"
 )
 
-// policy tries again after 50 ms, and at least once a second: the client's own grows to a minute.
+// policy retries after 50 ms, and at least once a second; the client's own waits grow to a minute.
 type policy struct{ wait time.Duration }
 
-// LeastWait is before the first attempt after one that failed, MostWait before any.
+// LeastWait is the first wait after a failure, MostWait the longest one.
 const (
 	LeastWait = 50 * time.Millisecond
 	MostWait  = time.Second
 )
 
-// NewBackoff is for the client's producers, consumers and readers.
+// NewBackoff returns the policy for the client's producers, consumers and readers.
 func NewBackoff() backoff.Policy { return &policy{} }
 
 func (b *policy) Next() time.Duration {

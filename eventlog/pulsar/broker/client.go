@@ -9,21 +9,21 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-const keepAlive = 5 * time.Second // a broker that says nothing twice as long is gone
+const keepAlive = 5 * time.Second // a broker that sends nothing for twice as long is given up
 
-// Options say how a client speaks to a broker.
+// Options say how a client connects to a broker.
 type Options struct {
 	URL      string // pulsar://host:port[,host:port] or pulsar+ssl://…
 	Security Security
-	Connect  time.Duration // patience of one connection
-	Answer   time.Duration // patience of one question
-	// bytes of payloads that wait for the broker's answer; beyond, sending blocks
+	Connect  time.Duration // timeout of one connection
+	Answer   time.Duration // timeout of one question
+	// bytes of payloads that wait for the broker's answer; sending blocks beyond that
 	Memory int64
 	Words  *Words
 }
 
-// NewClient makes a client; it connects when it is used. Producers and readers want one each: the
-// bound on a client's memory, shared by both, can deadlock.
+// NewClient returns a client; it connects when it is first used. Give producers and readers one
+// client each: they can deadlock if they share one client's memory limit.
 func NewClient(o Options) (pulsar.Client, error) {
 	options := pulsar.ClientOptions{
 		URL:               o.URL,
@@ -31,7 +31,7 @@ func NewClient(o Options) (pulsar.Client, error) {
 		OperationTimeout:  o.Answer,
 		KeepAliveInterval: keepAlive,
 		MemoryLimitBytes:  o.Memory,
-		MetricsRegisterer: prometheus.NewRegistry(), // its own, and not shown: ours say what matters
+		MetricsRegisterer: prometheus.NewRegistry(), // not exported: our own metrics say what matters
 		Logger:            log.NewLoggerWithSlog(slog.New(o.Words)),
 
 		TLSTrustCertsFilePath: o.Security.CA,

@@ -7,9 +7,9 @@ import (
 	"github.com/apache/pulsar-client-go/pulsar/crypto"
 )
 
-// Encrypted has a consumer or reader give messages that somebody encrypted as they are. Every one
-// needs it: what is not told how to decrypt asks the broker to send the message again, which a
-// Reader of v0.21.0 can't, and the client ends the process.
+// Encrypted has a consumer or reader return encrypted messages as they are. Every consumer and
+// reader needs it: without it, the client asks the broker to send the message again, which a Reader
+// of v0.21.0 can't do, and the client ends the process.
 func Encrypted() *pulsar.MessageDecryptionInfo {
 	return &pulsar.MessageDecryptionInfo{MessageCrypto: noKey{}, ConsumerCryptoFailureAction: crypto.ConsumerCryptoFailureActionConsume}
 }

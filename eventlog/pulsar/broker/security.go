@@ -8,17 +8,17 @@ import (
 	"strings"
 )
 
-// Security is what the broker wants to see, and what it is believed by.
+// Security holds our credentials for the broker, and the authorities that we trust.
 type Security struct {
 	Token     string // a bearer token; "": none
-	TokenFile string // a file with one, read again at each connect; not together with Token
-	// a PEM file of authorities that the broker's certificate is checked against; "": the system's
+	TokenFile string // a file that holds a token, read again at each connect; not together with Token
+	// a PEM file of the authorities that may sign the broker's certificate; "": the system's
 	CA        string
 	Cert, Key string // PEM files of a client certificate; "": none
 }
 
-// ReadToken is the token, read again where it lies in a file: clients ask at each connect, so that
-// the file may change.
+// ReadToken returns the token. It reads TokenFile each time, and clients call it at each connect,
+// so that the file may change.
 func (s Security) ReadToken() (string, error) {
 	if s.TokenFile == "" {
 		return s.Token, nil
@@ -30,7 +30,8 @@ func (s Security) ReadToken() (string, error) {
 	return strings.TrimSpace(string(text)), nil
 }
 
-// TLSConfig is what to dial with: at least TLS 1.2, the authorities and the certificate of s.
+// TLSConfig returns the configuration to dial with: at least TLS 1.2, the authorities and the
+// certificate of s.
 func (s Security) TLSConfig() (*tls.Config, error) {
 	c := &tls.Config{MinVersion: tls.VersionTLS12}
 	if s.CA != "" {

@@ -7,14 +7,14 @@ import (
 	"github.com/apache/pulsar-client-go/pulsar"
 )
 
-// IsTaken tells that another has the Exclusive producer that was asked for. The broker's refusal
-// comes as text.
+// IsTaken reports whether err says that another holds the Exclusive producer that was asked for.
+// The broker's refusal comes as text.
 func IsTaken(err error) bool {
 	return errors.Is(err, pulsar.ErrProducerFenced) || says(err, "ProducerFenced") || says(err, "ProducerBusy")
 }
 
-// IsLost tells of a failed write that another has taken the Exclusive producer meanwhile. A client
-// that was refused when it connected again has closed it.
+// IsLost reports whether a write failed because another has taken the Exclusive producer meanwhile.
+// The client closes its producer if the broker refuses it at a reconnect.
 func IsLost(err error) bool {
 	return IsTaken(err) || errors.Is(err, pulsar.ErrProducerClosed) || says(err, "ProducerClosed")
 }

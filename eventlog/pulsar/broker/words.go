@@ -6,19 +6,19 @@ import (
 	"sync/atomic"
 )
 
-// Words are the client's log: all of it goes to debug, since its errors come back to us as well,
-// and the newest complaint is kept, for it often says more than the error.
+// Words is the handler of the client's log. It logs everything at debug level, since the client
+// returns its errors as well, and keeps the newest warning, which often says more than the error.
 type Words struct {
 	slog.Handler
 	newest *atomic.Pointer[string]
 }
 
-// NewWords lets a client speak to the logger.
+// NewWords returns a handler that logs to the logger.
 func NewWords(l *slog.Logger) *Words {
 	return &Words{l.Handler(), &atomic.Pointer[string]{}}
 }
 
-// Enabled takes complaints however much the logger below wants.
+// Enabled accepts warnings whatever the logger's level is.
 func (h *Words) Enabled(ctx context.Context, level slog.Level) bool {
 	return level >= slog.LevelWarn || h.Handler.Enabled(ctx, slog.LevelDebug)
 }
@@ -55,7 +55,7 @@ func (h *Words) WithGroup(name string) slog.Handler {
 	return &Words{h.Handler.WithGroup(name), h.newest}
 }
 
-// String is the newest complaint.
+// String returns the newest warning.
 func (h *Words) String() string {
 	if s := h.newest.Load(); s != nil {
 		return *s

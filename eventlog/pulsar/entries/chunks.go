@@ -1,56 +1,59 @@
 package entries
 
-// The bounds of a chunked message. What makes one must be the same whoever reads it from wherever,
-// so the bounds are of the log's own bytes, never of what was read before or how long it took.
+// The bounds of a chunked message. Every reader must assemble the same messages, wherever it begins
+// to read. So the bounds count entries and bytes of the log, never what was read before or how long
+// it took.
 const (
-	// MaxSpan is how many entries before its last chunk a chunked message may begin, over the ends of
-	// ledgers: a broker that starts begins one, and producers go on with the chunks that are left.
+	// MaxSpan is the greatest number of entries from a chunked message's first chunk to its last,
+	// counted across the ends of ledgers. A broker that starts begins a new ledger, and producers
+	// continue there with the remaining chunks.
 	MaxSpan = 1000
-	// MaxChunked is how many bytes its chunks have together at most, before they are decompressed.
+	// MaxChunked is the greatest total size of a message's chunks in bytes, before decompression.
 	MaxChunked = 8 << 20
 
-	maxOpenBytes = 4 * MaxChunked // of chunks that an Assembler holds
+	maxOpenBytes = 4 * MaxChunked // bytes of chunks that an Assembler holds
 )
 
-// Assembler makes whole messages of the chunks in a partition's entries, which may lie between
-// those of others.
+// Assembler assembles whole messages from the chunks in a partition's entries. Chunks of several
+// messages may interleave.
 type Assembler struct {
-	begin  int64 // the number of the first entry that it was given
-	oldest bool  // the log has none before it
+	begin  int64 // the number of the first entry that See was given
+	oldest bool  // the log has no entry before the first one
 
-	here spot  // of the last entry that it was given
-	base int64 // what numbers the entries of this ledger on from those before
+	here spot  // the last entry that See was given
+	base int64 // what to add to an entry's number in its ledger, so that numbers continue over ledgers
 
 	open  map[string]*open
 	bytes int
 }
 
-// AssembleFrom begins with that entry; oldest says that the log has none before it.
+// AssembleFrom returns an Assembler that begins with that entry; oldest says that the log has none
+// before it.
 func AssembleFrom(ledger, entry int64, oldest bool) Assembler {
 	return Assembler{begin: entry, oldest: oldest, here: spot{ledger, entry}}
 }
 
-// open is a chunked message, the last chunk of which has not come.
+// open is a chunked message whose last chunk has not come yet.
 type open struct {
 	first   int64 // the number of its first entry
 	next    int32
 	payload []byte
 	large   bool
-	dropped bool // its bytes were, for want of room: its last chunk has them looked up
+	dropped bool // its bytes were dropped to bound the memory; the last chunk has them read again
 }
 
-// State is what a chunk is.
+// State says what a chunk means for its message.
 type State int
 
 // The states of a chunk.
 const (
-	Part    State = iota // of a message that does not end here
-	Whole                // the last one: the entry holds the message, or is refused
-	Unknown              // the last one of a message whose others were not given, or not kept
+	Part    State = iota // the message does not end with this chunk
+	Whole                // the last chunk: the entry holds the message, or is refused
+	Unknown              // the last chunk of a message whose other chunks were not given, or not kept
 )
 
-// See takes note of an entry, a chunk or not. It must be given each, in order: the last one before
-// the end of a ledger tells how far a chunk behind it is from one before it.
+// See takes note of an entry, whether it is a chunk or not. Call it with every entry, in order: the
+// last entry of a ledger tells how far apart two chunks on both sides of its end are.
 func (a *Assembler) See(e *Entry) {
 	if e.Ledger != a.here.ledger {
 		a.base += a.here.entry + 1
@@ -58,11 +61,11 @@ func (a *Assembler) See(e *Entry) {
 	a.here = e.spot()
 }
 
-// number counts the entry from the beginning of the ledger that the first one lies in.
+// number returns the entry's number, counted from the beginning of the ledger of the first entry.
 func (a *Assembler) number(e *Entry) int64 { return a.base + e.Entry }
 
-// Take takes a chunk that See was given last. Where it is the last one of a message that is known,
-// the entry gets all its bytes.
+// Take takes the chunk that See was given last. If it is the last chunk of a message whose chunks
+// are all known, Take puts the bytes of the whole message into the entry.
 func (a *Assembler) Take(e *Entry) State {
 	if e.encrypted || e.refused != "" {
 		if e.lastChunk() || e.refused != "" {
@@ -76,7 +79,7 @@ func (a *Assembler) Take(e *Entry) State {
 		a.forget(e)
 		o = &open{first: a.number(e)}
 		a.open[e.uuid] = o
-	case o == nil, e.chunk < o.next: // one that came twice
+	case o == nil, e.chunk < o.next: // the chunk came twice
 		if e.lastChunk() && o == nil {
 			return a.headless(e)
 		}
@@ -105,7 +108,7 @@ func (a *Assembler) Take(e *Entry) State {
 	return Whole
 }
 
-// headless is the last chunk of a message, the others of which did not come.
+// headless returns the state of a last chunk whose other chunks did not come.
 func (a *Assembler) headless(e *Entry) State {
 	if !a.oldest && a.number(e)-a.begin < MaxSpan {
 		return Unknown
@@ -127,10 +130,10 @@ func (a *Assembler) add(o *open, e *Entry) {
 	}
 }
 
-// Refuse says that the entry is no message, for that reason.
+// Refuse marks the entry as one that holds no message; why is the reason.
 func (e *Entry) Refuse(why string) { e.refused, e.payload = why, nil }
 
-// forget makes room for a message that begins at the entry.
+// forget drops the messages that began too long ago, to make room for one that begins at the entry.
 func (a *Assembler) forget(e *Entry) {
 	if a.open == nil {
 		a.open = map[string]*open{}

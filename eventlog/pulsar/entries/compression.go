@@ -13,7 +13,7 @@ import (
 	"github.com/pierrec/lz4/v4"
 )
 
-// maxUncompressed bounds what an entry is decompressed to: four times what one message may have.
+// maxUncompressed bounds the decompressed size of an entry: four times the largest message.
 const maxUncompressed = 32 << 20
 
 // The compressions of Pulsar's protocol.
@@ -35,9 +35,9 @@ var zstds = sync.OnceValue(func() *zstd.Decoder {
 	return d
 })
 
-// decompress gives what Pulsar's client would make of the payload, so that it makes no difference
-// by which of the two a message was read: the size that the producer named counts for lz4 and zlib,
-// and 0 says that nothing is compressed.
+// decompress returns what Pulsar's client would make of the payload, so that both read the same
+// message. For lz4 and zlib the size that the producer named counts; a size of 0 says that nothing
+// is compressed.
 func (e *Entry) decompress() ([]byte, error) {
 	if e.uncompressed == 0 || e.compression == none {
 		return e.payload, nil

@@ -19,17 +19,17 @@ import (
 
 const (
 	maxCommandBytes = 1 << 20
-	maxFrameBytes   = 128 << 20 // a broker's largest message is 5 MB unless it is told otherwise
+	maxFrameBytes   = 128 << 20 // a broker's largest message is 5 MB by default
 	maxRedirects    = 20
 
 	bufferBytes = 32 << 10
-	// a broker that says nothing for so long is asked whether it is there
+	// a broker that sends nothing for this long gets a ping
 	keepAlive = 5 * time.Second
 
 	protocolVersion = 20
 )
 
-// Options say how to speak to a broker.
+// Options say how to connect to a broker.
 type Options struct {
 	URL      string // pulsar://host:port[,host:port] or pulsar+ssl://…
 	Security broker.Security
@@ -37,19 +37,19 @@ type Options struct {
 
 func (o Options) secure() bool { return strings.HasPrefix(o.URL, "pulsar+ssl://") }
 
-// conn is a connection to one broker, for one goroutine.
+// conn is a connection to one broker, used by one goroutine.
 type conn struct {
 	net.Conn
 	o      Options
-	host   string // the broker that answers: behind a proxy not the one that was dialled
+	host   string // the broker that answers: behind a proxy it is not the one that was dialled
 	in     *bufio.Reader
-	broken error // why it can't be used any more
+	broken error // why the connection can't be used any more
 
-	obeyed  context.Context // closes it when it ends
+	obeyed  context.Context // closes the connection when it ends
 	disobey func() bool
 }
 
-// dial connects to a broker, through a proxy where that is another host.
+// dial connects to a broker; through is the address to dial, another one behind a proxy.
 func dial(ctx context.Context, o Options, through, host string) (*conn, error) {
 	var d interface {
 		DialContext(ctx context.Context, network, address string) (net.Conn, error)
@@ -74,15 +74,15 @@ func dial(ctx context.Context, o Options, through, host string) (*conn, error) {
 	return c, nil
 }
 
-// within does something that ends, at the latest, with ctx.
+// within runs do, and closes the connection if ctx ends first.
 func (c *conn) within(ctx context.Context, do func() error) error {
 	err := c.obeying(ctx, do)
 	c.obey(context.Background())
 	return err
 }
 
-// obeying is within, but that ctx closes the connection until another takes its place: who asks for
-// one entry after the other does so with the same one.
+// obeying is like within, but ctx keeps closing the connection until another context replaces it.
+// Callers that read one entry after another pass the same context and save its registration.
 func (c *conn) obeying(ctx context.Context, do func() error) error {
 	if c.broken != nil {
 		return c.broken
@@ -93,7 +93,7 @@ func (c *conn) obeying(ctx context.Context, do func() error) error {
 	c.obey(ctx)
 	err := do()
 	if err != nil {
-		c.broken = err // in the middle of something, perhaps
+		c.broken = err // the failure may have come in the middle of a frame
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
@@ -111,15 +111,15 @@ func (c *conn) obey(ctx context.Context) {
 	c.obeyed, c.disobey = ctx, context.AfterFunc(ctx, func() { _ = c.Conn.Close() })
 }
 
-// Close gives it up.
+// Close closes the connection.
 func (c *conn) Close() error {
 	c.obey(context.Background())
 	return c.Conn.Close()
 }
 
-// patient reads from a connection for as long as the broker is there: one that says nothing is
-// asked, and is gone where it does not answer. A network that fails without a word would else be
-// waited for without end.
+// patient reads from a connection as long as the broker answers. A broker that sends nothing gets a
+// ping, and Read fails if it does not answer that. Without it, a network that fails without a reset
+// would block a reader forever.
 type patient struct{ c *conn }
 
 func (p *patient) Read(b []byte) (int, error) {
@@ -156,7 +156,7 @@ func (c *conn) hello(ctx context.Context, through string) error {
 	if err != nil {
 		return err
 	}
-	// what is ours: fresh tokens when asked, the broker's own metadata of entries
+	// the features that we support: refreshed tokens, and the broker's own metadata of entries
 	flags := pack(nil).number(1, 1).number(2, 1)
 	body := pack(nil).text(1, "dashfeed").number(4, protocolVersion).bytes(10, flags)
 	if method != "" {
@@ -186,14 +186,14 @@ func appendFrame(b []byte, kind int, body pack) []byte {
 	return append(b, cmd...)
 }
 
-// frame is a command that came, with what stands behind it.
+// frame is a command that was received, and the bytes behind it.
 type frame struct {
 	kind int
 	body []byte
 	rest []byte
 }
 
-// read is next, but that a broker's error ends it.
+// read is like next, but returns a broker's error as an error.
 func (c *conn) read() (frame, error) {
 	f, err := c.next()
 	if err == nil && f.kind == cmdError {
@@ -202,7 +202,7 @@ func (c *conn) read() (frame, error) {
 	return f, err
 }
 
-// next reads a frame, and answers what the broker wants to know only to see that we are here.
+// next reads a frame. It answers pings and authentication challenges itself.
 func (c *conn) next() (frame, error) {
 	for {
 		f, err := c.readFrame()
@@ -262,7 +262,7 @@ func (c *conn) await(kind int) (body []byte, err error) {
 	}
 }
 
-// BrokerError is what a broker answered in place of what it was asked for.
+// BrokerError is an error that a broker sent as its answer.
 type BrokerError struct {
 	Code    uint64
 	Message string
@@ -312,7 +312,7 @@ func (o Options) hostOf(address string) (string, error) {
 	return net.JoinHostPort(u.Hostname(), map[bool]string{false: "6650", true: "6651"}[o.secure()]), nil
 }
 
-// follow asks who serves the topic until that is the one who answers.
+// follow repeats the lookup until the broker it is connected to serves the topic.
 func (c *conn) follow(ctx context.Context, service, topic string) (*conn, error) {
 	authoritative := uint64(0)
 	for range maxRedirects {
@@ -340,11 +340,11 @@ func (c *conn) follow(ctx context.Context, service, topic string) (*conn, error)
 	return nil, fmt.Errorf("find who serves %s: more than %d brokers name another", topic, maxRedirects)
 }
 
-// answer to who serves a topic.
+// answer is a broker's answer to the lookup of a topic.
 type answer struct {
 	host          string
-	connect       bool // it is that broker; else it knows
-	proxied       bool // it is reached through the service's address only
+	connect       bool // host serves the topic; otherwise host knows which broker does
+	proxied       bool // only the service's address reaches that broker
 	authoritative uint64
 }
 

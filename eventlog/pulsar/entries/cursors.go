@@ -7,26 +7,26 @@ import (
 	"sync"
 )
 
-// Cursors are subscriptions of one name at many partitions, through which a partition's last entry
-// is asked for and the broker is told what may go; no entry comes. All partitions that a broker
-// serves share a connection, each with a goroutine that Close joins. Any number of goroutines may
-// use it.
+// Cursors holds subscriptions of one name on many partitions. Through them it asks for a
+// partition's last entry, and tells the broker which entries are not needed any more. They receive
+// no entries. All partitions of one broker share a connection, with one goroutine that Close joins.
+// Any number of goroutines may use it.
 type Cursors struct {
 	o            Options
 	subscription string
 
 	mu     sync.Mutex
-	lines  map[string]*line // by broker
+	lines  map[string]*line // by the broker's address
 	closed bool
 	group  sync.WaitGroup
 }
 
-// NewCursors connects to nobody yet.
+// NewCursors returns Cursors that are not connected yet.
 func NewCursors(o Options, subscription string) *Cursors {
 	return &Cursors{o: o, subscription: subscription, lines: map[string]*line{}}
 }
 
-// Close ends all questions.
+// Close ends all questions with an error and joins the goroutines.
 func (s *Cursors) Close() {
 	s.mu.Lock()
 	s.closed = true
@@ -37,8 +37,8 @@ func (s *Cursors) Close() {
 	s.group.Wait()
 }
 
-// Open subscribes to a partition, beside whoever else does; the subscription is made where it is
-// not there.
+// Open subscribes to a partition. Other processes may hold the same subscription; Open creates it
+// if it does not exist.
 func (s *Cursors) Open(ctx context.Context, topic string) (*Cursor, error) {
 	const failover, earliest = 2, 1
 	c, err := connect(ctx, s.o, topic)
@@ -61,7 +61,7 @@ func (s *Cursors) Open(ctx context.Context, topic string) (*Cursor, error) {
 	return x, nil
 }
 
-// line is the connection to a broker; c becomes it where there is none.
+// line returns the connection to c's broker. If there is none, c becomes it.
 func (s *Cursors) line(c *conn) (*line, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -86,14 +86,14 @@ func (s *Cursors) line(c *conn) (*line, error) {
 	return l, nil
 }
 
-// Cursor is a partition's.
+// Cursor is the subscription on one partition.
 type Cursor struct {
 	l  *line
 	id uint64
 }
 
-// Last is where the partition's last message lies; an entry below 0 where it never had one, a batch
-// below 0 where it was not sent in one.
+// Last returns the place of the partition's last message. The entry is below 0 if the partition
+// never had a message, the batch is below 0 if the message was not sent in a batch.
 func (x *Cursor) Last(ctx context.Context) (ledger, entry int64, batch int32, err error) {
 	body, err := x.l.ask(ctx, x, cmdLast, func(id uint64) pack { return pack(nil).number(1, x.id).number(2, id) })
 	if err != nil {
@@ -119,7 +119,8 @@ func (x *Cursor) Last(ctx context.Context) (ledger, entry int64, batch int32, er
 	return ledger, entry, batch, err
 }
 
-// Acknowledge returns when the broker knows that nothing up to the entry is wanted again.
+// Acknowledge tells the broker that nothing up to the entry is needed any more, and returns when
+// the broker has confirmed it.
 func (x *Cursor) Acknowledge(ctx context.Context, ledger, entry int64) error {
 	const cumulative = 1
 	at := pack(nil).number(1, uint64(ledger)).number(2, uint64(entry))
@@ -129,10 +130,11 @@ func (x *Cursor) Acknowledge(ctx context.Context, ledger, entry int64) error {
 	return err
 }
 
-// IsOpen reports whether it can be asked: neither was it closed, nor has the broker given it up.
+// IsOpen reports whether the cursor can be used: it was not closed, and the broker has not closed
+// it.
 func (x *Cursor) IsOpen() bool { return x.l.isOpen(x) }
 
-// Close gives it up.
+// Close ends the cursor.
 func (x *Cursor) Close() {
 	if x.l.drop(x, net.ErrClosed) {
 		_, _ = x.l.send(nil, cmdCloseConsumer, func(id uint64) pack { return pack(nil).number(1, x.id).number(2, id) })

@@ -16,15 +16,15 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 type Entry struct {
 	Ledger, Entry int64
 
-	Index  *uint64 // the broker's number of its last message; nil: none was given
-	Broker int64   // when the broker took it, ms; 0: it did not say
+	Index  *uint64 // the broker's number of the entry's last message; nil: the broker gave none
+	Broker int64   // when the broker stored it, ms; 0: the broker did not say
 
 	Producer    string
 	PublishTime int64 // the producer's clock, ms
 
 	batched bool
 	batch   int32
-	single  single // of a message that is not in a batch
+	single  single // the fields of a message that is not in a batch
 
 	encrypted    bool
 	compression  uint64
@@ -34,11 +34,11 @@ type Entry struct {
 	chunk        int32
 
 	payload []byte
-	refused string // why nothing of it is a message; "": perhaps it is
+	refused string // why the entry holds no message; "": it may hold one
 }
 
-// single is what an entry says of a message that is not in a batch, or a batch of each of its
-// messages.
+// single holds the metadata of one message: of an entry that is no batch, or of one message in a
+// batch.
 type single struct {
 	key        string
 	properties map[string]string
@@ -47,7 +47,7 @@ type single struct {
 	size       int32
 }
 
-// Count is how many messages the broker takes it for.
+// Count returns how many messages the broker counts the entry as.
 func (e *Entry) Count() int64 {
 	if !e.batched {
 		return 1
@@ -55,15 +55,15 @@ func (e *Entry) Count() int64 {
 	return max(1, int64(e.batch))
 }
 
-// FirstIndex is the broker's number of its first message, if it has one.
+// FirstIndex returns the broker's number of the entry's first message. Index must not be nil.
 func (e *Entry) FirstIndex() uint64 { return *e.Index - uint64(e.Count()-1) }
 
-// Chunked reports whether it is a part of a chunked message.
+// Chunked reports whether the entry is a part of a chunked message.
 func (e *Entry) Chunked() bool { return e.chunks > 1 }
 
 func (e *Entry) lastChunk() bool { return e.chunk == e.chunks-1 }
 
-// readEntry reads what came. What can't be understood of it is corrupt; where it lies is always
+// readEntry decodes an entry. An entry that it can't decode is corrupt, but its place is always
 // known.
 func readEntry(f frame) (*Entry, error) {
 	e := &Entry{Ledger: -1}
@@ -90,7 +90,7 @@ func readEntry(f frame) (*Entry, error) {
 	return e, nil
 }
 
-// read reads [0x0e02 size metadata] 0x0e01 checksum size metadata payload.
+// read decodes [0x0e02 size metadata] 0x0e01 checksum size metadata payload.
 func (e *Entry) read(b []byte) error {
 	cut := func(n uint64) []byte {
 		if uint64(len(b)) < n {
@@ -130,7 +130,7 @@ func (e *Entry) read(b []byte) error {
 	return err
 }
 
-// metadata takes a field of a MessageMetadata.
+// metadata decodes a field of a MessageMetadata.
 func (e *Entry) metadata(f field) error {
 	switch f.number {
 	case 1:
@@ -163,7 +163,7 @@ func (e *Entry) metadata(f field) error {
 	return nil
 }
 
-// of takes a field of a SingleMessageMetadata.
+// of decodes a field of a SingleMessageMetadata.
 func (s *single) of(f field) error {
 	switch f.number {
 	case 1:
@@ -198,5 +198,5 @@ func (s *single) property(b []byte) error {
 	return err
 }
 
-// SameMessage reports whether both are chunks of one message.
+// SameMessage reports whether both entries are chunks of one message.
 func (e *Entry) SameMessage(o *Entry) bool { return e.Chunked() && o.Chunked() && e.uuid == o.uuid }

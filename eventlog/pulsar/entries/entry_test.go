@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// stored makes the frame of an entry at 1:place with that metadata.
+// stored returns the frame of the entry 1:place with that metadata.
 func stored(place int, metadata pack, payload string) frame {
 	body := binary.BigEndian.AppendUint32(nil, uint32(len(metadata)))
 	body = append(append(body, metadata...), payload...)
@@ -47,7 +47,8 @@ func shown(all []Message) string {
 	return strings.Join(words, " ")
 }
 
-// What an entry is made of, and what of it that can't be: never a panic, never a part of a batch.
+// An entry yields its messages, or says why it can't: it never panics and never yields part of a
+// batch.
 func TestMessages(t *testing.T) {
 	key := func(p pack) pack { return p.text(6, "d") }
 	batch := func(n uint64) pack { return plain("p").number(11, n) }
@@ -88,8 +89,8 @@ func TestMessages(t *testing.T) {
 	}
 }
 
-// Chunks of several messages that lie between each other make whole messages; what makes none is
-// told.
+// Chunks of several messages that interleave make whole messages; a chunk that makes none is
+// reported.
 func TestAssembler(t *testing.T) {
 	large := strings.Repeat("x", 3<<20)
 	for _, x := range []struct{ what, given, want string }{
@@ -168,7 +169,7 @@ func TestAssembler(t *testing.T) {
 	}
 }
 
-// However many messages are begun and never ended, what is kept of them is bounded.
+// The memory for messages that begin and never end is bounded.
 func TestAssemblerIsBounded(t *testing.T) {
 	a := AssembleFrom(1, 0, true)
 	payload := strings.Repeat("x", 1<<20)
@@ -197,7 +198,7 @@ func FuzzEntry(f *testing.F) {
 			a.Take(e)
 		}
 		if e.uncompressed > 1<<20 || e.Count() > MaxBatch {
-			return // seldom, and it takes long
+			return // rare, and it takes long
 		}
 		all := e.Messages(nil)
 		if none := e.batched && e.batch == 0; none != (len(all) == 0) || !none && int64(len(all)) != e.Count() {

@@ -11,42 +11,42 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// maxUnsent bounds what waits to be written to a broker that reads nothing: thousands of questions.
+// maxUnsent bounds the bytes that wait for a broker that reads nothing: thousands of questions.
 const maxUnsent = 1 << 20
 
 var errUnsent = errors.New("the broker reads nothing: too many questions wait for it")
 
-// answers are the commands that answer a question, and the field that bears its number. Of one
-// that says that a cursor is given up it is the cursor's.
+// answers maps the commands that answer a question to the field that holds the question's number.
+// For the command that closes a cursor, the field holds the cursor's number.
 var answers = map[int]protowire.Number{cmdSuccess: 1, cmdError: 1, cmdLastAnswer: 2, cmdAckAnswer: 6, cmdCloseConsumer: 1}
 
-// line is a connection that many goroutines ask over. An answer is of after its question: each is
-// the broker's to one.
+// line is a connection that many goroutines send questions over. Answers may come in any order: the
+// number in each says which question it answers.
 type line struct {
 	c *conn
 
 	mu      sync.Mutex
-	newest  uint64               // number given to a question or cursor
-	cursors map[uint64]*Cursor   // that are open
-	waiting map[uint64]*question // for an answer
-	unsent  []byte               // frames
-	writing bool                 // somebody writes what is unsent
-	err     error                // why it has ended; nil: it has not
+	newest  uint64               // the last number given to a question or cursor
+	cursors map[uint64]*Cursor   // the open cursors
+	waiting map[uint64]*question // the questions without an answer
+	unsent  []byte               // frames that wait to be written
+	writing bool                 // a goroutine is writing unsent
+	err     error                // why the connection has ended; nil: it has not
 }
 
-// question waits for its answer.
+// question is a command that waits for its answer.
 type question struct {
 	cursor *Cursor
 	body   []byte
 	err    error
-	done   chan struct{} // closed when it is answered
+	done   chan struct{} // closed when body and err are set
 }
 
 func newLine(c *conn) *line {
 	return &line{c: c, cursors: map[uint64]*Cursor{}, waiting: map[uint64]*question{}}
 }
 
-// add makes a cursor, of which the broker knows nothing yet.
+// add returns a new cursor. The broker does not know it yet.
 func (l *line) add() *Cursor {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -56,7 +56,7 @@ func (l *line) add() *Cursor {
 	return x
 }
 
-// drop ends a cursor and what was asked by it; false where it has ended before.
+// drop ends a cursor and its questions, and reports whether the cursor was open.
 func (l *line) drop(x *Cursor, why error) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -72,7 +72,7 @@ func (l *line) drop(x *Cursor, why error) bool {
 	return true
 }
 
-// answer is called with mu held.
+// answer completes a question. The caller holds mu.
 func (l *line) answer(id uint64, q *question, body []byte, err error) {
 	delete(l.waiting, id)
 	q.body, q.err = body, err
@@ -97,7 +97,7 @@ func (l *line) ask(ctx context.Context, x *Cursor, kind int, command func(id uin
 	}
 }
 
-// send sends a command, whose answer q waits for where it is not nil.
+// send sends a command. If q is not nil, q waits for the answer.
 func (l *line) send(q *question, kind int, body func(id uint64) pack) (id uint64, err error) {
 	id, write, err := l.queue(q, kind, body)
 	if write {
@@ -127,7 +127,7 @@ func (l *line) queue(q *question, kind int, body func(id uint64) pack) (id uint6
 	return l.newest, write, nil
 }
 
-// write sends what is unsent, in one piece what others ask at the same moment.
+// write writes what is unsent. Commands that goroutines send at the same moment go in one write.
 func (l *line) write() {
 	runtime.Gosched()
 	var sending []byte
@@ -144,12 +144,12 @@ func (l *line) write() {
 			_, err = l.c.Write(sending)
 		}
 		if err != nil {
-			_ = l.c.Conn.Close() // read ends, and tells all
+			_ = l.c.Conn.Close() // read fails then, and ends all questions
 		}
 	}
 }
 
-// read gives answers to who waits for them, until the connection ends.
+// read hands the answers to the questions that wait for them, until the connection ends.
 func (l *line) read() error {
 	for {
 		f, err := l.c.next()
@@ -200,7 +200,7 @@ func (l *line) take(f frame) error {
 	return nil
 }
 
-// end answers all with the reason why there is no connection any more.
+// end ends all questions with the reason why the connection has ended.
 func (l *line) end(why error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -211,7 +211,7 @@ func (l *line) end(why error) {
 	}
 }
 
-// isOpen reports whether a cursor can still be asked.
+// isOpen reports whether the cursor can still be used.
 func (l *line) isOpen(x *Cursor) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -21,7 +21,7 @@ type peer struct {
 	ended chan error
 }
 
-// newPeer makes a line to it. A broker that reads nothing is one whose next is not called.
+// newPeer connects a line to a peer. To test a broker that reads nothing, do not call next.
 func newPeer(t *testing.T) *peer {
 	ours, theirs := net.Pipe()
 	end := func(raw net.Conn) *conn {
@@ -43,7 +43,7 @@ func newPeer(t *testing.T) *peer {
 	return p
 }
 
-// asked is the next question, of the cursor and with the number that it names.
+// asked reads the next question and returns its cursor and its number.
 func (p *peer) asked(kind int) (cursor, id uint64) {
 	p.Helper()
 	f, err := p.c.next()
@@ -69,7 +69,7 @@ func (p *peer) answer(id uint64, entry int64) {
 	}
 }
 
-// ask begins to ask; the string is what comes of it.
+// ask starts a question; the channel gets its result.
 func ask(ctx context.Context, x *Cursor) <-chan string {
 	said := make(chan string, 1)
 	go func() {
@@ -83,8 +83,8 @@ func ask(ctx context.Context, x *Cursor) <-chan string {
 	return said
 }
 
-// Whoever asks is given the answer to its own question, whatever comes between; a question that is
-// given up, or whose cursor the broker gives up, is nobody else's loss.
+// Every question gets its own answer, whatever comes between. A question that is given up, or whose
+// cursor the broker closes, does not disturb the others.
 func TestLineAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPeer(t)
@@ -134,7 +134,7 @@ func TestLineAnswers(t *testing.T) {
 	})
 }
 
-// What is acknowledged was answered for.
+// Acknowledge returns after the broker's answer.
 func TestLineAcknowledges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPeer(t)
@@ -165,8 +165,8 @@ func TestLineAcknowledges(t *testing.T) {
 	})
 }
 
-// A broker that is gone, or answers nothing at all, is nobody's to wait for; what is written to one
-// that reads nothing is bounded.
+// Nobody waits forever for a broker that is gone or does not answer; what waits for a broker that
+// reads nothing is bounded.
 func TestLineEnds(t *testing.T) {
 	t.Run("closed", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
@@ -206,7 +206,7 @@ func TestLineEnds(t *testing.T) {
 			p := newPeer(t)
 			x := p.l.add()
 			first := ask(t.Context(), x)
-			synctest.Wait() // it is being written
+			synctest.Wait() // the question is being written
 			for len(p.l.unsent) <= maxUnsent {
 				p.l.unsent = append(p.l.unsent, make([]byte, maxUnsent)...)
 			}

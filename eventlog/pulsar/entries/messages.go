@@ -5,34 +5,35 @@ import (
 	"errors"
 )
 
-// Why an entry's messages are none for us.
+// Why an entry's messages are refused.
 const (
-	Encrypted = "encrypted" // nobody here has a key
-	Corrupt   = "corrupt"   // its checksum, compression, batch or metadata are not what they should be
-	TooLarge  = "too_large" // more bytes or messages than are read
-	// the last chunk of a message, the others of which don't stand close before it
+	Encrypted = "encrypted" // no process here has a key
+	Corrupt   = "corrupt"   // its checksum, compression, batch or metadata are wrong
+	TooLarge  = "too_large" // more bytes or messages than we read
+	// the last chunk of a message whose other chunks are not close before it
 	Incomplete = "incomplete"
 )
 
-// MaxBatch is how many messages a batch has at most: more are refused as one.
+// MaxBatch is the greatest number of messages in a batch that we read. A larger batch is refused as
+// one message.
 const MaxBatch = 1 << 16
 
-// Message is one message of an entry. Payload and key are parts of the entry's bytes, which are
-// never written again: who keeps one of them for long keeps a copy.
+// Message is one message of an entry. Payload and key alias the entry's bytes, which are never
+// overwritten: to keep one of them for long, copy it.
 type Message struct {
-	Batch      int32 // its place in the batch
+	Batch      int32 // the message's place in the batch
 	Key        string
 	Properties map[string]string
 	EventTime  int64 // ms; 0: none
 	Payload    []byte
-	// why it can't be read; then there is no payload, and of a batch's message no key
+	// why the message can't be read; then it has no payload, and in a batch no key either
 	Refused string
 }
 
-// Messages appends the entry's messages. Those that can't be read are refused, each of them, so
-// that a batch counts as many as it says that it has; one of none has none: whether the broker
-// gives it depends on what it sends it with. A part of a chunked message is read once it is
-// assembled.
+// Messages appends the entry's messages. Each message that it can't read is refused on its own, so
+// that a batch counts as many messages as it announces. A batch that announces 0 messages has none:
+// whether the broker sends such a batch depends on the entries that it sends it with. A chunked
+// message is read once it is assembled.
 func (e *Entry) Messages(all []Message) []Message {
 	switch {
 	case e.batched && e.batch == 0:
@@ -65,7 +66,7 @@ func (e *Entry) Messages(all []Message) []Message {
 		}
 		all, payload = append(all, s.message(i, own)), rest
 	}
-	if len(all) == begin { // fewer than none
+	if len(all) == begin { // the batch announces fewer than 0
 		return e.refusing(all, Corrupt)
 	}
 	return all
@@ -75,14 +76,14 @@ func (s *single) message(batch int32, payload []byte) Message {
 	return Message{Batch: batch, Key: s.key, Properties: s.properties, EventTime: s.eventTime, Payload: payload}
 }
 
-// refusing gives each of the entry's messages the reason. A batch that has more than there are
-// places is one message, at the last.
+// refusing appends the entry's messages, refused with the reason. A batch that announces more than
+// MaxBatch messages becomes one message, at the last place.
 func (e *Entry) refusing(all []Message, why string) []Message {
 	n := e.Count()
 	if n > MaxBatch {
 		return append(all, Message{Batch: MaxBatch - 1, Refused: why})
 	}
-	if !e.batched { // a batch bears the key of its first message, and the others may have others
+	if !e.batched { // a batch has the key of its first message only; the other keys may differ
 		m := e.single.message(0, nil)
 		m.Refused = why
 		return append(all, m)
@@ -93,7 +94,7 @@ func (e *Entry) refusing(all []Message, why string) []Message {
 	return all
 }
 
-// cutSingle reads a message from the front of a batch: size, metadata, payload.
+// cutSingle decodes the first message of a batch: size, metadata, payload.
 func cutSingle(b []byte) (s single, payload, rest []byte, err error) {
 	if len(b) < 4 {
 		return s, nil, nil, errProto

@@ -9,7 +9,7 @@ import (
 
 var errProto = errors.New("not a message of Pulsar's protocol")
 
-// field is one of a protobuf message: n where it is a number, b where it is bytes.
+// field is one field of a protobuf message: n if it is a number, b if it is bytes.
 type field struct {
 	number protowire.Number
 	n      uint64
@@ -18,7 +18,7 @@ type field struct {
 
 func (f field) text() string { return string(f.b) }
 
-// own is text without a copy.
+// own returns the text without a copy; it aliases b.
 func (f field) own() string { return unsafe.String(unsafe.SliceData(f.b), len(f.b)) }
 
 // fields calls do with each field of a protobuf message; b aliases the message.
@@ -49,7 +49,7 @@ func fields(message []byte, do func(f field) error) error {
 	return nil
 }
 
-// pack is a protobuf message that is being written.
+// pack is a protobuf message under construction.
 type pack []byte
 
 func (p pack) number(field protowire.Number, n uint64) pack {
@@ -62,8 +62,8 @@ func (p pack) bytes(field protowire.Number, b []byte) pack {
 
 func (p pack) text(field protowire.Number, s string) pack { return p.bytes(field, []byte(s)) }
 
-// The commands of Pulsar's protocol that are used here. A command's number is that of its field,
-// too.
+// The commands of Pulsar's protocol that we use. A command's number is also the number of its
+// field.
 const (
 	cmdConnect       = 2
 	cmdConnected     = 3
@@ -85,7 +85,7 @@ const (
 	cmdAckAnswer     = 38
 )
 
-// command is a BaseCommand with the one command that it holds.
+// command returns a BaseCommand that holds the one command.
 func command(kind int, body pack) pack {
 	return pack(nil).number(1, uint64(kind)).bytes(protowire.Number(kind), body)
 }

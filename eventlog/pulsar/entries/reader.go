@@ -8,31 +8,31 @@ import (
 )
 
 const (
-	consumer = 1    // the number of the only one on a connection
-	permits  = 1000 // messages that the broker may send before it is told that some came
+	consumer = 1    // the number of the only consumer on a connection
+	permits  = 1000 // messages that the broker may send before we grant it more
 )
 
-// Reader gives a partition's entries in order, all that the broker gives to anybody. It is for one
-// goroutine.
+// Reader returns a partition's entries in order: all that the broker sends to anybody. One
+// goroutine uses it.
 //
-// A broker that sends several entries at once adds up how many messages they say that they have,
-// and sends none of them where that makes 0: an entry that says it has -1 hides another. So it is
-// asked for the entries of a gap one by one. A gap of one entry holds nothing: alone an entry is
-// hidden only by saying that it has no messages, and then it has none.
+// When a broker sends several entries at once, it adds up the numbers of messages that they
+// announce, and sends none of them if the sum is 0: an entry that announces -1 messages hides
+// another one. So the reader asks for the entries of a gap one by one. A gap of one entry holds
+// nothing: alone, an entry is hidden only if it announces 0 messages, and then it has none.
 type Reader struct {
 	c       *conn
 	o       Options
 	topic   string
-	held    string // the subscription, if it was not made for this reader
-	owed    int64  // messages that came and that the broker was not told of
-	spoiled bool   // nobody knows how many the broker believes that it may send
+	held    string // the subscription's name, if Hold made the reader
+	owed    int64  // messages received since the broker was last granted more
+	spoiled bool   // the broker's count of what it may send is unknown
 
-	next   spot   // follows the last entry that was given
-	known  bool   // next is
-	behind *Entry // a gap that is looked into
+	next   spot   // the place after the last entry that was returned
+	known  bool   // next is set
+	behind *Entry // the entry after the gap that is being searched
 }
 
-// spot is where an entry lies.
+// spot is the place of an entry.
 type spot struct{ ledger, entry int64 }
 
 func (e *Entry) spot() spot { return spot{e.Ledger, e.Entry} }
@@ -41,8 +41,8 @@ func (s spot) before(o spot) bool {
 	return s.ledger < o.ledger || s.ledger == o.ledger && s.entry < o.entry
 }
 
-// Open begins at an entry, or, where the ledger is below 0, at the oldest one kept. Where the entry
-// is gone, what comes first is the next one kept.
+// Open begins at an entry, or at the oldest one kept if the ledger is below 0. If the entry is
+// gone, the next one kept comes first.
 func Open(ctx context.Context, o Options, topic string, ledger, entry int64) (*Reader, error) {
 	r, err := begin(ctx, o, topic, spot{ledger, entry}, permits)
 	if err == nil && ledger >= 0 {
@@ -55,13 +55,14 @@ func begin(ctx context.Context, o Options, topic string, at spot, permits uint64
 	if at.ledger < 0 {
 		at = spot{-1, -1}
 	}
-	// A start with a place in a batch has the broker send the whole entry.
+	// With a batch place in the start position, the broker sends the whole entry.
 	start := pack(nil).number(1, uint64(at.ledger)).number(2, uint64(at.entry)).number(4, 0)
 	return subscribe(ctx, o, topic, pack(nil).text(2, "dashfeed-entries-"+rand.Text()).number(8, 0).bytes(9, start), permits)
 }
 
-// Hold begins behind what was acknowledged in the topic's subscription of that name, which is made
-// where it is not there, and which nobody else can hold meanwhile: IsBusy tells that another does.
+// Hold begins after what the topic's subscription of that name has acknowledged. It creates the
+// subscription if it does not exist, and holds it alone: IsBusy tells from the error that another
+// holds it.
 func Hold(ctx context.Context, o Options, topic, subscription string) (*Reader, error) {
 	r, err := subscribe(ctx, o, topic, pack(nil).text(2, subscription).number(8, 1), permits)
 	if err == nil {
@@ -70,7 +71,7 @@ func Hold(ctx context.Context, o Options, topic, subscription string) (*Reader, 
 	return r, err
 }
 
-// subscribe makes a reader of an exclusive subscription.
+// subscribe returns a reader of an exclusive subscription.
 func subscribe(ctx context.Context, o Options, topic string, what pack, permits uint64) (*Reader, error) {
 	const exclusive, earliest = 0, 1
 	c, err := connect(ctx, o, topic)
@@ -94,20 +95,20 @@ func subscribe(ctx context.Context, o Options, topic string, what pack, permits 
 	return &Reader{c: c, o: o, topic: topic}, nil
 }
 
-// IsBusy tells that another holds the subscription.
+// IsBusy reports whether err says that another holds the subscription.
 func IsBusy(err error) bool {
 	const consumerBusy = 5
 	var said *BrokerError
 	return errors.As(err, &said) && said.Code == consumerBusy
 }
 
-// Close gives up the connection.
+// Close closes the connection.
 func (r *Reader) Close() { _ = r.c.Close() }
 
 var errGivenUp = errors.New("the broker has given up the consumer")
 
-// Next is the next entry. When ctx ends before it came, or before another Next with another ctx,
-// the reader can't be used any more.
+// Next returns the next entry. If ctx ends before the entry comes, or later but before a Next with
+// another ctx, the reader can't be used any more.
 func (r *Reader) Next(ctx context.Context) (e *Entry, err error) {
 	if r.spoiled && r.behind == nil {
 		if err := r.renew(ctx); err != nil {
@@ -141,7 +142,7 @@ func (r *Reader) Next(ctx context.Context) (e *Entry, err error) {
 	return e, nil
 }
 
-// come is the next entry that comes.
+// come returns the next entry that the broker sends.
 func (r *Reader) come(ctx context.Context) (e *Entry, err error) {
 	err = r.c.obeying(ctx, func() error {
 		for e == nil {
@@ -163,7 +164,7 @@ func (r *Reader) come(ctx context.Context) (e *Entry, err error) {
 	return e, err
 }
 
-// alone is the first entry from there on that the broker has and gives when it is asked for one.
+// alone returns the first entry from that place on that the broker sends when it may send only one.
 func (r *Reader) alone(ctx context.Context, from spot) (*Entry, error) {
 	one, err := begin(ctx, r.o, r.topic, from, 1)
 	if err != nil {
@@ -173,12 +174,11 @@ func (r *Reader) alone(ctx context.Context, from spot) (*Entry, error) {
 	return one.come(ctx)
 }
 
-// More reports whether another entry has come, in part at least.
+// More reports whether another entry has come, or a part of one.
 func (r *Reader) More() bool { return !r.spoiled && (r.behind != nil || r.c.in.Buffered() > 0) }
 
-// came tells the broker, for many entries at once, that it may send more. It counts messages by
-// what an entry says of itself, in 32 bits, also where that is less than none or more than it can
-// count.
+// came grants the broker more messages, for many entries at once. The broker counts the messages
+// that an entry announces, in 32 bits, even if that number is negative or overflows the count.
 func (r *Reader) came(e *Entry) error {
 	if e.batched && (e.batch < 0 || e.batch > MaxBatch) {
 		r.spoiled = true
@@ -192,7 +192,7 @@ func (r *Reader) came(e *Entry) error {
 	return r.c.send(cmdFlow, pack(nil).number(1, consumer).number(2, uint64(more)))
 }
 
-// renew has the broker count anew.
+// renew reconnects, so that the broker counts from the beginning again.
 func (r *Reader) renew(ctx context.Context) (err error) {
 	_ = r.c.Close()
 	var fresh *Reader
@@ -207,8 +207,8 @@ func (r *Reader) renew(ctx context.Context) (err error) {
 	return err
 }
 
-// Acknowledge tells the broker of a reader that holds a subscription that nothing up to the entry
-// is wanted again.
+// Acknowledge tells the broker that nothing up to the entry is needed any more. Only a reader that
+// Hold made may call it.
 func (r *Reader) Acknowledge(ledger, entry int64) error {
 	const cumulative = 1
 	id := pack(nil).number(1, uint64(ledger)).number(2, uint64(entry))

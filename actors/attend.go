@@ -141,15 +141,15 @@ func (s *shard) forget(m *reading) {
 	s.waiters = slices.DeleteFunc(s.waiters, func(o *reading) bool { return o == m })
 }
 
-// list is the awake dashboards that a listing asks for, by name.
-func (s *shard) list(m *listing) []feed.Summary {
+// list is the awake dashboards of a tenant whose names begin with prefix, behind a name, by name.
+func (s *shard) list(tenant, prefix, after string, limit int) []feed.Summary {
 	var all []feed.Summary
 	for k, e := range s.entries {
-		if e.report.version == 0 || k.Tenant != m.tenant || k.Dashboard <= m.after || !strings.HasPrefix(k.Dashboard, m.prefix) {
+		if e.report.version == 0 || k.Tenant != tenant || k.Dashboard <= after || !strings.HasPrefix(k.Dashboard, prefix) {
 			continue
 		}
 		all = append(all, summarise(k, e.report))
 	}
 	slices.SortFunc(all, bySummaryKey)
-	return all[:min(len(all), m.limit)]
+	return all[:min(len(all), limit)]
 }

@@ -72,9 +72,7 @@ func (h *Host) List(ctx context.Context, tenant, prefix, after string, limit int
 	}
 	for _, s := range shards {
 		// The awake ones first: one that falls asleep in between is in the store by then.
-		m := &listing{tenant: tenant, prefix: prefix, after: after, limit: limit, reply: make(chan []feed.Summary, 1)}
-		s.tell(m)
-		awake, err := await(ctx, s, m.reply)
+		awake, err := await(ctx, s, question(s, func() []feed.Summary { return s.list(tenant, prefix, after, limit) }))
 		if err != nil {
 			return nil, err
 		}
@@ -146,9 +144,7 @@ func (h *Host) Default(ctx context.Context, k messages.Key) (feed.DefinitionInFo
 	if err != nil {
 		return feed.DefinitionInForce{}, err
 	}
-	m := &defaulting{tenant: k.Tenant, reply: make(chan feed.DefinitionInForce, 1)}
-	s.tell(m)
-	return await(ctx, s, m.reply)
+	return await(ctx, s, question(s, func() feed.DefinitionInForce { return inForceByDefault(s.state.Default(k.Tenant)) }))
 }
 
 // Room is nil where a record of the dashboard would be taken, as far as is known here; ErrCrowded
@@ -159,9 +155,7 @@ func (h *Host) Room(ctx context.Context, k messages.Key) error {
 	if err != nil || !s.view.Load().full {
 		return nil
 	}
-	m := &roomAsking{key: k, reply: make(chan error, 1)}
-	s.tell(m)
-	if full, err := await(ctx, s, m.reply); err == nil && full != nil {
+	if full, err := await(ctx, s, question(s, func() error { return s.population.Room(k) })); err == nil && full != nil {
 		return fmt.Errorf("%w: %w", feed.ErrCrowded, full)
 	}
 	return nil

@@ -12,11 +12,10 @@ import (
 // To a dashboard: *loading, which is not acknowledged; *run, *asking, *reading, *advancing,
 // *yielding, each acknowledged to the shard (a run by its batch, the others by their *turn); and
 // *saving from the shard's saver. To a shard: *loaded, *batch, *opened, *skipping, *core.Empty and
-// *core.Naming from its feeders,
-// *folded and *turn from its dashboards, *woken from one that woke, *subscribing, *asking,
-// *closing, *reading, *gaveUp, *listing, *listingRefused, *defaulting, *roomAsking from the feed,
-// *scrape from a collector, *beat from the host, *saved, *ticked and *core.Forwarded from its own
-// goroutines, *stopping from its runner.
+// *core.Naming from its feeders, *folded and *turn from its dashboards, *woken from one that woke,
+// *subscribing, *asking, *closing, *reading, *gaveUp from the feed, query from it and a collector,
+// *beat from the host, *saved, *ticked and *core.Forwarded from its own goroutines, *stopping from
+// its runner.
 type (
 	// loading is the first message to a dashboard.
 	loading struct{}
@@ -83,25 +82,9 @@ type (
 	// gaveUp says that nobody waits for the reading any more.
 	gaveUp struct{ reading *reading }
 
-	// listing asks for the awake dashboards of a tenant.
-	listing struct {
-		tenant, prefix, after string
-		limit                 int
-		reply                 chan []feed.Summary
-	}
-
-	// defaulting asks for the definition in force for a tenant's dashboards without one.
-	defaulting struct {
-		tenant string
-		reply  chan feed.DefinitionInForce
-	}
-
-	// roomAsking asks whether a record of a dashboard would be taken. reply has room for the
-	// answer.
-	roomAsking struct {
-		key   messages.Key
-		reply chan error
-	}
+	// query answers somebody's question about the shard, at its turn. It changes nothing of it but
+	// what it counts for metrics.
+	query func()
 
 	// saving asks a dashboard for its state, for a checkpoint.
 	saving struct {
@@ -140,3 +123,10 @@ type (
 func (m *saving) to() *entry { return m.entry }
 
 var load = &loading{}
+
+// question has the shard's actor answer.
+func question[T any](s *shard, answer func() T) <-chan T {
+	reply := make(chan T, 1)
+	s.tell(query(func() { reply <- answer() }))
+	return reply
+}

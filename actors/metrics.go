@@ -17,12 +17,7 @@ const (
 	restLabel = "_other"
 )
 
-// scrape asks a shard what its dashboards did since the last one.
-type scrape struct {
-	named map[string]bool // who has metrics of their own; nobody changes it
-	reply chan scraped
-}
-
+// scraped is what a shard's dashboards did since the last time.
 type scraped struct {
 	shard    *shard
 	position messages.Position
@@ -39,8 +34,8 @@ type scrapedDashboard struct {
 	busyTotal
 }
 
-// scraped hands over the counts of the shard's dashboards.
-func (s *shard) scraped(m *scrape) scraped {
+// scrape hands over the counts of the shard's dashboards. named have metrics of their own.
+func (s *shard) scrape(named map[string]bool) scraped {
 	r := scraped{shard: s, position: s.core.Position(), awake: s.awake, waiting: len(s.forwarder.waiting), pending: len(s.dirty) + len(s.written)}
 	if s.owned.Load() {
 		r.refused = s.state.RefusedCounts()
@@ -55,7 +50,7 @@ func (s *shard) scraped(m *scrape) scraped {
 		if e.busy.records() == 0 {
 			continue
 		}
-		if label := k.Label(); m.named[label] {
+		if label := k.Label(); named[label] {
 			one := scrapedDashboard{label: label}
 			one.join(&e.busy)
 			r.dash = append(r.dash, one)
@@ -172,9 +167,7 @@ func (c *collector) ask() {
 	var strangers []scrapedDashboard
 	c.last = c.last[:0]
 	for _, s := range c.host.held() {
-		m := &scrape{named: named, reply: make(chan scraped, 1)}
-		s.tell(m)
-		r, ok := c.wait(s, m.reply)
+		r, ok := c.wait(s, question(s, func() scraped { return s.scrape(named) }))
 		if !ok {
 			continue
 		}

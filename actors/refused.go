@@ -15,13 +15,6 @@ type Refused struct {
 	Newest []fold.Refusal    // oldest first
 }
 
-// listingRefused asks a shard for it. reply has room for the answer.
-type listingRefused struct{ reply chan Refused }
-
-func (s *shard) listRefused() Refused {
-	return Refused{Counts: s.state.RefusedCounts(), Newest: s.state.Refusals()}
-}
-
 // Refused tells what lay in the log of a shard that is held here and no dashboard got.
 func (h *Host) Refused(ctx context.Context, shard int) (Refused, error) {
 	const patience = 5 * time.Second
@@ -33,10 +26,9 @@ func (h *Host) Refused(ctx context.Context, shard int) (Refused, error) {
 	if err != nil {
 		return Refused{}, err
 	}
-	m := &listingRefused{make(chan Refused, 1)}
-	s.tell(m)
+	refused := func() Refused { return Refused{Counts: s.state.RefusedCounts(), Newest: s.state.Refusals()} }
 	select {
-	case r := <-m.reply:
+	case r := <-question(s, refused):
 		return r, nil
 	case <-s.stopped:
 	case <-h.done:

@@ -163,16 +163,8 @@ func (s *shard) receive(message any) {
 		s.read(m)
 	case *gaveUp:
 		s.forget(m.reading)
-	case *listing:
-		m.reply <- s.list(m)
-	case *defaulting:
-		m.reply <- inForceByDefault(s.state.Default(m.tenant))
-	case *roomAsking:
-		m.reply <- s.population.Room(m.key)
-	case *listingRefused:
-		m.reply <- s.listRefused()
-	case *scrape:
-		m.reply <- s.scraped(m)
+	case query:
+		m()
 	case *saved:
 		s.endCheckpoint(m)
 	case *core.Forwarded:

@@ -30,6 +30,9 @@ type Config struct {
 	Packed        bool
 	CompressBytes int           // packed messages of at least so many bytes are compressed; 0: none is
 	CheckEvery    time.Duration // how often policies are checked; 0: at Open only
+	// reports whether this process looks at policies: one of a cluster is enough, while each looks
+	// whether its topics are there; nil: it does
+	ChecksPolicies func() bool
 	// this process, or another of the cluster, forwards what lies in partitions that were added to
 	// topics
 	BringHome bool

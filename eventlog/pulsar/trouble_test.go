@@ -115,6 +115,9 @@ func TestPolicies(t *testing.T) {
 	l := open(t, c, func(c *pulsar.Config) { c.CheckEvery = 100 * time.Millisecond })
 	name, shard := tenant(t, l, 2, pulsar.BrokerTime)
 	topic := pulsar.EventsTopic(name)
+	other := open(t, c, func(c *pulsar.Config) {
+		c.CheckEvery, c.ChecksPolicies = 100*time.Millisecond, func() bool { return false }
+	})
 	namespace := strings.TrimSuffix(strings.TrimPrefix(topic, "persistent://"), "/events")
 	problem := func(word string) (found pulsar.Problem) {
 		for _, p := range l.Problems() {
@@ -134,6 +137,11 @@ func TestPolicies(t *testing.T) {
 		await(t, "a problem: "+x.word, func() bool { return problem(x.word) != pulsar.Problem{} })
 		if p := problem(x.word); p.Command != x.command || p.Stops {
 			t.Errorf("%s\n got %q, stops %v\nwant %q", p.What, p.Command, p.Stops, x.command)
+		}
+		for _, p := range other.Problems() {
+			if p.Topic == topic || p.Topic == namespace {
+				t.Errorf("a process that another one checks policies for has found: %s", p)
+			}
 		}
 		admin(t, c, "POST", "namespaces/"+namespace+x.path, x.good)
 		await(t, "no problem any more: "+x.word, func() bool { return problem(x.word) == pulsar.Problem{} })

@@ -18,7 +18,7 @@ func (c *Clustered) openLog(ctx context.Context) (log *pulsar.Log, err error) {
 	config := pulsar.Default(c.flags.Pulsar, c.flags.PulsarAdmin)
 	config.Cluster = c.flags.Cluster
 	config.Security, config.Keys = c.security(), c.secrets
-	config.BringHome = c.flags.Shards
+	config.BringHome, config.ChecksPolicies = c.flags.Shards, c.isFirst
 	config.Logger, config.Metrics = c.logger, c.metrics
 	if err := config.Validate(); err != nil {
 		return nil, usageOf(err)
@@ -28,6 +28,21 @@ func (c *Clustered) openLog(ctx context.Context) (log *pulsar.Log, err error) {
 		return err
 	})
 	return log, err
+}
+
+// isFirst reports whether no other member that is heard has a name before this one's. Two may think
+// so for a while, or a process that has not joined.
+func (c *Clustered) isFirst() bool {
+	members := c.members.Load()
+	if members == nil {
+		return true
+	}
+	for _, m := range members.Members() { // by name
+		if m.Self || m.Heard {
+			return m.Self
+		}
+	}
+	return true
 }
 
 // security is what the broker wants to see, and what it is believed by.

@@ -10,18 +10,20 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// ErrGoesOn says that what an operator asked for is done, and that ctx ended before the shard was
-// live: it is still loading.
+// ErrGoesOn says that the operator's request was carried out, but that ctx ended before the shard
+// was live. The shard is still loading.
 var ErrGoesOn = errors.New("the shard goes on and is not live yet")
 
-// AcceptLoss has a shard go on that has stopped because its log has dropped records that were in no
-// checkpoint: from the newest checkpoint and the oldest record kept, as a new epoch of each of its
-// dashboards. Where the log was set back it goes on from the newest checkpoint of all hosts, or,
-// where hosts share none, with the oldest record that the log has; what this host has of its own is
-// dropped. A crash before the shard's next checkpoint takes it back.
+// AcceptLoss makes a shard continue that has stopped because its log dropped records that were in
+// no checkpoint. The shard continues from the newest checkpoint and the oldest record kept, with a
+// new epoch for each of its dashboards. If the log was set back, the shard continues from the
+// newest checkpoint of all hosts. If hosts share no checkpoints, it continues with the oldest
+// record of the log. In both cases this host drops its own state of the shard. A crash before the
+// shard's next checkpoint undoes the acceptance.
 //
-// It returns when the shard is live; ErrGoesOn where it is behind the hole by the end of ctx. Any
-// other error says why there is nothing to accept, or why the shard could not go on all the same.
+// It returns when the shard is live, or ErrGoesOn if the shard is behind the hole but not live when
+// ctx ends. Any other error says why there is nothing to accept, or why the shard could not
+// continue.
 func (h *Host) AcceptLoss(ctx context.Context, number int) error {
 	s, failure, err := h.failed(number)
 	switch {
@@ -32,7 +34,7 @@ func (h *Host) AcceptLoss(ctx context.Context, number int) error {
 	case !errors.Is(failure, eventlog.ErrTrimmed) && !errors.Is(failure, eventlog.ErrAhead):
 		return fmt.Errorf("accept the loss of shard %d: only records that were dropped can be let go of: %w", number, failure)
 	}
-	// The hole ends at a record: now there is one.
+	// A hole ends at a record, so append one.
 	if _, err := h.config.Log.Append(ctx, []eventlog.Entry{{Kind: messages.KindTick, Partition: number}}); err != nil {
 		return fmt.Errorf("accept the loss of shard %d: %w", number, err)
 	}
@@ -48,13 +50,13 @@ func (h *Host) AcceptLoss(ctx context.Context, number int) error {
 	return nil
 }
 
-// passBy has a shard go on behind the records that the process has ended at.
+// passBy makes a shard continue behind the records at which the process ended.
 func (h *Host) passBy(ctx context.Context, s *shard, failure error) error {
 	s.attempt.mu.Lock()
 	span := s.attempt.span
 	s.attempt.mu.Unlock()
 	var err error
-	if span.Through.IsZero() { // it ended while it read: nobody knows which of them it was
+	if span.Through.IsZero() { // the process ended while it read: it is unknown at which record
 		span.Through, err = s.last(ctx)
 	}
 	if err == nil {
@@ -69,7 +71,7 @@ func (h *Host) passBy(ctx context.Context, s *shard, failure error) error {
 	return nil
 }
 
-// Retry has a shard loaded again that has stopped. It returns as AcceptLoss does.
+// Retry loads a stopped shard again. It returns as AcceptLoss does.
 func (h *Host) Retry(ctx context.Context, number int) error {
 	s, failure, err := h.failed(number)
 	if err == nil {
@@ -82,7 +84,8 @@ func (h *Host) Retry(ctx context.Context, number int) error {
 	return nil
 }
 
-// failed is the shard of that number and why it has stopped; an error where it has not.
+// failed returns the shard of that number and why it has stopped. It returns err if the shard has
+// not stopped.
 func (h *Host) failed(number int) (s *shard, failure, err error) {
 	h.mu.RLock()
 	s, err = h.assignments[number].current()
@@ -97,8 +100,8 @@ func (h *Host) failed(number int) (s *shard, failure, err error) {
 	return s, *why, nil
 }
 
-// loadAgain has the shard replaced by another that is loaded as prepare says, and waits for what
-// comes of that.
+// loadAgain replaces the shard with a new one whose assignment prepare has changed, and waits for
+// the outcome of its load.
 func (h *Host) loadAgain(ctx context.Context, s *shard, why error, prepare func(p *assignment)) error {
 	h.mu.Lock()
 	p := h.assignments[s.number]
@@ -109,14 +112,13 @@ func (h *Host) loadAgain(ctx context.Context, s *shard, why error, prepare func(
 	prepare(p)
 	select {
 	case s.broken <- why:
-	default: // somebody else was as quick
+	default: // somebody else has asked for it already
 	}
 	h.mu.Unlock()
 	return h.awaitDecision(ctx, s)
 }
 
-// awaitDecision waits until the shards that come after this one have come to an end
-// with loading.
+// awaitDecision waits until the load of the shard that replaces s has succeeded or failed.
 func (h *Host) awaitDecision(ctx context.Context, s *shard) error {
 	for {
 		select {
@@ -139,7 +141,7 @@ func (h *Host) awaitDecision(ctx context.Context, s *shard) error {
 				return *s.failure.Load()
 			}
 			return nil
-		case <-s.left: // it found a further loss, and is loaded once more
+		case <-s.left: // it found a further loss and is loaded once more
 		case <-h.done:
 			return feed.ErrClosed
 		case <-ctx.Done():
@@ -148,7 +150,7 @@ func (h *Host) awaitDecision(ctx context.Context, s *shard) error {
 	}
 }
 
-// notDecided is what there is to say of a shard that loads for longer than somebody waits.
+// notDecided returns the error for a caller whose wait ended before the load of the shard did.
 func notDecided(s *shard) error {
 	select {
 	case <-s.skipped:

@@ -10,25 +10,25 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// assignment is one shard's on this host, from its Load until its runner, a goroutine, has put away
-// what was dropped. A shard that is loaded again, also while its predecessor is still ending, is
-// another *shard of the same assignment. Host.mu guards it.
+// assignment is one shard's place on this host. It exists from Load until its runner, a goroutine,
+// has cleaned up after Drop. A shard that is loaded again, even while its predecessor is still
+// ending, is another *shard of the same assignment. Host.mu guards it.
 type assignment struct {
 	number int
-	wanted bool          // between Load and Drop
-	owned  bool          // as Own said last; never without wanted
-	shard  *shard        // the one that lives or is ending
-	gone   chan struct{} // closed by Drop: the subscriptions of this stay end
+	wanted bool          // true between Load and Drop
+	owned  bool          // the last value given to Own; never true without wanted
+	shard  *shard        // the shard that runs or is ending
+	gone   chan struct{} // closed by Drop: ends the subscriptions to this shard
 
-	loss    loss          // of the log, as the next shard finds it
-	faults  int           // of its shards lately
-	faultAt time.Duration // when the last was, since the host's start
+	loss    loss          // the loss in the log that the next shard starts with
+	faults  int           // number of recent faults of its shards
+	faultAt time.Duration // when the last fault was, since the host's start
 }
 
-// Load begins to load the shard, and returns at once. It does nothing where the shard is here or
-// loading already, nor while the host itself can't reach the log: it is asked again, as long as
-// nobody claims the shard. What fails is tried again, with backoff, until it works or Drop says
-// that it needn't.
+// Load begins to load the shard and returns at once. It does nothing if the shard is here or
+// loading already. It also does nothing while the host cannot reach the log: the caller asks again
+// as long as nobody claims the shard. A load that fails is retried with backoff until it succeeds
+// or Drop is called.
 func (h *Host) Load(number int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -48,16 +48,16 @@ func (h *Host) Load(number int) {
 	}
 	p.wanted, p.gone = true, make(chan struct{})
 	h.tallies.loads.Add(1)
-	if p.shard == nil { // else its runner finds that it is wanted again
+	if p.shard == nil { // otherwise its runner sees that it is wanted again
 		p.shard = h.newShard(p)
 		s := p.shard
 		h.runners.Go(func() { h.runAssigned(p, s) })
 	}
 }
 
-// Drop ends the shard, without a last checkpoint, and returns at once: its subscriptions end, its
-// memory is given back, what a shared store keeps of it here is forgotten. It does nothing where
-// the shard isn't here.
+// Drop ends the shard without a last checkpoint and returns at once. Its subscriptions end, its
+// memory is released, and the local copies of a shared store are removed. It does nothing if the
+// shard is not here.
 func (h *Host) Drop(number int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -72,8 +72,9 @@ func (h *Host) Drop(number int) {
 	p.shard.end()
 }
 
-// Own says whether this host acts for the shard from now on, as soon as it is live: ticks,
-// forwards, checkpoints for all, what the log may drop. Of a shard that isn't here it says nothing.
+// Own says whether this host acts for the shard from now on, as soon as the shard is live. The
+// owner appends ticks, forwards records, writes the checkpoints for all hosts, and releases records
+// of the log. Own does nothing if the shard is not here.
 func (h *Host) Own(number int, own bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -86,8 +87,8 @@ func (h *Host) Own(number int, own bool) {
 	p.shard.tell(&beat{})
 }
 
-// OwnAll loads and owns every shard that the log has: a single machine does. Until all are ordered
-// the host is not ready, though those that were ordered first may be live already.
+// OwnAll loads and owns every shard of the log, as a single machine does. The host is not ready
+// until all loads are requested, even if the first shards are live before.
 func (h *Host) OwnAll() {
 	h.ordering.Store(true)
 	defer h.ordering.Store(false)
@@ -97,8 +98,8 @@ func (h *Host) OwnAll() {
 	}
 }
 
-// Claims are what the host says of the shards it holds, in order of number. One that has stopped,
-// or is cut off from its log, is not among them.
+// Claims returns the claims of the shards that the host holds, in order of number. A shard that has
+// stopped, makes no progress, or is cut off from its log has no claim.
 func (h *Host) Claims() []messages.Claim {
 	shards := h.held()
 	claims := make([]messages.Claim, 0, len(shards))
@@ -124,8 +125,8 @@ func (h *Host) runAssigned(p *assignment, s *shard) {
 	}
 }
 
-// succeed makes the next shard of the assignment: one that is loaded again, after it was dropped or
-// had to begin anew. It gives nil where there is none.
+// succeed makes the next shard of the assignment, after the old one was dropped and wanted again or
+// has to be loaded anew. It returns nil if no shard is wanted.
 func (h *Host) succeed(p *assignment, old *shard) *shard {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -146,12 +147,12 @@ func (h *Host) succeed(p *assignment, old *shard) *shard {
 	return next
 }
 
-// forget has a shared store drop what it keeps here. Without that nothing is wrong, it takes room.
+// forget makes a shared store remove its local copies of the shard. They only take room.
 func (h *Host) forget(number int) {
 	h.config.Crashes.Shard(number).Forget()
 	store := h.config.Checkpoints
 	if !store.Shared() {
-		return // it is all there is
+		return // the store holds the only copy
 	}
 	if err := store.Forget(number); err != nil {
 		h.config.Logger.Warn("what the store keeps here of a dropped shard could not be removed", "shard", number, "error", err)
@@ -159,7 +160,7 @@ func (h *Host) forget(number int) {
 }
 
 // mayLoadAgain reports whether a shard whose log has lost records after the position is loaded
-// again: the first time, and whenever it has come further since.
+// again: the first time, and whenever the shard has come further since.
 func (h *Host) mayLoadAgain(s *shard, at messages.Position) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -167,8 +168,8 @@ func (h *Host) mayLoadAgain(s *shard, at messages.Position) bool {
 	return p != nil && p.shard == s && p.loss.reload(at)
 }
 
-// current is the shard of that number if it is here. An assignment that waits for another shard's
-// end has none.
+// current returns the assignment's shard if it is here. An assignment that waits for the end of a
+// dropped shard has none.
 func (p *assignment) current() (*shard, error) {
 	switch {
 	case p == nil || !p.wanted:
@@ -179,7 +180,7 @@ func (p *assignment) current() (*shard, error) {
 	return p.shard, nil
 }
 
-// all are the shards that live or are ending.
+// all returns the shards that run or are ending.
 func (h *Host) all() []*shard {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
@@ -190,7 +191,7 @@ func (h *Host) all() []*shard {
 	return shards
 }
 
-// held are the shards that are here, in order of number.
+// held returns the shards that are here, in order of number.
 func (h *Host) held() []*shard {
 	h.mu.RLock()
 	shards := make([]*shard, 0, len(h.assignments))
@@ -204,7 +205,7 @@ func (h *Host) held() []*shard {
 	return shards
 }
 
-// shardOf is the shard of the dashboard's home.
+// shardOf returns the shard of the dashboard's home partition.
 func (h *Host) shardOf(k messages.Key) (*shard, error) {
 	if h.closed.Load() {
 		return nil, feed.ErrClosed

@@ -10,39 +10,42 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// ErrCrashes says that the process has ended again and again while it read or folded the same
-// records of a shard.
+// ErrCrashes says that the process has ended repeatedly while it read or folded the same records of
+// a shard.
 var ErrCrashes = errors.New("the process has ended again and again at the same records")
 
 const (
 	// mostEnds is how often a process may end at the same records before they are not read again.
 	mostEnds = 3
-	// endsToSuspect is how often it has ended there when the shard is read with care: alone, and a
-	// record at a time, so that the shards that were at records at the same moments are not blamed,
-	// and one record is.
+	// endsToSuspect is the number of ends at the same records after which the shard is read with care:
+	// one shard at a time, and one record at a time. This identifies the one record to blame, and does
+	// not blame other shards that were reading at the same moments.
 	endsToSuspect = mostEnds - 1
 )
 
-// attempt tells the file of crashes what the shard is at. The reader and the actor both use it.
+// attempt records in the file of crashes which records the shard is reading or folding. The reader
+// and the actor both use it.
 type attempt struct {
-	mark *crashes.Shard // nil: nobody is told
+	mark *crashes.Shard // nil: nothing is recorded
 
 	mu     sync.Mutex
-	span   crashes.Span // what earlier processes ended at
-	ends   int          // how often; 0: never
+	span   crashes.Span // the records at which earlier processes ended
+	ends   int          // how often processes ended there; 0: never
 	sent   messages.Position
 	folded messages.Position
-	// the log goes as far as this: until then the shard is at records while it reads
+	// The log is known to have records up to here. Until the shard has folded them, reading counts as
+	// working on records.
 	to   messages.Position
-	wary bool // until then it reads nothing before all that it has read is folded
-	// records that are still to be read with care, where the span's end is not known
+	wary bool // up to to, it reads only after everything read before is folded
+	// how many records are still to be read with care if the span's end is unknown
 	care    int
-	settled chan struct{} // closed when all that was sent is folded; nil: nobody waits
-	release func()        // lets another suspect go on
+	settled chan struct{} // closed when everything sent is folded; nil: nobody waits
+	release func()        // lets another suspected shard continue
 }
 
-// from begins behind the position. Where the log is known to go on, to is how far: then the shard
-// is at records already while it reads. A batch is so many records at most.
+// from starts behind the position at. If the log is known to have more records, to is the last
+// known position: then reading already counts as working on records. batch is the most records in a
+// batch.
 func (p *attempt) from(at, to messages.Position, batch int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -50,7 +53,7 @@ func (p *attempt) from(at, to messages.Position, batch int) {
 	p.tell()
 }
 
-// send says that so many records up to there are on their way to the dashboards.
+// send records that records up to through are on their way to the dashboards.
 func (p *attempt) send(records int, through messages.Position) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -61,7 +64,7 @@ func (p *attempt) send(records int, through messages.Position) {
 	p.tell()
 }
 
-// fold says that all records up to there are folded.
+// fold records that all records up to folded are folded.
 func (p *attempt) fold(folded messages.Position) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -76,7 +79,7 @@ func (p *attempt) fold(folded messages.Position) {
 	}
 }
 
-// tell is called with mu held.
+// tell updates the mark. Call it with mu held.
 func (p *attempt) tell() {
 	switch {
 	case p.sent.After(p.folded):
@@ -88,19 +91,19 @@ func (p *attempt) tell() {
 	}
 }
 
-// careful reports whether the shard is where the process has ended so often that a record is read
-// at a time. It is called with mu held.
+// careful reports whether the shard is where the process has ended so often that records are read
+// one at a time. Call it with mu held.
 func (p *attempt) careful() bool { return p.ends >= endsToSuspect && !p.span.After.After(p.folded) }
 
-// passed reports whether the shard has come behind the span. It is called with mu held.
+// passed reports whether the shard has folded the span. Call it with mu held.
 func (p *attempt) passed() bool {
 	if p.ends >= endsToSuspect && p.span.Through.IsZero() && p.care > 0 && p.to.After(p.folded) {
-		return false // what ended the process may be any record of the batch that was read
+		return false // any record of the batch that was read may have ended the process
 	}
 	return p.span.Passed(p.folded)
 }
 
-// clear lets go of the suspicion. It is called with mu held.
+// clear drops the suspicion. Call it with mu held.
 func (p *attempt) clear() {
 	p.ends = 0
 	p.mark.Clear()
@@ -110,7 +113,7 @@ func (p *attempt) clear() {
 	}
 }
 
-// stop says that nothing is read any more.
+// stop records that nothing is read any more.
 func (p *attempt) stop() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -122,14 +125,14 @@ func (p *attempt) stop() {
 	}
 }
 
-// forgive has the shard begin without a suspicion: an operator says so.
+// forgive clears the suspicion because an operator asked for it.
 func (p *attempt) forgive() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.clear()
 }
 
-// suspect is what has to be read with care; ok is false where nothing has.
+// suspect returns the span to read with care. ok is false if there is none.
 func (p *attempt) suspect() (span crashes.Span, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -143,7 +146,7 @@ func (p *attempt) blamed() bool {
 	return p.ends > 0
 }
 
-// settle waits until all that was sent is folded, where the shard does not read ahead.
+// settle waits until everything sent is folded, if the shard must not read ahead.
 func (p *attempt) settle(ctx context.Context) error {
 	p.mu.Lock()
 	p.wary = p.wary && p.to.After(p.sent)
@@ -164,8 +167,8 @@ func (p *attempt) settle(ctx context.Context) error {
 	}
 }
 
-// alone waits until no other shard of the host that is under suspicion reads, and holds the others
-// up until this one has come behind its span or ends.
+// alone waits until no other suspected shard of the host reads. It then blocks the others until
+// this shard has folded its span or ends.
 func (p *attempt) alone(ctx context.Context, turn chan struct{}) error {
 	select {
 	case turn <- struct{}{}:
@@ -178,7 +181,7 @@ func (p *attempt) alone(ctx context.Context, turn chan struct{}) error {
 	return nil
 }
 
-// crashed is why a shard is not loaded that stands at the position, or nil.
+// crashed returns why a shard at the position is not loaded because of crashes, or nil.
 func (s *shard) crashed(at messages.Position) error {
 	p := &s.attempt
 	p.mu.Lock()
@@ -199,9 +202,9 @@ func (s *shard) crashed(at messages.Position) error {
 		p.span.After, ErrCrashes, p.ends, p.span, s.number, which)
 }
 
-// takeCare has the shard read what the process has ended at while no other shard does so. It
-// reports whether it may read. Where a shard is to be read with care, those that the process has
-// ended at once take turns with it: one of them may be to blame, and would end it once more.
+// takeCare prepares the shard for reading the records at which the process has ended, and reports
+// whether it may read. If any shard must be read with care, all shards at which the process has
+// ended take turns: one of them may be to blame and would end the process once more.
 func (s *shard) takeCare(ctx context.Context, at messages.Position) bool {
 	p := &s.attempt
 	if s.host.config.Crashes.MostEnds() >= endsToSuspect && p.blamed() && s.loss.state != lossSkipped {
@@ -211,7 +214,8 @@ func (s *shard) takeCare(ctx context.Context, at messages.Position) bool {
 	}
 	var to messages.Position
 	if s.host.config.Crashes.Unclean() {
-		to, _ = s.last(ctx) // where it can't be told, the shard is at records when it has some
+		// without an answer, the shard counts as working on records once it has read some
+		to, _ = s.last(ctx)
 	}
 	p.from(at, to, s.host.config.BatchRecords)
 	return true

@@ -9,7 +9,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// subscribe enters a viewer. That alone wakes nobody: the first ask does.
+// subscribe adds a viewer. This wakes no dashboard: the first ask does.
 func (s *shard) subscribe(sub *subscription) {
 	e := s.entry(sub.key)
 	e.subs = append(e.subs, sub)
@@ -36,8 +36,8 @@ func (s *shard) unsubscribe(sub *subscription) {
 	s.touch(e)
 }
 
-// ask passes an ask on to the dashboard, which it wakes. While the shard loads the ask waits: the
-// state would go back.
+// ask passes an ask on to the dashboard and wakes it. While the shard loads the ask waits, because
+// the loading state is older than what viewers have seen.
 func (s *shard) ask(m *asking) {
 	sub := m.sub
 	if !sub.open {
@@ -57,8 +57,8 @@ func (s *shard) ask(m *asking) {
 	s.send(e, m)
 }
 
-// askAgain passes on the asks that wait at a dashboard: it has just got an actor, or the shard is
-// live now.
+// askAgain passes on the asks that wait at a dashboard, because it has just got an actor or because
+// the shard has become live.
 func (s *shard) askAgain(e *entry) {
 	for _, sub := range e.subs {
 		if sub.pending.number != 0 && sub.waits(sub.pending) {
@@ -67,8 +67,8 @@ func (s *shard) askAgain(e *entry) {
 	}
 }
 
-// tellEmpty answers an ask to a dashboard that has no record: once, and whoever comes with a
-// version of another epoch.
+// tellEmpty answers an ask to a dashboard without records: once, and again to a viewer who comes
+// with a version of another epoch.
 func (s *shard) tellEmpty(e *entry, sub *subscription) {
 	a := sub.pending
 	if a.number == 0 || sub.toldEmpty && a.Epoch == 0 && a.Version == 0 {
@@ -82,13 +82,14 @@ func (s *shard) tellEmpty(e *entry, sub *subscription) {
 	sub.deliver(a, emptyUpdate(sub.key, s.state.Default(sub.key.Tenant)))
 }
 
-// emptyUpdate is what a dashboard without record has to say: epoch 0, version 0, and how its cells
-// will be read.
+// emptyUpdate returns the update of a dashboard without records: epoch 0, version 0, and the schema
+// of its cells.
 func emptyUpdate(k messages.Key, p *fold.Program) *feed.Update {
 	return &feed.Update{Key: k, Watermark: messages.NoTime, Schema: p.Schema(), Metrics: p.MetricsPanel()}
 }
 
-// read passes a reading on to its dashboard, when the shard has come as far as it wants.
+// read passes a reading on to its dashboard once the shard has reached the position that the
+// reading asks for.
 func (s *shard) read(m *reading) {
 	const mostWaiting = 4096
 	if a := m.query.After; a != nil && a.Position.After(s.core.Position()) {
@@ -118,7 +119,7 @@ func (s *shard) read(m *reading) {
 	s.send(e, m)
 }
 
-// readWaiters reads for those whose position has come.
+// readWaiters performs the waiting readings whose position the shard has reached.
 func (s *shard) readWaiters() {
 	if len(s.waiters) == 0 {
 		return
@@ -141,7 +142,8 @@ func (s *shard) forget(m *reading) {
 	s.waiters = slices.DeleteFunc(s.waiters, func(o *reading) bool { return o == m })
 }
 
-// list is the awake dashboards of a tenant whose names begin with prefix, behind a name, by name.
+// list returns the tenant's awake dashboards whose names begin with prefix and come after the name
+// after, at most limit, sorted by name.
 func (s *shard) list(tenant, prefix, after string, limit int) []feed.Summary {
 	var all []feed.Summary
 	for k, e := range s.entries {

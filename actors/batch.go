@@ -10,41 +10,43 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// batch is what a shard reads at once and a unit of its credit: there are Config.Batches of them
-// and no more. It belongs to the reader until sent, then to the shard and the dashboards that fold
-// its runs, and goes back to the reader when the last of them is done. Payloads lie in its arena:
-// one copy of ~200 B a record, which frees the log's own buffers at once and lets reading and
-// folding overlap.
+// batch holds the records of one read and is the unit of a shard's credit: a shard has exactly
+// Config.Batches of them. A batch belongs to the reader until it is sent, then to the shard and to
+// the dashboards that fold its runs. It returns to the reader when the last run is folded. Its
+// arena holds copies of the payloads, about 200 B a record. The copy frees the log's buffers at
+// once and lets reading and folding overlap.
 type batch struct {
 	items []item
-	runs  []run // capacity len(items) before the first is taken: pointers to them travel
+	runs  []run // its capacity is len(items) from the start: pointers into it are passed on
 	arena []byte
-	left  atomic.Int32 // runs not folded yet
+	left  atomic.Int32 // number of runs not folded yet
 }
 
 // item is a record of the batch on its way to a dashboard.
 type item struct {
 	messages.Record
 	at fold.At
-	// the tenant's default at this record; for what needs it: a first record, a definition
+	// the tenant's default definition at this record; set for records that need it: first records and
+	// definitions
 	program *fold.Program
-	next    int32 // of the same dashboard in this batch; -1: none
+	next    int32 // index of the dashboard's next record in this batch; -1: none
 }
 
-// run is the records of one dashboard in one batch: the message that its actor gets. The dashboard
-// fills what lies below the line before it counts the batch down; the shard reads it after.
+// run holds the records of one dashboard in one batch. It is the message that the dashboard's actor
+// receives. The dashboard fills the fields from folded on before it counts the batch down. The
+// shard reads them afterwards.
 type run struct {
 	turn
 	batch *batch
 	head  int32
 	tail  int32
 
-	folded int32 // records, without those that the dashboard had already
+	folded int32 // number of records folded, without those that the dashboard had already
 	panics int32
 	nanos  int64
 }
 
-// fill copies the records, which are the log's own until its next read, into the batch.
+// fill copies the records into the batch. The log reuses its own records at its next read.
 func (b *batch) fill(records []messages.Record) {
 	b.items, b.runs, b.arena = b.items[:0], b.runs[:0], b.arena[:0]
 	size := 0
@@ -58,7 +60,7 @@ func (b *batch) fill(records []messages.Record) {
 	for i := range records {
 		r := records[i]
 		if r.Kind == messages.KindDefinition {
-			// Definitions are rare, and what is made of them is kept.
+			// Definitions are rare, and the program compiled from one outlives the batch.
 			r.Key = messages.Key{Tenant: strings.Clone(r.Key.Tenant), Dashboard: strings.Clone(r.Key.Dashboard)}
 			r.Payload = bytes.Clone(r.Payload)
 		} else {
@@ -72,10 +74,11 @@ func (b *batch) fill(records []messages.Record) {
 	}
 }
 
-// last is the position of the last record.
+// last returns the position of the last record.
 func (b *batch) last() messages.Position { return b.items[len(b.items)-1].Position }
 
-// reuse readies the batch for the reader, and lets go of what a batch of large records has grown.
+// reuse prepares the batch for the reader. It frees an arena that large records made larger than
+// maxArena.
 func (b *batch) reuse(maxArena int) *batch {
 	if cap(b.arena) > maxArena {
 		b.arena = nil
@@ -91,7 +94,8 @@ func (b *batch) keep(p []byte) []byte {
 	return b.arena[start:len(b.arena):len(b.arena)]
 }
 
-// keepString is good as long as the batch: whoever keeps a key beyond clones it.
+// keepString returns a copy that is valid as long as the batch. Whoever keeps a key longer clones
+// it.
 func (b *batch) keepString(s string) string {
 	if s == "" {
 		return ""
@@ -100,7 +104,7 @@ func (b *batch) keepString(s string) string {
 	return unsafe.String(&p[0], len(p))
 }
 
-// run appends item i to the dashboard's run, and tells whether it is the first.
+// add appends item i to the dashboard's run, and reports whether it is the run's first item.
 func (b *batch) add(e *entry, i int32) (first bool) {
 	if e.run == nil {
 		b.runs = append(b.runs, run{turn: turn{entry: e}, batch: b, head: i, tail: i})

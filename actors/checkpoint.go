@@ -9,21 +9,22 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// savingJob is a checkpoint under way. Between its begin and its end its entries stay awake.
+// savingJob is a checkpoint under way. Its entries stay awake until it ends.
 type savingJob struct {
 	marker checkpoint.Marker
-	put    []*entry       // changed since the last one
-	again  []messages.Key // written in the last one and not changed since: each slot needs them
-	mend   []messages.Key // found to be corrupt in the last one
+	put    []*entry // dashboards changed since the last checkpoint
+	// dashboards written in the last checkpoint and not changed since: each slot needs them
+	again []messages.Key
+	mend  []messages.Key // dashboards whose entry in the last checkpoint is corrupt
 
-	leading bool               // it may count for others
-	waits   map[*entry][]int64 // of those written whose windows wait
+	leading bool               // the checkpoint may count for other hosts
+	waits   map[*entry][]int64 // log times that the windows of written dashboards wait for
 
-	home chan struct{} // closed when all that had to be forwarded up to the marker is stored
+	home chan struct{} // closed when every record up to the marker that had to be forwarded is stored
 }
 
-// beginCheckpoint starts one. The marker is where the shard stands now: the request for a
-// dashboard's state comes to it behind all records up to there.
+// beginCheckpoint starts a checkpoint. Its marker is the shard's position now: each dashboard
+// receives the request for its state after all records up to that position.
 func (s *shard) beginCheckpoint(e core.Effect) {
 	job := &savingJob{marker: checkpoint.Marker{Position: e.At, State: s.state.Append(nil)}, put: s.dirty, leading: e.Leading, home: make(chan struct{})}
 	for _, e := range job.put {
@@ -39,7 +40,8 @@ func (s *shard) beginCheckpoint(e core.Effect) {
 	s.spawn(&s.work, "the saver", func() { s.tell(&saved{job, s.save(job, logTime)}) })
 }
 
-// endCheckpoint counts what was written, or keeps it for the next one, which comes in time.
+// endCheckpoint completes the checkpoint under way. If it failed, its dashboards are written by the
+// next regular checkpoint.
 func (s *shard) endCheckpoint(m *saved) {
 	s.job = nil
 	for _, e := range m.job.put {
@@ -61,14 +63,14 @@ func (s *shard) endCheckpoint(m *saved) {
 			s.written = append(s.written, e.key)
 			e.waits = m.job.waits[e]
 		}
-		marker := m.job.marker // a copy: the job holds entries
+		marker := m.job.marker // a copy, because the job holds entries
 		s.known.base, s.known.saved = &marker, s.host.now()
 	}
 	s.core.Saved(s.look(), m.err == nil)
 }
 
-// mend has a dashboard whose entry is corrupt written anew: it is woken, from the entry before and
-// the log.
+// mend has a dashboard with a corrupt entry written again. Waking restores it from the entry before
+// and the log.
 func (s *shard) mend(k messages.Key) {
 	s.host.tallies.corrupt.Add(1)
 	e := s.entry(k)
@@ -76,8 +78,8 @@ func (s *shard) mend(k messages.Key) {
 	s.mark(e)
 }
 
-// save writes the checkpoint, on a goroutine of its own. The dashboards' states are collected a few
-// at a time: encoded ones take memory, and those who are asked are kept from folding.
+// save writes the checkpoint on a goroutine of its own. It collects the dashboards' states a few at
+// a time: encoded states take memory, and a dashboard does not fold while it encodes.
 func (s *shard) save(job *savingJob, logTime int64) (err error) {
 	w, err := s.host.config.Checkpoints.Begin(s.number)
 	if err != nil {
@@ -90,7 +92,7 @@ func (s *shard) save(job *savingJob, logTime int64) (err error) {
 	case <-job.home:
 	case <-s.life.Done():
 	}
-	if err := s.life.Err(); err != nil { // folds may have been broken off
+	if err := s.life.Err(); err != nil { // folds may have been cut short
 		return errors.Join(err, w.Abort())
 	}
 	released, err := w.Commit(job.marker)

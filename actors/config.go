@@ -14,29 +14,30 @@ import (
 	"github.com/dashfeed/dashfeed/fold"
 )
 
-// Config is what a Host is made of. Take Default and override; the first three fields have no
-// default.
+// Config configures a Host. Take Default and override fields. Log and Checkpoints have no default.
 type Config struct {
 	Log         eventlog.Log
 	Checkpoints checkpoint.Store
-	Region      string // part of every epoch; "local" where there is one
+	Region      string // part of every epoch; "local" if there is only one region
 
-	Crashes *crashes.File         // what the process is at, for the next one; nil: nobody is told
-	Table   fold.Table            // the aggregates that definitions may name
-	Logger  *slog.Logger          //
-	Metrics prometheus.Registerer // nil: none are kept
+	// records what the process works on, for the next process; nil: not recorded
+	Crashes *crashes.File
+	Table   fold.Table // aggregates that definitions may name
+	Logger  *slog.Logger
+	Metrics prometheus.Registerer // where metrics are registered; nil: nowhere
 
-	CheckpointEvery time.Duration // between two checkpoints of a shard in which something changed
-	SleepAfter      time.Duration // a dashboard without record or viewer for so long is put to sleep
+	CheckpointEvery time.Duration // time between two checkpoints of a shard with changes
+	// a dashboard that has no viewers, and no records for this long, is put to sleep
+	SleepAfter time.Duration
 
-	// dashboards in memory; beyond it the shard puts the idlest to sleep before it reads on
+	// dashboards in memory; beyond this the shard puts the idlest ones to sleep before it reads on
 	MaxAwakePerShard int
 	Batches          int // batches in flight per shard: its credit
-	BatchRecords     int // records of a batch, at most
-	BatchBytes       int // payload bytes that a batch aims at
+	BatchRecords     int // most records in a batch
+	BatchBytes       int // intended payload bytes in a batch
 }
 
-// Default is the configuration of a single node, but for the log and the store.
+// Default returns the configuration of a single node, without the log and the checkpoint store.
 func Default() Config {
 	return Config{
 		Region:           "local",
@@ -51,7 +52,7 @@ func Default() Config {
 	}
 }
 
-// Validate tells everything that is wrong, and changes nothing.
+// Validate returns everything that is wrong with the configuration. It changes nothing.
 func (c Config) Validate() error {
 	var errs []error
 	refuse := func(bad bool, format string, args ...any) {

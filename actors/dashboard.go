@@ -12,27 +12,27 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// dashboard is the actor of one dashboard that is awake: a thin shell round the fold. It has no
-// goroutine, timer or map of its own, since there may be hundreds of thousands.
+// dashboard is the actor of one awake dashboard: a thin shell around the fold. It has no goroutine,
+// timer or map of its own, since there may be hundreds of thousands.
 type dashboard struct {
 	shard  *shard
 	key    messages.Key
-	fold   *fold.Dashboard     // nil: not loaded, or without record
-	asks   []*asking           // not answered; one a subscription
-	poison []messages.Position // records set aside since it was last saved
+	fold   *fold.Dashboard     // nil: not loaded, or no record yet
+	asks   []*asking           // unanswered asks; at most one per subscription
+	poison []messages.Position // positions of records set aside since the dashboard was last saved
 	loaded bool
-	mended bool // its checkpoint was corrupt: it has to be written anew
-	lost   bool // it could not be brought back after a panic; it folds and answers nothing
+	mended bool // its checkpoint was corrupt and must be written again
+	lost   bool // it could not be restored after a panic; it folds and answers nothing
 }
 
-// Receive implements actor.Actor. A panic that gets this far is the host's to handle: its shard's
-// batch or checkpoint would wait for this dashboard for ever.
+// Receive implements actor.Actor. The host handles a panic that gets this far: otherwise the
+// shard's batch or checkpoint would wait for this dashboard forever.
 func (d *dashboard) Receive(c actor.Context) {
 	if _, last := c.Message().(*actor.Stopped); last {
 		d.shard.actors.Done()
 		return
 	}
-	if d.shard.life.Err() == nil { // else nobody waits for it, and it may lack what was broken off
+	if d.shard.life.Err() == nil { // otherwise nobody waits for it, and its state may be incomplete
 		d.receive(c.Message())
 	}
 }
@@ -54,7 +54,7 @@ func (d *dashboard) receive(message any) {
 		d.guard("read", func() { r = d.read(m) })
 		d.guard("answer", d.answer)
 		d.acknowledge(&m.turn)
-		m.reply <- r // last: whoever has it may rely on what the shard learned
+		m.reply <- r // last: the receiver of the reply may rely on what the shard has learned
 	case *yielding:
 		d.prepare(m.logTime)
 		d.guard("answer", func() { d.yield(m.before) })
@@ -75,8 +75,8 @@ func (d *dashboard) receive(message any) {
 	}
 }
 
-// run folds the records and counts the batch down: the last of its dashboards hands it back to the
-// shard.
+// run folds the records and counts the batch down. The last dashboard of the batch returns it to
+// the shard.
 func (d *dashboard) run(r *run) {
 	d.foldRun(r)
 	d.guard("answer", d.answer)
@@ -122,14 +122,14 @@ func (d *dashboard) standing() report {
 	return r
 }
 
-// keep remembers an ask until it can be answered, in the place of the subscription's last one.
+// keep stores an ask until it can be answered. It replaces the subscription's previous ask.
 func (d *dashboard) keep(m *asking) {
 	d.asks = slices.DeleteFunc(d.asks, func(o *asking) bool { return o.sub == m.sub || !o.sub.waits(o.ask) })
 	m.kept = d.shard.host.now()
 	d.asks = append(d.asks, m)
 }
 
-// answer answers the asks that there is news for. Those with the same question share the answer.
+// answer answers the asks for which there is news. Equal asks share one answer.
 func (d *dashboard) answer() {
 	if len(d.asks) == 0 || d.fold == nil {
 		return
@@ -152,9 +152,9 @@ func (d *dashboard) answer() {
 	}
 }
 
-// behind reports whether there is nothing to tell whoever stands at the place: it is as far, or
-// further, which viewers of another owner can be. Of two epochs the one whose last record lies
-// further on is the newer.
+// behind reports whether there is no news for a viewer at the place, because the viewer is as far
+// as the dashboard, or further. A viewer that comes from another owner can be further. Of two
+// epochs, the one whose last record has the later position is the newer.
 func (d *dashboard) behind(at feed.Place) bool {
 	if at.Epoch == d.fold.Epoch() {
 		return at.Version >= d.fold.Version()
@@ -162,13 +162,13 @@ func (d *dashboard) behind(at feed.Place) bool {
 	return at.Position.After(d.fold.Position())
 }
 
-// isAhead reports whether the viewer there has seen what the dashboard has not.
+// isAhead reports whether a viewer at the place has seen something that the dashboard has not.
 func (d *dashboard) isAhead(at feed.Place) bool {
 	return d.behind(at) && (at.Epoch != d.fold.Epoch() || at.Version > d.fold.Version())
 }
 
-// yield gives up to wait for what viewers have seen elsewhere and the log has not: who asked before
-// that time gets everything there is.
+// yield stops waiting for what viewers have seen elsewhere and the log does not have. Viewers who
+// asked before that time receive the complete state.
 func (d *dashboard) yield(before time.Duration) {
 	if d.fold == nil {
 		return
@@ -185,7 +185,8 @@ func (d *dashboard) yield(before time.Duration) {
 	})
 }
 
-// update is what changed since the version of the epoch; from 0 where that can't be told.
+// update returns what changed since the version of the epoch, or everything if the changes are not
+// known.
 func (d *dashboard) update(epoch messages.Epoch, version uint64) feed.Update {
 	known := epoch == d.fold.Epoch()
 	if !known {
@@ -227,7 +228,7 @@ func (d *dashboard) read(m *reading) readingReply {
 	return readingReply{Reading: r}
 }
 
-// empty is the reading of a dashboard without record.
+// empty returns the reading of a dashboard without records.
 func (m *reading) empty() readingReply {
 	if m.query.MustExist {
 		return readingReply{err: feed.ErrUnknown}
@@ -235,8 +236,8 @@ func (m *reading) empty() readingReply {
 	return readingReply{Reading: feed.Reading{Update: *emptyUpdate(m.key, m.fallback), Definition: inForceByDefault(m.fallback)}}
 }
 
-// crowded is the reading of a dashboard without record that can't get one. Whether it has one is
-// all that some want to know.
+// crowded returns the reading of a dashboard that has no records and cannot get any because of the
+// bound. A query that only asks whether the dashboard exists gets ErrUnknown.
 func (m *reading) crowded(full error) readingReply {
 	if m.query.MustExist && m.query.After == nil {
 		return readingReply{err: feed.ErrUnknown}

@@ -8,9 +8,9 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// take dispatches a batch, or holds it while too many dashboards are awake. Those held wait for a
-// checkpoint, after which the idlest can be put to sleep; there are never more than the credit
-// allows.
+// take dispatches a batch, or holds it while too many dashboards are awake. Held batches wait for a
+// checkpoint, after which the idlest dashboards can be put to sleep. The credit bounds the number
+// of held batches.
 func (s *shard) take(b *batch) {
 	if s.core.Stopping() {
 		s.giveBack(b)
@@ -20,7 +20,7 @@ func (s *shard) take(b *batch) {
 	s.resume()
 }
 
-// resume dispatches the batches held as far as there is room for awake dashboards.
+// resume dispatches held batches while there is room for awake dashboards.
 func (s *shard) resume() {
 	for len(s.held) > 0 && s.core.MayDispatch() {
 		if s.crowded() {
@@ -34,7 +34,7 @@ func (s *shard) resume() {
 	}
 }
 
-// giveBackHeld gives the batches held back to the reader.
+// giveBackHeld returns the held batches to the reader.
 func (s *shard) giveBackHeld() {
 	for _, b := range s.held {
 		s.giveBack(b)
@@ -42,8 +42,8 @@ func (s *shard) giveBackHeld() {
 	s.held = nil
 }
 
-// crowded reports whether the shard has to wait for dashboards to be put to sleep. Those held open
-// never are: if there are no others, waiting would not help.
+// crowded reports whether the shard has to wait until dashboards are put to sleep. Dashboards that
+// viewers hold open are never put to sleep: if there are no others, waiting would not help.
 func (s *shard) crowded() bool {
 	most := s.host.config.MaxAwakePerShard
 	if s.awake < most {
@@ -53,7 +53,7 @@ func (s *shard) crowded() bool {
 	return s.awake >= most && s.idle.count > 0
 }
 
-// dispatch hands the batch's records to their dashboards, one message each.
+// dispatch sends the batch's records to their dashboards, one message each.
 func (s *shard) dispatch(b *batch) {
 	s.light = false
 	var kinds [4]uint64
@@ -128,26 +128,26 @@ func (s *shard) mark(e *entry) {
 	}
 }
 
-// arrive does what waits for the shard's position or log time.
+// arrive serves what waits for the shard's position or log time.
 func (s *shard) arrive() {
 	s.readWaiters()
 	s.advanceDue()
 }
 
-// becomeLive opens the shard to viewers. What they asked in the meantime is asked now: the
-// dashboards answer when they have folded what lies before it in their mailboxes.
+// becomeLive opens the shard to viewers. It sends the asks that came meanwhile. The dashboards
+// answer after they have folded the records that are in their mailboxes already.
 func (s *shard) becomeLive() {
 	s.decide()
-	s.host.starting() // after the last of the first ones, never again
+	s.host.starting() // after the last of the first shards is live, this changes nothing
 	s.host.tallies.loaded(s.host.now() - s.began)
 	for _, e := range s.entries {
 		s.askAgain(e)
 	}
 }
 
-// advanceDue applies the deadlines that have come of dashboards that are awake: viewers wait for
-// them, and the shard learns what each waits for next. Those of sleeping ones are applied when they
-// wake, which makes no difference to them.
+// advanceDue applies the deadlines of awake dashboards that log time has reached: viewers wait for
+// them, and the shard learns each dashboard's next deadline. The deadlines of sleeping dashboards
+// are applied when these wake, with the same result.
 func (s *shard) advanceDue() {
 	logTime := s.state.LogTime()
 	s.waits.pass(logTime)
@@ -157,7 +157,7 @@ func (s *shard) advanceDue() {
 	}
 }
 
-// complete takes the batch back from its dashboards and gives it to the reader.
+// complete takes the batch back from its dashboards and returns it to the reader.
 func (s *shard) complete(b *batch) {
 	for i := range b.runs {
 		r := &b.runs[i]
@@ -182,7 +182,7 @@ func (s *shard) giveBack(b *batch) {
 	s.credit <- b.reuse(4 * s.host.config.BatchBytes)
 }
 
-// acknowledge takes back a message that was not a run.
+// acknowledge handles the return of a message other than a run.
 func (s *shard) acknowledge(t *turn) {
 	e := t.entry
 	if t.report.deadline <= t.logTime {
@@ -202,8 +202,8 @@ func (s *shard) acknowledge(t *turn) {
 	s.resume()
 }
 
-// learn takes a report. A run's may come after that of a later message, since a batch comes back as
-// a whole.
+// learn takes a report. The report of a run may come after that of a later message, since a batch
+// returns as a whole.
 func (s *shard) learn(t *turn) {
 	e := t.entry
 	e.inflight--
@@ -219,7 +219,7 @@ func (s *shard) learn(t *turn) {
 	s.deadlines.place(e)
 }
 
-// entry finds the dashboard's entry or makes one. The key may alias a batch.
+// entry returns the dashboard's entry and creates it if necessary. The key may alias a batch.
 func (s *shard) entry(k messages.Key) *entry {
 	e := s.entries[k]
 	if e == nil {

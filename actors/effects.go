@@ -7,10 +7,10 @@ import (
 	"github.com/dashfeed/dashfeed/eventlog/forward"
 )
 
-// coreConfig is what the shard's state machine has of the host's configuration.
+// coreConfig returns the configuration of the shard's state machine.
 func (h *Host) coreConfig(number int) core.Config {
-	// Shards take turns with their checkpoints; the first ones leave the processors to the shards
-	// that are loaded at the same time.
+	// Shards take turns with their checkpoints. The first turns come late enough to leave the
+	// processors to the shards that load at the same time.
 	const turns = 8
 	every := h.config.CheckpointEvery
 	return core.Config{
@@ -23,7 +23,7 @@ func (h *Host) coreConfig(number int) core.Config {
 	}
 }
 
-// look is what the state machine is told of the world with an input.
+// look returns the shard's surroundings, which the state machine gets with each input.
 func (s *shard) look() core.Now {
 	return core.Now{
 		Time:    s.host.now(),
@@ -35,7 +35,7 @@ func (s *shard) look() core.Now {
 	}
 }
 
-// windows is what the state machine is told of the dashboards' windows.
+// windows returns what the dashboards' windows wait for.
 func (s *shard) windows() core.Windows {
 	w := core.Windows{Deadline: core.NoDeadline, LogTime: s.state.LogTime(), Wall: time.Now().UnixMilli(), Busy: s.inflight.Load() > 0}
 	if at, waiting := s.waits.next(); waiting {
@@ -47,8 +47,8 @@ func (s *shard) windows() core.Windows {
 	return w
 }
 
-// perform does what the state machine says. What is done may bring it further inputs, and those
-// further effects.
+// perform performs the effects of the state machine. They may cause further inputs, and these may
+// cause further effects.
 func (s *shard) perform() {
 	for {
 		effects := s.core.Ready()

@@ -15,50 +15,50 @@ import (
 const noDeadline = math.MaxInt64
 
 // entry is what a shard knows of a dashboard that is awake or held open. Only the shard's actor
-// touches it, but for key and pid, which do not change while a message is on its way.
+// accesses it. key and pid are exceptions, because they do not change while a message is in flight.
 type entry struct {
 	key  messages.Key
-	pid  *actor.PID // nil: held open, but it has no record yet
+	pid  *actor.PID // nil: held open, without a record so far
 	subs []*subscription
 
 	report   report
-	run      *run          // of the batch being dispatched
-	touched  time.Duration // since the host's start
+	run      *run          // the dashboard's run in the batch being dispatched
+	touched  time.Duration // when the dashboard was last used, since the host's start
 	older    *entry        // neighbours in the order of idleness
 	newer    *entry
-	inflight int32   // messages to the actor that did not come back yet
-	heapAt   int32   // place in the heap of deadlines + 1; 0: not in it
-	due      int64   // by which it stands there: no later than report.deadline
-	waits    []int64 // the log times that windows of it wait for, as the store has it
-	dirty    bool    // has records that no checkpoint has
+	inflight int32   // messages to the actor that have not returned yet
+	heapAt   int32   // index in the heap of deadlines + 1; 0: not in the heap
+	due      int64   // key in the heap: no later than report.deadline
+	waits    []int64 // log times that its windows wait for, as stored in the checkpoint
+	dirty    bool    // has records that are in no checkpoint
 	saving   bool    // is being written
 	unborn   bool    // has no record yet, and therefore no actor
 	busy     busy
 }
 
-// report is what a dashboard says of itself after each message.
+// report is what a dashboard reports of itself after each message.
 type report struct {
 	program  *fold.Program
-	version  uint64 // 0: it has no record yet
+	version  uint64 // 0: no record yet
 	time     int64
 	deadline int64
 	epoch    messages.Epoch
-	mended   bool // what the store has of it is corrupt
+	mended   bool // its entry in the store is corrupt
 	ahead    bool // it waits for what a viewer has seen elsewhere
 }
 
-// turn is the part of each message to a dashboard that comes back to the shard, filled, as the
+// turn is the part of each message to a dashboard that returns to the shard, filled in, as the
 // acknowledgement.
 type turn struct {
 	entry   *entry
-	logTime int64 // the shard's when the message was sent: deadlines up to it are applied first
+	logTime int64 // shard's log time when the message was sent: deadlines up to it are applied first
 	report  report
 }
 
-// to is the dashboard that the message is for.
+// to returns the dashboard that the message is for.
 func (t *turn) to() *entry { return t.entry }
 
-// idle is a list of entries without viewers, the one idle longest first.
+// idle lists the entries without viewers, the longest idle first.
 type idle struct {
 	oldest, newest *entry
 	count          int
@@ -93,8 +93,8 @@ func (l *idle) remove(e *entry) {
 	l.count--
 }
 
-// deadlines is a heap of the awake entries that wait for a log time, the next one first. Nearly
-// every record moves its dashboard's deadline on: an entry stays where it was until it comes to the
+// deadlines is a heap of the awake entries that wait for a log time, the earliest first. Nearly
+// every record moves its dashboard's deadline on, so an entry keeps its place until it reaches the
 // top.
 type deadlines []*entry
 
@@ -105,14 +105,14 @@ func (d deadlines) Swap(i, j int) {
 	d[i].heapAt, d[j].heapAt = int32(i)+1, int32(j)+1
 }
 
-// Push is heap.Interface's.
+// Push implements heap.Interface.
 func (d *deadlines) Push(x any) {
 	e := x.(*entry)
 	*d = append(*d, e)
 	e.heapAt = int32(len(*d))
 }
 
-// Pop is heap.Interface's.
+// Pop implements heap.Interface.
 func (d *deadlines) Pop() any {
 	old := *d
 	e := old[len(old)-1]
@@ -122,7 +122,7 @@ func (d *deadlines) Pop() any {
 	return e
 }
 
-// place puts the entry where its deadline says: in, further to the front, or out.
+// place inserts the entry, moves it further to the front, or removes it, according to its deadline.
 func (d *deadlines) place(e *entry) {
 	wanted := e.pid != nil && e.report.version > 0 && e.report.deadline != noDeadline
 	switch {
@@ -137,7 +137,7 @@ func (d *deadlines) place(e *entry) {
 	}
 }
 
-// first is the entry with the earliest deadline; nil: nobody awake waits.
+// first returns the entry with the earliest deadline; nil: no awake dashboard waits.
 func (d deadlines) first() *entry {
 	for len(d) > 0 {
 		e := d[0]

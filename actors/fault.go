@@ -10,27 +10,28 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 )
 
-// A fault is a panic outside a fold: of a shard's actor, of one of its goroutines, of the shell of
-// a dashboard. Those of actors come to the host by the library, as to the parent of all. Then
-// nobody knows what the shard lacks, so it is given up as it is and loaded again from its
+// A fault is a panic outside a fold: of a shard's actor, of one of its goroutines, or of the shell
+// of a dashboard. The library reports panics of actors to the host, the parent of all actors. After
+// a fault the shard's state may be incomplete, so the shard is given up and loaded again from its
 // checkpoint.
 
 const (
-	// mostFaults is how often a shard is loaded again for that, until the assignment has gone
-	// without one for faultMemory.
+	// mostFaults is how often a shard is loaded again after faults. The count starts anew once the
+	// assignment had no fault for faultMemory.
 	mostFaults  = 6
 	faultMemory = 10 * time.Minute
 
-	firstFaultWait = 100 * time.Millisecond // before it is loaded again; twice as long each time
+	// wait before the first load after a fault; doubles each time
+	firstFaultWait = 100 * time.Millisecond
 )
 
-// caught is a panic with its stack, as a mailbox passes it on to the supervisor.
+// caught is a panic with its stack, as a mailbox passes it to the supervisor.
 type caught struct {
 	reason any
 	stack  []byte
 }
 
-// fault ends the shard's life. It is called any number of times.
+// fault ends the shard. It may be called any number of times.
 func (s *shard) fault(where string, reason any) {
 	c, known := reason.(caught)
 	if !known {
@@ -43,7 +44,7 @@ func (s *shard) fault(where string, reason any) {
 	s.end()
 }
 
-// spawn runs one of the shard's goroutines. Its panic is the shard's, not the process's.
+// spawn runs one of the shard's goroutines. A panic in it ends the shard, not the process.
 func (s *shard) spawn(of *sync.WaitGroup, what string, do func()) {
 	of.Go(func() {
 		defer func() {
@@ -55,8 +56,8 @@ func (s *shard) spawn(of *sync.WaitGroup, what string, do func()) {
 	})
 }
 
-// disown lets another host lead. It is what the actor does when it is stopped, after a fault or
-// not, and must let it end.
+// disown lets another host lead. The actor calls it when it is stopped, after a fault or not. It
+// must not prevent the end of the actor.
 func (s *shard) disown() {
 	defer func() {
 		if reason := recover(); reason != nil {
@@ -69,12 +70,12 @@ func (s *shard) disown() {
 	}
 }
 
-// childOf is what stands between a shard's name in the library and what is its dashboard's own.
+// childOf separates the shard's name in the library from the dashboard's own part of the name.
 const childOf = "/"
 
-// HandleFailure implements actor.SupervisorStrategy: the host is the parent of its shards' actors
-// and of their dashboards'. Who panics is stopped and not restarted, since it would be empty, and
-// its shard is loaded again.
+// HandleFailure implements actor.SupervisorStrategy. The host is the parent of the actors of its
+// shards and of their dashboards. It stops an actor that panics and loads its shard again. It does
+// not restart the actor, which would be empty.
 func (h *Host) HandleFailure(_ *actor.ActorSystem, by actor.Supervisor, who *actor.PID, _ *actor.RestartStatistics, reason, message any) {
 	by.StopChildren(who)
 	shard, _, isDashboard := strings.Cut(who.Id, childOf)
@@ -92,8 +93,8 @@ func (h *Host) HandleFailure(_ *actor.ActorSystem, by actor.Supervisor, who *act
 	}
 }
 
-// faulted counts a fault of the assignment's shard, and says how long the next one waits before it
-// is loaded; an error: there have been enough.
+// faulted counts a fault of the assignment's shard. It returns how long the next shard waits before
+// it is loaded, or an error after too many faults.
 func (p *assignment) faulted(why error, now time.Duration) (wait time.Duration, refused error) {
 	if now-p.faultAt > faultMemory {
 		p.faults = 0

@@ -19,7 +19,7 @@ var _ feed.Feed = (*Host)(nil)
 // ErrLimit says that a shard holds as many subscriptions as it may.
 var ErrLimit = errors.New("too many subscriptions")
 
-// maxSubscriptions is how many viewers one shard lets hold its dashboards open.
+// maxSubscriptions is the most subscriptions of one shard.
 const maxSubscriptions = 1 << 20
 
 // Subscribe implements feed.Feed.
@@ -57,8 +57,8 @@ func (h *Host) Read(ctx context.Context, k messages.Key, q feed.Query) (feed.Rea
 	return feed.Reading{}, err
 }
 
-// List implements feed.Feed. It lists what the shards here have, but for those that load:
-// ErrStarting where all do.
+// List implements feed.Feed. It lists the dashboards of the shards here, except shards that load.
+// It returns ErrStarting if all shards load.
 func (h *Host) List(ctx context.Context, tenant, prefix, after string, limit int) ([]feed.Summary, error) {
 	shards, err := h.listable(tenant)
 	if err != nil {
@@ -71,7 +71,7 @@ func (h *Host) List(ctx context.Context, tenant, prefix, after string, limit int
 		}
 	}
 	for _, s := range shards {
-		// The awake ones first: one that falls asleep in between is in the store by then.
+		// List the awake dashboards first: one that falls asleep in between is in the store by then.
 		awake, err := await(ctx, s, question(s, func() []feed.Summary { return s.list(tenant, prefix, after, limit) }))
 		if err != nil {
 			return nil, err
@@ -91,7 +91,7 @@ func (h *Host) List(ctx context.Context, tenant, prefix, after string, limit int
 	return all[:min(len(all), limit)], nil
 }
 
-// listable are the tenant's shards that can be listed.
+// listable returns the tenant's shards that can be listed.
 func (h *Host) listable(tenant string) ([]*shard, error) {
 	if h.closed.Load() {
 		return nil, feed.ErrClosed
@@ -147,9 +147,9 @@ func (h *Host) Default(ctx context.Context, k messages.Key) (feed.DefinitionInFo
 	return await(ctx, s, question(s, func() feed.DefinitionInForce { return inForceByDefault(s.state.Default(k.Tenant)) }))
 }
 
-// Room is nil where a record of the dashboard would be taken, as far as is known here; ErrCrowded
-// where its shard, or its tenant in it, has as many dashboards as it may. It costs nothing before a
-// bound is reached.
+// Room returns nil if a record of the dashboard would be accepted, as far as this host knows. It
+// returns ErrCrowded if its shard, or its tenant in that shard, has as many dashboards as allowed.
+// It costs nothing before a bound is reached.
 func (h *Host) Room(ctx context.Context, k messages.Key) error {
 	s, err := h.live(k)
 	if err != nil || !s.view.Load().full {
@@ -177,20 +177,20 @@ func (h *Host) Status(k messages.Key) feed.Status {
 	return feed.Status{State: wire.StateStale, Lag: s.lag(), Since: s.liveUntil()}
 }
 
-// lag is 0 where the reader waits and everything is folded. Else the newest record's time is not
-// known here; the clock stands for it.
+// lag returns the shard's lag in ms. It is 0 if the reader waits and everything is folded.
+// Otherwise the newest record's time is not known here, and the clock stands for it.
 func (s *shard) lag() int64 {
 	if s.waiting.Load() && s.inflight.Load() == 0 {
 		return 0
 	}
 	at := s.view.Load().logTime
 	if at <= 0 {
-		return 0 // it has no log time yet
+		return 0 // the shard has no log time yet
 	}
 	return max(0, time.Now().UnixMilli()-at)
 }
 
-// live is the key's shard if it can be read.
+// live returns the key's shard if it can be read.
 func (h *Host) live(k messages.Key) (*shard, error) {
 	s, err := h.shardOf(k)
 	if err == nil {
@@ -199,7 +199,7 @@ func (h *Host) live(k messages.Key) (*shard, error) {
 	return s, err
 }
 
-// await waits for an actor's answer, as long as the caller and the shard live.
+// await waits for an actor's answer, as long as neither the caller nor the shard ends.
 func await[T any](ctx context.Context, s *shard, reply <-chan T) (t T, err error) {
 	select {
 	case t = <-reply:

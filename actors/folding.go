@@ -14,7 +14,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages/event"
 )
 
-// decoding is what decoding an event needs; a dashboard borrows one for a run.
+// decoding holds what decoding an event needs. A dashboard borrows one for a run.
 type decoding struct {
 	decoder event.Decoder
 	event   event.Event
@@ -43,8 +43,8 @@ func (d *dashboard) foldRun(r *run) {
 	r.nanos = int64(time.Since(start))
 }
 
-// foldFrom folds the run's records from *i on, to the end or to one that panics, at which *i stays.
-// Where the shard has been dropped nobody wants the rest, which may take long.
+// foldFrom folds the run's records from *i on. It stops at the end, at a record that panics, where
+// *i stays, or when the shard is dropped: nobody needs the rest then, and it may take long.
 func (d *dashboard) foldFrom(r *run, dec *decoding, i *int32) (next int32, caught any) {
 	defer func() {
 		if caught = recover(); caught != nil {
@@ -70,8 +70,8 @@ func (d *dashboard) foldFrom(r *run, dec *decoding, i *int32) (next int32, caugh
 	return -1, nil
 }
 
-// apply folds one record. fallback is the tenant's default at it, for a definition record that
-// takes the own one away.
+// apply folds one record. fallback is the tenant's default definition at the record. It applies
+// when a definition record removes the dashboard's own definition.
 func (d *dashboard) apply(dec *decoding, r *messages.Record, at fold.At, fallback *fold.Program) {
 	if r.Refused != "" {
 		d.fold.Malformed(at, r.Refused)
@@ -111,8 +111,7 @@ func reason(err error) string {
 	return "malformed"
 }
 
-// setAside brings the dashboard back to where it was before the record, and tells it to pass over
-// that.
+// setAside restores the dashboard's state before the record, and makes it skip the record.
 func (d *dashboard) setAside(it *item, caught any) {
 	d.shard.host.tallies.panics.Add(1)
 	d.poison = append(d.poison, it.Position)
@@ -123,11 +122,10 @@ func (d *dashboard) setAside(it *item, caught any) {
 	})
 }
 
-// states are buffers that saved states are encoded into; the saver gives them back when they are
-// written.
+// states pools buffers for encoded states. The saver returns a buffer when its state is written.
 var states = sync.Pool{New: func() any { return new([]byte) }}
 
-// save is the dashboard's part of a checkpoint.
+// save returns the dashboard's part of a checkpoint.
 func (d *dashboard) save() savingReply {
 	if d.fold == nil {
 		return savingReply{key: d.key, empty: true}

@@ -13,30 +13,32 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// What a shard's forwarder holds at most before it stops to dispatch. A batch more may be added.
+// Bounds of the records that wait in a shard's forwarder before the shard stops dispatching. One
+// more batch may be added.
 const (
 	maxMisrouted      = 4096
 	maxMisroutedBytes = 4 << 20
 )
 
-// forwarder sends home the records that were found in a partition which is not their dashboard's.
-// It is a part of its shard's actor, and works only while the shard leads: one append at a time, so
-// that each home gets them in order. What is on its way counts as here until it is stored, and the
-// shard's checkpoints wait for it: whoever leads next begins at the newest of them.
+// forwarder sends misrouted records to their home partitions. It is a part of its shard's actor and
+// works only while the shard leads. One append is under way at a time, so that each home receives
+// the records in order. A record on its way counts as waiting until it is stored, and the shard's
+// checkpoints wait for it: the next leader begins at the newest checkpoint.
 type forwarder struct {
-	waiting []eventlog.Entry   // in order, as the state machine counts them
-	stop    context.CancelFunc // ends what is under way
+	waiting []eventlog.Entry   // in the order in which the state machine counts them
+	stop    context.CancelFunc // cancels the append under way
 }
 
-// atHome reports whether the dashboard belongs in this shard. One of a tenant that the log does not
-// know belongs nowhere.
+// atHome reports whether this shard is the dashboard's home. A dashboard whose tenant the log does
+// not know has no home.
 func (s *shard) atHome(k messages.Key) bool {
 	home, err := s.host.config.Log.PartitionOf(k)
 	return err == nil && home == s.number
 }
 
-// forwardLater takes a record that is not at home here. One that was forwarded already is not sent
-// on: two nodes that disagree would throw it to and fro. One that is refused was counted here.
+// forwardLater queues a misrouted record. A record that was forwarded already is not forwarded
+// again: two nodes that disagree would send it back and forth. A refused record is not forwarded
+// either, since it was counted here.
 func (s *shard) forwardLater(r *messages.Record) {
 	if r.Refused != "" {
 		return
@@ -51,7 +53,7 @@ func (s *shard) forwardLater(r *messages.Record) {
 	}
 }
 
-// forward begins to append the first n of what waits.
+// forward begins to append the first n waiting records.
 func (s *shard) forward(n int) {
 	f := &s.forwarder
 	entries := f.waiting[:n:n]
@@ -65,7 +67,7 @@ func (s *shard) forward(n int) {
 	})
 }
 
-// homes is where forwards go.
+// homes returns where forwarded records go.
 func (s *shard) homes() forward.Home {
 	return forward.Home{
 		Log:    s.host.config.Log,
@@ -80,7 +82,7 @@ func (s *shard) homes() forward.Home {
 	}
 }
 
-// endForward takes note of what is stored.
+// endForward removes the waiting records that are stored.
 func (s *shard) endForward(m *core.Forwarded) {
 	f := &s.forwarder
 	done := s.core.Forwarded(s.look(), *m)
@@ -90,9 +92,9 @@ func (s *shard) endForward(m *core.Forwarded) {
 	}
 }
 
-// catchUp is a new leader's first act: what lies between the newest checkpoint that counts and its
-// own fold's position was not forwarded by itself and perhaps by nobody. It is read again, if there
-// is any.
+// catchUp is the first act of a new leader: this host did not forward the misrouted records between
+// the newest checkpoint that counts and its own position, and perhaps no other host did. It reads
+// them again, if there are any.
 func (s *shard) catchUp(e core.Effect) {
 	f := &s.forwarder
 	ctx, stop := context.WithCancel(s.life)
@@ -115,9 +117,9 @@ func (s *shard) catchUp(e core.Effect) {
 	})
 }
 
-// forwardAgain forwards what lies between the newest checkpoint, from, and upTo; behind last
-// everything is at home. Records that the log has dropped in the meantime can't be forwarded by
-// anybody.
+// forwardAgain forwards the misrouted records between from, the newest checkpoint, and upTo. No
+// record behind last is misrouted. Records that the log has dropped meanwhile cannot be forwarded
+// by anybody.
 func (s *shard) forwardAgain(ctx context.Context, from, last, upTo messages.Position) error {
 	if !last.After(from) {
 		return nil
@@ -149,8 +151,8 @@ func (s *shard) forwardAfter(ctx context.Context, from, last, upTo messages.Posi
 	return nil
 }
 
-// passed is what a shard has folded and not forwarded: records up to last. Its committed place is
-// the shard's next checkpoint.
+// passed reads the records that a shard has folded and not forwarded, up to last. Its committed
+// place is the shard's next checkpoint.
 type passed struct {
 	log  eventlog.Reader
 	last messages.Position

@@ -8,8 +8,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// openBehind opens the log behind a position of the shard; where a hole begins there that was
-// accepted, behind the hole.
+// openBehind opens the log behind a position of the shard. If an accepted hole begins there, it
+// opens the log behind the hole.
 func (s *shard) openBehind(at messages.Position, holes []fold.Hole) (eventlog.Reader, error) {
 	if n := len(holes); n > 0 && holes[n-1].From == at {
 		return s.readRemnant()
@@ -17,8 +17,8 @@ func (s *shard) openBehind(at messages.Position, holes []fold.Hole) (eventlog.Re
 	return s.host.config.Log.Read(s.number, at)
 }
 
-// inHole reports whether a record lies in one of the holes. It is in the log all the same where it
-// was passed by.
+// inHole reports whether a record lies in one of the holes. Such a record may still be in the log,
+// if it was skipped.
 func inHole(holes []fold.Hole, at messages.Position) bool {
 	return slices.ContainsFunc(holes, func(h fold.Hole) bool { return at.After(h.From) && h.To.After(at) })
 }
@@ -30,8 +30,8 @@ func (s *shard) readRemnant() (eventlog.Reader, error) {
 	return s.host.config.Log.Read(s.number, messages.Position{})
 }
 
-// enterHole looks at the first record that the log gives behind the position. Where a hole ends
-// there that is not in the state yet, the shard is told.
+// enterHole checks the first record that the log gives behind the position. If a hole that is not
+// in the state yet ends there, it tells the shard.
 func (r *reader) enterHole(first messages.Position) error {
 	holes, err := r.loss.endAt(first, r.position, r.holes)
 	if err != nil {
@@ -44,7 +44,8 @@ func (r *reader) enterHole(first messages.Position) error {
 	return nil
 }
 
-// skip enters a hole into the state, before the first batch behind it, and has that written soon.
+// skip adds a hole to the state, before the first batch behind it, and has a checkpoint written
+// soon.
 func (s *shard) skip(m *skipping) {
 	if err := s.state.Skip(m.from, m.to); err != nil {
 		s.fail(err)

@@ -15,11 +15,10 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 )
 
-// Host is a node's life: the shards that it was told to load, and their dashboards. It implements
-// feed.Feed.
+// Host runs the shards that a node was told to load, and their dashboards. It implements feed.Feed.
 //
-// It owns every goroutine under it: a runner for each shard, which owns the shard's own, at most
-// maxWorkers for all dashboards, and the beat. Stop returns when they have ended.
+// It owns every goroutine below it: one runner for each shard, which owns the shard's goroutines;
+// the workers that run all dashboards; and the beat. Stop returns when all of them have ended.
 type Host struct {
 	config    Config
 	system    *actor.ActorSystem
@@ -27,35 +26,36 @@ type Host struct {
 	programs  *programs
 	warnings  warnings
 	collector *collector
-	tallies   tallies // of all shards, also of those that have gone
+	tallies   tallies // counts of all shards, also of shards that have ended
 	started   time.Time
 
-	memoryAt time.Duration // the beat's own
-	freeing  atomic.Bool   // memory is being given back
-	free     func()        // gives it back
+	memoryAt time.Duration // used by the beat only
+	freeing  atomic.Bool   // memory is being returned to the system
+	free     func()        // returns memory to the system
 
 	closed   atomic.Bool
-	settled  atomic.Bool        // the first shards were all live once
-	ordering atomic.Bool        // the first shards are not all ordered yet
-	done     chan struct{}      // closed when Stop begins
-	ended    chan struct{}      // closed when all goroutines have ended after that
-	life     context.Context    // ends when nothing is waited for any more
-	end      context.CancelFunc //
+	settled  atomic.Bool     // all of the first shards have been live
+	ordering atomic.Bool     // not all of the first shards are loaded by OwnAll yet
+	done     chan struct{}   // closed when Stop begins
+	ended    chan struct{}   // closed when all goroutines have ended
+	life     context.Context // ends when Stop waits for nothing any more
+	end      context.CancelFunc
 
 	mu          sync.RWMutex
 	begun       bool
 	assignments map[int]*assignment
-	deafAt      time.Duration // when the log was found out of reach last, since started; 0: never
+	// when the log was last found unreachable, since the host's start; 0: never
+	deafAt time.Duration
 
-	loads    chan struct{} // has one in it for each shard that loads in its turn
-	suspects chan struct{} // has one in it while a shard reads that the process may have ended at
+	loads    chan struct{} // holds one element for each shard that loads in its turn
+	suspects chan struct{} // holds one element while a suspected shard reads
 
 	workers workers // run the dashboards
 	runners sync.WaitGroup
 	beating sync.WaitGroup
 }
 
-// New makes a host that does nothing yet.
+// New returns a host that is not started.
 func New(c Config) (*Host, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
@@ -65,7 +65,7 @@ func New(c Config) (*Host, error) {
 	h.system = actor.NewActorSystem(
 		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return slog.New(quiet{c.Logger.Handler()}) }),
 		actor.WithDeadLetterThrottleInterval(time.Millisecond))
-	// Almost nobody is found by name: one map of the registry's thousand is enough.
+	// Almost no actor is found by name: one of the registry's thousand maps is enough.
 	names := h.system.ProcessRegistry.LocalPIDs
 	names.LocalPIDs = slices.Clone(names.LocalPIDs[:1])
 	h.root = h.system.Root.Copy().WithGuardian(h)
@@ -73,7 +73,7 @@ func New(c Config) (*Host, error) {
 	return h, nil
 }
 
-// Start begins, with no shard. It may be called once.
+// Start starts the host without shards. Call it at most once.
 func (h *Host) Start(context.Context) error {
 	if h.config.Metrics != nil {
 		if err := h.config.Metrics.Register(h.collector); err != nil {
@@ -87,11 +87,11 @@ func (h *Host) Start(context.Context) error {
 	return nil
 }
 
-// Stop takes a last checkpoint of every shard and ends everything. Where ctx ends first, it gives
-// up what is not done: nothing is lost by that, the next start replays more. Where it has ended
-// already, no last checkpoint is begun. It returns when every goroutine has ended, or stopGrace
-// after ctx where one can't be ended: Go has no means against a fold that never returns. Then the
-// error says which shards are left, and whoever calls Stop again waits for them again.
+// Stop writes a last checkpoint of every shard and ends everything. If ctx ends first, Stop gives
+// up what is not done. This loses nothing: the next start replays more. If ctx has ended already,
+// no last checkpoint begins. Stop returns when every goroutine has ended, or stopGrace after the
+// end of ctx if one does not end: Go cannot end a fold that never returns. The error then names the
+// shards that are left, and another call of Stop waits for them again.
 func (h *Host) Stop(ctx context.Context) error {
 	if ctx.Err() != nil {
 		h.end()
@@ -120,7 +120,7 @@ func (h *Host) Stop(ctx context.Context) error {
 	}
 }
 
-// beginStop has everything end; ended is closed when it has.
+// beginStop makes everything end, and closes ended when it has.
 func (h *Host) beginStop() {
 	h.config.Crashes.Ending()
 	close(h.done)
@@ -137,11 +137,11 @@ func (h *Host) beginStop() {
 	}()
 }
 
-// stopGrace is how long Stop waits at the end of its context for what is under way: a record at
-// most of each dashboard.
+// stopGrace is how long Stop waits after the end of its context for what is under way: at most one
+// record of each dashboard.
 const stopGrace = 5 * time.Second
 
-// unended are the shards whose runners have not ended.
+// unended returns the numbers of the shards whose runners have not ended.
 func (h *Host) unended() []int {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
@@ -169,8 +169,8 @@ func (h *Host) beat() {
 	}
 }
 
-// checkMemory gives memory back to the system that the collector has freed or could free, where it
-// is much: after many dashboards were loaded or went to sleep the runtime alone would keep it for
+// checkMemory returns memory to the system if the collector has freed, or could free, much of it.
+// After many dashboards were loaded or put to sleep, the runtime alone would keep the memory for
 // minutes.
 func (h *Host) checkMemory() {
 	const pause, worthwhile = 5 * time.Second, 16 << 20
@@ -192,8 +192,8 @@ func (h *Host) checkMemory() {
 	}
 }
 
-// giveBack takes as long as a collection does: the beat goes on meanwhile, and finds at most one
-// under way.
+// giveBack returns memory to the system. This takes as long as a garbage collection, so it does not
+// block the beat. At most one is under way.
 func (h *Host) giveBack() {
 	if h.freeing.Swap(true) {
 		return
@@ -204,10 +204,10 @@ func (h *Host) giveBack() {
 	})
 }
 
-// now is the time since the host was made.
+// now returns the time since the host was made.
 func (h *Host) now() time.Duration { return time.Since(h.started) }
 
-// quiet lets the actor library's warnings through and not its chat.
+// quiet passes the actor library's log lines from the level of warnings on.
 type quiet struct{ slog.Handler }
 
 // Enabled implements slog.Handler.
@@ -215,13 +215,13 @@ func (q quiet) Enabled(ctx context.Context, l slog.Level) bool {
 	return l >= slog.LevelWarn && q.Handler.Enabled(ctx, l)
 }
 
-// warnings keeps what happens over and over from filling the log.
+// warnings limits how often a repeated warning is logged.
 type warnings struct {
 	mu   sync.Mutex
-	last map[warning]time.Duration // one a shard and kind
+	last map[warning]time.Duration // time of the last warning of a shard and kind
 }
 
-// everyShard is the shard of a warning for all.
+// everyShard is the shard number of a warning that concerns all shards.
 const everyShard = -1
 
 type warning struct {
@@ -229,7 +229,7 @@ type warning struct {
 	kind  string
 }
 
-// allow reports whether a minute has passed since the last one.
+// allow reports whether the last warning of the shard and kind is at least a minute old.
 func (w *warnings) allow(shard int, kind string, now time.Duration) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()

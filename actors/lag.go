@@ -8,19 +8,19 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// lagEvery is how often a shard that is not live asks the log how many records it has still to
-// fold: to count them is dearer than to name the last.
+// lagEvery is how often a shard that is not live asks the log how many records it still has to
+// fold. Counting them costs more than naming the last record.
 const lagEvery = 2 * time.Second
 
-// measureLag is the prober's: it counts what a shard that is behind has still to fold. One that is
-// live lacks what came within a second, which is not counted.
+// measureLag counts the records that a shard still has to fold. The prober calls it. A live shard
+// lacks at most the records of the last second, which are not counted.
 func (s *shard) measureLag(ctx context.Context) {
 	log, counts := s.host.config.Log.(eventlog.Lag)
 	if !counts || s.host.now()-s.lagAsked < lagEvery {
 		return
 	}
 	if s.fresh() {
-		s.lacking.Store(-1) // of before
+		s.lacking.Store(-1) // the old number is not valid any more
 		return
 	}
 	s.lagAsked = s.host.now()
@@ -37,7 +37,8 @@ func (s *shard) measureLag(ctx context.Context) {
 	s.lacking.Store(int64(n))
 }
 
-// foldedUpTo is how far the shard has come, or its checkpoint where it has only begun.
+// foldedUpTo returns the position up to which everything is folded, or that of the checkpoint if it
+// is later, as it is just after the start.
 func (s *shard) foldedUpTo() messages.Position {
 	v := s.view.Load()
 	if v.base != nil && v.base.Position.After(v.folded) {
@@ -46,7 +47,7 @@ func (s *shard) foldedUpTo() messages.Position {
 	return v.folded
 }
 
-// lagRecords is how many records the shard lacks; known is false where the log did not say.
+// lagRecords returns how many records the shard lacks. known is false if the log gave no answer.
 func (s *shard) lagRecords() (n int64, known bool) {
 	if s.isLive() {
 		return 0, true

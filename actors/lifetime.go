@@ -16,8 +16,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// newShard makes a shard that loads, for an assignment. Its actor lives from now on, so that
-// viewers can come at once.
+// newShard makes an assignment's shard, which has still to be loaded. Its actor runs from now on,
+// so that viewers can subscribe at once.
 func (h *Host) newShard(p *assignment) *shard {
 	s := &shard{
 		host: h, number: p.number, gone: p.gone,
@@ -48,9 +48,9 @@ func (h *Host) newShard(p *assignment) *shard {
 	return s
 }
 
-// run is the shard's life, on its runner's goroutine: it loads, is fed, and ends. It ends without
-// more ado when it is dropped; with a last checkpoint when the host stops; and to be loaded again
-// when its reader finds that records are lost.
+// run runs the shard from load to end, on its runner's goroutine. A shard that is dropped ends at
+// once. If the host stops, the shard ends with a last checkpoint. If its reader finds that records
+// are lost, it ends to be loaded again.
 func (s *shard) run() {
 	reading, cancel := context.WithCancel(s.life)
 	defer s.end()
@@ -77,8 +77,8 @@ func (s *shard) run() {
 	s.work.Wait()
 }
 
-// load fetches the newest checkpoint, which may take seconds where it comes from elsewhere, and
-// begins to feed the shard.
+// load fetches the newest checkpoint and begins to feed the shard. Fetching may take seconds if the
+// checkpoint comes from another machine.
 func (s *shard) load(ctx context.Context) {
 	const least, most = 50 * time.Millisecond, 5 * time.Second
 	if s.wait > 0 && !eventlog.Pause(ctx, s.wait) {
@@ -112,7 +112,7 @@ func (s *shard) load(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		done() // this may take long: others needn't wait
+		done() // retrying may take long, so let other shards load
 		s.unheard(asked)
 		s.trouble.Store(&err)
 		s.warn("load", "the checkpoint can't be loaded, trying again", "error", err, "after", wait)
@@ -123,15 +123,15 @@ func (s *shard) load(ctx context.Context) {
 }
 
 const (
-	// loadsAtOnce is how many shards of a host load at a time: hundreds at once keep each other,
-	// and those that are live, from their logs for seconds.
+	// loadsAtOnce is how many shards of a host load at the same time. If hundreds loaded at once, they
+	// would keep each other, and the live shards, from their logs for seconds.
 	loadsAtOnce = 16
-	// loadTurn is how long one of them may take before the next begins beside it.
+	// loadTurn is how long one load may take before the next one begins beside it.
 	loadTurn = 5 * time.Second
 )
 
-// loadInTurn waits until few enough others load. done ends the shard's turn; so does that it is
-// live or has failed, or takes too long.
+// loadInTurn waits until fewer than loadsAtOnce other shards load. The shard's turn ends when done
+// is called, when the shard is live or has failed, or after loadTurn.
 func (s *shard) loadInTurn(ctx context.Context) (done func(), ok bool) {
 	select {
 	case s.host.loads <- struct{}{}:
@@ -152,8 +152,8 @@ func (s *shard) loadInTurn(ctx context.Context) (done func(), ok bool) {
 	return done, true
 }
 
-// loadCheckpoint reads what the store has. Where nothing is whole, the shard begins with the oldest
-// record kept.
+// loadCheckpoint reads the shard's checkpoint from the store. If no checkpoint is whole, the shard
+// begins with the oldest record kept.
 func (s *shard) loadCheckpoint(ctx context.Context) (*loaded, error) {
 	population := fold.NewPopulation(fold.MaxDashboards, fold.MaxTenantDashboards)
 	none := &loaded{state: fold.NewShardState(s.host.config.Table), population: population}
@@ -187,12 +187,13 @@ func (s *shard) loadCheckpoint(ctx context.Context) (*loaded, error) {
 	return l, nil
 }
 
-// enterStored enters all dashboards that the store has, and what their windows wait for. Of one
-// whose summary can't be read the windows become final when it wakes.
+// enterStored enters all dashboards in the store, and what their windows wait for. If a summary
+// cannot be read, the windows of its dashboard become final when it wakes.
 func (s *shard) enterStored(l *loaded) {
 	err := s.host.config.Checkpoints.List(s.number, "", "", "", func(e checkpoint.Entry) bool {
 		l.population.Enter(e.Key)
-		if _, waits, err := decodeSummary(e.Key, e.Summary); err == nil { // else its listing tells
+		// otherwise listing the dashboards logs it
+		if _, waits, err := decodeSummary(e.Key, e.Summary); err == nil {
 			l.waits.heap = append(l.waits.heap, waits...)
 		}
 		return true
@@ -203,7 +204,7 @@ func (s *shard) enterStored(l *loaded) {
 	heap.Init(&l.waits.heap)
 }
 
-// begin takes what was loaded.
+// begin takes over what was loaded.
 func (s *shard) begin(m *loaded) {
 	s.state, s.waits, s.population = m.state, m.waits, m.population
 	s.waits.pass(s.state.LogTime())
@@ -216,7 +217,7 @@ func (s *shard) begin(m *loaded) {
 	s.core.Load(s.look(), m.marker.Position, m.found)
 }
 
-// handOver hands the subscriptions over to the shard that comes after this one. This one has ended.
+// handOver transfers the subscriptions to the shard's successor. The shard itself has ended.
 func (s *shard) handOver(next *shard) {
 	s.viewing.Lock()
 	defer s.viewing.Unlock()

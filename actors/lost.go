@@ -11,12 +11,12 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// errLost is what readers of a dashboard are told that could not be brought back.
+// errLost is the answer to readers of a dashboard that could not be restored.
 var errLost = errors.New("dashboard could not be brought back after a failure; the log says why")
 
-// guard does what no record is to blame for where it panics, such as writing rows. Whoever waits
-// for the dashboard is answered all the same: a shard that waits for a batch or a save would wait
-// for ever.
+// guard runs code for which no record is to blame if it panics, such as writing rows. It answers
+// those who wait for the dashboard even after a panic: otherwise a shard would wait forever for a
+// batch or a save.
 func (d *dashboard) guard(what string, do func()) {
 	defer func() {
 		if caught := recover(); caught != nil {
@@ -27,8 +27,8 @@ func (d *dashboard) guard(what string, do func()) {
 	do()
 }
 
-// lose gives the dashboard up until it is brought up the next time, after a start or a sleep. Where
-// it is given up only because the shard ends, that is the next one's.
+// lose gives the dashboard up until it is loaded the next time, after a start or a sleep. If the
+// shard ends, nothing is logged: the next shard loads the dashboard.
 func (d *dashboard) lose(err error) {
 	d.fold, d.lost = nil, true
 	if d.shard.life.Err() != nil {
@@ -37,8 +37,9 @@ func (d *dashboard) lose(err error) {
 	d.shard.logger().Error("the dashboard is lost until it is brought up again", "dashboard", d.key.Label(), "error", err)
 }
 
-// saveLost is a lost dashboard's part of a checkpoint. It has not folded what came for it, so its
-// entry does not reach as far as the marker: it says how far, with the marker to replay from.
+// saveLost returns a lost dashboard's part of a checkpoint. The dashboard did not fold its latest
+// records, so its entry does not reach the marker. The entry contains the marker that it reaches,
+// to replay from there.
 func (d *dashboard) saveLost() (r savingReply) {
 	d.shard.host.workers.stepAside(func() {
 		e, err := d.storedBehind(d.shard.base())
@@ -47,8 +48,8 @@ func (d *dashboard) saveLost() (r savingReply) {
 	return r
 }
 
-// storedBehind is the entry that the newest checkpoint has of the dashboard, as one that goes no
-// further than that.
+// storedBehind returns the dashboard's entry in the newest checkpoint, marked as reaching no
+// further than that checkpoint.
 func (d *dashboard) storedBehind(base *checkpoint.Marker) (checkpoint.Entry, error) {
 	var from checkpoint.Marker
 	if base != nil {
@@ -74,9 +75,9 @@ func (d *dashboard) storedBehind(base *checkpoint.Marker) (checkpoint.Entry, err
 	return e, nil
 }
 
-// behindFormat begins the state of an entry that does not reach as far as its checkpoint's marker:
-// the marker that it reaches to, and the dashboard's state, which is empty where that had none yet.
-// No fold.Format is as high.
+// behindFormat begins the state of an entry that does not reach its checkpoint's marker. The marker
+// that it reaches follows, and then the dashboard's state, which is empty if the dashboard had
+// none. No fold.Format is that high.
 const behindFormat = 0xff
 
 func isBehind(state []byte) bool { return len(state) > 0 && state[0] == behindFormat }
@@ -90,7 +91,8 @@ func appendBehind(b []byte, from checkpoint.Marker, state []byte) []byte {
 	return append(b, state...)
 }
 
-// decodeBehind reads what appendBehind wrote. An empty state of the marker is not known.
+// decodeBehind decodes what appendBehind wrote. An empty state of the marker means that it is not
+// known.
 func decodeBehind(b []byte) (from checkpoint.Marker, state []byte, err error) {
 	const fixed = 1 + 8 + 8
 	if len(b) < fixed || !isBehind(b) {

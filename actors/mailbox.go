@@ -7,16 +7,16 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 )
 
-// mailbox is a dashboard's or a shard's. The library's own keeps room for ten messages, a third of
-// what an idle actor costs; this one keeps none beyond the first. System messages go first. It has
-// no bound, since the shard's credit is one.
+// mailbox is the mailbox of a dashboard or a shard. The library's own mailbox reserves room for ten
+// messages, a third of the memory of an idle actor. This one reserves none beyond the first
+// message. System messages go first. It has no bound of its own: the shard's credit bounds it.
 type mailbox struct {
 	dispatcher actor.Dispatcher
 	invoker    actor.MessageInvoker
 
 	mu        sync.Mutex
-	first     any   // the next user message; nil: none
-	more      []any // those behind it
+	first     any   // next user message; nil: none
+	more      []any // user messages behind first
 	system    []any
 	running   bool
 	suspended bool
@@ -62,7 +62,7 @@ func (m *mailbox) PostSystemMessage(message any) {
 	m.startAndUnlock()
 }
 
-// startAndUnlock has the messages processed if nobody is at it.
+// startAndUnlock schedules the mailbox if it is not running.
 func (m *mailbox) startAndUnlock() {
 	start := !m.running
 	m.running = true
@@ -72,8 +72,9 @@ func (m *mailbox) startAndUnlock() {
 	}
 }
 
-// run processes messages until there are none, or the mailbox has had its turn: then those that
-// wait come first. A dashboard whose records come as fast as it folds them always has some.
+// run processes messages until there are none, or until the mailbox has used its turn. Then the
+// waiting mailboxes run first: a dashboard whose records come as fast as it folds them always has
+// messages.
 func (m *mailbox) run() {
 	for range m.dispatcher.Throughput() {
 		message, system := m.pop()
@@ -85,7 +86,7 @@ func (m *mailbox) run() {
 	m.dispatcher.Schedule(m.run)
 }
 
-// pop takes the next message; nil says that there is none.
+// pop takes the next message; nil: there is none.
 func (m *mailbox) pop() (message any, system bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

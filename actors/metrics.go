@@ -11,21 +11,22 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// maxNamed is how many dashboards have metrics of their own; the rest is restLabel.
+// maxNamed is how many dashboards have metrics of their own. The others are counted under
+// restLabel.
 const (
 	maxNamed  = 100
 	restLabel = "_other"
 )
 
-// scraped is what a shard's dashboards did since the last time.
+// scraped holds what a shard's dashboards did since the last scrape.
 type scraped struct {
 	shard    *shard
 	position messages.Position
 	awake    int
 	pending  int
 	waiting  int
-	refused  map[string]uint64  // by reason; of a shard that is owned here
-	dash     []scrapedDashboard // all who are named, and the busiest of the others
+	refused  map[string]uint64  // counts by reason, if the shard is owned here
+	dash     []scrapedDashboard // all named dashboards, and the busiest others
 	rest     busyTotal
 }
 
@@ -34,7 +35,8 @@ type scrapedDashboard struct {
 	busyTotal
 }
 
-// scrape hands over the counts of the shard's dashboards. named have metrics of their own.
+// scrape returns and resets the counts of the shard's dashboards. named holds the labels of
+// dashboards with metrics of their own.
 func (s *shard) scrape(named map[string]bool) scraped {
 	r := scraped{shard: s, position: s.core.Position(), awake: s.awake, waiting: len(s.forwarder.waiting), pending: len(s.dirty) + len(s.written)}
 	if s.owned.Load() {
@@ -73,9 +75,9 @@ func (s *shard) scrape(named map[string]bool) scraped {
 	return r
 }
 
-// collector is a prometheus.Collector over all shards. Labels are bounded: the busiest maxNamed
-// dashboards have theirs, and keep it until one that is twice as busy takes the place. No sum ever
-// falls: a name that goes leaves its counts to the rest.
+// collector is a prometheus.Collector for all shards. Labels are bounded: the busiest maxNamed
+// dashboards have their own label, and keep it until a dashboard that is twice as busy replaces
+// them. No sum ever falls: the counts of a label that is removed go to the rest.
 type collector struct {
 	host                                             *Host
 	processed, seconds                               *prometheus.Desc
@@ -89,16 +91,16 @@ type collector struct {
 	mu    sync.Mutex
 	named map[string]*series
 	rest  busyTotal
-	last  []scraped // by shard
+	last  []scraped // one for each shard
 
 	leaving sync.Mutex
-	left    busyTotal // of shards that ended since the last scrape
+	left    busyTotal // counts of shards that ended since the last scrape
 }
 
-// series is one named dashboard's.
+// series holds the counts of one named dashboard.
 type series struct {
 	busyTotal
-	score uint64 // records lately: halved at each scrape
+	score uint64 // recent records: halved at each scrape
 }
 
 func newCollector(h *Host) *collector {
@@ -153,7 +155,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	c.sendShards(ch)
 }
 
-// ask takes what the shards have counted and gives it to its names.
+// ask collects the counts of all shards and assigns them to the labels.
 func (c *collector) ask() {
 	named := make(map[string]bool, len(c.named))
 	for label, s := range c.named {
@@ -190,7 +192,7 @@ func (c *collector) ask() {
 	}
 }
 
-// take keeps what the dashboards of a shard that ends did since they were last scraped.
+// take keeps the counts of a shard that ends, made since its last scrape.
 func (c *collector) take(s *shard) {
 	for _, e := range s.entries {
 		s.rest.join(&e.busy)
@@ -200,7 +202,8 @@ func (c *collector) take(s *shard) {
 	c.left.add(s.rest)
 }
 
-// wait gives up on a shard that is stopped or stuck: what it counted comes with a later scrape.
+// wait waits for a shard's answer. It gives up if the shard has stopped or is stuck: its counts
+// come with a later scrape.
 func (c *collector) wait(s *shard, reply <-chan scraped) (scraped, bool) {
 	t := time.NewTimer(2 * time.Second)
 	defer t.Stop()
@@ -214,7 +217,8 @@ func (c *collector) wait(s *shard, reply <-chan scraped) (scraped, bool) {
 	return scraped{}, false
 }
 
-// admit gives a dashboard a name of its own if there is room for it or one half as busy.
+// admit gives a dashboard a label of its own if there is room, or if it is twice as busy as the
+// idlest named one.
 func (c *collector) admit(d scrapedDashboard) {
 	if len(c.named) >= maxNamed {
 		idlest := ""

@@ -9,8 +9,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// sendShards sends what is told of each shard, and what all of them, with those that have gone,
-// have counted.
+// sendShards sends the metrics of each shard, and the sums over all shards, including those that
+// have ended.
 func (c *collector) sendShards(ch chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
@@ -19,7 +19,8 @@ func (c *collector) sendShards(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), labels...)
 	}
 	awake, pending, waiting := 0, 0, 0
-	refused := map[string]uint64{"no_dashboard": 0} // so that there is something to be alerted by
+	// exists from the start, so that alerts can refer to it
+	refused := map[string]uint64{"no_dashboard": 0}
 	for _, r := range c.last {
 		for reason, n := range r.refused {
 			refused[reason] += n

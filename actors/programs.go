@@ -11,8 +11,8 @@ import (
 	"github.com/dashfeed/dashfeed/fold/definition"
 )
 
-// programs lets dashboards with the same definition share its compiled form. It holds none alive:
-// one whose last dashboard fell asleep is collected.
+// programs shares the compiled form of a definition between its dashboards. It keeps no program
+// alive: a program is collected after its last dashboard fell asleep.
 type programs struct {
 	table fold.Table
 
@@ -24,12 +24,12 @@ func newPrograms(t fold.Table) *programs {
 	return &programs{table: t, made: map[xxh3.Uint128]weak.Pointer[fold.Program]{}}
 }
 
-// compile gives the definition's program.
+// compile returns the definition's program.
 func (p *programs) compile(def *definition.Definition) (*fold.Program, error) {
 	return p.find(def.Canonical(), func() (*definition.Definition, error) { return def, nil })
 }
 
-// compileCanonical gives the program of a definition in its canonical form.
+// compileCanonical returns the program of a definition in its canonical form.
 func (p *programs) compileCanonical(canonical []byte) (*fold.Program, error) {
 	return p.find(canonical, func() (*definition.Definition, error) { return definition.ParseCanonical(canonical) })
 }
@@ -60,7 +60,7 @@ func (p *programs) find(canonical []byte, parse func() (*definition.Definition, 
 	return made, nil
 }
 
-// drop forgets a program that was collected, unless it was made anew since.
+// drop removes a collected program, unless it was compiled again since.
 func (p *programs) drop(hash xxh3.Uint128) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

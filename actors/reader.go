@@ -12,17 +12,17 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// reader feeds a shard with its partition. Its goroutine is the shard's and ends with the context
-// it was started with, or when the log has lost records that were not folded.
+// reader reads the shard's partition and sends it batches. Its goroutine belongs to the shard and
+// ends with its context, or when the log has lost records that were not folded.
 type reader struct {
 	shard    *shard
-	holes    []fold.Hole       // of the state at position
-	loss     loss              // of the log, right behind position
-	position messages.Position // of the last record sent to the shard
-	payload  int               // running average of a record's payload, bytes
+	holes    []fold.Hole       // holes of the state at position
+	loss     loss              // loss in the log right behind position
+	position messages.Position // position of the last record sent to the shard
+	payload  int               // running average of payload bytes per record
 }
 
-// run reads until ctx ends. Errors other than lost records are tried again, with backoff.
+// run reads until ctx ends or records are lost. It retries other errors with backoff.
 func (r *reader) run(ctx context.Context) {
 	const least, most = 50 * time.Millisecond, 5 * time.Second
 	wait := least
@@ -47,7 +47,8 @@ func (r *reader) run(ctx context.Context) {
 	}
 }
 
-// read opens a log reader behind the position and passes on what it gives until it errs.
+// read opens a log reader behind the position and sends its records to the shard, until an error
+// occurs.
 func (r *reader) read(ctx context.Context) (progress bool, err error) {
 	s := r.shard
 	r.loss.reopen()
@@ -103,8 +104,8 @@ func (r *reader) read(ctx context.Context) (progress bool, err error) {
 	}
 }
 
-// next waits for records. None come where the log was found to have none up to where its end is
-// named to be: the shard is told.
+// next waits for records. It returns none if the log turns out to have no records up to its named
+// end. The shard is told so.
 func (r *reader) next(ctx context.Context, log eventlog.Reader, limit int) ([]messages.Record, error) {
 	passer, ok := log.(eventlog.Passer)
 	if !ok {
@@ -117,7 +118,7 @@ func (r *reader) next(ctx context.Context, log eventlog.Reader, limit int) ([]me
 	return records, err
 }
 
-// open opens the log behind the position, or behind what is lost there and accepted.
+// open opens the log behind the position, or behind an accepted loss that begins there.
 func (r *reader) open() (eventlog.Reader, error) {
 	s := r.shard
 	r.loss.reach(r.position, false)
@@ -131,7 +132,7 @@ func (r *reader) open() (eventlog.Reader, error) {
 	return log, err
 }
 
-// send sends a batch of the records to the shard.
+// send sends the records to the shard as a batch.
 func (r *reader) send(b *batch, records []messages.Record) {
 	s := r.shard
 	b.fill(records)
@@ -148,21 +149,22 @@ func (r *reader) send(b *batch, records []messages.Record) {
 	s.tell(b)
 }
 
-// careful is how many records to ask for. Near what the process has ended at nothing is read before
-// all that was read is folded, and that itself comes a record at a time.
+// careful returns how many records to ask for. Near the records at which the process has ended, the
+// next read waits until everything read before is folded. In the suspected span it reads one record
+// at a time.
 func (r *reader) careful(ctx context.Context) (limit int, err error) {
 	if err := r.shard.attempt.settle(ctx); err != nil {
 		return 0, err
 	}
-	// Where it ended while it read, no read may reach beyond what was folded.
+	// If the process ended while it read, no read may reach beyond what is folded.
 	if span, suspect := r.shard.attempt.suspect(); suspect && (span.Through.IsZero() || !span.After.After(r.position)) {
 		return 1, nil
 	}
 	return r.limit(), nil
 }
 
-// cut leaves of records what comes before those that are read with care, or passed by. beyond says
-// that the rest has to be read again.
+// cut keeps the records that come before those to be read with care or skipped. beyond says that
+// the rest must be read again.
 func (r *reader) cut(records []messages.Record) (left []messages.Record, beyond bool) {
 	span, suspect := r.shard.attempt.suspect()
 	skipped := r.loss.state == lossSkipped
@@ -177,13 +179,13 @@ func (r *reader) cut(records []messages.Record) (left []messages.Record, beyond 
 		return records, false
 	}
 	if n == 0 && !skipped {
-		n = 1 // the first of them
+		n = 1 // the first of them is read
 	}
 	return records[:n], n < len(records)
 }
 
-// behindHole leaves out what lies in a hole that begins at the position: what crashes the process
-// is passed by, and still there.
+// behindHole drops the records that lie in a hole that begins at the position: records that crash
+// the process are skipped, but are still in the log.
 func (r *reader) behindHole(records []messages.Record) []messages.Record {
 	n := len(r.holes)
 	if n == 0 || r.holes[n-1].From != r.position {
@@ -195,8 +197,8 @@ func (r *reader) behindHole(records []messages.Record) []messages.Record {
 	return records
 }
 
-// limit is how many records to ask for: as many as the batch's bytes allow for, by the records seen
-// so far.
+// limit returns how many records to ask for: as many as fit into the batch's bytes, judging by the
+// records read so far.
 func (r *reader) limit() int {
 	c := &r.shard.host.config
 	if r.payload == 0 {

@@ -8,9 +8,9 @@ import (
 	"github.com/dashfeed/dashfeed/feed"
 )
 
-// Ready implements feed.Feed. It speaks of the host, not of its shards: it is nil as soon as each
-// of the first shards is live or has failed. What is wrong with single shards, then and later, is
-// told by Troubles: others have nothing from it that this host is taken out.
+// Ready implements feed.Feed. It describes the host, not its shards: it returns nil as soon as each
+// of the first shards is live or has failed. Troubles reports what is wrong with single shards,
+// then and later: taking the whole host out of service would not help them.
 func (h *Host) Ready() error {
 	if h.closed.Load() {
 		return feed.ErrClosed
@@ -33,9 +33,8 @@ func (h *Host) Ready() error {
 	return errors.Join(errs...)
 }
 
-// starting reports whether some of the first shards that were loaded here have not come to an end
-// with it. Later ones come and go while another node serves them: a host that loads one is as ready
-// as before.
+// starting reports whether some of the first shards are still loading. Later shards come and go
+// while another node serves them: a host that loads one of those is as ready as before.
 func (h *Host) starting() bool {
 	if h.settled.Load() {
 		return false
@@ -53,8 +52,8 @@ func (h *Host) starting() bool {
 	return false
 }
 
-// Troubles are what is wrong with shards that are here, an error each: they have failed, or load or
-// follow their log with trouble. A shard that only takes its time is none.
+// Troubles returns an error for each shard here that has failed, or that has trouble loading or
+// following its log. A shard that only takes time is not in trouble.
 func (h *Host) Troubles() error {
 	var errs []error
 	for _, s := range h.held() {
@@ -66,7 +65,7 @@ func (h *Host) Troubles() error {
 }
 
 // Failed reports whether the shard is here and has stopped for good: it waits for an operator, or
-// for what another host does.
+// for another host's checkpoint.
 func (h *Host) Failed(number int) bool {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
@@ -74,7 +73,7 @@ func (h *Host) Failed(number int) bool {
 	return err == nil && s.phase() == phaseFailed
 }
 
-// ails is what is wrong with the shard, or nil.
+// ails returns what is wrong with the shard, or nil.
 func (s *shard) ails() error {
 	switch trouble := s.trouble.Load(); {
 	case s.phase() == phaseFailed:
@@ -89,8 +88,8 @@ func (s *shard) ails() error {
 	return nil
 }
 
-// readable is why the shard can't be read, or nil. One that is behind its log can: its readers are
-// told how old it is.
+// readable returns why the shard cannot be read, or nil. A shard that is behind its log can be
+// read: its readers are told how old its state is.
 func (s *shard) readable() error {
 	switch s.phase() {
 	case phaseLoading:

@@ -14,9 +14,9 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// load brings the dashboard up from the checkpoint, once. It blocks this actor and nobody else:
-// records for it wait in its mailbox, within the shard's credit. While it slept it had no record
-// after the checkpoint's marker, so where its entry goes as far as that nothing is left to replay.
+// load loads the dashboard from the checkpoint, once. It blocks only this actor: records wait in
+// its mailbox, within the shard's credit. While the dashboard slept it had no record after the
+// checkpoint's marker. So if its entry reaches the marker, nothing is left to replay.
 func (d *dashboard) load() {
 	if d.loaded {
 		return
@@ -52,10 +52,10 @@ func (d *dashboard) bringUp() {
 	}
 }
 
-// stored decodes what the newest checkpoint has of the dashboard into d.fold: nil where it has
-// nothing. All the dashboard's records up to from's position are in it; a replay begins there, with
-// from's state where that is known. ErrCorrupt where no slot is whole; other errors, which are
-// tried again until the host is stopped for good, mean that the store can't be read.
+// stored decodes the dashboard's entry in the newest checkpoint into d.fold, nil if there is no
+// entry. All the dashboard's records up to from's position are in it. A replay begins there, with
+// from's state if it is known. stored returns ErrCorrupt if no slot is whole. It retries other
+// errors, which mean that the store cannot be read, until the shard ends.
 func (d *dashboard) stored(base *checkpoint.Marker) (from checkpoint.Marker, err error) {
 	s := d.shard
 	d.fold = nil
@@ -99,9 +99,9 @@ func (d *dashboard) stored(base *checkpoint.Marker) (from checkpoint.Marker, err
 	}
 }
 
-// rebuild makes the dashboard as it is at a position: from the checkpoint and the log's records
-// after it; where the checkpoint has it corrupt, from the oldest record kept. Records in d.poison,
-// and what else panics, are set aside.
+// rebuild restores the dashboard as it is at a position, from the checkpoint and the records after
+// it. If the checkpoint's entry is corrupt, it begins at the oldest record kept. It sets aside the
+// records in d.poison, and any other record that panics.
 func (d *dashboard) rebuild(upTo messages.Position) error {
 	for {
 		poisoned := len(d.poison)
@@ -116,7 +116,7 @@ func (d *dashboard) rebuild(upTo messages.Position) error {
 	}
 }
 
-// replayed folds a record of the dashboard's own, or reports that it panics.
+// replayed folds one of the dashboard's records. It returns false if the record panics.
 func (d *dashboard) replayed(r *messages.Record, at fold.At, h *history) (ok bool) {
 	defer func() {
 		if caught := recover(); caught != nil {

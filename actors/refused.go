@@ -8,14 +8,14 @@ import (
 	"github.com/dashfeed/dashfeed/fold"
 )
 
-// Refused is what lay in a shard's log and no dashboard got, as the shard's state has it: the same
-// on every host.
+// Refused describes the records in a shard's log that no dashboard received. It comes from the
+// shard's state, so it is the same on every host.
 type Refused struct {
 	Counts map[string]uint64 // by reason
 	Newest []fold.Refusal    // oldest first
 }
 
-// Refused tells what lay in the log of a shard that is held here and no dashboard got.
+// Refused returns the records in the log of a shard on this host that no dashboard received.
 func (h *Host) Refused(ctx context.Context, shard int) (Refused, error) {
 	const patience = 5 * time.Second
 	ctx, cancel := context.WithTimeout(ctx, patience)

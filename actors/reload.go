@@ -10,15 +10,15 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// isLoss reports whether a reader's error means that records are gone for good, so that to try
-// again is no use.
+// isLoss reports whether a reader's error means that records are lost for good, so that retrying
+// does not help.
 func isLoss(err error) bool {
 	return errors.Is(err, eventlog.ErrTrimmed) || errors.Is(err, eventlog.ErrAhead) || errors.Is(err, eventlog.ErrCorrupt)
 }
 
-// breaks is the reader's: the log has lost records behind the position. The newest checkpoint may
-// lie beyond them, so the shard is loaded again; where it has come no further than before, it
-// stops, and an operator has to say what next, here or on another host.
+// breaks handles a log that has lost records behind the position. The reader calls it. The newest
+// checkpoint may lie beyond the loss, so the shard is loaded again. If the shard came no further
+// than the last time, it stops, and an operator must decide, here or on another host.
 func (s *shard) breaks(ctx context.Context, at messages.Position, err error) {
 	if s.host.mayLoadAgain(s, at) {
 		s.broken <- err
@@ -35,12 +35,12 @@ func (s *shard) breaks(ctx context.Context, at messages.Position, err error) {
 	s.awaitNewer(ctx, at, err)
 }
 
-// newerEvery is how often a shard that has stopped looks whether others have gone on.
+// newerEvery is how often a stopped shard checks whether another host has continued.
 const newerEvery = 5 * time.Second
 
-// awaitNewer has the shard loaded again once another host has published a checkpoint beyond the
-// position: the log may have been kept there, or the loss accepted. So to accept it on one host is
-// enough.
+// awaitNewer loads the shard again once another host has published a checkpoint beyond the
+// position: the log there may have the records, or the loss may have been accepted. So an operator
+// needs to accept a loss on one host only.
 func (s *shard) awaitNewer(ctx context.Context, at messages.Position, err error) {
 	store := s.host.config.Checkpoints
 	for store.Shared() && eventlog.Pause(ctx, newerEvery) {
@@ -51,15 +51,15 @@ func (s *shard) awaitNewer(ctx context.Context, at messages.Position, err error)
 		case newest.After(at):
 			select {
 			case s.broken <- err:
-			default: // it is loaded again already
+			default: // it is being loaded again already
 			}
 			return
 		}
 	}
 }
 
-// behindAhead is where a shard goes on whose checkpoint lies beyond the end of its log, once that
-// is accepted.
+// behindAhead says where a shard continues whose checkpoint lies beyond the end of its log, once
+// that is accepted.
 func (s *shard) behindAhead() string {
 	if s.host.config.Checkpoints.Shared() {
 		return "from the newest checkpoint of all hosts"

@@ -14,29 +14,29 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// replays reads a shard's log again for the dashboards that have to be brought back: once for all
-// who come while another is at it and who begin at the same place. So a partition is read a few
-// times, however many of its dashboards are corrupt. One of those who wait does it, each on its own
-// worker.
+// replays reads a shard's log again for dashboards that must be restored. One replay serves all
+// dashboards that arrived during the previous replay and begin at the same position. So a partition
+// is read only a few times, however many of its dashboards are corrupt. One of the waiting
+// dashboards leads the replay. Each waits on its own worker.
 type replays struct {
 	mu      sync.Mutex
-	under   bool // one is under way
+	under   bool // a replay is under way
 	waiting []*comeback
 }
 
-// comeback is one dashboard's part in a replay. Its actor waits meanwhile, so that who leads the
-// replay has the dashboard to itself.
+// comeback is one dashboard's part in a replay. Its actor is blocked meanwhile, so that the leader
+// of the replay has exclusive access to the dashboard.
 type comeback struct {
 	d    *dashboard
 	base *checkpoint.Marker
 	from checkpoint.Marker
 	upTo messages.Position
 
-	done chan error    // has room for the end
-	lead chan struct{} // has room for the turn
+	done chan error    // receives the result; has room for it
+	lead chan struct{} // receives the turn to lead; has room for it
 }
 
-// join returns when the log was read for c, which others may do.
+// join returns when the log has been read for c, by this call or by another.
 func (r *replays) join(s *shard, c *comeback) (err error) {
 	c.done, c.lead = make(chan error, 1), make(chan struct{}, 1)
 	r.mu.Lock()
@@ -63,7 +63,8 @@ func (r *replays) join(s *shard, c *comeback) (err error) {
 	return err
 }
 
-// take is c and those who begin where it does.
+// take removes c, and the comebacks that begin where c begins, from the waiting ones and returns
+// them.
 func (r *replays) take(c *comeback) (group []*comeback) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -79,7 +80,7 @@ func (r *replays) take(c *comeback) (group []*comeback) {
 	return group
 }
 
-// pass gives the turn to the first who waits.
+// pass gives the lead to the first waiting comeback.
 func (r *replays) pass() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -90,9 +91,9 @@ func (r *replays) pass() {
 	r.waiting[0].lead <- struct{}{}
 }
 
-// replay folds the log behind the place where all of the group begin, up to where each wants to
-// come. Only a record beyond that, or a log that has lost what is wanted, ends it: one that is slow
-// or away is waited for, as long as the shard lives.
+// replay folds the log from the common start of the group to the positions where its members want
+// to be. It ends at a record beyond these positions, or when the log has lost records. It retries a
+// slow or unreachable log as long as the shard lives.
 func (s *shard) replay(group []*comeback) error {
 	s.host.tallies.replays.Add(1)
 	h, err := s.history(group[0].base, group[0].from)
@@ -127,12 +128,13 @@ func (s *shard) replay(group []*comeback) error {
 type replaying struct {
 	shard   *shard
 	history *history
-	at      messages.Position // of the last record read
+	at      messages.Position // position of the last record read
 	upTo    messages.Position
-	wanted  map[messages.Key]*comeback // those for whom it goes on
+	wanted  map[messages.Key]*comeback // dashboards whose replay has not failed
 }
 
-// read opens the log behind p.at and goes on to the end, or until the log errs.
+// read opens the log behind p.at and continues to the end of the replay, or until the log returns
+// an error.
 func (p *replaying) read() error {
 	s := p.shard
 	log, err := s.openBehind(p.at, s.holes())
@@ -159,11 +161,11 @@ func (p *replaying) read() error {
 	}
 }
 
-// fold takes one record; done says that nothing behind it is wanted.
+// fold folds one record. done says that no record behind it is wanted.
 func (p *replaying) fold(r *messages.Record) (done bool, err error) {
 	s := p.shard
 	if err := s.life.Err(); err != nil {
-		return false, err // a fold may be slow
+		return false, err // checked here because folding one record may be slow
 	}
 	if r.Position.After(p.upTo) {
 		if p.upTo.After(p.at) {
@@ -184,12 +186,12 @@ func (p *replaying) fold(r *messages.Record) (done bool, err error) {
 	return r.Position == p.upTo, nil
 }
 
-// silence is how long a replay waits for a record before it has one written itself.
+// silence is how long a replay waits for a record before it appends a tick.
 const silence = 2 * time.Second
 
-// next waits for records. What the replay wants has been in the log: where that is only slow, it
-// comes; where it has lost all up to its end, nothing does. A tick behind that end is then the
-// record beyond which ends the replay.
+// next waits for records. The log once held the records that the replay wants. If it is only slow,
+// they come. If it has lost everything up to its end, nothing comes. Then a tick behind its end is
+// the record beyond the wanted positions that ends the replay.
 func (p *replaying) next(log eventlog.Reader) ([]messages.Record, error) {
 	const atOnce = 512
 	s := p.shard
@@ -205,17 +207,17 @@ func (p *replaying) next(log eventlog.Reader) ([]messages.Record, error) {
 	return log.Next(s.life, atOnce)
 }
 
-// history is the shard's state while a dashboard's records are replayed.
+// history holds the shard's state while a dashboard's records are replayed.
 type history struct {
-	time     *fold.ShardState // knows the log time at each record
-	defaults *fold.ShardState // knows the tenants' defaults
+	time     *fold.ShardState // gives the log time at each record
+	defaults *fold.ShardState // gives the tenants' default definitions
 }
 
-// history begins with the state of the marker that the replay begins at, which knows the log time,
-// the defaults and which forwarded records have come; or at the oldest record, where all is known
-// anew. Where that marker's state is gone, which takes two corrupt entries and a crash, append
-// times tell the log time, the defaults are the newest marker's, and a copy of a record that was
-// forwarded before is not known as one.
+// history returns the state at the marker where the replay begins: log time, default definitions,
+// and which forwarded records have come. A replay from the oldest record learns all of this anew.
+// If that marker's state is gone, which takes two corrupt entries and a crash, append times give
+// the log time, the default definitions are those of the newest marker, and the copy of a record
+// that was forwarded before is not recognized.
 func (s *shard) history(base *checkpoint.Marker, from checkpoint.Marker) (*history, error) {
 	fresh := fold.NewShardState(s.host.config.Table)
 	if from.Position.IsZero() || base == nil {
@@ -235,13 +237,13 @@ func (s *shard) history(base *checkpoint.Marker, from checkpoint.Marker) (*histo
 	return &history{fresh, state}, nil
 }
 
-// observe does with a record what the shard did when it dispatched it.
+// observe applies a record to the state as the shard did when it dispatched the record.
 func (h *history) observe(s *shard, r messages.Record) fold.At {
 	if r.Key.Dashboard != "" && !s.atHome(r.Key) {
 		h.time.ObserveMisrouted(r)
 		return fold.At{}
 	}
-	at, _ := h.time.Observe(r) // errors were logged when the shard saw it first
+	at, _ := h.time.Observe(r) // errors were logged when the shard first saw the record
 	if h.time != h.defaults {
 		_, _ = h.defaults.Observe(r)
 	}

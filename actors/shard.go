@@ -17,103 +17,106 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// shard is the actor of one partition: it owns the table of its awake dashboards and is the only
-// one that wakes them and puts them to sleep. It never blocks: loading, reading, probing, writing
-// and appending are done by goroutines (feeders; at most one saver, one tick and one append of
-// forwards at a time) that send it what they have. They are the shard's, and its runner joins them.
+// shard is the actor of one partition. It owns the table of its awake dashboards, and only it wakes
+// dashboards and puts them to sleep. It never blocks: goroutines load, read, probe, write and
+// append, and send it their results (feeders; at most one saver, one tick and one append of
+// forwards at a time). These goroutines belong to the shard, and its runner joins them.
 type shard struct {
 	host   *Host
 	number int
 	pid    *actor.PID
-	props  *actor.Props  // of its dashboards
-	born   messages.Key  // whom props makes next
-	credit chan *batch   // batches that nobody uses
-	gone   chan struct{} // closed when the assignment is given up
-	began  time.Duration // when it was made
-	loss   loss          // of the log, as it was decided before the load
+	props  *actor.Props  // props of its dashboards
+	born   messages.Key  // key of the dashboard that props makes next
+	credit chan *batch   // free batches
+	gone   chan struct{} // closed when the assignment is dropped
+	began  time.Duration // when the shard was made
+	loss   loss          // loss in the log, as decided before the load
 
-	wait    time.Duration // before it is loaded: its predecessor had a fault
-	refused error         // why it is not loaded at all; nil: it is
+	wait    time.Duration // wait before the load, after a fault of its predecessor
+	refused error         // why the shard must not be loaded; nil: it may
 
 	life    context.Context // ends when the shard is dropped or has ended
 	end     context.CancelFunc
-	broken  chan error     // the reader's: the shard has to be loaded again
+	broken  chan error     // from the reader: the shard must be loaded again
 	stopped chan struct{}  // closed when the actor has ended
-	skipped chan struct{}  // closed when the shard has gone on behind what is lost
-	decided chan struct{}  // closed when it is live for the first time, or fails
-	left    chan struct{}  // closed when another shard has its place, or nobody has
-	actors  sync.WaitGroup // its dashboards'
+	skipped chan struct{}  // closed when the shard has continued behind a loss
+	decided chan struct{}  // closed when the shard is live for the first time, or fails
+	left    chan struct{}  // closed when a successor has replaced the shard, or there is none
+	actors  sync.WaitGroup // its dashboards
 	feeders sync.WaitGroup // load, reader and probe
 	work    sync.WaitGroup // savers, ticks and forwards
 
-	// Read by others.
+	// Other goroutines read these fields.
 	view    atomic.Pointer[view]
 	owned   atomic.Bool
-	failure atomic.Pointer[error] // why it has stopped
+	failure atomic.Pointer[error] // why the shard has stopped
 	faulty  atomic.Pointer[error] // the first panic outside a fold
-	trouble atomic.Pointer[error] // why it is not loaded yet; nil: nothing is wrong
-	// since when the log can't be heard, since the host's start; 0: it can
+	trouble atomic.Pointer[error] // why it is not loaded yet, or cannot read; nil: no trouble
+	// since when the log is silent to questions, since the host's start; 0: it answers
 	silent   atomic.Int64
-	waiting  atomic.Bool  // the reader has all there is
-	inflight atomic.Int32 // batches
-	// records that it had still to fold when the log was last asked; -1: unknown
+	waiting  atomic.Bool  // the reader waits for new records
+	inflight atomic.Int32 // number of batches in flight
+	// records left to fold when the log was last asked; -1: unknown
 	lacking  atomic.Int64
 	beating  atomic.Bool   // a beat is in the mailbox
 	writing  atomic.Bool   // a saver waits for dashboards' states
-	progress atomic.Uint64 // grows as long as dashboards do something
-	handled  atomic.Uint64 // messages that the actor has taken
-	// how long it has had work and done nothing; 0: it is not stuck
+	progress atomic.Uint64 // grows while dashboards make progress
+	handled  atomic.Uint64 // messages that the actor has received
+	// how long the shard has had work and made no progress; 0: not stuck
 	stuck atomic.Int64
 
 	deciding sync.Once
 	attempt  attempt
 
-	watching watching // the host's beat's own
+	watching watching // used by the host's beat only
 
-	lagAsked time.Duration // the prober's own: when it last asked for lacking, since the host's start
+	// used by the prober only: when it last asked for lacking, since the host's start
+	lagAsked time.Duration
 
-	replays replays // of dashboards
+	replays replays // replays for dashboards
 
-	viewing   sync.Mutex
-	viewers   map[*subscription]struct{} // that are not closed; nil: they went to the successor
+	viewing sync.Mutex
+	// subscriptions that are not closed; nil: moved to the successor
+	viewers   map[*subscription]struct{}
 	successor *shard
 
-	// The actor's own.
+	// Only the actor uses the fields below.
 	core      *core.Shard
 	state     *fold.ShardState
-	known     view // what the view has of the shell's
+	known     view // the shell's part of the view
 	entries   map[messages.Key]*entry
-	largest   int // the most entries that the map had to hold
+	largest   int // the most entries that the map held
 	awake     int
 	idle      idle
-	deadlines deadlines // of the awake
-	waits     waits     // of the sleeping
+	deadlines deadlines // deadlines of awake dashboards
+	waits     waits     // log times that sleeping dashboards wait for
 
-	population *fold.Population // which dashboards have a record
-	held       []*batch         // not dispatched: too many dashboards are awake
+	population *fold.Population // the dashboards that have a record
+	held       []*batch         // not dispatched because too many dashboards are awake
 	waiters    []*reading
-	// dashboards whose viewers have seen what is not in them, since when; they are held open
+	// dashboards whose viewers have seen more than they contain, and since when; viewers hold them
+	// open
 	ahead map[*entry]time.Duration
 
-	dirty     []*entry       // what the next checkpoint writes
-	written   []messages.Key // what the last one wrote, and the next one writes again
+	dirty     []*entry       // written by the next checkpoint
+	written   []messages.Key // written by the last checkpoint; the next one writes them again
 	job       *savingJob     // the checkpoint under way
-	light     bool           // since the last record came buffers were let go
+	light     bool           // buffers were released since the last record came
 	forwarder forwarder
-	rest      busyTotal // what dashboards asleep did since the last scrape
+	rest      busyTotal // counts of sleeping dashboards since the last scrape
 }
 
 // tell sends the shard's actor a message.
 func (s *shard) tell(message any) { s.host.root.Send(s.pid, message) }
 
-// send sends a dashboard a message that comes back: until then the dashboard stays awake.
+// send sends a dashboard a message that returns. Until then the dashboard stays awake.
 func (s *shard) send(e *entry, message any) {
 	e.inflight++
 	s.host.root.Send(e.pid, message)
 }
 
-// Receive implements actor.Actor. What panics in it is the host's to handle. After a fault, of
-// whomever, what the shard holds may be in no order: it only ends.
+// Receive implements actor.Actor. The host handles its panics. After any fault the shard's state
+// may be inconsistent, so the shard only ends.
 func (s *shard) Receive(c actor.Context) {
 	switch m := c.Message().(type) {
 	case *actor.Stopping:
@@ -200,8 +203,7 @@ func (s *shard) beat() {
 	s.core.Beat(now, s.windows())
 }
 
-// fail stops the shard until it is loaded again: readers of its dashboards and Troubles are told
-// why.
+// fail stops the shard until it is loaded again. Readers of its dashboards and Troubles report err.
 func (s *shard) fail(err error) {
 	s.failure.Store(&err)
 	s.attempt.stop()
@@ -209,13 +211,13 @@ func (s *shard) fail(err error) {
 	s.logger().Error("the shard has stopped", "error", err)
 }
 
-// decide notes that the load has come to an end, good or bad.
+// decide notes that the load has succeeded or failed.
 func (s *shard) decide() { s.deciding.Do(func() { close(s.decided) }) }
 
 func (s *shard) logger() *slog.Logger { return s.host.config.Logger.With("shard", s.number) }
 
-// warn logs what happens over and over at most once a minute for each kind; that the broker can't
-// be reached, which every shard meets at once and in many ways, once for the whole host.
+// warn logs a repeated warning at most once a minute for each kind. That the broker cannot be
+// reached concerns every shard at once and in many ways, so it is logged once for the whole host.
 func (s *shard) warn(kind, message string, args ...any) {
 	own := s.host.warnings.allow(s.number, kind, s.host.now())
 	switch {

@@ -10,8 +10,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// wake gives the entry an actor, which loads its dashboard with its first message. It reports
-// whether there was none.
+// wake gives the entry an actor, which loads its dashboard with its first message. It returns false
+// if the entry had an actor already.
 func (s *shard) wake(e *entry) bool {
 	if e.pid != nil {
 		return false
@@ -26,12 +26,12 @@ func (s *shard) wake(e *entry) bool {
 	return true
 }
 
-// produce is what props makes dashboards with. It is called by wake, on the same stack.
+// produce makes the actor of a dashboard for props. wake calls it, on the same stack.
 func (s *shard) produce() actor.Actor {
 	return &dashboard{shard: s, key: s.born}
 }
 
-// touch says that the dashboard was just of use.
+// touch notes that the dashboard was used just now.
 func (s *shard) touch(e *entry) {
 	s.idle.remove(e)
 	if len(e.subs) == 0 {
@@ -40,7 +40,7 @@ func (s *shard) touch(e *entry) {
 	}
 }
 
-// retire stops the dashboard's actor; the entry stays as long as someone holds it open.
+// retire stops the dashboard's actor. The entry stays as long as a viewer holds it open.
 func (s *shard) retire(e *entry) {
 	s.host.root.Stop(e.pid)
 	e.pid = nil
@@ -57,8 +57,8 @@ func (s *shard) retire(e *entry) {
 	e.unborn = e.report.version == 0
 }
 
-// learnWaits takes what the windows of a dashboard that woke wait for: from now on its deadline
-// tells.
+// learnWaits takes the log times of a dashboard that woke out of the waits of sleeping ones: from
+// now on its deadline counts.
 func (s *shard) learnWaits(m *woken) {
 	s.waits.remove(m.waits)
 	if e := s.entries[m.key]; e != nil {
@@ -66,20 +66,19 @@ func (s *shard) learnWaits(m *woken) {
 	}
 }
 
-// maySleep reports whether nothing of the dashboard would be lost.
+// maySleep reports whether the dashboard can be put to sleep without losing anything.
 func (e *entry) maySleep() bool {
 	return e.pid != nil && e.inflight == 0 && !e.dirty && !e.saving && len(e.subs) == 0
 }
 
-// sweep puts to sleep the dashboards that were of no use to anyone for so long. It looks at a
-// bounded number of entries a beat: the rest has time.
+// sweep puts to sleep the dashboards that were not used for SleepAfter. It looks at a bounded
+// number of entries per beat, since this is not urgent.
 func (s *shard) sweep(now time.Duration) {
 	const most = 20_000
 	s.evictWhile(most, math.MaxInt, func(e *entry) bool { return now-e.touched >= s.host.config.SleepAfter })
 }
 
-// evict puts to sleep the n idlest dashboards that can be, if they are among the idlest few
-// thousand.
+// evict puts the n idlest dashboards to sleep, looking at the idlest few thousand only.
 func (s *shard) evict(n int) {
 	const most = 4096
 	s.evictWhile(most, n, func(*entry) bool { return true })
@@ -96,8 +95,8 @@ func (s *shard) evictWhile(looks, most int, old func(*entry) bool) {
 	}
 }
 
-// drop takes the entry out of the table, which is made anew when most of it is empty: maps don't
-// shrink.
+// drop removes the entry from the table. Maps do not shrink, so the table is made anew when most of
+// it is empty.
 func (s *shard) drop(e *entry) {
 	delete(s.entries, e.key)
 	const small = 1024
@@ -109,7 +108,7 @@ func (s *shard) drop(e *entry) {
 	s.entries, s.largest = fresh, len(fresh)
 }
 
-// lighten lets go of the buffers of batches that wait for records while the log is silent.
+// lighten frees the buffers of the free batches while the log is silent.
 func (s *shard) lighten(now time.Duration) {
 	const silence = 5 * time.Second
 	if s.light || s.core.Quiet(now) < silence || s.inflight.Load() > 0 {

@@ -7,27 +7,27 @@ import (
 )
 
 const (
-	// stuckAfter is how long a shard that has work may get nowhere with it.
+	// stuckAfter is how long a shard may have work without making progress before it counts as stuck.
 	stuckAfter = 10 * time.Second
-	// progressEvery is after how many records of one dashboard it counts that something was done: a
-	// fold may be slow.
+	// progressEvery is the number of records of one dashboard after which progress is counted: a fold
+	// may be slow.
 	progressEvery = 16
 )
 
-// errStuck says that a shard has work and does nothing of it.
+// errStuck says that a shard has work and makes no progress.
 var errStuck = errors.New("no progress")
 
 // watching is what the host's beat last saw of a shard.
 type watching struct {
 	progress, handled uint64
-	idle              time.Duration // for so long there has been work and no progress
+	idle              time.Duration // how long there has been work and no progress
 }
 
-// watch is the host's beat: it looks whether the shard gets anywhere with what it has to do: its
-// dashboards with the batches and the states for a checkpoint that they were asked for, its actor
-// with the last beat. Batches that wait for others, for a checkpoint or for what has to be
-// forwarded, are no work. Time counts by beats, so that a process that was stopped for a while
-// doesn't find all its shards stuck.
+// watch checks whether the shard makes progress with its work. The host's beat calls it. The work
+// of dashboards is to fold batches and to give their states to a checkpoint; the work of the actor
+// is to handle the last beat. Held batches, which wait for a checkpoint or for forwards, are not
+// work. Time counts in beats, so that a process that was suspended for a while does not find all
+// its shards stuck.
 func (s *shard) watch(every time.Duration) {
 	was := s.watching
 	s.watching.progress, s.watching.handled = s.progress.Load(), s.handled.Load()
@@ -43,7 +43,7 @@ func (s *shard) watch(every time.Duration) {
 	}
 }
 
-// stuckFor is how long the shard has had work without progress; 0 where that is not too long.
+// stuckFor returns how long the shard has been stuck, 0 if it is not.
 func (s *shard) stuckFor() time.Duration { return time.Duration(s.stuck.Load()) }
 
 func (s *shard) stuckError() error {

@@ -8,28 +8,28 @@ import (
 )
 
 // subscription is one viewer's interest. An ask goes to the shard, which keeps it as pending and
-// passes it on to the dashboard if that is awake; so an ask that meets a dashboard going to sleep,
-// or one without record, is not lost. Asks are numbered: whoever answers an answered one answers
-// nobody.
+// passes it on to the dashboard if that is awake. So an ask is not lost if its dashboard is going
+// to sleep or has no record. Asks are numbered: the answer to an ask that was answered already is
+// dropped.
 type subscription struct {
 	key    messages.Key
 	viewer feed.Viewer
 	ended  <-chan struct{}
 
-	pending   ask  // shard's: the last one asked
-	toldEmpty bool // shard's: it knows that there is no record yet
-	open      bool // shard's: it is in its entry
+	pending   ask  // used by the shard: the last ask
+	toldEmpty bool // used by the shard: the viewer knows that there is no record yet
+	open      bool // used by the shard: it is in its entry
 
 	mu       sync.Mutex
 	shard    *shard
-	asked    ask    // the last one
+	asked    ask    // the last ask
 	answered uint64 // number of the last ask that was answered
 	closed   bool
 }
 
 var _ feed.Ending = (*subscription)(nil)
 
-// ask is what a viewer asks: what changed after the place.
+// ask asks for what changed after the place.
 type ask struct {
 	feed.Place
 	number uint64 // from 1; 0: never asked
@@ -46,8 +46,8 @@ func (s *subscription) Ask(at feed.Place) {
 	}
 }
 
-// Close implements feed.Subscription. It waits for a Deliver under way: do not hold in Deliver what
-// the caller of Close holds.
+// Close implements feed.Subscription. It waits for a Deliver under way, so the caller must not hold
+// a lock that Deliver takes.
 func (s *subscription) Close() {
 	s.mu.Lock()
 	again, shard := s.closed, s.shard
@@ -62,8 +62,8 @@ func (s *subscription) Close() {
 // Ended implements feed.Ending.
 func (s *subscription) Ended() <-chan struct{} { return s.ended }
 
-// move takes the subscription to the shard that comes after its own, which has ended, with the ask
-// that waits. What was told to the old one is lost, and what Ask tells it now is this ask.
+// move moves the subscription, with the ask that waits, to the successor of its shard, which has
+// ended. Messages to the old shard are lost. The last ask is sent to the new shard again.
 func (s *subscription) move(to *shard) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -75,7 +75,7 @@ func (s *subscription) move(to *shard) {
 	}
 }
 
-// enter adds the subscription to the shard's, or to its successor's.
+// enter adds the subscription to the shard, or to its successor.
 func (s *shard) enter(sub *subscription) error {
 	s.viewing.Lock()
 	defer s.viewing.Unlock()
@@ -91,7 +91,7 @@ func (s *shard) enter(sub *subscription) error {
 	return nil
 }
 
-// leave takes it out, and gives the shard that had it.
+// leave removes the subscription. It returns the shard that had it.
 func (s *shard) leave(sub *subscription) *shard {
 	s.viewing.Lock()
 	defer s.viewing.Unlock()
@@ -102,14 +102,14 @@ func (s *shard) leave(sub *subscription) *shard {
 	return s
 }
 
-// subscriptions is how many there are.
+// subscriptions returns the number of subscriptions.
 func (s *shard) subscriptions() int {
 	s.viewing.Lock()
 	defer s.viewing.Unlock()
 	return len(s.viewers)
 }
 
-// deliver answers the ask, unless it was answered, replaced or closed.
+// deliver answers the ask, unless it was answered or replaced, or the subscription is closed.
 func (s *subscription) deliver(a ask, u *feed.Update) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -120,7 +120,7 @@ func (s *subscription) deliver(a ask, u *feed.Update) {
 	s.viewer.Deliver(u)
 }
 
-// waits reports whether the ask still wants an answer.
+// waits reports whether the ask still needs an answer.
 func (s *subscription) waits(a ask) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -17,9 +17,9 @@ func summarise(k messages.Key, r report) feed.Summary {
 	return s
 }
 
-// appendSummary writes what a checkpoint's entry carries for listings and for the shard: uvarints
-// of epoch, version and panels, a varint of the log time, the log times that windows wait for (how
-// many, then the growth from one to the next), and the title.
+// appendSummary encodes the part of a checkpoint's entry that serves listings and the shard:
+// uvarints of epoch, version and panels; a varint of the log time; the log times that windows wait
+// for (their number as a uvarint, then varints of the differences); and the title.
 func appendSummary(b []byte, s feed.Summary, waits []int64) []byte {
 	b = binary.AppendUvarint(b, uint64(s.Epoch))
 	b = binary.AppendUvarint(b, s.Version)

@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// tallies are what a host's shards count for its metrics. They outlive the shards, since no counter
-// may fall.
+// tallies holds what a host's shards count for its metrics. It outlives the shards, since no
+// counter may fall.
 type tallies struct {
 	records           [4]atomic.Uint64 // by kind
-	panics            atomic.Uint64    // of folds
+	panics            atomic.Uint64    // panics of folds
 	faults            atomic.Uint64    // panics outside a fold
 	corrupt           atomic.Uint64
 	truncated         atomic.Uint64
@@ -17,13 +17,13 @@ type tallies struct {
 	checkpoints       atomic.Uint64
 	failedCheckpoints atomic.Uint64
 	forwarded         atomic.Uint64
-	unroutable        atomic.Uint64 // records that are at home nowhere
-	holes             atomic.Uint64 // that were accepted
-	replayed          atomic.Uint64 // records of shards that load
-	takenBack         atomic.Uint64 // viewers
+	unroutable        atomic.Uint64 // records without a home that can be reached
+	holes             atomic.Uint64 // accepted holes
+	replayed          atomic.Uint64 // records read by loading shards
+	takenBack         atomic.Uint64 // viewers taken back
 	loads, drops      atomic.Uint64
 	lives             atomic.Uint64 // loads that became live
-	loading           atomic.Int64  // ns that those took
+	loading           atomic.Int64  // ns that the loads took that became live
 }
 
 func (t *tallies) count(kinds [4]uint64) {
@@ -40,16 +40,17 @@ func (t *tallies) loaded(took time.Duration) {
 	t.loading.Add(int64(took))
 }
 
-// busyBounds are the upper bounds of the buckets of dashboard_processing_seconds, in ns.
+// busyBounds holds the upper bounds of the buckets of dashboard_processing_seconds, in ns.
 var busyBounds = [...]int64{1_000, 5_000, 20_000, 100_000, 1_000_000, 100_000_000}
 
-// busy is what one awake dashboard did since it was last scraped. It is kept small: there are many.
+// busy counts what one awake dashboard did since it was last scraped. It is small, because there
+// are many.
 type busy struct {
 	counts [len(busyBounds) + 1]uint32 // records by how long each took
 	nanos  int64
 }
 
-// take counts a run: its records share its time.
+// take counts a run. Its records share its time evenly.
 func (b *busy) take(r *run) {
 	if r.folded == 0 {
 		return
@@ -63,7 +64,7 @@ func (b *busy) take(r *run) {
 	b.nanos += r.nanos
 }
 
-// full reports whether a count comes near its end, which it does where nobody scrapes.
+// full reports whether a count is close to overflow, as happens if nobody scrapes.
 func (b *busy) full() bool {
 	for _, c := range b.counts {
 		if c > 1<<31 {
@@ -80,13 +81,13 @@ func (b *busy) records() (n uint64) {
 	return n
 }
 
-// busyTotal sums what dashboards did.
+// busyTotal sums up what dashboards did.
 type busyTotal struct {
 	counts [len(busyBounds) + 1]uint64
 	nanos  int64
 }
 
-// join takes over what b counted.
+// join adds the counts of b and resets b.
 func (t *busyTotal) join(b *busy) {
 	for i, c := range b.counts {
 		t.counts[i] += uint64(c)

@@ -5,7 +5,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// tick appends a tick to the shard's log.
+// tick appends a tick to the shard's partition.
 func (s *shard) tick() {
 	s.spawn(&s.work, "the append of a tick", func() {
 		s.tell(&ticked{s.appendTick()})

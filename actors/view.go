@@ -8,24 +8,24 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// view is what other goroutines know of the shard's actor: as it was after the last message, all of
-// one moment. Nobody changes one.
+// view is what other goroutines know of the shard's actor, as it was after its last message. A view
+// is immutable.
 type view struct {
-	live    bool              // it was once
+	live    bool              // the shard has been live at least once
 	folded  messages.Position // everything up to here is folded
-	proven  bool              // it has folded up to a position that the log named
-	asked   time.Duration     // when the log was asked for that
+	proven  bool              // the shard has folded up to a position that the log named
+	asked   time.Duration     // when the log was asked for that position
 	flights int               // batches that dashboards have
 
-	logTime int64 // of the last batch folded
-	full    bool  // it takes no records of some dashboards that have none
+	logTime int64 // log time of the last batch folded
+	full    bool  // the shard refuses records of some dashboards that have none yet
 	// when the last checkpoint was written, since the host's start; 0: none yet
 	saved time.Duration
-	base  *checkpoint.Marker // of the newest checkpoint here; nil: none
-	holes *[]fold.Hole       // that were accepted: each dashboard takes them when it comes up
+	base  *checkpoint.Marker // marker of the newest checkpoint here; nil: none
+	holes *[]fold.Hole       // accepted holes: each dashboard applies them when it is loaded
 }
 
-// publish shows others how the shard is now. It comes before any effect.
+// publish shows other goroutines the shard's present state. It comes before any effect.
 func (s *shard) publish() {
 	v := s.known
 	c := s.core
@@ -36,18 +36,18 @@ func (s *shard) publish() {
 	}
 }
 
-// holes are those of the log that were accepted.
+// holes returns the accepted holes of the log.
 func (s *shard) holes() []fold.Hole { return *s.view.Load().holes }
 
-// base is the marker of the newest checkpoint here; nil: there is none.
+// base returns the marker of the newest checkpoint here; nil: there is none.
 func (s *shard) base() *checkpoint.Marker { return s.view.Load().base }
 
-// phase is where a shard is in its life.
+// phase is a stage in a shard's life.
 type phase int
 
 const (
 	phaseLoading phase = iota
-	phaseLive          // it was live once
+	phaseLive          // has been live at least once
 	phaseFailed
 )
 

@@ -2,22 +2,22 @@ package actors
 
 import "container/heap"
 
-// waits are the log times that windows of sleeping dashboards wait for, 8 bytes each, so that
-// whoever sleeps needs not be woken to be asked. The zero value is empty. A dashboard that wakes
-// takes its own out: these are marked and leave when they come to the top, or when they are half of
-// all.
+// waits holds the log times that windows of sleeping dashboards wait for, 8 bytes each, so that a
+// sleeping dashboard need not be woken to be asked. The zero value is empty. When a dashboard
+// wakes, its log times are removed: they are marked as gone, and leave the heap when they come to
+// its top or when half of the heap is gone.
 type waits struct {
 	heap   instants
-	gone   map[int64]int // how many of the heap's like are waited for no more
-	left   int           // all of gone
-	passed int64         // what log time has reached is not waited for
+	gone   map[int64]int // how many elements of the heap with this time are gone
+	left   int           // sum of gone
+	passed int64         // log time has reached this: nothing up to it is waited for
 }
 
-// mostWaits is how many a dashboard has at most: where more of its windows end at different times,
-// some wait for a later one's end.
+// mostWaits is the most log times of one dashboard. If its windows end at more different times,
+// some wait for a later window's end.
 const mostWaits = 64
 
-// add enters those of a dashboard that goes to sleep.
+// add adds the log times of a dashboard that goes to sleep.
 func (w *waits) add(list []int64) {
 	for _, at := range list {
 		if at > w.passed {
@@ -26,7 +26,7 @@ func (w *waits) add(list []int64) {
 	}
 }
 
-// remove takes out those of a dashboard that woke.
+// remove removes the log times of a dashboard that woke.
 func (w *waits) remove(list []int64) {
 	for _, at := range list {
 		if at <= w.passed {
@@ -43,7 +43,7 @@ func (w *waits) remove(list []int64) {
 	}
 }
 
-// compact makes the heap anew without those that are gone.
+// compact rebuilds the heap without the elements that are gone.
 func (w *waits) compact() {
 	kept := make(instants, 0, len(w.heap))
 	for _, at := range w.heap {
@@ -57,7 +57,7 @@ func (w *waits) compact() {
 	w.heap, w.gone, w.left = kept, nil, 0
 }
 
-// pass lets go of what log time has reached.
+// pass removes the times that log time has reached.
 func (w *waits) pass(logTime int64) {
 	w.passed = max(w.passed, logTime)
 	for len(w.heap) > 0 && (w.heap[0] <= w.passed || w.gone[w.heap[0]] > 0) {
@@ -75,7 +75,7 @@ func (w *waits) pass(logTime int64) {
 	}
 }
 
-// next is the earliest; ok is false where nothing is waited for.
+// next returns the earliest time. ok is false if nothing is waited for.
 func (w *waits) next() (at int64, ok bool) {
 	w.pass(w.passed)
 	if len(w.heap) == 0 {
@@ -84,17 +84,17 @@ func (w *waits) next() (at int64, ok bool) {
 	return w.heap[0], true
 }
 
-// instants is a heap, the earliest on top.
+// instants is a heap with the earliest time on top.
 type instants []int64
 
 func (h instants) Len() int           { return len(h) }
 func (h instants) Less(i, j int) bool { return h[i] < h[j] }
 func (h instants) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
 
-// Push is heap.Interface's.
+// Push implements heap.Interface.
 func (h *instants) Push(x any) { *h = append(*h, x.(int64)) }
 
-// Pop is heap.Interface's.
+// Pop implements heap.Interface.
 func (h *instants) Pop() any {
 	at := (*h)[len(*h)-1]
 	*h = (*h)[:len(*h)-1]

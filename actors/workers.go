@@ -7,39 +7,39 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 )
 
-// workers are the dispatcher of the dashboards' actors. They run those that have mail: as many at
-// once as there are processors, in the order in which they got it, and some messages of one before
-// the next has its turn. The library starts a goroutine for each; a batch for ten thousand
-// dashboards would take ten thousand stacks, which outweigh the dashboards, and a batch of one
-// record each would cost more in wake-ups, and in stacks that grow until they are as deep as a
-// fold, than its folds. A dashboard that has to wait for a store or the log steps aside meanwhile,
-// so that another has its place.
+// workers is the dispatcher of the dashboards' actors. It runs the mailboxes that have messages, as
+// many at once as there are processors, in the order in which they became busy, and a few messages
+// of one mailbox before the next has its turn. The library's own dispatcher starts a goroutine for
+// each mailbox. A batch for ten thousand dashboards would then need ten thousand stacks, which
+// outweigh the dashboards. A batch of one record each would cost more in wake-ups and growing
+// stacks than its folds. A dashboard that has to wait for a store or the log steps aside meanwhile,
+// so that another mailbox takes its place.
 type workers struct {
 	joined sync.WaitGroup
 
 	mu      sync.Mutex
-	waiting []func() // mailboxes that have mail and no worker; bounded by what is in flight
-	next    int      // in waiting
-	running int      // they work on a mailbox and are not aside
+	waiting []func() // mailboxes that have messages and no worker; bounded by what is in flight
+	next    int      // index of the next mailbox in waiting
+	running int      // workers that run a mailbox and are not aside
 	aside   int
 	idle    int         // they wait for hand
-	hand    chan func() // nil: go
+	hand    chan func() // gives an idle worker its next mailbox; nil: end
 	stopped bool
 }
 
 const (
-	// maxAside is how many dashboards of a host are brought up at once.
+	// maxAside is how many dashboards of a host are loaded at the same time.
 	maxAside = 128
-	// maxIdle is how many workers stay that have nothing to do.
+	// maxIdle is how many idle workers are kept.
 	maxIdle = 32
 )
 
-// maxRunning is how many workers fold at once.
+// maxRunning is how many workers fold at the same time.
 var maxRunning = runtime.GOMAXPROCS(0)
 
 var _ actor.Dispatcher = (*workers)(nil)
 
-// Schedule implements actor.Dispatcher: it has a mailbox run.
+// Schedule implements actor.Dispatcher. It has a worker run a mailbox.
 func (w *workers) Schedule(run func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -50,11 +50,11 @@ func (w *workers) Schedule(run func()) {
 	w.push(run)
 }
 
-// Throughput implements actor.Dispatcher: so many messages of one dashboard are processed before
-// the next one has its turn.
+// Throughput implements actor.Dispatcher. It returns how many messages of one mailbox are processed
+// before the next mailbox has its turn.
 func (w *workers) Throughput() int { return 4 }
 
-// push has the mailbox wait behind the others. It is called with mu held.
+// push queues the mailbox behind the others. Call it with mu held.
 func (w *workers) push(run func()) {
 	if len(w.waiting) == cap(w.waiting) && w.next > len(w.waiting)/2 {
 		n := copy(w.waiting, w.waiting[w.next:])
@@ -64,19 +64,19 @@ func (w *workers) push(run func()) {
 	w.waiting = append(w.waiting, run)
 }
 
-// start gives the mailbox to a worker that is idle, or to a new one. It is called with mu held.
+// start gives the mailbox to an idle worker, or to a new one. Call it with mu held.
 func (w *workers) start(run func()) {
 	w.running++
 	if w.idle > 0 {
 		w.idle--
-		w.hand <- run // who is idle takes it without the lock
+		w.hand <- run // an idle worker receives without taking the lock
 		return
 	}
 	w.joined.Go(func() { w.work(run) })
 }
 
-// stepAside does what blocks, in a worker, while another works in its place: as long as not too
-// many are aside.
+// stepAside runs blocking code in a worker, while another worker takes its place unless too many
+// are aside.
 func (w *workers) stepAside(do func()) {
 	if !w.leave() {
 		do()
@@ -100,7 +100,7 @@ func (w *workers) leave() bool {
 	return true
 }
 
-// comeBack may make one too many run: take mends that.
+// comeBack may let one worker too many run. take corrects this.
 func (w *workers) comeBack() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -108,7 +108,7 @@ func (w *workers) comeBack() {
 	w.running++
 }
 
-// stop returns when every worker has ended; mail that comes later is processed all the same.
+// stop returns when every worker has ended. Messages that come later are still processed.
 func (w *workers) stop() {
 	w.mu.Lock()
 	w.stopped = true
@@ -119,7 +119,7 @@ func (w *workers) stop() {
 	w.joined.Wait()
 }
 
-// work runs mailboxes until none waits and others are idle already.
+// work runs mailboxes until none waits and enough other workers are idle.
 func (w *workers) work(run func()) {
 	for run != nil {
 		run()
@@ -130,8 +130,8 @@ func (w *workers) work(run func()) {
 	}
 }
 
-// take is the next mailbox that waits; without one, or where too many run, the worker stays, or
-// goes.
+// take returns the next waiting mailbox. If there is none, or too many workers run, the worker
+// either stays idle or ends.
 func (w *workers) take() (run func(), stays bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -149,7 +149,7 @@ func (w *workers) take() (run func(), stays bool) {
 	return nil, true
 }
 
-// pop takes the first mailbox that waits.
+// pop takes the first waiting mailbox.
 func (w *workers) pop() func() {
 	run := w.waiting[w.next]
 	w.waiting[w.next] = nil
@@ -162,5 +162,5 @@ func (w *workers) pop() func() {
 	return run
 }
 
-// keepWaiting is how much room for mailboxes that wait is kept.
+// keepWaiting is how much capacity of waiting is kept.
 const keepWaiting = 1024

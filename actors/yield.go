@@ -7,8 +7,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// patience is how long a live shard waits for what a viewer has seen elsewhere. It has folded all
-// that the log has: what does not come by then is lost.
+// patience is how long a live shard waits for what a viewer has seen elsewhere. The shard has
+// folded everything that the log has, so what does not come by then is lost.
 const patience = 5 * time.Second
 
 // await notes that viewers of the dashboard are ahead of it.
@@ -21,15 +21,15 @@ func (s *shard) await(e *entry) {
 	}
 }
 
-// waitedEnough reports whether what the dashboard's viewers have seen elsewhere is waited for no
-// more.
+// waitedEnough reports whether the shard has stopped waiting for what the dashboard's viewers have
+// seen elsewhere.
 func (s *shard) waitedEnough(e *entry) bool {
 	since, waits := s.ahead[e]
 	return waits && s.isLive() && s.host.now()-since >= patience
 }
 
-// yieldIfDue answers those who waited for too long. While the shard is not live nobody has: it is
-// the one that is behind.
+// yieldIfDue answers those who have waited too long. While the shard is not live the wait does not
+// count: then the shard is behind.
 func (s *shard) yieldIfDue(now time.Duration) {
 	live := s.isLive()
 	for e, since := range s.ahead {

@@ -6,37 +6,38 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// checkpoints is what the shard knows of its own.
+// checkpoints holds what the shard knows of its checkpoints.
 type checkpoints struct {
-	saving  *saving       // the one under way
-	savedAt time.Duration // when the last one began
-	// one is due though no record may have come: a hole was accepted, or others have an older one
+	saving  *saving       // the checkpoint under way; nil: none
+	savedAt time.Duration // when the last checkpoint began
+	// a checkpoint is due even if no record came: a hole was accepted, or the newest checkpoint that
+	// counts for other hosts is older
 	due   bool
-	found bool              // there is one
-	base  messages.Position // of the newest one
+	found bool              // a checkpoint exists
+	base  messages.Position // position of the newest checkpoint
 }
 
 // saving is a checkpoint under way.
 type saving struct {
 	at        messages.Position
-	due       bool // it was due whatever had come
-	committed bool // Commit was said
+	due       bool // checkpoints.due was set when it began
+	committed bool // the effect Commit was given
 }
 
-// Skip says that the shard goes on behind records that are lost: a checkpoint is due at once.
+// Skip tells the shard that it continues behind records that are lost. A checkpoint is due at once.
 func (s *Shard) Skip() {
 	s.checkpoints.due = true
 	s.checkpoints.savedAt = -s.config.CheckpointEvery
 }
 
-// Crowd says that dashboards have to be saved before they can be put to sleep, and records wait for
-// that.
+// Crowd tells the shard that dashboards must be saved before they can be put to sleep, and that
+// records wait for it.
 func (s *Shard) Crowd(now Now) {
 	s.now = now
 	s.save()
 }
 
-// save begins a checkpoint if anything changed and none is under way.
+// save begins a checkpoint if anything changed and no other checkpoint is under way.
 func (s *Shard) save() {
 	c := &s.checkpoints
 	changed := c.due || !c.found && !s.position.IsZero() || c.found && s.position != c.base
@@ -49,8 +50,8 @@ func (s *Shard) save() {
 	s.commit()
 }
 
-// commit lets the checkpoint under way become one that counts: every record up to it that had to be
-// forwarded is stored.
+// commit lets the checkpoint under way become valid once every record up to its position that had
+// to be forwarded is stored.
 func (s *Shard) commit() {
 	c := s.checkpoints.saving
 	if c == nil || c.committed || s.leading && s.forwards.before(c.at) {
@@ -60,8 +61,8 @@ func (s *Shard) commit() {
 	s.do(Effect{Kind: Commit})
 }
 
-// Saved says that the checkpoint under way is written, or has failed: then the next one, which
-// comes in time, writes what it should have.
+// Saved reports the end of the checkpoint under way. If it failed, the next regular checkpoint
+// writes what this one should have written.
 func (s *Shard) Saved(now Now, ok bool) {
 	s.now = now
 	c := &s.checkpoints

@@ -6,13 +6,14 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// Effect is something that the shard wants done. Those of one Ready are done in order.
+// Effect is an action that the shard asks its caller to perform. Perform the effects of one Ready
+// call in order.
 type Effect struct {
 	Kind    Kind
-	Count   int               // Forward: so many of what waits
-	At      messages.Position // Save: where the checkpoint stands; ForwardAgain: how far
-	Last    messages.Position // ForwardAgain: nothing behind it is misrouted
-	Leading bool              // Save: it may count for other hosts
+	Count   int               // Forward: the number of waiting records to append
+	At      messages.Position // Save: position of the checkpoint; ForwardAgain: where to end
+	Last    messages.Position // ForwardAgain: no record behind it is misrouted
+	Leading bool              // Save: the checkpoint may count for other hosts
 }
 
 // Kind is the kind of an effect.
@@ -22,31 +23,32 @@ type Kind int
 const (
 	// Live opens the shard to viewers and readers.
 	Live Kind = iota
-	// Lead and Unlead tell the checkpoints' store whether this host's are those that count.
+	// Lead and Unlead tell the checkpoint store whether the checkpoints of this host count for others.
 	Lead
 	Unlead
-	// ForwardAgain appends at their homes the misrouted records from the newest checkpoint that
-	// counts up to At, and answers with Forwarded.
+	// ForwardAgain appends to their home partitions the misrouted records between the newest
+	// checkpoint that counts and At. Answer it with Forwarded.
 	ForwardAgain
-	// Forward appends the first Count of the records that wait at their homes, and answers with
+	// Forward appends the first Count waiting records to their home partitions. Answer it with
 	// Forwarded.
 	Forward
-	// StopForwards ends what Forward or ForwardAgain has under way, which answers all the same.
+	// StopForwards cancels the Forward or ForwardAgain under way, which is still answered with
+	// Forwarded.
 	StopForwards
-	// DropForwards drops the records that wait.
+	// DropForwards drops the waiting records.
 	DropForwards
-	// Save writes a checkpoint and answers with Saved; it waits for Commit before its last step.
+	// Save writes a checkpoint. Its last step waits for Commit. Answer it with Saved.
 	Save
-	// Commit lets the checkpoint under way take its last step.
+	// Commit allows the checkpoint under way to take its last step.
 	Commit
-	// Tick appends a tick and answers with Ticked.
+	// Tick appends a tick. Answer it with Ticked.
 	Tick
-	// Resume dispatches the batches that wait, while MayDispatch. It comes last: a checkpoint
-	// stands where it was decided on.
+	// Resume dispatches the waiting batches while MayDispatch allows it. It comes last, so that a
+	// checkpoint stands at the position where it was decided.
 	Resume
-	// GiveBack gives the batches that wait back to the reader.
+	// GiveBack returns the waiting batches to the reader.
 	GiveBack
-	// Disown has the host act for the shard no more.
+	// Disown makes the host stop acting for the shard.
 	Disown
 	// End stops the shard's actors. It is the last effect.
 	End
@@ -54,7 +56,7 @@ const (
 
 var kindNames = [...]string{"live", "lead", "unlead", "forward again", "forward", "stop forwards", "drop forwards", "save", "commit", "tick", "resume", "give back", "disown", "end"}
 
-// String is the effect as transcripts have it.
+// String returns the effect in the notation of the transcripts.
 func (e Effect) String() string {
 	name := kindNames[e.Kind]
 	switch e.Kind {
@@ -73,8 +75,8 @@ func (e Effect) String() string {
 
 func (s *Shard) do(e Effect) { s.effects = append(s.effects, e) }
 
-// Ready takes the effects of the inputs since the last call. They are good until the next call:
-// what is done about them may bring further inputs.
+// Ready returns the effects of all inputs since the last call. The slice is valid until the next
+// call. Performing the effects may cause further inputs.
 func (s *Shard) Ready() []Effect {
 	if s.resume && !s.stopping {
 		s.do(Effect{Kind: Resume})

@@ -2,17 +2,17 @@ package core
 
 import "github.com/dashfeed/dashfeed/messages"
 
-// forwards are the records that were found outside their dashboard's home. What is on its way
-// counts as here until it is stored, and the shard's checkpoints wait for it: whoever leads next
-// begins at the newest of them.
+// forwards tracks the records that were found outside their home partition. A record that is being
+// forwarded counts as waiting until it is stored, and the shard's checkpoints wait for it: the next
+// leader begins at the newest of these checkpoints.
 type forwards struct {
-	waiting []misrouted // in order
-	bytes   int         // payloads of waiting
-	count   int         // the first of waiting, which are under way
-	busy    bool        // an append, or the catching up of a new leader, is under way
-	// it is the catching up: records up to the place where it began may be missing
+	waiting []misrouted // in log order
+	bytes   int         // payload bytes of waiting
+	count   int         // how many of the first waiting records are being appended
+	busy    bool        // an append is under way, or a new leader is catching up
+	// a new leader is catching up: records up to the position where it began may be missing at home
 	behind bool
-	last   messages.Position // of the last that was found
+	last   messages.Position // position of the last misrouted record found
 }
 
 type misrouted struct {
@@ -20,8 +20,8 @@ type misrouted struct {
 	size int
 }
 
-// Misroute takes a record that is not at home here. It reports whether the record has to be kept
-// until it is forwarded.
+// Misroute takes a record whose home is another partition. It reports whether the caller must keep
+// the record until it is forwarded.
 func (s *Shard) Misroute(at messages.Position, size int) (keep bool) {
 	f := &s.forwards
 	f.last = at
@@ -32,15 +32,15 @@ func (s *Shard) Misroute(at messages.Position, size int) (keep bool) {
 	return s.leading
 }
 
-// Waiting is how many records wait to be forwarded.
+// Waiting returns how many records wait to be forwarded.
 func (s *Shard) Waiting() int { return len(s.forwards.waiting) }
 
-// congested reports whether so much waits to be forwarded that the shard must not read on.
+// congested reports whether so many records wait to be forwarded that the shard must stop reading.
 func (s *Shard) congested() bool {
 	return len(s.forwards.waiting) >= s.config.MaxForwards || s.forwards.bytes >= s.config.MaxForwardBytes
 }
 
-// forward begins to append the first of what waits.
+// forward begins to append the first waiting records.
 func (s *Shard) forward() {
 	f := &s.forwards
 	if !s.leading || f.busy || len(f.waiting) == 0 {
@@ -55,11 +55,11 @@ func (s *Shard) forward() {
 	s.do(Effect{Kind: Forward, Count: n})
 }
 
-// catchUp is a new leader's first act: what lies between the newest checkpoint that counts and its
-// own fold's position was not forwarded by itself and perhaps by nobody.
+// catchUp is the first act of a new leader: this host did not forward the misrouted records between
+// the newest checkpoint that counts and its own position, and perhaps no other host did.
 func (s *Shard) catchUp() {
 	f := &s.forwards
-	last := s.from // what was loaded may be newer than what counts for others
+	last := s.from // the loaded checkpoint may be newer than the newest one that counts
 	if f.last.After(last) {
 		last = f.last
 	}
@@ -69,21 +69,22 @@ func (s *Shard) catchUp() {
 
 // Forwarded is the answer to Forward and ForwardAgain.
 type Forwarded struct {
-	Stopped bool // it is not done
-	// where the newest checkpoint stands that counts for others, as ForwardAgain has found it; nil:
-	// it was Forward
+	Stopped bool // the append was stopped before it was done
+	// position of the newest checkpoint that counts for other hosts, as ForwardAgain found it; nil in
+	// the answer to Forward
 	Newest *messages.Position
 }
 
-// Forwarded says that what was to be forwarded is stored at home, or that it was stopped. drop is
-// how many of those that wait are done.
+// Forwarded reports that an append of forwards has ended: the records are stored at home, or the
+// append was stopped. It returns how many of the waiting records the caller drops because they are
+// done.
 func (s *Shard) Forwarded(now Now, m Forwarded) (drop int) {
 	s.now = now
 	f := &s.forwards
 	n := f.count
 	f.busy, f.behind, f.count = false, false, 0
 	if !s.leading || m.Stopped {
-		s.lead() // perhaps it leads again
+		s.lead() // the shard may have become owner again meanwhile
 		return 0
 	}
 	if m.Newest != nil && s.position.After(*m.Newest) {
@@ -101,7 +102,7 @@ func (s *Shard) Forwarded(now Now, m Forwarded) (drop int) {
 	return n
 }
 
-// dropForwards is for who leads no more.
+// dropForwards drops the waiting records of a shard that stopped leading.
 func (s *Shard) dropForwards() {
 	f := &s.forwards
 	f.waiting, f.bytes, f.count = nil, 0, 0
@@ -111,7 +112,7 @@ func (s *Shard) dropForwards() {
 	}
 }
 
-// before reports whether records up to a position may have to be forwarded still.
+// before reports whether records up to the position may still have to be forwarded.
 func (f *forwards) before(at messages.Position) bool {
 	return f.behind || len(f.waiting) > 0 && !f.waiting[0].at.After(at)
 }

@@ -6,40 +6,41 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// mostNamed is how many of the log's answers a shard keeps that it has not come to: older ones are
-// no proof any more.
+// mostNamed bounds how many answers of the log a shard keeps that it has not reached yet. Older
+// answers are too old to prove anything.
 const mostNamed = 8
 
-// proof is how the shard knows that it is up to date.
+// proof tracks whether the shard is up to date.
 type proof struct {
 	opened bool // the log is open behind the checkpoint
 	folded messages.Position
 	empty  Empty
-	named  []Naming // the log's answers that it has not folded up to, in order
-	live   bool     // it was once
+	named  []Naming // the log's answers that the shard has not folded up to, in order
+	live   bool     // the shard has been live at least once
 
-	proven bool          // asked is a proof, perhaps an old one
-	asked  time.Duration // when the log was asked for the last position that is folded up to
+	proven bool          // asked holds a proof, perhaps an old one
+	asked  time.Duration // when the log was asked for the last position that is now folded
 }
 
-// Naming is the log's word for where its last record was, at a time.
+// Naming is the log's answer to the question at Asked: its last record was at Last.
 type Naming struct {
 	Last  messages.Position
 	Asked time.Duration
 }
 
-// Empty says that the log has no record between these positions; the first is that of a batch.
+// Empty states that the log has no record after After up to UpTo. After is the last position of a
+// batch.
 type Empty struct{ After, UpTo messages.Position }
 
-// Open says that the log has what lies behind the loaded position, as far as can be told before a
-// record was read.
+// Open tells the shard that the log holds what follows the loaded position, as far as this can be
+// known before a record is read.
 func (s *Shard) Open(now Now) {
 	s.now = now
 	s.proof.opened = true
 	s.prove()
 }
 
-// Pass takes the log's word that it has no record between two positions.
+// Pass takes the log's answer that it has no record between two positions.
 func (s *Shard) Pass(now Now, e Empty) {
 	s.now = now
 	s.proof.empty = e
@@ -57,9 +58,10 @@ func (s *Shard) Name(now Now, n Naming) {
 	s.prove()
 }
 
-// prove looks which of the log's answers the shard has folded up to, and becomes live with the
-// first that is fresh. Of a log that was set back everything would be folded, so that it must be
-// open; of a shard that ends folds may have been broken off.
+// prove finds the last of the log's answers that the shard has folded up to. The shard becomes live
+// with the first such answer that is fresh. The log must be open first: if it was set back, every
+// answer would seem to be folded. A shard that has ended proves nothing, because its folds may have
+// been cut short.
 func (s *Shard) prove() {
 	p := &s.proof
 	if !p.opened || s.now.Ended {
@@ -85,7 +87,7 @@ func (s *Shard) prove() {
 	}
 }
 
-// fresh reports whether the shard has folded all that the log had a moment ago.
+// fresh reports whether the shard has folded everything that the log had at most ProofGood ago.
 func (s *Shard) fresh() bool {
 	return s.proof.proven && s.now.Time-s.proof.asked <= s.config.ProofGood
 }
@@ -95,9 +97,9 @@ func (s *Shard) Live() bool {
 	return s.proof.live && !s.now.Failed && !s.now.Stuck && s.fresh()
 }
 
-// WasLive reports whether it ever was.
+// WasLive reports whether the shard has been live at least once.
 func (s *Shard) WasLive() bool { return s.proof.live }
 
-// Proof is when the log was asked for the last position that is folded up to; ok is false where
-// there was none yet.
+// Proof returns when the log was asked for the last position that is now folded. ok is false if
+// there is no proof yet.
 func (s *Shard) Proof() (asked time.Duration, ok bool) { return s.proof.asked, s.proof.proven }

@@ -1,7 +1,7 @@
-// Package core is the state machine of a shard: what is read, folded, saved and forwarded, whether
-// the shard is live, and whether it leads. It is told what happened, one input at a time, and Ready
-// says what has to be done about it. It has no clock, goroutine, lock or I/O, as raft's RawNode has
-// none: package actors does what it says.
+// Package core implements the state machine of a shard. It decides what to read, fold, save and
+// forward, whether the shard is live, and whether it leads. The caller reports what happened, one
+// input at a time, and performs the effects that Ready returns. Like raft's RawNode, the state
+// machine has no clock, goroutine, lock or I/O. Package actors drives it.
 //
 //	s := core.New(config)
 //	s.Load(now, position, true)
@@ -10,14 +10,14 @@
 //
 // Promises, each with a transcript in testdata:
 //
-//  1. Folded is a position up to which everything is folded, in whatever order batches come back.
-//  2. The shard is live while it has folded all that the log named as its last record at a question
-//     no older than Config.ProofGood.
-//  3. One checkpoint is under way at a time. One of a leader is committed when every record up to
-//     it that has to be forwarded is stored at its home.
-//  4. One append of forwards is under way at a time, in the order of the log, and only while the
-//     shard leads. A new leader first forwards what the one before may have left.
-//  5. At most one tick a second is appended, by an owner that is live.
+//  1. Everything up to Folded is folded, in whatever order batches come back.
+//  2. The shard is live while it has folded everything up to the log's last record, as the log
+//     named it in answer to a question no older than Config.ProofGood.
+//  3. At most one checkpoint is under way. A leader's checkpoint is committed once every record up
+//     to its position that has to be forwarded is stored at its home.
+//  4. At most one append of forwards is under way, in log order, and only while the shard leads. A
+//     new leader first forwards what its predecessor may have left.
+//  5. An owner that is live appends at most one tick a second. Nobody else appends any.
 //  6. Stop ends with one last checkpoint, or with none, and nothing begins after End.
 package core
 
@@ -27,46 +27,47 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// Config is what does not change while the shard lives.
+// Config holds the settings of a shard. They do not change.
 type Config struct {
 	CheckpointEvery time.Duration
 	SavedAt         time.Duration // when the checkpoint before the first one counts as begun
-	ProofGood       time.Duration // for so long the log's answer is a proof, from the question on
-	Shared          bool          // other hosts read the checkpoints: only a live shard leads
+	// how long an answer of the log is a proof, counted from the question
+	ProofGood time.Duration
+	Shared    bool // other hosts read the checkpoints, so only a live shard leads
 
-	MaxForwards      int // that wait, before no more records are dispatched
-	MaxForwardBytes  int // of their payloads
-	ForwardsAtOnce   int // in one append
+	MaxForwards      int // waiting forwards at which dispatching stops
+	MaxForwardBytes  int // payload bytes of waiting forwards at which dispatching stops
+	ForwardsAtOnce   int // most records in one append of forwards
 	ForwardBytesOnce int
 }
 
-// Now is what the world is like at an input.
+// Now describes the shard's surroundings at the time of an input.
 type Now struct {
-	Time    time.Duration // since some beginning
+	Time    time.Duration // time since a fixed start
 	Owned   bool          // the host acts for the shard
-	Stuck   bool          // it has work and makes no progress
-	Failed  bool          // it has failed: it does not become live any more
-	Ended   bool          // folds may be broken off: none proves anything
-	Unsaved int           // dashboards that the next checkpoint has to write
+	Stuck   bool          // the shard has work and makes no progress
+	Failed  bool          // the shard has failed and does not become live any more
+	Ended   bool          // the shard has ended: folds may have been cut short and prove nothing
+	Unsaved int           // how many dashboards the next checkpoint has to write
 }
 
-// Shard is the state machine. One goroutine at a time may use it.
+// Shard is the state machine. It is not safe for concurrent use.
 type Shard struct {
 	config  Config
 	now     Now
 	effects []Effect
 	spare   []Effect
-	resume  bool // Resume is the last of the effects
+	resume  bool // Ready adds Resume as the last effect
 
 	loaded   bool
 	stopping bool
-	finished bool // the last checkpoint is begun, or there is none
+	finished bool // the last checkpoint has begun, or there will be none
 	ended    bool
 
-	from     messages.Position // of the checkpoint that was loaded
-	position messages.Position // of the last record dispatched
-	recordAt time.Duration     // when that was
-	flights  []flight          // batches that are not folded up to, in order
+	from     messages.Position // position of the checkpoint that was loaded
+	position messages.Position // position of the last record dispatched
+	recordAt time.Duration     // when the last record was dispatched
+	flights  []flight          // batches at or behind the first one that is not folded, in order
 
 	proof       proof
 	checkpoints checkpoints
@@ -75,21 +76,21 @@ type Shard struct {
 	leading     bool
 }
 
-// flight is a batch that dashboards have.
+// flight is a batch that was handed to the dashboards.
 type flight struct {
-	last   messages.Position // of its records
+	last   messages.Position // position of its last record
 	folded bool
 }
 
-// New makes a shard that is not loaded yet.
+// New returns a shard that is not loaded yet.
 func New(c Config) *Shard {
 	s := &Shard{config: c}
 	s.checkpoints.savedAt = c.SavedAt
 	return s
 }
 
-// Load takes the position of the checkpoint that was loaded; found is false where there was none,
-// and the log is folded from its beginning.
+// Load takes the position of the checkpoint that was loaded. If found is false there is no
+// checkpoint, and the log is folded from its beginning.
 func (s *Shard) Load(now Now, at messages.Position, found bool) {
 	s.now = now
 	s.loaded = true
@@ -100,8 +101,8 @@ func (s *Shard) Load(now Now, at messages.Position, found bool) {
 	s.lead()
 }
 
-// Dispatch says that the dashboards have a batch whose last record is at the position. unstamped
-// says that the log gave a record of it no time.
+// Dispatch reports that the dashboards have a batch whose last record is at last. unstamped says
+// that the log gave no time to a record of the batch.
 func (s *Shard) Dispatch(now Now, last messages.Position, unstamped bool) {
 	s.now = now
 	s.position, s.recordAt = last, now.Time
@@ -110,8 +111,8 @@ func (s *Shard) Dispatch(now Now, last messages.Position, unstamped bool) {
 	s.forward()
 }
 
-// Fold says that the batch with that last record is folded. A batch that was dispatched later may
-// be folded earlier. It reports whether Folded has moved.
+// Fold reports that the batch whose last record is at last is folded. Batches may be folded in any
+// order. It returns whether Folded has moved.
 func (s *Shard) Fold(now Now, last messages.Position) (moved bool) {
 	s.now = now
 	done := 0
@@ -128,7 +129,7 @@ func (s *Shard) Fold(now Now, last messages.Position) (moved bool) {
 	return done > 0
 }
 
-// Stop ends the shard: with last after one more checkpoint, else without.
+// Stop ends the shard, after one more checkpoint if last is true.
 func (s *Shard) Stop(now Now, last bool) {
 	s.now = now
 	s.stopping = true
@@ -140,7 +141,8 @@ func (s *Shard) Stop(now Now, last bool) {
 	s.stop()
 }
 
-// stop goes on to stop: the checkpoint under way, a last one, the end.
+// stop advances the end as far as possible: it waits for the checkpoint under way, begins the last
+// one, and ends the shard.
 func (s *Shard) stop() {
 	if s.checkpoints.saving == nil && !s.finished {
 		s.finished = true
@@ -154,17 +156,17 @@ func (s *Shard) stop() {
 	s.do(Effect{Kind: End})
 }
 
-// retreat lets another host lead. Whoever asks again later finds this shard gone.
+// retreat lets another host lead. Inputs that come later find that the shard does not lead.
 func (s *Shard) retreat() {
 	s.now.Owned = false
 	s.do(Effect{Kind: Disown})
 	s.lead()
 }
 
-// lead makes the shard the one that writes checkpoints for all and forwards, or no more. It begins
-// when the shard is live and no checkpoint is under way that was begun without waiting for
-// forwards; where no other host reads the store, at once. It is called whenever one of these may
-// have changed.
+// lead makes the shard begin or stop leading. A leader writes the checkpoints that count for all
+// hosts, and forwards. The shard begins to lead when it is live and no checkpoint is under way that
+// began without waiting for forwards. If no other host reads the store, it need not be live. Call
+// lead whenever one of these conditions may have changed.
 func (s *Shard) lead() {
 	wanted := s.now.Owned && s.loaded && !s.now.Failed
 	free := s.checkpoints.saving == nil && !s.forwards.busy && !s.stopping
@@ -182,26 +184,26 @@ func (s *Shard) lead() {
 	}
 }
 
-// MayDispatch reports whether batches may go to dashboards.
+// MayDispatch reports whether batches may be handed to dashboards.
 func (s *Shard) MayDispatch() bool { return !s.stopping && !s.congested() }
 
-// Loaded reports whether the checkpoint is.
+// Loaded reports whether the checkpoint is loaded.
 func (s *Shard) Loaded() bool { return s.loaded }
 
 // Stopping reports whether Stop was called.
 func (s *Shard) Stopping() bool { return s.stopping }
 
-// Leading reports whether the shard writes the checkpoints that count, and forwards.
+// Leading reports whether the shard forwards and writes the checkpoints that count.
 func (s *Shard) Leading() bool { return s.leading }
 
-// Position is that of the last record dispatched.
+// Position returns the position of the last record dispatched.
 func (s *Shard) Position() messages.Position { return s.position }
 
-// Folded is a position up to which everything is folded.
+// Folded returns a position up to which everything is folded.
 func (s *Shard) Folded() messages.Position { return s.proof.folded }
 
-// InFlight is how many batches are not folded up to.
+// InFlight returns the number of batches at or behind the first one that is not folded.
 func (s *Shard) InFlight() int { return len(s.flights) }
 
-// Quiet is for how long no record has come.
+// Quiet returns how long ago the last record came.
 func (s *Shard) Quiet(now time.Duration) time.Duration { return now - s.recordAt }

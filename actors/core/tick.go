@@ -5,25 +5,25 @@ import (
 	"time"
 )
 
-// ticks are records that a shard appends so that log time moves on.
+// ticks tracks the records that a shard appends to move log time on.
 type ticks struct {
-	at        time.Duration // when the last one was appended; 0: never
+	at        time.Duration // when the last tick was appended; 0: never
 	appending bool
-	unstamped bool // since the last one records came that the log gave no time
+	unstamped bool // records without a time from the log came since the last tick
 }
 
-// NoDeadline is the deadline of a shard none of whose windows waits for a log time.
+// NoDeadline is the deadline of a shard that has no window waiting for a log time.
 const NoDeadline = math.MaxInt64
 
-// Windows is what the windows of a shard's dashboards wait for, awake or asleep.
+// Windows describes what the windows of a shard's dashboards wait for, awake or asleep.
 type Windows struct {
-	Deadline int64 // the earliest log time that one waits for, ms; NoDeadline: none does
-	LogTime  int64 // the shard's, ms
-	Wall     int64 // the clock's, ms
-	Busy     bool  // records are read and not folded: they may bring that log time
+	Deadline int64 // earliest log time that a window waits for, ms; or NoDeadline
+	LogTime  int64 // log time of the shard, ms
+	Wall     int64 // time of the clock, ms
+	Busy     bool  // records are read and not yet folded: they may bring the log time
 }
 
-// Beat does what is due by the clock. It comes a few times a second.
+// Beat does what is due by the clock. Call it a few times a second.
 func (s *Shard) Beat(now Now, w Windows) {
 	s.now = now
 	s.lead()
@@ -36,10 +36,10 @@ func (s *Shard) Beat(now Now, w Windows) {
 	}
 }
 
-// tick appends a tick when the log is silent although a window waits for a log time that must have
-// come by now, whether or not anybody looks; and where records have come that the log gave no time:
-// only ticks move log time there. At most one a second, and one for all of the shard's dashboards;
-// only by the owner, though a second one does no harm.
+// tick appends a tick in two cases. First, the log is silent, but a window waits for a log time
+// that must have come by now; this does not depend on viewers. Second, records came to which the
+// log gave no time: there only ticks move log time. At most one tick a second is appended, for all
+// dashboards of the shard together, and only by the owner. A second tick would do no harm.
 func (s *Shard) tick(w Windows) {
 	t := &s.ticks
 	often := t.appending || t.at != 0 && s.now.Time-t.at < time.Second
@@ -50,9 +50,8 @@ func (s *Shard) tick(w Windows) {
 	s.do(Effect{Kind: Tick})
 }
 
-// deadlinePassed guesses that a deadline has passed that nothing in the log tells of. The clock is
-// only a guess at the log's: what the tick does is decided by the append time that the log gives
-// it.
+// deadlinePassed estimates whether a deadline has passed that no record in the log shows. The clock
+// only approximates the log's: the append time that the log gives the tick decides its effect.
 func (s *Shard) deadlinePassed(w Windows) bool {
 	if w.Busy || w.Deadline == NoDeadline {
 		return false
@@ -60,8 +59,8 @@ func (s *Shard) deadlinePassed(w Windows) bool {
 	return w.Deadline <= max(w.LogTime+s.Quiet(s.now.Time).Milliseconds(), w.Wall)
 }
 
-// Ticked says that the append of a tick has ended.
+// Ticked reports that the append of a tick has ended.
 func (s *Shard) Ticked() { s.ticks.appending = false }
 
-// Acts reports whether the shard does what only an owner does.
+// Acts reports whether the shard performs the duties of an owner.
 func (s *Shard) Acts() bool { return s.now.Owned && !s.stopping && s.Live() }

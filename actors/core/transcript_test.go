@@ -16,9 +16,8 @@ import (
 var update = flag.Bool("update", false, "write the transcripts anew, as the code answers now")
 
 // TestTranscripts runs the transcripts of testdata. A line is an input, and the indented lines
-// below it are the effects that come of it; # begins a comment. What the world is like stays as it
-// was said last, until the next shard begins. A transcript is a promise: read what -update changes
-// in it.
+// below it are the effects that follow from it; # begins a comment. What "is" sets stays as it is
+// until the next shard begins. A transcript is a promise: read what -update changes in it.
 func TestTranscripts(t *testing.T) {
 	paths, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(paths) == 0 {
@@ -54,7 +53,7 @@ func firstDifference(got, want string) string {
 	return "one is longer"
 }
 
-// replay gives a transcript back with the effects as they are.
+// replay returns a transcript with the actual effects.
 func replay(t *testing.T, transcript string) string {
 	var out strings.Builder
 	p := player{}
@@ -84,7 +83,7 @@ func replay(t *testing.T, transcript string) string {
 type player struct {
 	shard *Shard
 	now   Now
-	said  string // what an input answers
+	said  string // the answer of an input
 }
 
 func (p *player) play(words []string) (err error) {

@@ -10,7 +10,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// claimed is what the host says of a shard; 0: nothing.
+// claimed returns what the host claims of a shard; 0: nothing.
 func (n *node) claimed(number int) messages.ClaimState {
 	for _, c := range n.host.Claims() {
 		if c.Shard == number {
@@ -53,7 +53,7 @@ func TestDropAndLoadAgain(t *testing.T) {
 	}
 }
 
-// Whatever the order, the last word counts, and nothing of the others is left.
+// In any order of calls, the last one counts, and nothing remains of the others.
 func TestLoadWhileTheDropIsUnderWay(t *testing.T) {
 	n := newNode(t, nil)
 	for i := range 50 {

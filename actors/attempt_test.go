@@ -17,7 +17,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// waitingLog is a log that gives nothing before it is let go, and counts the shards that read it.
+// waitingLog is a log that returns nothing until it is released, and counts the shards that read
+// it.
 type waitingLog struct {
 	eventlog.Log
 	reads atomic.Int32
@@ -30,8 +31,8 @@ func (w *waitingLog) Read(partition int, after messages.Position) (eventlog.Read
 	return w.Log.Read(partition, after)
 }
 
-// Where one shard has to be read with care, another that was at records at the last of these ends
-// does not read beside it: it may be the one that ends the process.
+// If one shard has to be read with care, another shard that was working on records at the last of
+// these crashes does not read at the same time: it may be the one that ends the process.
 func TestWhoMayBeToBlameReadsAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "crashes")
@@ -43,7 +44,7 @@ func TestWhoMayBeToBlameReadsAlone(t *testing.T) {
 		span := crashes.Span{Through: messages.Position{Lo: 2}}
 		first := open()
 		first.Shard(0).At(span, false)
-		second := open() // the one before was not told to end
+		second := open() // the previous process was not told to end
 		second.Shard(0).At(span, false)
 		second.Shard(1).At(span, false)
 		third := open()

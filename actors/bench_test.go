@@ -10,8 +10,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// BenchmarkReplay reads and folds a log that is there already: JSON bytes on disk to folded state,
-// default definition.
+// BenchmarkReplay reads and folds an existing log, from JSON bytes on disk to folded state, with
+// the default definition.
 func BenchmarkReplay(b *testing.B) {
 	h, metrics := newDiskHost(b)
 	entries := make([]eventlog.Entry, 0, 1000)
@@ -42,8 +42,8 @@ func BenchmarkReplay(b *testing.B) {
 	check(b, again.Stop(b.Context()))
 }
 
-// BenchmarkAppendToViewer is the way of one event on a quiet node: appended, with fsync, folded,
-// delivered.
+// BenchmarkAppendToViewer takes one event through an idle node: it is appended with fsync, folded
+// and delivered.
 func BenchmarkAppendToViewer(b *testing.B) {
 	h, _ := newDiskHost(b)
 	got := make(viewerFunc, 1)
@@ -65,7 +65,7 @@ type viewerFunc chan *feed.Update
 
 func (v viewerFunc) Deliver(u *feed.Update) { v <- u }
 
-// idle reports whether all that was read is folded.
+// idle reports whether everything read is folded.
 func (h *Host) idle() bool {
 	for _, s := range h.held() {
 		if s.lag() > 0 {
@@ -75,9 +75,9 @@ func (h *Host) idle() bool {
 	return true
 }
 
-// BenchmarkLoad is a shard of 50,000 dashboards loaded from a checkpoint in a local store, with a
-// hundred viewers that have asked: until it claims to be live, and until the last of them is
-// answered.
+// BenchmarkLoad loads a shard of 50,000 dashboards from a checkpoint in a local store, with a
+// hundred viewers that have asked. It measures the time until the shard claims to be live, and
+// until the last viewer is answered.
 //
 //	go test ./actors -run '^$' -bench Load$ -benchtime 5x
 func BenchmarkLoad(b *testing.B) {
@@ -133,7 +133,7 @@ func BenchmarkLoad(b *testing.B) {
 	b.ReportMetric(float64(answered.Milliseconds())/float64(b.N), "ms-to-answers")
 }
 
-// isAssigned reports whether something of the shard is still here.
+// isAssigned reports whether anything of the shard is still here.
 func (h *Host) isAssigned(number int) bool {
 	h.mu.RLock()
 	defer h.mu.RUnlock()

@@ -11,7 +11,7 @@ import (
 	"github.com/dashfeed/dashfeed/fold"
 )
 
-// A dashboard that is stuck stops the reader at the credit, and goes on where it was.
+// A stuck dashboard stops the reader at the credit. The reader continues where it was.
 func TestCreditStopsTheReader(t *testing.T) {
 	const batches, records = 3, 5
 	n := newNode(t, func(c *Config) { c.Batches, c.BatchRecords = batches, records })
@@ -39,7 +39,7 @@ func TestCreditStopsTheReader(t *testing.T) {
 	n.until("all credit back", func() bool { return len(shard.credit) == batches-1 || len(shard.credit) == batches })
 }
 
-// The reader waits while too many dashboards are awake, and none is lost by that.
+// The reader waits while too many dashboards are awake, and no record is lost.
 func TestAwakeDashboardsAreBounded(t *testing.T) {
 	const most = 20
 	n := newNode(t, func(c *Config) { c.MaxAwakePerShard, c.BatchRecords, c.CheckpointEvery = most, 4, time.Hour })
@@ -55,9 +55,9 @@ func TestAwakeDashboardsAreBounded(t *testing.T) {
 	n.compare()
 }
 
-// TestDashboardsOfAShardAreBounded: records of one too many are counted as refused, once, and the
-// others go on, also after a restart. Whoever asks before, or reads what he wrote, is told the
-// bound.
+// TestDashboardsOfAShardAreBounded: records of a dashboard beyond the bound are counted as refused,
+// once. The other dashboards continue, also after a restart. A producer that asks before, or reads
+// what it wrote, is told the bound.
 func TestDashboardsOfAShardAreBounded(t *testing.T) {
 	n := newNode(t, nil)
 	partitions := n.log.Partitions()
@@ -119,8 +119,8 @@ func TestDashboardsOfAShardAreBounded(t *testing.T) {
 	}
 }
 
-// Held open by viewers, more than the bound are awake: they cannot be put to sleep, and the shard
-// goes on.
+// If viewers hold more dashboards open than the bound allows, these cannot be put to sleep, and the
+// shard continues.
 func TestSubscribedDashboardsDoNotStopTheShard(t *testing.T) {
 	n := newNode(t, func(c *Config) { c.MaxAwakePerShard = 4 })
 	var viewers []*mirror
@@ -137,7 +137,7 @@ func TestSubscribedDashboardsDoNotStopTheShard(t *testing.T) {
 	}
 }
 
-// Asks of viewers that have gone leave nothing behind in a quiet dashboard.
+// Asks of viewers that have left do not stay in an idle dashboard.
 func TestAbandonedAsksAreForgotten(t *testing.T) {
 	n := newNode(t, nil)
 	n.append(event1("d", "m", 1))
@@ -181,7 +181,7 @@ func TestLabelsOfMetricsAreBounded(t *testing.T) {
 	n.append(event1("d250", "m", 1))
 	n.read("d250")
 	check(maxNamed+1, 311, 7)
-	for range 9 { // busier than twice the idlest who has a name
+	for range 9 { // more than twice as busy as the idlest named dashboard
 		n.append(event1("d299", "m", 1))
 	}
 	n.read("d299")
@@ -209,7 +209,8 @@ func TestClosedHostRefuses(t *testing.T) {
 	}
 }
 
-// metric is the value of a counter or gauge whose only label has the value; "" where it has none.
+// metric returns the value of a counter or gauge whose only label has the value label, or that has
+// no label if label is "".
 func (n *node) metric(name, label string) float64 {
 	n.Helper()
 	return n.labelled(name)[label]

@@ -11,13 +11,14 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// The first byte of the store's keys tells markers from entries' bodies; the last one is the slot.
+// The first byte of the store's keys distinguishes markers from entries' bodies. The last byte is
+// the slot.
 const (
 	markers = 'm'
 	bodies  = 'b'
 )
 
-// damage flips a byte in what the store has under keys that begin so and that which lets through.
+// damage flips a byte in the store's values whose keys begin with space and satisfy which.
 func (n *node) damage(space byte, which func(key []byte) bool) (damaged int) {
 	n.Helper()
 	return n.damageIn("/checkpoints", space, which)
@@ -94,7 +95,7 @@ func TestCorruptCheckpoints(t *testing.T) {
 	}
 }
 
-// Entries found corrupt while the next checkpoint copies them are made anew.
+// Entries that are found corrupt while the next checkpoint copies them are written again.
 func TestCorruptEntryIsMended(t *testing.T) {
 	n := newNode(t, func(c *Config) { c.CheckpointEvery = time.Hour })
 	n.append(event1("d", "m", 1), event1("e", "m", 1))
@@ -113,7 +114,7 @@ func TestCorruptEntryIsMended(t *testing.T) {
 	}
 }
 
-// The log drops only what both checkpoints have.
+// The log drops only records that both checkpoints contain.
 func TestReleaseFollowsTheOlderCheckpoint(t *testing.T) {
 	n := newNode(t, func(c *Config) { c.CheckpointEvery = time.Millisecond })
 	r := n.append(event1("d", "m", 1))[0]

@@ -15,11 +15,11 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// mute is a log that can be made not to say where its last record is, or to be out of reach.
+// mute is a log that can be told not to answer where its last record is, or to be unreachable.
 type mute struct {
 	eventlog.Log
 	on   atomic.Bool
-	away atomic.Bool // it can't be reached at all
+	away atomic.Bool // the log cannot be reached at all
 }
 
 var errMute = fmt.Errorf("%w: mute", eventlog.ErrUnreachable)
@@ -38,8 +38,8 @@ func (m *mute) Last(ctx context.Context, partition int) (messages.Position, erro
 	return m.Log.Last(ctx, partition)
 }
 
-// A shard cut off from its log claims no more that it is live, however silent the log was, and goes
-// on answering.
+// A shard that is cut off from its log stops claiming to be live, even if the log was silent
+// before, and still answers.
 func TestSilenceIsNotTakenForHealth(t *testing.T) {
 	t.Parallel()
 	log := &mute{}
@@ -77,7 +77,7 @@ func TestSilenceIsNotTakenForHealth(t *testing.T) {
 	n.until("live again", func() bool { return n.claimed(number) == messages.Live })
 }
 
-// A shard that loads while the log can't be reached claims nothing: viewers are not told that they
+// A shard that loads while the log cannot be reached claims nothing: viewers are not told that they
 // wait for a move.
 func TestWhoCannotLoadClaimsNothing(t *testing.T) {
 	t.Parallel()
@@ -99,7 +99,7 @@ func TestWhoCannotLoadClaimsNothing(t *testing.T) {
 	n.until("live", func() bool { return n.claimed(0) == messages.Live })
 }
 
-// A host that can't reach the log takes no more shards on, nor in the first moments after.
+// A host that cannot reach the log takes no new shards, nor in the first moments afterwards.
 func TestWhoHearsNothingLoadsNothing(t *testing.T) {
 	t.Parallel()
 	log := &mute{}
@@ -121,7 +121,7 @@ func TestWhoHearsNothingLoadsNothing(t *testing.T) {
 	}
 }
 
-// tardy is a log whose word of its last record takes a while to come.
+// tardy is a log that answers late where its last record is.
 type tardy struct {
 	eventlog.Log
 	delay atomic.Int64
@@ -135,8 +135,8 @@ func (l *tardy) Last(ctx context.Context, partition int) (messages.Position, err
 	return at, err
 }
 
-// The log's word is as old as the question: what it says seconds later proves nothing of now,
-// neither of a shard that was live nor of one that loads.
+// An answer of the log is as old as its question: one that comes seconds later does not prove that
+// a shard is live now, neither for a live shard nor for a loading one.
 func TestALateAnswerIsAsOldAsItsQuestion(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := &tardy{}
@@ -172,7 +172,7 @@ func (l *asked) Last(ctx context.Context, partition int) (messages.Position, err
 	return l.Log.Last(ctx, partition)
 }
 
-// A log is asked less often where nothing moves, and all shards are live all the time.
+// A log in which nothing moves is asked less often, and all shards are live all the time.
 func TestAnIdleLogIsAskedLess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := &asked{}
@@ -203,7 +203,7 @@ func TestAnIdleLogIsAskedLess(t *testing.T) {
 	})
 }
 
-// A shard whose records are read and not yet folded is not live.
+// A shard is not live while it has read records that are not folded.
 func TestWhatIsNotFoldedIsNotClaimed(t *testing.T) {
 	t.Parallel()
 	n := newNode(t, nil)
@@ -227,7 +227,8 @@ func TestWhatIsNotFoldedIsNotClaimed(t *testing.T) {
 	}
 }
 
-// A host whose first shards are ordered one by one is not ready when those ordered so far are live.
+// A host whose first shards are loaded one by one is not ready when only some of them are
+// requested, even if these are live.
 func TestNotReadyBeforeAllAreOrdered(t *testing.T) {
 	t.Parallel()
 	n := newNode(t, nil)
@@ -253,7 +254,7 @@ func TestShardsThatComeLaterLeaveTheHostReady(t *testing.T) {
 	t.Parallel()
 	log := &mute{}
 	n := newNode(t, func(c *Config) { log.Log, c.Log = c.Log, log })
-	log.on.Store(true) // what is loaded from here on never gets live
+	log.on.Store(true) // shards loaded from here on never become live
 	n.host.Drop(0)
 	n.host.Load(0)
 	n.until("loading", func() bool { return n.claimed(0) == messages.Loading })

@@ -23,11 +23,11 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// group is several hosts over one log, whose checkpoints lie in one directory.
+// group is several hosts over one log. Their checkpoints are in one directory.
 type group struct {
 	*testing.T
-	log    *crooked // the hosts'
-	crowd  *crooked // the producers', over the same log
+	log    *crooked // the log of the hosts
+	crowd  *crooked // the log of the producers, over the same records
 	dir    string
 	change func(*Config)
 	hosts  []*member
@@ -41,8 +41,8 @@ type member struct {
 	fs      vfs.FS
 }
 
-// newGroup starts hosts that hold nothing, over four partitions of which one record in every lands
-// in a wrong one; 0: none.
+// newGroup starts hosts without shards, over four partitions. One record in every is put into a
+// wrong partition; 0: none.
 func newGroup(t *testing.T, hosts, every int, change func(*Config)) *group {
 	lc := logs.Default("/log")
 	lc.Partitions, lc.Storage.FS, lc.Storage.Logger = 4, vfs.NewMem(), slog.New(slog.DiscardHandler)
@@ -131,7 +131,7 @@ func (m *member) claim(shard int) (messages.Claim, bool) {
 	return messages.Claim{}, false
 }
 
-// counts sums a metric of the member over its labels.
+// counts sums up a metric of the member over its labels.
 func (g *group) counts(m *member, name string) float64 {
 	g.Helper()
 	sum := 0.0
@@ -170,7 +170,7 @@ func (g *group) recount() []*fold.Shard {
 	return shards
 }
 
-// untilAllAreHome waits until every event appended is counted once at its home.
+// untilAllAreHome waits until every appended event is counted once in its home partition.
 func (g *group) untilAllAreHome(events uint64) {
 	g.Helper()
 	g.until("everything is home", func() bool {
@@ -187,7 +187,7 @@ func (g *group) untilAllAreHome(events uint64) {
 	})
 }
 
-// untilFolded waits until the member has folded all that the log has in the shard.
+// untilFolded waits until the member has folded everything that the log has in the shard.
 func (g *group) untilFolded(m *member, shard int) {
 	g.Helper()
 	g.until(fmt.Sprint("shard ", shard, " is folded"), func() bool {
@@ -198,7 +198,7 @@ func (g *group) untilFolded(m *member, shard int) {
 	})
 }
 
-// compare stops the member and holds what it has of the shards against the recount, byte for byte.
+// compare stops the member and compares its state of the shards with the recount, byte for byte.
 func (g *group) compare(m *member, shards ...int) (dashboards int) {
 	g.Helper()
 	g.stop(m, g.Context())
@@ -233,9 +233,9 @@ func (g *group) compare(m *member, shards ...int) (dashboards int) {
 	return dashboards
 }
 
-// Shards come and go on three hosts in any order while records are appended, some of them where
-// they do not belong: in the end every host that holds a shard has what a straight recount has, and
-// every event counts once.
+// Shards are loaded and dropped on three hosts in any order while records are appended, some of
+// them misrouted. In the end every host that holds a shard has the same state as a recount in
+// order, and every event counts once.
 func TestShardsComeAndGo(t *testing.T) {
 	for seed := range uint64(2) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {

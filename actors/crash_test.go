@@ -29,8 +29,8 @@ const (
 	crashCode      = 77
 )
 
-// deadly is a log of which one dashboard's records end the process: while they are folded, or while
-// they are read.
+// deadly is a log in which the records of one dashboard end the process, while they are folded or
+// while they are read.
 type deadly struct {
 	eventlog.Log
 	reading bool
@@ -61,7 +61,7 @@ func (d *deadlyReader) Next(ctx context.Context, most int) ([]messages.Record, e
 	return records, err
 }
 
-// outcome is what a process that has not ended tells.
+// outcome is the report of a process that has not ended.
 type outcome struct {
 	Failed   []int
 	Troubles string
@@ -69,7 +69,7 @@ type outcome struct {
 	Accepted map[string]uint64
 }
 
-// crashing is such a process: the test below, run again in a process of its own.
+// crashing is such a process: the test below runs again in a process of its own.
 func crashing(t *testing.T, directory string) {
 	command, reading := strings.CutPrefix(os.Getenv(crashCommand), "reading ")
 	log, store := openOnDisk(t, directory)
@@ -115,7 +115,7 @@ func crashing(t *testing.T, directory string) {
 	must(t, json.NewEncoder(os.Stderr).Encode(o))
 }
 
-// onDisk are dashboards by partition; deadlyAt is that of the deadly one.
+// onDisk lists dashboards by partition. deadlyAt is the partition of the deadly dashboard.
 var (
 	onDisk   [2]string
 	deadlyAt int
@@ -150,8 +150,9 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// A record that ends the process is read by three processes and by no more. The shard is reported,
-// the others are served, and an operator goes on behind this one record.
+// A record that ends the process is read by three processes at most. The shard is reported as
+// stopped, the other shards are served, and an operator makes the shard continue behind this one
+// record.
 func TestARecordThatEndsTheProcess(t *testing.T) {
 	if directory := os.Getenv(crashDirectory); directory != "" {
 		crashing(t, directory)
@@ -202,7 +203,7 @@ func endsTheProcess(t *testing.T, how string) {
 		t.Errorf("it was read by %d processes, want %d", ends, mostEnds)
 	}
 	t.Logf("%d processes have ended", ends)
-	for range 2 { // it is the same at the next start
+	for range 2 { // the second start finds the same
 		code, o := run("")
 		if code != 0 || !slices.Equal(o.Failed, []int{deadlyAt}) || o.Accepted[onDisk[1-deadlyAt]] != 2000 {
 			t.Fatalf("code %d, %+v", code, o)

@@ -10,9 +10,9 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// crooked is a log some of whose producers do not route as the log does: one in `every` of what is
-// appended lands in a partition that is not its home, unless it is forwarded. Records lie in
-// envelopes without a key, so that any partition takes them.
+// crooked is a log with producers that do not route as the log does: one in every `every` entries
+// is put into a partition that is not its home, unless it is a forwarded one. Records are in
+// envelopes without a key, so that any partition accepts them.
 type crooked struct {
 	eventlog.Log
 	every int
@@ -53,7 +53,7 @@ func (c *crooked) Append(ctx context.Context, entries []eventlog.Entry) ([]event
 	return c.Log.Append(ctx, wrapped)
 }
 
-// wrap is the payload of a record in an envelope.
+// wrap returns the payload of a record in an envelope.
 func wrap(k messages.Key, payload []byte) []byte {
 	b, err := json.Marshal(envelope{Key: k, Payload: payload})
 	if err != nil {

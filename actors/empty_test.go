@@ -12,10 +12,11 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// hollow is a log that names as its last what holds no record, behind the last one.
+// hollow is a log that names as its last position one that holds no record, behind the last record.
 type hollow struct {
 	eventlog.Log
-	says bool // its readers say so; else they are as a slow log's
+	// its readers report that there is no record; otherwise they stay silent like those of a slow log
+	says bool
 }
 
 func (h *hollow) Last(ctx context.Context, partition int) (messages.Position, error) {
@@ -36,7 +37,7 @@ type hollowReader struct {
 	eventlog.Reader
 	log       *hollow
 	partition int
-	at        messages.Position // of the last record given
+	at        messages.Position // position of the last record returned
 	told      messages.Position
 }
 
@@ -56,9 +57,9 @@ func (r *hollowReader) NextOrPassed(ctx context.Context, limit int) (records []m
 	return records, passed, err
 }
 
-// Where a log names as its last what holds no record, a shard is live once its reader has said so,
-// and only then: silence may be a slow log's. Nothing is appended for it, and a checkpoint stands
-// at a record.
+// If a log names as its last position one that holds no record, a shard becomes live once its
+// reader has reported this, and not before: silence may be that of a slow log. Nothing is appended
+// for it, and a checkpoint stands at a record.
 func TestALogThatEndsWithNoRecord(t *testing.T) {
 	for name, says := range map[string]bool{"its reader says so": true, "its reader is silent": false} {
 		t.Run(name, func(t *testing.T) {

@@ -13,12 +13,12 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// broken are messages that the package would never send, to each of those who run a shard: what
-// they do with one is a fault.
+// broken holds messages that the package never sends, for each kind of actor and goroutine of a
+// shard. Handling one is a fault.
 var broken = map[string]func(n *node, number int){
 	"the shard's actor": func(n *node, number int) { n.shard(number).tell(&asking{}) },
 	"a dashboard's actor": func(n *node, number int) {
-		synctest.Wait() // the actor is at rest, so that its table may be looked at
+		synctest.Wait() // the actor is idle now, so its table may be read
 		s := n.shard(number)
 		n.host.root.Send(s.entries[key("d")].pid, &run{})
 	},
@@ -28,8 +28,8 @@ var broken = map[string]func(n *node, number int){
 	},
 }
 
-// A panic outside a fold costs a moment: the shard is loaded again, its viewers stay, and nothing
-// counts twice or is lost.
+// A panic outside a fold causes only a short interruption: the shard is loaded again, its viewers
+// stay, nothing counts twice and nothing is lost.
 func TestAFaultLoadsTheShardAgain(t *testing.T) {
 	for who, breaks := range broken {
 		t.Run(who, func(t *testing.T) {
@@ -63,8 +63,8 @@ func TestAFaultLoadsTheShardAgain(t *testing.T) {
 	}
 }
 
-// A shard whose faults come again and again fails with a reason, claims nothing, and can be loaded
-// again; Stop returns.
+// A shard with repeated faults fails with a reason, claims nothing, and can be loaded again. Stop
+// returns.
 func TestFaultsAreBounded(t *testing.T) {
 	for who, breaks := range broken {
 		t.Run(who, func(t *testing.T) {
@@ -73,7 +73,7 @@ func TestFaultsAreBounded(t *testing.T) {
 				number := n.home("d")
 				n.append(event1("d", "m", 1))
 				for range mostFaults + 1 {
-					n.read("d") // it is live, and d awake
+					n.read("d") // the shard is live, and d is awake
 					breaks(n, number)
 					time.Sleep(30 * time.Second)
 				}
@@ -96,7 +96,7 @@ func TestFaultsAreBounded(t *testing.T) {
 	}
 }
 
-// Faults long ago count no more.
+// Old faults do not count any more.
 func TestFaultsAreForgotten(t *testing.T) {
 	p, now := &assignment{}, time.Hour
 	for range 3 * mostFaults {
@@ -107,7 +107,7 @@ func TestFaultsAreForgotten(t *testing.T) {
 	}
 }
 
-// A dashboard that can't be brought up costs itself only.
+// A panic while a dashboard is loaded affects that dashboard only.
 func TestALoadThatPanicsCostsItsDashboardOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNode(t, nil)
@@ -131,8 +131,8 @@ func TestALoadThatPanicsCostsItsDashboardOnly(t *testing.T) {
 	})
 }
 
-// A shard that has work and does nothing of it says so, claims nothing and does not act, until it
-// goes on.
+// A shard that has work and makes no progress reports this, claims nothing and does not act as an
+// owner until it makes progress.
 func TestAStuckShardClaimsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNode(t, everySecond)
@@ -163,7 +163,7 @@ func TestAStuckShardClaimsNothing(t *testing.T) {
 	})
 }
 
-// Slow is not stuck.
+// A slow shard is not stuck.
 func TestASlowShardIsNotStuck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNode(t, everySecond)
@@ -177,9 +177,9 @@ func TestASlowShardIsNotStuck(t *testing.T) {
 	})
 }
 
-// sluggish appends events of a dashboard each of which takes 50 ms to fold. They come in one
-// append, so that the shard has whole batches in flight: of events that come one by one it may have
-// read four batches of a few each, which are soon folded.
+// sluggish appends events of a dashboard, each of which takes 50 ms to fold. They come in one
+// append, so that the shard has whole batches in flight. If they came one by one, the shard could
+// have read four batches of a few events each, which are folded soon.
 func (n *node) sluggish(dashboard string, events int) {
 	n.Helper()
 	entries := []eventlog.Entry{n.define(dashboard, 1, "panels: [{id: p, window: {count: 100000}, aggregates: [count, sluggish]}]")}
@@ -189,9 +189,9 @@ func (n *node) sluggish(dashboard string, events int) {
 	n.append(entries...)
 }
 
-// However slow a fold is, what is under way ends with the record that is being folded: at Stop's
-// deadline, when the shard is dropped, and while it is loaded. What was broken off is folded by the
-// next start.
+// However slow a fold is, what is under way ends after the record that is being folded: at Stop's
+// deadline, when the shard is dropped, and while it is loaded. The next start folds what was cut
+// short.
 func TestASlowFoldHoldsUpNothing(t *testing.T) {
 	const soon = 200 * time.Millisecond
 	for name, end := range map[string]func(n *node){
@@ -250,7 +250,7 @@ func TestASlowFoldHoldsUpNothing(t *testing.T) {
 	}
 }
 
-// Stop returns, and says which shards are left, though a fold never does.
+// Stop returns and names the shards that are left, even if a fold never returns.
 func TestStopReturnsThoughAFoldDoesNot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNode(t, nil)
@@ -272,11 +272,11 @@ func TestStopReturnsThoughAFoldDoesNot(t *testing.T) {
 		}
 		letGo()
 		n.check(n.host.Stop(t.Context())) // joins what was left
-		n.check(n.host.Stop(gone))        // nothing is
+		n.check(n.host.Stop(gone))        // nothing is left
 	})
 }
 
-// Memory is given back beside the beat, and not twice at a time.
+// Memory is returned to the system without blocking the beat, and not twice at the same time.
 func TestMemoryIsGivenBackBesideTheBeat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNode(t, nil)

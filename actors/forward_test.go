@@ -14,7 +14,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// misplaced appends n events that lie in a partition which is not their home.
+// misplaced appends n events to a partition that is not their home.
 func (g *group) misplaced(n int) (partition int) {
 	g.Helper()
 	g.crowd.every = 0
@@ -27,7 +27,7 @@ func (g *group) misplaced(n int) (partition int) {
 	var entries []eventlog.Entry
 	for range n {
 		e := event1(name, "m", 1)
-		// As crooked would wrap it, in partition 0.
+		// Like crooked, wrap it and put it into partition 0.
 		e.Payload, e.Partition, e.Key = wrap(e.Key, e.Payload), 0, messages.Key{Tenant: "default"}
 		entries = append(entries, e)
 		if len(entries) == 500 {
@@ -44,7 +44,7 @@ func (g *group) misplaced(n int) (partition int) {
 	return p
 }
 
-// athome appends an event that lies in the partition where its dashboard is at home.
+// athome appends an event to the home partition of its dashboard.
 func (g *group) athome(partition int) {
 	g.Helper()
 	for i := 0; ; i++ {
@@ -55,8 +55,8 @@ func (g *group) athome(partition int) {
 	}
 }
 
-// While records can't be forwarded no checkpoint counts for others, what waits is bounded, and
-// nothing is lost by that.
+// While records cannot be forwarded, no checkpoint counts for other hosts, the number of waiting
+// records is bounded, and nothing is lost.
 func TestForwardsThatFailHoldBackCheckpoints(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGroup(t, 1, 0, func(c *Config) { c.BatchRecords, c.CheckpointEvery = 100, time.Second })
@@ -101,7 +101,7 @@ func TestForwardsThatFailHoldBackCheckpoints(t *testing.T) {
 	})
 }
 
-// noNewer fails where a checkpoint that others read lies beyond the position.
+// noNewer fails if a checkpoint that others read lies beyond the position.
 func (g *group) noNewer(m *member, shard int, than messages.Position) {
 	g.Helper()
 	at, err := m.store.Newest(g.Context(), shard)
@@ -111,8 +111,8 @@ func (g *group) noNewer(m *member, shard int, than messages.Position) {
 	}
 }
 
-// A checkpoint waits for its forwards: those of a shard that leads already, and those that one who
-// begins to lead finds.
+// A checkpoint waits for its forwards: those of a shard that leads already, and those that a new
+// leader finds.
 func TestACheckpointWaitsForItsForwards(t *testing.T) {
 	for name, late := range map[string]bool{"that leads": false, "that begins to lead": true} {
 		t.Run(name, func(t *testing.T) {
@@ -131,7 +131,7 @@ func TestACheckpointWaitsForItsForwards(t *testing.T) {
 				time.Sleep(10 * time.Second)
 				m.host.Own(0, true)
 				time.Sleep(time.Second)
-				g.athome(0) // something for the next checkpoint
+				g.athome(0) // a change for the next checkpoint
 				time.Sleep(10 * time.Second)
 				g.noNewer(m, 0, before)
 				g.log.fail(nil)
@@ -147,7 +147,8 @@ func TestACheckpointWaitsForItsForwards(t *testing.T) {
 	}
 }
 
-// Who does not own a shard forwards nothing, ticks nothing, and its checkpoints are its own.
+// A host that does not own a shard does not forward or tick, and its checkpoints do not count for
+// others.
 func TestAStandbyActsNot(t *testing.T) {
 	g := newGroup(t, 1, 0, func(c *Config) { c.CheckpointEvery = time.Millisecond })
 	m := g.hosts[0]
@@ -164,7 +165,7 @@ func TestAStandbyActsNot(t *testing.T) {
 	if !at.IsZero() || g.counts(m, "dashfeed_forwarded_total") != 0 {
 		t.Errorf("a checkpoint at %s, %v forwarded", at, g.counts(m, "dashfeed_forwarded_total"))
 	}
-	m.host.Own(0, true) // takes over: what nobody has forwarded, it forwards
+	m.host.Own(0, true) // the new owner forwards what nobody has forwarded
 	g.untilAllAreHome(10)
 	g.until("a checkpoint that counts", func() bool {
 		at, err := m.store.Newest(t.Context(), 0)
@@ -173,8 +174,8 @@ func TestAStandbyActsNot(t *testing.T) {
 	})
 }
 
-// What was passed over when it came is passed over in a replay, too: what was forwarded twice, and
-// what is not at home here.
+// A record that was skipped when it came is skipped in a replay, too: one that was forwarded twice,
+// and one whose home is elsewhere.
 func TestForwardedTwiceCountsOnceInAReplay(t *testing.T) {
 	g := newGroup(t, 1, 0, func(c *Config) { c.CheckpointEvery = time.Hour })
 	m := g.hosts[0]
@@ -187,8 +188,8 @@ func TestForwardedTwiceCountsOnceInAReplay(t *testing.T) {
 		return e
 	}
 	g.append((&node{T: t}).define("d", 1, boomPanels), forwarded(1, 1), forwarded(2, 2), forwarded(1, 1))
-	// Of another home, and forwarded all the same: nobody takes it, and it says nothing of what
-	// comes behind.
+	// A forwarded record whose home is another partition: nobody takes it, and it tells nothing about
+	// the records behind it.
 	misrouted := event1("s", "m", 1)
 	for i := 0; ; i++ {
 		if p, _ := g.log.PartitionOf(key(fmt.Sprint("s", i))); p != home {
@@ -208,8 +209,8 @@ func TestForwardedTwiceCountsOnceInAReplay(t *testing.T) {
 	}
 }
 
-// A dashboard whose newest entry is corrupt is folded again from the checkpoint before: what had
-// come home before that one is known there, too, and a second copy of it counts no more.
+// A dashboard whose newest entry is corrupt is folded again from the checkpoint before. That
+// checkpoint knows which forwarded records it contains, so a second copy of one does not count.
 func TestForwardedTwiceCountsOnceBehindACorruptEntry(t *testing.T) {
 	g := newGroup(t, 1, 0, func(c *Config) { c.CheckpointEvery = time.Hour })
 	m := g.hosts[0]
@@ -244,8 +245,8 @@ func TestForwardedTwiceCountsOnceBehindACorruptEntry(t *testing.T) {
 	}
 }
 
-// A record that no log takes is passed over, and holds up neither those that came with it nor the
-// checkpoints: while the shard leads, and when it begins to.
+// A record that no log accepts is dropped. It delays neither the records that came with it nor the
+// checkpoints, while the shard leads and when it begins to lead.
 func TestForwardsThatAreNeverTaken(t *testing.T) {
 	for _, late := range []bool{false, true} {
 		g := newGroup(t, 1, 0, nil)
@@ -261,7 +262,7 @@ func TestForwardsThatAreNeverTaken(t *testing.T) {
 				name = fmt.Sprint("s", i)
 			}
 		}
-		// With an origin in its envelope the large one is longer than what a log takes.
+		// With an origin in its envelope, the large record is longer than the log accepts.
 		bare := func(e eventlog.Entry) []byte {
 			b, err := json.Marshal(struct {
 				Key     messages.Key

@@ -155,11 +155,11 @@ func TestList(t *testing.T) {
 		n.append(event1(fmt.Sprintf("a%02d", i), "m", 1))
 	}
 	n.append(event1("b", "m", 1))
-	n.restart() // the twenty-one are asleep, in the checkpoint
+	n.restart() // the twenty-one dashboards are asleep, in the checkpoint
 	n.append(event1("a05", "m", 2), event1("a205", "m", 1))
 	n.read("a05")
 	n.read("a205")
-	m := n.subscribe("a99") // no record: not listed
+	m := n.subscribe("a99") // no record, so not listed
 	m.next()
 	for _, c := range []struct {
 		prefix, after string
@@ -264,7 +264,7 @@ func TestRestartsFoldEveryRecordOnce(t *testing.T) {
 					n.append(n.define(fmt.Sprint("d", random.IntN(50)), 1, "panels: [{id: p, window: {count: 3}}]"))
 				}
 				if random.IntN(2) == 0 {
-					n.stop(gone) // as good as a crash: no last checkpoint
+					n.stop(gone) // like a crash: no last checkpoint
 					n.start()
 				} else {
 					n.restart()

@@ -12,7 +12,7 @@ import (
 	logs "github.com/dashfeed/dashfeed/eventlog/embedded"
 )
 
-// held is a store that gives no checkpoint before it is let go.
+// held is a store that returns no checkpoint until it is released.
 type held struct {
 	checkpoint.Store
 	under, most atomic.Int32
@@ -28,7 +28,7 @@ func (h *held) Load(ctx context.Context, shard int) (checkpoint.Marker, error, e
 	return h.Store.Load(ctx, shard)
 }
 
-// However many shards are to be loaded, a few load at a time.
+// However many shards are to be loaded, only a few load at the same time.
 func TestLoadsAreBounded(t *testing.T) {
 	store := &held{gate: make(chan struct{})}
 	n := &node{T: t, fs: vfs.NewMem()}

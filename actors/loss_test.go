@@ -14,13 +14,13 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// shortened is a log that has dropped what lies before a position of each partition.
+// shortened is a log that has dropped the records before a position of each partition.
 type shortened struct {
 	eventlog.Log
 
 	mu     sync.Mutex
-	oldest map[int]messages.Position // the first one kept
-	errs   map[int]error             // what a read gives
+	oldest map[int]messages.Position // the first record kept
+	errs   map[int]error             // the error of a read
 }
 
 func (s *shortened) behind(partition int, err error) {
@@ -55,8 +55,8 @@ func (s *shortened) Read(partition int, after messages.Position) (eventlog.Reade
 	return s.Log.Read(partition, after)
 }
 
-// lossy is a node over such a log, with a checkpoint behind three records of "d", and then a hole
-// of two.
+// lossy returns a node over such a log, with a checkpoint after three records of "d", followed by a
+// hole of two.
 func lossy(t *testing.T) (n *node, log *shortened) {
 	log = &shortened{}
 	n = newNode(t, func(c *Config) {
@@ -75,7 +75,7 @@ func lossy(t *testing.T) (n *node, log *shortened) {
 	return n, log
 }
 
-// keyAt is some dashboard whose home is the partition.
+// keyAt returns a dashboard whose home is the partition.
 func (n *node) keyAt(partition int) messages.Key {
 	for i := 0; ; i++ {
 		if name := fmt.Sprint("at", i); n.home(name) == partition {
@@ -122,7 +122,7 @@ func TestALossStopsTheShard(t *testing.T) {
 		t.Errorf("afterwards: %v", err)
 	}
 	r := n.read("d")
-	// the subscription went over to the next shard, or the one that had stopped was as quick
+	// the subscription moved to the next shard, or the stopped shard answered first
 	u := m.take()
 	if u.To == 3 && u.Epoch != r.Epoch {
 		u = m.next()
@@ -150,12 +150,12 @@ func TestALossStopsTheShard(t *testing.T) {
 	}
 }
 
-// Where the shard can't go on although the loss was accepted, whoever accepted it is told why.
+// If the shard cannot continue although the loss was accepted, the operator is told why.
 func TestALossThatIsAcceptedInVain(t *testing.T) {
 	n, log := lossy(t)
 	number := n.home("d")
 	n.until("stopped", func() bool { return n.host.Failed(number) })
-	log.behind(number, errors.New("this is no log")) // what lies behind the hole can't be had
+	log.behind(number, errors.New("this is no log")) // records behind the hole cannot be read
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	if err := n.host.AcceptLoss(ctx, number); err == nil || errors.Is(err, ErrGoesOn) {
@@ -170,8 +170,8 @@ func TestALossThatIsAcceptedInVain(t *testing.T) {
 	n.check(n.host.AcceptLoss(t.Context(), number))
 }
 
-// A crash right after the checkpoint that has the hole, at the position where that begins, and one
-// more loss behind it.
+// A crash right after the checkpoint that contains the hole, at the position where the hole begins,
+// and one more loss behind it.
 func TestALossBehindALoss(t *testing.T) {
 	n, log := lossy(t)
 	number := n.home("d")

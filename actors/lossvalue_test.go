@@ -11,8 +11,8 @@ import (
 
 func pos(lo uint64) messages.Position { return messages.Position{Lo: lo} }
 
-// Each line is what a reader that stands at 5 meets, and what comes of it: the holes of the state,
-// or a part of the error.
+// Each line says what a reader at position 5 meets, and the result: the holes of the state, or a
+// part of the error.
 func TestLossOfAReader(t *testing.T) {
 	skipped := loss{state: lossSkipped, span: crashes.Span{After: pos(5), Through: pos(8)}}
 	later := loss{state: lossSkipped, span: crashes.Span{After: pos(9), Through: pos(12)}}
@@ -20,11 +20,11 @@ func TestLossOfAReader(t *testing.T) {
 	older := []fold.Hole{{From: pos(1), To: pos(3)}}
 	for name, c := range map[string]struct {
 		loss  loss
-		meets string // open, trimmed, reached, next: in order
+		meets string // open, trimmed, reached, next: in this order
 		first uint64
 		holes []fold.Hole
 		want  string
-		left  lossState // once the first batch has gone to the shard
+		left  lossState // after the first batch was sent to the shard
 	}{
 		"nothing is missing":                   {loss{}, "open", 6, older, "1-3", lossNone},
 		"nothing is missing, though accepted":  {loss{state: lossAccepted}, "open", 6, older, "1-3", lossNone},
@@ -71,12 +71,12 @@ func TestLossOfAReader(t *testing.T) {
 	}
 }
 
-// Each line is what happens to an assignment, and whether its reader's loss at that position loads
-// it again, and with what the next shard is loaded.
+// Each line is an event of an assignment. It says whether the reader's loss at that position loads
+// the shard again, and with what the next shard is loaded.
 func TestLossOfAnAssignment(t *testing.T) {
 	var l loss
 	for i, step := range []struct {
-		at    uint64 // a loss is found there; 0: an operator decides
+		at    uint64 // position of the loss; 0: an operator decides
 		state lossState
 		again bool
 		next  lossState
@@ -85,7 +85,7 @@ func TestLossOfAnAssignment(t *testing.T) {
 		{5, 0, false, lossNone}, // it does not
 		{7, 0, true, lossNone},  // it did
 		{0, lossAccepted, true, lossAccepted},
-		{0, lossNone, true, lossNone}, // what was accepted counts for one load
+		{0, lossNone, true, lossNone}, // an acceptance applies to one load
 		{7, 0, true, lossNone},
 		{7, 0, false, lossNone},
 		{0, lossReloaded, true, lossNone}, // a retry

@@ -13,14 +13,14 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// A dashboard that was lost by a panic has all its records when it is brought up the next time,
-// after a start or a sleep: also those that came while it was lost, whether or not it was in a
-// checkpoint before, and however often it is lost again.
+// A dashboard that was lost by a panic has all its records when it is loaded the next time, after a
+// start or a sleep. This includes records that came while it was lost. It holds whether or not the
+// dashboard was in a checkpoint before, and however often it is lost again.
 func TestALostDashboardLacksNothing(t *testing.T) {
 	for name, c := range map[string]struct {
 		fresh bool // it was in no checkpoint when it was lost
-		sick  int  // starts at which it is lost again
-		wakes bool // it comes back after a sleep, not a start
+		sick  int  // number of starts at which it is lost again
+		wakes bool // it is loaded again after a sleep, not after a start
 	}{
 		"after a start":                     {},
 		"that was in no checkpoint":         {fresh: true},
@@ -39,7 +39,7 @@ func TestALostDashboardLacksNothing(t *testing.T) {
 				more := func() {
 					n.append(event1("d", "m", 1), event1(other, "m", 1))
 					events++
-					time.Sleep(3 * time.Second) // a checkpoint or two
+					time.Sleep(3 * time.Second) // for one or two checkpoints
 				}
 				faint.Store(c.fresh)
 				n.append(n.define("d", 1, "panels: [{id: p, window: {count: 100}, aggregates: [count, faint]}]"))
@@ -74,7 +74,7 @@ func TestALostDashboardLacksNothing(t *testing.T) {
 	}
 }
 
-// neighbour is another dashboard of the same shard.
+// neighbour returns another dashboard of the same shard.
 func (n *node) neighbour(dashboard string) string {
 	n.Helper()
 	for i := 0; ; i++ {

@@ -22,15 +22,15 @@ import (
 )
 
 // BenchmarkHundredThousandDashboards gives each dashboard ten events of two metrics under the
-// default definition and tells by how much memory has grown, awake and asleep. The log and the
-// checkpoints are on disk.
+// default definition, and reports how much memory has grown, with the dashboards awake and asleep.
+// The log and the checkpoints are on disk.
 //
 //	go test ./actors -run '^$' -bench HundredThousand -benchtime 1x
 func BenchmarkHundredThousandDashboards(b *testing.B) {
 	const dashboards = 100_000
 	for range b.N {
 		h, metrics := newDiskHost(b)
-		fill(b, h, "warm", 100, 1000) // the storage engine's own buffers fill up
+		fill(b, h, "warm", 100, 1000) // fills the buffers of the storage engine
 		until(b, "warm", func() bool {
 			return gather(b, metrics, "dashfeed_records_total") == 100_000 && gather(b, metrics, "dashfeed_checkpoint_pending") == 0
 		})
@@ -67,14 +67,14 @@ func newDiskHost(b *testing.B) (*Host, *prometheus.Registry) {
 	check(b, h.Start(b.Context()))
 	h.OwnAll()
 	b.Cleanup(func() {
-		check(b, h.Stop(context.Background())) // the benchmark's own has ended by now
+		check(b, h.Stop(context.Background())) // the benchmark's own context has ended by now
 		check(b, store.Close())
 		check(b, log.Close())
 	})
 	return h, c.Metrics.(*prometheus.Registry)
 }
 
-// fill appends events of two metrics, one for each dashboard a round, all of one window.
+// fill appends events of two metrics, one per dashboard and round, all in one window.
 func fill(b *testing.B, h *Host, prefix string, dashboards, rounds int) {
 	began := time.Now().UnixMilli()
 	var entries []eventlog.Entry
@@ -108,7 +108,7 @@ func until(b *testing.B, what string, done func() bool) {
 	}
 }
 
-// gather sums a metric over its labels.
+// gather sums up a metric over its labels.
 func gather(b *testing.B, r *prometheus.Registry, name string) (sum float64) {
 	families, err := r.Gather()
 	check(b, err)
@@ -123,7 +123,7 @@ func gather(b *testing.B, r *prometheus.Registry, name string) (sum float64) {
 	return sum
 }
 
-// memory is the live heap and the resident set, bytes.
+// memory returns the live heap and the resident set, in bytes.
 func memory(b *testing.B) (heap, rss int64) {
 	runtime.GC()
 	debug.FreeOSMemory()

@@ -30,13 +30,13 @@ import (
 
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(onPulsar{m},
-		// Pulsar's client lets it run on for up to a send's timeout after its producer was closed.
+		// Pulsar's client runs it for up to a send's timeout after its producer was closed.
 		goleak.IgnoreTopFunction("github.com/apache/pulsar-client-go/pulsar.(*partitionProducer).failTimeoutMessages"),
-		// So does what waits for the rest of a chunked message, for a minute.
+		// Pulsar's client waits for the rest of a chunked message for a minute.
 		goleak.IgnoreTopFunction("github.com/apache/pulsar-client-go/pulsar.(*chunkedMsgCtxMap).discardChunkIfExpire"))
 }
 
-// onPulsar ends the broker of the tests that need a real one.
+// onPulsar stops the broker of the tests that need a real one.
 type onPulsar struct{ m *testing.M }
 
 func (p onPulsar) Run() int { return pulsartest.Main(p.m) }
@@ -53,8 +53,8 @@ type node struct {
 	unordered bool // launch loads no shard
 }
 
-// newNode starts a host with two partitions, fast checkpoints and no sleep, but for what change
-// says.
+// newNode starts a host with two partitions, frequent checkpoints and no sleep, unless change sets
+// something else.
 func newNode(t *testing.T, change func(*Config)) *node {
 	n := &node{T: t, fs: vfs.NewMem(), change: change}
 	n.start()
@@ -62,17 +62,17 @@ func newNode(t *testing.T, change func(*Config)) *node {
 	return n
 }
 
-// everySecond has checkpoints written every second.
+// everySecond sets the interval of checkpoints to one second.
 func everySecond(c *Config) { c.CheckpointEvery = time.Second }
 
-// ended is a context that has ended.
+// ended returns a context that has ended.
 func ended(parent context.Context) context.Context {
 	ctx, cancel := context.WithCancel(parent)
 	cancel()
 	return ctx
 }
 
-// blockFold defines the dashboard and has its fold wait at an event until letGo is called.
+// blockFold defines the dashboard and makes its fold wait at an event until letGo is called.
 func (n *node) blockFold(dashboard string) (letGo func()) {
 	n.Helper()
 	n.append(n.define(dashboard, 1, "panels: [{id: p, window: {count: 1000}, aggregates: [count, stuck]}]"))
@@ -130,7 +130,7 @@ func (n *node) launch() {
 	}
 }
 
-// shard is the host's of that number.
+// shard returns the host's shard of that number.
 func (n *node) shard(number int) *shard {
 	n.Helper()
 	n.host.mu.RLock()
@@ -140,11 +140,11 @@ func (n *node) shard(number int) *shard {
 	return s
 }
 
-// deadLetters is for how long the actor library has a goroutine after a message to an actor that
-// has ended: a bubble must outlive it.
+// deadLetters is how long the actor library keeps a goroutine after a message to an actor that has
+// ended. A bubble must outlive it.
 const deadLetters = 2 * time.Millisecond
 
-// stop stops everything; a ctx that has ended skips the last checkpoint.
+// stop stops everything. With a ctx that has ended it skips the last checkpoint.
 func (n *node) stop(ctx context.Context) {
 	n.Helper()
 	if n.host == nil {
@@ -173,7 +173,7 @@ func (n *node) check(err error) {
 	}
 }
 
-// until waits for what no channel tells.
+// until waits for a condition that no channel reports.
 func (n *node) until(what string, done func() bool) {
 	n.Helper()
 	for end := time.Now().Add(20 * time.Second); !done(); {
@@ -186,11 +186,11 @@ func (n *node) until(what string, done func() bool) {
 
 func key(dashboard string) messages.Key { return messages.Key{Tenant: "default", Dashboard: dashboard} }
 
-// at is the event time of tests: they fold by event time and need no clock. In a bubble, whose
-// clock begins earlier, it is now.
+// at is the event time of tests: they fold by event time and need no clock. A bubble's clock begins
+// earlier, so there it is the present time.
 const at = 1_795_422_000_000
 
-// event1 makes an entry: one event; extra is more of its JSON.
+// event1 makes an entry with one event. extra is appended to its JSON.
 func event1(dashboard, metric string, value float64, extra ...string) eventlog.Entry {
 	more := strings.Join(extra, "")
 	return eventlog.Entry{
@@ -206,7 +206,7 @@ func (n *node) append(entries ...eventlog.Entry) []eventlog.Receipt {
 	return receipts
 }
 
-// home is the dashboard's partition.
+// home returns the dashboard's home partition.
 func (n *node) home(dashboard string) int {
 	n.Helper()
 	p, err := n.log.PartitionOf(key(dashboard))
@@ -214,7 +214,7 @@ func (n *node) home(dashboard string) int {
 	return p
 }
 
-// read reads the dashboard as it is when all that is in the log is folded.
+// read reads the dashboard after everything in the log is folded.
 func (n *node) read(dashboard string) feed.Reading {
 	n.Helper()
 	p := n.home(dashboard)
@@ -227,7 +227,7 @@ func (n *node) read(dashboard string) feed.Reading {
 	return r
 }
 
-// recount folds the whole log again, in one straight line.
+// recount folds the whole log again, in order.
 func (n *node) recount() []*fold.Shard {
 	n.Helper()
 	shards := make([]*fold.Shard, n.log.Partitions())
@@ -240,7 +240,7 @@ func (n *node) recount() []*fold.Shard {
 	return shards
 }
 
-// records are all that the log has in a partition.
+// records returns all records of a partition.
 func (n *node) records(partition int) (all []messages.Record) {
 	n.Helper()
 	last, err := n.log.Last(n.Context(), partition)
@@ -260,8 +260,8 @@ func (n *node) records(partition int) (all []messages.Record) {
 	return all
 }
 
-// compare holds what the store has after the host was stopped against the recount: byte for byte,
-// all dashboards.
+// compare compares the store after the host was stopped with the recount: all dashboards, byte for
+// byte.
 func (n *node) compare() {
 	n.Helper()
 	n.stop(n.Context())
@@ -273,7 +273,7 @@ func (n *node) compare() {
 	programs := newPrograms(table())
 	dashboards := 0
 	for p, shard := range n.recount() {
-		m, _, err := n.store.Load(n.Context(), p) // one that was damaged may still be passed over
+		m, _, err := n.store.Load(n.Context(), p) // a damaged marker may still be skipped
 		if errors.Is(err, checkpoint.ErrNone) && len(shard.Keys()) == 0 {
 			continue
 		}
@@ -300,11 +300,11 @@ func (n *node) compare() {
 	}
 }
 
-// mirror is a viewer as a gateway's is: it applies updates and asks again.
+// mirror is a viewer like that of a gateway: it applies updates and asks again.
 type mirror struct {
 	t       *testing.T
 	sub     feed.Subscription
-	updates chan *feed.Update // one answer an ask: it never holds more
+	updates chan *feed.Update // one answer to an ask, so it never holds more
 	epoch   messages.Epoch
 	set     cells.Set
 	excess  atomic.Int32
@@ -359,7 +359,7 @@ func (m *mirror) untilVersion(v uint64) {
 	}
 }
 
-// row finds the values of the one cell of a panel.
+// row returns the values of the only cell of a panel.
 func (m *mirror) row(panel uint16) string {
 	var s []string
 	for _, c := range m.set.Cells() {

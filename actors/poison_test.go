@@ -14,7 +14,7 @@ const boomPanels = "panels: [{id: p, window: {count: 100}, aggregates: [count, b
 func TestPanickingRecordIsSetAside(t *testing.T) {
 	for name, c := range map[string]struct {
 		values  []float64
-		every   time.Duration // checkpoints
+		every   time.Duration // interval of checkpoints
 		restart bool          // after half of the values
 	}{
 		"one":                        {[]float64{1, poison, 2}, time.Hour, false},
@@ -36,7 +36,7 @@ func TestPanickingRecordIsSetAside(t *testing.T) {
 					bad++
 				}
 				if c.every < time.Second || i == 1 {
-					n.read("d") // batches of one
+					n.read("d") // so that batches have one record
 				}
 				if c.restart && i == len(c.values)/2 {
 					n.restart()
@@ -73,8 +73,8 @@ func TestPanicsAreCounted(t *testing.T) {
 	}
 }
 
-// A row that can't be written is no record's fault: its dashboard is given up and logged, and the
-// shard goes on.
+// A row that cannot be written is not the fault of a record: its dashboard is given up and logged,
+// and the shard continues.
 func TestRowThatPanicsCostsItsDashboardOnly(t *testing.T) {
 	n := newNode(t, func(conf *Config) { conf.CheckpointEvery = time.Millisecond })
 	n.append(n.define("d", 1, "panels: [{id: p, window: {count: 100}, aggregates: [dud]}]"), event1("d", "m", 1), event1("other", "m", 1))
@@ -93,12 +93,12 @@ func TestRowThatPanicsCostsItsDashboardOnly(t *testing.T) {
 	}
 }
 
-// A definition that names an aggregate this binary does not know is counted as an invalid record.
+// A definition that names an aggregate unknown to this binary is counted as an invalid record.
 func TestUnknownAggregateRefusesDefinition(t *testing.T) {
 	n := newNode(t, nil)
 	entry := n.define("d", 1, boomPanels)
 	n.stop(t.Context())
-	n.change = func(c *Config) { c.Table = fold.Builtin() } // knows no boom
+	n.change = func(c *Config) { c.Table = fold.Builtin() } // without boom
 	n.start()
 	n.append(entry, event1("d", "m", 1))
 	r := n.read("d")

@@ -25,8 +25,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// station is a host on a real broker, with connections, a scratch store and a log of its own. Its
-// tenant has one partition.
+// station is a host on a real broker, with its own connections, scratch store and log. Its tenant
+// has one partition.
 type station struct {
 	*testing.T
 	broker  *pulsartest.Cluster
@@ -42,10 +42,10 @@ type station struct {
 
 var (
 	tenants  atomic.Int64
-	starting sync.Mutex // Pulsar refuses who makes what another is making at the moment
+	starting sync.Mutex // Pulsar refuses to create what another client is creating at the moment
 )
 
-// newStations starts hosts of those names, which hold nothing, with a tenant of the test's own.
+// newStations starts hosts of those names without shards, with a tenant for the test.
 func newStations(t *testing.T, names ...string) []*station {
 	t.Helper()
 	broker := pulsartest.Shared(t)
@@ -96,7 +96,7 @@ func (s *station) start() {
 	s.check(s.host.Start(s.Context()))
 }
 
-// stop ends the host with a last checkpoint.
+// stop stops the host with a last checkpoint.
 func (s *station) stop() {
 	s.Helper()
 	if s.host == nil {
@@ -126,7 +126,7 @@ func (s *station) until(what string, done func() bool) {
 	(&node{T: s.T}).until(s.name+": "+what, done)
 }
 
-// state is what the host claims of the shard; 0: nothing.
+// state returns what the host claims of the shard; 0: nothing.
 func (s *station) state() messages.ClaimState {
 	for _, c := range s.host.Claims() {
 		if c.Shard == s.shard {
@@ -143,7 +143,7 @@ func (s *station) untilLive() {
 
 func (s *station) key() messages.Key { return messages.Key{Tenant: s.tenant, Dashboard: "d"} }
 
-// append stores n events on dashboard d, each in a message of its own.
+// append stores n events of dashboard d, each in its own message.
 func (s *station) append(n int) eventlog.Receipt {
 	s.Helper()
 	var last eventlog.Receipt
@@ -157,7 +157,7 @@ func (s *station) append(n int) eventlog.Receipt {
 	return last
 }
 
-// read reads d as it is when all is folded that the log has up to the receipt.
+// read reads d after everything in the log up to the receipt is folded.
 func (s *station) read(after eventlog.Receipt) feed.Reading {
 	s.Helper()
 	ctx, cancel := context.WithTimeout(s.Context(), 20*time.Second)
@@ -182,9 +182,9 @@ func (s *station) stranger(o client.ProducerOptions) client.Producer {
 	return p
 }
 
-// A stranger's message without payload is the last that the log names, and Pulsar's client does not
-// give it: whoever folds the shard becomes live all the same, and stays so, also while such
-// messages are all that comes.
+// The log names as its last record a message without payload from another program, which Pulsar's
+// client does not deliver. The shard becomes live nevertheless and stays live, also while only such
+// messages come.
 func TestTheLastRecordIsNotGiven(t *testing.T) {
 	all := newStations(t, "one", "two")
 	one, two := all[0], all[1]
@@ -193,7 +193,7 @@ func TestTheLastRecordIsNotGiven(t *testing.T) {
 		_, err := stranger.Send(t.Context(), &client.ProducerMessage{Key: one.key().String(), Payload: []byte{}})
 		one.check(err)
 	}
-	send() // the partition has nothing else
+	send() // the partition has no other message
 	one.host.Load(one.shard)
 	one.untilLive()
 	one.host.Own(one.shard, true)
@@ -204,7 +204,7 @@ func TestTheLastRecordIsNotGiven(t *testing.T) {
 	one.untilLive()
 	for range 30 {
 		send()
-		// real time: a real broker
+		// real time, because of the real broker
 		for began := time.Now(); time.Since(began) < 100*time.Millisecond; time.Sleep(10 * time.Millisecond) {
 			if one.state() != messages.Live {
 				t.Fatal("it is not live while messages without payload come")
@@ -220,13 +220,13 @@ func TestTheLastRecordIsNotGiven(t *testing.T) {
 	}
 }
 
-// ticks are those that the host has read.
+// ticks returns the number of ticks that the host has read.
 func (s *station) ticks() float64 {
 	n := &node{T: s.T, metrics: s.metrics}
 	return n.metric("dashfeed_records_total", "tick")
 }
 
-// firstHalf leaves as they are the first parts of chunked messages, and lets nobody send the last.
+// firstHalf passes the first parts of chunked messages and drops the last one.
 type firstHalf struct {
 	crypto.MessageCrypto
 	crypto.KeyReader
@@ -242,9 +242,9 @@ func (f *firstHalf) Encrypt(_ []string, _ crypto.KeyReader, _ crypto.MessageMeta
 	return payload, nil
 }
 
-// The first part of a chunked message whose rest never comes is the last that the log names, and it
-// is no record: a shard is live all the same, has none appended for it, and goes on when a record
-// comes.
+// The log names as its last record the first part of a chunked message whose rest never comes. It
+// is no record. The shard is live nevertheless, nothing is appended for it, and it continues when a
+// record comes.
 func TestAnUnfinishedMessageIsLast(t *testing.T) {
 	all := newStations(t, "one", "two")
 	one, two := all[0], all[1]
@@ -258,13 +258,13 @@ func TestAnUnfinishedMessageIsLast(t *testing.T) {
 			t.Fatal("all of it was sent")
 		}
 	}
-	send() // the partition has nothing else
+	send() // the partition has no other message
 	one.host.Load(one.shard)
 	one.untilLive()
 	one.host.Own(one.shard, true)
 	for range 3 {
 		send()
-		time.Sleep(2 * time.Second) // real time: a real broker
+		time.Sleep(2 * time.Second) // real time, because of the real broker
 		one.untilLive()
 	}
 	one.append(3)

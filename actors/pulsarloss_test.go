@@ -19,12 +19,12 @@ func (s *station) admin(method, path, body string) string {
 	return said
 }
 
-// topic is the shard's partition, as the admin API calls it.
+// topic returns the name of the shard's partition in the admin API.
 func (s *station) topic() string {
 	return strings.Replace(pulsar.PartitionTopic(pulsar.EventsTopic(s.tenant), 0), "://", "/", 1)
 }
 
-// backlog is how many entries the broker keeps for the guard.
+// backlog returns how many entries the broker keeps for the guard.
 func (s *station) backlog() int {
 	s.Helper()
 	var stats struct {
@@ -34,12 +34,12 @@ func (s *station) backlog() int {
 	return stats.Subscriptions[pulsar.GuardName("actors")].MsgBacklog
 }
 
-// trim appends events that nobody folds and has the broker drop them, and what came before, but for
-// the newest. The hosts that fold the shard are stopped; s is another.
+// trim appends events that nobody folds. It makes the broker drop them and everything before,
+// except the newest. The hosts that fold the shard are stopped; s is another host.
 func (s *station) trim() {
 	s.Helper()
 	s.append(10)
-	s.stop() // the client's producers have a data race where they connect again
+	s.stop() // the client's producers have a data race when they reconnect
 	s.admin("PUT", s.topic()+"/unload", "")
 	s.start()
 	s.append(1) // in a ledger of its own
@@ -62,7 +62,7 @@ func (s *station) untilStill() {
 	})
 }
 
-// published waits until the newest checkpoint that others can read goes as far as the receipt.
+// published waits until the newest checkpoint that others can read reaches the receipt.
 func (s *station) published(r eventlog.Receipt) {
 	s.Helper()
 	s.until("published", func() bool {
@@ -72,9 +72,9 @@ func (s *station) published(r eventlog.Receipt) {
 	})
 }
 
-// The log of two hosts has lost what neither has folded, so both stand still. The loss is accepted
-// on one, and on the other too, later or never: one serves, both come to the same, byte for byte,
-// and the guard lets go of what is published from then on.
+// The log of two hosts has lost records that neither has folded, so both shards stop. An operator
+// accepts the loss on one host, and on the other as well, later, or never. One host serves, both
+// have the same state, byte for byte, and the guard releases what is published from then on.
 func TestALossOnTwoHosts(t *testing.T) {
 	for _, other := range []string{"too", "later", "never"} {
 		t.Run(other, func(t *testing.T) {
@@ -99,8 +99,8 @@ func TestALossOnTwoHosts(t *testing.T) {
 				after = crowd.append(3)
 				one.published(after)
 			}
-			// What is kept lies behind the checkpoint before the last, whose own record stays: a
-			// shard at rest has some backlog.
+			// The record of the checkpoint before the last is kept, and what lies behind it. So an idle
+			// shard has some backlog.
 			one.until("the guard lets go", func() bool { return one.backlog() <= 4 })
 			a, b := one.read(after), two.read(after)
 			if a.Epoch != b.Epoch || a.To != b.To || a.Epoch == epoch {
@@ -116,8 +116,8 @@ func TestALossOnTwoHosts(t *testing.T) {
 	}
 }
 
-// bereave has two hosts fold 20 events and stop; the log loses the next 10, not the one after, and
-// both stand still.
+// bereave makes two hosts fold 20 events and stop. Then the log loses the next 10, but not the one
+// after, and both shards stop.
 func bereave(one, two, crowd *station) (epoch messages.Epoch) {
 	one.host.Load(one.shard)
 	two.host.Load(two.shard)
@@ -137,8 +137,7 @@ func bereave(one, two, crowd *station) (epoch messages.Epoch) {
 	return epoch
 }
 
-// bytes are the shard's state and that of d as the host's last checkpoint has them, after it is
-// stopped.
+// bytes stops the host and returns the states of the shard and of d in its last checkpoint.
 func (s *station) bytes() []byte {
 	s.Helper()
 	s.stop()

@@ -12,11 +12,11 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// slow is a log whose readers take a while for what they give, and can be made to break off.
+// slow is a log whose readers are slow and can be made to fail.
 type slow struct {
 	eventlog.Log
 	delay  atomic.Int64
-	breaks atomic.Int32 // so many Next to come fail
+	breaks atomic.Int32 // how many of the next calls of Next fail
 }
 
 func (l *slow) Read(partition int, after messages.Position) (eventlog.Reader, error) {
@@ -39,7 +39,7 @@ func (r *slowReader) Next(ctx context.Context, limit int) ([]messages.Record, er
 	return r.Reader.Next(ctx, limit)
 }
 
-// newSlow is a node over such a log.
+// newSlow returns a node over such a log.
 func newSlow(t *testing.T, change func(*Config)) (*node, *slow) {
 	log := &slow{}
 	return newNode(t, func(c *Config) {
@@ -51,8 +51,8 @@ func newSlow(t *testing.T, change func(*Config)) (*node, *slow) {
 	}), log
 }
 
-// A log that is slow, or breaks off, while a history is folded again is waited for: nothing is
-// missing afterwards and nothing set aside that does not panic.
+// A replay of a history waits for a log that is slow or fails. Nothing is missing afterwards, and
+// no record is set aside that does not panic.
 func TestAReplayWaitsForASlowLog(t *testing.T) {
 	for _, delay := range []time.Duration{0, silence - time.Millisecond, silence + time.Second, 20 * time.Second} {
 		for _, breaks := range []int32{0, 3} {
@@ -76,7 +76,7 @@ func TestAReplayWaitsForASlowLog(t *testing.T) {
 	}
 }
 
-// The same where the history is folded again because its checkpoint is corrupt.
+// The same when the history is folded again because its checkpoint is corrupt.
 func TestACorruptDashboardWaitsForASlowLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, log := newSlow(t, nil)
@@ -99,7 +99,7 @@ func TestACorruptDashboardWaitsForASlowLog(t *testing.T) {
 	})
 }
 
-// A slow log holds up neither Stop nor a drop.
+// A slow log delays neither Stop nor a drop.
 func TestAReplayEndsWithItsShard(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, log := newSlow(t, nil)
@@ -124,8 +124,8 @@ func TestAReplayEndsWithItsShard(t *testing.T) {
 	})
 }
 
-// Where the log has lost the whole history nothing of it ever comes: then a record behind its end
-// says so.
+// If the log has lost the whole history, nothing of it ever comes. A record behind the end of the
+// history then ends the replay.
 func TestALogWithNothingLeftEndsAReplay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := &shortened{}
@@ -150,7 +150,7 @@ func TestALogWithNothingLeftEndsAReplay(t *testing.T) {
 	})
 }
 
-// However many dashboards are corrupt, the log is read again a few times.
+// However many dashboards are corrupt, the log is read again only a few times.
 func TestCorruptDashboardsShareReplays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const dashboards = 128

@@ -15,7 +15,7 @@ import (
 )
 
 // setBack stops the member and gives all hosts another log, which has only the first n records of
-// one shard, and nothing of others.
+// one shard and none of the others.
 func (g *group) setBack(m *member, shard, n int) {
 	g.Helper()
 	g.stop(m, g.Context())
@@ -37,9 +37,9 @@ func (g *group) setBack(m *member, shard, n int) {
 	g.start(m)
 }
 
-// A log that was set back behind what this host has in its scratch store alone: to accept that lets
-// go of the scratch and goes on from the checkpoint of all hosts, as a new epoch, since viewers may
-// have seen what is no more.
+// The log was set back behind what only the scratch store of this host has. Accepting this drops
+// the scratch state and continues from the checkpoint of all hosts, as a new epoch, since viewers
+// may have seen what does not exist any more.
 func TestALogSetBack(t *testing.T) {
 	g := newGroup(t, 1, 0, nil)
 	m := g.hosts[0]

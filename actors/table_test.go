@@ -9,16 +9,16 @@ import (
 	"github.com/dashfeed/dashfeed/messages/cells"
 )
 
-// Values at which the aggregates of tests do what they are there for.
+// Values at which the aggregates of tests panic or wait.
 const (
 	poison = 666
 	block  = 777
 )
 
-// gate is closed or opened by the one test that uses it.
+// gate is closed or opened by the only test that uses it.
 var gate = make(chan chan struct{}, 1)
 
-// gates is the like of gate for tests that run beside others.
+// gates works like gate for tests that run in parallel.
 var gates = make(chan chan struct{}, 1)
 
 // fragile makes definitions with "fragile" panic when they are compiled.
@@ -27,9 +27,9 @@ var fragile atomic.Bool
 // faint makes rows with "faint" panic when they are written.
 var faint atomic.Bool
 
-// table is the built-in one, with "boom", which panics at a value of poison, "dud", which panics
-// when it is read, and "stuck", which waits at a value of block for what it finds in gate,
-// "sluggish", which takes its time for one, "fragile" and "faint".
+// table returns the built-in table with these additions: "boom" panics at a value of poison; "dud"
+// panics when it is read; "stuck" waits at a value of block for what it finds in gate; "sluggish"
+// is slow at such a value; "fragile" and "faint" as above.
 func table() fold.Table {
 	count := func(b []byte, v *aggregate.Values) []byte { return cells.AppendNull(b) }
 	base := func(name string, add func(value float64)) func(aggregate.Options) []aggregate.Base {

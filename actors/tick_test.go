@@ -14,7 +14,8 @@ import (
 
 const quickPanels = "time: {bound: 0s, idle: 20ms, lateness: 50ms}\npanels: [{id: p, window: {tumbling: 10ms}}]"
 
-// now makes an event of this moment: idling counts from its append time and the end of its window.
+// eventNow makes an event of this moment. Idling counts from its append time and from the end of
+// its window.
 func eventNow(dashboard string) eventlog.Entry {
 	return eventlog.Entry{
 		Kind: messages.KindEvent, Key: key(dashboard),
@@ -39,12 +40,12 @@ func TestTickMakesAWindowFinalInSilence(t *testing.T) {
 	n.compare()
 }
 
-// final is whether the cells of all panels are, of which there must be one each.
+// final reports whether the cells of all panels are final. There must be one cell each.
 func final(t *testing.T, r feed.Reading, panels int) bool {
 	t.Helper()
 	windows, open := 0, 0
 	for _, c := range r.Cells {
-		if int(c.Panel) < panels { // else the newest values, which never are
+		if int(c.Panel) < panels { // the other panels hold the newest values, which are never final
 			windows++
 			if c.Revision == 0 {
 				open++
@@ -57,9 +58,9 @@ func final(t *testing.T, r feed.Reading, panels int) bool {
 	return open == 0
 }
 
-// A window becomes final whether or not anybody looks, within a second of its time: of a dashboard
-// that is awake, that sleeps, and that slept when the process started again. Whoever sleeps is not
-// woken for it, and when nothing waits nothing ticks.
+// A window becomes final within a second of its time, whether or not anybody reads it: in a
+// dashboard that is awake, in one that sleeps, and in one that slept when the process restarted. A
+// sleeping dashboard is not woken for it. When no window waits, no tick is appended.
 func TestAWindowBecomesFinalWithoutViewers(t *testing.T) {
 	const panels = "panels: [{id: minute, window: {tumbling: 1m}}, {id: hour, window: {tumbling: 1h}}]"
 	minute := time.Minute + 10*time.Second // the default of idle after the window's end
@@ -99,11 +100,11 @@ func TestAWindowBecomesFinalWithoutViewers(t *testing.T) {
 	}
 }
 
-// While a dashboard is awake its reader sees no other revision than a viewer does, and it is the
-// next instant that is waited for.
+// While a dashboard is awake its reader sees the same revision as a viewer, and the shard waits for
+// the next instant.
 func TestAReadingIsAsFinalAsAViewersView(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := newNode(t, nil) // nobody sleeps
+		n := newNode(t, nil) // no dashboard is put to sleep
 		n.append(n.define("watched", 1, "panels: [{id: p, window: {tumbling: 1m}}]"))
 		n.append(n.define("d", 1, "panels: [{id: p, window: {tumbling: 1m}}]"), eventNow("d"), eventNow("watched"))
 		m := n.subscribe("watched")
@@ -117,7 +118,7 @@ func TestAReadingIsAsFinalAsAViewersView(t *testing.T) {
 	})
 }
 
-// An instant that is waited for no more, since its dashboard woke and went on, brings no tick.
+// An instant that nobody waits for any more, since its dashboard woke and moved on, causes no tick.
 func TestAnInstantThatMovesBringsNoTick(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNode(t, func(c *Config) { c.CheckpointEvery, c.SleepAfter = time.Second, 5*time.Second })
@@ -129,7 +130,7 @@ func TestAnInstantThatMovesBringsNoTick(t *testing.T) {
 		}
 		n.append(n.define("d", 1, "panels: [{id: p, window: {tumbling: 1h}}]"), event(0))
 		time.Sleep(30 * time.Minute)
-		n.append(event(20 * time.Minute)) // ten minutes late: so much later the window is final
+		n.append(event(20 * time.Minute)) // ten minutes late, so the window is final ten minutes later
 		time.Sleep(time.Until(began.Add(time.Hour + 9*time.Minute)))
 		if got := n.ticks("d"); got != 0 {
 			t.Errorf("%d ticks", got)
@@ -144,7 +145,7 @@ func TestAnInstantThatMovesBringsNoTick(t *testing.T) {
 	})
 }
 
-// Another dashboard's record moves log time, and with it the deadlines of those who are watched.
+// The record of another dashboard moves log time, and with it the deadlines of watched dashboards.
 func TestDeadlinesFollowTheShardsLogTime(t *testing.T) {
 	n := newNode(t, nil)
 	other := n.neighbour("d")
@@ -162,7 +163,7 @@ func TestDeadlinesFollowTheShardsLogTime(t *testing.T) {
 	}
 }
 
-// timeless is a log that gives no time to records but ticks.
+// timeless is a log that gives no time to records other than ticks.
 type timeless struct{ eventlog.Log }
 
 func (l timeless) Read(partition int, after messages.Position) (eventlog.Reader, error) {
@@ -182,7 +183,7 @@ func (r timelessReader) Next(ctx context.Context, limit int) ([]messages.Record,
 	return records, err
 }
 
-// ticks are those that the log has in the dashboard's shard.
+// ticks returns the number of ticks in the dashboard's shard.
 func (n *node) ticks(dashboard string) (count int) {
 	n.Helper()
 	for _, r := range n.records(n.home(dashboard)) {
@@ -193,8 +194,8 @@ func (n *node) ticks(dashboard string) (count int) {
 	return count
 }
 
-// Where the log gives no time, ticks move log time: one for the records that came, and none in
-// silence.
+// If the log gives no time, ticks move log time: one for the records that came, and none while
+// nothing comes.
 func TestTicksStandForTheLogsTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNode(t, func(c *Config) { c.Log = timeless{c.Log} })
@@ -211,7 +212,8 @@ func TestTicksStandForTheLogsTime(t *testing.T) {
 	})
 }
 
-// A standby ticks for nothing that an owner ticks for, however long it waits; as the owner it does.
+// A standby appends none of the ticks of an owner, however long it waits. It appends them once it
+// is the owner.
 func TestAStandbyDoesNotTick(t *testing.T) {
 	for name, change := range map[string]func(*Config){
 		"for windows":              nil,

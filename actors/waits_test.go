@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// waits against a plain list, in any order of sleeping, waking and log time.
+// TestWaitsAreThoseOfTheSleepers compares waits with a plain list, in any order of sleeping, waking
+// and log time.
 func TestWaitsAreThoseOfTheSleepers(t *testing.T) {
 	for seed := range uint64(50) {
 		random := rand.New(rand.NewPCG(seed, 1))

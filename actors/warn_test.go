@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// written is what a logger wrote.
+// written holds what a logger wrote.
 type written struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -20,7 +20,7 @@ func (w *written) Write(p []byte) (int, error) {
 	return w.b.Write(p)
 }
 
-// count is how many lines have all these words.
+// count returns how many lines contain all these words.
 func (w *written) count(words ...string) (n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -36,8 +36,8 @@ func (w *written) count(words ...string) (n int) {
 	return n
 }
 
-// That the log can't be reached is one warning of the host, however many shards find out and how
-// often; what each meets is told at debug.
+// An unreachable log causes one warning of the host, however many shards notice it and how often.
+// Each shard's own failures are logged at the debug level.
 func TestOneWarningWhenTheLogIsAway(t *testing.T) {
 	t.Parallel()
 	log, said := &mute{}, &written{}

@@ -9,7 +9,8 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 )
 
-// blocking is mail that is worked on until it is let go, in its worker's place or aside.
+// blocking is a mailbox's work that blocks until it is released, either in its worker's place or
+// aside.
 type blocking struct {
 	actor.MessageInvoker
 	workers *workers
@@ -30,8 +31,8 @@ func (b *blocking) InvokeUserMessage(any) {
 	}
 }
 
-// However many mailboxes have mail, so many run at once and no more, and so many step aside; all
-// end with stop.
+// However many mailboxes have messages, at most maxRunning run at once and at most maxAside step
+// aside. All end with stop.
 func TestWorkersAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &workers{}
@@ -80,7 +81,7 @@ func TestWorkersAreBounded(t *testing.T) {
 	})
 }
 
-// Room for mailboxes that wait does not grow while some always do.
+// The capacity for waiting mailboxes does not grow while some always wait.
 func TestRoomForMailThatWaits(t *testing.T) {
 	w := &workers{running: maxRunning}
 	for range 64 {
@@ -95,7 +96,7 @@ func TestRoomForMailThatWaits(t *testing.T) {
 	}
 }
 
-// endless is mail that brings more of itself until it is enough.
+// endless is a mailbox that produces messages for itself until a limit.
 type endless struct {
 	actor.MessageInvoker
 	box    actor.Mailbox
@@ -108,7 +109,7 @@ func (e *endless) InvokeUserMessage(any) {
 	}
 }
 
-// Dashboards that always have mail do not keep the others from their turns, however many of them
+// Dashboards that always have messages do not keep other dashboards from their turns, however many
 // there are.
 func TestMailThatNeverEndsLetsOthersHaveTheirTurn(t *testing.T) {
 	const most = 10_000

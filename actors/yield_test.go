@@ -8,8 +8,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// Who has seen more than the log has waits for it, and is told after some seconds that it does not
-// come.
+// A viewer that has seen more than the log has waits for it. After some seconds the viewer is told
+// that it does not come.
 func TestViewersWhoAreAhead(t *testing.T) {
 	t.Parallel()
 	n := newNode(t, nil)

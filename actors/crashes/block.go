@@ -9,17 +9,17 @@ import (
 
 const blockSize = 96
 
-// The flags of a block.
+// Flags of a block.
 const (
 	flagUsed = 1 << iota
 	flagBusy
 	flagCareful
-	flagTold // of the header: the process was told to end
+	flagTold // in the header: the process was told to end
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// encode is the block of what is known.
+// encode returns the block that stores k.
 func (k *known) encode() (b [blockSize]byte) {
 	var flags uint32
 	if k.used {
@@ -47,7 +47,7 @@ func encode(name [16]byte, flags uint32, at, suspect Span, ends uint32) (b [bloc
 	return b
 }
 
-// decode reads a block; false where it is not whole.
+// decode decodes a block. ok is false if the block is not whole.
 func decode(b []byte) (k known, flags uint32, ok bool) {
 	le := binary.LittleEndian
 	if len(b) < blockSize || le.Uint32(b) != crc32.Checksum(b[4:blockSize], castagnoli) {

@@ -17,7 +17,7 @@ func span(after, through uint64) Span { return Span{at(after), at(through)} }
 
 func named(shard int) (string, error) { return fmt.Sprint("tenant/", shard), nil }
 
-// process runs do as a process that nobody tells to end: what it leaves is what the next one finds.
+// process runs do as a process that is not told to end. The next process finds what it leaves.
 func process(t *testing.T, path string, do func(c *File)) {
 	t.Helper()
 	c, err := Open(path, named)
@@ -25,14 +25,14 @@ func process(t *testing.T, path string, do func(c *File)) {
 		t.Fatal(err)
 	}
 	do(c)
-	// as the system does; no word is written
+	// The system does this at the end of a process, and writes nothing.
 	if err := errors.Join(syscall.Munmap(c.mapped), c.f.Close()); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// Each line is what processes one after another were at when they ended, and what is suspected
-// then.
+// Each line lists what consecutive processes were working on when they ended, and what is suspected
+// afterwards.
 func TestWhatIsSuspected(t *testing.T) {
 	end := func(s Span) func(*File) { return func(c *File) { c.Shard(3).At(s, false) } }
 	care := func(s Span) func(*File) { return func(c *File) { c.Shard(3).At(s, true) } }
@@ -96,8 +96,8 @@ func TestPassed(t *testing.T) {
 	}
 }
 
-// A file that is no file of ours, or was damaged with its machine, knows nothing and keeps nobody
-// from starting.
+// A file of another program, or one that was damaged by a crash of the machine, contains no
+// suspicion and prevents no start.
 func TestADamagedFileKnowsNothing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "crashes")
 	process(t, path, func(c *File) { c.Shard(0).At(span(1, 2), false); c.Shard(1).At(span(3, 4), false) })
@@ -123,7 +123,7 @@ func TestADamagedFileKnowsNothing(t *testing.T) {
 	}
 }
 
-// Shards that come and go take no more room than those that are here at once.
+// Shards that come and go take no more room than the most shards at one time.
 func TestTheFileIsBounded(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "crashes")
 	process(t, path, func(c *File) {

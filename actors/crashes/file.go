@@ -10,30 +10,30 @@ import (
 	"syscall"
 )
 
-// maxShards bounds the file: the shards of the largest cluster.
+// maxShards bounds the file. It is the number of shards of the largest cluster.
 const maxShards = 1 << 16
 
-// formatName is the header's name.
+// formatName is the name in the header.
 var formatName = [16]byte([]byte("crashes-format-1"))
 
-// File is the marks of all shards of a process, on disk. A nil one remembers nothing. Any goroutine
-// may use it.
+// File holds the marks of all shards of a process, on disk. A nil File records nothing. It is safe
+// for concurrent use.
 type File struct {
 	name    func(shard int) (string, error)
-	unclean bool // the process before was not told to end
-	most    int  // ends of a shard when the file was opened
+	unclean bool // the previous process was not told to end
+	most    int  // the most ends of one shard, when the file was opened
 
 	mu     sync.Mutex
 	f      *os.File
-	mapped []byte           // the file
-	all    []known          // by block
-	blocks map[[16]byte]int // by name
+	mapped []byte           // content of the file
+	all    []known          // one for each block
+	blocks map[[16]byte]int // block by name
 	free   []int
 	told   bool
 }
 
-// Open opens the file, or makes it, and takes the end of the process before into account. name is
-// what a shard is called at every start, whatever its number is then.
+// Open opens or creates the file, and counts the end of the previous process. name returns a
+// shard's name, which is the same at every start even if the shard's number changes.
 func Open(path string, name func(shard int) (string, error)) (*File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
@@ -55,7 +55,7 @@ func Open(path string, name func(shard int) (string, error)) (*File, error) {
 	return c, nil
 }
 
-// take takes over what the process before has left in the file.
+// take reads what the previous process left in the file.
 func (c *File) take(b []byte) {
 	header, flags, ok := decode(b)
 	if !ok || header.name != formatName {
@@ -81,16 +81,16 @@ func (c *File) take(b []byte) {
 	}
 }
 
-// grow makes room for more blocks than there are. What is written to the mapped file is the
-// system's at once, whatever becomes of the process.
+// grow makes room for more blocks. The system keeps what is written to the mapped file, whatever
+// happens to the process.
 func (c *File) grow() error {
 	blocks := min(max(1024, 2*(len(c.all)+1)), maxShards+1)
 	info, err := c.f.Stat()
 	if err != nil {
 		return err
 	}
-	// Zeros are written, not left out: a page without a place on the disk could not be written to
-	// when that is full.
+	// Write zeros instead of leaving a hole: a page without room on the disk could not be written when
+	// the disk is full.
 	if more := int64(blocks)*blockSize - info.Size(); more > 0 {
 		if _, err := c.f.WriteAt(make([]byte, more), info.Size()); err != nil {
 			return err
@@ -107,11 +107,11 @@ func (c *File) grow() error {
 	return err
 }
 
-// Unclean reports whether the process before ended without having been told to.
+// Unclean reports whether the previous process ended without being told to.
 func (c *File) Unclean() bool { return c != nil && c.unclean }
 
-// MostEnds is how often processes before have ended at the same records of the shard where that is
-// most.
+// MostEnds returns how often earlier processes ended at the same records of one shard, for the
+// shard with the most such ends.
 func (c *File) MostEnds() int {
 	if c == nil {
 		return 0
@@ -119,7 +119,7 @@ func (c *File) MostEnds() int {
 	return c.most
 }
 
-// Ending says that the process was told to end: from now on nothing that it is at is a suspect.
+// Ending says that the process was told to end: from now on, its shards are not suspected.
 func (c *File) Ending() {
 	if c == nil {
 		return
@@ -130,7 +130,7 @@ func (c *File) Ending() {
 	c.writeHeader()
 }
 
-// Close closes the file; it says the same as Ending before.
+// Close closes the file. It includes Ending.
 func (c *File) Close() error {
 	if c == nil {
 		return nil
@@ -152,7 +152,7 @@ func (c *File) writeHeader() {
 		flags |= flagTold
 	}
 	b := encode(formatName, flags, Span{}, Span{}, 0)
-	copy(c.mapped, b[:]) // of a closed file nothing
+	copy(c.mapped, b[:]) // copies nothing if the file is closed
 }
 
 func (c *File) write(block int) {
@@ -162,7 +162,7 @@ func (c *File) write(block int) {
 	}
 }
 
-// block is the shard's own; false where there is no room for more.
+// block returns the shard's block. ok is false if there is no room for more.
 func (c *File) block(name [16]byte) (int, bool) {
 	if i, ok := c.blocks[name]; ok {
 		return i, true
@@ -185,7 +185,7 @@ func (c *File) block(name [16]byte) (int, bool) {
 	return len(c.all) - 1, true
 }
 
-// nameOf is what a shard's block is found by.
+// nameOf returns the name of a shard's block.
 func (c *File) nameOf(shard int) [16]byte {
 	name, err := c.name(shard)
 	if err != nil {

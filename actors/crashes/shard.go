@@ -1,12 +1,12 @@
 package crashes
 
-// Shard is one shard's marks. A nil one remembers nothing.
+// Shard holds one shard's marks. A nil Shard records nothing.
 type Shard struct {
 	file *File
 	name [16]byte
 }
 
-// Shard gives the marks of a shard.
+// Shard returns the marks of a shard.
 func (c *File) Shard(number int) *Shard {
 	if c == nil {
 		return nil
@@ -14,7 +14,7 @@ func (c *File) Shard(number int) *Shard {
 	return &Shard{c, c.nameOf(number)}
 }
 
-// Suspect is what earlier processes ended at, and how often.
+// Suspect returns the records at which earlier processes ended, and how often they did.
 func (s *Shard) Suspect() (span Span, ends int) {
 	if s == nil {
 		return Span{}, 0
@@ -29,8 +29,8 @@ func (s *Shard) Suspect() (span Span, ends int) {
 	return k.suspect, int(k.ends)
 }
 
-// At says which records the shard is at; what it was at before is done. Careful says that they are
-// of the suspect, and that no other shard under suspicion is at any.
+// At says which records the shard is working on. Earlier records are done. careful says that the
+// records are in the suspected span, and that no other suspected shard is working on any.
 func (s *Shard) At(span Span, careful bool) {
 	s.change(func(k *known) bool {
 		changed := !k.busy || k.at != span || k.careful != careful
@@ -39,7 +39,7 @@ func (s *Shard) At(span Span, careful bool) {
 	})
 }
 
-// Idle says that the shard is at no records.
+// Idle says that the shard is not working on records.
 func (s *Shard) Idle() {
 	s.change(func(k *known) bool {
 		was := k.busy
@@ -48,7 +48,7 @@ func (s *Shard) Idle() {
 	})
 }
 
-// Clear says that the suspect is none: the shard has come behind it, or somebody takes the risk.
+// Clear drops the suspicion: the shard has folded the span, or an operator takes the risk.
 func (s *Shard) Clear() {
 	s.change(func(k *known) bool {
 		was := k.ends > 0
@@ -57,7 +57,7 @@ func (s *Shard) Clear() {
 	})
 }
 
-// Forget drops what is remembered of the shard: this process has it no more.
+// Forget drops the marks of a shard that this process does not hold any more.
 func (s *Shard) Forget() {
 	if s == nil {
 		return
@@ -75,8 +75,7 @@ func (s *Shard) Forget() {
 	c.write(i)
 }
 
-// change changes what is known of the shard, and writes it where do says that it is another than
-// before.
+// change applies do to what is known of the shard, and writes the result if do reports a change.
 func (s *Shard) change(do func(k *known) (changed bool)) {
 	if s == nil {
 		return

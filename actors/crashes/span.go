@@ -6,11 +6,11 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// Span is records of one shard: those behind After, up to and with Through. A zero Through says
-// that it is not known how far: the process ended while it read.
+// Span is a range of one shard's records: those behind After up to Through, inclusive. A zero
+// Through means that the end is unknown: the process ended while it read.
 type Span struct{ After, Through messages.Position }
 
-// String is for people.
+// String returns the span in words, for messages.
 func (s Span) String() string {
 	if s.Through.IsZero() {
 		return fmt.Sprintf("behind position %s", s.After)
@@ -18,8 +18,9 @@ func (s Span) String() string {
 	return fmt.Sprintf("behind position %s up to %s", s.After, s.Through)
 }
 
-// common is what two spans have in common; false where there is nothing. One whose end is not known
-// has in common with another what comes right behind its beginning: what was read then was a batch.
+// common returns the overlap of two spans, and false if there is none. A span without known end
+// overlaps a span that contains its beginning, from that beginning on: the process was reading a
+// batch there.
 func (s Span) common(o Span) (Span, bool) {
 	if s.Through.IsZero() && o.Through.IsZero() {
 		return s, s == o
@@ -39,8 +40,8 @@ func (s Span) common(o Span) (Span, bool) {
 	return s, s.Through.After(s.After)
 }
 
-// Passed reports whether a shard that has folded up to the position has come behind the span; where
-// its end is not known, behind its beginning.
+// Passed reports whether a shard that has folded up to the position has folded the span. If the
+// span's end is unknown, it reports whether the shard is behind the beginning.
 func (s Span) Passed(folded messages.Position) bool {
 	if s.Through.IsZero() {
 		return folded.After(s.After)
@@ -48,18 +49,19 @@ func (s Span) Passed(folded messages.Position) bool {
 	return !s.Through.After(folded)
 }
 
-// known is what is remembered of one shard.
+// known is what is recorded of one shard.
 type known struct {
-	name    [16]byte
-	used    bool
-	busy    bool // it is at records
-	at      Span
-	careful bool   // it reads the suspect, alone and a record at a time: what it ends at is in it
-	ends    uint32 // how many ends of the process there were at suspect
+	name [16]byte
+	used bool
+	busy bool // it is working on records
+	at   Span
+	// it reads the suspected span alone and one record at a time: the record to blame is where it ends
+	careful bool
+	ends    uint32 // how many times the process ended at suspect
 	suspect Span
 }
 
-// ended takes an end of the process that nobody had asked for into account.
+// ended counts an end of the process that nobody had asked for.
 func (k *known) ended() {
 	if !k.busy {
 		return

@@ -11,24 +11,24 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// Partitions that were added to a tenant's topic since the tenant was made are nobody's home: the
-// number that decides a home never changes. What other clients produce to them is forwarded home,
-// in order, by one process of the cluster: whoever holds the partition's guard subscription alone,
-// which also remembers how far it has come. After a crash some records are forwarded again; home
-// tells by their origin that it has them.
+// Partitions that were added to a tenant's topic after the tenant was made are no dashboard's home:
+// the number of partitions that decides the home never changes. What other clients produce to them
+// is forwarded to its home, in order, by one process of the cluster: the one that holds the
+// partition's guard subscription alone. The guard also remembers how far forwarding has come. After
+// a crash some records are forwarded again; the home recognizes them by their origin.
 const forwardAgain = 5 * time.Second
 
-// maxOrigin is the greatest number that stands for a partition in an origin: a shard's, or that of
-// an added partition, which is maxShards and its number within its topic.
+// maxOrigin bounds the number that stands for a partition in an origin: a shard's number, or
+// maxShards plus the number of an added partition within its topic.
 const maxOrigin = maxShards + MaxPartitions
 
-// added are the partitions that this process forwards, or waits to forward, by their topics.
+// added holds the added partitions that this process forwards, or waits to forward, by topic.
 type added struct {
 	mu        sync.Mutex
 	following map[string]bool
 }
 
-// followAdded has the partitions beyond the tenant's own forwarded from now on, until Close.
+// followAdded starts to forward the topic's added partitions, until Close.
 func (l *Log) followAdded(x *tenant, partitions int) {
 	l.added.mu.Lock()
 	defer l.added.mu.Unlock()
@@ -44,7 +44,7 @@ func (l *Log) followAdded(x *tenant, partitions int) {
 	}
 }
 
-// followOne forwards what the partition holds; while another process does, it waits for its turn.
+// followOne forwards what the partition holds; it waits while another process does.
 func (l *Log) followOne(p *partition) {
 	for {
 		err := l.forward(p)
@@ -62,7 +62,7 @@ func (l *Log) followOne(p *partition) {
 	}
 }
 
-// forward holds the partition's guard and forwards until the log is closed or something is wrong.
+// forward holds the partition's guard and forwards until the log is closed or an error comes.
 func (l *Log) forward(p *partition) error {
 	from, err := l.enterOnce(l.life, func(ctx context.Context, o entries.Options) (*entries.Reader, error) {
 		return entries.Hold(ctx, o, p.topic, GuardName(l.config.Cluster))
@@ -76,7 +76,7 @@ func (l *Log) forward(p *partition) error {
 	return forward.Run(l.life, f, f.entryOf, l.homesOf(p))
 }
 
-// homesOf is where what lies in an added partition goes.
+// homesOf returns where forward.Run sends the records of an added partition.
 func (l *Log) homesOf(p *partition) forward.Home {
 	return forward.Home{
 		Log:    l,
@@ -91,21 +91,21 @@ func (l *Log) homesOf(p *partition) forward.Home {
 	}
 }
 
-// addedRecords are what an added partition holds, from where its guard stands.
+// addedRecords reads the records of an added partition, from where its guard stands.
 type addedRecords struct {
 	l       *Log
 	p       *partition
 	decoder *decoder
 	from    *entries.Reader
 	begun   bool
-	last    *entries.Entry // that was read
+	last    *entries.Entry // the last entry that was read
 	chunks  entries.Assembler
-	each    []entries.Message // of one entry
+	each    []entries.Message // the messages of one entry
 	records []messages.Record
 }
 
-// Next takes an entry, and those that are there already, as far as one append goes. Of an entry
-// that holds no message nothing comes.
+// Next reads an entry, and those that are there already, up to the size of one append. It returns
+// no record for an entry that holds no message.
 func (f *addedRecords) Next(ctx context.Context) (all []messages.Record, err error) {
 	f.records, f.last = f.records[:0], nil
 	for bytes := 0; f.last == nil || f.from.More() && len(f.records) < forward.AtOnce && bytes < forward.BytesAtOnce; {
@@ -123,8 +123,7 @@ func (f *addedRecords) Next(ctx context.Context) (all []messages.Record, err err
 	return f.records, nil
 }
 
-// Commit moves the guard. Where that does not come through the records come again, and home knows
-// them.
+// Commit moves the guard. If it fails, the records come again, and their home recognizes them.
 func (f *addedRecords) Commit(context.Context) error {
 	if err := f.from.Acknowledge(f.last.Ledger, f.last.Entry); err != nil {
 		return unreachable(err)
@@ -132,8 +131,8 @@ func (f *addedRecords) Commit(context.Context) error {
 	return nil
 }
 
-// entryOf makes an entry of a record. Ticks, and what is no dashboard's, end here; what was
-// forwarded before came here by a mistake.
+// entryOf appends the entry to forward for a record. It drops ticks, records of no dashboard, and
+// records that were forwarded before: those came here by a mistake.
 func (f *addedRecords) entryOf(all []eventlog.Entry, r *messages.Record) []eventlog.Entry {
 	switch {
 	case r.Refused != "":
@@ -144,7 +143,7 @@ func (f *addedRecords) entryOf(all []eventlog.Entry, r *messages.Record) []event
 	return all
 }
 
-// take adds an entry's records.
+// take appends an entry's records to f.records.
 func (f *addedRecords) take(ctx context.Context, e *entries.Entry) (err error) {
 	if !f.begun {
 		f.begun, f.chunks = true, entries.AssembleFrom(e.Ledger, e.Entry, false)
@@ -172,7 +171,7 @@ func (f *addedRecords) take(ctx context.Context, e *entries.Entry) (err error) {
 	return nil
 }
 
-// refused tells of a message that goes to no dashboard. There is no shard that could list it.
+// refused reports a message that goes to no dashboard. No shard can list it.
 func (f *addedRecords) refused(r *messages.Record) {
 	f.l.metrics.unaddressed.WithLabelValues(r.Refused).Inc()
 	f.l.logger.Warn("a message in a partition that was added is refused: no dashboard gets it",

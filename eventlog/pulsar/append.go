@@ -14,14 +14,14 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// maxMessageBytes is the most that one packed message holds before compression, below what brokers
-// allow by default (5 MiB).
+// maxMessageBytes bounds the size of one packed message before compression, below the default limit
+// of brokers (5 MiB).
 const maxMessageBytes = 4 << 20
 
-// maxCallBytes is the most that the payloads of one Append may have together.
+// maxCallBytes bounds the total size of the payloads of one Append.
 const maxCallBytes = 64 << 20
 
-// call is one Append under way. The client's callbacks write to it even after Append gave up.
+// call is one Append in progress. The client's callbacks write to it even after Append gave up.
 type call struct {
 	entries []eventlog.Entry
 	groups  []*group // by partition, in the order of their first entries
@@ -29,30 +29,30 @@ type call struct {
 	mu       sync.Mutex
 	receipts []eventlog.Receipt
 	errs     []error
-	left     int  // messages without an answer, and one while not all are sent
-	given    bool // up: Append has returned, entries are the caller's again
+	left     int  // messages without an answer, plus one until all are sent
+	given    bool // Append has given up and returned: entries are the caller's again
 
 	done chan struct{}
 }
 
-// group is what a call has for one partition.
+// group holds the entries that a call has for one partition.
 type group struct {
 	partition *partition
-	members   []int // indices of entries
-	refused   error // then nothing of it is stored
+	members   []int // indices into entries
+	refused   error // if set, none of the group is stored
 }
 
-// message is some of a group that is stored together.
+// message holds the entries of a group that are stored together.
 type message struct {
 	group   *group
 	members []int
 }
 
 // Append stores the entries of one call and one partition as one message, hence together or not at
-// all, unless they have more than 4 MiB or than the broker allows, when they are cut; or unless
-// some are local to the region (ticks, forwarded records) and some are not. It ends with
-// ErrUnreachable when ctx or the configured timeout ends first: then entries may be stored. Entries
-// of a tenant that is not known are refused, with Partition -1 in their receipt.
+// all. It uses more messages if they exceed 4 MiB or the broker's limit, or if some are local to
+// the region (ticks, forwarded records) and some are not. It fails with ErrUnreachable if ctx or
+// the configured timeout ends first: then entries may be stored. It refuses entries of an unknown
+// tenant, with Partition -1 in their receipt.
 func (l *Log) Append(ctx context.Context, entries []eventlog.Entry) ([]eventlog.Receipt, error) {
 	if l.life.Err() != nil {
 		return nil, eventlog.ErrClosed
@@ -73,7 +73,7 @@ func (l *Log) Append(ctx context.Context, entries []eventlog.Entry) ([]eventlog.
 
 var errPatience = errors.New("the broker did not answer in time")
 
-// route finds every entry's partition and what cannot be stored.
+// route finds every entry's partition and refuses what can't be stored.
 func (l *Log) route(entries []eventlog.Entry) (*call, error) {
 	c := &call{entries: entries, receipts: make([]eventlog.Receipt, len(entries)), done: make(chan struct{})}
 	t := l.table.Load()
@@ -104,8 +104,8 @@ func (l *Log) route(entries []eventlog.Entry) (*call, error) {
 	return c, nil
 }
 
-// announceKeys sees that no message is signed with a key that the control topic does not name. What
-// can't be signed is not stored.
+// announceKeys makes sure that the control topic names every key before a message is signed with
+// it. It refuses what can't be signed.
 func (l *Log) announceKeys(ctx context.Context, c *call) {
 	for _, g := range c.groups {
 		signs := slices.ContainsFunc(g.members, func(i int) bool { return steers(&c.entries[i]) })
@@ -119,7 +119,7 @@ func (l *Log) announceKeys(ctx context.Context, c *call) {
 	}
 }
 
-// destination is the entry's partition: its key's home, or where the entry says.
+// destination returns the entry's partition: its key's home, or the one that the entry names.
 func (t *table) destination(e *eventlog.Entry) (*partition, error) {
 	if e.Key.Dashboard != "" {
 		x, err := t.tenant(e.Key.Tenant)
@@ -159,8 +159,7 @@ func (c *call) group(p *partition) *group {
 	return c.groups[len(c.groups)-1]
 }
 
-// send hands all groups to their producers. Those that are not open yet are opened at the same
-// time.
+// send hands all groups to their producers. It opens missing producers at the same time.
 func (l *Log) send(ctx context.Context, c *call) {
 	c.left = 1
 	var opening sync.WaitGroup
@@ -213,8 +212,7 @@ func (c *call) cut(members []int, packed bool) [][]int {
 	return all
 }
 
-// sendMessage copies what it sends: the caller's payloads are not looked at once Append has
-// returned.
+// sendMessage sends an encoded copy: nothing reads the caller's payloads once Append has returned.
 func (l *Log) sendMessage(ctx context.Context, c *call, m *message, encoded *pulsar.ProducerMessage, w *producer) {
 	w.client.SendAsync(ctx, encoded, func(id pulsar.MessageID, _ *pulsar.ProducerMessage, err error) {
 		defer c.answered()
@@ -251,8 +249,8 @@ func (l *Log) encode(c *call, m *message) *pulsar.ProducerMessage {
 	return encoded
 }
 
-// halve sends a message that the broker finds too large as two, unless Append has returned
-// meanwhile. It is called by the client, which must not wait.
+// halve sends a message that the broker finds too large as two messages, unless Append has returned
+// meanwhile. The client calls it, so it must not wait.
 func (l *Log) halve(ctx context.Context, c *call, m *message, w *producer) bool {
 	half := len(m.members) / 2
 	halves := [2]*message{{m.group, m.members[:half]}, {m.group, m.members[half:]}}
@@ -276,7 +274,7 @@ func (l *Log) halve(ctx context.Context, c *call, m *message, w *producer) bool 
 	return started
 }
 
-// stored notes the positions of a message's entries.
+// stored sets the positions of a message's entries in the receipts.
 func (c *call) stored(m *message, id pulsar.MessageID) error {
 	p, err := placeOf(id)
 	if err != nil {
@@ -304,7 +302,7 @@ func (c *call) answered() {
 	}
 }
 
-// wait returns what is known when every message is answered, or ctx ends.
+// wait returns the receipts when every message is answered or ctx ends.
 func (c *call) wait(ctx context.Context) ([]eventlog.Receipt, error) {
 	select {
 	case <-c.done:

@@ -12,25 +12,26 @@ import (
 	"github.com/dashfeed/dashfeed/eventlog/pulsar/broker"
 )
 
-// MaxAppliedBytes bounds what UpdateApplied keeps. A broker that takes smaller messages only bounds
+// MaxAppliedBytes bounds what UpdateApplied keeps. A broker with a lower limit of messages bounds
 // it further.
 const MaxAppliedBytes = 4 << 20
 
 var errTaken = errors.New("another process has its turn")
 
 // UpdateApplied changes what the cluster remembers of definitions that were applied from files:
-// bytes of the caller's, at most MaxAppliedBytes, nil where there are none yet. They lie beside the
-// control topic, in a topic of this cluster's name that is never trimmed; it is made where it is
-// missing and an admin URL is configured.
+// bytes that only the caller interprets, at most MaxAppliedBytes, nil if there are none yet. They
+// are stored in a topic of this cluster's name beside the control topic, which is never trimmed.
+// UpdateApplied creates the topic if it is missing and an admin URL is configured.
 //
-// One process of the cluster has its turn at a time; f runs in it. Whoever comes meanwhile waits
-// until ctx ends, so that of several processes with the same files one applies them, and none
-// forgets what another has remembered. What f returns is kept, also beside an error of its own, and
-// also where ctx has ended; bytes that did not change are not written. A process that was cut off
-// from the broker, and whose turn another took meanwhile, keeps nothing: an error.
+// One process of the cluster calls f at a time. Other callers wait until ctx ends, so that one of
+// several processes with the same files applies them, and none overwrites what another has
+// remembered. What f returns is stored, even if f also returns an error or ctx has ended; unchanged
+// bytes are not written. If the process was cut off from the broker and another took its turn
+// meanwhile, UpdateApplied stores nothing and returns an error.
 //
-// Errors: of f; ErrTooLarge; ErrUnreachable, after which the new bytes may be kept or the old ones.
-// ctx is heard between questions to the broker, each of which takes at most the configured timeout.
+// Errors: those of f; ErrTooLarge; ErrUnreachable, after which either the new bytes or the old ones
+// are stored. UpdateApplied checks ctx between its requests to the broker, each of which takes at
+// most the configured timeout.
 func (l *Log) UpdateApplied(ctx context.Context, f func(old []byte) ([]byte, error)) error {
 	topic := appliedTopic(l.config.Cluster)
 	turn, err := l.takeTurn(ctx, topic)
@@ -52,9 +53,8 @@ func (l *Log) UpdateApplied(ctx context.Context, f func(old []byte) ([]byte, err
 	return err
 }
 
-// takeTurn takes the topic's Exclusive producer. It is asked for again and again: in the broker's
-// queue (WaitForExclusive) a process that nobody waits for any more would take its turn all the
-// same.
+// takeTurn takes the topic's Exclusive producer. It retries instead of waiting in the broker's
+// queue (WaitForExclusive): there, a process whose caller has given up would still take its turn.
 func (l *Log) takeTurn(ctx context.Context, topic string) (pulsar.Producer, error) {
 	wait, made := broker.NewBackoff(), false
 	for {
@@ -85,8 +85,8 @@ func (l *Log) takeTurn(ctx context.Context, topic string) (pulsar.Producer, erro
 	}
 }
 
-// makeApplied makes the topic in the control topic's namespace, whose retention keeps it however
-// long nobody looks at it.
+// makeApplied creates the topic in the control topic's namespace, whose retention keeps it even if
+// no process reads it for a long time.
 func (l *Log) makeApplied(ctx context.Context, topic string) error {
 	byHand := "make it by: pulsar-admin topics create " + topic
 	if l.admin == nil {
@@ -99,7 +99,7 @@ func (l *Log) makeApplied(ctx context.Context, topic string) error {
 	return err
 }
 
-// newest is the payload of the topic's last message; nil where it never had one.
+// newest returns the payload of the topic's last message; nil if it never had one.
 func (l *Log) newest(ctx context.Context, topic string) ([]byte, error) {
 	r, err := l.reading.CreateReader(pulsar.ReaderOptions{
 		Topic: topic, Name: "dashfeed-applied", StartMessageID: pulsar.LatestMessageID(), StartMessageIDInclusive: true,

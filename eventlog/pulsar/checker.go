@@ -12,32 +12,32 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// checker gives the messages of a partition in order, each once, without a hole, and none depends
-// on what was read before. The broker goes from an entry to one far behind, without a word, where
-// the ledgers between are gone, and where it keeps to itself what lies between. It drops ledgers as
-// a whole and the oldest first, so that nothing is gone between two entries of one ledger, nor
-// behind one that is still there.
+// checker returns the messages of a partition in order, each once, without a hole, and the same
+// ones wherever reading began. The broker skips from an entry to one far behind it without a word,
+// both if the ledgers between are gone, and if it keeps to itself what lies between. It drops whole
+// ledgers, the oldest first, so that nothing is gone between two entries of one ledger, nor behind
+// an entry that still exists.
 type checker struct {
 	l       *Log
 	p       *partition
 	enter   enterFunc
 	decoder *decoder
 
-	after   messages.Position // given to the reader: what comes after it is wanted
-	at      place             // of the last message
-	started bool              // at is known
-	remnant bool              // what came before the oldest record kept is not asked for
-	passed  messages.Position // entries were read up to there that hold no message behind the last one
+	after   messages.Position // the position given to the reader: what comes after it is wanted
+	at      place             // the last message
+	started bool              // at is set
+	remnant bool              // what came before the oldest record kept is not needed
+	passed  messages.Position // the entries up to here hold no message behind the last one
 
-	from   entrance // nil: it broke off
+	from   entrance // nil: it is closed and must be opened again
 	seen   *entries.Entry
 	chunks entries.Assembler
 
-	all  []received // of an entry
+	all  []received // the messages of one entry
 	each []entries.Message
 }
 
-// entrance gives a partition's entries.
+// entrance reads a partition's entries.
 type entrance interface {
 	Next(ctx context.Context) (*entries.Entry, error)
 	Close()
@@ -75,7 +75,7 @@ func (c *checker) open(ctx context.Context) (err error) {
 	return err
 }
 
-// stand is the position behind which the next message lies.
+// stand returns the position behind which the next message lies.
 func (c *checker) stand() messages.Position {
 	if c.started {
 		return c.at.last()
@@ -83,8 +83,8 @@ func (c *checker) stand() messages.Position {
 	return c.after
 }
 
-// next is the messages of the next entry that has some after c.after. None, without an error, says
-// that entries up to c.passed hold none behind the last one.
+// next returns the messages of the next entry that has some after c.after. If it returns none and
+// no error, the entries up to c.passed hold none behind the last one.
 func (c *checker) next(ctx context.Context) ([]received, error) {
 	for {
 		e, err := c.entry(ctx)
@@ -109,9 +109,9 @@ func (c *checker) next(ctx context.Context) ([]received, error) {
 	}
 }
 
-// entry is the next entry. What breaks off is begun again, whatever the broker says meanwhile: one
-// that starts, or whose tokens change, lets us in again later. Only a topic that is gone is an
-// error.
+// entry returns the next entry. If reading breaks off, it begins again whatever error the broker
+// gives: a broker that starts, or whose tokens change, accepts us again later. Only a missing topic
+// is an error.
 func (c *checker) entry(ctx context.Context) (*entries.Entry, error) {
 	const refused = time.Second
 	warn := c.l.logger.Warn
@@ -125,7 +125,7 @@ func (c *checker) entry(ctx context.Context) (*entries.Entry, error) {
 				return nil, err
 			case err != nil:
 				warn("a partition can't be read, it is tried again", "topic", c.p.topic, "error", err)
-				warn = c.l.logger.Debug // it is said once
+				warn = c.l.logger.Debug // warn once
 				eventlog.Pause(ctx, refused)
 				continue
 			}
@@ -144,7 +144,7 @@ func (c *checker) entry(ctx context.Context) (*entries.Entry, error) {
 	}
 }
 
-// follows tells whether nothing can be missing in front of the entry.
+// follows returns an error if something may be missing before the entry.
 func (c *checker) follows(ctx context.Context, e *entries.Entry) error {
 	before := c.seen
 	c.seen = e
@@ -174,9 +174,10 @@ func (c *checker) lost(err error) error {
 	return err
 }
 
-// begins tells whether the first entry is the one it must be. From the beginning on it must be the
-// first one ever: a ledger goes as a whole, and every entry of one has a number or more (a batch
-// inside a transaction has one), so that where ledgers are gone number N is in front of place N.
+// begins returns an error if the first entry is not the one that it must be. For a reader of the
+// whole log, that is the first entry ever. The broker drops whole ledgers, and every entry of a
+// ledger takes one number or more (a batch inside a transaction takes one). So if ledgers are gone,
+// the entry's number is greater than its place in its ledger.
 func (c *checker) begins(e *entries.Entry) error {
 	got := place{ledger: e.Ledger, entry: e.Entry}
 	if stand := c.stand(); !stand.IsZero() {
@@ -195,7 +196,8 @@ func (c *checker) begins(e *entries.Entry) error {
 	return c.lost(fmt.Errorf("%w: the oldest record kept, at %s, is number %d: those before are gone", eventlog.ErrTrimmed, got.last(), first))
 }
 
-// isThere tells whether the broker still has an entry. Then all that came behind it is there, too.
+// isThere returns an error if the broker no longer has the entry. If it has it, it also has all
+// that came after it.
 func (c *checker) isThere(ctx context.Context, e *entries.Entry) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.l.config.Timeout, errPatience)
 	defer cancel()
@@ -211,7 +213,7 @@ func trimmed(wanted, got place) error {
 	return fmt.Errorf("%w: the record at %s is gone, the next one kept is at %s", eventlog.ErrTrimmed, wanted.last(), got.last())
 }
 
-// unfold gives the entry's messages, as far as they are wanted.
+// unfold returns the entry's messages that are wanted.
 func (c *checker) unfold(e *entries.Entry) []received {
 	if !c.wants(lastOf(e)) {
 		return nil
@@ -224,7 +226,7 @@ func (c *checker) unfold(e *entries.Entry) []received {
 		if !c.wants(at) {
 			continue
 		}
-		// else the position's own, which holds nothing after it
+		// otherwise it is the message of c.after, and holds nothing after that
 		if c.at, c.started = at, true; at.last() != c.after {
 			c.all = append(c.all, m)
 		}
@@ -232,12 +234,13 @@ func (c *checker) unfold(e *entries.Entry) []received {
 	return c.all
 }
 
-// lastOf is where the entry's last message lies.
+// lastOf returns the place of the entry's last message.
 func lastOf(e *entries.Entry) place {
 	return place{e.Ledger, e.Entry, int32(min(e.Count()-1, anywhere))}
 }
 
-// wants reports whether a message there did not come before, and is not before the position's own.
+// wants reports whether the message at that place did not come before, and is not before that of
+// c.after.
 func (c *checker) wants(at place) bool {
 	switch {
 	case c.started:

@@ -6,12 +6,12 @@ import (
 	"github.com/dashfeed/dashfeed/eventlog/pulsar/entries"
 )
 
-// enterFunc begins to read a partition's entries at that one; below 0, at the oldest.
+// enterFunc begins to read a partition's entries at that entry; below 0, at the oldest one.
 type enterFunc func(ctx context.Context, ledger, entry int64) (entrance, error)
 
-// assemble takes a chunk, in the order of entries. It gives the entry that holds its message, if
-// the message ends there. Where it may have begun before the reading did, what lies in front is
-// looked up: what it is must not depend on that.
+// assemble takes the next chunk, in the order of entries. It returns the entry that holds the
+// message if the message ends with this chunk. If the message may have begun before reading did, it
+// reads the entries before: the result must not depend on where reading began.
 func (l *Log) assemble(ctx context.Context, chunks *entries.Assembler, e *entries.Entry, enter enterFunc) (*entries.Entry, error) {
 	switch chunks.Take(e) {
 	case entries.Part:
@@ -30,7 +30,7 @@ func (l *Log) assemble(ctx context.Context, chunks *entries.Assembler, e *entrie
 		return nil, err
 	}
 	defer from.Close()
-	// All of them at once: others end behind this one, and none shall be looked up again.
+	// Reassemble all open messages at once: others end behind this one, and need not be read again.
 	all := entries.AssembleFrom(begin.ledger, begin.entry, oldest)
 	own := all
 	for {
@@ -62,9 +62,9 @@ func (l *Log) assemble(ctx context.Context, chunks *entries.Assembler, e *entrie
 	}
 }
 
-// before is the entry that lies so many in front of e, or the oldest one where there are fewer.
-// Numbers of entries run within a ledger only, so at its beginning the ledger before is needed,
-// which only the broker knows.
+// before returns the entry that is count entries before e, or the oldest one if there are fewer.
+// Entries are numbered within their ledger only, so at its beginning the ledger before is needed,
+// and only the broker knows that.
 func (enter enterFunc) before(ctx context.Context, e *entries.Entry, count int64) (at place, oldest bool, err error) {
 	at = place{ledger: e.Ledger, entry: e.Entry}
 	for at.entry < count {
@@ -82,9 +82,9 @@ func (enter enterFunc) before(ctx context.Context, e *entries.Entry, count int64
 	return at, false, nil
 }
 
-// lastBefore is the last entry in front of a ledger that has some; its ledger is below 0 where
-// there is none. The broker goes from a place that does not exist to the next that does, so halving
-// finds it, without rights at the admin API: some 20 questions for the ledger, 30 for the entry.
+// lastBefore returns the last entry before a ledger; its ledger is below 0 if there is none. The
+// broker answers a place that does not exist with the next one that does. So a binary search finds
+// the entry, without rights at the admin API: some 20 requests for the ledger, 30 for the entry.
 func (enter enterFunc) lastBefore(ctx context.Context, ledger int64) (place, error) {
 	found, err := enter.first(ctx, -1, -1)
 	if err != nil || found.ledger >= ledger {
@@ -121,7 +121,7 @@ func (enter enterFunc) lastBefore(ctx context.Context, ledger int64) (place, err
 	return found, nil
 }
 
-// first is where the first entry from there on lies.
+// first returns the place of the first entry from there on.
 func (enter enterFunc) first(ctx context.Context, ledger, entry int64) (place, error) {
 	from, err := enter(ctx, ledger, entry)
 	if err != nil {

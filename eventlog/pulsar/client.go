@@ -18,20 +18,20 @@ import (
 
 const (
 	connectTimeout = 3 * time.Second
-	// of payloads that wait for the broker's answer; beyond, Append blocks
+	// bytes of payloads that wait for the broker's answer; Append blocks beyond that
 	maxBufferedBytes  = 64 << 20
 	maxPendingPerTask = 1000 // messages of one partition that wait likewise
 )
 
-// newClient makes a client of the broker.
+// newClient returns a client of the broker.
 func newClient(c Config, words *broker.Words) (pulsar.Client, error) {
 	return broker.NewClient(broker.Options{
 		URL: c.BrokerURL, Security: c.Security, Connect: connectTimeout, Answer: c.Timeout, Memory: maxBufferedBytes, Words: words,
 	})
 }
 
-// knock tells whether somebody listens at the broker's address, and over TLS whether it is somebody
-// we believe. The client would try again until its timeout and then say less.
+// knock returns an error if nobody listens at the broker's address, or if TLS with it fails. The
+// client would retry until its timeout and then say less.
 func (c Config) knock(ctx context.Context) error {
 	config, err := c.Security.TLSConfig()
 	if err != nil {

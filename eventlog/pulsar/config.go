@@ -19,21 +19,22 @@ type Config struct {
 	BrokerURL string // pulsar://host:port[,host:port] or pulsar+ssl://…
 	// http://host:port or https://…; "": no tenant can be added, and policies are not checked
 	AdminURL string
-	Cluster  string // names this Dashfeed cluster's guard: two that share topics need two names
+	Cluster  string // names the cluster's guard: two clusters that share topics need two names
 	Security Security
-	// of the cluster, KeyBytes each: the first signs what steers, all verify; none: nothing can be
-	// signed
+	// the cluster's keys, KeyBytes each: the first signs steering messages, all verify them; none:
+	// nothing can be signed
 	Keys [][]byte
 
-	Timeout time.Duration // of one append, and of one question to the broker
-	// entries of one call and one partition go as one message; false: as one each, and not together
+	Timeout time.Duration // of one append, and of one request to the broker
+	// entries of one call and one partition go as one message; false: each goes as its own message,
+	// and they may be stored in part
 	Packed        bool
-	CompressBytes int           // packed messages of at least so many bytes are compressed; 0: none is
+	CompressBytes int           // packed messages of this size or more are compressed; 0: none is
 	CheckEvery    time.Duration // how often policies are checked; 0: at Open only
-	// reports whether this process looks at policies: one of a cluster is enough, while each looks
-	// whether its topics are there; nil: it does
+	// reports whether this process checks policies: one process of a cluster is enough. Each process
+	// checks whether its topics exist. nil: it does
 	ChecksPolicies func() bool
-	// this process, or another of the cluster, forwards what lies in partitions that were added to
+	// this process, or another of the cluster, forwards the records of partitions that were added to
 	// topics
 	BringHome bool
 
@@ -41,10 +42,10 @@ type Config struct {
 	Metrics prometheus.Registerer // nil: none
 }
 
-// Security is what the broker wants to see, and what it is believed by.
+// Security holds our credentials for the broker, and the authorities that we trust.
 type Security = broker.Security
 
-// Default is a cluster named dashfeed, with 10 s of patience.
+// Default returns the configuration of a cluster named dashfeed, with timeouts of 10 s.
 func Default(brokerURL, adminURL string) Config {
 	return Config{
 		BrokerURL: brokerURL, AdminURL: adminURL, Cluster: "dashfeed",

@@ -15,19 +15,19 @@ import (
 	"github.com/dashfeed/dashfeed/eventlog/pulsar/broker"
 )
 
-// control follows the topic that says which tenants there are. Its records are kept for ever; the
-// first of a tenant counts, and their order numbers the shards.
+// control follows the topic that lists the tenants. Its records are kept for ever. The first record
+// of a tenant counts, and the order of the records numbers the shards.
 type control struct {
 	reader atomic.Pointer[pulsar.Reader] // nil while it is opened again
-	read   atomic.Int64                  // records, readable or not
+	read   atomic.Int64                  // the number of records, readable or not
 	failed atomic.Pointer[error]         // why it is not followed any further
-	last   atomic.Pointer[place]         // of the newest record that was learnt
-	news   news                          // one more was
+	last   atomic.Pointer[place]         // the newest record that was learnt
+	news   news                          // tells of one more record
 
-	unstamped atomic.Bool // its records have no index: so the broker is not set up
+	unstamped atomic.Bool // its records have no index, so the broker is not set up
 }
 
-// startControl reads the control topic to its end and goes on following it.
+// startControl reads the control topic to its end and continues to follow it.
 func (l *Log) startControl(ctx context.Context) error {
 	r, err := l.openControl()
 	if err != nil {
@@ -55,7 +55,7 @@ func (l *Log) openControl() (pulsar.Reader, error) {
 	return r, nil
 }
 
-// catchUp reads what is there.
+// catchUp reads the records that are there.
 func (l *Log) catchUp(ctx context.Context, r pulsar.Reader, at *learner) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*l.config.Timeout)
 	defer cancel()
@@ -82,8 +82,8 @@ func before(a, b pulsar.MessageID) bool {
 	return a.LedgerID() < b.LedgerID() || a.LedgerID() == b.LedgerID() && a.EntryID() < b.EntryID()
 }
 
-// follow reads from the beginning again until the log is closed; a reader that the client gave up
-// is opened anew.
+// follow learns the records that come, until the log is closed. If the client gives up the reader,
+// it opens another one and reads from the beginning.
 func (l *Log) follow(r pulsar.Reader, at *learner) {
 	for r != nil {
 		l.control.reader.Store(&r)
@@ -123,14 +123,14 @@ func (l *Log) reopenControl(err error) pulsar.Reader {
 	return nil
 }
 
-// learner goes through the control topic from its beginning.
+// learner reads the control topic from its beginning.
 type learner struct {
 	index int64 // of the next record
 	last  place
 }
 
-// learn takes the next control record. One that this log has learnt before changes nothing. Where
-// the broker gives no index, records are counted, and a loss goes unseen.
+// learn takes the next control record. A record that this log has learnt before changes nothing. If
+// the broker gives no index, learn counts the records and can't detect a loss.
 func (l *Log) learn(m pulsar.Message, at *learner) error {
 	here, err := placeOf(m.ID())
 	if err != nil {
@@ -181,7 +181,7 @@ func (l *Log) learnKeys(x controlRecord) error {
 	return t.announced.add(x.Keys)
 }
 
-// grow adds a tenant that was not there yet.
+// grow adds a tenant, unless it exists already.
 func (l *Log) grow(x Tenant) {
 	t := l.table.Load()
 	if t.byName[x.Name] != nil {
@@ -198,8 +198,8 @@ func (l *Log) grow(x Tenant) {
 	l.grown = make(chan struct{})
 }
 
-// explain gives a client's error with the newest thing that the client complained of, which often
-// says more.
+// explain wraps a client's error with the newest warning that the client logged, which often says
+// more.
 func (l *Log) explain(what string, err error) error {
 	said := l.said.String()
 	if strings.Contains(said, "uthenticat") {
@@ -208,13 +208,13 @@ func (l *Log) explain(what string, err error) error {
 	return fmt.Errorf("%s: %w; the client's last complaint: %s", what, classify(err), said)
 }
 
-// news wakes those who wait for something to happen once more. The zero value is ready.
+// news wakes those who wait for the next event. The zero value is ready.
 type news struct {
 	mu   sync.Mutex
 	next chan struct{}
 }
 
-// wait is closed when it happens next.
+// wait returns a channel that the next tell closes.
 func (n *news) wait() <-chan struct{} {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages/event"
 )
 
-// decoder makes records of a partition's messages.
+// decoder decodes a partition's messages into records.
 type decoder struct {
 	l        *Log
 	p        *partition
@@ -18,7 +18,7 @@ type decoder struct {
 	events   event.Decoder
 	event    event.Event
 
-	announcedUpTo *place // of what lies up to it every key was announced that is known
+	announcedUpTo *place // all keys up to this place are announced
 }
 
 func newDecoder(l *Log, p *partition) *decoder {
@@ -27,8 +27,8 @@ func newDecoder(l *Log, p *partition) *decoder {
 
 func (d *decoder) close() { d.unpacker.close() }
 
-// records appends the message's records that lie after the given position. The verdict is verify's
-// of the message.
+// records appends the message's records that are after the given position. v is what verify
+// returned for the message.
 func (d *decoder) records(all []messages.Record, m received, v verdict, after messages.Position) ([]messages.Record, error) {
 	properties, at := m.Properties, m.at()
 	kind := properties[kindProperty]
@@ -78,10 +78,11 @@ func (d *decoder) records(all []messages.Record, m received, v verdict, after me
 	return append(all, r), nil
 }
 
-// appendTime is the broker's. Where ticks move log time, a record has none of its own, unless it is
-// a tick, which holds the time of the node that sent it. A broker that stamps records leaves out
-// what its producer says to be no message, or fewer than none: that is refused, and moves no time.
-// One that does not stamp what is ours stamps nothing.
+// appendTime returns the broker's time. If ticks move the tenant's log time, a record has no time
+// of its own, except a tick, which holds the time of the node that sent it. A broker that stamps
+// records does not stamp those whose producer says that they are no message, or fewer than none:
+// such a record is refused and moves no time. If a record of ours has no stamp, the broker stamps
+// nothing.
 func (d *decoder) appendTime(m received, v verdict) (appended int64, why string, err error) {
 	switch {
 	case d.p.tenant.LogTime == TickTime:
@@ -94,8 +95,8 @@ func (d *decoder) appendTime(m received, v verdict) (appended int64, why string,
 	return 0, "", fmt.Errorf("%w: the record at %s of %s has no time or number of the broker: %s", eventlog.ErrUnstamped, m.at().last(), d.p.topic, neededSettings)
 }
 
-// packed appends the records of a packed message. One that can't be read, or that steers and is not
-// ours, is a record that no dashboard gets.
+// packed appends the records of a packed message. If it can't be read, or if it steers and is not
+// ours, it becomes one refused record that no dashboard gets.
 func (d *decoder) packed(all []messages.Record, m received, v verdict, at place, appended int64, after messages.Position) []messages.Record {
 	begin := len(all)
 	all, err := d.unpacker.records(all, m.Payload, d.p.tenant.Name, at, appended)
@@ -118,7 +119,7 @@ func (d *decoder) packed(all []messages.Record, m received, v verdict, at place,
 	return d.behind(all, begin, after)
 }
 
-// behind takes those of a message's records out that are not after the given position.
+// behind drops the message's records that are not after the given position.
 func (d *decoder) behind(all []messages.Record, begin int, after messages.Position) []messages.Record {
 	skip := begin
 	for !after.IsZero() && skip < len(all) && !all[skip].Position.After(after) {
@@ -141,8 +142,8 @@ func isSteering(r messages.Record) bool {
 	return r.Kind != messages.KindEvent || r.Origin != (messages.Origin{})
 }
 
-// route counts records by where their producers put them. Those that lie elsewhere than at home are
-// given as any other: the shard forwards them.
+// route counts records by where their producers put them. A misrouted record is returned like any
+// other: the shard forwards it.
 func (d *decoder) route(r *messages.Record) {
 	if r.Refused != "" || r.Key.Dashboard == "" || !r.Origin.Position.IsZero() {
 		return
@@ -153,9 +154,9 @@ func (d *decoder) route(r *messages.Record) {
 	}
 }
 
-// address is the dashboard of an event, by its message's key: a dashboard's name, or
-// tenant/dashboard; without a key that can be read, by its payload's field. The tenant is always
-// the topic's: a message that names another has no dashboard.
+// address returns the dashboard of an event. The message's key names it, as a dashboard's name or
+// tenant/dashboard; if the key can't be read, the payload's field does. The tenant is always the
+// topic's: a message that names another tenant has no dashboard.
 func (d *decoder) address(m received) (k messages.Key, why string) {
 	if k, why = d.keyed(m); k.Dashboard != "" || why != "" {
 		return k, why
@@ -163,7 +164,7 @@ func (d *decoder) address(m received) (k messages.Key, why string) {
 	return d.named(m.Payload)
 }
 
-// keyed is the dashboard that the message's key names; none where the key is none.
+// keyed returns the dashboard that the message's key names, if it names one.
 func (d *decoder) keyed(m received) (k messages.Key, why string) {
 	key, own := m.Key, d.p.tenant.Name
 	tenant, dashboard, both := strings.Cut(key, "/")
@@ -178,7 +179,7 @@ func (d *decoder) keyed(m received) (k messages.Key, why string) {
 	return k, ""
 }
 
-// defined is what a definition is of: a dashboard, or the tenant's default.
+// defined returns the key that a definition is for: a dashboard, or the tenant's default.
 func (d *decoder) defined(m received) (k messages.Key, why string) {
 	if m.Key != "" && !messages.ValidName(m.Key) {
 		return k, unreadable
@@ -191,21 +192,21 @@ const (
 	noDashboard = "no_dashboard"
 	wrongTenant = "wrong_tenant"
 	unreadable  = "unreadable"
-	noMAC       = "no_mac"    // it says that it steers, and is not signed
+	noMAC       = "no_mac"    // it claims to steer, and has no signature
 	unstamped   = "unstamped" // its producer says that it is no message
-	// likewise, and is not signed by us, or not for this partition of this tenant
+	// it claims to steer, and its signature is not ours, or not for this partition of this tenant
 	badMAC = "bad_mac"
 )
 
-// refused is the record of a message that is not taken for what it says it is. The key is that of
-// the dashboard whose it is; the zero Key: nobody knows.
+// refused returns the record of a message that is refused. k is the key of the dashboard that it
+// belongs to; the zero Key says that nobody knows.
 func (d *decoder) refused(m received, at place, appended int64, k messages.Key, why string) messages.Record {
 	d.l.logger.Debug("a record is refused", "reason", why, "topic", d.p.topic, "position", at.last(), "key", m.Key)
 	k.Tenant = d.p.tenant.Name
 	return messages.Record{Position: at.last(), Append: appended, Kind: messages.KindEvent, Key: k, Refused: why, Producer: m.entry.Producer}
 }
 
-// origin is where a forwarded record was found.
+// origin returns the place where a forwarded record was found.
 func (d *decoder) origin(properties map[string]string) (o messages.Origin, why string) {
 	text := properties[originProperty]
 	if text == "" {

@@ -10,8 +10,8 @@ import (
 	"github.com/dashfeed/dashfeed/eventlog/pulsar/entries"
 )
 
-// enter begins to read entries at that one. Right after a broker's start that may fail for some 100
-// ms: it is tried until ctx ends.
+// enter begins to read entries at that entry. It retries until ctx ends, because reading may fail
+// for some 100 ms after a broker's start.
 func (l *Log) enter(ctx context.Context, p *partition, ledger, entry int64) (entrance, error) {
 	for {
 		r, err := l.enterOnce(ctx, func(ctx context.Context, o entries.Options) (*entries.Reader, error) {
@@ -33,7 +33,7 @@ func (l *Log) enterOnce(ctx context.Context, open func(context.Context, entries.
 	return open(ctx, entries.Options{URL: l.config.BrokerURL, Security: l.config.Security})
 }
 
-// enterError gives an error the log's own kind.
+// enterError turns the error of an open reader into one of the log's kinds.
 func (l *Log) enterError(p *partition, err error) error {
 	const notFound, notAuthorized, notAuthenticated = 11, 4, 3
 	var said *entries.BrokerError

@@ -11,14 +11,14 @@ import (
 	"github.com/dashfeed/dashfeed/eventlog"
 )
 
-// errMissing says that a topic is not there.
+// errMissing says that a topic does not exist.
 var errMissing = errors.New("topic missing")
 
-// neededSettings are what a broker needs so that its records can be folded.
+// neededSettings names the settings that a broker needs so that its records can be folded.
 const neededSettings = "set in broker.conf (or standalone.conf) brokerEntryMetadataInterceptors=org.apache.pulsar.common.intercept.AppendBrokerTimestampMetadataInterceptor,org.apache.pulsar.common.intercept.AppendIndexMetadataInterceptor and exposingBrokerEntryMetadataToClientEnabled=true, and restart the brokers"
 
-// classify gives a client's error the log's own kind. Some kinds of the client's can be told by
-// their text only.
+// classify turns a client's error into one of the log's kinds. Some of the client's errors can be
+// told by their text only.
 func classify(err error) error {
 	if err == nil {
 		return nil
@@ -59,5 +59,5 @@ func classify(err error) error {
 	return unreachable(err)
 }
 
-// cause is why a context that we made ended: the caller's reason, or our own patience.
+// cause returns why a context of ours ended: the caller's reason, or our own timeout.
 func cause(ctx context.Context) error { return unreachable(context.Cause(ctx)) }

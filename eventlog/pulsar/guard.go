@@ -14,8 +14,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// guardOf opens the partition's guard, or waits for whoever opens it. No message comes by it: it
-// tells the broker what may go, and is told what the last message is.
+// guardOf opens the partition's guard, or waits for another caller who opens it. The guard receives
+// no message: through it we tell the broker which records may go, and ask for the last message.
 func (l *Log) guardOf(ctx context.Context, p *partition) (*entries.Cursor, error) {
 	g, err := p.guard.get(ctx, l, func() (*entries.Cursor, error) {
 		ctx, cancel := context.WithTimeoutCause(l.life, l.config.Timeout, errPatience)
@@ -32,8 +32,9 @@ func (l *Log) guardOf(ctx context.Context, p *partition) (*entries.Cursor, error
 	return g, nil
 }
 
-// guarded does something with the partition's guard. One that the broker has given up, or with
-// which it finds fault, as where the topic has moved, is opened again until ctx ends.
+// guarded calls do with the partition's guard. If the broker has closed the guard or answers with
+// an error, for example because the topic has moved, it opens another guard and retries until ctx
+// ends.
 func (l *Log) guarded(ctx context.Context, p *partition, do func(g *entries.Cursor) error) error {
 	for wait := broker.NewBackoff(); ; {
 		g, err := l.guardOf(ctx, p)
@@ -53,7 +54,7 @@ func (l *Log) guarded(ctx context.Context, p *partition, do func(g *entries.Curs
 	}
 }
 
-// Last is the position of the partition's newest record; zero where it never had one.
+// Last returns the position of the partition's newest record; zero if it never had one.
 func (l *Log) Last(ctx context.Context, partition int) (messages.Position, error) {
 	p, err := l.table.Load().shard(partition)
 	if err != nil {
@@ -85,19 +86,19 @@ func (l *Log) last(ctx context.Context, p *partition) (last messages.Position, e
 	return at.last(), err
 }
 
-// release is how far a partition's guard may move.
+// release says how far a partition's guard may move.
 type release struct {
 	mu   sync.Mutex
-	want messages.Position // asked for
-	told messages.Position // the broker knows
-	err  error             // of the newest move, not returned to anybody yet
+	want messages.Position // what callers asked for
+	told messages.Position // what the broker knows
+	err  error             // of the newest move; the next Release returns it
 
-	stale atomic.Bool // want lies beyond told
+	stale atomic.Bool // want is beyond told
 }
 
 // Release lets the guard move to the message before the position's own, which stays so that a
-// reader from there finds it. The broker is told within a second, once for all calls meanwhile; an
-// error is returned by the next call.
+// reader from there finds it. The broker learns of it within a second, once for all calls in
+// between. The next call returns the error of a failed move.
 func (l *Log) Release(partition int, upTo messages.Position) error {
 	p, err := l.table.Load().shard(partition)
 	if err != nil {
@@ -120,7 +121,7 @@ func (l *Log) Release(partition int, upTo messages.Position) error {
 	return nil
 }
 
-// moveGuards tells the broker once a second what may go.
+// moveGuards tells the broker once a second which records may go.
 func (l *Log) moveGuards() {
 	for eventlog.Pause(l.life, time.Second) {
 		for _, p := range l.table.Load().shards {
@@ -149,8 +150,9 @@ func (l *Log) moveGuard(p *partition) {
 	r.stale.Store(true)
 }
 
-// acknowledge everything before the entry that holds the place. An acknowledged entry is gone as a
-// whole, so its own stays; of the first entry of a ledger nothing is said, until the next.
+// acknowledge acknowledges everything before the entry of the place. The broker drops an
+// acknowledged entry as a whole, so the place's own entry stays. For the first entry of a ledger
+// nothing is acknowledged until the next call.
 func (l *Log) acknowledge(ctx context.Context, p *partition, at place) error {
 	if at.entry == 0 {
 		return nil
@@ -158,7 +160,7 @@ func (l *Log) acknowledge(ctx context.Context, p *partition, at place) error {
 	return l.guarded(ctx, p, func(g *entries.Cursor) error { return g.Acknowledge(ctx, at.ledger, at.entry-1) })
 }
 
-// stopped is why a partition is not read and not written, if it isn't.
+// stopped holds the reason why a partition is not read and not written, if there is one.
 type stopped struct{ reason atomic.Pointer[error] }
 
 func (s *stopped) err() error {

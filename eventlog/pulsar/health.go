@@ -8,11 +8,11 @@ import (
 	"github.com/dashfeed/dashfeed/eventlog"
 )
 
-// silence is how long the broker may say nothing before the log calls itself unreachable.
+// silence is how long the broker may be silent before the log calls itself unreachable.
 const silence = 4 * time.Second
 
-// health is when the broker was last heard. The client tells nobody that it is cut off, so a
-// question is asked every second.
+// health holds when the broker last answered. The client reports no lost connection, so the log
+// sends a request every second.
 type health struct {
 	last atomic.Int64 // ns, wall clock
 }
@@ -26,8 +26,8 @@ func (h *health) err(now time.Time) error {
 	return nil
 }
 
-// askHealth asks for the control topic's last record: it takes a connection, a broker that owns
-// topics, and its ledgers.
+// askHealth asks for the control topic's last record: the answer needs a connection, a broker that
+// owns topics, and its ledgers.
 func (l *Log) askHealth() {
 	for eventlog.Pause(l.life, time.Second) {
 		r := l.control.reader.Load()
@@ -40,9 +40,9 @@ func (l *Log) askHealth() {
 	}
 }
 
-// question asks the client what it answers within its own timeout, but for one case: where a
-// consumer is closed at that moment, the client loses the question. Then, and when the log is
-// closed, the answer is not waited for.
+// question calls ask, which the client answers within its own timeout, with one exception: if a
+// consumer is closed at that moment, the client loses the question. In that case, and when the log
+// is closed, question returns without the answer.
 func question[T any](l *Log, ask func() (T, error)) (T, error) {
 	type answer struct {
 		value T

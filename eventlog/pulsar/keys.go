@@ -10,18 +10,18 @@ import (
 	"github.com/dashfeed/dashfeed/eventlog"
 )
 
-// The ids of all keys that a tenant's records are signed with stand in the control topic, each
-// before its key's first use. So a record whose key id does not stand there was signed by nobody,
-// and every process that has read the control topic up to then says so; one whose id stands there,
-// but whose key a process has not got, can't be judged by it.
+// The control topic names the ids of all keys that sign a tenant's records, each before its key's
+// first use. So a record with a key id that is not there was signed by nobody, and every process
+// that has read the control topic up to then agrees. If the id is there but a process lacks the
+// key, that process can't judge the record.
 
 var (
 	errNoKey   = errors.New("no cluster key is given: definitions, ticks and forwarded records can't be signed")
 	errKeyLess = errors.New("a record is signed with a cluster key that this process has not got")
 )
 
-// announcedKeys are the ids that the control topic names for a tenant. It is read by any number of
-// goroutines.
+// announcedKeys holds the key ids that the control topic names for a tenant. Any number of
+// goroutines may read it.
 type announcedKeys struct {
 	ids atomic.Pointer[[]keyID]
 }
@@ -31,7 +31,7 @@ func (a *announcedKeys) has(id keyID) bool {
 	return ids != nil && slices.Contains(*ids, id)
 }
 
-// add is the learner's.
+// add adds key ids. Only the learner calls it.
 func (a *announcedKeys) add(texts []string) error {
 	var ids []keyID
 	if have := a.ids.Load(); have != nil {
@@ -53,8 +53,8 @@ func (a *announcedKeys) add(texts []string) error {
 	return nil
 }
 
-// announceKey returns when the id of the key that this process signs with stands in the tenant's
-// control record.
+// announceKey makes sure that the tenant's control records name the key that this process signs
+// with.
 func (l *Log) announceKey(ctx context.Context, x *tenant) error {
 	if len(x.keys) == 0 {
 		return errNoKey
@@ -87,7 +87,7 @@ func (l *Log) announceKey(ctx context.Context, x *tenant) error {
 	}
 }
 
-// catchUpControl returns when everything is learnt that the control topic held when it was called.
+// catchUpControl returns when the log has learnt all that the control topic held at the call.
 func (l *Log) catchUpControl(ctx context.Context) error {
 	r := l.control.reader.Load()
 	if r == nil {
@@ -99,7 +99,7 @@ func (l *Log) catchUpControl(ctx context.Context) error {
 	}
 	end, err := placeOf(last)
 	if err != nil {
-		return nil //nolint:nilerr // it has no record
+		return nil //nolint:nilerr // the topic has no record
 	}
 	for {
 		learnt := l.control.news.wait()

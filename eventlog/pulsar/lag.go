@@ -8,8 +8,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// Lag implements eventlog.Lag by the broker's indices of two messages, for each of which its entry
-// is looked at: some milliseconds. A packed message counts once, however many records it holds.
+// Lag implements eventlog.Lag from the broker's indices of two messages. It reads the entry of
+// each, which takes some milliseconds. A packed message counts once, however many records it holds.
 func (l *Log) Lag(ctx context.Context, partition int, after messages.Position) (uint64, error) {
 	p, err := l.table.Load().shard(partition)
 	if err != nil {
@@ -43,12 +43,12 @@ func (l *Log) lag(ctx context.Context, p *partition, after messages.Position) (u
 	if after.IsZero() {
 		index--
 	}
-	// a producer can say that it sends fewer than none, and move the numbers back
+	// a producer can announce fewer messages than none, which decreases the broker's index
 	return uint64(max(0, int64(newest-index))), nil
 }
 
-// indexAt is the broker's number of the message at the position; of the oldest one kept where that
-// is zero.
+// indexAt returns the broker's index of the message at the position; of the oldest message kept if
+// the position is zero.
 func (l *Log) indexAt(ctx context.Context, p *partition, at messages.Position) (uint64, error) {
 	wanted := place{ledger: -1}
 	if !at.IsZero() {

@@ -7,8 +7,8 @@ import (
 	"github.com/dashfeed/dashfeed/eventlog"
 )
 
-// lazy holds a thing of the broker's that is opened when the first asks, once for all who ask
-// meanwhile. A failure is everybody's who waited and is not remembered.
+// lazy holds a resource of the broker's. The first get opens it, once for all callers that wait
+// meanwhile. A failure is returned to all of them and is not remembered.
 type lazy[T comparable] struct {
 	mu      sync.Mutex
 	value   T
@@ -22,8 +22,8 @@ type opening[T comparable] struct {
 	err   error
 }
 
-// get opens in a goroutine of the log's, so that a caller's context is heard although the client
-// knows none.
+// get opens the value in a goroutine of the log's, so that get can return when the caller's context
+// ends, although the client's calls take no context.
 func (z *lazy[T]) get(ctx context.Context, l *Log, open func() (T, error)) (T, error) {
 	z.mu.Lock()
 	if z.open {
@@ -55,14 +55,14 @@ func (z *lazy[T]) get(ctx context.Context, l *Log, open func() (T, error)) (T, e
 	}
 }
 
-// peek is the value, if it is open.
+// peek returns the value and whether it is open.
 func (z *lazy[T]) peek() (T, bool) {
 	z.mu.Lock()
 	defer z.mu.Unlock()
 	return z.value, z.open
 }
 
-// drop forgets the value, if it is open, and reports whether it was: whoever dropped it closes it.
+// drop forgets the value and reports whether it was open: then the caller closes it.
 func (z *lazy[T]) drop() (T, bool) {
 	z.mu.Lock()
 	defer z.mu.Unlock()
@@ -71,7 +71,8 @@ func (z *lazy[T]) drop() (T, bool) {
 	return z.value, was
 }
 
-// lose drops a value that can't be used any more; false where it is not held, or not any more.
+// lose drops a value that can't be used any more. It returns false if the value is not held any
+// more.
 func (z *lazy[T]) lose(value T) bool {
 	z.mu.Lock()
 	defer z.mu.Unlock()

@@ -7,28 +7,29 @@
 //
 // What it promises:
 //
-//  1. What Append acknowledged is read again, in one order, by every process, whatever broker was
-//     killed meanwhile.
-//  2. A record's append time is the broker's, never a producer's. Where the broker gives none, or
-//     no index, that is an error that names the setting, and nothing after it is returned; but for
-//     a message that its producer says to be none, which is refused.
-//  3. Entries are read as the broker stores them (package entries), and each message of one is
-//     returned, as what it is or as refused, the same whoever reads from wherever, whatever stands
-//     in it. Where an entry does not follow the one before and that one is gone, the reader ends
-//     with ErrTrimmed; where it is still there, what lies between was the broker's own, or of an
-//     aborted transaction.
-//  4. Shards are numbered alike in every process, by the control topic; a tenant added while
-//     running makes every Log grow.
+//  1. Every process reads what Append acknowledged, in one order, whichever broker was killed
+//     meanwhile.
+//  2. A record's append time is the broker's, never a producer's. If the broker gives no time or no
+//     index, reading fails with an error that names the setting, and nothing after that record is
+//     returned. A message that its producer says to be none is refused instead.
+//  3. Entries are read as the broker stores them (package entries). Each message of an entry is
+//     returned, either as what it is or as refused, whatever it holds and wherever a reader begins.
+//     If an entry does not follow the one before it, and the one before is gone, the reader ends
+//     with ErrTrimmed. If the one before still exists, what lies between was the broker's own, or
+//     part of an aborted transaction.
+//  4. The control topic numbers the shards alike in every process. A tenant that is added while
+//     Dashfeed runs makes every Log grow.
 //  5. Any client may produce: a plain message is an event, and its key names the dashboard (see
 //     address).
 //  6. What others produce to partitions that were added to a topic after its tenant was made is
-//     forwarded home (see added).
-//  7. Only whoever has the cluster's key steers: a definition, a tick or a forwarded record that is
-//     not signed by it is a refused record, no_mac or bad_mac, in every process alike (see mac.go).
+//     forwarded to its home (see added).
+//  7. Only a process with the cluster's key can steer. A definition, a tick or a forwarded record
+//     without a valid signature becomes a refused record, no_mac or bad_mac, in every process alike
+//     (see mac.go).
 //
-// A single event is stored as any other producer's: its JSON as payload, its dashboard as key, no
-// property. Several entries of one call and partition are one packed message. Definitions, ticks,
-// forwarded and packed records are told by the property dashfeed.
+// A single event is stored like any other producer's: its JSON as payload, its dashboard as key, no
+// property. Several entries of one call and partition form one packed message. The property
+// dashfeed marks definitions, ticks, forwarded and packed records.
 package pulsar
 
 import (
@@ -49,8 +50,8 @@ import (
 )
 
 // Log is the log of all tenants of one Pulsar cluster. It owns the goroutines that follow the
-// control topic, ask for the broker's health, move guards and check policies, one for each open
-// reader and those of Pulsar's clients; Close joins them.
+// control topic, check the broker's health, move guards and check policies, one for each open
+// reader, and those of Pulsar's clients. Close joins them.
 type Log struct {
 	config  Config
 	logger  *slog.Logger
@@ -64,7 +65,7 @@ type Log struct {
 
 	table      atomic.Pointer[table]
 	control    control
-	announcing chan struct{} // held by whoever writes a key's id to the control topic
+	announcing chan struct{} // held while a key's id is written to the control topic
 	health     health
 	checks     checks
 	added      added
@@ -84,8 +85,8 @@ var (
 	_ eventlog.Lag     = (*Log)(nil)
 )
 
-// Open connects to the broker, reads which tenants there are and looks at their topics' policies.
-// It returns within some multiple of the configured timeout.
+// Open connects to the broker, reads the list of tenants and checks the policies of their topics.
+// It returns within a small multiple of the configured timeout.
 func Open(ctx context.Context, c Config) (*Log, error) {
 	if err := c.Validate(); err != nil {
 		return nil, fmt.Errorf("open log: %w", err)
@@ -136,7 +137,7 @@ func (l *Log) open(ctx context.Context) error {
 	return nil
 }
 
-// work starts a goroutine that Close joins; false after Close.
+// work starts a goroutine that Close joins. It returns false after Close.
 func (l *Log) work(f func()) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -147,10 +148,10 @@ func (l *Log) work(f func()) bool {
 	return true
 }
 
-// Partitions is the number of partitions of all tenants.
+// Partitions returns the number of partitions of all tenants.
 func (l *Log) Partitions() int { return len(l.table.Load().shards) }
 
-// Tenant is the range of the tenant's shards.
+// Tenant returns the range of the tenant's shards.
 func (l *Log) Tenant(name string) (first, n int, err error) {
 	t, err := l.table.Load().tenant(name)
 	if err != nil {
@@ -159,7 +160,7 @@ func (l *Log) Tenant(name string) (first, n int, err error) {
 	return t.first, t.Partitions, nil
 }
 
-// PartitionOf is the home of the dashboard.
+// PartitionOf returns the home of the dashboard.
 func (l *Log) PartitionOf(k messages.Key) (int, error) {
 	t, err := l.table.Load().tenant(k.Tenant)
 	if err != nil {
@@ -168,7 +169,7 @@ func (l *Log) PartitionOf(k messages.Key) (int, error) {
 	return t.home(k), nil
 }
 
-// Tenants are all tenants, in the order of their shards.
+// Tenants returns all tenants, in the order of their shards.
 func (l *Log) Tenants() []Tenant {
 	t := l.table.Load()
 	all := make([]Tenant, len(t.tenants))
@@ -178,20 +179,20 @@ func (l *Log) Tenants() []Tenant {
 	return all
 }
 
-// Grown is closed when Partitions grows beyond what it was when Grown was called. Take it, look at
-// Partitions, then wait.
+// Grown returns a channel that is closed when Partitions grows. Call Grown first, then Partitions,
+// then wait.
 func (l *Log) Grown() <-chan struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.grown
 }
 
-// IsFirst is always true of a record that a reader from the zero position gave first: where older
-// ones are gone, that reader ended with ErrTrimmed.
+// IsFirst returns true: a reader from the zero position would have ended with ErrTrimmed if records
+// before its first one were gone.
 func (l *Log) IsFirst(messages.Position) bool { return true }
 
-// Err is ErrUnreachable while the broker has not answered for some seconds, and ErrClosed after
-// Close.
+// Err returns ErrUnreachable while the broker has not answered for some seconds, and ErrClosed
+// after Close.
 func (l *Log) Err() error {
 	if l.life.Err() != nil {
 		return eventlog.ErrClosed
@@ -199,8 +200,8 @@ func (l *Log) Err() error {
 	return l.health.err(time.Now())
 }
 
-// Close ends readers with ErrClosed and returns when every goroutine has ended. Appends that wait
-// for the broker's answer end with an error; their entries may be stored.
+// Close ends readers with ErrClosed and joins every goroutine. Appends that wait for the broker's
+// answer end with an error; their entries may be stored.
 func (l *Log) Close() error {
 	l.mu.Lock()
 	if l.closed {
@@ -229,7 +230,7 @@ func (l *Log) Close() error {
 	return nil
 }
 
-// unreachable wraps what went wrong with the broker.
+// unreachable wraps a broker's error with ErrUnreachable.
 func unreachable(err error) error {
 	if errors.Is(err, eventlog.ErrUnreachable) {
 		return err

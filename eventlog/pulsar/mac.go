@@ -19,22 +19,23 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// A message that steers (a definition, a tick, a forwarded record, a packed message that holds one
-// of these) carries a MAC, so that nobody steers who may only produce. Its property dashfeed-mac is
-// base64url of
+// A message that steers (a definition, a tick, a forwarded record, or a packed message that holds
+// one of these) carries a MAC, so that a client that may only produce can't steer. The property
+// dashfeed-mac is the base64url of
 //
 //	key id   8 bytes
 //	MAC      16 bytes: the first of HMAC-SHA-256
 //
-// over, with texts and the payload behind their length and numbers as varints,
+// The MAC covers these fields, with texts and the payload behind their length and numbers as
+// varints:
 //
-//	"dashfeed-mac-1", tenant, making of the tenant ("" of a tick), partition within its topic, kind, origin, key, event time, payload
+//	"dashfeed-mac-1", tenant, creation of the tenant ("" of a tick), partition within its topic, kind, origin, key, event time, payload
 //
-// by the tenant's key: HKDF-SHA-256 of the cluster's key and the tenant's name. So a copy is not
-// valid in another tenant, partition or making of the tenant; one in the same partition steers
-// nothing, since folds take no definition or origin that is behind theirs, and no tick moves log
-// time back. A tick is valid in every making: the first ones are older than the word of which
-// making counts.
+// Its key is the tenant's: HKDF-SHA-256 of the cluster's key and the tenant's name. So a copy is
+// not valid in another tenant, partition or creation of the tenant. A copy in the same partition
+// has no effect, since folds ignore a definition or an origin that is behind theirs, and no tick
+// moves log time back. A tick is valid in every creation, because the first ticks are written
+// before the control topic says which creation counts.
 const (
 	macProperty = "dashfeed-mac"
 	macDomain   = "dashfeed-mac-1"
@@ -43,16 +44,16 @@ const (
 	keyIDBytes = 8
 )
 
-// KeyBytes is how long a cluster's key is.
+// KeyBytes is the length of a cluster's key.
 const KeyBytes = 32
 
 // maxKeys bounds the keys of a cluster, and the ids that a tenant's control records name.
 const maxKeys = 64
 
-// keyID names a key of the cluster; it tells nothing of it.
+// keyID names a key of the cluster without revealing anything of it.
 type keyID [keyIDBytes]byte
 
-// String is 16 hex digits.
+// String returns 16 hex digits.
 func (id keyID) String() string { return hex.EncodeToString(id[:]) }
 
 func parseKeyID(s string) (id keyID, err error) {
@@ -63,7 +64,7 @@ func parseKeyID(s string) (id keyID, err error) {
 	return keyID(b), nil
 }
 
-// KeyID names a cluster's key where people see it.
+// KeyID returns the name of a cluster's key for logs and listings.
 func KeyID(key []byte) string { return idOf(key).String() }
 
 func idOf(key []byte) keyID { return keyID(derive(key, "dashfeed key id", keyIDBytes)) }
@@ -76,7 +77,7 @@ func derive(key []byte, info string, length int) []byte {
 	return b
 }
 
-// keyring is the cluster's keys as one tenant has them. The first signs, all verify.
+// keyring holds the cluster's keys, derived for one tenant. The first signs, all verify.
 type keyring []*tenantKey
 
 type tenantKey struct {
@@ -84,7 +85,7 @@ type tenantKey struct {
 	macs sync.Pool // of *macState
 }
 
-// macState is what one MAC takes. Its hash remembers what it makes of the key.
+// macState holds the buffers of one MAC. Its hash keeps the state that it derives from the key.
 type macState struct {
 	hash hash.Hash
 	head []byte
@@ -108,7 +109,7 @@ func (r keyring) find(id keyID) *tenantKey {
 	return nil
 }
 
-// ids are those of all keys.
+// ids returns the ids of all keys.
 func (r keyring) ids() (all []string) {
 	for _, k := range r {
 		all = append(all, k.id.String())
@@ -116,7 +117,7 @@ func (r keyring) ids() (all []string) {
 	return all
 }
 
-// signed is what a MAC is over, beside what the partition says.
+// signed holds the fields of a message that its MAC covers.
 type signed struct {
 	kind, origin, key string
 	eventTime         int64
@@ -131,7 +132,7 @@ func signedOf(properties map[string]string, key string, eventTime time.Time, pay
 	return s
 }
 
-// mac is the MAC of a message in the partition.
+// mac returns the MAC of a message in the partition.
 func (k *tenantKey) mac(p *partition, s signed) (mac [macBytes]byte) {
 	made := p.tenant.Made
 	if s.kind == messages.KindTick.String() {
@@ -161,14 +162,14 @@ func appendText(b []byte, text string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(text))), text...)
 }
 
-// sign gives a message that steers its MAC. There is a key: it was announced.
+// sign adds the MAC to a steering message. The tenant has a key: it was announced.
 func (p *partition) sign(m *pulsar.ProducerMessage) {
 	k := p.tenant.keys[0]
 	mac := k.mac(p, signedOf(m.Properties, m.Key, m.EventTime, m.Payload))
 	m.Properties[macProperty] = base64.RawURLEncoding.EncodeToString(slices.Concat(k.id[:], mac[:]))
 }
 
-// parseMAC reads the property.
+// parseMAC decodes the property.
 func parseMAC(text string) (id keyID, mac []byte, ok bool) {
 	b, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil || len(b) != keyIDBytes+macBytes {

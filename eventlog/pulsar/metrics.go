@@ -9,8 +9,8 @@ import (
 	"github.com/dashfeed/dashfeed/eventlog"
 )
 
-// metrics are what the log counts. They are of the whole log: shards and tenants are too many for
-// labels.
+// metrics holds what the log counts. The metrics cover the whole log: shards and tenants are too
+// many for labels.
 type metrics struct {
 	registerer prometheus.Registerer
 	registered []prometheus.Collector
@@ -54,7 +54,8 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	return m
 }
 
-// register is for one log a process; a second one counts on its own, unseen.
+// register registers the metrics of one log per process. A second log counts too, but is not
+// exported.
 func (m *metrics) register(c prometheus.Collector) prometheus.Collector {
 	if m.registerer == nil {
 		return c

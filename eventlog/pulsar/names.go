@@ -9,43 +9,43 @@ import (
 )
 
 // Names in Pulsar are built from the Dashfeed tenant's name alone, so that two tenants never share
-// a topic. A name of ours may have a ~, which Pulsar's may not, and never has a =: ~ is written
-// =7E.
+// a topic. A Dashfeed name may have a ~, which Pulsar does not allow, and never has a =. So ~ is
+// written =7E.
 const (
 	eventsNamespace = "dashfeed"       // of a tenant: what its shards read
 	stateNamespace  = "dashfeed-state" // of a tenant: what its shards keep
 	controlTopic    = "persistent://dashfeed=control/dashfeed/tenants"
 )
 
-// EventsTopic is the tenant's partitioned topic of records.
+// EventsTopic returns the tenant's partitioned topic of records.
 func EventsTopic(tenant string) string {
 	return "persistent://" + encodeTenant(tenant) + "/" + eventsNamespace + "/events"
 }
 
-// CheckpointsTopic is the tenant's partitioned topic of checkpoints. It has as many partitions as
-// EventsTopic.
+// CheckpointsTopic returns the tenant's partitioned topic of checkpoints. It has as many partitions
+// as EventsTopic.
 func CheckpointsTopic(tenant string) string {
 	return "persistent://" + encodeTenant(tenant) + "/" + stateNamespace + "/checkpoints"
 }
 
-// PartitionTopic is one partition of a partitioned topic.
+// PartitionTopic returns one partition of a partitioned topic.
 func PartitionTopic(topic string, partition int) string {
 	return fmt.Sprintf("%s-partition-%d", topic, partition)
 }
 
-// GuardName is the subscription that keeps the records, and the checkpoints, that a Dashfeed
-// cluster still needs.
+// GuardName returns the name of the subscription that keeps the records and checkpoints that a
+// Dashfeed cluster still needs.
 func GuardName(cluster string) string { return "dashfeed-guard-" + cluster }
 
-// appliedTopic is what a cluster remembers of definitions from files. A cluster's name, which has
-// no =, may be one that clients would take for a partition's.
+// appliedTopic returns the topic of what a cluster remembers of definitions from files. The escape
+// =, which no cluster's name has, keeps clients from taking the topic for a partition.
 func appliedTopic(cluster string) string {
 	return "persistent://" + broker.NamespaceOf(controlTopic) + "/definitions=" + strings.ReplaceAll(cluster, "-partition-", "=partition=")
 }
 
 func encodeTenant(tenant string) string { return strings.ReplaceAll(tenant, "~", "=7E") }
 
-// TenantOf is the Dashfeed tenant that a topic built here belongs to; false of any other topic.
+// TenantOf returns the Dashfeed tenant of a topic that is named here; false for any other topic.
 func TenantOf(topic string) (string, bool) {
 	name, ok := strings.CutPrefix(topic, "persistent://")
 	if !ok {

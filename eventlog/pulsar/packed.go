@@ -14,7 +14,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// A packed message holds several records of one partition, which are stored together or not at all.
+// A packed message holds several records of one partition that are stored together or not at all.
 // Its payload is
 //
 //	version   1 byte: 1 plain, 2 the rest is one zstd frame
@@ -29,7 +29,7 @@ const (
 	forwardedBit = 0x80
 	eventTimeBit = 0x40
 
-	maxUnpackedBytes = 64 << 20 // of records in one message, once they are decompressed
+	maxUnpackedBytes = 64 << 20 // of the records in one message, after decompression
 )
 
 var errPacked = errors.New("the packed message is not in a form that this version writes")
@@ -62,7 +62,7 @@ func appendPacked(b []byte, e *eventlog.Entry) []byte {
 	return append(b, payload...)
 }
 
-// unpacker reads packed messages. What it returned is good until its next call.
+// unpacker reads packed messages. Its result is valid until its next call.
 type unpacker struct {
 	zstd *zstd.Decoder
 }
@@ -78,8 +78,8 @@ func newUnpacker() *unpacker {
 func (u *unpacker) close() { u.zstd.Close() }
 
 // records appends the message's records to all, with the positions, the append time and the tenant
-// of their message. Keys and payloads alias payload, which must stay as it is, or a buffer made for
-// this message. An error leaves all as it was.
+// of their message. Keys and payloads alias payload, which must not change, or a buffer made for
+// this message. After an error all is unchanged.
 func (u *unpacker) records(all []messages.Record, payload []byte, tenant string, p place, appendTime int64) ([]messages.Record, error) {
 	body, err := u.body(payload)
 	if err != nil {
@@ -116,7 +116,7 @@ func (u *unpacker) body(payload []byte) ([]byte, error) {
 	return nil, errPacked
 }
 
-// unpack reads one record from the front of b and returns the rest.
+// unpack decodes one record from the front of b and returns the rest.
 func unpack(b []byte, r *messages.Record) (rest []byte, err error) {
 	if len(b) == 0 {
 		return nil, errPacked
@@ -164,7 +164,7 @@ func unpack(b []byte, r *messages.Record) (rest []byte, err error) {
 	return b, nil
 }
 
-// cutBytes reads bytes behind their length.
+// cutBytes cuts bytes that follow their length.
 func cutBytes(b []byte) (v, rest []byte, ok bool) {
 	n, size := binary.Uvarint(b)
 	if size <= 0 || n > uint64(len(b)-size) {
@@ -174,5 +174,5 @@ func cutBytes(b []byte) (v, rest []byte, ok bool) {
 	return b[size:end:end], b[end:], true
 }
 
-// stringOf spares a copy: the bytes of a message are never written again.
+// stringOf returns the bytes as a string without a copy: nobody writes a message's bytes again.
 func stringOf(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

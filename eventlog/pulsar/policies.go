@@ -12,28 +12,28 @@ import (
 	"github.com/dashfeed/dashfeed/eventlog/pulsar/broker"
 )
 
-// Problem is something about a topic that loses records, or may.
+// Problem describes a fault of a topic that loses records, or may.
 type Problem struct {
-	Topic   string // or namespace, or setting of the broker
-	What    string // is wrong
-	Command string // mends it
-	Stops   bool   // its shards: what they would show is wrong
+	Topic   string // or a namespace, or a setting of the broker
+	What    string // what is wrong
+	Command string // the command that repairs it
+	Stops   bool   // its shards stop, since what they would show is wrong
 }
 
 func (p Problem) String() string { return p.Topic + ": " + p.What + "; mend it by: " + p.Command }
 
-// leastRetention is what keeps a Reader that is a little behind from losing records, which the
-// guard does not know of.
+// leastRetention keeps a Reader that is a little behind from losing records: the guard does not
+// know where readers are.
 const leastRetention = 60 // minutes
 
-// checks are what was found when topics and policies were last looked at.
+// checks holds what the last check of topics and policies found.
 type checks struct {
 	mu       sync.Mutex
 	problems []Problem
 }
 
-// Problems are what was found at the last check, at Open or within the configured time, and what
-// readers met since.
+// Problems returns what the last check found. Open checks, and then the log checks at the
+// configured interval.
 func (l *Log) Problems() []Problem {
 	l.checks.mu.Lock()
 	defer l.checks.mu.Unlock()
@@ -46,7 +46,7 @@ func (l *Log) checkLoop() {
 	}
 }
 
-// check looks at every tenant's topics. What can't be seen is a problem as well.
+// check checks every tenant's topics. A check that can't be made is a problem as well.
 func (l *Log) check(ctx context.Context) {
 	if l.admin == nil {
 		return
@@ -73,7 +73,7 @@ func (l *Log) check(ctx context.Context) {
 	}
 }
 
-// report keeps what was found and logs what is new.
+// report stores the problems and logs the new ones.
 func (l *Log) report(found []Problem) {
 	l.checks.mu.Lock()
 	defer l.checks.mu.Unlock()
@@ -118,8 +118,8 @@ func (l *Log) checkTenant(ctx context.Context, x *tenant) []Problem {
 	return all
 }
 
-// checkAdded has what lies in partitions that were added forwarded, and says so: nothing is lost,
-// but it costs a second write.
+// checkAdded starts to forward the partitions that were added, and reports them: nothing is lost,
+// but each record costs a second write.
 func (l *Log) checkAdded(x *tenant, topic string, partitions int) []Problem {
 	if partitions == x.Partitions {
 		return nil
@@ -136,7 +136,8 @@ func (l *Log) checkAdded(x *tenant, topic string, partitions int) []Problem {
 	return []Problem{{topic, what, command, false}}
 }
 
-// unseen is what a check says that could not look; an unreachable broker is Err's to tell.
+// unseen returns the problem of a check that failed. Err reports an unreachable broker, so that is
+// none.
 func (l *Log) unseen(topic string, err error) []Problem {
 	if errors.Is(err, eventlog.ErrUnreachable) {
 		return nil
@@ -203,8 +204,8 @@ func (l *Log) checkExpiry(ctx context.Context, topic string) ([]Problem, error) 
 	return []Problem{{namespace, fmt.Sprintf("subscriptions expire after %d minutes: the guard too, while no node runs", *minutes), "pulsar-admin namespaces set-subscription-expiration-time -t 0 " + namespace, false}}, nil
 }
 
-// mend is the command for the level that the policy is set at: the topic's own wins over its
-// namespace's.
+// mend returns the command for the level at which the policy is set: a topic's own policy overrides
+// its namespace's.
 func (l *Log) mend(ctx context.Context, topic, policy, onTopic, onNamespace string) string {
 	var own any
 	if err := l.admin.Get(ctx, broker.TopicPath(topic)+"/"+policy, &own); err == nil && own != nil {

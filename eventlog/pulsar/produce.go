@@ -15,7 +15,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// Properties of messages that are no plain event.
+// The properties of messages that are not plain events.
 const (
 	kindProperty   = "dashfeed"
 	originProperty = "dashfeed-origin"
@@ -23,8 +23,8 @@ const (
 	kindPacked = "packed"
 )
 
-// single is an entry as a message of its own. A tick has the time for a payload. Payload and key
-// are copied.
+// single returns the message of one entry. The payload of a tick is the time. Payload and key are
+// copied.
 func single(e *eventlog.Entry) *pulsar.ProducerMessage {
 	m := &pulsar.ProducerMessage{Key: strings.Clone(e.Key.Dashboard), Payload: bytes.Clone(e.Payload), DisableReplication: local(e)}
 	if e.EventTime > 0 {
@@ -43,8 +43,8 @@ func single(e *eventlog.Entry) *pulsar.ProducerMessage {
 	return m
 }
 
-// tickPayload is the time of whoever ticks, ms: log time where the broker gives none. It is under
-// the MAC, as the publish time of a message is not.
+// tickPayload encodes the time of the node that ticks, ms: it becomes log time if the broker gives
+// no time. The MAC covers it; it does not cover the publish time of a message.
 func tickPayload(now time.Time) []byte {
 	return binary.BigEndian.AppendUint64(nil, uint64(now.UnixMilli()))
 }
@@ -56,7 +56,7 @@ func tickTime(payload []byte) (ms int64, ok bool) {
 	return int64(binary.BigEndian.Uint64(payload)), true
 }
 
-// local entries make sense in their own region only.
+// local reports whether the entry makes sense in its own region only.
 func local(e *eventlog.Entry) bool {
 	return e.Kind == messages.KindTick || e.Origin != (messages.Origin{})
 }
@@ -75,7 +75,7 @@ func parseOrigin(s string) (messages.Origin, error) {
 	return messages.Origin{Partition: int(n), Position: p}, err
 }
 
-// packer makes packed messages. Compressing is safe for any number of goroutines.
+// packer encodes packed messages. Any number of goroutines may use it.
 type packer struct {
 	compressBytes int
 	zstd          *zstd.Encoder
@@ -89,7 +89,7 @@ func newPacker(compressBytes int) *packer {
 	return &packer{compressBytes, e}
 }
 
-// pack is the entries as one message.
+// pack returns the entries as one message.
 func (k *packer) pack(entries []*eventlog.Entry) *pulsar.ProducerMessage {
 	size := 1
 	for _, e := range entries {
@@ -105,5 +105,5 @@ func (k *packer) pack(entries []*eventlog.Entry) *pulsar.ProducerMessage {
 	return &pulsar.ProducerMessage{Payload: b, Properties: map[string]string{kindProperty: kindPacked}, DisableReplication: local(entries[0])}
 }
 
-// sizeOf is the most that an entry takes in a packed message.
+// sizeOf bounds the size of an entry in a packed message.
 func sizeOf(e *eventlog.Entry) int { return len(e.Payload) + len(e.Key.Dashboard) + 48 }

@@ -17,17 +17,17 @@ type producer struct {
 
 func (w *producer) close() { w.client.Close() }
 
-// producerOf opens the partition's producer, or waits for whoever opens it.
+// producerOf opens the partition's producer, or waits for another caller who opens it.
 func (l *Log) producerOf(ctx context.Context, p *partition) (*producer, error) {
 	w, err := p.producer.get(ctx, l, func() (*producer, error) {
 		c, err := l.producing.CreateProducer(pulsar.ProducerOptions{
 			Topic: p.topic,
-			// what comes together is packed; what comes alone does not wait
+			// Append packs what comes together; what comes alone does not wait for a batch
 			DisableBatching:                 true,
 			SendTimeout:                     l.config.Timeout,
 			MaxPendingMessages:              maxPendingPerTask,
 			BackOffPolicyFunc:               broker.NewBackoff,
-			PartitionsAutoDiscoveryInterval: 24 * time.Hour, // it is one partition already
+			PartitionsAutoDiscoveryInterval: 24 * time.Hour, // the topic is one partition already
 		})
 		if err != nil {
 			return nil, classify(err)

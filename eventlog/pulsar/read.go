@@ -10,35 +10,36 @@ import (
 )
 
 const (
-	maxReadRecords = 8192    // what a reader has ready at most, beyond one message's
-	maxReadBytes   = 4 << 20 // of payloads likewise
+	maxReadRecords = 8192    // records that a reader has ready, apart from the rest of one message
+	maxReadBytes   = 4 << 20 // bytes of their payloads
 )
 
-// reader reads one partition. Its pump, a goroutine of the log's, takes entries from the broker and
-// makes records of them while the records before are folded: two buffers, in turn.
+// reader reads one partition. Its pump, a goroutine of the log's, decodes entries from the broker
+// into one buffer while the caller folds the records of the other.
 type reader struct {
 	l    *Log
 	p    *partition
 	life context.Context // ends with Close, and with the log
 	end  context.CancelFunc
-	done chan struct{} // the pump has ended
+	done chan struct{} // closed when the pump has ended
 
 	mu      sync.Mutex
 	filling []messages.Record
 	size    int // payload bytes in filling
-	// no record lies up to there behind those in filling; zero: they are all that is known
+	// up to this position no more records follow those in filling; zero: not known
 	passed  messages.Position
-	err     error // why no more will come
-	waiting bool  // the pump, for room
+	err     error // why no more records will come
+	waiting bool  // the pump waits for room
 
 	ready chan struct{} // something came, or err is set
 	room  chan struct{} // filling was taken
 
-	giving, rest []messages.Record // Next's: a buffer, and what of it was not returned
+	giving, rest []messages.Record // of Next: a buffer, and the part of it that was not returned yet
 }
 
-// Read opens a reader of the partition. It starts at the position's own message, of which it needs
-// the index, and returns what lies after. It asks the broker, for at most the configured timeout.
+// Read opens a reader of the partition. It begins at the position's own message, because it needs
+// that message's index, and returns what follows. It asks the broker, for at most the configured
+// timeout.
 func (l *Log) Read(partition int, after messages.Position) (eventlog.Reader, error) {
 	p, err := l.table.Load().shard(partition)
 	if err != nil {
@@ -98,7 +99,7 @@ func (l *Log) read(p *partition, after messages.Position, remnant bool) (*reader
 	return r, nil
 }
 
-// Next returns what is ready, at most limit records.
+// Next returns the records that are ready, at most limit.
 func (r *reader) Next(ctx context.Context, limit int) ([]messages.Record, error) {
 	for {
 		records, _, err := r.NextOrPassed(ctx, limit)
@@ -143,8 +144,8 @@ func (r *reader) NextOrPassed(ctx context.Context, limit int) (records []message
 	}
 }
 
-// take swaps the buffers. Behind the pump's last record comes how far the log was looked at, or the
-// pump's error.
+// take swaps the buffers. If the pump's buffer is empty, it returns how far the log was searched,
+// or the pump's error.
 func (r *reader) take() (passed messages.Position, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -166,14 +167,14 @@ func (r *reader) take() (passed messages.Position, err error) {
 	return passed, nil
 }
 
-// Close ends a Next that waits, and returns when the pump has ended.
+// Close ends a Next that waits, and joins the pump.
 func (r *reader) Close() error {
 	r.end()
 	<-r.done
 	return nil
 }
 
-// pump moves records from the broker to Next until it errs or the reader is closed.
+// pump moves records from the broker to Next until an error comes or the reader is closed.
 func (r *reader) pump(c *checker) {
 	defer close(r.done)
 	defer r.end()
@@ -201,7 +202,7 @@ func (r *reader) pump(c *checker) {
 	}
 }
 
-// pass notes that the log has no record up to there behind those that were put.
+// pass notes that no more records follow up to that position.
 func (r *reader) pass(upTo messages.Position) {
 	r.mu.Lock()
 	r.passed = upTo
@@ -223,7 +224,7 @@ func (r *reader) signal() {
 	}
 }
 
-// put decodes an entry's messages into the buffer, and waits while that is full.
+// put decodes an entry's messages into the buffer. It waits while the buffer is full.
 func (r *reader) put(c *checker, all []received, verdicts []verdict) (err error) {
 	for len(all) > 0 && err == nil {
 		n := 0

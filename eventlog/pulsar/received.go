@@ -2,7 +2,7 @@ package pulsar
 
 import "github.com/dashfeed/dashfeed/eventlog/pulsar/entries"
 
-// received is a message of a partition, in its entry.
+// received is a message of a partition, with its entry.
 type received struct {
 	*entries.Message
 	entry *entries.Entry
@@ -10,10 +10,10 @@ type received struct {
 
 func (m received) at() place { return place{m.entry.Ledger, m.entry.Entry, m.Batch} }
 
-// maxPayload is the largest payload that is read: a body at the HTTP door has as much.
+// maxPayload is the size of the largest payload that is read, the same as of an HTTP body.
 const maxPayload = 8 << 20
 
-// unread is why the message can't be read; "": it can.
+// unread returns why the message can't be read; "": it can.
 func (m received) unread() string {
 	if m.Refused == "" && len(m.Payload) > maxPayload {
 		return entries.TooLarge

@@ -9,17 +9,17 @@ import (
 	"github.com/dashfeed/dashfeed/messages/event"
 )
 
-// form is how a payload holds its events.
+// form says how a payload holds its events.
 type form int
 
 const (
-	oneJSON     form = iota // one object, or what is no event anyway
+	oneJSON     form = iota // one object, or no event at all
 	severalJSON             // an array, or perhaps NDJSON
 	messagePack             // a map, an array of maps, or several of these
 )
 
-// formOf tells by the first byte, as the HTTP door does by the content type: JSON is text, and a
-// map or an array of MessagePack never begins with a byte that is.
+// formOf tells the form by the payload's first byte. (HTTP tells it by the content type.) JSON is
+// text, and a map or an array of MessagePack never begins with a byte of text.
 func formOf(payload []byte) form {
 	text := bytes.TrimLeft(payload, " \t\r\n")
 	switch {
@@ -33,9 +33,10 @@ func formOf(payload []byte) form {
 	return oneJSON
 }
 
-// several appends the events of a message that is no single JSON object, each as a record. They go
-// where the message's key says; without one each where it says itself. What is refused of them
-// counts there, too. A message that can't be taken apart is one record.
+// several appends the events of a message that holds more than one JSON object, or another form,
+// each as a record. The message's key names their dashboard; if it names none, each event names its
+// own. Refused events count at that dashboard, too. A message that can't be split becomes one
+// refused record.
 func (d *decoder) several(all []messages.Record, m received, at place, appended int64, k messages.Key, f form) []messages.Record {
 	begin := len(all)
 	n := 0
@@ -65,7 +66,7 @@ func (d *decoder) several(all []messages.Record, m received, at place, appended 
 	return all
 }
 
-// one is one event of several.
+// one returns the record of one event of several.
 func (d *decoder) one(m received, appended int64, k messages.Key, payload []byte, err error) messages.Record {
 	why := ""
 	if k.Dashboard == "" && err == nil {
@@ -81,7 +82,7 @@ func (d *decoder) one(m received, appended int64, k messages.Key, payload []byte
 	return messages.Record{Append: appended, Kind: messages.KindEvent, Key: k, Payload: payload, EventTime: max(0, m.EventTime)}
 }
 
-// named is the dashboard that an event names itself.
+// named returns the dashboard that the event's payload names.
 func (d *decoder) named(payload []byte) (k messages.Key, why string) {
 	if err := d.events.Decode(payload, &d.event); err != nil || d.event.Dashboard == "" {
 		return k, noDashboard

@@ -12,9 +12,9 @@ import (
 // maxShards bounds the partitions of all tenants.
 const maxShards = 1 << 16
 
-// table is all tenants at a moment, numbered in the order of the control topic: shards first …
-// first+n-1 are the partitions 0 … n-1 of a tenant's topic. It is never written again; a tenant
-// more makes a new one.
+// table holds all tenants at one moment, numbered in the order of the control topic: the shards
+// first … first+n-1 are the partitions 0 … n-1 of a tenant's topic. A table never changes; one more
+// tenant makes a new table.
 type table struct {
 	tenants []*tenant
 	byName  map[string]*tenant
@@ -28,7 +28,8 @@ type tenant struct {
 	announced announcedKeys
 }
 
-// partition is one of a tenant's, and what this process has open to it.
+// partition is a partition of a tenant's topic, with the resources that this process has open for
+// it.
 type partition struct {
 	shard  int
 	tenant *tenant
@@ -41,7 +42,7 @@ type partition struct {
 	stop     stopped
 }
 
-// with is the table with one more tenant, which has the cluster's keys.
+// with returns the table with one more tenant, which gets the cluster's keys.
 func (t *table) with(x Tenant, keys [][]byte) *table {
 	made := &tenant{Tenant: x, first: len(t.shards), keys: newKeyring(keys, x.Name)}
 	next := &table{
@@ -74,7 +75,7 @@ func (t *table) shard(n int) (*partition, error) {
 	return t.shards[n], nil
 }
 
-// home is where a dashboard's records belong.
+// home returns the shard that a dashboard's records belong to.
 func (t *tenant) home(k messages.Key) int {
 	return t.first + eventlog.PartitionOf(k.Dashboard, t.Partitions)
 }

@@ -20,11 +20,11 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// MaxPartitions is the most partitions that one tenant may have.
+// MaxPartitions is the greatest number of partitions of one tenant.
 const MaxPartitions = 1024
 
 const (
-	// what a broker may take to make one, beside its time for any request
+	// how long a broker may take to make one partition, beside the timeout of the request
 	perPartition = 100 * time.Millisecond
 	guardsAtOnce = 8
 )
@@ -35,24 +35,24 @@ type LogTime string
 // The kinds of log time.
 const (
 	BrokerTime LogTime = "broker" // the time that the broker gave each record
-	TickTime   LogTime = "ticks"  // ticks alone: for brokers that give no time
+	TickTime   LogTime = "ticks"  // only ticks: for brokers that give no time
 )
 
-// Tenant is what the control topic says of one. It never changes.
+// Tenant is a tenant as the control topic describes it. It never changes.
 type Tenant struct {
 	Name       string
 	Partitions int     // 1 to MaxPartitions
 	LogTime    LogTime // "": BrokerTime
 
-	// Made is the name of this making of it: another one where Pulsar has lost all it had and the
-	// tenant is made again, so that positions of then, which may be given again, can be told from
-	// those of now. AddTenant draws it, whatever is given; "" of a tenant that was made before
-	// there was such a name.
+	// Made names this making of the tenant. If Pulsar has lost all its data and the tenant is made
+	// again, the name differs, so that positions of both makings, which may coincide, can be told
+	// apart. AddTenant draws it, whatever is given. It is "" for a tenant that was made before this
+	// field existed.
 	Made string
 }
 
-// controlRecord is a tenant as the control topic holds it, or more keys of one. Name and partitions
-// mean the same in every version, since they number the shards of all later tenants.
+// controlRecord is a record of the control topic: a tenant, or more keys of one. Name and
+// partitions mean the same in every version, since they number the shards of all later tenants.
 type controlRecord struct {
 	Version    int     `json:"version"`
 	Tenant     string  `json:"tenant"`
@@ -60,11 +60,11 @@ type controlRecord struct {
 	LogTime    LogTime `json:"log_time"`
 	Made       string  `json:"made,omitempty"`
 
-	// ids of cluster keys that the tenant's records may be signed with, beside those named before
+	// ids of cluster keys that may sign the tenant's records, in addition to those named before
 	Keys []string `json:"keys,omitempty"`
 }
 
-// isOfKeys reports whether the record says no more than which keys there are.
+// isOfKeys reports whether the record only names keys.
 func (c controlRecord) isOfKeys() bool { return c.Partitions == 0 && len(c.Keys) > 0 }
 
 const controlVersion = 1
@@ -85,10 +85,11 @@ func (t Tenant) validate() error {
 	return errors.Join(errs...)
 }
 
-// AddTenant makes the tenant's topics with all that guards them, then says so in the control topic,
-// and returns when this log has grown. A tenant that is there already and is the same is no error;
-// one that differs is, since a tenant never changes. Where several add it at once, the first record
-// counts for all. Half-made tenants are finished by adding them again.
+// AddTenant makes the tenant's topics, with their policies and guards, then announces the tenant in
+// the control topic, and returns when this log has grown. It is no error if the same tenant exists
+// already; a tenant that differs is one, since a tenant never changes. If several processes add it
+// at once, the first record counts for all. To finish a tenant that is only partly made, add it
+// again.
 func (l *Log) AddTenant(ctx context.Context, t Tenant) error {
 	if t.LogTime == "" {
 		t.LogTime = BrokerTime
@@ -162,8 +163,8 @@ func (l *Log) announce(ctx context.Context, c controlRecord) error {
 	return nil
 }
 
-// makeTopicsAgain tries for some seconds where somebody else is making the same at this moment,
-// which Pulsar answers in several ways.
+// makeTopicsAgain retries for some seconds if another process is making the same topics at this
+// moment, which Pulsar reports in several ways.
 func (l *Log) makeTopicsAgain(ctx context.Context, t Tenant) error {
 	const tries = 20
 	for i := 1; ; i++ {
@@ -179,8 +180,8 @@ func (l *Log) makeTopicsAgain(ctx context.Context, t Tenant) error {
 	}
 }
 
-// makeTopics makes all that must be there before a producer can know the tenant's topic: the guard
-// above all.
+// makeTopics makes everything that must exist before a producer can know the tenant's topic, above
+// all the guard.
 func (l *Log) makeTopics(ctx context.Context, t Tenant) error {
 	if err := l.makePulsarTenant(ctx, encodeTenant(t.Name)); err != nil {
 		return err
@@ -211,8 +212,8 @@ func (l *Log) makeTopics(ctx context.Context, t Tenant) error {
 	return nil
 }
 
-// MadeTopics counts the partitions' topics of a tenant, of events and of checkpoints, that the
-// broker has already, and says how many there will be: what AddTenant has got to.
+// MadeTopics shows the progress of AddTenant. It counts the tenant's partitions, of events and of
+// checkpoints, that the broker has already, and returns how many there will be.
 func (l *Log) MadeTopics(ctx context.Context, t Tenant) (made, all int, err error) {
 	if l.admin == nil {
 		return 0, 0, fmt.Errorf("tenant %s: no admin URL is configured", t.Name)
@@ -232,7 +233,7 @@ func (l *Log) MadeTopics(ctx context.Context, t Tenant) (made, all int, err erro
 	return made, 2 * t.Partitions, nil
 }
 
-// firstTicks gives every partition a log time to begin with.
+// firstTicks gives every partition its first log time.
 func (l *Log) firstTicks(ctx context.Context, t Tenant) error {
 	x := &tenant{Tenant: t, keys: newKeyring(l.config.Keys, t.Name)}
 	if len(x.keys) == 0 {
@@ -255,8 +256,9 @@ func (l *Log) firstTicks(ctx context.Context, t Tenant) error {
 	return nil
 }
 
-// makeGuards makes this cluster's subscription on every partition, from the oldest record on. A
-// request for each: one for all takes the broker minutes where partitions are hundreds.
+// makeGuards creates this cluster's subscription on every partition, from the oldest record on. It
+// sends one request per partition: a single request for hundreds of partitions takes the broker
+// minutes.
 func (l *Log) makeGuards(ctx context.Context, topic string, partitions int) error {
 	earliest := map[string]any{"ledgerId": -1, "entryId": -1, "partitionIndex": -1}
 	guard := "/subscription/" + url.PathEscape(GuardName(l.config.Cluster))
@@ -270,8 +272,8 @@ func (l *Log) makeGuards(ctx context.Context, topic string, partitions int) erro
 	return group.Wait()
 }
 
-// makePulsarTenant makes a tenant that may live on every cluster the broker knows. Without the
-// right to, one that is there will do.
+// makePulsarTenant makes a tenant that is allowed on every cluster that the broker knows. If the
+// role may not make tenants, an existing one will do.
 func (l *Log) makePulsarTenant(ctx context.Context, name string) error {
 	var clusters []string
 	if err := l.admin.Get(ctx, "clusters", &clusters); err != nil {
@@ -303,7 +305,7 @@ func without(all []string, name string) []string {
 const keptFor = 24 * time.Hour
 
 // makeNamespace makes a namespace in which nothing is lost: no time to live, no subscription that
-// expires, no quota that evicts, and no topic that appears because somebody mistyped its name.
+// expires, no quota that evicts, and no topic that is created because somebody mistyped a name.
 func (l *Log) makeNamespace(ctx context.Context, namespace string) error {
 	path := broker.NamespacePath(namespace)
 	if err := l.admin.Make(ctx, path, nil); err != nil {
@@ -334,14 +336,14 @@ func policiesOf(namespace, name string) []policy {
 	case namespace == broker.NamespaceOf(controlTopic):
 		minutes = -1
 	case name == stateNamespace:
-		const compactAt = 64 << 20 // bytes written since the last time
+		const compactAt = 64 << 20 // bytes written since the last compaction
 		return append(all, policy{http.MethodPut, "compactionThreshold", compactAt})
 	}
 	return append(all, policy{http.MethodPost, "retention", map[string]any{"retentionTimeInMinutes": minutes, "retentionSizeInMB": -1}})
 }
 
-// prepareControl makes the control topic, where there is none. A role that may not look leaves it
-// to others: reading it tells whether they did.
+// prepareControl makes the control topic if there is none. If the role may not look, prepareControl
+// leaves it to others: reading the topic tells whether they made it.
 func (l *Log) prepareControl(ctx context.Context) error {
 	path := broker.TopicPath(controlTopic)
 	var stats struct{}
@@ -363,7 +365,7 @@ func (l *Log) prepareControl(ctx context.Context) error {
 	return l.admin.Make(ctx, path, nil)
 }
 
-// String is the tenant as a listing shows it.
+// String returns the tenant as a listing shows it.
 func (t Tenant) String() string {
 	return t.Name + ", " + strconv.Itoa(t.Partitions) + " partitions, log time " + string(t.LogTime)
 }

@@ -9,16 +9,16 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// verdict is what a message's MAC says.
+// verdict is the result of checking a message's MAC.
 type verdict int
 
 const (
-	unsigned verdict = iota // it has none
-	valid                   // it was made by us, for this partition
-	forged                  // it was not
+	unsigned verdict = iota // it has no MAC
+	valid                   // we made its MAC, for this partition
+	forged                  // its MAC is not ours
 )
 
-// refusal is why a message that steers is refused by the verdict.
+// refusal returns the reason why a steering message with this verdict is refused; "": it is not.
 func (v verdict) refusal() string {
 	switch v {
 	case unsigned:
@@ -29,7 +29,7 @@ func (v verdict) refusal() string {
 	return ""
 }
 
-// claims reports whether a message says that it steers. A packed message may; its records tell.
+// claims reports whether a message says that it steers. For a packed message, its records tell.
 func claims(properties map[string]string) bool {
 	switch properties[kindProperty] {
 	case messages.KindDefinition.String(), messages.KindTick.String():
@@ -50,10 +50,10 @@ func (d *decoder) verifyAll(ctx context.Context, verdicts []verdict, all []recei
 	return verdicts, nil
 }
 
-// verify judges a message by its MAC, where it says that it steers or has one. Where its key's id
-// was not announced up to now the control topic is asked once more: it names every key before its
-// first use. An error is no verdict: of a broker that does not answer, or of a key that was
-// announced and that this process has not got, of which the others may think otherwise.
+// verify checks a message's MAC if the message says that it steers, or may. If the MAC's key id is
+// not announced yet, verify reads the control topic once more, which names every key before its
+// first use. It returns an error if it can't judge: if the broker does not answer, or if the key
+// was announced but this process lacks it, since other processes may accept the message.
 func (d *decoder) verify(ctx context.Context, m received) (verdict, error) {
 	properties := m.Properties
 	if len(properties) == 0 || !claims(properties) && properties[kindProperty] != kindPacked {
@@ -84,8 +84,8 @@ func (d *decoder) verify(ctx context.Context, m received) (verdict, error) {
 	return forged, nil
 }
 
-// announced reports whether the id stood in the control topic when the message was produced. It
-// asks the broker at most once for all messages that the partition has at that moment.
+// announced reports whether the control topic named the id when the message was produced. It asks
+// the broker at most once for all messages that the partition has at that moment.
 func (d *decoder) announced(ctx context.Context, id keyID, at place) (bool, error) {
 	if d.p.tenant.announced.has(id) {
 		return true, nil
@@ -96,7 +96,7 @@ func (d *decoder) announced(ctx context.Context, id keyID, at place) (bool, erro
 	ctx, cancel := context.WithTimeoutCause(ctx, d.l.config.Timeout, errPatience)
 	defer cancel()
 	upTo := at
-	if d.p.shard < maxShards { // else its guard is somebody's who reads it
+	if d.p.shard < maxShards { // otherwise the reader of the partition holds its guard
 		last, err := d.l.last(ctx, d.p)
 		if err != nil {
 			return false, err

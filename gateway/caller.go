@@ -9,12 +9,13 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// caller is who asks. It is made once for a request, before its handler runs, and a session holds
-// the one that its connection was opened by. Nothing else reads who asks out of a request.
+// caller is the client of a request. It is made once for a request, before its handler runs. A
+// session keeps the caller that opened its connection. No other code reads the client's identity
+// from a request.
 type caller struct {
-	tenant  string     // everything it asks for is this tenant's; "": its address names none
-	address netip.Addr // by which its share of what is bounded per client is counted
-	named   netip.Addr // that a trusted proxy named; the zero address where none did
+	tenant  string     // the caller asks for this tenant only; "": the address names none
+	address netip.Addr // bounds per client are counted by this address
+	named   netip.Addr // client named by a trusted proxy; zero if no proxy named one
 }
 
 // permission is what a caller wants to do with a dashboard.
@@ -28,10 +29,10 @@ const (
 
 // callers makes the callers of requests.
 type callers struct {
-	proxies Proxies // whose word on the client is taken
+	proxies Proxies // the proxies that are trusted to name the client
 }
 
-// of is who asks in a request whose parameters are q.
+// of returns the caller of a request whose parameters are q.
 func (cs callers) of(r *http.Request, q query) (caller, error) {
 	c := caller{address: cs.proxies.Client(r), named: cs.proxies.named(r)}
 	if t, ok := q["tenant"]; ok {
@@ -43,11 +44,11 @@ func (cs callers) of(r *http.Request, q query) (caller, error) {
 	return c, nil
 }
 
-// home is the tenant whose dashboards a caller names without a tenant.
+// home returns the tenant of dashboards that the caller names without a tenant.
 func (c caller) home() string { return cmp.Or(c.tenant, messages.DefaultTenant) }
 
-// key is the dashboard that a caller names, if the caller may do with it what it wants to. tenant
-// is the one that its message names; "" stands for home.
+// key returns the key of a dashboard that the caller names, if the caller may do what it wants with
+// it. tenant is the one in the caller's message; "" stands for home.
 func (c caller) key(tenant, dashboard string, do permission) (messages.Key, error) {
 	k := messages.Key{Tenant: cmp.Or(tenant, c.home()), Dashboard: dashboard}
 	if err := messages.CheckName("tenant", k.Tenant); err != nil {
@@ -59,8 +60,9 @@ func (c caller) key(tenant, dashboard string, do permission) (messages.Key, erro
 	return k, c.may(do, k)
 }
 
-// may is nil where the caller may do this with a dashboard. Every way to a dashboard asks it. What
-// is to be done makes no difference so far: without tokens, only an address binds a caller.
+// may returns nil if the caller may do this with a dashboard. Every access to a dashboard calls it.
+// The permission makes no difference so far: without tokens, only the tenant in the address
+// restricts a caller.
 func (c caller) may(_ permission, k messages.Key) error {
 	if c.tenant != "" && k.Tenant != c.tenant {
 		return wire.Errorf(wire.CodeUnknownDashboard, "tenant %q may not be seen here: the connection's address is for tenant %q", k.Tenant, c.tenant)

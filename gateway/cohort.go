@@ -8,36 +8,35 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// exactFrames is how many readers' places get a frame of their own at one version; further laggards
-// share.
+// exactFrames is how many places of readers get their own frame at one version. Readers further
+// behind share frames.
 const exactFrames = 16
 
-// cohortKey is what makes sessions of one dashboard get the same bytes.
+// cohortKey identifies the sessions of one dashboard that get the same bytes.
 type cohortKey struct {
 	want    string // the canonical form of want
 	rate    float64
 	dialect dialect
 }
 
-// cohort is the subscriptions that get the same bytes. Everything in it is guarded by its mirror's
-// mu.
+// cohort holds the subscriptions that get the same bytes. Its mirror's mu guards everything in it.
 type cohort struct {
 	m        *mirror
 	key      cohortKey
 	want     want
 	interval time.Duration
 	proj     *wire.Projection
-	lacks    error // the definition in force has not got a panel that was asked for
+	lacks    error // the error if the current definition lacks a panel that was asked for
 	subs     map[*subscription]struct{}
 
-	changed  bool      // since the last tick, in what the view shows
-	lastTick time.Time // zero: none yet
+	changed  bool      // something that the view shows has changed since the last tick
+	lastTick time.Time // zero: no tick so far
 	prev, to uint64    // versions of the last two ticks: most readers are at prev
-	sentTime int64     // log time that went out last, ms
+	sentTime int64     // log time that was last sent, ms
 
-	frames   []*frame // those encoded at version frameTo
-	held     int64    // what they take
-	used     bool     // since the last sweep
+	frames   []*frame // frames encoded at version frameTo
+	held     int64    // bytes of frames
+	used     bool     // used since the last sweep
 	frameTo  uint64
 	frameOf  messages.Epoch
 	sizeHint int
@@ -47,17 +46,17 @@ type cohort struct {
 // shared and never changed.
 type frame struct {
 	from, to uint64
-	initial  bool // for one who holds nothing
+	initial  bool // for a client that holds nothing
 	payloads [][]byte
 }
 
-// project works the view out against the mirror's schema.
+// project computes the view's projection for the mirror's schema.
 func (c *cohort) project() {
 	c.proj, c.lacks = wire.Project(c.m.key, c.m.schema, c.want.panels, c.want.groups)
 	c.drop()
 }
 
-// due is when the cohort's next tick is.
+// due returns when the cohort's next tick is. ok is false if none is due.
 func (c *cohort) due() (at time.Time, ok bool) {
 	switch {
 	case c.changed:
@@ -68,7 +67,7 @@ func (c *cohort) due() (at time.Time, ok bool) {
 	return time.Time{}, false
 }
 
-// tick sets every subscription going.
+// tick wakes every subscription.
 func (c *cohort) tick(now time.Time) {
 	c.lastTick, c.changed = now, false
 	c.prev, c.to = c.to, c.m.set.Version()
@@ -81,9 +80,9 @@ func (c *cohort) wakeAll() {
 	}
 }
 
-// frame gives what brings a reader at version p to the mirror's; initial says that it holds
-// nothing, not even a version
-// 0. The caller has made sure that p is not below the floor.
+// frame returns the frame that brings a reader from version p to the mirror's version. initial says
+// that the reader holds nothing, not even version 0. The caller ensures that p is not below the
+// floor.
 func (c *cohort) frame(p uint64, initial bool) *frame {
 	version := c.m.set.Version()
 	c.used = true
@@ -107,9 +106,9 @@ func (c *cohort) frame(p uint64, initial bool) *frame {
 	return f
 }
 
-// start chooses the version that the frame for a reader at p begins at: p itself as long as few
-// places are about, then at distances of powers of two, so that laggards share. A frame may start
-// before its reader (rule 1).
+// start returns the version where the frame for a reader at p begins. It is p itself while few
+// places are in use. Beyond that it is a distance of a power of two, so that readers that are far
+// behind share frames. A frame may start before its reader (rule 1).
 func (c *cohort) start(p, version uint64) uint64 {
 	if p == 0 || p == c.prev || len(c.frames) < exactFrames {
 		return p

@@ -14,7 +14,7 @@ import (
 // maxBad is how many bad messages in a row close a session.
 const maxBad = 10
 
-// request does what a client's message says.
+// request handles a client's message.
 func (s *session) request(kind messageKind, b []byte) {
 	if kind != textMessage {
 		s.refuse(nil, wire.Errorf(wire.CodeBadMessage, "a binary message, where JSON is spoken"))
@@ -33,7 +33,7 @@ func (s *session) request(kind messageKind, b []byte) {
 func (s *session) command(f wire.Frame) error {
 	switch f := f.(type) {
 	case *wire.Connect:
-		return nil // connected has been said; a token has no meaning yet
+		return nil // Connected was sent already; a token has no meaning yet
 	case *wire.Subscribe:
 		return s.subscribe(f)
 	case *wire.Set:
@@ -51,7 +51,7 @@ func (s *session) command(f wire.Frame) error {
 	return wire.Errorf(wire.CodeBadMessage, "message type is not known")
 }
 
-// refuse answers with an error; the tenth bad message in a row closes.
+// refuse answers with an error. The tenth bad message in a row closes the session.
 func (s *session) refuse(id *int64, err error) {
 	e := asError(err)
 	s.srv.stats.errors.WithLabelValues(e.Code.Entry().Word).Inc()
@@ -96,7 +96,8 @@ func (s *session) subscribe(f *wire.Subscribe) error {
 	return nil
 }
 
-// subscribeTo makes the subscription to a mirror that is held. One of the same view is replaced.
+// subscribeTo makes the subscription to a mirror that the caller holds. It replaces one of the same
+// view.
 func (s *session) subscribeTo(m *mirror, f *wire.Subscribe, rate float64, since *messages.Place) error {
 	w, err := wantOf(f.Panels, f.Groups)
 	if err != nil {
@@ -140,13 +141,13 @@ func (s *session) subscribeTo(m *mirror, f *wire.Subscribe, rate float64, since 
 	return nil
 }
 
-// add queues the answer and, behind it, the subscription's first update.
+// add queues the answer, followed by the subscription's first update.
 func (s *session) add(answer wire.Frame, sub *subscription) {
 	sub.dirty.Store(true)
 	s.sendWith(answer, func() { s.subs = append(s.subs, sub) })
 }
 
-// spent is how many subscriptions there are, and what their views cost.
+// spent returns the number of subscriptions and the cost of their views.
 func (s *session) spent() (n int, bytes int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -156,8 +157,8 @@ func (s *session) spent() (n int, bytes int64) {
 	return len(s.subs), bytes
 }
 
-// drop ends a subscription, unless it has ended: the writer drops one that a new definition
-// refuses.
+// drop ends a subscription, unless it has ended: the writer drops a subscription that a new
+// definition refuses.
 func (s *session) drop(sub *subscription) {
 	s.mu.Lock()
 	n := len(s.subs)
@@ -237,7 +238,7 @@ func notSubscribed(view string) error {
 	return wire.Errorf(wire.CodeBadField, "view %s is not subscribed", view)
 }
 
-// placeOf reads a place as JSON has it.
+// placeOf parses a place from its JSON form.
 func placeOf(p *wire.Place) (*messages.Place, error) {
 	if p == nil {
 		return nil, nil
@@ -253,7 +254,7 @@ func placeOf(p *wire.Place) (*messages.Place, error) {
 	return &out, nil
 }
 
-// key is the canonical form of a want: equal ones get the same bytes.
+// key returns the canonical form of a want: equal ones get the same bytes.
 func (w want) key() string {
 	if w.panels == nil && w.groups == nil {
 		return ""
@@ -266,12 +267,13 @@ func (w want) key() string {
 	slices.SortFunc(groups, cmp.Compare[string])
 	b, err := json.Marshal([]any{w.panels != nil, panels, w.groups != nil, bytesOf(slices.Compact(groups))})
 	if err != nil {
-		panic(errors.Join(errors.New("gateway: a want does not marshal"), err)) // strings only
+		// it contains strings only
+		panic(errors.Join(errors.New("gateway: a want does not marshal"), err))
 	}
 	return string(b)
 }
 
-// bytesOf keeps canonical groups, which are not UTF-8, whole through JSON.
+// bytesOf protects canonical groups, which are not UTF-8, from changes by JSON.
 func bytesOf(groups []string) (out [][]byte) {
 	for _, g := range groups {
 		out = append(out, []byte(g))

@@ -11,40 +11,45 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Config says what a gateway serves and how much. Zero values get the defaults named here.
+// Config says what a gateway serves, and its bounds. Zero values get the defaults named here.
 type Config struct {
-	Feed        feed.Feed    // needed
+	Feed        feed.Feed    // required
 	Events      *Ingest      // nil: not available
 	Definitions *Definitions // nil: not available
-	Page        http.Handler // what no other path takes; nil: 404
+	Page        http.Handler // serves all other paths; nil: 404
 
-	// least time between two looks at a dashboard; 0: 5 ms, negative: none; at most 100 ms
+	// least time between two questions for a dashboard's changes; 0: 5 ms, negative: none; at most 100
+	// ms
 	Flush time.Duration
-	// origins let in besides none, the same host, and loopback where the listener is; see
-	// ParseOrigins
+	// allowed origins, in addition to no origin, the same host, and loopback if the listener is on
+	// loopback; see ParseOrigins
 	Origins []string
-	// names it may be asked by besides IP addresses, localhost and those of Origins; see ParseHosts
+	// names by which clients may address the gateway, in addition to IP addresses, localhost and the
+	// hosts of Origins; see ParseHosts
 	Hosts   []string
-	MaxRate float64 // greatest update rate a subscription gets, frames/s; 0: no cap
+	MaxRate float64 // greatest update rate of a subscription, frames/s; 0: no cap
 
 	Connections Connections
 	Sessions    Sessions
 	Mirrors     Mirrors
 
-	Registerer prometheus.Registerer // nil: metrics are kept and not shown
+	Registerer prometheus.Registerer // nil: metrics are counted and not exported
 	Logger     *slog.Logger          // nil: slog.Default
 }
 
 // Sessions bounds the client connections.
 type Sessions struct {
-	Max           int           // 0: 20,000
-	Subscriptions int           // of one session; 0: 128
-	ViewBytes     int64         // of one session's views that name panels or groups, about; 0: 16 MiB
-	FrameBytes    int           // of one message from a client, inflated; 0: 65,536
-	PingEvery     time.Duration // 0: 25 s
-	PingTimeout   time.Duration // nothing heard for so long closes 4002; 0: 4 x PingEvery
-	WriteTimeout  time.Duration // a socket that takes nothing for so long closes 4001; 0: 75 s
-	// from not ready to the first slot, so that balancers have noticed; 0: 2 s, negative: none
+	Max           int // 0: 20,000
+	Subscriptions int // subscriptions of one session; 0: 128
+	// approximate bytes of one session's views that name panels or groups; 0: 16 MiB
+	ViewBytes  int64
+	FrameBytes int           // bytes of one message from a client, inflated; 0: 65,536
+	PingEvery  time.Duration // 0: 25 s
+	// closes with 4002 after hearing nothing for this long; 0: 4 x PingEvery
+	PingTimeout time.Duration
+	// closes with 4001 after the socket takes nothing for this long; 0: 75 s
+	WriteTimeout time.Duration
+	// time from not ready to the first slot, for balancers to notice; 0: 2 s, negative: none
 	DrainNotice time.Duration
 	DrainRate   float64 // sessions a second that a drain sends away; 0: 200, at least 1
 }
@@ -52,15 +57,16 @@ type Sessions struct {
 // Mirrors bounds the copies of dashboards.
 type Mirrors struct {
 	Max       int           // 0: 100,000
-	Linger    time.Duration // how long one is kept after its last session left; 0: 10 s
-	Load      time.Duration // how long a first look may take; 0: 5 s
-	ViewBytes int64         // of all views that name panels or groups, about; 0: 128 MiB
-	// of all frames that are kept for sessions to share, and what they are made of; 0: 128 MiB
+	Linger    time.Duration // how long a mirror is kept after its last session left; 0: 10 s
+	Load      time.Duration // how long the first read may take; 0: 5 s
+	ViewBytes int64         // approximate bytes of all views that name panels or groups; 0: 128 MiB
+	// bytes of all frames kept for sessions to share, and of the changes that they are made of; 0: 128
+	// MiB
 	FrameBytes int64
 	Named      int // dashboards named in metrics, the busiest first; 0: 100
 }
 
-// withDefaults is c with every zero filled in.
+// withDefaults returns c with every zero replaced by its default.
 func (c Config) withDefaults() Config {
 	set(&c.Flush, 5*time.Millisecond)
 	c.Flush = max(0, c.Flush)
@@ -86,7 +92,7 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// validate looks at a config whose defaults are filled in; every problem is named.
+// validate checks a config with defaults, and names every problem.
 func (c Config) validate() error {
 	var errs []error
 	if c.Feed == nil {

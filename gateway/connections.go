@@ -13,18 +13,20 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// Connections bounds the connections of a listener. Where there is no room for one more, the one
-// that has waited longest for its client, between requests or within one, is closed; where none
-// waits, the new one is told so.
+// Connections bounds the connections of a listener. If there is no room for a new connection, the
+// one that has waited longest for its client, between requests or within one, is closed. If none
+// waits, the new connection gets an error.
 type Connections struct {
-	Max     int     // 0: 16,384
-	Each    int     // of one client's address, but loopback's and proxies'; 0: a quarter of Max
-	Proxies Proxies // many come through them: of whom they ask for, the sessions are counted
+	Max  int // 0: 16,384
+	Each int // of one client address, except loopback and proxies; 0: a quarter of Max
+	// many clients connect through them: sessions are counted by the client that they name
+	Proxies Proxies
 }
 
-// MaxConnections is how many connections the public may have in a process that may open so many
-// files and sockets: the others are for the log, the cluster, the admin listener, and connections
-// that are about to be closed. Where there are too few for all of that the public gets an eighth.
+// MaxConnections returns how many public connections a process may have that can open the given
+// number of files and sockets. The others are reserved for the log, the cluster, the admin
+// listener, and connections that are about to be closed. If there are too few for all of these, the
+// public gets an eighth.
 func MaxConnections(files uint64) int {
 	reserve := max(96, min(files/8, 2048))
 	if files < reserve+16 {
@@ -39,11 +41,11 @@ func (c Connections) withDefaults() Connections {
 	return c
 }
 
-// spare connections are taken beyond Max to be told that there is no room; further ones are just
-// closed.
+// spare returns how many connections beyond Max are accepted to answer that there is no room.
+// Further ones are closed at once.
 func (c Connections) spare() int { return min(c.Max, 16) }
 
-// connTable is the connections of one server's listeners.
+// connTable holds the connections of one server's listeners.
 type connTable struct {
 	Connections
 
@@ -52,21 +54,22 @@ type connTable struct {
 	each map[netip.Addr]int
 }
 
-// connection is one that is open.
+// connection is one open connection.
 type connection struct {
 	conn    net.Conn
 	address netip.Addr
-	counted bool         // its address has a cap
-	refused error        // it is over a cap: what its first request is told
-	taken   atomic.Bool  // it is no HTTP connection any more
-	waits   atomic.Int64 // since when its client is waited for, unix ns; 0: it is not
+	counted bool        // its address has a cap
+	refused error       // why there is no room for it: the answer to its first request
+	taken   atomic.Bool // it is not an HTTP connection any more
+	// since when it has been waiting for its client, unix ns; 0: it is not waiting
+	waits atomic.Int64
 }
 
 func newConnTable(c Connections) *connTable {
 	return &connTable{Connections: c.withDefaults(), open: map[net.Conn]*connection{}, each: map[netip.Addr]int{}}
 }
 
-// Serve serves a listener within the bounds of c, until the server is shut down; it then returns
+// Serve serves a listener within the bounds of c until the server is shut down. It then returns
 // http.ErrServerClosed.
 func Serve(s *http.Server, l net.Listener, c Connections) error {
 	cs := newConnTable(c)
@@ -74,7 +77,7 @@ func Serve(s *http.Server, l net.Listener, c Connections) error {
 	return s.Serve(limited{l, cs})
 }
 
-// guard has a server that is not serving yet keep to the bounds.
+// guard makes a server keep to the bounds. Call it before the server serves.
 func (cs *connTable) guard(s *http.Server) {
 	s.ConnState, s.ConnContext, s.Handler = cs.state, cs.context, withConnection(s.Handler)
 }
@@ -85,7 +88,7 @@ type limited struct {
 	of *connTable
 }
 
-// Accept takes the next connection that there is room for.
+// Accept returns the next connection for which there is room.
 func (l limited) Accept() (net.Conn, error) {
 	for {
 		c, err := l.Listener.Accept()
@@ -96,8 +99,8 @@ func (l limited) Accept() (net.Conn, error) {
 	}
 }
 
-// add counts a connection, and makes room for it where it can. It is false where the connection is
-// to be closed.
+// add counts a connection, and makes room for it if possible. It returns false if the connection
+// must be closed.
 func (cs *connTable) add(c net.Conn) bool {
 	n := &connection{conn: c, address: addressOf(c.RemoteAddr().String())}
 	n.counted = n.address.IsValid() && !n.address.IsLoopback() && !cs.Proxies.has(n.address)
@@ -121,8 +124,8 @@ func (cs *connTable) add(c net.Conn) bool {
 	return true
 }
 
-// evict closes the connection that has waited longest for its client, of the new one's address
-// where that is given.
+// evict closes the connection that has waited longest for its client. If of is given, only
+// connections of its address qualify.
 func (cs *connTable) evict(of *connection) bool {
 	var longest *connection
 	since := int64(0)
@@ -149,7 +152,7 @@ func (cs *connTable) forget(n *connection) {
 	}
 }
 
-// ended forgets a connection that is closed.
+// ended removes a closed connection.
 func (cs *connTable) ended(c net.Conn) {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
@@ -158,16 +161,16 @@ func (cs *connTable) ended(c net.Conn) {
 	}
 }
 
-// endedOf forgets the connection of a request that was taken from the HTTP server and closed; any
-// other is ended by the server.
+// endedOf removes the connection of a request if it was taken from the HTTP server and closed. The
+// server ends every other connection.
 func (cs *connTable) endedOf(ctx context.Context) {
 	if n, ok := ctx.Value(connectionKey{}).(*connection); ok && n.taken.Load() {
 		cs.ended(n.conn)
 	}
 }
 
-// state follows what the HTTP server makes of a connection. One that it has given away is ended by
-// whoever took it.
+// state follows the states that the HTTP server gives a connection. A hijacked connection is ended
+// by its new owner.
 func (cs *connTable) state(c net.Conn, s http.ConnState) {
 	if s == http.StateClosed {
 		cs.ended(c)
@@ -193,7 +196,7 @@ func (n *connection) waiting(yes bool) {
 
 type connectionKey struct{}
 
-// context has a request know its connection.
+// context stores the connection in the context of its requests.
 func (cs *connTable) context(ctx context.Context, c net.Conn) context.Context {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
@@ -203,14 +206,14 @@ func (cs *connTable) context(ctx context.Context, c net.Conn) context.Context {
 	return ctx
 }
 
-// waits says of a request's connection that its client is waited for, or not.
+// waits notes whether a request's connection is waiting for its client.
 func waits(ctx context.Context, yes bool) {
 	if n, ok := ctx.Value(connectionKey{}).(*connection); ok {
 		n.waiting(yes)
 	}
 }
 
-// withConnection refuses requests on connections that there is no room for.
+// withConnection refuses requests on connections for which there is no room.
 func withConnection(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if n, ok := r.Context().Value(connectionKey{}).(*connection); ok && n.refused != nil {

@@ -14,11 +14,11 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// change is what became of a PUT or DELETE.
+// change is the result of a PUT or DELETE.
 type change struct {
-	position string // the record's, or the one up to which nothing had changed
-	changed  bool   // there is a record
-	// it is stored, and was not folded in time: whether it will be in force is not known
+	position string // position of the record, or the position up to which nothing had changed
+	changed  bool   // a record was appended
+	// the record is stored, but was not folded in time: it is unknown whether it will apply
 	pending bool
 }
 
@@ -29,9 +29,10 @@ func (c change) status(done int) int {
 	return done
 }
 
-// conflict is what a change is told that is not what is in force, by the ETag of that also.
+// conflict is the error of a change that does not match the definition in force. The ETag tells
+// that definition, too.
 type conflict struct {
-	inForce string // hash
+	inForce string // its hash
 	err     *wire.Error
 }
 
@@ -43,9 +44,9 @@ func conflictf(in feed.DefinitionInForce, format string, args ...any) error {
 	return &conflict{in.Hash, wire.Errorf(wire.CodeConflict, format, args...)}
 }
 
-// change appends a record with def (nil: the default applies) if ifMatch is empty or names what is
-// in force, and if it changes anything; `reset: true` always does. Where another's record is in
-// force when its own is folded, it has lost.
+// change appends a record with def (nil: the default applies) if ifMatch is empty or names the
+// definition in force, and if def changes anything; `reset: true` always does. If another record is
+// in force after its own was folded, the change has lost.
 func (d *Definitions) change(ctx context.Context, ifMatch []string, k messages.Key, def *definition.Definition) (done change, err error) {
 	turn := d.turns[maphash.Comparable(d.seed, k)%uint64(len(d.turns))]
 	select {
@@ -80,14 +81,14 @@ func (d *Definitions) change(ctx context.Context, ifMatch []string, k messages.K
 	now, err := d.cfg.Feed.Read(settle, k, feed.Query{After: &feed.After{Partition: r.Partition, Position: r.Position}})
 	switch {
 	case err != nil:
-		done.pending = true // it is stored: that is no failure
+		done.pending = true // it is stored, so this is not a failure
 	case !is(now.Definition, def):
 		return done, conflictf(now.Definition, "another change came at the same time: in force is %s", quote(now.Definition.Hash))
 	}
 	return done, nil
 }
 
-// is reports whether what is in force is def; nil is the default.
+// is reports whether def is in force; nil is the default.
 func is(in feed.DefinitionInForce, def *definition.Definition) bool {
 	if def == nil || in.Default {
 		return def == nil && in.Default

@@ -12,28 +12,29 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// DefinitionFiles applies definitions from files at start. A definition is appended where its hash
-// differs from the one last applied from the same file: so a later PUT survives a restart, and a
-// changed file wins over it.
+// DefinitionFiles applies definitions from files at start. It appends a definition if its hash
+// differs from the one last applied from the same file. So a later PUT survives a restart, and a
+// changed file overrides it.
 type DefinitionFiles struct {
 	Feed   feed.Feed
 	Log    eventlog.Appender
 	Region string // "": local
 
-	// Load and Save keep what was last applied, as JSON, between runs. Load gives nil where nothing
-	// was saved yet. What one process saves between another's Load and Save is lost: several that
-	// apply files take turns.
+	// Load and Save keep what was last applied, as JSON, between runs. Load returns nil if nothing was
+	// saved yet. What one process saves between Load and Save of another process is lost, so processes
+	// that apply files must take turns.
 	Load func() ([]byte, error)
 	Save func([]byte) error
 }
 
-// applied holds, by source, then tenant/dashboard (tenant/ for a default), the hash last applied.
+// applied holds the hash that was last applied, by source, then by tenant/dashboard (tenant/ for a
+// default).
 type applied map[string]map[string]string
 
-// Apply applies the definitions of one file, source being its name; one without dashboard is its
-// tenant's default and goes to every partition. It returns how many were appended, also with
-// errors: what can't be applied, since its shard is not served, keeps back nothing else, and what
-// was applied is remembered.
+// Apply applies the definitions of one file; source is its name. A definition without dashboard is
+// its tenant's default and goes to every partition. Apply returns how many were appended, also with
+// an error. A definition that cannot be applied, because its shard is not served, does not prevent
+// the others, and those that were applied are remembered.
 func (f *DefinitionFiles) Apply(ctx context.Context, source string, defs []*definition.Definition) (changed int, err error) {
 	state, err := f.load()
 	if err != nil {
@@ -41,7 +42,7 @@ func (f *DefinitionFiles) Apply(ctx context.Context, source string, defs []*defi
 	}
 	last := state[source]
 	var errs []error
-	// what the file no longer holds is forgotten: put back, it counts as changed
+	// A definition that is no longer in the file is forgotten: if it comes back, it counts as changed.
 	now := map[string]string{}
 	for _, def := range defs {
 		k := messages.Key{Tenant: def.Tenant, Dashboard: def.Dashboard}
@@ -59,7 +60,7 @@ func (f *DefinitionFiles) Apply(ctx context.Context, source string, defs []*defi
 			continue
 		}
 		errs = append(errs, fmt.Errorf("apply %s of %s: %w", k, source, err))
-		if h, ok := last[name]; ok { // its turn comes with the next try
+		if h, ok := last[name]; ok { // keep it for the next attempt
 			now[name] = h
 		}
 	}
@@ -73,7 +74,7 @@ func (f *DefinitionFiles) apply(ctx context.Context, source string, k messages.K
 		return false, err
 	}
 	if k.Dashboard != "" && !in.Default && in.Hash == def.Hash() && !def.Reset {
-		// a tenant's default is in force in one partition and perhaps not yet in another
+		// a tenant's default may be in force in one partition and not yet in another
 		return false, nil
 	}
 	region := f.Region

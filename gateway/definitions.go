@@ -19,29 +19,29 @@ import (
 
 // DefinitionsConfig says whose definitions are served and where they are appended.
 type DefinitionsConfig struct {
-	Feed feed.Feed         // needed: what is in force
-	Log  eventlog.Appender // needed
-	// the words allowed, from fold.Table.Names(); empty: definition.Aggregates
+	Feed feed.Feed         // required: tells the definition in force
+	Log  eventlog.Appender // required
+	// allowed aggregates, from fold.Table.Names(); empty: definition.Aggregates
 	Aggregates []string
-	Region     string        // written into records; "": local
+	Region     string        // is written into records; "": local
 	Timeout    time.Duration // how long the log may take; 0: 30 s
 	Settle     time.Duration // how long an answer waits for its record to be in force; 0: 2 s
 }
 
-// Definitions is /v1/dashboards/{id}/definition and /v1/schema/definition.json. A definition is a
-// record in the log: PUT and DELETE append one, and answer when it is stored and, mostly, in force,
-// so that who reads next reads it. Any number of requests may run at once; it starts no goroutine.
+// Definitions serves /v1/dashboards/{id}/definition and /v1/schema/definition.json. A definition is
+// a record in the log: PUT and DELETE append one, and answer when it is stored and normally in
+// force, so that the next read sees it. It is safe for concurrent use and starts no goroutine.
 type Definitions struct {
 	cfg    DefinitionsConfig
 	bodies bodies
 	seed   maphash.Seed
-	// Between looking at what is in force and its own record being in force a change holds its
-	// dashboard's turn, so that of those of one gateway each sees the one before. Between two
-	// gateways the order of the records decides.
+	// A change holds its dashboard's turn from reading the definition in force until its own record is
+	// in force. So each change in this gateway sees the one before. Between two gateways, the order of
+	// the records decides.
 	turns [64]chan struct{}
 }
 
-// NewDefinitions makes the doors.
+// NewDefinitions returns the handlers of definitions.
 func NewDefinitions(cfg DefinitionsConfig) (*Definitions, error) {
 	if cfg.Feed == nil || cfg.Log == nil {
 		return nil, errors.New("definitions config: feed or log is missing")
@@ -60,10 +60,10 @@ func NewDefinitions(cfg DefinitionsConfig) (*Definitions, error) {
 // localRegion is the region of a cluster that has no other.
 const localRegion = "local"
 
-// definitionDoor reads or changes the definition of k, which c may do.
+// definitionDoor reads or changes the definition of k. The caller c has the permission.
 type definitionDoor func(ctx context.Context, w http.ResponseWriter, r *http.Request, c caller, k messages.Key) error
 
-// handler serves a method of /v1/dashboards/{id}/definition; it is nil where there are no
+// handler serves a method of /v1/dashboards/{id}/definition. It returns nil if there are no
 // definitions.
 func (d *Definitions) handler(needs permission, serve definitionDoor) handler {
 	if d == nil {
@@ -82,18 +82,18 @@ func (d *Definitions) handler(needs permission, serve definitionDoor) handler {
 	}
 }
 
-// schema serves /v1/schema/definition.json, in the same way.
+// schema serves /v1/schema/definition.json. It returns nil if there are no definitions.
 func (d *Definitions) schema() handler {
 	if d == nil {
 		return nil
 	}
 	return func(w http.ResponseWriter, _ *http.Request, _ query, _ caller) {
 		w.Header().Set("Content-Type", "application/schema+json")
-		_, _ = w.Write(definition.Schema()) // the client may have gone
+		_, _ = w.Write(definition.Schema()) // the client may have left
 	}
 }
 
-// writeDefinitionError is writeError with the problems of a text beside the error.
+// writeDefinitionError is like writeError, but also lists the problems of the text.
 func writeDefinitionError(w http.ResponseWriter, err error) {
 	var lost *conflict
 	if errors.As(err, &lost) {
@@ -111,7 +111,7 @@ func writeDefinitionError(w http.ResponseWriter, err error) {
 	}{e, problems})
 }
 
-// get answers the definition in force, YAML unless JSON is asked for.
+// get answers with the definition in force, in YAML unless the client asks for JSON.
 func (d *Definitions) get(ctx context.Context, w http.ResponseWriter, r *http.Request, _ caller, k messages.Key) error {
 	in, _, err := inForce(ctx, d.cfg.Feed, k)
 	if err != nil {
@@ -121,7 +121,7 @@ func (d *Definitions) get(ctx context.Context, w http.ResponseWriter, r *http.Re
 	if err != nil {
 		return fmt.Errorf("definition in force of %s: %w", k, err)
 	}
-	// a default names no dashboard; like this it can be put back
+	// A default names no dashboard. With these names the client can put it back.
 	def.Tenant, def.Dashboard = k.Tenant, k.Dashboard
 	w.Header().Set("ETag", quote(in.Hash))
 	w.Header().Set("Vary", "Accept")
@@ -138,11 +138,11 @@ func (d *Definitions) get(ctx context.Context, w http.ResponseWriter, r *http.Re
 		body, contentType = append(def.Canonical(), '\n'), "application/json"
 	}
 	w.Header().Set("Content-Type", contentType)
-	_, _ = w.Write(body) // the client may have gone
+	_, _ = w.Write(body) // the client may have left
 	return nil
 }
 
-// put appends a definition, unless it is the one in force.
+// put appends a definition, unless it is in force already.
 func (d *Definitions) put(ctx context.Context, w http.ResponseWriter, r *http.Request, c caller, k messages.Key) error {
 	b, err := d.bodies.read(w, r, c)
 	defer b.release()
@@ -153,7 +153,7 @@ func (d *Definitions) put(ctx context.Context, w http.ResponseWriter, r *http.Re
 	if err != nil {
 		return err
 	}
-	def := defs[0] // with a Key a second document is a problem
+	def := defs[0] // with a Key, a second document is a problem
 	answer := struct {
 		Dashboard string `json:"dashboard"`
 		Hash      string `json:"hash"`
@@ -171,7 +171,7 @@ func (d *Definitions) put(ctx context.Context, w http.ResponseWriter, r *http.Re
 	return nil
 }
 
-// delete appends that the default applies again, unless it does already.
+// delete appends a record that restores the default, unless it applies already.
 func (d *Definitions) delete(ctx context.Context, w http.ResponseWriter, r *http.Request, _ caller, k messages.Key) error {
 	done, err := d.change(ctx, r.Header.Values("If-Match"), k, nil)
 	if err != nil {
@@ -181,8 +181,8 @@ func (d *Definitions) delete(ctx context.Context, w http.ResponseWriter, r *http
 	return nil
 }
 
-// inForce is the definition that a dashboard folds by, or would by its first record, and the
-// position up to which the fold has come.
+// inForce returns the definition that a dashboard folds by, or would fold its first record by, and
+// the position up to which it is folded.
 func inForce(ctx context.Context, f feed.Feed, k messages.Key) (feed.DefinitionInForce, messages.Position, error) {
 	if k.Dashboard != "" {
 		r, err := f.Read(ctx, k, feed.Query{})
@@ -197,7 +197,7 @@ func inForce(ctx context.Context, f feed.Feed, k messages.Key) (feed.DefinitionI
 
 func quote(hash string) string { return `"` + hash + `"` }
 
-// wantsJSON reports whether JSON comes before YAML in an Accept header.
+// wantsJSON reports whether an Accept header names JSON before YAML.
 func wantsJSON(accept string) bool {
 	for part := range strings.SplitSeq(accept, ",") {
 		kind, _, _ := strings.Cut(part, ";")

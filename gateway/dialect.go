@@ -7,18 +7,18 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// dialect is in what words a cohort's clients are told of a view: protocol or plain. It is part of
-// a cohort's key. All is called with the mirror's mu held.
+// dialect is the form in which a cohort's clients are told of a view: protocol or plain. It is part
+// of a cohort's key. The mirror's mu is held in all calls.
 type dialect interface {
-	// touched reports whether the clients are told anything of u.
+	// touched reports whether u changes anything that the clients are told.
 	touched(c *cohort, u *cells.Update) bool
-	// payloads are the messages that tell an update, for the whole cohort; initial: to one who
-	// holds nothing. Where there are none, nothing is sent.
+	// payloads returns the messages that tell an update, for the whole cohort. initial says that the
+	// client holds nothing. If there are no payloads, nothing is sent.
 	payloads(c *cohort, u *cells.Update, initial bool) [][]byte
-	// notices are the messages to one client that go before its update; where wait is true, no
-	// update may follow yet.
+	// notices returns the messages to one client that precede its update. If wait is true, no update
+	// may follow yet.
 	notices(s *subscription, now time.Time) (out []message, wait bool)
-	// places reports whether clients hold places, so that they are told of versions that change
+	// places reports whether clients hold places. Such clients are also told of versions that change
 	// nothing.
 	places() bool
 }
@@ -30,8 +30,8 @@ func (protocol) places() bool { return true }
 
 func (protocol) touched(c *cohort, u *cells.Update) bool { return c.proj.Touched(u) }
 
-// payloads is one update. Log time goes along where it moved over a second since it last did, and
-// in whatever is not the common frame.
+// payloads returns one update. Log time is included if its second has changed since it was last
+// sent, and in all frames other than the common one.
 func (protocol) payloads(c *cohort, u *cells.Update, _ bool) [][]byte {
 	at := c.m.time
 	if u.From == c.prev && u.From != 0 {
@@ -48,7 +48,8 @@ func (protocol) payloads(c *cohort, u *cells.Update, _ bool) [][]byte {
 	return [][]byte{b}
 }
 
-// notices tell what is not as the client was told last: its view, the way to its place, its state.
+// notices tells what has changed since the client was last told: its view, how to get to its place,
+// its state.
 func (protocol) notices(s *subscription, now time.Time) (out []message, wait bool) {
 	if s.cohort.lacks != nil {
 		return s.refuse(), true

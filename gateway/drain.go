@@ -9,36 +9,36 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// drainSlot is how wide a slot is: sessions of one slot come back spread over it.
+// drainSlot is the length of a slot: the sessions of one slot reconnect spread over it.
 const drainSlot = time.Second
 
-// drainTail is how long after its slot a session is closed: what its next connection has to get
-// there.
+// drainTail is how long after its slot a session is closed. In this time its next connection is
+// made.
 const drainTail = time.Second
 
-// turn is one session's end in a drain.
+// turn is the end of one session in a drain.
 type turn struct {
 	ses *session
 	at  time.Time
 }
 
-// Draining reports whether Drain has been called: the gateway is to be told not ready, and stays
-// so.
+// Draining reports whether Drain was called: the gateway must be reported as not ready until
+// Resume.
 func (s *Server) Draining() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.draining
 }
 
-// Drain empties the gateway while others stand ready to take its sessions. It is not ready from now
-// on; after Sessions.DrainNotice it takes no new session (503, code 1300) and gives each session a
-// slot to come back in, at Sessions.DrainRate sessions a second; it goes on serving all of them,
-// and closes with 1012 who has not left one second after its slot. A session of the plain dialect,
-// which is told nothing, is closed in its slot.
+// Drain empties the gateway while other gateways are ready to take its sessions. The gateway is not
+// ready from now on. After Sessions.DrainNotice it refuses new sessions (503, code 1300) and gives
+// each session a slot in which to reconnect, at Sessions.DrainRate sessions a second. It serves all
+// sessions meanwhile, and closes a session that has not left one second after its slot with 1012. A
+// session of the plain dialect, which is told nothing, is closed in its slot.
 //
-// Drain returns when no session is left; nil then. Where ctx has a deadline, the slots are made to
-// fit before it; where ctx ends all the same, or Shutdown begins, the rest is left to Shutdown.
-// Readings and events are served until then.
+// Drain returns nil when no session is left. If ctx has a deadline, the slots are made to fit
+// before it. If ctx ends nevertheless, or Shutdown begins, the rest is left to Shutdown. Readings
+// and events are served until then.
 func (s *Server) Drain(ctx context.Context) error {
 	s.mu.Lock()
 	again := s.draining
@@ -70,8 +70,8 @@ func (s *Server) Drain(ctx context.Context) error {
 	}
 }
 
-// Resume takes sessions again after a Drain that has returned: what the gateway was emptied for is
-// over.
+// Resume makes the gateway accept sessions again after a Drain that has returned, because the
+// reason for draining is gone.
 func (s *Server) Resume() {
 	s.mu.Lock()
 	if s.refusing && s.count == 0 {
@@ -82,7 +82,8 @@ func (s *Server) Resume() {
 	s.http.SetKeepAlivesEnabled(true)
 }
 
-// giveSlots closes the door, tells every session its slot and gives their ends, in order of time.
+// giveSlots refuses new sessions, tells every session its slot, and returns when each session ends,
+// sorted by time.
 func (s *Server) giveSlots(ctx context.Context) []turn {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -111,7 +112,7 @@ func (s *Server) giveSlots(ctx context.Context) []turn {
 	return merge(turns, plain)
 }
 
-// slotSize is how many sessions a slot takes: what the rate says, or more where ctx ends before.
+// slotSize returns how many sessions a slot takes: as the rate says, or more if ctx ends earlier.
 func (s *Server) slotSize(ctx context.Context, now time.Time) int {
 	each := max(1, int(s.cfg.Sessions.DrainRate*drainSlot.Seconds()))
 	if end, ok := ctx.Deadline(); ok {
@@ -121,7 +122,7 @@ func (s *Server) slotSize(ctx context.Context, now time.Time) int {
 	return each
 }
 
-// merge joins two lists that are each in order of time.
+// merge joins two lists that are sorted by time.
 func merge(a, b []turn) []turn {
 	out := make([]turn, 0, len(a)+len(b))
 	for len(a) > 0 && len(b) > 0 {
@@ -133,10 +134,10 @@ func merge(a, b []turn) []turn {
 	return append(append(out, a...), b...)
 }
 
-// errStopped says that Shutdown overtook the drain.
+// errStopped says that Shutdown began during the drain.
 var errStopped = errors.New("the gateway stops")
 
-// pass waits for a moment, or until nobody is left to wait for. An error is ctx's, or errStopped.
+// pass waits until the time at, or until empty closes. The error is that of ctx, or errStopped.
 func (s *Server) pass(ctx context.Context, at time.Time, empty <-chan struct{}) error {
 	t := time.NewTimer(time.Until(at))
 	defer t.Stop()
@@ -152,7 +153,8 @@ func (s *Server) pass(ctx context.Context, at time.Time, empty <-chan struct{}) 
 	}
 }
 
-// leftover says why a drain ended early. Shutdown goes on where it left off, which is no error.
+// leftover returns why a drain ended early. Shutdown continues where it ended, so errStopped
+// becomes nil.
 func (s *Server) leftover(err error) error {
 	if errors.Is(err, errStopped) {
 		return nil
@@ -160,7 +162,7 @@ func (s *Server) leftover(err error) error {
 	return fmt.Errorf("drain: %d sessions are left: %w", s.Sessions(), err)
 }
 
-// drain tells the session its slot; it is served until it is closed.
+// drain tells the session its slot. The session is served until it is closed.
 func (s *session) drain(f wire.Drain) {
 	m := messageOf(f)
 	s.mu.Lock()

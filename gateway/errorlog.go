@@ -8,16 +8,16 @@ import (
 	"time"
 )
 
-// repeatTime is how long an error that comes again is only counted; repeatKinds how many are told
-// apart.
+// repeatTime is how long a repeated error is counted instead of logged. repeatKinds is how many
+// kinds of errors are distinguished.
 const (
 	repeatTime  = time.Minute
 	repeatKinds = 100
 )
 
-// ErrorLog is a log for an http.Server, which logs each time it cannot take a connection: the same
-// error is told once a minute, with how often it came meanwhile. Two are the same where they differ
-// in numbers only.
+// ErrorLog returns a log for an http.Server, which logs each failure to accept a connection. The
+// same error is logged once a minute, with the number of repetitions. Errors are the same if they
+// differ in digits only.
 func ErrorLog(l *slog.Logger) *log.Logger {
 	return log.New(&repeats{log: l, kinds: map[string]*repeat{}}, "", 0)
 }
@@ -32,7 +32,7 @@ type repeats struct {
 // repeat is one kind of error.
 type repeat struct {
 	told time.Time
-	more int // since told
+	more int // repetitions since told
 }
 
 // Write takes one line.

@@ -12,10 +12,10 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// The table of codes, with status, retry and meaning, is wire.Codes.
+// wire.Codes is the table of codes, with status, retry and meaning.
 
-// writeError answers with the protocol's error body, and gives its status. Whatever is not a
-// *wire.Error is put in its terms by asError.
+// writeError answers with the protocol's error body and returns its status. asError translates any
+// other error to a *wire.Error.
 func writeError(w http.ResponseWriter, err error) (status int) {
 	var u unsupported
 	if errors.As(err, &u) {
@@ -32,13 +32,13 @@ func writeError(w http.ResponseWriter, err error) (status int) {
 	return status
 }
 
-// ServeStarting answers every request as a gateway that starts does, for whoever has an address
-// before he has a gateway.
+// ServeStarting answers every request as a gateway does that is starting. It serves a listener that
+// is open before its gateway exists.
 func ServeStarting(w http.ResponseWriter, _ *http.Request) {
 	writeError(w, wire.Errorf(wire.CodeStarting, "the server is starting: try again"))
 }
 
-// retryAfter sets Retry-After, in whole seconds, on the statuses that carry it.
+// retryAfter sets Retry-After, in whole seconds, for the statuses that carry it.
 func retryAfter(w http.ResponseWriter, status, afterMs int) {
 	switch status {
 	case http.StatusRequestEntityTooLarge, http.StatusTooManyRequests, http.StatusServiceUnavailable:
@@ -46,7 +46,7 @@ func retryAfter(w http.ResponseWriter, status, afterMs int) {
 	}
 }
 
-// asError puts the errors of a feed into the protocol's terms.
+// asError translates the errors of a feed to the protocol's errors.
 func asError(err error) *wire.Error {
 	var e *wire.Error
 	switch {
@@ -82,5 +82,5 @@ var jsonType = []string{"application/json"}
 func writeBody(w http.ResponseWriter, status int, body []byte) {
 	w.Header()["Content-Type"] = jsonType
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // the client may have gone
+	_, _ = w.Write(body) // the client may have left
 }

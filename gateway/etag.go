@@ -5,14 +5,14 @@ import (
 	"strings"
 )
 
-// tags are the entity tags of an If-Match or If-None-Match. W/ is passed over, since proxies that
-// compress put it before tags that are good; quotes may be missing.
+// tags holds the entity tags of an If-Match or If-None-Match. W/ is ignored, since compressing
+// proxies put it before strong tags. Quotes may be missing.
 type tags struct {
 	any  bool // "*"
 	list []string
 }
 
-// tagsOf reads a header's values, each of which may be a list.
+// tagsOf parses a header's values, each of which may be a list.
 func tagsOf(values []string) (t tags) {
 	rest := strings.Join(values, ",")
 	for {
@@ -22,7 +22,7 @@ func tagsOf(values []string) (t tags) {
 		}
 		var tag string
 		if quoted, ok := strings.CutPrefix(strings.TrimPrefix(rest, "W/"), `"`); ok {
-			tag, rest, _ = strings.Cut(quoted, `"`) // a tag may hold commas
+			tag, rest, _ = strings.Cut(quoted, `"`) // a tag may contain commas
 		} else {
 			tag, rest, _ = strings.Cut(strings.TrimPrefix(rest, "W/"), ",")
 			tag = strings.TrimRight(tag, " \t")
@@ -35,5 +35,5 @@ func tagsOf(values []string) (t tags) {
 	}
 }
 
-// name reports whether the tags stand for the one given.
+// name reports whether the tags include the given one.
 func (t tags) name(tag string) bool { return t.any || slices.Contains(t.list, tag) }

@@ -8,11 +8,11 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// staleLag is the lag of a shard's fold, in ms, from which its views are told that they are stale.
+// staleLag is the lag of a shard's fold, in ms, from which on its views are stale.
 const staleLag = 3_000
 
-// Moved says that it has changed who serves some shards: every view is told at once how it stands,
-// not at the next beat.
+// Moved tells the gateway that other nodes serve some shards now. Every view is told its state at
+// once, not at the next beat.
 func (s *Server) Moved() {
 	select {
 	case s.moved <- struct{}{}:
@@ -20,8 +20,8 @@ func (s *Server) Moved() {
 	}
 }
 
-// look asks how the shard stands, and tells everybody where that changes places. A mirror whose
-// shard nobody serves goes on being served, as it is.
+// look asks for the state of the shard, and wakes all cohorts if the state changes. A mirror whose
+// shard nobody serves is still shown as it is.
 func (m *mirror) look() {
 	st := m.feed.Status(m.key)
 	m.mu.Lock()
@@ -30,14 +30,14 @@ func (m *mirror) look() {
 	m.lagging = st.Lag >= staleLag
 	state, since, lag := freshness(st, m.time)
 	if st.State == wire.StateLive && !lagged {
-		// after quiet, a batch under way looks as old as the log's last record: only what lasts is
-		// believed
+		// After an idle time, a batch under way looks as old as the log's last record. So a lag counts
+		// only if it persists.
 		state = wire.StateLive
 	}
 	m.lag = lag
 	if state != m.state {
 		if m.state == wire.StateLive || !st.Since.IsZero() {
-			m.since = since // else it goes on not being live, since when it did
+			m.since = since // otherwise it stays not live since the earlier time
 		}
 		m.state = state
 		for _, c := range m.cohorts {
@@ -46,9 +46,8 @@ func (m *mirror) look() {
 	}
 }
 
-// freshness is how what is shown at log time t stands: its state, since when in ms where that is
-// not live, and the lag. While nobody serves a shard, nobody can tell its lag: it is at least as
-// long as that lasts.
+// freshness returns the state of what is shown at log time t, since when (ms) if it is not live,
+// and the lag. While nobody serves a shard its lag is unknown, and is at least that time.
 func freshness(st feed.Status, t int64) (state string, since, lag int64) {
 	switch {
 	case st.State != wire.StateLive && st.Since.IsZero():
@@ -61,7 +60,7 @@ func freshness(st feed.Status, t int64) (state string, since, lag int64) {
 	return wire.StateLive, 0, st.Lag
 }
 
-// status is the state of the view as a frame says it.
+// status returns the frame that tells the state of the view.
 func (m *mirror) status(v messages.View) wire.Status {
 	f := wire.Status{View: v.String(), State: m.state, Lag: m.lag}
 	if m.state != wire.StateLive {

@@ -12,14 +12,14 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// Hosts are the names by which a listener may be asked, besides IP addresses and localhost. Any
-// site can give its own name the address of a machine that its visitor reaches (DNS rebinding); for
-// the browser, the site and the server are then one host, and no check of origins tells them apart.
-// The name that is asked for does.
+// Hosts holds the names by which clients may address a listener, in addition to IP addresses and
+// localhost. Any site can give its own name the address of a machine that its visitor reaches (DNS
+// rebinding). For the browser, the site and the server are then one host, and no check of origins
+// tells them apart. The requested name does.
 type Hosts map[string]bool
 
-// ParseHosts reads names as an operator writes them, without scheme and port, and adds those of the
-// origins. It names all that are not allowed.
+// ParseHosts parses names as an operator writes them, without scheme and port, and adds the hosts
+// of the origins. The error names all that are not allowed.
 func ParseHosts(names []string, origins Origins) (Hosts, error) {
 	all := Hosts{}
 	var errs []error
@@ -40,8 +40,8 @@ func ParseHosts(names []string, origins Origins) (Hosts, error) {
 	return all, errors.Join(errs...)
 }
 
-// Check is why a request asks for a host that is none of these, or nil. One in HTTP/1.0 may name
-// none: no browser sends it, and balancers ask so how a server is.
+// Check returns an error if a request names another host. A request of HTTP/1.0 may name none: no
+// browser sends one, and balancers use it for health checks.
 func (h Hosts) Check(r *http.Request) error {
 	if r.Host == "" && !r.ProtoAtLeast(1, 1) {
 		return nil
@@ -53,8 +53,8 @@ func (h Hosts) Check(r *http.Request) error {
 	return fmt.Errorf("host %.200q is not one that this server is asked by: an IP address, localhost, and names given with --hosts or --origins are", r.Host)
 }
 
-// withHost refuses requests that ask for another host. Most ask for the same one as the request
-// before, which is not looked at again.
+// withHost refuses requests for another host. Most requests name the same host as the one before,
+// which is not checked again.
 func (s *Server) withHost(next http.Handler) http.Handler {
 	var good atomic.Pointer[string]
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -63,7 +63,7 @@ func (s *Server) withHost(next http.Handler) http.Handler {
 				writeStatus(w, http.StatusMisdirectedRequest, wire.Errorf(wire.CodeForbidden, "%v", err))
 				return
 			}
-			if host := r.Host; host != "" { // that may be missing in HTTP/1.0 only
+			if host := r.Host; host != "" { // it may be missing in HTTP/1.0 only
 				good.Store(&host)
 			}
 		}
@@ -71,7 +71,7 @@ func (s *Server) withHost(next http.Handler) http.Handler {
 	})
 }
 
-// loopbackOnly reports whether only this machine reaches an address that is listened on.
+// loopbackOnly reports whether only this machine reaches a listener's address.
 func loopbackOnly(a net.Addr) bool {
 	host, _, err := net.SplitHostPort(a.String())
 	return err == nil && isLoopback(host)

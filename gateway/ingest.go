@@ -17,33 +17,32 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// IngestConfig says where Ingest appends and how much it takes at once. Zero values get the
-// defaults named here.
+// IngestConfig says where Ingest appends, and its bounds. Zero values get the defaults named here.
 type IngestConfig struct {
-	Log       eventlog.Appender // needed
-	BodyBytes int               // of one body, also inflated; 0: 8 MiB
-	// bytes of all bodies in work, half of it of one client; 0: 64 MiB, at least six bodies
+	Log       eventlog.Appender // required
+	BodyBytes int               // bytes of one body, also inflated; 0: 8 MiB
+	// bytes of all bodies in work, half of them for one client; 0: 64 MiB; at least six bodies
 	InFlight int64
 	Timeout  time.Duration // how long the log may take; 0: 30 s
-	// nil: not known here, and events are stored that no dashboard will get
+	// nil: not checked, and events may be stored that no dashboard receives
 	Room       Room
-	Registerer prometheus.Registerer // nil: metrics are kept and not shown
+	Registerer prometheus.Registerer // nil: metrics are counted and not exported
 }
 
-// Room is nil where a record of the dashboard would be taken; feed.ErrCrowded where it would not.
-// Whoever does not know says nil.
+// Room returns nil if a record of the dashboard would be accepted, or if this is unknown. It
+// returns feed.ErrCrowded if the record would be refused.
 type Room func(context.Context, messages.Key) error
 
-// Ingest is POST /v1/events. It refuses what it can't read, route or afford, and answers 202 only
-// for what the log has stored; every other judgement is the dashboard's. Any number of requests may
-// run at once; it starts no goroutine.
+// Ingest serves POST /v1/events. It refuses what it cannot parse, route or hold in memory. It
+// answers 202 only for events that the log has stored. Dashboards make every other decision. It is
+// safe for concurrent use and starts no goroutine.
 type Ingest struct {
 	cfg     IngestConfig
 	bodies  bodies
 	metrics *ingestMetrics
 }
 
-// NewIngest makes the door of a log.
+// NewIngest returns the Ingest of a log.
 func NewIngest(cfg IngestConfig) (*Ingest, error) {
 	if cfg.Log == nil {
 		return nil, errors.New("ingest config: log is missing")
@@ -54,12 +53,12 @@ func NewIngest(cfg IngestConfig) (*Ingest, error) {
 	set(&cfg.BodyBytes, 8<<20)
 	set(&cfg.InFlight, 64<<20)
 	set(&cfg.Timeout, 30*time.Second)
-	// else one client's great body of MessagePack could never be taken
+	// otherwise the largest body of MessagePack of one client could never be accepted
 	cfg.InFlight = max(cfg.InFlight, 6*int64(cfg.BodyBytes))
 	return &Ingest{cfg: cfg, bodies: newBodies(cfg.BodyBytes, cfg.InFlight, "a body", ": send the events in several requests"), metrics: newIngestMetrics(cfg.Registerer)}, nil
 }
 
-// handler serves POST /v1/events; it is nil where nobody takes events.
+// handler serves POST /v1/events. It returns nil if there is no ingest.
 func (g *Ingest) handler() handler {
 	if g == nil {
 		return nil
@@ -67,10 +66,10 @@ func (g *Ingest) handler() handler {
 	return g.serve
 }
 
-// refused counts a request that was answered before anything of it was read.
+// refused counts a request that was answered before its body was read.
 func (g *Ingest) refused(status int) { g.metrics.answered(status) }
 
-// serve takes one request's events.
+// serve handles one request's events.
 func (g *Ingest) serve(w http.ResponseWriter, r *http.Request, q query, c caller) {
 	began := time.Now()
 	status := g.take(w, r, q, c)
@@ -109,12 +108,12 @@ func (g *Ingest) take(w http.ResponseWriter, r *http.Request, q query, c caller)
 	defer cancel()
 	receipts, err := g.cfg.Log.Append(ctx, batch.entries)
 	if err != nil {
-		// A log that gives up waiting may still be writing: these bytes are nobody else's for good.
+		// A log that stops waiting may still be writing, so this buffer must not be used again.
 		b.abandon()
 		err = logError(err)
 	}
 	if err == nil {
-		defer batch.release() // like the bytes, it may be in use where there is an error
+		defer batch.release() // not after an error: like the buffer, the batch may be in use then
 		if body, ok := batch.appendPlain(make([]byte, 0, 256), receipts); ok {
 			g.metrics.accepted.Add(float64(len(receipts)))
 			writeBody(w, http.StatusAccepted, body)
@@ -129,7 +128,7 @@ func (g *Ingest) take(w http.ResponseWriter, r *http.Request, q query, c caller)
 	return g.answer(w, a, err)
 }
 
-// split fills the batch from the body; an error is the whole body's, and then nothing of it is
+// split fills the batch from the body. An error applies to the whole body, and nothing of it is
 // stored.
 func (g *Ingest) split(r *http.Request, b *body, batch *batch) error {
 	var err error
@@ -137,8 +136,7 @@ func (g *Ingest) split(r *http.Request, b *body, batch *batch) error {
 		return wire.Errorf(wire.CodeBadOption, "Content-Type %.40q is no body of events: send them as they are, as curl --data-binary @FILE does", t)
 	}
 	if isMessagePack(r) {
-		// Text grows at most sixfold in JSON (control characters), so that small bodies reserve
-		// little.
+		// Text grows at most sixfold in JSON (control characters), so that small bodies reserve little.
 		limit := min(2*g.cfg.BodyBytes, 6*len(b.bytes)+64)
 		if err := b.reserve(int64(limit)); err != nil {
 			return err
@@ -159,11 +157,11 @@ func (g *Ingest) split(r *http.Request, b *body, batch *batch) error {
 	return wire.Errorf(wire.CodeBadMessage, "%v", err)
 }
 
-// answer writes what became of the events; 202 where nothing stands against it.
+// answer writes the result of a request. The status is 202 if err is nil.
 func (g *Ingest) answer(w http.ResponseWriter, a ingestAnswer, err error) (status int) {
 	status = http.StatusAccepted
 	if err != nil {
-		a.Warnings = nil // they are of what was taken
+		a.Warnings = nil // they are about accepted events
 		a.Error = asError(err)
 		status = a.Error.Code.Entry().Status
 		retryAfter(w, status, a.Error.After)
@@ -172,17 +170,17 @@ func (g *Ingest) answer(w http.ResponseWriter, a ingestAnswer, err error) (statu
 	return status
 }
 
-// isMessagePack reports whether the request says so; every other body is read as JSON.
+// isMessagePack reports whether the request says so. Every other body is parsed as JSON.
 func isMessagePack(r *http.Request) bool {
 	given := r.Header.Get("Content-Type")
 	if !strings.Contains(strings.ToLower(given), "msgpack") {
-		return false // as for most requests, for which nothing is taken apart
+		return false // as for most requests, which then need no parsing
 	}
 	t, _, _ := mime.ParseMediaType(given)
 	return t == "application/msgpack" || t == "application/x-msgpack" || t == "application/vnd.msgpack"
 }
 
-// logError puts a log's error in the protocol's terms.
+// logError translates a log's error to one of the protocol.
 func logError(err error) error {
 	if errors.Is(err, eventlog.ErrUnknownTenant) {
 		return asError(err)

@@ -12,12 +12,13 @@ import (
 
 // ingestAnswer is the body of an answer.
 type ingestAnswer struct {
-	Accepted     int               `json:"accepted"`
-	Refused      []ingestRefusal   `json:"refused"` // the first 100
-	RefusedCount int               `json:"refusedCount"`
-	Positions    map[string]string `json:"positions"` // of the request's last event, by partition
-	Warnings     []ingestWarning   `json:"warnings,omitempty"`
-	Error        *wire.Error       `json:"error,omitempty"`
+	Accepted     int             `json:"accepted"`
+	Refused      []ingestRefusal `json:"refused"` // the first 100
+	RefusedCount int             `json:"refusedCount"`
+	// position of the request's last event in each partition
+	Positions map[string]string `json:"positions"`
+	Warnings  []ingestWarning   `json:"warnings,omitempty"`
+	Error     *wire.Error       `json:"error,omitempty"`
 }
 
 type ingestRefusal struct {
@@ -26,11 +27,11 @@ type ingestRefusal struct {
 	Message string `json:"message"`
 }
 
-// answer tells what was stored by the receipts and what was refused.
+// answer returns what was stored, according to the receipts, and what was refused.
 func (b *batch) answer(receipts []eventlog.Receipt) ingestAnswer {
 	a := ingestAnswer{Refused: b.listed, RefusedCount: b.refused, Positions: map[string]string{}, Warnings: b.warnings}
 	if a.Refused == nil {
-		a.Refused = []ingestRefusal{} // an empty array
+		a.Refused = []ingestRefusal{} // an empty array in JSON
 	}
 	newest := map[int]messages.Position{}
 	for _, r := range receipts {
@@ -48,11 +49,11 @@ func (b *batch) answer(receipts []eventlog.Receipt) ingestAnswer {
 	return a
 }
 
-// plainPartitions is how many partitions a plain answer names at most.
+// plainPartitions is the most partitions that a plain answer names.
 const plainPartitions = 16
 
-// appendPlain appends the answer that most requests get, as answer has it: all is stored, and
-// nothing is to be said. ok is false where the answer is another.
+// appendPlain appends the most frequent answer, in the form of answer: all events are stored, and
+// there is nothing else to tell. ok is false if the answer is another.
 func (b *batch) appendPlain(out []byte, receipts []eventlog.Receipt) (_ []byte, ok bool) {
 	if b.refused > 0 || len(b.warnings) > 0 {
 		return out, false
@@ -70,7 +71,7 @@ func (b *batch) appendPlain(out []byte, receipts []eventlog.Receipt) (_ []byte, 
 		}
 	}
 	slices.SortFunc(newest, func(a, b eventlog.Receipt) int {
-		// as encoding/json sorts
+		// in the order of encoding/json
 		return strings.Compare(strconv.Itoa(a.Partition), strconv.Itoa(b.Partition))
 	})
 	out = append(out, `{"accepted":`...)

@@ -12,21 +12,21 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// maxRefusedListed is how many refused events an answer names; all are counted.
+// maxRefusedListed is how many refused events an answer names. All are counted.
 const maxRefusedListed = 100
 
-// batch is one request's events on their way into the log.
+// batch holds one request's events on their way into the log.
 type batch struct {
 	route   event.Route
 	caller  caller
 	decoder event.Decoder
 	event   event.Event
 
-	homes   func(messages.Key) (int, error) // the log's
-	room    func(messages.Key) error        // nil: there is, as far as is known
-	entries []eventlog.Entry                // payloads alias the body
+	homes   func(messages.Key) (int, error) // returns the home partition, from the log
+	room    func(messages.Key) error        // nil: there is room, as far as is known
+	entries []eventlog.Entry                // their payloads alias the body
 	keys    map[messages.Key]messages.Key
-	crowded map[messages.Key]error // those that there is no room for
+	crowded map[messages.Key]error // dashboards for which there is no room
 	last    messages.Key
 
 	listed  []ingestRefusal
@@ -36,19 +36,19 @@ type batch struct {
 	warnings []ingestWarning
 }
 
-// keptEntries is how many entries a batch that is used again may have had.
+// keptEntries is the most entries of a batch that is used again.
 const keptEntries = 1024
 
 var batches = sync.Pool{New: func() any { return new(batch) }}
 
-// newBatch begins a batch.
+// newBatch returns an empty batch.
 func newBatch(r event.Route, c caller, log eventlog.Appender) *batch {
 	b := batches.Get().(*batch)
 	b.route, b.caller, b.homes = r, c, log.PartitionOf
 	return b
 }
 
-// release has the batch be used again; nobody may hold its entries any more.
+// release returns the batch to the pool. Nobody may hold its entries any more.
 func (b *batch) release() {
 	if cap(b.entries) > keptEntries {
 		return
@@ -58,7 +58,7 @@ func (b *batch) release() {
 	batches.Put(b)
 }
 
-// add takes the event of that index, or err in its place.
+// add adds the event with that index, or refuses it because of err.
 func (b *batch) add(index int, payload []byte, err error) bool {
 	var k messages.Key
 	if err == nil {
@@ -79,7 +79,7 @@ func (b *batch) add(index int, payload []byte, err error) bool {
 	return true
 }
 
-// refusalOf is why an event is refused.
+// refusalOf returns why an event is refused.
 func refusalOf(err error) *event.Refusal {
 	if r, ok := errors.AsType[*event.Refusal](err); ok {
 		return r
@@ -87,8 +87,8 @@ func refusalOf(err error) *event.Refusal {
 	return &event.Refusal{Reason: event.ReasonMalformed, Message: err.Error()}
 }
 
-// known refuses a key that the caller may not publish to, or that has no home in the log, or no
-// room there.
+// known refuses a key that the caller may not publish to, that has no home in the log, or for which
+// there is no room.
 func (b *batch) known(k messages.Key) error {
 	if k == b.last {
 		return nil
@@ -115,12 +115,12 @@ func (b *batch) known(k messages.Key) error {
 	return &event.Refusal{Reason: event.ReasonCrowded, Message: fmt.Sprintf("dashboard %q: %v", k.Dashboard, err)}
 }
 
-// owned is k in memory of its own: k's names alias the body, and a log may keep keys.
+// owned returns a copy of k: the names in k alias the body, and a log may keep keys.
 func (b *batch) owned(k messages.Key) messages.Key {
 	if k == b.last {
 		return b.last
 	}
-	if b.last != (messages.Key{}) { // most requests have one key, and no map
+	if b.last != (messages.Key{}) { // most requests have one key and need no map
 		if b.keys == nil {
 			b.keys = map[messages.Key]messages.Key{}
 		}
@@ -145,12 +145,12 @@ func (b *batch) refuse(index int, r *event.Refusal) {
 	}
 }
 
-// clear forgets everything: the whole body is refused.
+// clear removes everything, because the whole body is refused.
 func (b *batch) clear() {
 	*b = batch{route: b.route, caller: b.caller, homes: b.homes, room: b.room}
 }
 
-// nothing says why no event was stored.
+// nothing returns the error of a request of which no event was stored.
 func (b *batch) nothing() error {
 	if b.refused == 0 {
 		return wire.Errorf(wire.CodeBadMessage, "the body holds no event")

@@ -19,11 +19,11 @@ import (
 )
 
 const (
-	firstBodyBytes  = 512     // of a new buffer
+	firstBodyBytes  = 512     // size of a new buffer
 	pooledBodyBytes = 1 << 20 // larger buffers are not kept
 )
 
-// unsupported is a Content-Encoding that nobody here speaks.
+// unsupported is an unknown Content-Encoding.
 type unsupported string
 
 func (u unsupported) Error() string {
@@ -31,10 +31,10 @@ func (u unsupported) Error() string {
 }
 
 // bodies reads request bodies into buffers that are used again. A buffer grows, and is reserved, as
-// its bytes come: who promises much and sends little holds little.
+// its bytes come, so that a client that announces much and sends little holds little.
 type bodies struct {
-	limit      int    // of one body
-	name, hint string // what a body is, and what to do where it is too large
+	limit      int    // bytes of one body
+	name, hint string // what a body is called, and advice if it is too large
 	room       *room
 	buffers    *[12]sync.Pool // *[]byte of firstBodyBytes, of twice as much, … of pooledBodyBytes
 	gzips      *sync.Pool     // *gzip.Reader
@@ -48,8 +48,8 @@ func newBodies(limit int, inFlight int64, name, hint string) bodies {
 	}
 }
 
-// body is one request's body in memory, held until release. What is not its reader's alone is
-// guarded by the room's mu.
+// body is one request's body in memory, held until release. The room's mu guards what others than
+// its reader access.
 type body struct {
 	of    *bodies
 	ctx   context.Context
@@ -59,15 +59,15 @@ type body struct {
 
 	holder   *holder
 	reserved int64
-	cut      bool // another has got its room
+	cut      bool // another body got its room
 	began    time.Time
-	last     time.Time // when bytes came last
-	rate     float64   // at last
+	last     time.Time // when bytes last came
+	rate     float64   // bytes a second, at last
 	window   int       // bytes that came since the deadline was set
 }
 
-// read reads a whole body, inflated. The body it returns is to be released also with an error,
-// which is a *wire.Error or unsupported.
+// read reads a whole body and inflates it. The returned body must be released, also after an error.
+// The error is a *wire.Error or unsupported.
 func (p *bodies) read(w http.ResponseWriter, r *http.Request, c caller) (*body, error) {
 	now := time.Now()
 	b := &body{of: p, ctx: r.Context(), src: r.Body, conn: http.NewResponseController(w), began: now, last: now}
@@ -84,7 +84,7 @@ func (p *bodies) read(w http.ResponseWriter, r *http.Request, c caller) (*body, 
 		b.release()
 		b.drain()
 	case e.Code == wire.CodeLimit:
-		w.Header().Set("Connection", "close") // the rest of the body is not waited for
+		w.Header().Set("Connection", "close") // so that nobody waits for the rest of the body
 	}
 	return b, err
 }
@@ -108,7 +108,7 @@ func (b *body) take(r *http.Request) error {
 	if !b.of.room.whole(b) {
 		return errCut
 	}
-	_ = b.conn.SetReadDeadline(time.Time{}) // a client may be silent while its events are stored
+	_ = b.conn.SetReadDeadline(time.Time{}) // the client may be silent while its events are stored
 	if zipped {
 		return b.inflate()
 	}
@@ -129,7 +129,7 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// late is why reading was interrupted.
+// late returns why reading was interrupted.
 func (b *body) late() error {
 	b.of.room.mu.Lock()
 	defer b.of.room.mu.Unlock()
@@ -142,20 +142,20 @@ func (b *body) late() error {
 	return wire.Errorf(wire.CodeLimit, "the body came too slowly: %d bytes in %v, where at least %d have to come", b.window, leastTime, leastBytes)
 }
 
-// extend gives the next bytes their time.
+// extend sets the deadline for the next bytes.
 func (b *body) extend(now time.Time) {
 	until := now.Add(leastTime)
 	if whole := b.began.Add(wholeTime); whole.Before(until) {
 		until = whole
 	}
-	// not there in what is no connection: then nothing is slow either
+	// Without a connection, deadlines are not supported, and nothing is slow.
 	_ = b.conn.SetReadDeadline(until)
 }
 
-// interrupt has Read return at once.
+// interrupt makes Read return at once.
 func (b *body) interrupt() { _ = b.conn.SetReadDeadline(time.Unix(1, 0)) }
 
-// fill reads src to its end into a buffer of b's. Nothing is reserved before a byte has come.
+// fill reads src to its end into a buffer of b. Nothing is reserved before the first byte comes.
 func (b *body) fill(src io.Reader) error {
 	b.bytes = b.of.buffer(firstBodyBytes)
 	for kept := false; ; {
@@ -183,7 +183,7 @@ func (b *body) fill(src io.Reader) error {
 	}
 }
 
-// broken is what an error of reading says to the client.
+// broken returns what the client is told of an error of reading.
 func (b *body) broken(err error) error {
 	if e, ok := errors.AsType[*wire.Error](err); ok {
 		return e
@@ -191,9 +191,9 @@ func (b *body) broken(err error) error {
 	return wire.Errorf(wire.CodeBadMessage, "the body breaks off after %d bytes: %v", len(b.bytes), err)
 }
 
-// inflate puts what the body's bytes inflate to in their place. They are whole: nobody holds the
-// state of a gzip reader by waiting. A compressed body is bounded too: a stream of empty members
-// inflates to nothing for ever.
+// inflate replaces the body's bytes by their inflated form. All bytes have come, so that no gzip
+// reader is held while waiting. The compressed body is bounded, too: a stream of empty members
+// could inflate to nothing forever.
 func (b *body) inflate() error {
 	packed, held := b.bytes, int64(cap(b.bytes))
 	z := b.of.gzips.Get().(*gzip.Reader)
@@ -207,7 +207,7 @@ func (b *body) inflate() error {
 	return err
 }
 
-// grow doubles the buffer, to no more than a body may have.
+// grow doubles the buffer, up to the size of the largest body.
 func (b *body) grow() error {
 	size := min(2*cap(b.bytes), b.of.limit+1)
 	if err := b.reserve(int64(size - cap(b.bytes))); err != nil {
@@ -219,16 +219,16 @@ func (b *body) grow() error {
 	return nil
 }
 
-// reserve takes n more bytes of what may be in work.
+// reserve takes n more bytes of the room.
 func (b *body) reserve(n int64) error { return b.of.room.take(b.ctx, b, n) }
 
-// release gives the buffer back; nothing that aliases it may be used any more.
+// release returns the buffer. Nothing that aliases it may be used any more.
 func (b *body) release() {
 	b.of.keep(b.bytes)
 	b.abandon()
 }
 
-// abandon leaves the buffer to whoever may still read it.
+// abandon gives the buffer up without reuse, because somebody may still read it.
 func (b *body) abandon() {
 	b.bytes = nil
 	if b.holder != nil {
@@ -237,15 +237,15 @@ func (b *body) abandon() {
 	}
 }
 
-// drain reads on for a while, and holds nothing: an answer that comes while the client still sends
-// is lost on many of them.
+// drain reads the rest of the body for a while and keeps nothing: many clients lose an answer that
+// comes while they send.
 func (b *body) drain() { _, _ = io.CopyN(io.Discard, b, 3*int64(b.of.limit)) }
 
 func (p *bodies) tooBig() error {
 	return wire.Errorf(wire.CodeTooBig, "%s is at most %d bytes, also inflated%s", p.name, p.limit, p.hint)
 }
 
-// buffer is an empty one of that size.
+// buffer returns an empty buffer of that size.
 func (p *bodies) buffer(size int) []byte {
 	if class, ok := classOf(size); ok {
 		if b, ok := p.buffers[class].Get().(*[]byte); ok {
@@ -255,7 +255,7 @@ func (p *bodies) buffer(size int) []byte {
 	return make([]byte, 0, size)
 }
 
-// keep takes a buffer back, to be used again.
+// keep returns a buffer to its pool.
 func (p *bodies) keep(b []byte) {
 	if class, ok := classOf(cap(b)); ok {
 		b = b[:0]
@@ -263,7 +263,7 @@ func (p *bodies) keep(b []byte) {
 	}
 }
 
-// classOf is which pool has buffers of the size, where one has.
+// classOf returns the index of the pool with buffers of that size. ok is false if there is none.
 func classOf(size int) (class int, ok bool) {
 	if size < firstBodyBytes || size > pooledBodyBytes || size&(size-1) != 0 {
 		return 0, false

@@ -16,7 +16,7 @@ type ingestMetrics struct {
 	refused  *prometheus.CounterVec // by reason
 	bytes    prometheus.Counter
 	requests *prometheus.CounterVec // by status
-	taken    prometheus.Counter     // those of 202
+	taken    prometheus.Counter     // requests with status 202
 	seconds  prometheus.Histogram
 }
 
@@ -34,12 +34,12 @@ func newIngestMetrics(r prometheus.Registerer) *ingestMetrics {
 	}
 	m.taken = m.requests.WithLabelValues(strconv.Itoa(http.StatusAccepted))
 	for _, reason := range event.Reasons() {
-		m.refused.WithLabelValues(reason) // shown from the start, at 0
+		m.refused.WithLabelValues(reason) // exported from the start, at 0
 	}
 	return m
 }
 
-// answered counts an answer to a request.
+// answered counts the answer to a request.
 func (m *ingestMetrics) answered(status int) {
 	if status == http.StatusAccepted {
 		m.taken.Inc()

@@ -6,16 +6,16 @@ import (
 	"github.com/dashfeed/dashfeed/messages/event"
 )
 
-// ingestWarning tells of events that were taken and are likely not what was meant. The door refuses
-// none of them: that is the dashboard's judgement, which their sender does not see.
+// ingestWarning tells of events that were accepted but are probably not what was meant. The gateway
+// refuses none of them: the dashboard decides, and the sender does not see that.
 type ingestWarning struct {
 	Kind    string `json:"kind"`
 	Count   int    `json:"count"`
-	Index   int    `json:"index"` // of the first
+	Index   int    `json:"index"` // index of the first
 	Message string `json:"message"`
 }
 
-// The kinds of warnings; an answer has at most one of each. They are words of the protocol.
+// The kinds of warnings. An answer has at most one of each. They are part of the protocol.
 const (
 	warnTimeSeconds      = "time_in_seconds"
 	warnTimeMicroseconds = "time_in_microseconds"
@@ -27,10 +27,11 @@ const (
 	warnValueInvalid     = "value_invalid"
 )
 
-// before1990 is the first ms of 1990: times before it are mostly mistakes, such as seconds for ms.
+// before1990 is the first ms of 1990. Earlier times are mostly mistakes, such as seconds instead of
+// ms.
 const before1990 = 631_152_000_000
 
-// warn looks at an event that was taken.
+// warn checks an accepted event.
 func (b *batch) warn(index int, e *event.Event) {
 	if kind, message := timeWarning(e); kind != "" {
 		b.warning(kind, index, message)
@@ -58,7 +59,7 @@ func timeWarning(e *event.Event) (kind, message string) {
 	switch {
 	case kind != "":
 		return kind, e.TimeHint.Message()
-	case e.TimeStatus == event.Missing: // it gets one
+	case e.TimeStatus == event.Missing: // it gets the append time
 	case e.TimeStatus != event.OK:
 		return warnTimeInvalid, "the time is neither a whole number of ms since 1970 nor RFC 3339: the dashboard counts the event as invalid"
 	case e.Time < before1990:
@@ -67,7 +68,7 @@ func timeWarning(e *event.Event) (kind, message string) {
 	return "", ""
 }
 
-// warning counts one more of a kind; the first of it is named.
+// warning counts a warning of a kind. The first one's event is named.
 func (b *batch) warning(kind string, index int, message string) {
 	for i := range b.warnings {
 		if b.warnings[i].Kind == kind {

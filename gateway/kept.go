@@ -8,9 +8,8 @@ import (
 )
 
 // kept bounds what a gateway keeps so that sessions can share it: encoded frames, and the changes
-// that they are made of. What finds no room is made for one session and forgotten. What nobody has
-// used since the sweep before is let go of, so that of a dashboard that is silent only its cells
-// are held.
+// that they are made of. What finds no room is made for one session and dropped. What nobody has
+// used since the previous sweep is dropped, so that only the cells of a silent dashboard are held.
 type kept struct {
 	most int64
 	held atomic.Int64
@@ -38,7 +37,7 @@ func costOf(u *cells.Update) int64 {
 	return int64(unsafe.Sizeof(*u)) + int64(cap(u.Cells))*int64(unsafe.Sizeof(cells.Cell{})) + int64(cap(u.Removed))*int64(unsafe.Sizeof(cells.Tombstone{}))
 }
 
-// keep has a frame be found by the next session, if there is room.
+// keep stores a frame for the next session, if there is room.
 func (c *cohort) keep(f *frame) {
 	if n := f.cost(); c.m.kept.take(n) {
 		c.frames, c.held = append(c.frames, f), c.held+n
@@ -50,7 +49,7 @@ func (c *cohort) drop() {
 	c.frames, c.held = nil, 0
 }
 
-// keepChanges has the changes since v be found by the next cohort, if there is room.
+// keepChanges stores the changes since v for the next cohort, if there is room.
 func (m *mirror) keepChanges(v uint64, u *cells.Update) {
 	n := costOf(u)
 	if !m.kept.take(n) {
@@ -67,7 +66,7 @@ func (m *mirror) dropChanges() {
 	m.changes, m.held = nil, 0
 }
 
-// letGo drops what nobody has used since it was called last; all of it where the mirror ends.
+// letGo drops what nobody has used since the last call, or everything if the mirror ends.
 func (m *mirror) letGo(all bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -8,7 +8,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// The bounds of a page of the listing.
+// Bounds of a page of the listing.
 const (
 	pageSize    = 100
 	maxPageSize = 1000
@@ -25,11 +25,11 @@ type listEntry struct {
 	Version   uint64 `json:"version"`
 	Time      int64  `json:"time"` // log time, ms
 	Panels    int    `json:"panels"`
-	Sessions  int    `json:"sessions"` // of this gateway
+	Sessions  int    `json:"sessions"` // sessions of this gateway
 }
 
-// serveList serves GET /v1/dashboards: a tenant's dashboards by name, a page at a time. The cursor
-// is the last name of the page before.
+// serveList serves GET /v1/dashboards: a tenant's dashboards sorted by name, in pages. The cursor
+// is the last name of the previous page.
 func (s *Server) serveList(w http.ResponseWriter, r *http.Request, q query, c caller) {
 	limit := pageSize
 	if t, ok := q["limit"]; ok {
@@ -44,7 +44,7 @@ func (s *Server) serveList(w http.ResponseWriter, r *http.Request, q query, c ca
 		writeError(w, wire.Errorf(wire.CodeBadOption, "cursor %.40q is none that a listing gave", cursor))
 		return
 	}
-	// One more than asked tells whether there is another page.
+	// Ask for one more than the limit, to know whether there is another page.
 	found, err := s.cfg.Feed.List(r.Context(), c.home(), q["prefix"], cursor, limit+1)
 	if err != nil {
 		writeError(w, err)

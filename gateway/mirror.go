@@ -14,46 +14,46 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// heartbeat is how long a view's place may age while versions pass that change nothing in it.
+// heartbeat is how old a view's place may become while versions pass that change nothing in it.
 const heartbeat = 5 * time.Second
 
-// mirror is a gateway's copy of one dashboard. Its goroutine, run, is started by mirrors and ends
-// when done closes.
+// mirror is a gateway's copy of one dashboard. mirrors starts its goroutine, run, which ends when
+// done closes.
 type mirror struct {
 	key    messages.Key
 	feed   feed.Feed
 	flush  time.Duration
 	stats  *stats
-	budget *views // of all mirrors
-	kept   *kept  // as is this
+	budget *views // shared by all mirrors
+	kept   *kept  // shared by all mirrors
 
-	inbox  chan *feed.Update // one answer an Ask: room for one is enough
+	inbox  chan *feed.Update // at most one answer to each Ask, so room for one is enough
 	nudge  chan struct{}     // a cohort or a waiter came whose time run does not know yet
 	done   chan struct{}
-	loaded chan struct{} // closed when the first look has come or failed
-	err    error         // why it failed; to be read after loaded
+	loaded chan struct{} // closed when the first read has succeeded or failed
+	err    error         // why the first read failed; valid after loaded
 
 	refs  int       // guarded by mirrors.mu, like idle
 	idle  time.Time // since when refs is 0
-	views int       // subscriptions; guarded by mirrors.mu
+	views int       // number of subscriptions; guarded by mirrors.mu
 
 	mu       sync.Mutex
 	epoch    messages.Epoch
-	position messages.Position // of the last record in set
+	position messages.Position // position of the last record in set
 	set      cells.Set
 	schema   wire.Schema
 	metrics  int    // number of the panel of newest values
 	time     int64  // log time, ms
-	state    string // as the last look found it
-	lagging  bool   // the last look found the fold behind; the next one believes it
+	state    string // as last seen by look
+	lagging  bool   // look last found the fold behind; if the next look finds the same, it counts
 	lag      int64
-	since    int64 // ms since when it is not live
+	since    int64 // since when it is not live, ms
 	cohorts  map[cohortKey]*cohort
-	ahead    []*subscription // wait for a version that the mirror has not reached
+	ahead    []*subscription // subscriptions that wait for a version that the mirror has not reached
 	news     chan struct{}   // closed at the next change; nil: nobody waits
 	changes  map[uint64]*cells.Update
-	held     int64 // what they take
-	used     bool  // since the last sweep
+	held     int64 // bytes of changes
+	used     bool  // used since the last sweep
 }
 
 func newMirror(k messages.Key, c Config, st *stats, budget *views, kept *kept) *mirror {
@@ -65,8 +65,8 @@ func newMirror(k messages.Key, c Config, st *stats, budget *views, kept *kept) *
 	}
 }
 
-// Deliver takes a feed's answer. One that finds the room taken is dropped: what it tells is asked
-// for again.
+// Deliver takes a feed's answer. It drops an answer if there is no room: what the answer tells is
+// asked for again.
 func (m *mirror) Deliver(u *feed.Update) {
 	select {
 	case m.inbox <- u:
@@ -74,10 +74,10 @@ func (m *mirror) Deliver(u *feed.Update) {
 	}
 }
 
-// run fills the mirror until done: it asks, waits for the answer, hands it to the cohorts at once,
-// and asks again, but not within a flush interval of the last time. So the first change after quiet
-// goes out at once, and under load changes coalesce at the owner, whose answer to a question asked
-// long ago does not make the next one wait.
+// run fills the mirror until done closes. It asks, waits for the answer, hands it to the cohorts at
+// once, and asks again, but not within a flush interval of the last question. So the first change
+// after an idle time is sent at once. Under load, changes coalesce at the owner, and the answer to
+// an old question does not delay the next one.
 func (m *mirror) run(ctx context.Context, load time.Duration) {
 	sub, err := m.open(ctx, load)
 	if err != nil {
@@ -106,7 +106,7 @@ func (m *mirror) run(ctx context.Context, load time.Duration) {
 		case <-m.done:
 			return
 		case u := <-m.inbox:
-			if u.From > 0 { // else it is a first look at what may be old
+			if u.From > 0 { // otherwise it is a complete state, which may be old
 				m.stats.ages.Observe(max(0, time.Since(time.UnixMilli(u.Time)).Seconds()))
 			}
 			m.apply(u)
@@ -117,8 +117,8 @@ func (m *mirror) run(ctx context.Context, load time.Duration) {
 	}
 }
 
-// open subscribes, which keeps the dashboard awake, and takes the first look by a reading: it is
-// also there for a dashboard that has no record yet, of which a subscription hears nothing.
+// open subscribes, which keeps the dashboard awake, and reads the initial state. The reading also
+// serves a dashboard without records, for which a subscription delivers nothing.
 func (m *mirror) open(ctx context.Context, load time.Duration) (feed.Subscription, error) {
 	ctx, cancel := context.WithTimeout(ctx, load)
 	defer cancel()
@@ -139,16 +139,16 @@ func (m *mirror) open(ctx context.Context, load time.Duration) (feed.Subscriptio
 	return sub, nil
 }
 
-// place is what to ask from.
+// place returns the place to ask from.
 func (m *mirror) place() feed.Place {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return feed.Place{Epoch: m.epoch, Version: m.set.Version(), Position: m.position}
 }
 
-// apply takes an answer into the set and tells the cohorts what of it they show. An answer that
-// leaves a gap or is not from 0 though its epoch is another is no use; the next Ask gets a better
-// one.
+// apply applies an answer to the set and marks the cohorts whose view it changes. An answer that
+// leaves a gap, or that has another epoch and does not start from 0, is dropped. The next Ask gets
+// a better one.
 func (m *mirror) apply(u *feed.Update) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -180,8 +180,8 @@ func (m *mirror) apply(u *feed.Update) {
 	}
 }
 
-// tick wakes the cohorts whose time has come, and the subscriptions that waited for a version, and
-// gives the time of the next.
+// tick wakes the cohorts that are due, and the subscriptions that waited for a version. It returns
+// when it must be called next.
 func (m *mirror) tick(now time.Time) (next time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -211,7 +211,7 @@ func (m *mirror) tick(now time.Time) (next time.Time) {
 	return next
 }
 
-// nudged makes run look at the time again.
+// nudged makes run check the times again.
 func (m *mirror) nudged() {
 	select {
 	case m.nudge <- struct{}{}:
@@ -219,7 +219,7 @@ func (m *mirror) nudged() {
 	}
 }
 
-// changesSince is the set's changes after v, worked out once a version for all cohorts.
+// changesSince returns the set's changes after v, computed once per version for all cohorts.
 func (m *mirror) changesSince(v uint64) (*cells.Update, bool) {
 	m.used = true
 	if u := m.changes[v]; u != nil {
@@ -234,7 +234,8 @@ func (m *mirror) changesSince(v uint64) (*cells.Update, bool) {
 	return &u, true
 }
 
-// changed is closed when the mirror moves beyond the place; at once where it already has.
+// changed returns a channel that is closed when the mirror moves beyond the place, or at once if it
+// has already.
 func (m *mirror) changed(e messages.Epoch, version uint64) <-chan struct{} {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -249,8 +250,8 @@ func (m *mirror) changed(e messages.Epoch, version uint64) <-chan struct{} {
 	return m.news
 }
 
-// join gives the cohort of the key, made where there is none and the budget of views allows it. Who
-// joins enters it before anybody leaves.
+// join returns the cohort of the key. It makes one if necessary, if the budget of views allows it.
+// The caller must enter the cohort before the mirror's mu is released.
 func (m *mirror) join(k cohortKey, w want) (*cohort, error) {
 	c := m.cohorts[k]
 	if c == nil {
@@ -265,8 +266,8 @@ func (m *mirror) join(k cohortKey, w want) (*cohort, error) {
 	return c, nil
 }
 
-// sameOverflow reports whether two schemas of one epoch, which can differ in nothing else, have the
-// same overflow.
+// sameOverflow reports whether two schemas of one epoch have the same overflow. They cannot differ
+// in anything else.
 func sameOverflow(a, b wire.Schema) bool {
 	return slices.EqualFunc(a, b, func(a, b wire.Panel) bool {
 		return a.Overflow == b.Overflow || a.Overflow != nil && b.Overflow != nil && *a.Overflow == *b.Overflow

@@ -9,8 +9,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// mirrors are a gateway's mirrors by dashboard: at most max. One that nobody holds stays for
-// linger, so that a client that reconnects finds it.
+// mirrors holds a gateway's mirrors by dashboard, at most Max. A mirror that nobody holds stays for
+// Linger, so that a client that reconnects finds it.
 type mirrors struct {
 	ctx    context.Context // ends with the server
 	cfg    Config
@@ -24,7 +24,8 @@ type mirrors struct {
 	closed bool
 }
 
-// acquire gives the mirror of k, filled; release gives it back. It waits for the first look.
+// acquire returns the mirror of k, filled. It waits for the first read. Return the mirror with
+// release.
 func (ms *mirrors) acquire(ctx context.Context, k messages.Key) (*mirror, error) {
 	m, err := ms.hold(k)
 	if err != nil {
@@ -62,7 +63,7 @@ func (ms *mirrors) hold(k messages.Key) (*mirror, error) {
 	return m, nil
 }
 
-// release gives back what acquire gave.
+// release returns a mirror that acquire has given.
 func (ms *mirrors) release(m *mirror) {
 	ms.mu.Lock()
 	defer ms.mu.Unlock()
@@ -71,7 +72,7 @@ func (ms *mirrors) release(m *mirror) {
 	}
 }
 
-// forget drops a mirror whose first look failed, so that the next caller tries anew.
+// forget drops a mirror whose first read failed, so that the next caller tries again.
 func (ms *mirrors) forget(m *mirror) {
 	ms.mu.Lock()
 	defer ms.mu.Unlock()
@@ -81,15 +82,15 @@ func (ms *mirrors) forget(m *mirror) {
 	}
 }
 
-// count moves the number of subscriptions to a mirror by n.
+// count adds n to the number of subscriptions of a mirror.
 func (ms *mirrors) count(m *mirror, n int) {
 	ms.mu.Lock()
 	defer ms.mu.Unlock()
 	m.views += n
 }
 
-// sweep ends the mirrors that nobody has held for linger, and has the others let go of what nobody
-// uses and look at their lag.
+// sweep ends the mirrors that nobody has held for Linger. It makes the others drop what nobody
+// uses, and check their state.
 func (ms *mirrors) sweep(now time.Time) {
 	var ended, held []*mirror
 	ms.mu.Lock()
@@ -112,7 +113,7 @@ func (ms *mirrors) sweep(now time.Time) {
 	ms.look()
 }
 
-// look has every mirror that is held look how it stands.
+// look makes every mirror that is held check its state.
 func (ms *mirrors) look() {
 	ms.mu.Lock()
 	var held []*mirror
@@ -131,7 +132,7 @@ func (ms *mirrors) look() {
 	}
 }
 
-// close ends every mirror and takes no new one.
+// close ends every mirror and refuses new ones.
 func (ms *mirrors) close() {
 	ms.mu.Lock()
 	defer ms.mu.Unlock()
@@ -142,7 +143,7 @@ func (ms *mirrors) close() {
 	}
 }
 
-// views is how many subscriptions each dashboard of the keys has.
+// views returns the number of subscriptions of the dashboard.
 func (ms *mirrors) views(k messages.Key) int {
 	ms.mu.Lock()
 	defer ms.mu.Unlock()

@@ -13,15 +13,15 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// origin is where a page comes from, in one spelling: two that browsers take for the same are
+// origin is the origin of a page, in one spelling: origins that browsers treat as the same are
 // equal.
 type origin struct {
-	scheme, host string // lower case; of an IP address as netip writes it, without zone
-	port         string // "": the scheme's own
+	scheme, host string // lower case; an IP address as netip writes it, without zone
+	port         string // "": the scheme's default
 }
 
-// ParseOrigins reads origins as an operator writes them, SCHEME://HOST[:PORT] each, and names all
-// that are none.
+// ParseOrigins parses origins as an operator writes them, each as SCHEME://HOST[:PORT]. The error
+// names all that are not valid.
 func ParseOrigins(list []string) (Origins, error) {
 	all := Origins{}
 	var errs []error
@@ -36,11 +36,11 @@ func ParseOrigins(list []string) (Origins, error) {
 	return all, errors.Join(errs...)
 }
 
-// Origins are the origins that pages may come from, besides the server's own.
+// Origins holds the origins that pages may come from, in addition to the server's own.
 type Origins map[origin]bool
 
-// parseOrigin reads what a browser sends or an operator writes. A slash at the end, the case and a
-// port that is the scheme's own make no difference.
+// parseOrigin parses an origin as a browser sends it or an operator writes it. A slash at the end,
+// the case, and the scheme's default port make no difference.
 func parseOrigin(text string) (origin, error) {
 	refuse := func(why string) (origin, error) {
 		return origin{}, fmt.Errorf("origin %.200q is not allowed: %s; want SCHEME://HOST or SCHEME://HOST:PORT, such as https://dash.example.com", text, why)
@@ -70,7 +70,7 @@ func parseOrigin(text string) (origin, error) {
 	return o, nil
 }
 
-// ownPort is the port that a scheme stands for where none is written.
+// ownPort returns the default port of a scheme.
 func ownPort(scheme string) string {
 	switch scheme {
 	case "http", "ws":
@@ -81,8 +81,8 @@ func ownPort(scheme string) string {
 	return ""
 }
 
-// splitHost takes HOST or HOST:PORT apart, with the host in one spelling: lower case, no dot at the
-// end, an IP address as netip writes it, without brackets and zone.
+// splitHost splits HOST or HOST:PORT. It returns the host in one spelling: lower case, no dot at
+// the end, an IP address as netip writes it, without brackets and zone.
 func splitHost(text string) (host, port string, err error) {
 	if strings.ContainsAny(text, "/?#@") {
 		return "", "", fmt.Errorf("%.200q is no name of a host", text)
@@ -115,7 +115,7 @@ func splitHost(text string) (host, port string, err error) {
 	return host, port, nil
 }
 
-// isWord reports whether s has only lower case letters, digits and those others, and begins with a
+// isWord reports whether s consists of lower case letters, digits and the others, and begins with a
 // letter or digit.
 func isWord(s, others string) bool {
 	for i, r := range s {
@@ -127,7 +127,7 @@ func isWord(s, others string) bool {
 	return s != ""
 }
 
-// isLoopback reports whether a host, spelled as splitHost does, is this machine for whoever asks.
+// isLoopback reports whether a host, spelled as splitHost does, is the client's own machine.
 func isLoopback(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return host == localhost || err == nil && ip.IsLoopback()
@@ -135,8 +135,8 @@ func isLoopback(host string) bool {
 
 const localhost = "localhost"
 
-// withOrigin refuses pages of origins that are not let in: none, the same host and the configured
-// are, and loopback where the listener is.
+// withOrigin refuses pages of origins that are not allowed. Allowed are: no origin, the same host,
+// the configured origins, and loopback if the listener is on loopback.
 func (s *Server) withOrigin(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		given := r.Header.Values("Origin")
@@ -166,7 +166,7 @@ func (s *Server) withOrigin(next http.Handler) http.Handler {
 	})
 }
 
-// letIn reports whether a page of the origin may ask for host, a request's Host.
+// letIn reports whether a page of the origin may send requests to host, a request's Host.
 func (s *Server) letIn(text, host string) bool {
 	o, err := parseOrigin(text)
 	if err != nil {

@@ -9,7 +9,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// The plain dialect: one dashboard a connection, nothing to send, newest value per metric.
+// The plain dialect: one dashboard per connection, no messages from the client, newest value per
+// metric.
 
 // servePlain serves /dashboard/{id}.
 func (s *Server) servePlain(w http.ResponseWriter, r *http.Request, _ query, c caller) {
@@ -34,7 +35,7 @@ func (s *Server) servePlain(w http.ResponseWriter, r *http.Request, _ query, c c
 	}
 	sub := &subscription{s: ses, m: m}
 	m.mu.Lock()
-	// the view of a whole dashboard is always had
+	// the view of a whole dashboard has no cost, so join cannot fail
 	all, _ := m.join(cohortKey{dialect: plain{}}, want{})
 	sub.enter(all)
 	m.mu.Unlock()
@@ -44,8 +45,8 @@ func (s *Server) servePlain(w http.ResponseWriter, r *http.Request, _ query, c c
 	sub.wake()
 }
 
-// plain is the dialect: the initial state for who holds nothing, then a message for each metric
-// whose newest value changed.
+// plain is the dialect: the initial state for a client that holds nothing, then a message for each
+// metric whose newest value changed.
 type plain struct{}
 
 func (plain) places() bool { return false }
@@ -59,7 +60,8 @@ func (plain) touched(c *cohort, u *cells.Update) bool {
 	return false
 }
 
-// notices are none: a client that can't be told the way to its place is told the initial state.
+// notices returns none: a client that cannot be told how to get to its place is sent the initial
+// state.
 func (plain) notices(s *subscription, _ time.Time) (out []message, wait bool) {
 	if s.epoch != s.m.epoch && s.epoch != 0 || s.version != 0 && s.version < s.m.set.Floor() {
 		s.held = false
@@ -156,8 +158,8 @@ func appendPlainPanel(b []byte, p wire.Panel, number int, u *cells.Update) []byt
 	return append(b, `]}`...)
 }
 
-// appendNewest appends the object of newest values by metric; the readings call the time "time",
-// the plain dialect "timestamp".
+// appendNewest appends the object of newest values by metric. Readings call the time "time", the
+// plain dialect calls it "timestamp".
 func appendNewest(b []byte, u *cells.Update, panel int, timeName string) []byte {
 	b = append(b, '{')
 	first := true
@@ -187,7 +189,8 @@ func appendNewest(b []byte, u *cells.Update, panel int, timeName string) []byte 
 	return append(b, '}')
 }
 
-// newest takes a cell of the panel of newest values apart: metric; value, time, metadata.
+// newest splits a cell of the panel of newest values into the metric, and its value, time and
+// metadata.
 func newest(c *cells.Cell) (metric string, v [3]cells.Value, ok bool) {
 	if c.Group == cells.Overflow {
 		return "", v, false
@@ -206,7 +209,7 @@ func newest(c *cells.Cell) (metric string, v [3]cells.Value, ok bool) {
 	return keys[0].Key, v, n == len(v)
 }
 
-// appendMetadata appends an event's metadata, {} where it had none.
+// appendMetadata appends an event's metadata, {} if it has none.
 func appendMetadata(b []byte, v cells.Value) []byte {
 	if v.Kind != cells.JSON {
 		return append(b, "{}"...)

@@ -8,11 +8,11 @@ import (
 	"strings"
 )
 
-// Proxies are the networks of proxies that say truly for whom they ask.
+// Proxies lists the networks of proxies that are trusted to name their clients.
 type Proxies []netip.Prefix
 
-// ParseProxies reads networks as an operator writes them, 10.0.0.0/8 or 10.1.2.3, and names all
-// that are none.
+// ParseProxies parses networks as an operator writes them, 10.0.0.0/8 or 10.1.2.3. The error names
+// all that are not valid.
 func ParseProxies(list []string) (Proxies, error) {
 	var all Proxies
 	var errs []error
@@ -31,7 +31,7 @@ func ParseProxies(list []string) (Proxies, error) {
 	return all, errors.Join(errs...)
 }
 
-// has reports whether an address is a proxy's.
+// has reports whether an address belongs to a proxy.
 func (p Proxies) has(a netip.Addr) bool {
 	for _, network := range p {
 		if network.Contains(a) {
@@ -41,9 +41,9 @@ func (p Proxies) has(a netip.Addr) bool {
 	return false
 }
 
-// Client is who asks, as one whom shares are counted by: the other end of the connection, or, where
-// that is a proxy, the last in X-Forwarded-For that is none; what stands before it anybody may have
-// written.
+// Client returns the client's address, as shares are counted by it: the other end of the
+// connection, or, if that is a proxy, the last address in X-Forwarded-For that is not a proxy.
+// Anybody may have written the addresses before that one.
 func (p Proxies) Client(r *http.Request) netip.Addr {
 	client := addressOf(r.RemoteAddr)
 	if !p.has(client) {
@@ -60,8 +60,8 @@ func (p Proxies) Client(r *http.Request) netip.Addr {
 	return shareOf(client)
 }
 
-// named is the client that a proxy names; the zero address where no proxy is between, or names
-// none.
+// named returns the client that a proxy names; the zero address if no proxy is involved, or the
+// proxy names none.
 func (p Proxies) named(r *http.Request) netip.Addr {
 	if !p.has(addressOf(r.RemoteAddr)) {
 		return netip.Addr{}
@@ -72,8 +72,8 @@ func (p Proxies) named(r *http.Request) netip.Addr {
 	return netip.Addr{}
 }
 
-// shareOf is the address that a client's share is counted by: an IPv6 client has a network of its
-// own, and all addresses in it.
+// shareOf returns the address that a client's share is counted by. An IPv6 client has a /64 network
+// with all its addresses.
 func shareOf(a netip.Addr) netip.Addr {
 	if a.Is6() {
 		network, _ := a.Prefix(64)
@@ -82,7 +82,7 @@ func shareOf(a netip.Addr) netip.Addr {
 	return a
 }
 
-// addressOf reads an address with or without port; what is none is the zero one.
+// addressOf parses an address with or without port. It returns the zero address for anything else.
 func addressOf(text string) netip.Addr {
 	if at, err := netip.ParseAddrPort(text); err == nil {
 		return at.Addr().Unmap().WithZone("")

@@ -16,16 +16,16 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// maxWait is the longest a reading waits.
+// maxWait is the longest wait of a reading.
 const maxWait = time.Minute
 
-// readingRequest is what GET /v1/dashboards/{id} asks for.
+// readingRequest is the request of a GET /v1/dashboards/{id}.
 type readingRequest struct {
 	key     messages.Key
 	since   messages.Place   // Version 0: from the beginning
-	known   []messages.Place // If-None-Match's; what is no place matches nothing
+	known   []messages.Place // places in If-None-Match; anything else matches nothing
 	any     bool             // If-None-Match is *
-	after   []feed.After     // one of them is of the dashboard's partition
+	after   []feed.After     // one of them belongs to the dashboard's partition
 	wait    time.Duration
 	panels  []string
 	groups  []wire.Tuple
@@ -35,7 +35,7 @@ type readingRequest struct {
 }
 
 // serveReading serves GET /v1/dashboards/{id}: a snapshot, or what changed since a place, at once
-// or when there is something.
+// or when there is a change.
 func (s *Server) serveReading(w http.ResponseWriter, r *http.Request, v query, c caller) {
 	k, err := c.key("", r.PathValue("id"), read)
 	if err != nil {
@@ -52,7 +52,7 @@ func (s *Server) serveReading(w http.ResponseWriter, r *http.Request, v query, c
 		writeError(w, err)
 		return
 	}
-	defer s.mirrors.budget.give(cost) // it may wait for a minute
+	defer s.mirrors.budget.give(cost) // the request may wait for a minute
 	limit := s.cfg.Mirrors.Load + patience + q.wait
 	if len(q.after) > 0 && q.wait > 0 {
 		limit = q.wait
@@ -79,12 +79,12 @@ func (s *Server) serveReading(w http.ResponseWriter, r *http.Request, v query, c
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(s.appendReading(nil, q, got, p)) // the client may have gone
+	_, _ = w.Write(s.appendReading(nil, q, got, p)) // the client may have left
 }
 
-// lookFrom is look for a caller whose place may lie ahead of what is served: it was got from
-// somebody who had come further. It is waited for as long as over a WebSocket; then the answer is
-// from 0.
+// lookFrom is like look, for a caller whose place may be ahead of what is served, because another
+// node that was further had served it. It waits for that place as long as a WebSocket session does.
+// After that, the answer starts from 0.
 func (s *Server) lookFrom(ctx context.Context, q *readingRequest) (*feed.Reading, *wire.Projection, error) {
 	got, p, err := s.look(ctx, q)
 	if err != nil || !q.ahead(got, p) {
@@ -103,7 +103,7 @@ func (s *Server) lookFrom(ctx context.Context, q *readingRequest) (*feed.Reading
 		case <-wait.Done():
 		case <-m.changed(at.Epoch, at.Version):
 		}
-		// what is read may be behind the mirror: another look is worth it after more news only
+		// What is read may be behind the mirror, so look again only after more news.
 		at = m.place()
 		if got, p, err = s.look(ctx, q); err != nil {
 			return nil, nil, err
@@ -112,8 +112,7 @@ func (s *Server) lookFrom(ctx context.Context, q *readingRequest) (*feed.Reading
 	return got, p, nil
 }
 
-// ahead reports whether a place that the caller holds lies beyond what was read, in the same
-// history.
+// ahead reports whether the caller holds a place beyond what was read, in the same history.
 func (q *readingRequest) ahead(got *feed.Reading, p *wire.Projection) bool {
 	beyond := func(at messages.Place) bool {
 		return at.Epoch == got.Epoch && (at.View == 0 || at.View == p.View) && at.Version > got.To
@@ -121,7 +120,7 @@ func (q *readingRequest) ahead(got *feed.Reading, p *wire.Projection) bool {
 	return beyond(q.since) || slices.ContainsFunc(q.known, beyond)
 }
 
-// look reads and projects.
+// look reads the dashboard and projects the view.
 func (s *Server) look(ctx context.Context, q *readingRequest) (*feed.Reading, *wire.Projection, error) {
 	fq := feed.Query{Epoch: q.since.Epoch, Since: q.since.Version, Lists: q.late || q.refused, MustExist: true}
 	got, err := s.readAfter(ctx, q, &fq)
@@ -133,7 +132,7 @@ func (s *Server) look(ctx context.Context, q *readingRequest) (*feed.Reading, *w
 		return nil, nil, err
 	}
 	if got.From != 0 && (q.since.View != 0 && q.since.View != p.View || got.From > got.To) {
-		fq.Epoch, fq.Since = 0, 0 // the place is another view's, or lies ahead
+		fq.Epoch, fq.Since = 0, 0 // the place belongs to another view, or is ahead
 		if got, err = s.cfg.Feed.Read(ctx, q.key, fq); err != nil {
 			return nil, nil, err
 		}
@@ -141,7 +140,7 @@ func (s *Server) look(ctx context.Context, q *readingRequest) (*feed.Reading, *w
 	return &got, p, nil
 }
 
-// holds reports whether the caller has already what was read, so that it is worth waiting for more.
+// holds reports whether the caller already has what was read, so that it must wait for more.
 func (q *readingRequest) holds(got *feed.Reading, p *wire.Projection) bool {
 	if q.any || slices.Contains(q.known, messages.Place{Epoch: got.Epoch, Version: got.To, View: p.View}) {
 		return true
@@ -149,7 +148,8 @@ func (q *readingRequest) holds(got *feed.Reading, p *wire.Projection) bool {
 	return q.since.Version != 0 && q.since.Epoch == got.Epoch && got.From == q.since.Version && !p.Touched(&got.Update.Update)
 }
 
-// await waits until the dashboard moves beyond what was read; false where the time ran out.
+// await waits until the dashboard moves beyond what was read. It returns false if the time runs
+// out.
 func (s *Server) await(ctx context.Context, q *readingRequest, got *feed.Reading) bool {
 	ctx, cancel := context.WithTimeout(ctx, q.wait)
 	defer cancel()
@@ -164,7 +164,7 @@ func (s *Server) await(ctx context.Context, q *readingRequest, got *feed.Reading
 			return false
 		case <-m.changed(got.Epoch, got.To):
 		}
-		// A version alone is no news: what is waited for is something that the view shows.
+		// A new version alone is not news: the caller waits for a change that the view shows.
 		again, p, err := s.look(ctx, q)
 		if err != nil || !q.holds(again, p) {
 			return err == nil
@@ -173,7 +173,7 @@ func (s *Server) await(ctx context.Context, q *readingRequest, got *feed.Reading
 	}
 }
 
-// appendReading appends the body.
+// appendReading appends the body of the answer.
 func (s *Server) appendReading(b []byte, q *readingRequest, got *feed.Reading, p *wire.Projection) []byte {
 	state, since, lag := freshness(s.cfg.Feed.Status(q.key), got.Time)
 	field := func(name string) { b = append(append(append(b, `,"`...), name...), `":`...) }
@@ -234,7 +234,7 @@ func (s *Server) appendReading(b []byte, q *readingRequest, got *feed.Reading, p
 	return append(b, "}\n"...)
 }
 
-// listed makes an empty list an array.
+// listed turns a nil list into an empty array.
 func listed(l []event.Listed) []event.Listed {
 	if l == nil {
 		return []event.Listed{}
@@ -242,7 +242,7 @@ func listed(l []event.Listed) []event.Listed {
 	return l
 }
 
-// appendJSON appends a value whose types are our own and marshal.
+// appendJSON appends a value of a type that always marshals.
 func appendJSON(b []byte, v any) []byte {
 	body, err := json.Marshal(v)
 	if err != nil {
@@ -312,8 +312,8 @@ func (q *readingRequest) parseProjection(v query) error {
 	return err
 }
 
-// readAfter reads after the position that is of the dashboard's partition. Whoever posted knows no
-// partition, only how far each came.
+// readAfter reads after the position that belongs to the dashboard's partition. A client that
+// posted knows no partition, only the position in each.
 func (s *Server) readAfter(ctx context.Context, q *readingRequest, fq *feed.Query) (got feed.Reading, err error) {
 	if len(q.after) == 0 {
 		return s.cfg.Feed.Read(ctx, q.key, *fq)
@@ -330,7 +330,7 @@ func (s *Server) readAfter(ctx context.Context, q *readingRequest, fq *feed.Quer
 // maxAfter is how many positions a reading may name: as many as a tenant has partitions.
 const maxAfter = 1024
 
-// parseAfter reads PARTITION:POSITION, or several with commas.
+// parseAfter parses PARTITION:POSITION, or several separated by commas.
 func parseAfter(s string) (all []feed.After, err error) {
 	list := split(s)
 	if len(list) > maxAfter {
@@ -354,7 +354,7 @@ func parseAfter(s string) (all []feed.After, err error) {
 	return all, nil
 }
 
-// split cuts a list at its commas; "" is the empty list.
+// split splits a list at its commas; "" is the empty list.
 func split(s string) []string {
 	if s == "" {
 		return nil

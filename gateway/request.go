@@ -10,15 +10,15 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// query is the parameters of a request, each at most once and none that its path does not know: a
-// misspelt one would else be a wish that nobody heard, and a tenant given twice one of which a
-// proxy checks the first and the gateway obeys the last.
+// query holds the parameters of a request, each at most once, and only those that its path knows.
+// Otherwise a misspelt parameter would be ignored silently, and of a tenant given twice a proxy
+// might check the first while the gateway obeys the last.
 type query map[string]string
 
-// mayBeEmpty are the parameters that mean the same empty as left out.
+// mayBeEmpty lists the parameters that mean the same whether empty or left out.
 var mayBeEmpty = []string{"prefix", "cursor"}
 
-// queryOf reads the parameters of a request whose path takes those that are allowed.
+// queryOf parses the parameters of a request whose path takes the allowed ones.
 func queryOf(r *http.Request, allowed []string) (query, error) {
 	if r.URL.RawQuery == "" {
 		return nil, nil

@@ -10,17 +10,17 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// room bounds the bytes of all bodies in work, and those of each client's. A body that finds no
-// room gets that of the slowest whose bytes still come: of the same client where the client's share
-// is taken, else of all. That one is cut.
+// room bounds the bytes of all bodies in work, and of each client's bodies. A body that finds no
+// room gets that of the slowest body that is still being received: one of the same client if the
+// client's share is used up, otherwise of any client. The slowest body is cut.
 type room struct {
-	all, each int64 // bytes of everybody, and of one client
+	all, each int64 // bytes of all clients, and of one client
 
 	mu      sync.Mutex
 	held    int64
-	clients map[netip.Addr]*holder // who has a body in work
-	reading map[*body]struct{}     // bodies whose bytes still come
-	// closed when room was taken or given back, or a body cut; nil: nobody waits for it
+	clients map[netip.Addr]*holder // clients with a body in work
+	reading map[*body]struct{}     // bodies that are still being received
+	// closed when room was taken or returned, or a body was cut; nil: nobody waits
 	changed chan struct{}
 }
 
@@ -35,7 +35,7 @@ func newRoom(all, each int64) *room {
 	return &room{all: all, each: each, clients: map[netip.Addr]*holder{}, reading: map[*body]struct{}{}}
 }
 
-// wayTime is how long a cut body may take to give its room back.
+// wayTime is how long a cut body may take to return its room.
 const wayTime = 2 * time.Second
 
 // enter begins a body of a client. It holds nothing yet.
@@ -52,7 +52,7 @@ func (r *room) enter(b *body, client netip.Addr) {
 	r.reading[b] = struct{}{}
 }
 
-// take takes n bytes for b, which may wait for a body that is cut for it.
+// take takes n bytes for b. It may wait for a body that is cut for it.
 func (r *room) take(ctx context.Context, b *body, n int64) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -98,8 +98,8 @@ func waitFor(ctx context.Context, changed <-chan struct{}) bool {
 	return false
 }
 
-// makeWay reports whether bodies that are cut will make way for n bytes of b, and cuts one more
-// where they do not.
+// makeWay reports whether cut bodies will make way for n bytes of b. It cuts another body if they
+// do not.
 func (r *room) makeWay(b *body, n int64, own bool) bool {
 	held, limit := r.held, r.all
 	if own {
@@ -124,11 +124,11 @@ func (r *room) makeWay(b *body, n int64, own bool) bool {
 	}
 	slowest.cut = true
 	slowest.interrupt()
-	r.tell() // it may wait for room itself
+	r.tell() // it may be waiting for room itself
 	return true
 }
 
-// came takes note of bytes that came for b.
+// came records that n bytes came for b.
 func (r *room) came(b *body, n int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -141,7 +141,8 @@ func (r *room) came(b *body, n int) {
 	}
 }
 
-// whole ends reading. What is held stays held; it is not cut any more. It is false where b was cut.
+// whole ends the reception of b. What b holds stays held, and b is not cut any more. It returns
+// false if b was cut.
 func (r *room) whole(b *body) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -149,7 +150,7 @@ func (r *room) whole(b *body) bool {
 	return !b.cut
 }
 
-// give gives back n bytes of b's.
+// give returns n bytes of b.
 func (r *room) give(b *body, n int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -170,7 +171,7 @@ func (r *room) leave(b *body) {
 	}
 }
 
-// change is closed at the next change.
+// change returns a channel that is closed at the next change.
 func (r *room) change() <-chan struct{} {
 	if r.changed == nil {
 		r.changed = make(chan struct{})
@@ -186,22 +187,22 @@ func (r *room) tell() {
 }
 
 const (
-	// over which a body's rate is taken: what came before counts less and less
+	// time constant of a body's rate: older bytes count less and less
 	rateTime  = time.Second
-	graceTime = time.Second      // before which it is not judged
-	leastTime = 10 * time.Second // in each of which leastBytes have to come
-	wholeTime = time.Minute      // in which the whole body has to come
+	graceTime = time.Second      // a body is not judged before
+	leastTime = 10 * time.Second // leastBytes must come in each such interval
+	wholeTime = time.Minute      // the whole body must come within it
 
 	leastBytes = 10 << 10
 )
 
-// rateAt is how fast b's bytes come, bytes a second.
+// rateAt returns how fast the bytes of b come, in bytes a second.
 func (b *body) rateAt(now time.Time) float64 {
 	return b.rate * math.Exp(-now.Sub(b.last).Seconds()/rateTime.Seconds())
 }
 
-// slower reports whether b rather than o is cut. One that has just begun has no rate yet: who is
-// silent for longer goes.
+// slower reports whether b is cut before o. A body that has just begun has no rate yet: of two such
+// bodies, the one that has been silent for longer is cut.
 func (b *body) slower(o *body, now time.Time) bool {
 	young, other := now.Sub(b.began) < graceTime, now.Sub(o.began) < graceTime
 	switch {

@@ -8,8 +8,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// handler serves one endpoint. q is the parameters of the request's address, all of which the
-// endpoint knows; c is who asks.
+// handler serves one endpoint. q holds the parameters in the request's address, all known to the
+// endpoint. c is the client.
 type handler func(w http.ResponseWriter, r *http.Request, q query, c caller)
 
 // route is one endpoint. Paths are patterns of http.ServeMux; {id} is the dashboard's name.
@@ -17,10 +17,10 @@ type route struct {
 	method, path string
 	parameters   []string
 	handler      handler
-	refused      func(status int) // is told of a request that never came to the handler; nil: nobody
+	refused      func(status int) // is called if a request is refused before the handler; may be nil
 }
 
-// routes are all endpoints but the page.
+// routes returns all endpoints except the page.
 func (s *Server) routes() []route {
 	tenant := []string{"tenant"}
 	events, definitions := s.cfg.Events, s.cfg.Definitions
@@ -38,8 +38,8 @@ func (s *Server) routes() []route {
 	}
 }
 
-// open is a route as the HTTP server serves it: it makes the caller, and hands the request to the
-// handler. A handler that is nil answers 1111.
+// open returns the http.Handler of a route. It makes the caller and passes the request to the
+// handler. If the handler is nil, it answers with code 1111.
 func (rt route) open(cs callers) http.Handler {
 	if rt.handler == nil {
 		return http.HandlerFunc(notAvailable)
@@ -61,8 +61,8 @@ func (rt route) open(cs callers) http.Handler {
 	})
 }
 
-// mux serves the routes; a path with another method is 405, no path 404, both with the protocol's
-// body. The page is the same for everybody.
+// mux serves the routes. A path with another method gets 405, an unknown path gets 404, both with
+// the protocol's body. The page is served to everybody.
 func (s *Server) mux() *http.ServeMux {
 	cs := callers{s.conns.Proxies}
 	m := http.NewServeMux()
@@ -96,7 +96,7 @@ func notAllowed(w http.ResponseWriter, r *http.Request, allowed []string) {
 	writeStatus(w, http.StatusMethodNotAllowed, wire.Errorf(wire.CodeBadMessage, "%s takes %s, not %s", r.URL.Path, strings.Join(allowed, ", "), r.Method))
 }
 
-// writeStatus is writeError under another status than the code's.
+// writeStatus is like writeError, with another status than that of the code.
 func writeStatus(w http.ResponseWriter, status int, e *wire.Error) {
 	retryAfter(w, status, e.After)
 	writeJSON(w, status, struct {

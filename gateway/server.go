@@ -18,8 +18,8 @@ import (
 // beats is how many slots the sessions are spread over: each beat of the ticker pings one slot.
 const beats = 25
 
-// Server serves the public door. New starts its ticker; Shutdown joins every goroutine that it ever
-// started: the ticker, the mirrors, the sessions' readers and writers.
+// Server serves the public clients. New starts its ticker. Shutdown joins every goroutine that it
+// started: the ticker, the mirrors, and the sessions' readers and writers.
 type Server struct {
 	cfg     Config
 	http    *http.Server
@@ -34,27 +34,27 @@ type Server struct {
 
 	loopback atomic.Bool // the listener is reached from this machine only
 
-	moved chan struct{} // has one in it when every mirror is to look how it stands
-	empty chan struct{} // closed when a drain has sent away the last session
+	moved chan struct{} // holds one element when every mirror must check its state
+	empty chan struct{} // closed when a drain has closed the last session
 
 	mu       sync.Mutex
 	stopping bool
-	draining bool               // told not ready
+	draining bool               // reported as not ready
 	refusing bool               // draining, and the sessions have their slots
-	count    int                // sessions
-	clients  map[netip.Addr]int // sessions by whom they are of, where a proxy says so
+	count    int                // number of sessions
+	clients  map[netip.Addr]int // sessions by client, for clients that a proxy names
 	slot     uint8
 	sessions [beats]map[*session]struct{}
 }
 
-// New makes a server of a config, whose zero values get their defaults, and starts its ticker.
+// New returns a server with that config. Zero values get their defaults. It starts the ticker.
 func New(cfg Config) (*Server, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("gateway config: %w", err)
 	}
 	s := &Server{cfg: cfg, stats: newStats(), moved: make(chan struct{}, 1), empty: make(chan struct{})}
-	s.origins, _ = ParseOrigins(cfg.Origins) // validate has looked
+	s.origins, _ = ParseOrigins(cfg.Origins) // validate has checked it
 	s.hosts, _ = ParseHosts(cfg.Hosts, s.origins)
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.mirrors = &mirrors{ctx: s.ctx, cfg: cfg, stats: s.stats, wg: &s.wg, budget: &views{all: cfg.Mirrors.ViewBytes, each: cfg.Sessions.ViewBytes}, kept: &kept{most: cfg.Mirrors.FrameBytes}, byKey: map[messages.Key]*mirror{}}
@@ -71,7 +71,7 @@ func New(cfg Config) (*Server, error) {
 		Handler:           s.withHost(s.withOrigin(s.mux())),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       60 * time.Second,
-		WriteTimeout:      2 * time.Minute, // more than the longest wait of a reading
+		WriteTimeout:      2 * time.Minute, // longer than the longest wait of a reading
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,
 		ErrorLog:          ErrorLog(cfg.Logger),
@@ -81,17 +81,17 @@ func New(cfg Config) (*Server, error) {
 	return s, nil
 }
 
-// Handler is what Serve serves, for whoever has a listener of his own.
+// Handler returns the handler that Serve serves, for callers with their own listener.
 func (s *Server) Handler() http.Handler { return s.http.Handler }
 
-// Sessions is how many client connections are open.
+// Sessions returns the number of open client connections.
 func (s *Server) Sessions() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.count
 }
 
-// Serve takes connections until Shutdown; it then returns nil.
+// Serve accepts connections until Shutdown. It then returns nil.
 func (s *Server) Serve(l net.Listener) error {
 	s.loopback.Store(loopbackOnly(l.Addr()))
 	if err := s.http.Serve(limited{l, s.conns}); !errors.Is(err, http.ErrServerClosed) {
@@ -100,9 +100,9 @@ func (s *Server) Serve(l net.Listener) error {
 	return nil
 }
 
-// Shutdown takes no new connection, closes every session with 1012 and waits for them, and for
-// running requests until ctx ends. A session that does not answer the close is cut after two
-// seconds.
+// Shutdown accepts no new connections, closes every session with 1012 and waits for them. It also
+// waits for running requests until ctx ends. A session that does not answer the close is cut after
+// two seconds.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.stop()
 	s.mu.Lock()
@@ -119,15 +119,15 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	err := s.http.Shutdown(ctx)
 	if err != nil {
-		_ = s.http.Close() // ctx has ended: who still waits for an answer is cut
+		_ = s.http.Close() // ctx has ended: cut those who still wait for an answer
 	}
 	s.mirrors.close()
 	s.wg.Wait()
 	return err
 }
 
-// tick is the one ticker: it pings a slot of the sessions a beat, and has the mirrors look at their
-// lag.
+// tick is the server's only ticker. Each beat pings a slot of the sessions and makes the mirrors
+// check their lag.
 func (s *Server) tick() {
 	beat := time.NewTicker(s.cfg.Sessions.PingEvery / beats)
 	defer beat.Stop()
@@ -158,9 +158,9 @@ func (s *Server) inSlot(slot int) []*session {
 	return list
 }
 
-// admit takes one place among the sessions, or says why there is none. The place, and the handler
-// that holds it, are given back by remove. Sessions that come through a proxy are counted by whom
-// it names.
+// admit takes one place among the sessions, or returns why there is none. remove gives back the
+// place, and the handler's part in the WaitGroup. Sessions through a proxy are counted by the
+// client that it names.
 func (s *Server) admit(c caller) *wire.Error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -184,7 +184,7 @@ func (s *Server) admit(c caller) *wire.Error {
 	return nil
 }
 
-// start starts the reader of a session that has been admitted.
+// start starts the reader of an admitted session.
 func (s *Server) start(ses *session) {
 	s.mu.Lock()
 	s.slot = (s.slot + 1) % beats
@@ -193,7 +193,7 @@ func (s *Server) start(ses *session) {
 	stopping, refusing := s.stopping, s.refusing
 	s.mu.Unlock()
 	go ses.read() // counted since admit
-	switch {      // it came in between
+	switch {      // it may have happened since admit
 	case stopping:
 		ses.close(wire.CloseRestart)
 	case refusing:
@@ -201,7 +201,7 @@ func (s *Server) start(ses *session) {
 	}
 }
 
-// remove gives back what admit gave. ses is nil where no session came of it.
+// remove gives back what admit has taken. ses is nil if no session was made.
 func (s *Server) remove(ses *session, c caller) {
 	s.mu.Lock()
 	if c.named.IsValid() {
@@ -214,13 +214,14 @@ func (s *Server) remove(ses *session, c caller) {
 	}
 	s.count--
 	if s.refusing && s.count == 0 {
-		close(s.empty) // nobody is admitted any more: this is the last one
+		close(s.empty) // nobody is admitted any more, so this is the last session
 	}
 	s.mu.Unlock()
 	s.wg.Done()
 }
 
-// rate is the class that a subscription's maxRate is rounded down to, under the server's own cap.
+// rate returns the class that a subscription's maxRate is rounded down to, below the server's own
+// cap.
 func (s *Server) rate(maxRate float64) (float64, error) {
 	if s.cfg.MaxRate > 0 && (maxRate == 0 || maxRate > s.cfg.MaxRate) {
 		maxRate = s.cfg.MaxRate

@@ -10,25 +10,25 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// maxAnswers is how many answers to a client's messages wait for the socket; then its messages
-// wait.
+// maxAnswers is how many answers to a client's messages may wait for the socket. When they are
+// full, the client's messages wait.
 const maxAnswers = 64
 
-// closeGrace is how long a close may take: to get out, and then to be answered.
+// closeGrace is how long a close may take to be written, and then again to be answered.
 const closeGrace = time.Second
 
-// session is one client. Its reader goroutine lives as long as its connection; a writer is started
-// when there is something to send and none runs, and ends when there is nothing. Both count in the
-// server's WaitGroup. It has no queue: what is to be sent is asked of the subscriptions when the
-// connection takes it.
+// session is one client. Its reader goroutine lives as long as its connection. A writer is started
+// when there is something to send and none runs, and ends when there is nothing left. Both count in
+// the server's WaitGroup. The session has no queue of updates: it asks its subscriptions for what
+// to send when the connection can take it.
 type session struct {
 	srv    *Server
 	conn   transport
 	caller caller
-	// takes a message, on the reader; nil: the client only listens, and what it sends is ignored
+	// handles a message, on the reader; nil: the client only listens, and its messages are ignored
 	receive func(s *session, kind messageKind, b []byte)
-	slot    uint8 // which beat of the ticker pings it
-	bad     uint8 // bad messages in a row; the reader's
+	slot    uint8 // the beat of the ticker that pings it
+	bad     uint8 // bad messages in a row; used by the reader
 
 	writer atomic.Uint32 // writerIdle, writerRuns, writerAgain
 	heard  atomic.Int64  // when the client was last heard, unix ms
@@ -40,18 +40,18 @@ type session struct {
 	ping    bool
 	closing wire.CloseCode // 0: open
 	over    bool           // nothing is written any more
-	turn    int            // the subscription that is looked at first
+	turn    int            // index of the subscription to check first
 	subs    []*subscription
 }
 
-// states of the writer.
+// States of the writer.
 const (
 	writerIdle uint32 = iota
 	writerRuns
-	writerAgain // runs, and has to look again
+	writerAgain // runs, and has to check again
 )
 
-// newSession makes the session of a connection; Server.start starts it.
+// newSession returns the session of a connection. Server.start starts it.
 func newSession(srv *Server, conn transport, c caller, receive func(s *session, kind messageKind, b []byte)) *session {
 	s := &session{srv: srv, conn: conn, caller: c, receive: receive}
 	s.moved.L = &s.mu
@@ -59,11 +59,11 @@ func newSession(srv *Server, conn transport, c caller, receive func(s *session, 
 	return s
 }
 
-// alive takes note that the client was heard.
+// alive records that the client was heard.
 func (s *session) alive() { s.heard.Store(time.Now().UnixMilli()) }
 
-// read is the reader goroutine: it handles messages until the connection ends, and then everything
-// of the session.
+// read is the reader goroutine. It handles messages until the connection ends, and then cleans up
+// the session.
 func (s *session) read() {
 	defer s.finish()
 	take := s.take
@@ -75,7 +75,7 @@ func (s *session) read() {
 	}
 }
 
-// take takes one message of the client.
+// take handles one message of the client.
 func (s *session) take(kind messageKind, b []byte) {
 	s.alive()
 	if s.receive != nil && !s.isClosing() {
@@ -83,7 +83,7 @@ func (s *session) take(kind messageKind, b []byte) {
 	}
 }
 
-// ended answers what ended reading: the client's close, or what it did against the rules.
+// ended responds to the end of reading: the client's close, or its violation of the rules.
 func (s *session) ended(err error) {
 	var v *violation
 	switch {
@@ -103,13 +103,12 @@ func (s *session) ended(err error) {
 	}
 	s.mu.Unlock()
 	if v != nil {
-		// What it still sends would, unread, reset the connection, and the close be lost on the
-		// way.
+		// Unread bytes from the client would reset the connection, and the close would be lost.
 		s.conn.discard()
 	}
 }
 
-// finish ends everything of the session. It runs once, on the reader.
+// finish cleans up the session. It runs once, on the reader.
 func (s *session) finish() {
 	s.mu.Lock()
 	s.over = true
@@ -129,8 +128,8 @@ func (s *session) isClosing() bool {
 	return s.closing != 0
 }
 
-// close begins to close the session: what is being written has a last moment, then the close goes
-// out.
+// close begins to close the session. A write under way gets a short time to end, and then the close
+// is sent.
 func (s *session) close(code wire.CloseCode) {
 	s.mu.Lock()
 	first := s.closing == 0 && !s.over
@@ -146,14 +145,15 @@ func (s *session) close(code wire.CloseCode) {
 	}
 }
 
-// send queues an answer. Only the reader calls it: where the queue is full, the client's next
-// message waits.
+// send queues an answer. Only the reader calls it: if the queue is full, the client's next message
+// waits.
 func (s *session) send(f wire.Frame) { s.sendWith(f, nil) }
 
-// sendWith queues an answer and, in the same moment, does what must not be seen before it.
+// sendWith queues an answer, and calls also under the same lock, for changes that must not be seen
+// before the answer.
 func (s *session) sendWith(f wire.Frame, also func()) { s.queue(messageOf(f), also) }
 
-// queue is sendWith for what is encoded.
+// queue is like sendWith, for an encoded message.
 func (s *session) queue(m message, also func()) {
 	s.mu.Lock()
 	for len(s.answers) >= maxAnswers && s.closing == 0 && !s.over {
@@ -169,7 +169,7 @@ func (s *session) queue(m message, also func()) {
 	s.wake()
 }
 
-// beat pings the session, or closes it where it was not heard for too long.
+// beat pings the session, or closes it if it was not heard for too long.
 func (s *session) beat(now time.Time) {
 	if now.UnixMilli()-s.heard.Load() >= s.srv.cfg.Sessions.PingTimeout.Milliseconds() {
 		s.close(wire.ClosePing)
@@ -181,7 +181,7 @@ func (s *session) beat(now time.Time) {
 	s.wake()
 }
 
-// subscribed is the subscription of that view.
+// subscribed returns the subscription of that view, or nil.
 func (s *session) subscribed(view messages.View) *subscription {
 	s.mu.Lock()
 	defer s.mu.Unlock()

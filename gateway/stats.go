@@ -8,7 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// stats are a gateway's metrics.
+// stats holds a gateway's metrics.
 type stats struct {
 	frames, bytes, encodes prometheus.Counter
 	errors, closes         *prometheus.CounterVec
@@ -36,7 +36,7 @@ func newStats() *stats {
 	}
 }
 
-// register shows the metrics of the server.
+// register registers the metrics of the server.
 func (s *Server) register(r prometheus.Registerer) error {
 	if r == nil {
 		return nil
@@ -58,8 +58,8 @@ func (s *Server) register(r prometheus.Registerer) error {
 	return nil
 }
 
-// connections shows the subscriptions of each dashboard: the busiest by name, the rest as _other,
-// so that the number of series is bounded.
+// connections exports the number of subscriptions of each dashboard: the busiest by name, the rest
+// as _other, so that the number of series is bounded.
 type connections struct {
 	mirrors *mirrors
 	named   int
@@ -68,10 +68,10 @@ type connections struct {
 var connectionsDesc = prometheus.NewDesc("dashboard_active_connections",
 	"Sessions that look at the dashboard; beyond the busiest, all together as _other.", []string{"dashboard_id"}, nil)
 
-// Describe is prometheus.Collector's.
+// Describe implements prometheus.Collector.
 func (c *connections) Describe(ch chan<- *prometheus.Desc) { ch <- connectionsDesc }
 
-// Collect is prometheus.Collector's.
+// Collect implements prometheus.Collector.
 func (c *connections) Collect(ch chan<- prometheus.Metric) {
 	busy := c.mirrors.busy()
 	other := 0
@@ -87,13 +87,13 @@ func (c *connections) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-// load is how many subscriptions a dashboard has.
+// load is the number of subscriptions of a dashboard.
 type load struct {
 	key   messages.Key
 	views int
 }
 
-// busy is the load of every mirror, the busiest first.
+// busy returns the load of every mirror, the busiest first.
 func (ms *mirrors) busy() []load {
 	ms.mu.Lock()
 	loads := make([]load, 0, len(ms.byKey))

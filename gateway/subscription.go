@@ -8,41 +8,41 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// patience is how long a place ahead of the mirror is waited for.
+// patience is how long a subscription waits for a place ahead of the mirror.
 const patience = 5 * time.Second
 
-// maxUnacked is how many updates go out beyond a view's last ack, once it has acked.
+// maxUnacked is how many updates are sent beyond a view's last ack, once it has acked.
 const maxUnacked = 16
 
-// subscription is one session's interest in one view: a cursor. What is not atomic is guarded by
-// the mirror's mu.
+// subscription is one session's interest in one view: a cursor. The mirror's mu guards the fields
+// that are not atomic.
 type subscription struct {
 	s     *session
 	m     *mirror
-	cost  int64         // of the view, to its session
+	cost  int64         // cost of the view to its session
 	dirty atomic.Bool   // there may be something to send
-	view  atomic.Uint64 // what the client was told last
+	view  atomic.Uint64 // the view that the client was last told
 
 	cohort   *cohort // nil: ended
 	held     bool    // the client holds (epoch, version) of view
 	epoch    messages.Epoch
 	version  uint64
-	patience time.Time // until when a version beyond the mirror's is waited for
-	gap      string    // a gap to be told before the next update; "": none
-	refused  bool      // it was told that it ends; the writer's
-	told     string    // state that the last status said; "": none yet, which is live
+	patience time.Time // until when to wait for a version beyond the mirror's
+	gap      string    // reason of a gap to send before the next update; "": none
+	refused  bool      // the client was told that it ends; used by the writer
+	told     string    // state in the last status; "": none sent, which means live
 	credit   bool
 	unacked  int
 }
 
-// wake marks the subscription and has its session's writer look at it.
+// wake marks the subscription and wakes its session's writer.
 func (s *subscription) wake() {
 	s.dirty.Store(true)
 	s.s.wake()
 }
 
-// resume decides what the client's place is worth. It is called once, before the subscription is in
-// its cohort.
+// resume decides whether the client can continue from its place. Call it once, before the
+// subscription enters its cohort.
 func (s *subscription) resume(since *messages.Place, now time.Time) (resumed bool) {
 	v := messages.View(s.view.Load())
 	if since == nil || since.Version == 0 || since.Epoch != s.m.epoch || since.View != 0 && since.View != v {
@@ -60,7 +60,7 @@ func (s *subscription) resume(since *messages.Place, now time.Time) (resumed boo
 	return true
 }
 
-// next is what is to be sent now: notices, and an update behind them; nil where there is none.
+// next returns what to send now: notices, followed by an update; nil if there is none.
 func (s *subscription) next(now time.Time) ([]message, *frame) {
 	s.m.mu.Lock()
 	defer s.m.mu.Unlock()
@@ -86,7 +86,8 @@ func (s *subscription) next(now time.Time) ([]message, *frame) {
 	return out, f
 }
 
-// refuse ends the subscription as a subscribe would be refused now. The mirror's mu is held.
+// refuse ends the subscription with the error that a subscribe would get now. The mirror's mu is
+// held.
 func (s *subscription) refuse() []message {
 	f := wire.ErrorFrame{View: messages.View(s.view.Load()).String(), Error: *asError(s.cohort.lacks)}
 	s.leave()
@@ -94,8 +95,8 @@ func (s *subscription) refuse() []message {
 	return []message{messageOf(f)}
 }
 
-// changes are the notices of the protocol: what is not as the client was told last, of its view,
-// its place and its state. wait is true where no update may follow yet.
+// changes returns the notices of the protocol: what has changed since the client was last told,
+// about its view, its place and its state. wait is true if no update may follow yet.
 func (s *subscription) changes(now time.Time) (out []message, wait bool) {
 	view := s.cohort.proj.View
 	version := s.m.set.Version()
@@ -104,7 +105,7 @@ func (s *subscription) changes(now time.Time) (out []message, wait bool) {
 		was := messages.View(s.view.Swap(uint64(view)))
 		s.held, s.gap = false, ""
 		f := s.subscribed(nil, false)
-		// else a client with several views of the dashboard could not tell which this is
+		// otherwise a client with several views of the dashboard could not tell which one this is
 		f.Was = was.String()
 		out = append(out, messageOf(f))
 	case s.held && s.epoch != s.m.epoch:
@@ -128,7 +129,7 @@ func (s *subscription) changes(now time.Time) (out []message, wait bool) {
 	return out, s.credit && s.unacked >= maxUnacked && s.held
 }
 
-// subscribed is the answer to a subscribe or set. The mirror's mu is held.
+// subscribed returns the answer to a subscribe or set. The mirror's mu is held.
 func (s *subscription) subscribed(id *int64, resumed bool) wire.Subscribed {
 	f := wire.Subscribed{
 		ID: id, Dashboard: s.m.key.Dashboard, View: messages.View(s.view.Load()).String(),
@@ -140,8 +141,7 @@ func (s *subscription) subscribed(id *int64, resumed bool) wire.Subscribed {
 	return f
 }
 
-// enter puts the subscription into a cohort, taking it out of the one it was in. The mirror's mu is
-// held.
+// enter moves the subscription into a cohort, out of its previous one. The mirror's mu is held.
 func (s *subscription) enter(c *cohort) {
 	if c == s.cohort {
 		return
@@ -164,7 +164,7 @@ func (s *subscription) leave() {
 	s.cohort = nil
 }
 
-// ack takes the client's word on how far it has come.
+// ack records the version that the client has acknowledged.
 func (s *subscription) ack(version uint64) {
 	s.m.mu.Lock()
 	defer s.m.mu.Unlock()
@@ -175,7 +175,7 @@ func (s *subscription) ack(version uint64) {
 	}
 }
 
-// end takes the subscription out of everything.
+// end removes the subscription from its cohort and its mirror.
 func (s *subscription) end(ms *mirrors) {
 	s.m.mu.Lock()
 	s.leave()

@@ -9,28 +9,28 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// transport is a client's connection as its session sees it: webSocket is one. It decides how
+// transport is a client's connection as its session sees it; webSocket is one. It decides how
 // messages are framed, how a client is pinged, and what a close looks like.
 //
-// The session's reader calls read and discard, its writer write and hangUp. Anybody may call
-// limitWrites and close.
+// The session's reader calls read and discard, its writer calls write and hangUp. Any goroutine may
+// call limitWrites and close.
 type transport interface {
-	// read waits for the client's next message and hands it to take, with bytes that are good until
-	// take returns. An error ends reading: errClosed, a *violation, or what broke the connection.
+	// read waits for the client's next message and passes it to take. The payload is valid until take
+	// returns. An error ends reading: errClosed, a *violation, or what broke the connection.
 	read(take func(kind messageKind, payload []byte)) error
-	// discard reads what the client still sends until hangUp's time has passed.
+	// discard reads what the client still sends, until the time given to hangUp.
 	discard()
-	// write sends a batch, and gives how many bytes the network has taken.
+	// write sends a batch, and returns how many bytes the network has taken.
 	write(b outgoing) (n int64, err error)
-	// limitWrites has a write end with os.ErrDeadlineExceeded, also one under way.
+	// limitWrites makes a write end with os.ErrDeadlineExceeded at that time, including one under way.
 	limitWrites(until time.Time)
-	// hangUp follows the last write: until then the client may answer.
+	// hangUp follows the last write. The client may answer until the given time.
 	hangUp(until time.Time)
 	// close breaks the connection. It may be called again.
 	close()
 }
 
-// messageKind is what a message is, for the transports that tell.
+// messageKind is the kind of a message, for transports that distinguish them.
 type messageKind uint8
 
 const (
@@ -39,14 +39,14 @@ const (
 	pongMessage // the transport's own answer to a ping
 )
 
-// message is one message to a client. Its payload is not changed any more.
+// message is one message to a client. Its payload is never changed.
 type message struct {
 	kind    messageKind
 	payload []byte
 }
 
-// outgoing is a batch: what is written in one go. It is answers and notices, an update, a ping, and
-// the close that nothing follows, in this order.
+// outgoing is a batch that is written at once: answers and notices, an update, a ping, and the
+// close, after which nothing is sent, in this order.
 type outgoing struct {
 	messages []message
 	update   *frame // shared with other sessions; nil: none
@@ -58,15 +58,15 @@ func (b *outgoing) empty() bool {
 	return len(b.messages) == 0 && (b.update == nil || len(b.update.payloads) == 0) && !b.ping && b.closing == 0
 }
 
-// messageOf is a message of the protocol.
+// messageOf returns a frame as a message of the protocol.
 func messageOf(f wire.Frame) message { return message{textMessage, wire.Encode(f)} }
 
-// errClosed is what reading ends with where the client has closed in the proper way.
+// errClosed ends reading if the client has closed the connection properly.
 var errClosed = errors.New("the client closes")
 
 // violation says what a client did that its transport does not allow.
 type violation struct {
-	code wire.CloseCode // closes the connection
+	code wire.CloseCode // code of the close that follows
 	what string
 }
 

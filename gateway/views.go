@@ -11,17 +11,18 @@ import (
 const (
 	maxPanels     = 1000
 	maxGroups     = 1000
-	maxGroupBytes = 32 << 10 // of the texts of all groups
+	maxGroupBytes = 32 << 10 // of the keys of all groups
 )
 
-// want is a view as it was asked for: it outlives a change of the definition, the projection does
-// not.
+// want is a view as the client asked for it. It outlives a change of the definition, unlike the
+// projection.
 type want struct {
 	panels []string // sorted, each once; nil: all
 	groups []wire.Tuple
 }
 
-// wantOf is what a client asks for, where it is within bounds. What is named twice is kept once.
+// wantOf returns the want for the client's panels and groups, if they are within bounds. It removes
+// duplicate panels.
 func wantOf(panels []string, groups []wire.Tuple) (want, error) {
 	if len(panels) > maxPanels {
 		return want{}, wire.Errorf(wire.CodeLimit, "panels names %d, at most %d are allowed", len(panels), maxPanels)
@@ -38,7 +39,7 @@ func wantOf(panels []string, groups []wire.Tuple) (want, error) {
 	return want{panels, groups}, nil
 }
 
-// textOf is how long the keys of groups are, each counted with a byte of its own.
+// textOf returns the length of the keys of all groups, with one extra byte for each key.
 func textOf(groups []wire.Tuple) (n int) {
 	for _, t := range groups {
 		for _, key := range t {
@@ -50,8 +51,8 @@ func textOf(groups []wire.Tuple) (n int) {
 	return n
 }
 
-// cost is about what a gateway holds of a view, in bytes: its lists, the canonical forms of them,
-// and a table of groups. The view of a whole dashboard costs nothing that counts.
+// cost returns approximately how many bytes a gateway holds for a view: its lists, their canonical
+// forms, and a table of groups. The view of a whole dashboard counts as 0.
 func (w want) cost() int64 {
 	if w.panels == nil && w.groups == nil {
 		return 0
@@ -67,14 +68,13 @@ func (w want) cost() int64 {
 	return int64(n + 224*len(w.groups) + 48*keys + 6*textOf(w.groups))
 }
 
-// views bounds what all views that name panels or groups take of a gateway, and those of one
-// session.
+// views bounds the bytes of all views that name panels or groups, in a gateway and in one session.
 type views struct {
 	all, each int64
 	held      atomic.Int64
 }
 
-// take takes n bytes, until give.
+// take reserves n bytes. Return them with give.
 func (v *views) take(n int64) error {
 	if n == 0 {
 		return nil
@@ -88,7 +88,7 @@ func (v *views) take(n int64) error {
 
 func (v *views) give(n int64) { v.held.Add(-n) }
 
-// session checks that one session, whose views take held bytes, may have one more of n.
+// session checks that one session, whose views take held bytes, may have another view of n bytes.
 func (v *views) session(held, n int64) error {
 	if held+n > v.each {
 		return wire.Errorf(wire.CodeLimit, "this view takes %d bytes for its panels and groups, and the session's others %d: at most %d are allowed", n, held, v.each)

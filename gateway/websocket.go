@@ -8,7 +8,7 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// serveWebSocket serves /v1/ws. The handler returns when the session has begun: its goroutine's
+// serveWebSocket serves /v1/ws. It returns when the session has begun, so that its goroutine's
 // stack is not kept.
 func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request, _ query, c caller) {
 	if !s.upgradable(w, r, c) {
@@ -30,8 +30,8 @@ func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request, _ query,
 	ses.wake()
 }
 
-// upgradable refuses what is no WebSocket handshake, and whom there is no room for. Where it is
-// true, a place is taken.
+// upgradable refuses a request that is not a WebSocket handshake, or for which there is no room. If
+// it returns true, a place is taken.
 func (s *Server) upgradable(w http.ResponseWriter, r *http.Request, c caller) bool {
 	if !websocket.IsWebSocketUpgrade(r) || !r.ProtoAtLeast(1, 1) {
 		w.Header().Set("Upgrade", "websocket")
@@ -52,13 +52,14 @@ var upgrader = websocket.Upgrader{
 	WriteBufferSize: 1024,
 	WriteBufferPool: &sync.Pool{},
 	Subprotocols:    []string{wire.Protocol},
-	CheckOrigin:     func(*http.Request) bool { return true }, // every path is checked, by withOrigin
+	CheckOrigin:     func(*http.Request) bool { return true }, // withOrigin checks every path
 	Error: func(w http.ResponseWriter, _ *http.Request, status int, reason error) {
 		writeStatus(w, status, wire.Errorf(wire.CodeBadMessage, "%v", reason))
 	},
 }
 
-// upgrade takes the connection over; nil where it could not and the request has been answered.
+// upgrade takes over the connection. It returns nil if this failed; the request has been answered
+// then.
 func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, c caller, receive func(*session, messageKind, []byte)) *session {
 	ws, err := upgrader.Upgrade(w, r, nil)
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// wake has a writer look at the session. It takes no lock, so that a mirror can call it.
+// wake makes a writer check the session. It takes no lock, so that a mirror can call it.
 func (s *session) wake() {
 	for {
 		switch s.writer.Load() {
@@ -39,8 +39,8 @@ func (s *session) write() {
 	}
 }
 
-// writeNext sends one thing: the answers that wait, or what the next subscription has, or the
-// close. The next one is only encoded when the connection has taken the one before.
+// writeNext sends one batch: the waiting answers, or what the next subscription has, or the close.
+// The next update is encoded only after the connection has taken the one before.
 func (s *session) writeNext() (more bool) {
 	b, sub := s.pick()
 	if sub != nil {
@@ -60,8 +60,8 @@ func (s *session) writeNext() (more bool) {
 	return true
 }
 
-// pick chooses what is to be written next: a batch, or what a subscription has. A close takes the
-// answers that wait along.
+// pick chooses what to write next: a batch, or a subscription. A close is sent together with the
+// waiting answers.
 func (s *session) pick() (b outgoing, sub *subscription) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -95,7 +95,7 @@ func (s *session) pick() (b outgoing, sub *subscription) {
 func (s *session) put(b outgoing) error {
 	start := time.Now()
 	s.mu.Lock()
-	if s.closing == 0 { // else close has set the last limit
+	if s.closing == 0 { // otherwise close has set the last deadline
 		s.conn.limitWrites(start.Add(s.srv.cfg.Sessions.WriteTimeout))
 	}
 	s.mu.Unlock()
@@ -105,8 +105,8 @@ func (s *session) put(b outgoing) error {
 	return err
 }
 
-// last ends writing: after a close the client has a moment to answer, after an error the connection
-// is gone.
+// last ends writing. After a close, the client has a short time to answer. After an error, the
+// connection is closed.
 func (s *session) last(err error) {
 	s.mu.Lock()
 	s.over = true

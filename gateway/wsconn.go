@@ -8,30 +8,31 @@ import (
 	"time"
 )
 
-// webSocket is the transport of a connection that has been upgraded: RFC 6455 without extensions.
-// The handshake is the library's; frames are read by wsread.go and made by wsframe.go.
+// webSocket is the transport of an upgraded connection: RFC 6455 without extensions. The library
+// makes the handshake; wsread.go reads frames, and wsframe.go makes them.
 type webSocket struct {
 	conn  net.Conn
-	in    incoming   // the reader's
-	table *connTable // that counts it
+	in    incoming   // used by the reader
+	table *connTable // table that counts the connection
 }
 
-// sendBuffer is the size of a kernel's send buffer: what a slow client has yet to read of the past.
+// sendBuffer is the size of the kernel's send buffer: how many bytes of old updates a slow client
+// still has to read.
 const sendBuffer = 32 << 10
 
-// copiedBytes is up to what size a batch is put into one buffer, and written from there. A write
-// that waits for its client holds so much; what is longer is written from where it lies.
+// copiedBytes is the size up to which a batch is copied into one buffer and written from there. A
+// write that waits for its client holds this much. A longer batch is written without copying.
 const copiedBytes = 4 << 10
 
-// newWebSocket takes over a connection. Messages have at most limit bytes.
+// newWebSocket takes over a connection. limit is the most bytes of a message.
 func newWebSocket(conn net.Conn, limit int, table *connTable) *webSocket {
 	if tcp, ok := conn.(*net.TCPConn); ok {
-		_ = tcp.SetWriteBuffer(sendBuffer) // else the kernel would queue megabytes of old updates
+		_ = tcp.SetWriteBuffer(sendBuffer) // otherwise the kernel would queue megabytes of old updates
 	}
 	return &webSocket{conn: conn, table: table, in: incoming{r: bufio.NewReaderSize(conn, readBuffer), limit: limit}}
 }
 
-// attach has pings and pongs be told to the session.
+// attach passes pings and pongs to the session.
 func (w *webSocket) attach(s *session) {
 	w.in.control = func(op byte, payload []byte) {
 		s.alive()
@@ -43,7 +44,7 @@ func (w *webSocket) attach(s *session) {
 
 var messageBuffers = sync.Pool{New: func() any { b := make([]byte, 0, 512); return &b }}
 
-// read is a transport's. While it waits it holds no buffer for the message.
+// read implements transport. It holds no buffer for the message while it waits.
 func (w *webSocket) read(take func(kind messageKind, payload []byte)) error {
 	h, err := w.in.next()
 	if err != nil {
@@ -64,7 +65,7 @@ func (w *webSocket) read(take func(kind messageKind, payload []byte)) error {
 
 var writeBuffers = sync.Pool{New: func() any { b := make([]byte, 0, copiedBytes); return &b }}
 
-// write is a transport's.
+// write implements transport.
 func (w *webSocket) write(b outgoing) (int64, error) {
 	if sizeOf(&b) > copiedBytes {
 		bufs := buffersOf(&b)
@@ -77,10 +78,10 @@ func (w *webSocket) write(b outgoing) (int64, error) {
 	return int64(n), err
 }
 
-// limitWrites is a transport's.
+// limitWrites implements transport.
 func (w *webSocket) limitWrites(until time.Time) { _ = w.conn.SetWriteDeadline(until) }
 
-// hangUp is a transport's.
+// hangUp implements transport.
 func (w *webSocket) hangUp(until time.Time) {
 	_ = w.conn.SetReadDeadline(until)
 	if half, ok := w.conn.(interface{ CloseWrite() error }); ok {
@@ -88,10 +89,10 @@ func (w *webSocket) hangUp(until time.Time) {
 	}
 }
 
-// discard is a transport's.
+// discard implements transport.
 func (w *webSocket) discard() { _, _ = io.Copy(io.Discard, w.conn) }
 
-// close is a transport's.
+// close implements transport.
 func (w *webSocket) close() {
 	_ = w.conn.Close()
 	w.table.ended(w.conn)

@@ -5,10 +5,10 @@ import (
 	"net"
 )
 
-// Frames from a server are unmasked, so one is a few bytes of header and its payload. They are made
-// when they are written: payloads are shared by the sessions of a cohort.
+// Frames from a server are unmasked, so a frame is a header of a few bytes and its payload. Frames
+// are made when they are written: the sessions of a cohort share the payloads.
 
-// opcodes of RFC 6455.
+// Opcodes of RFC 6455.
 const (
 	opContinuation = 0x0
 	opText         = 0x1
@@ -18,16 +18,16 @@ const (
 	opPong         = 0xa
 )
 
-// opcodes are those of messages.
+// opcodes maps the kinds of messages to opcodes.
 var opcodes = [...]byte{textMessage: opText, binaryMessage: opBinary, pongMessage: opPong}
 
-// maxControlPayload is the most that a close, ping or pong carries.
+// maxControlPayload is the largest payload of a close, ping or pong.
 const maxControlPayload = 125
 
 // maxHeader is the longest header of a frame from a server.
 const maxHeader = 10
 
-// framesOf calls do with what becomes a frame of a batch, in order.
+// framesOf calls do for each frame of a batch, in order.
 func framesOf(b *outgoing, do func(op byte, payload []byte)) {
 	for _, m := range b.messages {
 		do(opcodes[m.kind], m.payload)
@@ -46,7 +46,7 @@ func framesOf(b *outgoing, do func(op byte, payload []byte)) {
 	}
 }
 
-// sizeOf is at least how long a batch is as frames.
+// sizeOf returns an upper bound of a batch's length as frames.
 func sizeOf(b *outgoing) (n int) {
 	framesOf(b, func(_ byte, payload []byte) { n += maxHeader + len(payload) })
 	return n
@@ -58,7 +58,7 @@ func appendBatch(out []byte, b *outgoing) []byte {
 	return out
 }
 
-// buffersOf is a batch as frames, without copying what is long.
+// buffersOf returns a batch as frames, without copying long payloads.
 func buffersOf(b *outgoing) (out net.Buffers) {
 	var short []byte
 	framesOf(b, func(op byte, payload []byte) {

@@ -10,23 +10,24 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// incoming reads a client's frames: RFC 6455, without extensions. What breaks the rules is a
-// *violation, and is found at the first byte that shows it: a message over the limit at the header
-// that announces it, text that is not UTF-8 at the character. It is not for concurrent use.
+// incoming reads a client's frames: RFC 6455, without extensions. A violation of the rules is a
+// *violation error. It is found at the first byte that shows it: a message over the limit at the
+// header that announces it, text that is not UTF-8 at the character. It is not safe for concurrent
+// use.
 //
-//	h, err := in.next()       // waits for a message; pings and pongs on the way go to control
+//	h, err := in.next()       // waits for a message; passes pings and pongs before it to control
 //	b, err := in.rest(h, b)   // reads it
 type incoming struct {
 	r       *bufio.Reader
-	limit   int                           // bytes of a message
-	control func(op byte, payload []byte) // payload is good until it returns
+	limit   int                           // most bytes of a message
+	control func(op byte, payload []byte) // payload is valid until it returns
 }
 
-// readBuffer is what a session holds to read through: a control frame fits, long messages go past
+// readBuffer is the size of a session's read buffer: a control frame fits, and long messages bypass
 // it.
 const readBuffer = 512
 
-// header is a frame's, its payload unread.
+// header is the header of a frame whose payload is unread.
 type header struct {
 	op    byte
 	final bool
@@ -43,7 +44,7 @@ func (in *incoming) next() (header, error) {
 	return h, err
 }
 
-// rest appends the message that began with h to b, which is empty.
+// rest appends the message that begins with h to b, which is empty.
 func (in *incoming) rest(h header, b []byte) ([]byte, error) {
 	text, valid := h.op == opText, 0
 	for {
@@ -69,12 +70,13 @@ func (in *incoming) rest(h header, b []byte) ([]byte, error) {
 	}
 }
 
-// payload appends a frame's payload to b. Of text the first valid bytes are known to be whole
-// characters.
+// payload appends a frame's payload to b. If it is text, the first valid bytes of b are known to be
+// whole characters.
 func (in *incoming) payload(h header, b []byte, text bool, valid int) ([]byte, int, error) {
 	for at := uint64(0); at < h.size; {
 		if len(b) == cap(b) {
-			b = slices.Grow(b, 1) // as it comes: who announces much and sends little holds little
+			// grow as bytes come: a client that announces much and sends little holds little
+			b = slices.Grow(b, 1)
 		}
 		room := b[len(b):cap(b)]
 		n, err := in.r.Read(room[:min(uint64(len(room)), h.size-at)])
@@ -93,8 +95,8 @@ func (in *incoming) payload(h header, b []byte, text bool, valid int) ([]byte, i
 	return b, valid, nil
 }
 
-// validUpTo is how far b is whole characters of UTF-8, where it is as far as from. ok is false
-// where what follows can't become one.
+// validUpTo returns up to where b consists of whole characters of UTF-8, given that it does up to
+// from. ok is false if the following bytes cannot become a character.
 func validUpTo(b []byte, from int) (valid int, ok bool) {
 	for from < len(b) {
 		if b[from] < utf8.RuneSelf {
@@ -110,14 +112,14 @@ func validUpTo(b []byte, from int) (valid int, ok bool) {
 	return from, true
 }
 
-// unmask undoes the client's masking of b, which begins at that byte of its payload.
+// unmask undoes the client's masking of b, which begins at byte at of its payload.
 func unmask(b []byte, key [4]byte, at uint64) {
 	for i := range b {
 		b[i] ^= key[(at+uint64(i))&3]
 	}
 }
 
-// data waits for a frame of a message, answering control frames on the way.
+// data waits for a frame of a message, and handles control frames before it.
 func (in *incoming) data() (header, error) {
 	for {
 		h, err := in.header()
@@ -145,7 +147,7 @@ func (in *incoming) take(h header) error {
 	return err
 }
 
-// closing judges a close: errClosed where it is proper.
+// closing checks a close. It returns errClosed if the close is proper.
 func closing(payload []byte) error {
 	if len(payload) == 0 {
 		return errClosed
@@ -155,7 +157,7 @@ func closing(payload []byte) error {
 	}
 	code := binary.BigEndian.Uint16(payload)
 	switch {
-	case code >= 3000 && code < 5000: // libraries' and applications'
+	case code >= 3000 && code < 5000: // for libraries and applications
 	case code >= 1000 && code <= 1014 && (code < 1004 || code > 1006):
 		// registered, and not for local use only
 	default:
@@ -167,7 +169,7 @@ func closing(payload []byte) error {
 	return errClosed
 }
 
-// header reads a frame's header and judges it.
+// header reads and checks a frame's header.
 func (in *incoming) header() (h header, err error) {
 	var b [8]byte
 	if _, err = io.ReadFull(in.r, b[:2]); err != nil {

@@ -5,11 +5,11 @@ import (
 	"unicode/utf16"
 )
 
-// PartitionOf is the home of a dashboard among n partitions: Java's String.hashCode of its name,
-// without its sign bit, modulo n. Pulsar's Java client routes a message with that key so, unless it
-// is told otherwise, and so does the Go client, which keeps the sign bit, where n is a power of
-// two; every log does, so that all route alike. The tenant takes no part: a topic is one tenant's.
-// Where tenants share partitions, those dashboards of theirs that have one name do, too.
+// PartitionOf returns the home of a dashboard among n partitions: Java's String.hashCode of its
+// name without the sign bit, modulo n. Pulsar's Java client routes a message with that key in the
+// same way by default. So does the Go client if n is a power of two; it keeps the sign bit. Every
+// log does so, so that all route alike. The tenant does not matter, since a topic belongs to one
+// tenant. If tenants share partitions, their dashboards with equal names share one, too.
 func PartitionOf(dashboard string, n int) int {
 	var h uint32
 	for _, r := range dashboard {

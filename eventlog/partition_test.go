@@ -16,7 +16,7 @@ func TestPartitionOf(t *testing.T) {
 		{"", 1 << 30, 0},
 		{"a/b", 1 << 30, (97*31+47)*31 + 98},
 		{"flights", 8, int(uint32(javaHash("flights"))&0x7fffffff) % 8},
-		{"polygenelubricants", 1000, 0}, // its hash is the smallest number: the sign bit alone
+		{"polygenelubricants", 1000, 0}, // its hash is the smallest number: only the sign bit is set
 		{"\U0001F600", 1 << 30, 0xD83D*31 + 0xDE00},
 	} {
 		if got := eventlog.PartitionOf(c.dashboard, c.n); got != c.want {
@@ -25,9 +25,9 @@ func TestPartitionOf(t *testing.T) {
 	}
 }
 
-// Names as people give them spread over the partitions. Java's hash is no good one for names that
-// are counted through: with 64 partitions the fullest has 2.3 times what is fair, whatever stands
-// before the number.
+// Names as people choose them spread over the partitions. Java's hash is a poor one for names with
+// consecutive numbers: with 64 partitions, the fullest has 2.3 times its fair share, whatever the
+// prefix.
 func TestPartitionsAreEven(t *testing.T) {
 	const each = 100
 	for _, format := range []string{"dashboard-%d", "shop.%d.orders", "%d", "team:%04d"} {

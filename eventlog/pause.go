@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Pause waits before something is tried again; false where ctx has ended first.
+// Pause waits for d before a retry. It returns false if ctx ends first.
 func Pause(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()

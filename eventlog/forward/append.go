@@ -8,18 +8,18 @@ import (
 	"github.com/dashfeed/dashfeed/eventlog"
 )
 
-// Home is the log that takes what is forwarded, and who is told of it.
+// Home is the log that stores what is forwarded, and the callbacks that report it.
 type Home struct {
 	Log     eventlog.Appender
-	Stored  func(n int)                         // so many more entries are stored
-	Refused func(e eventlog.Entry, err error)   // the log will never take it: it is left out
+	Stored  func(n int)                         // n more entries are stored
+	Refused func(e eventlog.Entry, err error)   // the log will never accept the entry: it is left out
 	Again   func(err error, wait time.Duration) // the rest is tried again after the wait
 }
 
 // Append appends entries, those of one partition in order, until all are stored, or ctx ends, whose
-// error it returns. One that the log will never take does not hold up those that came with it. An
-// entry of which the log can't say whether it was stored is appended again: what the entries mean
-// must not change by coming twice.
+// error it returns. An entry that the log will never accept does not hold up the others of its
+// call. If the log can't say whether it stored an entry, Append appends it again: the meaning of an
+// entry must not change if it is stored twice.
 func (h *Home) Append(ctx context.Context, entries []eventlog.Entry) error {
 	const least, most = 50 * time.Millisecond, 5 * time.Second
 	if len(entries) == 0 {
@@ -48,7 +48,7 @@ func (h *Home) Append(ctx context.Context, entries []eventlog.Entry) error {
 		case len(entries) == 0:
 			return nil
 		case neverTaken(err) && len(entries) > 1:
-			// one of them: it is found by halves, which keep the order
+			// it is one of them: halve the entries to find it, which keeps the order
 			half := len(entries) / 2
 			if err := h.Append(ctx, entries[:half]); err != nil {
 				return err
@@ -65,7 +65,7 @@ func (h *Home) Append(ctx context.Context, entries []eventlog.Entry) error {
 	}
 }
 
-// neverTaken reports whether the log will refuse a record as often as it is asked.
+// neverTaken reports whether the log will refuse the record however often it is appended.
 func neverTaken(err error) bool {
 	return errors.Is(err, eventlog.ErrTooLarge) || errors.Is(err, eventlog.ErrUnknownTenant) || errors.Is(err, eventlog.ErrRefused)
 }

@@ -1,18 +1,18 @@
-// Package forward brings records home that lie elsewhere: in a partition that is not their
-// dashboard's, or one that was added to a topic. A topic of somebody else is one more such place,
+// Package forward moves records to their home partition: from a partition that is not their
+// dashboard's home, or from one that was added to a topic. It can read another system's topic, too,
 // with another Mapping.
 //
 //	err := forward.Run(ctx, source, mapping, forward.Home{Log: log, ...})
 //
-// Each entry bears the place where it was read, its origin, and its home folds it only where that
-// lies beyond the last origin from there. So it does no harm that an entry comes twice, or that two
-// forward the same; three promises make the rest exact:
+// Each entry names its origin, the place where it was read, and its home folds it only if that is
+// beyond the last origin from there. So an entry may be stored twice, or forwarded by two
+// processes. Three promises make the result exact:
 //
-//  1. Entries go to each home in the order in which they were read. An append whose outcome is not
-//     known is repeated before the next begins.
-//  2. A place is committed when all that was read up to it is stored, or is such that the log will
-//     never take it. Whoever begins again begins there, and misses nothing.
-//  3. What a message becomes depends on it alone.
+//  1. Entries go to each home in the order in which they were read. An append whose outcome is
+//     unknown is repeated before the next one begins.
+//  2. A place is committed when everything that was read up to it is stored, or is such that the
+//     log will never accept it. A process that begins again begins there, and misses nothing.
+//  3. What a message becomes depends only on the message.
 package forward
 
 import (
@@ -26,25 +26,27 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// Source is a partition that is read from its committed place on, in order. One goroutine uses it.
+// Source reads a partition in order, from its committed place on. One goroutine uses it.
 type Source[M any] interface {
-	// Next waits until the place that can be committed has moved, and gives the messages up to there:
-	// perhaps none. They are good until the next call. io.EOF where no more will come.
+	// Next waits until the place that can be committed has moved, and returns the messages up to
+	// there, which may be none. They are valid until the next call. It returns io.EOF if no more will
+	// come.
 	Next(ctx context.Context) ([]M, error)
-	// Commit says that all that Next gave is home.
+	// Commit says that everything that Next returned is stored or refused for good.
 	Commit(ctx context.Context) error
 }
 
-// Mapping appends what a message becomes, which may be nothing. It keeps nothing of the message.
+// Mapping appends the entries that a message becomes, which may be none. It must not keep any part
+// of the message.
 type Mapping[M any] func(all []eventlog.Entry, m *M) []eventlog.Entry
 
-// What one append takes, but for one message's.
+// The bounds of one append, which the entries of one message may exceed.
 const (
 	AtOnce      = 512
 	BytesAtOnce = 1 << 20 // of payloads
 )
 
-// Run forwards until the source has no more, which is no error, or ctx ends.
+// Run forwards until the source ends, which is no error, or ctx ends.
 func Run[M any](ctx context.Context, from Source[M], mapping Mapping[M], home Home) error {
 	for {
 		all, err := from.Next(ctx)
@@ -76,14 +78,15 @@ func Run[M any](ctx context.Context, from Source[M], mapping Mapping[M], home Ho
 	}
 }
 
-// Goes reports whether a record of one of our partitions is some dashboard's event or definition
-// that was not forwarded before: else two who disagree about its home would throw it to and fro.
+// Goes reports whether to forward a record of one of our partitions: an event or definition of a
+// dashboard that was not forwarded before. Without that rule, two processes that disagree about its
+// home would forward it back and forth.
 func Goes(r *messages.Record) bool {
 	return r.Refused == "" && r.Key.Dashboard != "" && r.Kind != messages.KindTick && r.Origin.Position.IsZero()
 }
 
-// Entry brings a record home from one of our partitions. Home passes over what is not beyond the
-// last origin, and can't ask whether one is there: it is, since the record was read there.
+// Entry returns the entry that forwards a record from one of our partitions. Its origin holds the
+// record's position, since its home skips every entry that is not beyond the last origin.
 func Entry(r *messages.Record, partition int) eventlog.Entry {
 	return eventlog.Entry{
 		Kind:    r.Kind,

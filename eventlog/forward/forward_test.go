@@ -21,7 +21,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// topic is somebody else's partition: its messages, and the place that was committed in it.
+// topic is another system's partition: its messages, and its committed place.
 type topic struct {
 	messages  []string
 	committed int
@@ -37,7 +37,7 @@ type consumer struct {
 
 var errBroken = errors.New("broken")
 
-// message is one of a topic, with its place.
+// message is a message of a topic, with its place.
 type message struct {
 	place uint64
 	text  string
@@ -65,7 +65,7 @@ func (c *consumer) Commit(context.Context) error {
 	return nil
 }
 
-// words has each word of a message go to the dashboard of its first letter.
+// words sends each word of a message to the dashboard of its first letter.
 func words(all []eventlog.Entry, m *message) []eventlog.Entry {
 	for i, word := range strings.Fields(m.text) {
 		all = append(all, eventlog.Entry{
@@ -76,9 +76,9 @@ func words(all []eventlog.Entry, m *message) []eventlog.Entry {
 	return all
 }
 
-// marked is a log that keeps origins in payloads: the embedded one, which has one home for
-// everything, keeps none. It refuses a
-// call as a whole for what has an exclamation mark, as one does that makes a message of a call.
+// marked is a log that keeps origins in payloads, because the embedded log keeps none: it has one
+// home for everything. If a payload has an exclamation mark, marked refuses the whole call, like a
+// log that makes one message of a call.
 type marked struct{ *embedded.Log }
 
 func (l marked) Append(ctx context.Context, entries []eventlog.Entry) ([]eventlog.Receipt, error) {
@@ -96,7 +96,7 @@ func (l marked) Append(ctx context.Context, entries []eventlog.Entry) ([]eventlo
 	return l.Log.Append(ctx, entries)
 }
 
-// flaky is a log that stores or does not, and then does not say which.
+// flaky is a log that fails at times and does not say whether it stored the entries.
 type flaky struct {
 	eventlog.Log
 	rng *rand.Rand
@@ -130,7 +130,8 @@ func openLog(t *testing.T) eventlog.Log {
 	return marked{log}
 }
 
-// folded is what homes make of the log: a forwarded record counts beyond the last from there only.
+// folded folds the log as homes do: a forwarded record counts only beyond the last one from its
+// origin.
 func folded(t *testing.T, log eventlog.Log) (byDashboard map[string][]string, twice int) {
 	t.Helper()
 	byDashboard = map[string][]string{}
@@ -168,8 +169,8 @@ func folded(t *testing.T, log eventlog.Log) (byDashboard map[string][]string, tw
 	return byDashboard, twice
 }
 
-// Each message counts once and in order, whatever breaks off between reading, storing and
-// committing, though some are stored more than once.
+// Each message counts once and in order, whatever fails between reading, storing and committing,
+// though some are stored more than once.
 func TestExactlyOnce(t *testing.T) {
 	for seed := range uint64(5) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -216,7 +217,7 @@ func TestExactlyOnce(t *testing.T) {
 	}
 }
 
-// What the log will never take is left out and told of; all around it is stored.
+// What the log will never accept is left out and reported; everything around it is stored.
 func TestWhatIsNeverTaken(t *testing.T) {
 	for seed := range uint64(8) {
 		log := openLog(t)

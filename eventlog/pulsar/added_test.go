@@ -15,8 +15,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// arrivals are the records of a tenant's shards as homes take them: one that was forwarded counts
-// only beyond the last from there.
+// arrivals collects the records of a tenant's shards as their homes take them: a forwarded record
+// counts only if it is beyond the last one from its origin.
 type arrivals struct {
 	last     map[[2]int]messages.Position // by home and origin
 	numbers  map[string][]string          // by dashboard
@@ -37,9 +37,9 @@ func (a *arrivals) take(shard int, r *messages.Record) {
 	a.all++
 }
 
-// What others produce to partitions that were added to a topic comes to its dashboards' homes, all
-// of it, once and in order, while the processes that forward come and go; and the guard of the
-// added partitions lets go of it.
+// What others produce to partitions that were added to a topic reaches the homes of its dashboards:
+// all of it, once and in order, while the forwarding processes come and go. The guard of the added
+// partitions releases it.
 func TestPartitionsThatWereAdded(t *testing.T) {
 	const made, grown, dashboards, n = 2, 5, 12, 3000
 	c := pulsartest.Shared(t)
@@ -60,12 +60,12 @@ func TestPartitionsThatWereAdded(t *testing.T) {
 	p := stranger(t, c, client.ProducerOptions{Topic: topic, BatchingMaxPublishDelay: 5 * time.Millisecond})
 	empty := stranger(t, c, client.ProducerOptions{Topic: pulsar.PartitionTopic(topic, made), DisableBatching: true})
 	for i := range n {
-		if i%(n/10) == n/20 { // the client keeps it to itself: a number is missing, and nothing else
+		if i%(n/10) == n/20 { // the client drops this one: its number is missing, and no other
 			if _, err := empty.Send(t.Context(), &client.ProducerMessage{Payload: []byte{}}); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if i == n/3 || i == 2*n/3 { // another takes over, in the middle
+		if i == n/3 || i == 2*n/3 { // another process takes over in the middle
 			next := open(t, c, watches)
 			if err := l.Close(); err != nil {
 				t.Fatal(err)
@@ -98,7 +98,7 @@ func TestPartitionsThatWereAdded(t *testing.T) {
 		return true
 	})
 	a := &arrivals{last: map[[2]int]messages.Position{}, numbers: map[string][]string{}}
-	strays := 0 // a stranger's hash put them into the other of the two: their shards forward them
+	strays := 0 // the client's hash put them into the other of the two shards, which forwards them
 	for shard := first; shard < first+made; shard++ {
 		for _, r := range everything(t, l, shard) {
 			if at, _ := l.PartitionOf(r.Key); at == shard {
@@ -119,7 +119,7 @@ func TestPartitionsThatWereAdded(t *testing.T) {
 	t.Logf("%d events came home, %d of them once more", a.all, a.repeated)
 }
 
-// everything is all records of the shard.
+// everything returns all records of the shard.
 func everything(t *testing.T, l *pulsar.Log, shard int) []messages.Record {
 	t.Helper()
 	last, err := l.Last(t.Context(), shard)

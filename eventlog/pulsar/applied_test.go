@@ -17,12 +17,12 @@ import (
 	"github.com/dashfeed/dashfeed/eventlog/pulsar/pulsartest"
 )
 
-// of gives a log the name of a cluster, one that looks like a partition's.
+// of gives a log a cluster's name that looks like the name of a partition.
 func of(name string) func(*pulsar.Config) {
 	return func(c *pulsar.Config) { c.Cluster, c.CheckEvery = name+"-partition-0", 0 }
 }
 
-// remember has the log remember these bytes and gives what it remembered before.
+// remember stores the bytes and returns what was stored before.
 func remember(t testing.TB, l *pulsar.Log, b string) (old string) {
 	t.Helper()
 	if err := l.UpdateApplied(t.Context(), func(was []byte) ([]byte, error) { old = string(was); return []byte(b), nil }); err != nil {
@@ -31,7 +31,7 @@ func remember(t testing.TB, l *pulsar.Log, b string) (old string) {
 	return old
 }
 
-// TestApplied runs on a broker of its own, that sweeps topics that nobody uses.
+// TestApplied runs on its own broker, which deletes topics that nobody uses.
 func TestApplied(t *testing.T) {
 	c := pulsartest.Start(t, pulsartest.Options{Settings: []string{"brokerDeleteInactiveTopicsEnabled=true", "brokerDeleteInactiveTopicsFrequencySeconds=1", "brokerDeleteInactiveTopicsMaxInactiveDurationSeconds=1"}})
 	t.Run("everywhere", func(t *testing.T) { testAppliedEverywhere(t, c) })
@@ -40,8 +40,8 @@ func TestApplied(t *testing.T) {
 	t.Run("stays", func(t *testing.T) { testAppliedStays(t, c) })
 }
 
-// What was applied is remembered for every process of the cluster and for no other cluster, beside
-// an error as well, and not written where it did not change.
+// Every process of the cluster reads what was applied, and no other cluster does. It is stored even
+// if f fails, and not written if it did not change.
 func testAppliedEverywhere(t *testing.T, c *pulsartest.Cluster) {
 	a, b, other := open(t, c, of("one")), open(t, c, of("one")), open(t, c, of("other"))
 	if got := remember(t, a, "one"); got != "" {
@@ -71,8 +71,8 @@ func testAppliedEverywhere(t *testing.T, c *pulsartest.Cluster) {
 	}
 }
 
-// Processes take turns: of what one has remembered nothing is lost by another, and who waits is
-// told for what.
+// Processes take turns: none loses what another has remembered, and the error of one that gives up
+// says what it waited for.
 func testAppliedInTurns(t *testing.T, c *pulsartest.Cluster) {
 	const processes, times = 3, 5
 	var work sync.WaitGroup
@@ -108,13 +108,13 @@ func testAppliedInTurns(t *testing.T, c *pulsartest.Cluster) {
 	remember(t, late, "0")
 }
 
-// The bound is kept to the byte; beyond it the old bytes stay.
+// The bound is exact; beyond it the old bytes stay.
 func testAppliedBound(t *testing.T, c *pulsartest.Cluster) {
 	l := open(t, c, of("bound"))
 	most := make([]byte, pulsar.MaxAppliedBytes+1)
 	source := rand.New(rand.NewPCG(1, 2))
 	for i := range most {
-		most[i] = byte(source.Uint32()) // nothing for a compressor
+		most[i] = byte(source.Uint32()) // random bytes: they do not compress
 	}
 	remember(t, l, string(most[1:]))
 	err := l.UpdateApplied(t.Context(), func([]byte) ([]byte, error) { return most, nil })
@@ -126,10 +126,10 @@ func testAppliedBound(t *testing.T, c *pulsartest.Cluster) {
 	}
 }
 
-// Where no admin URL is configured the topic is to be made by hand; it outlives the broker's sweep
-// of topics that nobody uses, and the broker.
+// Without an admin URL, the operator must make the topic. The topic survives the broker's deletion
+// of unused topics, and a restart of the broker.
 func testAppliedStays(t *testing.T, c *pulsartest.Cluster) {
-	open(t, c) // makes the control topic
+	open(t, c) // creates the control topic
 	l := open(t, c, func(c *pulsar.Config) { c.AdminURL = "" })
 	err := l.UpdateApplied(t.Context(), func([]byte) ([]byte, error) { t.Error("a turn without a topic"); return nil, nil })
 	const topic = "dashfeed=control/dashfeed/definitions=dashfeed"

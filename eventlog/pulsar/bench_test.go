@@ -18,16 +18,17 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// cpu is the process's CPU time.
+// cpu returns the process's CPU time.
 func cpu() time.Duration {
 	var u syscall.Rusage
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// BenchmarkRead is the cost of a record of 200 B from the socket to messages.Record: this process's
-// CPU, not the wall's time, since the broker runs beside it. Shapes: single as Append stores one
-// event, batched as other clients do, packed as Append stores many, plain and compressed.
+// BenchmarkRead measures the cost of a record of 200 B from the socket to messages.Record. It
+// measures this process's CPU time, not the wall time, since the broker runs beside it. Shapes:
+// single as Append stores one event, batched as other clients do, packed as Append stores many,
+// plain and compressed.
 func BenchmarkRead(b *testing.B) {
 	c := pulsartest.Shared(b)
 	for _, shape := range []string{"single", "batched", "packed", "compressed"} {

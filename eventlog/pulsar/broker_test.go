@@ -15,7 +15,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// home is a dashboard of the tenant whose home is the given shard.
+// home returns the key of a dashboard of the tenant whose home is the given shard.
 func home(t testing.TB, l *pulsar.Log, tenant string, shard int) messages.Key {
 	t.Helper()
 	for i := range 10_000 {
@@ -43,7 +43,7 @@ func put(t testing.TB, l *pulsar.Log, entries ...eventlog.Entry) []eventlog.Rece
 	return receipts
 }
 
-// take reads n records, and fails when they do not come.
+// take reads n records, and fails the test if they do not come.
 func take(t testing.TB, r eventlog.Reader, n int) []messages.Record {
 	t.Helper()
 	all, err := takeUntil(t.Context(), r, func(all []messages.Record) bool { return len(all) >= n })
@@ -55,7 +55,7 @@ func take(t testing.TB, r eventlog.Reader, n int) []messages.Record {
 
 const quietFor = 3 * time.Minute
 
-// takeUntil gives up when nothing comes for so long: a broker has taken 84 s to start on a busy
+// takeUntil gives up if nothing comes for a long time: a broker has taken 84 s to start on a busy
 // machine.
 func takeUntil(ctx context.Context, r eventlog.Reader, enough func([]messages.Record) bool) (all []messages.Record, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -86,9 +86,9 @@ func reader(t testing.TB, l *pulsar.Log, shard int, after messages.Position) eve
 	return r
 }
 
-// A broker that is killed under appends and reads, twice, loses nothing that it acknowledged;
-// readers and producers go on by themselves, appends end in time, and the log says that it is cut
-// off.
+// A broker that is killed twice during appends and reads loses nothing that it acknowledged.
+// Readers and producers resume by themselves, appends end in time, and the log reports that it is
+// cut off.
 func TestBrokerKilled(t *testing.T) {
 	c := pulsartest.Start(t, pulsartest.Options{})
 	l := open(t, c, func(c *pulsar.Config) { c.Timeout = 5 * time.Second })
@@ -181,7 +181,7 @@ func TestBrokerKilled(t *testing.T) {
 	t.Logf("%d acknowledged, %d read, %d appends cut off", len(acknowledged), len(all), unreachable)
 }
 
-// await waits for what happens by itself.
+// await waits for an effect of a goroutine or of the broker.
 func await(t testing.TB, what string, done func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(60 * time.Second)
@@ -189,11 +189,11 @@ func await(t testing.TB, what string, done func() bool) {
 		if time.Now().After(deadline) {
 			t.Fatalf("waited a minute for: %s", what)
 		}
-		time.Sleep(20 * time.Millisecond) // polls a broker, which nobody can wait on
+		time.Sleep(20 * time.Millisecond) // polls a broker, which sends no notice
 	}
 }
 
-// Every Log grows with a tenant that one of them adds, and all who add it at once agree.
+// Every Log grows with a tenant that one of them adds, and all that add it at once agree.
 func TestTenants(t *testing.T) {
 	c := pulsartest.Shared(t)
 	a, b := open(t, c), open(t, c)

@@ -15,8 +15,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// kept stands for a broker: it gives the entries that it has, ledger.entry:index, in order. At
-// "trim:L" all ledgers below L go, and at "cut" and "cut:L" connections break, once.
+// kept stands for a broker: it returns the entries that it has, ledger.entry:index, in order. At
+// "trim:L" it drops all ledgers below L, and at "cut" and "cut:L" it cuts connections once.
 type kept struct {
 	words []string
 	done  map[int]bool
@@ -31,7 +31,7 @@ func (k *kept) enter(_ context.Context, ledger, entry int64) (entrance, error) {
 
 type keptReader struct {
 	k             *kept
-	ledger, entry int64 // the least that it gives
+	ledger, entry int64 // the first entry that it returns
 	next          int
 }
 
@@ -70,13 +70,14 @@ func entryOf(word string) (*entries.Entry, bool) {
 	return e, n >= 2
 }
 
-// What the checker makes of what a broker gives, and when it asks once more.
+// The checker returns the right messages or error for what a broker sends, and asks again only when
+// it must.
 func TestChecker(t *testing.T) {
 	for _, x := range []struct {
 		what  string
 		after string // ledger.entry; "": the beginning
 		given string
-		want  string // given on, then the error
+		want  string // what is returned, then the error
 		opens int
 	}{
 		{"in order", "", "1.0:0 1.1:1 1.2:2", "1.0 1.1 1.2", 1},

@@ -19,7 +19,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// folded is a partition folded as a shard folds it, up to its end.
+// folded folds a partition up to its end, as a shard does.
 func folded(t *testing.T, l *pulsar.Log, shard int) *fold.Shard {
 	t.Helper()
 	s := fold.NewShard("local", fold.Builtin())
@@ -43,7 +43,7 @@ func folded(t *testing.T, l *pulsar.Log, shard int) *fold.Shard {
 	return s
 }
 
-// copyOf sends every message of one partition to another, as a tool does that keeps keys and
+// copyOf sends every message of one partition to another, like a tool that keeps keys and
 // properties.
 func copyOf(t *testing.T, c *pulsartest.Cluster, from, to string, n int) {
 	t.Helper()
@@ -71,9 +71,9 @@ func copyOf(t *testing.T, c *pulsartest.Cluster, from, to string, n int) {
 	}
 }
 
-// Events with the property dashfeed-origin, 240 of them, are refused and listed at their dashboard,
-// and take nothing from the 4,999 ordinary ones that come after them and are forwarded from where
-// the property says.
+// 240 events with the property dashfeed-origin are refused and listed at their dashboard. They do
+// not suppress any of the 4,999 ordinary events that come after them and are forwarded from the
+// place that the property names.
 func TestStrayOriginsTakeNothing(t *testing.T) {
 	c := pulsartest.Shared(t)
 	l := open(t, c)
@@ -89,7 +89,7 @@ func TestStrayOriginsTakeNothing(t *testing.T) {
 	}
 	const stray, ordinary = 240, 4999
 	for i := range stray {
-		// Of the other partition, far beyond its end.
+		// of the other partition, far beyond its end
 		far := messages.Position{Hi: 1 << 40, Lo: uint64(i) << 32}
 		send(fmt.Sprint("copied-", i), map[string]string{"dashfeed-origin": fmt.Sprintf("%d:%s", first+1, far)})
 	}
@@ -118,8 +118,9 @@ func TestStrayOriginsTakeNothing(t *testing.T) {
 	}
 }
 
-// A topic that is copied, properties and all, steers nothing: not the tenant's own, copied behind
-// itself or into its other partition, and not another tenant's. Its events count where they go.
+// A topic that is copied with all properties steers nothing: neither the tenant's own topic, copied
+// behind itself or into its other partition, nor another tenant's. Its events count where they are
+// copied to.
 func TestCopiedTopics(t *testing.T) {
 	c := pulsartest.Shared(t)
 	l := open(t, c)
@@ -156,7 +157,7 @@ func TestCopiedTopics(t *testing.T) {
 	if got := own.Dashboard(k).Counters(); got.Accepted != 6 || got.Invalid != 0 || len(own.State().Refusals()) != 0 {
 		t.Errorf("behind itself: %+v, and %v refused; want 6 accepted and none refused", got, own.State().Refusals())
 	}
-	// In the other partition, and in the other tenant's, all that steers is refused: the
+	// In the other partition, and in the other tenant's, every steering message is refused: the
 	// definition, the forwarded event, the packed ones, the tick.
 	for where, shard := range map[string]int{"the other partition": first + 1, "the other tenant": otherFirst} {
 		s := folded(t, l, shard)
@@ -179,8 +180,8 @@ func TestCopiedTopics(t *testing.T) {
 	}
 }
 
-// A key that is used for the first time is announced before: whoever has it understands the
-// records; whoever has not stands still and names it; and a key that nobody announced is no key.
+// The id of a key is announced before the key's first use. A process that has the key reads the
+// records, one that lacks it stops and names the key, and a key that nobody announced is not valid.
 func TestKeysAreRotated(t *testing.T) {
 	c := pulsartest.Shared(t)
 	old, young := pulsartest.Keys()[0], bytes.Repeat([]byte{9}, pulsar.KeyBytes)
@@ -209,8 +210,8 @@ func TestKeysAreRotated(t *testing.T) {
 			t.Errorf("got %v, want key %s named", err, want)
 		}
 	}
-	// A copy of this topic in a tenant that knows nothing of the young key: refused, though none of
-	// the readers has it.
+	// A copy of this topic in a tenant that does not know the new key is refused, though none of the
+	// readers has the key.
 	other, otherShard := tenant(t, first, 1, pulsar.BrokerTime)
 	copyOf(t, c, pulsar.PartitionTopic(pulsar.EventsTopic(name), 0), pulsar.PartitionTopic(pulsar.EventsTopic(other), 0), 3)
 	for i, r := range take(t, reader(t, first, otherShard, messages.Position{}), 3) {

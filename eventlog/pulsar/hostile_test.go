@@ -13,8 +13,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// inBatch is a message as it lies in a batch, with the sizes that are said of its metadata and of
-// its payload.
+// inBatch encodes a message as it is stored in a batch, with the given sizes of its payload and of
+// its metadata.
 func inBatch(payload string, size int64, metadataSize uint32) string {
 	m := pulsartest.Message(nil).Text(2, "d").Number(3, size)
 	if metadataSize == 0 {
@@ -23,10 +23,10 @@ func inBatch(payload string, size int64, metadataSize uint32) string {
 	return string(binary.BigEndian.AppendUint32(nil, metadataSize)) + string(m) + payload
 }
 
-// Entries that no client library writes, with counts and sizes that are not true: each is refused,
-// once for each message that it says it has, the process goes on, what follows is read, and from
-// any record on it is the same. None of them is the partition's first: the number of that one tells
-// whether older ones are gone.
+// Entries that no client library writes, with wrong counts and sizes: each is refused, once for
+// each message that it announces, the process continues, what follows is read, and the same comes
+// from any record on. None of them is the partition's first: that one's number tells whether older
+// ones are gone.
 func TestHostileEntries(t *testing.T) {
 	const lz4, zlib, zstd, snappy = 1, 2, 3, 4
 	c := pulsartest.Shared(t)
@@ -50,7 +50,8 @@ func TestHostileEntries(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	good := func() { // two: the broker sends nothing of what makes none together, until more comes
+	// two messages: the broker holds entries back while their counts add up to 0
+	good := func() {
 		t.Helper()
 		if err := r.Send(batch(2)(r.Metadata()), []byte(one("good")+one("good")), 2); err != nil {
 			t.Fatal(err)
@@ -128,9 +129,9 @@ func TestHostileEntries(t *testing.T) {
 	again(t, l, shard, all, -1)
 }
 
-// A producer goes on with the chunks that are left when the broker starts anew, which begins a
-// ledger: a message over the ends of ledgers is whole, wherever the reading begins, and one whose
-// beginning is nowhere is refused.
+// After the broker restarts, which begins a new ledger, a producer continues with the remaining
+// chunks. A message that spans ledgers is whole wherever reading begins, and a message whose
+// beginning is missing is refused.
 func TestChunksOverLedgers(t *testing.T) {
 	c := pulsartest.Shared(t)
 	l := open(t, c)
@@ -180,7 +181,7 @@ func TestChunksOverLedgers(t *testing.T) {
 	again(t, l, shard, all, -1)
 }
 
-// What can't be read at all the broker takes and gives to nobody: it is passed over.
+// The broker stores an entry that it can't read, and sends it to nobody: readers skip it.
 func TestBodiesOfRubbish(t *testing.T) {
 	c := pulsartest.Shared(t)
 	l := open(t, c)
@@ -219,8 +220,8 @@ func TestBodiesOfRubbish(t *testing.T) {
 	again(t, l, shard, all, -1)
 }
 
-// A broker sends nothing of what it would send at once where the messages that the entries say they
-// have make none: what one hides so is read all the same.
+// If the counts of the entries that a broker would send at once add up to 0, it sends none of them.
+// Readers find the hidden entries all the same.
 func TestEntriesThatHideOthers(t *testing.T) {
 	c := pulsartest.Shared(t)
 	l := open(t, c)

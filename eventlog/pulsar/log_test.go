@@ -16,7 +16,7 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(pulsartest.Main(m)) }
 
-// open opens the log of a cluster with short patience, and closes it with the test.
+// open opens the log of a cluster with short timeouts, and closes it with the test.
 func open(t testing.TB, c *pulsartest.Cluster, set ...func(*pulsar.Config)) *pulsar.Log {
 	t.Helper()
 	config := pulsar.Default(c.BrokerURL, c.AdminURL)
@@ -41,7 +41,7 @@ func (w testWriter) Write(p []byte) (int, error) {
 
 var tenants atomic.Int64
 
-// tenant adds a tenant of a name of its own and returns it with its first shard.
+// tenant adds a tenant with a unique name and returns it with its first shard.
 func tenant(t testing.TB, l *pulsar.Log, partitions int, logTime pulsar.LogTime) (name string, first int) {
 	t.Helper()
 	name = fmt.Sprintf("t%d~%d", os.Getpid(), tenants.Add(1))
@@ -55,16 +55,16 @@ func tenant(t testing.TB, l *pulsar.Log, partitions int, logTime pulsar.LogTime)
 	return name, first
 }
 
-// forget deletes what the suite's logs have left, topic by topic: a broker that was asked for a
-// namespace while that was deleted remembers it with other bundles than the next one of its name
-// has, and can't delete that any more.
+// forget deletes what the suite's logs have left, topic by topic. If a broker is asked for a
+// namespace while that is deleted, it remembers it with other bundles than those of the next
+// namespace with that name, and can't delete that one any more.
 func forget(t *testing.T, c *pulsartest.Cluster) {
 	t.Helper()
 	for _, topic := range []string{
 		"dashfeed=control/dashfeed/tenants", "default/dashfeed/events/partitions", "default/dashfeed-state/checkpoints/partitions",
 	} {
 		if _, err := c.Admin("DELETE", "persistent/"+topic+"?force=true", ""); err != nil {
-			t.Log(err) // it was not there
+			t.Log(err) // it did not exist
 		}
 	}
 }

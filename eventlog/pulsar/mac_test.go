@@ -15,7 +15,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// arrive is a message that was sent, as a reader gets it.
+// arrive returns a message that was sent as a reader receives it.
 func arrive(m pulsar.ProducerMessage) received {
 	return received{
 		&entries.Message{Key: m.Key, Properties: m.Properties, EventTime: m.EventTime.UnixMilli(), Payload: m.Payload},
@@ -25,7 +25,7 @@ func arrive(m pulsar.ProducerMessage) received {
 
 var oneKey, otherKey = bytes.Repeat([]byte{1}, KeyBytes), bytes.Repeat([]byte{2}, KeyBytes)
 
-// seat is a partition of a tenant, and a decoder of it.
+// seat returns a partition of a tenant, and a decoder for it.
 func seat(t *testing.T, x Tenant, number int, keys ...[]byte) (*partition, *decoder) {
 	t.Helper()
 	l := &Log{metrics: newMetrics(nil), logger: slog.New(slog.DiscardHandler), packer: newPacker(0)}
@@ -36,7 +36,7 @@ func seat(t *testing.T, x Tenant, number int, keys ...[]byte) (*partition, *deco
 	return p, d
 }
 
-// read is a message as a decoder makes records of it.
+// read decodes a message into records.
 func (d *decoder) read(t *testing.T, m pulsar.ProducerMessage) []messages.Record {
 	t.Helper()
 	r := arrive(m)
@@ -51,7 +51,7 @@ func (d *decoder) read(t *testing.T, m pulsar.ProducerMessage) []messages.Record
 	return all
 }
 
-// encoded is a message of entries as the log sends it to the partition.
+// encoded returns the message that the log would send to the partition for the entries.
 func encoded(p *partition, d *decoder, entries ...eventlog.Entry) pulsar.ProducerMessage {
 	c := &call{entries: entries}
 	m := &message{group: &group{partition: p}}
@@ -61,7 +61,7 @@ func encoded(p *partition, d *decoder, entries ...eventlog.Entry) pulsar.Produce
 	return *d.l.encode(c, m)
 }
 
-// steering are messages that steer, by what they are.
+// steering returns messages that steer, by what they are.
 func steering(p *partition, d *decoder) map[string]pulsar.ProducerMessage {
 	k := messages.Key{Tenant: "acme", Dashboard: "sales"}
 	from := messages.Origin{Partition: 3, Position: messages.Position{Hi: 9, Lo: 1 << 40}}
@@ -81,8 +81,8 @@ func steering(p *partition, d *decoder) map[string]pulsar.ProducerMessage {
 	}
 }
 
-// What we have signed is taken; what was copied elsewhere, or was changed in any part, is one
-// refused record.
+// A message that we have signed is accepted. A copy elsewhere, or a message with any part changed,
+// becomes one refused record.
 func TestMACs(t *testing.T) {
 	tenant := Tenant{Name: "acme", Made: "first"}
 	p, d := seat(t, tenant, 1, oneKey)
@@ -138,7 +138,8 @@ func TestMACs(t *testing.T) {
 	}
 }
 
-// What does not steer needs no MAC, and a property of ours that says nothing takes nothing from it.
+// A message that does not steer needs no MAC, and an invalid value of our property does not spoil
+// it.
 func TestOrdinaryMessages(t *testing.T) {
 	p, d := seat(t, Tenant{Name: "acme", Made: "first"}, 1, oneKey)
 	e := eventlog.Entry{Kind: messages.KindEvent, Key: messages.Key{Tenant: "acme", Dashboard: "sales"}, Payload: []byte(`{"metric":"m"}`)}
@@ -166,8 +167,8 @@ func TestOrdinaryMessages(t *testing.T) {
 	}
 }
 
-// Where ticks move log time, a tick's own time counts, which nobody can change: not when it was
-// published, again or by somebody else.
+// If ticks move log time, the time inside the tick counts, which nobody can change. The publish
+// time does not, neither of the original nor of a copy.
 func TestTicksHaveTheirOwnTime(t *testing.T) {
 	p, d := seat(t, Tenant{Name: "acme", Made: "first", LogTime: TickTime}, 1, oneKey)
 	before := time.Now().UnixMilli()
@@ -184,8 +185,9 @@ func TestTicksHaveTheirOwnTime(t *testing.T) {
 	}
 }
 
-// A broker leaves out what its producer says to be no message: that is refused, and moves no time.
-// Where it has not stamped what is ours, or what the control topic holds, it stamps nothing.
+// A broker does not stamp a message that its producer says to be none: that message is refused, and
+// moves no time. If our own messages or the control topic have no stamps, the broker stamps
+// nothing.
 func TestUnstamped(t *testing.T) {
 	p, d := seat(t, Tenant{Name: "acme", Made: "first"}, 1, oneKey)
 	read := func(m pulsar.ProducerMessage) ([]messages.Record, error) {
@@ -211,7 +213,7 @@ func TestUnstamped(t *testing.T) {
 	}
 }
 
-// A key that was announced and that this process has not got is no verdict: others may have it.
+// A key that was announced and that this process lacks leads to no verdict: others may have it.
 func TestAKeyThatIsLacking(t *testing.T) {
 	tenant := Tenant{Name: "acme", Made: "first"}
 	p, d := seat(t, tenant, 1, otherKey)
@@ -226,7 +228,7 @@ func TestAKeyThatIsLacking(t *testing.T) {
 	}
 }
 
-// The ids of keys are bounded, and an id that is none is named.
+// The number of key ids is bounded, and the error for an invalid id names it.
 func TestAnnouncedKeys(t *testing.T) {
 	var a announcedKeys
 	if a.has(idOf(oneKey)) {
@@ -251,7 +253,7 @@ func TestAnnouncedKeys(t *testing.T) {
 	}
 }
 
-// The whole path of a signature: what a tick costs.
+// BenchmarkMAC measures what the signature of a tick costs, from signing to verifying.
 func BenchmarkMAC(b *testing.B) {
 	p := (&table{}).with(Tenant{Name: "acme", Partitions: 1, Made: "first"}, [][]byte{oneKey}).shards[0]
 	for _, x := range []struct {

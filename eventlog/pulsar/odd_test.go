@@ -19,7 +19,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// keys are those of a producer that encrypts.
+// keys holds the keys of a producer that encrypts.
 type keys struct{ public []byte }
 
 func newKeys(t *testing.T) keys {
@@ -43,7 +43,7 @@ func (k keys) PrivateKey(string, map[string]string) (*crypto.EncryptionKeyInfo, 
 	return nil, fmt.Errorf("a producer has none")
 }
 
-// shown is a record as a test writes it: dashboard=payload, or dashboard!reason.
+// shown formats a record for a test: dashboard=payload, or dashboard!reason.
 func shown(r *messages.Record) string {
 	if r.Refused != "" {
 		return r.Key.Dashboard + "!" + r.Refused
@@ -62,8 +62,8 @@ func allShown(all []messages.Record) string {
 	return strings.Join(words, " ")
 }
 
-// odd sends what Pulsar's client keeps to itself or gives in part, and other things that are no
-// event in a message of its own.
+// odd sends what Pulsar's client drops or returns in part, and other messages that do not hold one
+// event.
 type odd struct {
 	t     *testing.T
 	c     *pulsartest.Cluster
@@ -87,7 +87,7 @@ func (o *odd) send(p client.Producer, key string, payloads ...[]byte) {
 	}
 }
 
-// batch sends so many messages in one batch.
+// batch sends n messages in one batch.
 func (o *odd) batch(p client.Producer, key string, n int) {
 	o.t.Helper()
 	for i := range n {
@@ -113,9 +113,9 @@ func inBatches(p *client.ProducerOptions) { p.DisableBatching, p.BatchingMaxMess
 
 func inChunks(p *client.ProducerOptions) { p.EnableChunking, p.ChunkMaxMessageSize = true, 300 }
 
-// Whatever anybody sends comes, as what it is or as refused, each message once, and the same from
-// any record on: nothing stops a reader or is passed over, be it the first or the last record, or
-// alone in the partition.
+// Whatever anybody sends arrives, either as what it is or as refused: each message once, and the
+// same from any record on. Nothing stops a reader or is skipped, even if it is the first or the
+// last record, or the only one in the partition.
 func TestOddMessages(t *testing.T) {
 	c := pulsartest.Shared(t)
 	l := open(t, c)
@@ -123,7 +123,7 @@ func TestOddMessages(t *testing.T) {
 		b := make([]byte, n)
 		_, _ = rand.Read(b)
 		for i := range b {
-			b[i] = b[i]&0x3f + 0x30 // does not shrink much
+			b[i] = b[i]&0x3f + 0x30 // so that it does not compress well
 		}
 		return b
 	}
@@ -233,8 +233,8 @@ func TestOddMessages(t *testing.T) {
 	}
 }
 
-// TestSchemas: what a producer with a schema of its own writes comes byte for byte. An Avro record
-// is no event, and its dashboard says so.
+// TestSchemas: what a producer with its own schema writes arrives unchanged. An Avro record is no
+// event, and its dashboard lists it as refused.
 func TestSchemas(t *testing.T) {
 	c := pulsartest.Shared(t)
 	l := open(t, c)
@@ -266,7 +266,7 @@ func TestSchemas(t *testing.T) {
 	}
 }
 
-// again reads what comes after record i, and holds it against what came before.
+// again reads what comes after record i, and compares it with what came before.
 func again(t *testing.T, l *pulsar.Log, shard int, all []messages.Record, i int) {
 	t.Helper()
 	var after messages.Position

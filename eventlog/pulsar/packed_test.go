@@ -30,7 +30,7 @@ func drawEntry(rt *rapid.T) *eventlog.Entry {
 	return e
 }
 
-// A packed message gives back its entries, in order, each at its position, compressed or not.
+// A packed message returns its entries, in order, each at its position, compressed or not.
 func TestPacked(t *testing.T) {
 	u := newUnpacker()
 	defer u.close()
@@ -61,8 +61,8 @@ func TestPacked(t *testing.T) {
 	})
 }
 
-// Whatever a stranger marks as packed is read or refused, within bounds, and an error leaves the
-// records before as they were.
+// Any payload that is marked as packed is read or refused, within bounds, and an error leaves the
+// records before it unchanged.
 func FuzzPacked(f *testing.F) {
 	k := newPacker(0)
 	f.Add(k.pack([]*eventlog.Entry{{Kind: messages.KindEvent, Key: messages.Key{Tenant: "t", Dashboard: "d"}, Payload: []byte("{}")}}).Payload)

@@ -19,8 +19,8 @@ func drawPlace(rt *rapid.T, name string) place {
 	}
 }
 
-// Positions are never zero, name their message, and have the order of messages and of the records
-// in one.
+// Positions are never zero, identify their message, and sort like the messages and the records in
+// them.
 func TestPositions(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		p, q := drawPlace(rt, "p"), drawPlace(rt, "q")
@@ -41,8 +41,8 @@ func TestPositions(t *testing.T) {
 	})
 }
 
-// The broker names the last message without a batch index, where it was not sent in a batch; a
-// Reader gives it index 0.
+// For a message that was not sent in a batch, the broker names the last message without a batch
+// index, and a Reader gives it index 0.
 func TestPositionOfLast(t *testing.T) {
 	named, err := placeOf(pulsar.NewMessageID(7, 8, -1, 3))
 	read, err2 := placeOf(pulsar.NewMessageID(7, 8, 0, 0))

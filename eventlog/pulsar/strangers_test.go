@@ -16,7 +16,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// stranger produces with Pulsar's own client to a topic.
+// stranger returns a producer of Pulsar's own client.
 func stranger(t *testing.T, c *pulsartest.Cluster, o client.ProducerOptions) client.Producer {
 	t.Helper()
 	p, err := plainClient(t, c).CreateProducer(o)
@@ -27,7 +27,7 @@ func stranger(t *testing.T, c *pulsartest.Cluster, o client.ProducerOptions) cli
 	return p
 }
 
-// plainClient is Pulsar's own client.
+// plainClient returns Pulsar's own client.
 func plainClient(t *testing.T, c *pulsartest.Cluster) client.Client {
 	t.Helper()
 	cl, err := client.NewClient(client.ClientOptions{URL: c.BrokerURL, MetricsRegisterer: prometheus.NewRegistry(), Logger: log.NewLoggerWithSlog(slog.New(slog.DiscardHandler))})
@@ -38,9 +38,9 @@ func plainClient(t *testing.T, c *pulsartest.Cluster) client.Client {
 	return cl
 }
 
-// What Pulsar's own client sends with the dashboard as key, in batches and compressed, lies at home
-// by the client's default hash, and comes as it was sent, from any record on. Only the old form of
-// the key, which names the tenant too, lies elsewhere.
+// What Pulsar's own client sends with the dashboard as key, in batches and compressed, is stored in
+// its home partition by the client's default hash, and arrives unchanged, from any record on. Only
+// the old form of the key, which also names the tenant, goes to another partition.
 func TestStrangersInBatches(t *testing.T) {
 	c := pulsartest.Shared(t)
 	registry := prometheus.NewRegistry()
@@ -119,7 +119,7 @@ func TestStrangersInBatches(t *testing.T) {
 	}
 }
 
-// counted is the value of a metric without labels.
+// counted returns the value of a metric without labels.
 func counted(t *testing.T, registry *prometheus.Registry, name string) float64 {
 	t.Helper()
 	families, err := registry.Gather()
@@ -135,7 +135,8 @@ func counted(t *testing.T, registry *prometheus.Registry, name string) float64 {
 	return 0
 }
 
-// Whom a message is for: by its key, else by its payload, else nobody, which is refused.
+// The dashboard of a message is the one that its key names, else the one that its payload names. If
+// neither names one, the message is refused.
 func TestStrangersAddresses(t *testing.T) {
 	c := pulsartest.Shared(t)
 	registry := prometheus.NewRegistry()

@@ -17,15 +17,15 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// transactor produces to a partition inside transactions and outside. Pulsar's Go client does not
-// say in its messages which transaction they are part of, so that the broker gives those that are
-// aborted, too; these here are as the Java client's.
+// transactor produces to a partition, inside transactions and outside. The messages of Pulsar's Go
+// client do not say which transaction they belong to, so that the broker sends aborted ones, too.
+// The messages here are like those of the Java client.
 type transactor struct {
 	t      *testing.T
 	c      *pulsartest.Cluster
 	topic  string
 	client client.Client
-	joins  client.Producer // has the partition be part of a transaction
+	joins  client.Producer // makes the partition part of a transaction
 }
 
 func newTransactor(t *testing.T, c *pulsartest.Cluster, topic string) *transactor {
@@ -47,7 +47,7 @@ func newTransactor(t *testing.T, c *pulsartest.Cluster, topic string) *transacto
 	return x
 }
 
-// begin begins a transaction with a message of Go's client.
+// begin begins a transaction with a message of the Go client.
 func (x *transactor) begin(word string) client.Transaction {
 	x.t.Helper()
 	tx, err := x.client.NewTransaction(10 * time.Minute)
@@ -103,10 +103,10 @@ func (x *transactor) end(tx client.Transaction, commit bool) {
 	})
 }
 
-// What was sent inside a transaction comes when that is committed, in the order of the log, and
-// never when it is aborted. What lies behind the first message of one that is open waits until it
-// has ended. Neither markers nor what was aborted is a hole, wherever a reader begins, and nothing
-// of it depends on when it was read.
+// What was sent inside a transaction comes when the transaction is committed, in the order of the
+// log, and never if it is aborted. What follows the first message of an open transaction waits
+// until that has ended. Neither markers nor aborted messages count as a hole, wherever a reader
+// begins, and the time of reading changes nothing.
 func TestTransactions(t *testing.T) {
 	c := pulsartest.Start(t, pulsartest.Options{Transactions: true})
 	l := open(t, c)
@@ -158,7 +158,7 @@ func TestTransactions(t *testing.T) {
 	x.send(other, alone, "lost")
 	x.send(nil, alone, "p")
 	x.send(one, together, "q r")
-	x.end(one, true) // the other holds up what lies behind its first
+	x.end(one, true) // the other transaction holds up what follows its first message
 	x.send(nil, alone, "s")
 	come("m n")
 	restart(t, c, l)
@@ -180,7 +180,8 @@ func TestTransactions(t *testing.T) {
 	}
 }
 
-// restart ends the broker as a power cut does, and waits until the log is reached again.
+// restart kills the broker as a power cut would, starts it, and waits until the log reaches it
+// again.
 func restart(t *testing.T, c *pulsartest.Cluster, l *pulsar.Log) {
 	t.Helper()
 	if err := errors.Join(c.Kill(), c.Up()); err != nil {

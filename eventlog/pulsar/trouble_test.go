@@ -16,7 +16,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// topicPath is a topic of a tenant below the admin API.
+// topicPath returns the path of a tenant's topic below the admin API.
 func topicPath(topic string) string {
 	return "persistent/" + strings.TrimPrefix(topic, "persistent://")
 }
@@ -31,8 +31,8 @@ func admin(t testing.TB, c *pulsartest.Cluster, method, path, body string) strin
 }
 
 // The guard follows what is released, stops before the position's own message, and never goes back.
-// What it has left is trimmed, and whoever wants that gets ErrTrimmed, never a record from behind
-// the gap.
+// What it has released is trimmed, and a reader that wants it gets ErrTrimmed, never a record from
+// behind the gap.
 func TestGuardAndTrimming(t *testing.T) {
 	c := pulsartest.Shared(t)
 	l := open(t, c)
@@ -79,7 +79,7 @@ func TestGuardAndTrimming(t *testing.T) {
 	fill()
 	unload()
 	await(t, "appends go on after an unload", func() bool { _, err := l.Append(t.Context(), []eventlog.Entry{event(k, "{}")}); return err == nil })
-	// Nothing that is not released goes, whatever the retention says.
+	// nothing that is not released goes, whatever the retention says
 	if got := take(t, reader(t, l, shard, receipts[6].Position), 4); got[0].Position != receipts[7].Position {
 		t.Errorf("after the guard comes %s, want %s", got[0].Position, receipts[7].Position)
 	}
@@ -108,8 +108,8 @@ func TestGuardAndTrimming(t *testing.T) {
 	}
 }
 
-// Each policy that loses records is told with the command that mends it, and not any more once it
-// is mended.
+// Each policy that loses records is reported with the command that repairs it, until it is
+// repaired.
 func TestPolicies(t *testing.T) {
 	c := pulsartest.Shared(t)
 	l := open(t, c, func(c *pulsar.Config) { c.CheckEvery = 100 * time.Millisecond })
@@ -153,7 +153,7 @@ func TestPolicies(t *testing.T) {
 	}
 	admin(t, c, "DELETE", topicPath(topic)+"/messageTTL", "")
 
-	// Nobody of ours holds the guard yet, so it can be taken away.
+	// no process of ours holds the guard yet, so it can be deleted
 	admin(t, c, "DELETE", topicPath(topic)+"/subscription/"+pulsar.GuardName("dashfeed")+"?force=true", "")
 	await(t, "a missing guard", func() bool {
 		return strings.Contains(problem("guard").Command, "create-subscription -s dashfeed-guard-dashfeed")
@@ -188,8 +188,8 @@ func TestPolicies(t *testing.T) {
 	}
 }
 
-// A stock broker gives records neither time nor number: a tenant of broker time stops, with the
-// setting named; one whose log time is ticks is served, with the ticks' time alone.
+// A stock broker gives records neither time nor number. A tenant of broker time stops, and the
+// error names the setting; a tenant whose log time is ticks is served, with the ticks' time alone.
 func TestStockBroker(t *testing.T) {
 	c := pulsartest.Start(t, pulsartest.Options{Stock: true})
 	l := open(t, c, func(c *pulsar.Config) { c.CheckEvery = 100 * time.Millisecond })
@@ -236,7 +236,7 @@ func TestStockBroker(t *testing.T) {
 	})
 }
 
-// Who can't connect is told why, soon.
+// The error of a log that can't connect says why, and comes soon.
 func TestConnecting(t *testing.T) {
 	c := pulsartest.Start(t, pulsartest.Options{Tokens: true, TLS: true})
 	other := filepath.Join(t.TempDir(), "other")
@@ -293,8 +293,8 @@ func TestConnecting(t *testing.T) {
 	}
 }
 
-// A token file is read at each connect: a log goes on after the broker's restart with the token
-// that is there then. And a log whose broker is away can be closed.
+// A token file is read at each connect: after the broker's restart, the log continues with the
+// token that is in the file then. And a log whose broker is down can be closed.
 func TestTokenAgainAndClose(t *testing.T) {
 	c := pulsartest.Start(t, pulsartest.Options{Tokens: true})
 	tokens := filepath.Join(t.TempDir(), "token")

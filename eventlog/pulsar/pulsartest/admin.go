@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Admin sends a request to the admin API below admin/v2/ with a JSON body, or none where body is
-// "", and returns the answer. What exists already (409) is fine.
+// Admin sends a request below admin/v2/ to the admin API, with a JSON body, or none if body is "",
+// and returns the answer. It is no error if the resource exists already (409).
 func (c *Cluster) Admin(method, path, body string) (string, error) {
 	request, err := http.NewRequest(method, c.AdminURL+"/admin/v2/"+path, strings.NewReader(body))
 	if err != nil {

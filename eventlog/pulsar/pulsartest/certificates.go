@@ -14,13 +14,13 @@ import (
 	"time"
 )
 
-// Certificates are files in PEM: an authority made for one cluster, and a certificate that it
-// signed for 127.0.0.1, good for the broker and for a client.
+// Certificates holds PEM files: an authority that was made for one cluster, and a certificate for
+// 127.0.0.1 that it signed, valid for the broker and for a client.
 type Certificates struct {
 	CA, Cert, Key string
 }
 
-// issue makes an authority, which is forgotten at once, and one certificate.
+// issue makes an authority and one certificate. It does not keep the authority's key.
 func issue(dir string) (Certificates, error) {
 	files := Certificates{filepath.Join(dir, "ca.pem"), filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")}
 	if err := os.MkdirAll(dir, 0o700); err != nil {

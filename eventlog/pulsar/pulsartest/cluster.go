@@ -1,19 +1,19 @@
-// Package pulsartest runs real Apache Pulsar clusters for tests and measurements, by scripts/pulsar
-// of this repository.
+// Package pulsartest runs real Apache Pulsar clusters for tests and measurements, with
+// scripts/pulsar of this repository.
 //
 //	func TestMain(m *testing.M) { os.Exit(pulsartest.Main(m)) }
 //
 //	func TestLog(t *testing.T) {
-//		c := pulsartest.Shared(t) // one for the test binary, started by the first who asks
-//		// of this test alone, for kills and settings
+//		c := pulsartest.Shared(t) // one per test binary, started by the first test that asks
+//		// a cluster of this test alone, for kills and settings
 //		own := pulsartest.Start(t, pulsartest.Options{Tokens: true})
 //		own.Kill()
 //		own.Up()
 //	}
 //
-// A cluster listens on loopback, on ports found free, and stores in a temporary directory that goes
-// with it. It ends with Close; should the process die before, the script that watches over it ends
-// it all the same. The first call on a machine fetches Pulsar, which takes a minute.
+// A cluster listens on free loopback ports, and stores its data in a temporary directory that Close
+// deletes. If the process dies before Close, the script that watches over the cluster ends it. The
+// first call on a machine downloads Pulsar, which takes a minute.
 package pulsartest
 
 import (
@@ -30,25 +30,25 @@ import (
 	"syscall"
 )
 
-// Options say what a cluster is like. The zero Options: named dashfeed, open to everybody, with the
+// Options describe a cluster. The zero Options: named dashfeed, open to everybody, with the
 // settings that Dashfeed needs.
 type Options struct {
 	Name     string   // of the cluster; "": dashfeed
-	Settings []string // of the broker, key=value; they win over those of scripts/pulsar
+	Settings []string // of the broker, key=value; they override those of scripts/pulsar
 	Stock    bool     // without the settings that Dashfeed needs
-	Tokens   bool     // who comes must have a token: see Cluster.Token
+	Tokens   bool     // clients need a token: see Cluster.Token
 	TLS      bool     // TLS listeners beside the plain ones, with certificates in Dir/tls
 
-	Transactions bool // producers may use them: the broker has a coordinator
+	Transactions bool // producers may use transactions: the broker has a coordinator
 }
 
-// Cluster is one standalone Pulsar: broker, bookie and metadata store in one process. Its methods
-// are for one goroutine.
+// Cluster is one standalone Pulsar: broker, bookie and metadata store in one process. One goroutine
+// calls its methods.
 type Cluster struct {
 	Name      string
 	BrokerURL string // pulsar://127.0.0.1:…
 	AdminURL  string // http://127.0.0.1:…
-	Dir       string // what it stores, its log and settings lie here
+	Dir       string // holds its data, log and settings
 
 	BrokerTLS string // with Options.TLS: pulsar+ssl://…
 	AdminTLS  string // likewise: https://…
@@ -57,7 +57,7 @@ type Cluster struct {
 	options Options
 	secret  []byte // signs tokens
 	port    int
-	watch   *exec.Cmd // wipes the cluster when its input ends
+	watch   *exec.Cmd // deletes the cluster when its input ends
 	input   io.Closer
 	once    sync.Once
 	closed  error
@@ -106,10 +106,11 @@ func (c *Cluster) prepare() error {
 	return nil
 }
 
-// hold starts the cluster under a script that wipes it when this process lets go of its input.
+// hold starts the cluster under a script that deletes it when this process closes the script's
+// input.
 func (c *Cluster) hold() error {
 	c.watch = c.command("hold", fmt.Sprintf("%s:%d", c.Name, c.port))
-	// the terminal's Ctrl-C is ours to handle
+	// this process handles the terminal's Ctrl-C itself
 	c.watch.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	var complaints bytes.Buffer
 	c.watch.Stderr = &complaints
@@ -124,7 +125,7 @@ func (c *Cluster) hold() error {
 	if err := c.watch.Start(); err != nil {
 		return err
 	}
-	if _, err := bufio.NewReader(output).ReadString('\n'); err != nil { // the line that says it is up
+	if _, err := bufio.NewReader(output).ReadString('\n'); err != nil { // the line: it is up
 		_ = c.input.Close()
 		_ = c.watch.Wait()
 		return errors.New(strings.TrimSpace(complaints.String()))
@@ -132,7 +133,7 @@ func (c *Cluster) hold() error {
 	return nil
 }
 
-// Close ends the cluster and deletes what it stored. Twice is once.
+// Close ends the cluster and deletes its data. It may be called twice.
 func (c *Cluster) Close() error {
 	c.once.Do(func() {
 		_ = c.input.Close()
@@ -141,20 +142,20 @@ func (c *Cluster) Close() error {
 	return c.closed
 }
 
-// Kill ends the broker as a power cut would. What it stored stays.
+// Kill ends the broker as a power cut would. It keeps the data.
 func (c *Cluster) Kill() error { return c.run("kill", c.Name) }
 
-// Stop ends the broker in order. What it stored stays.
+// Stop shuts the broker down. It keeps the data.
 func (c *Cluster) Stop() error { return c.run("stop", c.Name) }
 
-// Up starts a broker that was killed or stopped, with these settings on top of those it has, and
-// returns when it is healthy.
+// Up starts a broker that was killed or stopped, adds the settings to those it has, and returns
+// when it is healthy.
 func (c *Cluster) Up(settings ...string) error {
 	c.options.Settings = append(c.options.Settings, settings...)
 	return c.run("up", fmt.Sprintf("%s:%d", c.Name, c.port))
 }
 
-// Process is the broker's process id; 0 where it does not run. Pause it with SIGSTOP.
+// Process returns the broker's process id; 0 if it does not run. Pause it with SIGSTOP.
 func (c *Cluster) Process() int {
 	text, err := os.ReadFile(filepath.Join(c.Dir, c.Name, "pid"))
 	if err != nil {
@@ -165,7 +166,7 @@ func (c *Cluster) Process() int {
 	return pid
 }
 
-// Know makes two clusters known to each other, for replication.
+// Know makes each cluster known to the other, for replication.
 func (c *Cluster) Know(other *Cluster) error {
 	for _, pair := range [][2]*Cluster{{c, other}, {other, c}} {
 		body := fmt.Sprintf(`{"serviceUrl":%q,"brokerServiceUrl":%q}`, pair[1].AdminURL, pair[1].BrokerURL)

@@ -10,8 +10,8 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(pulsartest.Main(m)) }
 
-// A cluster keeps its topics over a kill, is closed to strangers where it has tokens, and leaves
-// nothing behind.
+// A cluster keeps its topics over a kill, refuses clients without a token if it has tokens, and
+// leaves nothing behind.
 func TestCluster(t *testing.T) {
 	c, err := pulsartest.Launch(pulsartest.Options{Name: "east", Tokens: true, TLS: true, Settings: []string{"maxMessageSize=1048576"}})
 	if err != nil {

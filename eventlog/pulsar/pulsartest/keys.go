@@ -2,6 +2,6 @@ package pulsartest
 
 import "bytes"
 
-// Keys are a cluster's keys for tests: processes and logs that are to understand each other are
-// given the same.
+// Keys returns the keys of a cluster for tests. Processes and logs of one cluster need the same
+// keys.
 func Keys() [][]byte { return [][]byte{bytes.Repeat([]byte{7}, 32)} }

@@ -7,8 +7,7 @@ import (
 	"net"
 )
 
-// freePorts finds four ports in a row that nobody listens on, below the range that outgoing
-// connections take.
+// freePorts finds four free ports in a row, below the range of outgoing connections.
 func freePorts() (int, error) {
 	for range 100 {
 		if base := 20000 + 4*rand.IntN(2500); free(base) && free(base+1) && free(base+2) && free(base+3) {

@@ -12,14 +12,15 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// Raw is a producer that writes entries byte by byte, as no client library would: what anybody who
-// may produce can do.
+// Raw is a producer that writes entries byte by byte, as no client library would, but as anybody
+// can who may produce.
 type Raw struct {
 	conn net.Conn
 	sent uint64
 }
 
-// The commands of Pulsar's protocol that Raw uses. A command's number is that of its field, too.
+// The commands of Pulsar's protocol that Raw uses. A command's number is also the number of its
+// field.
 const (
 	cmdConnect         = 2
 	cmdConnected       = 3
@@ -31,10 +32,10 @@ const (
 	cmdPong            = 19
 )
 
-// Message is a protobuf message that is being written.
+// Message is a protobuf message under construction.
 type Message []byte
 
-// Number appends a field; a negative one as protobuf writes int32 and int64.
+// Number appends a field; protobuf writes a negative int32 or int64 like this, too.
 func (m Message) Number(field protowire.Number, n int64) Message {
 	return protowire.AppendVarint(protowire.AppendTag(m, field, protowire.VarintType), uint64(n))
 }
@@ -44,11 +45,11 @@ func (m Message) Text(field protowire.Number, s string) Message {
 	return protowire.AppendString(protowire.AppendTag(m, field, protowire.BytesType), s)
 }
 
-// Raw is OpenRaw of the cluster's broker.
+// Raw calls OpenRaw with the cluster's broker.
 func (c *Cluster) Raw(topic string) (*Raw, error) { return OpenRaw(c.BrokerURL, topic) }
 
-// OpenRaw opens a producer of a partition that the broker serves, pulsar://HOST:PORT. It must be
-// open to everybody.
+// OpenRaw opens a producer of a partition that the broker pulsar://HOST:PORT serves. The broker
+// must be open to everybody.
 func OpenRaw(broker, topic string) (*Raw, error) {
 	conn, err := net.DialTimeout("tcp", strings.TrimPrefix(broker, "pulsar://"), 5*time.Second)
 	if err != nil {
@@ -65,20 +66,21 @@ func OpenRaw(broker, topic string) (*Raw, error) {
 	return r, nil
 }
 
-// Close ends it.
+// Close closes the connection.
 func (r *Raw) Close() error { return r.conn.Close() }
 
-// Metadata is that of an entry, with what every one must have.
+// Metadata returns the metadata of an entry with the required fields.
 func (r *Raw) Metadata() Message {
 	return Message(nil).Text(1, "raw").Number(2, int64(r.sent)).Number(3, time.Now().UnixMilli())
 }
 
-// Send stores an entry of that metadata and payload, and says that it holds so many messages.
+// Send stores an entry with that metadata and payload, and announces that it holds that many
+// messages.
 func (r *Raw) Send(metadata Message, payload []byte, messages int32) error {
 	return r.send(bodyOf(metadata, payload), Message(nil).Number(3, int64(messages)))
 }
 
-// SendInside stores a message, or batch, inside a transaction that the partition is part of.
+// SendInside stores a message or batch inside a transaction that the partition is part of.
 func (r *Raw) SendInside(least, most uint64, metadata Message, payload []byte, messages int32) error {
 	metadata = metadata.Number(22, int64(least)).Number(23, int64(most))
 	return r.send(bodyOf(metadata, payload), Message(nil).Number(3, int64(messages)).Number(4, int64(least)).Number(5, int64(most)))
@@ -89,7 +91,7 @@ func bodyOf(metadata Message, payload []byte) []byte {
 	return append(body, payload...)
 }
 
-// SendBody is Send of what stands behind the checksum.
+// SendBody stores an entry, given the bytes behind its checksum.
 func (r *Raw) SendBody(body []byte, messages int32) error {
 	return r.send(body, Message(nil).Number(3, int64(messages)))
 }

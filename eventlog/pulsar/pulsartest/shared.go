@@ -13,8 +13,8 @@ var shared struct {
 	err     error
 }
 
-// Shared is the test binary's one cluster, started by the first who asks. Whoever uses it takes
-// tenants of names of their own, and neither stops nor kills it. Main ends it.
+// Shared returns the test binary's one cluster, which the first call starts. A test that uses it
+// adds tenants with unique names, and neither stops nor kills it. Main ends it.
 func Shared(t testing.TB) *Cluster {
 	t.Helper()
 	shared.mu.Lock()
@@ -28,7 +28,8 @@ func Shared(t testing.TB) *Cluster {
 	return shared.cluster
 }
 
-// CloseShared ends the shared cluster, if it was started: for a TestMain of another form than Main.
+// CloseShared ends the shared cluster, if it was started. Call it in a TestMain that does not use
+// Main.
 func CloseShared() error {
 	shared.mu.Lock()
 	defer shared.mu.Unlock()
@@ -48,7 +49,7 @@ func Main(m interface{ Run() int }) int {
 	return code
 }
 
-// Start starts a cluster of this test's own, which ends with the test.
+// Start starts a cluster for this test, which ends with the test.
 func Start(t testing.TB, o Options) *Cluster {
 	t.Helper()
 	c, err := Launch(o)

@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 )
 
-// authenticate makes the broker ask for tokens signed with a new secret. The role admin may do
+// authenticate makes the broker require tokens signed with a new secret. The role admin may do
 // everything.
 func (c *Cluster) authenticate() error {
 	c.secret = make([]byte, 32)
@@ -31,8 +31,8 @@ func (c *Cluster) authenticate() error {
 	return nil
 }
 
-// Token is a token of the role, for a cluster with Options.Tokens: "admin" may do everything,
-// others nothing that was not granted.
+// Token returns a token of the role, for a cluster with Options.Tokens: "admin" may do everything,
+// other roles only what they are granted.
 func (c *Cluster) Token(role string) string {
 	encode := base64.RawURLEncoding.EncodeToString
 	text := encode([]byte(`{"alg":"HS256"}`)) + "." + encode(fmt.Appendf(nil, `{"sub":%q}`, role))

@@ -13,10 +13,10 @@ import (
 	"testing"
 )
 
-// TestAutobahn runs the Autobahn suite against our own upgrade, reading and writing, but for its
-// measurements (9) and compression (12, 13). scripts/autobahn installs the suite and runs this;
-// TestFramesAreJudged, TestFaultsAreSeenAtOnce and TestTextIsUTF8 hold its cases on frames, text
-// and closes without it.
+// TestAutobahn runs the Autobahn suite against our upgrade, reading and writing, except its
+// measurements (9) and compression (12, 13). scripts/autobahn installs the suite and runs this
+// test. TestFramesAreJudged, TestFaultsAreSeenAtOnce and TestTextIsUTF8 cover its cases on frames,
+// text and closes without the suite.
 func TestAutobahn(t *testing.T) {
 	program := os.Getenv("DASHFEED_WSTEST")
 	if program == "" {

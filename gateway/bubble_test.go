@@ -25,7 +25,7 @@ import (
 
 var checkout = messages.Key{Tenant: "default", Dashboard: "checkout"}
 
-// pipes is a listener whose connections are net.Pipe's, so that a whole server lives in a bubble.
+// pipes is a listener whose connections are net.Pipe's, so that a whole server runs in a bubble.
 type pipes struct {
 	conns chan net.Conn
 	once  sync.Once
@@ -54,14 +54,14 @@ func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	}
 }
 
-// house is a gateway over a hand-fed feed.
+// house is a gateway over a feed that the test drives.
 type house struct {
 	t     *testing.T
 	feed  *localFeed
 	srv   *Server
 	pipes *pipes
 
-	unlink func() // where a link is between
+	unlink func() // set if a link is between
 }
 
 var overLink = flag.Bool("link", false, "the gateway is apart from its feed: a link is between them")
@@ -94,7 +94,7 @@ func (h *house) link() feed.Feed {
 	return client
 }
 
-// home is a directory of one owner of one shard.
+// home is a directory with one owner of one shard.
 type home struct {
 	feed  *localFeed
 	owner link.Peer
@@ -110,8 +110,8 @@ func (d *home) Status(int) feed.Status { return d.feed.Status(messages.Key{}) }
 
 func (*home) Heard() time.Time { return time.Now() }
 
-// inBubble runs a test against a gateway of its own, in virtual time, and shuts the gateway down
-// after it: a bubble ends only when every goroutine in it has.
+// inBubble runs a test against its own gateway, in virtual time, and shuts the gateway down
+// afterwards: a bubble ends only when every goroutine in it has ended.
 func inBubble(t *testing.T, cfg Config, test func(t *testing.T, h *house)) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t, cfg)
@@ -123,7 +123,7 @@ func inBubble(t *testing.T, cfg Config, test func(t *testing.T, h *house)) {
 func newHouse(t *testing.T, cfg Config) *house {
 	h := &house{t: t, feed: newLocalFeed(), pipes: &pipes{conns: make(chan net.Conn), done: make(chan struct{})}}
 	cfg.Feed = h.feed
-	cfg.Hosts = append(cfg.Hosts, "gateway") // as the tests ask for it
+	cfg.Hosts = append(cfg.Hosts, "gateway") // the tests use this host name
 	var err error
 	if *overLink {
 		cfg.Feed = h.link()
@@ -164,7 +164,7 @@ func (h *house) dial(path string) *client {
 	return &client{h.t, ws}
 }
 
-// connect is a client that has been told connected.
+// connect returns a client that has received connected.
 func (h *house) connect() *client {
 	h.t.Helper()
 	c := h.dial("/v1/ws")
@@ -201,7 +201,7 @@ func (c *client) frame() wire.Frame {
 	return f
 }
 
-// want reads a frame of a type.
+// want1 reads a frame of type F.
 func want1[F wire.Frame](c *client) F {
 	c.t.Helper()
 	got := c.frame()
@@ -212,7 +212,7 @@ func want1[F wire.Frame](c *client) F {
 	return f
 }
 
-// silent fails where anything comes within d.
+// silent fails if anything comes within d.
 func (c *client) silent(d time.Duration) {
 	c.t.Helper()
 	got := make(chan string, 1)
@@ -223,13 +223,13 @@ func (c *client) silent(d time.Duration) {
 		}
 		close(got)
 	}()
-	_ = c.ws.SetReadDeadline(time.Now().Add(d)) // a timeout is the end of this connection
+	_ = c.ws.SetReadDeadline(time.Now().Add(d)) // a timeout ends this connection
 	if text, ok := <-got; ok {
 		c.t.Fatalf("got %s, want silence", text)
 	}
 }
 
-// closed reads until the close and gives its code.
+// closed reads until the close and returns its code.
 func (c *client) closed() int {
 	c.t.Helper()
 	_ = c.ws.SetReadDeadline(time.Now().Add(10 * time.Minute))
@@ -245,7 +245,7 @@ func (c *client) closed() int {
 	}
 }
 
-// get reads over HTTP.
+// get sends a GET request over HTTP.
 func (h *house) get(path string, header ...string) (status int, head http.Header, body string) {
 	return h.do("GET", path, header...)
 }
@@ -272,7 +272,7 @@ func (h *house) do(method, path string, header ...string) (status int, head http
 	return res.StatusCode, res.Header, strings.TrimSpace(string(b))
 }
 
-// code is the error code of a body.
+// code returns the error code of a body.
 func code(t *testing.T, body string) wire.Code {
 	t.Helper()
 	var e struct{ Error wire.Error }

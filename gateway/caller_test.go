@@ -44,8 +44,8 @@ func TestCallers(t *testing.T) {
 	}
 }
 
-// TestCallersKeys: a caller whose address names a tenant gets nothing of another, whatever it wants
-// to do.
+// TestCallersKeys: a caller whose address names a tenant gets nothing of another tenant, with any
+// permission.
 func TestCallersKeys(t *testing.T) {
 	for _, c := range []struct{ bound, tenant, dashboard, want string }{
 		{"", "", "d", "default/d"},
@@ -76,8 +76,8 @@ func TestCallersKeys(t *testing.T) {
 	}
 }
 
-// onlyThere are words that only some files of the room may use: every way in is a route, which gets
-// its caller, and who asks is read out of a request in one place.
+// onlyThere lists words that only some files of the package may use: every access is a route, which
+// gets its caller, and the client's identity is read from a request in one place.
 var onlyThere = []struct {
 	reason string
 	words  []string
@@ -112,14 +112,14 @@ func TestEveryHandlerHasItsCaller(t *testing.T) {
 			case *ast.SelectorExpr:
 				x, _ := n.X.(*ast.Ident)
 				if x != nil && slices.Contains([]string{"c.named", "feed.Query"}, x.Name+"."+n.Sel.Name) {
-					return true // the caller's own, and no request's
+					return true // the caller's field, not a request's
 				}
 				word = n.Sel.Name
 			case *ast.IndexExpr:
 				if s, ok := n.Index.(*ast.BasicLit); ok {
 					word = s.Value
 				}
-			case *ast.CallExpr: // a header's name
+			case *ast.CallExpr: // the name of a header
 				if s, ok := n.Fun.(*ast.SelectorExpr); ok && len(n.Args) > 0 && (s.Sel.Name == "Get" || s.Sel.Name == "Values") {
 					if s, ok := n.Args[0].(*ast.BasicLit); ok {
 						word = s.Value

@@ -9,8 +9,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// A rate class gives the first change after quiet at once and the next not before its interval;
-// what came between is one update.
+// A rate class sends the first change after an idle time at once, and the next not before its
+// interval. The changes in between are one update.
 func TestRates(t *testing.T) {
 	for _, c := range []struct {
 		maxRate  string
@@ -26,7 +26,7 @@ func TestRates(t *testing.T) {
 				time.Sleep(time.Minute)
 
 				done := make(chan bool)
-				go func() { // a change each millisecond
+				go func() { // a change every millisecond
 					defer close(done)
 					for range 20_000 {
 						h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, float64(v), 1) })
@@ -49,7 +49,7 @@ func TestRates(t *testing.T) {
 					}
 					last, at = u, time.Now()
 				}
-				go func() { // reads on, so that the gateway is not held
+				go func() { // reads on, so that the gateway does not block
 					for {
 						if _, _, err := cl.ws.ReadMessage(); err != nil {
 							return
@@ -62,7 +62,7 @@ func TestRates(t *testing.T) {
 	}
 }
 
-// While versions pass that change nothing in the view, its place is moved on every 5 s.
+// While versions pass that change nothing in the view, its place is updated every 5 s.
 func TestHeartbeat(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, h *house) {
 		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, 1, 1) })
@@ -92,8 +92,8 @@ func TestHeartbeat(t *testing.T) {
 	})
 }
 
-// However many laggards at however many places, a cohort encodes few frames a version, and each is
-// good for its reader.
+// However many readers are behind, at however many places, a cohort encodes few frames per version,
+// and each is valid for its reader.
 func TestLaggardsShare(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, h *house) {
 		for range 5_000 {
@@ -119,8 +119,8 @@ func TestLaggardsShare(t *testing.T) {
 	})
 }
 
-// One of 200 stops reading for a minute: the others get everything, each of them costs what it did,
-// and the slow one has the newest state with the next frame.
+// One of 200 clients stops reading for a minute. The others get everything, the cost of each stays
+// the same, and the slow client has the newest state with the next frame.
 func TestSlowClient(t *testing.T) {
 	const viewers = 200
 	inBubble(t, Config{}, func(t *testing.T, h *house) {
@@ -164,7 +164,7 @@ func TestSlowClient(t *testing.T) {
 			}
 			ses.mu.Unlock()
 		}
-		// The frame that the socket had half taken, then the newest state.
+		// the frame that the socket had taken in part, then the newest state
 		stale, next := want1[*wire.Update](slow), want1[*wire.Update](slow)
 		if stale.To != 2 || next.From > stale.To || next.To != v || len(next.Cells) != 1 {
 			t.Fatalf("after waking: %+v, then %+v; newest is %d", stale, next, v)
@@ -179,7 +179,7 @@ func (s *Server) allSessions() (all []*session) {
 	return all
 }
 
-// A socket that takes nothing for longer than that is closed.
+// A socket that takes nothing for longer than WriteTimeout is closed.
 func TestTooSlow(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, h *house) {
 		c := h.connect()
@@ -291,8 +291,8 @@ func TestControlIsBounded(t *testing.T) {
 	})
 }
 
-// A session that was slow for so long that what it lacks of removed cells is forgotten is told so,
-// and gets it all anew.
+// A session that was slow for so long that the removed cells it lacks are forgotten is told so, and
+// gets everything again.
 func TestSlowBeyondTombstones(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, h *house) {
 		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, 1, 1) })
@@ -305,7 +305,7 @@ func TestSlowBeyondTombstones(t *testing.T) {
 			h.step(func(b *board, v uint64) { b.remove(v, "a/"+group+"/") })
 			time.Sleep(10 * time.Millisecond)
 		}
-		want1[*wire.Update](c) // the one that the socket had half taken
+		want1[*wire.Update](c) // the update that the socket had taken in part
 		if g := want1[*wire.Gap](c); g.Why != wire.WhyRetention {
 			t.Fatalf("%+v", g)
 		}

@@ -18,8 +18,8 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// TestIdleConnectionsMakeWay: connections that wait for their client, in whatever state, keep
-// nobody out.
+// TestIdleConnectionsMakeWay: connections that wait for their client, in any state, keep no new
+// connection out.
 func TestIdleConnectionsMakeWay(t *testing.T) {
 	for name, sent := range map[string]string{
 		"nothing sent":        "",
@@ -58,8 +58,8 @@ func TestIdleConnectionsMakeWay(t *testing.T) {
 	}
 }
 
-// TestSessionsAreNotEvicted: where nobody waits, who comes is told so at once, and is let in when
-// one has gone.
+// TestSessionsAreNotEvicted: if no connection waits, a new client is told so at once. It is
+// accepted after another one has left.
 func TestSessionsAreNotEvicted(t *testing.T) {
 	s, address := listening(t, Config{Connections: Connections{Max: 5}})
 	var sessions []*websocket.Conn
@@ -71,7 +71,7 @@ func TestSessionsAreNotEvicted(t *testing.T) {
 		defer ws.Close()
 		sessions = append(sessions, ws)
 	}
-	for range 3 * s.conns.spare() { // who was told makes way for the next
+	for range 3 * s.conns.spare() { // a refused connection makes room for the next one
 		if status, body := raw(t, address, "GET /v1/dashboards HTTP/1.1\r\nHost: localhost\r\n\r\n"); status != 503 || !strings.Contains(body, `"code":1107`) || !strings.Contains(body, "its 5 connections") {
 			t.Fatalf("beside five sessions: %d %s", status, body)
 		}
@@ -82,7 +82,7 @@ func TestSessionsAreNotEvicted(t *testing.T) {
 		}
 	}
 	_ = sessions[0].Close()
-	for { // until the gateway has heard of it
+	for { // until the gateway has noticed it
 		s.conns.mu.Lock()
 		n := len(s.conns.open)
 		s.conns.mu.Unlock()
@@ -95,7 +95,7 @@ func TestSessionsAreNotEvicted(t *testing.T) {
 	}
 }
 
-// at is a connection of an address.
+// at is a connection with a given address.
 type at struct {
 	net.Conn
 	address string
@@ -106,13 +106,13 @@ func (a at) RemoteAddr() net.Addr {
 	return n
 }
 
-// TestConnectionsOfOneAddress: they are bounded, but of loopback and of proxies; those of an IPv6
-// network are one's.
+// TestConnectionsOfOneAddress: the connections of one address are bounded, except those of loopback
+// and of proxies. An IPv6 network counts as one address.
 func TestConnectionsOfOneAddress(t *testing.T) {
 	proxies, _ := ParseProxies([]string{"10.0.0.0/8"})
 	for _, c := range []struct {
-		address string // % is counted up
-		want    int    // open of ten
+		address string // % is replaced by a counter
+		want    int    // open connections of ten
 	}{
 		{"192.0.2.1:%d", 4},
 		{"192.0.2.%d:1", 10},
@@ -147,7 +147,7 @@ func TestConnectionsOfOneAddress(t *testing.T) {
 	}
 }
 
-// TestSessionsOfForwardedClients: what comes through a proxy is counted by whom it names.
+// TestSessionsOfForwardedClients: sessions through a proxy are counted by the client that it names.
 func TestSessionsOfForwardedClients(t *testing.T) {
 	proxies, _ := ParseProxies([]string{"127.0.0.1"})
 	s, address := listening(t, Config{Connections: Connections{Max: 100, Each: 2, Proxies: proxies}})
@@ -181,7 +181,7 @@ func TestSessionsOfForwardedClients(t *testing.T) {
 	}
 }
 
-// exhausted is a listener in a process that has no descriptor left.
+// exhausted is a listener in a process without free descriptors.
 type exhausted struct{ *pipes }
 
 func (e exhausted) Accept() (net.Conn, error) {
@@ -193,8 +193,8 @@ func (e exhausted) Accept() (net.Conn, error) {
 	}
 }
 
-// TestRepeatedErrorsAreToldOnceAMinute: a listener that fails for an hour is a line a minute, and
-// keeps trying.
+// TestRepeatedErrorsAreToldOnceAMinute: a listener that fails for an hour logs one line a minute,
+// and keeps trying.
 func TestRepeatedErrorsAreToldOnceAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
@@ -226,7 +226,8 @@ func TestRepeatedErrorsAreToldOnceAMinute(t *testing.T) {
 	}
 }
 
-// TestMaxConnections: something is left for the log and the admin listener, however few there are.
+// TestMaxConnections: descriptors are reserved for the log and the admin listener, however few
+// there are.
 func TestMaxConnections(t *testing.T) {
 	for files, want := range map[uint64]int{0: 4, 64: 8, 111: 13, 112: 16, 256: 160, 1024: 896, 20_000: 17_952, 1 << 20: 1<<20 - 2048, 1<<64 - 1: 1 << 20} {
 		if got := MaxConnections(files); got != want {

@@ -12,7 +12,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// crowded is what an owner says of a dashboard that it takes no record of.
+// crowded is the error of an owner for a dashboard whose records it refuses.
 func crowded(k messages.Key) error {
 	return fmt.Errorf("%w: tenant %s has 3 dashboards in its shard, and at most 3 are allowed", feed.ErrCrowded, k.Tenant)
 }
@@ -23,7 +23,7 @@ func (crowdedFeed) Read(_ context.Context, k messages.Key, _ feed.Query) (feed.R
 	return feed.Reading{}, crowded(k)
 }
 
-// A definition of a dashboard that can't get a record is refused before it is appended.
+// The definition of a dashboard that cannot get a record is refused before it is appended.
 func TestDefinitionOfOneTooMany(t *testing.T) {
 	l := newDefinitionLog()
 	h := doorOf(t, crowdedFeed{l}, l)
@@ -38,8 +38,8 @@ func TestDefinitionOfOneTooMany(t *testing.T) {
 	}
 }
 
-// Events of dashboards that can't get a record are refused one by one; each dashboard is asked
-// about once a request.
+// Events of dashboards that cannot get a record are refused one by one. Each dashboard is checked
+// once per request.
 func TestEventsOfOneTooMany(t *testing.T) {
 	asked := map[string]int{}
 	g := newIngest(t, IngestConfig{Log: openLog(t, nil), Room: func(_ context.Context, k messages.Key) error {

@@ -13,14 +13,15 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// TestDefinitionRaceOfGateways: two gateways look at the same moment, and both append. The order of
-// the records decides, not which came first; whose record is not in force is told so, and what is.
+// TestDefinitionRaceOfGateways: two gateways read the definition in force at the same moment, and
+// both append. The order of the records decides, not which request came first. A client whose
+// record is not in force is told so, and what is in force.
 func TestDefinitionRaceOfGateways(t *testing.T) {
 	const a, b, anew = "title: a\n" + rps, "title: b\n" + rps, "reset: true\ntitle: a\n" + rps
 	for name, race := range map[string]struct {
 		bodies [2]string // "": DELETE
 		header []string
-		agree  bool // both want the same
+		agree  bool // both want the same definition
 	}{
 		"two definitions":   {[2]string{a, b}, nil, false},
 		"under If-Match":    {[2]string{a, b}, []string{"If-Match", "*"}, false},
@@ -29,7 +30,7 @@ func TestDefinitionRaceOfGateways(t *testing.T) {
 		"both want it":      {[2]string{a, a}, nil, true},
 		"both want it gone": {[2]string{"", ""}, nil, true},
 	} {
-		// the order in the log
+		// in either order in the log
 		for i, bodies := range [][2]string{race.bodies, {race.bodies[1], race.bodies[0]}} {
 			for _, folds := range []time.Duration{0, time.Second} {
 				t.Run(fmt.Sprintf("%s/%d/%v", name, i, folds), func(t *testing.T) {
@@ -96,7 +97,7 @@ func methodOf(body string) string {
 	return "PUT"
 }
 
-// What is stored and not folded in time is neither in force nor lost yet.
+// A definition that is stored and not folded in time is neither in force nor lost yet.
 func TestDefinitionIsNotFoldedYet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newDefinitionLog()

@@ -19,8 +19,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// definitionLog is a log of definition records and the feed of what they come to: all that these
-// doors see of either.
+// definitionLog is a log of definition records, and the feed of the resulting definitions: all that
+// these handlers use of either.
 type definitionLog struct {
 	feed.Feed // Read and Default only
 
@@ -31,7 +31,7 @@ type definitionLog struct {
 	orders   map[messages.Key]definition.Order
 	defaults map[string]*definition.Definition
 	err      error
-	fails    messages.Key  // for whom err is; none: for all
+	fails    messages.Key  // the key that gets err; none: all keys get it
 	takes    time.Duration // how long an Append takes
 	folds    time.Duration // how long a record takes to be folded
 }
@@ -50,7 +50,7 @@ func (l *definitionLog) PartitionOf(k messages.Key) (int, error) {
 }
 
 func (l *definitionLog) Append(_ context.Context, entries []eventlog.Entry) ([]eventlog.Receipt, error) {
-	time.Sleep(l.takes) // only in a bubble more than nothing
+	time.Sleep(l.takes) // more than nothing only in a bubble
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var receipts []eventlog.Receipt
@@ -119,7 +119,7 @@ func (l *definitionLog) Default(_ context.Context, k messages.Key) (feed.Definit
 	return feed.DefinitionInForce{Canonical: def.Canonical(), Hash: def.Hash(), Default: true}, nil
 }
 
-// door is the doors over a log, as the server mounts them.
+// door returns the handlers over a log, as the server mounts them.
 func door(t *testing.T, l *definitionLog) http.Handler { return doorOf(t, l, l) }
 
 func doorOf(t *testing.T, f feed.Feed, l *definitionLog) http.Handler {
@@ -161,8 +161,9 @@ func TestDefinitionDoors(t *testing.T) {
 	for _, c := range []struct {
 		name, method, body, ifMatch string
 		status                      int
-		etag, answer                string // answer: the whole, or a part where it begins with …
-		records                     int    // in the log afterwards
+		// answer: the whole answer, or a part of it if it begins with …
+		etag, answer string
+		records      int // in the log afterwards
 	}{
 		{"default", "GET", "", "", 200, defaultHash, "…dashboard: checkout\ntenant: acme\n", 0},
 		{"delete nothing", "DELETE", "", "", 204, "", "", 0},
@@ -227,7 +228,7 @@ func TestDefinitionFormats(t *testing.T) {
 		if got := w.Header().Get("Content-Type"); got != want || (want == "application/json") != json.Valid(w.Body.Bytes()) {
 			t.Errorf("Accept %q: %s, want %s:\n%s", accept, got, want, w.Body)
 		}
-		// What was got can be put.
+		// A definition from GET can be used for PUT.
 		if w := ask(h, "PUT", definitionPath, w.Body.String()); w.Code != 200 {
 			t.Errorf("Accept %q: put back: %d %s", accept, w.Code, w.Body)
 		}
@@ -256,8 +257,8 @@ func TestDefinitionLogFails(t *testing.T) {
 	}
 }
 
-// Of many who saw the same and change it under If-Match, one wins; in a bubble all come while the
-// log still writes.
+// Of many clients that read the same definition and change it under If-Match, one wins. In a bubble
+// all come while the log is still writing.
 func TestDefinitionRace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newDefinitionLog()
@@ -325,7 +326,7 @@ func TestDefinitionFiles(t *testing.T) {
 		t.Errorf("in force is %s, want the file's", got)
 	}
 
-	// The same in another file is in force already.
+	// The same definition in another file is in force already.
 	apply("b.yaml", parse("title: theirs\ndashboard: checkout\ntenant: acme\n"+rps, messages.Key{}), 0, 4)
 
 	// A tenant's default goes to every partition.
@@ -336,7 +337,7 @@ func TestDefinitionFiles(t *testing.T) {
 		t.Errorf("a new dashboard has %s\n%s", w.Header().Get("ETag"), w.Body)
 	}
 
-	// What could not be stored is tried again.
+	// A definition that could not be stored is applied again.
 	l.err = eventlog.ErrFull
 	if _, err := files.Apply(t.Context(), "c.yaml", parse("dashboard: c\n"+rps, messages.Key{})); err == nil {
 		t.Error("a full log took a definition")
@@ -344,7 +345,7 @@ func TestDefinitionFiles(t *testing.T) {
 	l.err = nil
 	apply("c.yaml", parse("dashboard: c\n"+rps, messages.Key{}), 1, 5+definitionPartitions)
 
-	// What the same file had before it is not appended again: a PUT meanwhile stays.
+	// A definition that the same file contained before is not appended again: a PUT in between stays.
 	records := len(l.records)
 	two = parse("title: again\ndashboard: checkout\ntenant: acme\n"+rps+"---\ntitle: again\ndashboard: till\n"+rps, messages.Key{})
 	l.err, l.fails = eventlog.ErrFull, messages.Key{Tenant: "default", Dashboard: "till"}

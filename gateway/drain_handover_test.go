@@ -12,13 +12,13 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// mover is a client as the protocol wants one: told drain, it opens its next connection in its slot
-// at the other gateway, goes on from its place, and lets the old one go at the first word of the
-// new.
+// mover is a client that follows the protocol: when it receives drain, it opens its next connection
+// at the other gateway in its slot, continues from its place, and closes the old connection at the
+// first frame of the new one.
 type mover struct {
 	view  wire.View
-	moved time.Duration // from start
-	told  []string      // what no viewer should see
+	moved time.Duration // time since start
+	told  []string      // frames that no viewer should receive
 }
 
 func (m *mover) run(from, to *house, start time.Time, last uint64) {
@@ -33,7 +33,7 @@ func (m *mover) run(from, to *house, start time.Time, last uint64) {
 		}
 		slot := time.Now().Add(time.Duration(d.After+d.Within/2) * time.Millisecond)
 		for time.Now().Before(slot) {
-			m.take(old.frame()) // it is served until then
+			m.take(old.frame()) // the old connection is served until then
 		}
 		next := to.connect()
 		p := m.view.Place()
@@ -62,8 +62,8 @@ func (m *mover) take(f wire.Frame) {
 	}
 }
 
-// While updates go on, every session of a gateway that drains moves to another one in its slot:
-// nobody is told a gap, nobody is closed, and all end with the numbers of the feed.
+// While updates continue, every session of a gateway that drains moves to another gateway in its
+// slot: no session is told a gap, none is closed, and all end with the feed's state.
 func TestDrainUnderUpdatesLosesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newHouse(t, Config{Sessions: Sessions{DrainRate: 20}})
@@ -116,7 +116,7 @@ func TestDrainUnderUpdatesLosesNothing(t *testing.T) {
 	})
 }
 
-// rows are cells as text.
+// rows returns cells as text.
 func rows(list []cells.Cell) (out []string) {
 	for _, c := range list {
 		out = append(out, fmt.Sprint(c.Number, c.Panel, c.Start, c.End, c.Group, c.Revision, string(wire.AppendRow(nil, c.Row))))

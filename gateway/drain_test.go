@@ -15,7 +15,7 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// drained drains in the background and gives what came of it.
+// drained drains in the background and returns a channel with the result.
 func (h *house) drained(ctx context.Context) <-chan error {
 	got := make(chan error, 1)
 	go func() { got <- h.srv.Drain(ctx) }()
@@ -23,7 +23,7 @@ func (h *house) drained(ctx context.Context) <-chan error {
 	return got
 }
 
-// ends tells when, from start, each of the clients is closed, with which code.
+// ends tells when each of the clients is closed, relative to start, and with which code.
 func ends(start time.Time, clients []*client) <-chan string {
 	out := make(chan string, len(clients))
 	for _, c := range clients {
@@ -35,8 +35,8 @@ func ends(start time.Time, clients []*client) <-chan string {
 	return out
 }
 
-// A drain says not ready, tells slots, serves on, and closes each session one second after its
-// slot.
+// A drain reports not ready, tells the slots, continues to serve, and closes each session one
+// second after its slot.
 func TestDrain(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, h *house) {
 		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, 1, 1) })
@@ -49,7 +49,7 @@ func TestDrain(t *testing.T) {
 		if !h.srv.Draining() {
 			t.Fatal("a gateway that drains does not say so")
 		}
-		h.connect().ws.Close() // balancers have not noticed yet: new sessions are taken
+		h.connect().ws.Close() // balancers have not noticed yet: new sessions are accepted
 		if f := want1[*wire.Drain](c); f.After != 0 || f.Within != 1000 || time.Since(start) != 2*time.Second {
 			t.Fatalf("told %+v after %v, want the one slot after 2 s", f, time.Since(start))
 		}
@@ -68,7 +68,7 @@ func TestDrain(t *testing.T) {
 	})
 }
 
-// Whom a drain has given slots, it takes no more; readings it still answers.
+// After a drain has given slots, it refuses new sessions. It still answers readings.
 func TestDrainRefusesNewSessions(t *testing.T) {
 	inBubble(t, Config{Sessions: Sessions{DrainNotice: -1}}, func(t *testing.T, h *house) {
 		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, 1, 1) })
@@ -102,7 +102,8 @@ func (l late) Read(b []byte) (int, error) {
 	return l.Conn.Read(b)
 }
 
-// Who was admitted before the door closed and begins after it is closed with 4004.
+// A session that was admitted before the slots were given, and begins afterwards, is closed with
+// 4004.
 func TestDrainClosesWhoComesInBetween(t *testing.T) {
 	inBubble(t, Config{Sessions: Sessions{DrainNotice: -1}}, func(t *testing.T, h *house) {
 		gate := make(chan struct{})
@@ -121,7 +122,8 @@ func TestDrainClosesWhoComesInBetween(t *testing.T) {
 			defer ws.Close()
 			got <- (&client{t, ws}).closed()
 		}()
-		synctest.Wait() // the handshake's answer waits to be read: admitted, and not begun
+		// the answer to the handshake waits to be read: the session is admitted, but has not begun
+		synctest.Wait()
 		if n := h.srv.Sessions(); n != 1 {
 			t.Fatalf("%d sessions, want the one that begins", n)
 		}
@@ -136,8 +138,8 @@ func TestDrainClosesWhoComesInBetween(t *testing.T) {
 	})
 }
 
-// Slots follow each other at the rate; a plain session is closed inside its slot, the others one
-// second behind theirs.
+// Slots follow each other at the rate. A plain session is closed inside its slot, the others one
+// second after theirs.
 func TestDrainSpreads(t *testing.T) {
 	inBubble(t, Config{Sessions: Sessions{DrainNotice: -1, DrainRate: 4}}, func(t *testing.T, h *house) {
 		start := time.Now()
@@ -183,7 +185,7 @@ func TestDrainSpreads(t *testing.T) {
 	})
 }
 
-// A deadline makes the slots larger; who goes earlier ends the drain earlier.
+// A deadline makes the slots larger. Sessions that leave earlier end the drain earlier.
 func TestDrainFitsItsDeadline(t *testing.T) {
 	inBubble(t, Config{Sessions: Sessions{DrainNotice: -1, DrainRate: 1}}, func(t *testing.T, h *house) {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
@@ -210,7 +212,8 @@ func TestDrainFitsItsDeadline(t *testing.T) {
 	})
 }
 
-// A drain whose context ends says who is left; Shutdown ends one early, and leaves nothing behind.
+// A drain whose context ends says how many sessions are left. Shutdown ends a drain early and
+// leaves no session.
 func TestDrainEnds(t *testing.T) {
 	inBubble(t, Config{Sessions: Sessions{DrainRate: 1}}, func(t *testing.T, h *house) {
 		h.connect()
@@ -236,12 +239,12 @@ func TestDrainEnds(t *testing.T) {
 	})
 }
 
-// A gateway that was emptied takes sessions again after Resume, and can be emptied again.
+// After Resume, a drained gateway accepts sessions again, and can be drained again.
 func TestResumeAfterDrain(t *testing.T) {
 	inBubble(t, Config{Sessions: Sessions{DrainNotice: -1}}, func(t *testing.T, h *house) {
 		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, 1, 1) })
 		for round := range 3 {
-			clients := round % 2 // also with nobody there
+			clients := round % 2 // also without sessions
 			for range clients {
 				h.connect()
 			}

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// discarding is a socket that takes whatever is written, so that the gateway's own work is measured
-// without the system's. Its client is silent: a read ends with Close or a deadline.
+// discarding is a socket that accepts every write, so that the gateway's work is measured without
+// the system's. Its client is silent: a read ends with Close or a deadline.
 type discarding struct {
 	*writes
 	net.Conn
@@ -18,13 +18,13 @@ type discarding struct {
 	once   sync.Once
 }
 
-// writes are those that all sockets have to take yet.
+// writes counts the writes that the sockets have still to take.
 type writes struct {
 	left atomic.Int64
 	done chan struct{}
 }
 
-// await has do cause n writes.
+// await waits until do has caused n writes.
 func (w *writes) await(n int, do func()) {
 	w.left.Store(int64(n))
 	do()
@@ -47,8 +47,8 @@ func (d *discarding) Close() error                    { d.once.Do(func() { close
 func (d *discarding) SetReadDeadline(time.Time) error { return d.Close() } // nothing comes
 func (*discarding) SetWriteDeadline(time.Time) error  { return nil }
 
-// BenchmarkFanOut is one update of a dashboard to 1,000 sessions of one cohort; allocations are the
-// whole gateway's, by update.
+// BenchmarkFanOut sends one update of a dashboard to 1,000 sessions of one cohort. The allocations
+// are those of the whole gateway, per update.
 func BenchmarkFanOut(b *testing.B) {
 	const sessions = 1_000
 	for name, d := range map[string]dialect{"plain": plain{}, "json": protocol{}} {
@@ -85,7 +85,7 @@ func BenchmarkFanOut(b *testing.B) {
 	}
 }
 
-// joinFanOut is what an upgrade does, on a connection that is no socket.
+// joinFanOut does what an upgrade does, on a connection that is not a socket.
 func joinFanOut(b *testing.B, s *Server, d dialect, conn net.Conn) {
 	b.Helper()
 	if err := s.admit(caller{}); err != nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// listening is a gateway that serves a real socket until the test ends.
+// listening returns a gateway that serves a real socket until the test ends.
 func listening(t *testing.T, cfg Config) (s *Server, address string) {
 	t.Helper()
 	if cfg.Feed == nil {
@@ -32,7 +32,7 @@ func listening(t *testing.T, cfg Config) (s *Server, address string) {
 	go func() { served <- s.Serve(l) }()
 	t.Cleanup(func() {
 		ctx, cancel := context.WithCancel(context.Background())
-		cancel() // connections that a test has left are cut
+		cancel() // connections that a test has left open are cut
 		_ = s.Shutdown(ctx)
 		if err := <-served; err != nil {
 			t.Error(err)
@@ -41,7 +41,7 @@ func listening(t *testing.T, cfg Config) (s *Server, address string) {
 	return s, l.Addr().String()
 }
 
-// raw sends bytes and gives status and body of the answer.
+// raw sends bytes and returns the status and body of the answer.
 func raw(t *testing.T, address, request string) (status int, body string) {
 	t.Helper()
 	c, err := net.Dial("tcp", address)
@@ -67,8 +67,8 @@ func raw(t *testing.T, address, request string) (status int, body string) {
 	return resp.StatusCode, string(b)
 }
 
-// TestHosts: a request that asks for another name than ours is refused on every path, whatever way
-// it names it.
+// TestHosts: a request for another host name than the gateway's is refused on every path, in
+// whatever form it names the host.
 func TestHosts(t *testing.T) {
 	_, address := listening(t, Config{Hosts: []string{"Dash.Example.com.", "gateway-1"}, Origins: []string{"https://wall.example:8443"}})
 	for host, ok := range map[string]bool{
@@ -112,7 +112,7 @@ func TestHosts(t *testing.T) {
 	}
 }
 
-// TestHostsOverHTTP2: there the host is :authority.
+// TestHostsOverHTTP2: in HTTP/2 the host is in :authority.
 func TestHostsOverHTTP2(t *testing.T) {
 	s, _ := listening(t, Config{})
 	server := httptest.NewUnstartedServer(s.Handler())
@@ -136,7 +136,7 @@ func TestHostsOverHTTP2(t *testing.T) {
 	}
 }
 
-// TestParseHosts: what an operator may not write.
+// TestParseHosts: names that an operator may not write.
 func TestParseHosts(t *testing.T) {
 	for text, says := range map[string]string{
 		"": "names no host", "https://dash.example.com": "no name", "dash.example.com:80": "leave it out", "*.example.com": "no name",

@@ -11,8 +11,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// TestPlainAnswers: the answer that is written by hand is the one that encoding/json writes, and is
-// written only where there is nothing else to say.
+// TestPlainAnswers: the answer that appendPlain writes equals that of encoding/json, and is written
+// only if there is nothing else to tell.
 func TestPlainAnswers(t *testing.T) {
 	at := func(partition int, hi, lo uint64) eventlog.Receipt {
 		return eventlog.Receipt{Partition: partition, Position: messages.Position{Hi: hi, Lo: lo}}
@@ -46,7 +46,8 @@ func TestPlainAnswers(t *testing.T) {
 	}
 }
 
-// unconfirmed is a log that gives up waiting and goes on writing: it holds what it was given.
+// unconfirmed is a log that stops waiting and continues to write: it keeps the entries that it was
+// given.
 type unconfirmed struct {
 	eventlog.Appender
 	held []eventlog.Entry
@@ -59,8 +60,8 @@ func (l *unconfirmed) Append(_ context.Context, entries []eventlog.Entry) ([]eve
 	return make([]eventlog.Receipt, len(entries)), eventlog.ErrUnreachable
 }
 
-// TestGivenUpEntriesAreNotUsedAgain: where the log did not confirm, neither bytes nor entries are
-// another request's while the log may still read them.
+// TestGivenUpEntriesAreNotUsedAgain: if the log did not confirm, neither bytes nor entries are used
+// for another request while the log may still read them.
 func TestGivenUpEntriesAreNotUsedAgain(t *testing.T) {
 	l := &unconfirmed{}
 	g := newIngest(t, IngestConfig{Log: l})

@@ -23,7 +23,7 @@ func TestIngest(t *testing.T) {
 		name, target, contentType, encoding, body string
 
 		status int
-		answer string // "": not looked at, nor is stored
+		answer string // "": neither answer nor stored is checked
 		stored string
 	}{
 		{
@@ -95,7 +95,7 @@ func TestIngest(t *testing.T) {
 			if w.Code != c.status {
 				t.Errorf("status %d, want %d: %s", w.Code, c.status, w.Body)
 			}
-			// TestWarnings has these
+			// TestWarnings checks these
 			got, _, warned := strings.Cut(strings.TrimSpace(w.Body.String()), `,"warnings":`)
 			if warned {
 				got += "}"
@@ -123,10 +123,10 @@ func TestIngestListsAtMostAHundred(t *testing.T) {
 	}
 }
 
-// unsized hides how long a body is.
+// unsized hides the length of a body.
 func unsized(s string) io.Reader { return struct{ io.Reader }{strings.NewReader(s)} }
 
-// endless gives so many bytes without saying so beforehand.
+// endless returns n bytes without announcing their number.
 func endless(n int64) io.Reader {
 	return struct{ io.Reader }{io.LimitReader(spaces{}, n)}
 }
@@ -177,7 +177,7 @@ func TestIngestBoundsBodies(t *testing.T) {
 	}
 }
 
-// failing is a log of which one partition fails.
+// failing is a log in which one partition fails.
 type failing struct {
 	eventlog.Appender
 	partition int
@@ -199,7 +199,7 @@ func (f failing) Append(ctx context.Context, entries []eventlog.Entry) ([]eventl
 	return receipts, f.err
 }
 
-// apart is a log that keeps tenants apart and knows one.
+// apart is a log that separates tenants and knows one.
 type apart struct {
 	eventlog.Appender
 	tenant string
@@ -304,7 +304,7 @@ func TestNewIngestRefuses(t *testing.T) {
 	}
 }
 
-// A client that still sends when it is refused must get the answer, not a broken connection.
+// A client that is still sending when it is refused must get the answer, not a broken connection.
 func TestIngestAnswersWhoSendsTooMuch(t *testing.T) {
 	server := httptest.NewServer(mounted(Config{Events: newIngest(t, IngestConfig{Log: openLog(t, nil)})}))
 	defer server.Close()

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// What is taken and likely not meant is told by kind, how many and the first; nothing of it is
-// refused.
+// Events that are accepted but probably not meant are reported by kind, with their number and the
+// first one. None of them is refused.
 func TestWarnings(t *testing.T) {
 	g := newIngest(t, IngestConfig{Log: openLog(t, nil)})
 	for fields, want := range map[string]string{
@@ -54,7 +54,8 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
-// However many events there are, an answer has one warning of a kind, and none of what was refused.
+// However many events there are, an answer has one warning of each kind, and none for refused
+// events.
 func TestWarningsAreCounted(t *testing.T) {
 	g := newIngest(t, IngestConfig{Log: openLog(t, nil)})
 	var body strings.Builder

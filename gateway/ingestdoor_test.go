@@ -16,8 +16,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// openLog opens an embedded log of two partitions. default/a and t/b lie in 1, t/a and default/b in
-// 0.
+// openLog opens an embedded log of two partitions. The home of default/a and t/b is 1, that of t/a
+// and default/b is 0.
 func openLog(t *testing.T, change func(*embedded.Config)) *embedded.Log {
 	t.Helper()
 	c := embedded.Default(t.TempDir())
@@ -76,13 +76,13 @@ func newIngest(t *testing.T, cfg IngestConfig) *Ingest {
 	return g
 }
 
-// mounted is the routes of a server that is not started.
+// mounted returns the routes of a server that is not started.
 func mounted(cfg Config) http.Handler {
 	s := &Server{cfg: cfg, conns: newConnTable(cfg.Connections)}
 	return s.mux()
 }
 
-// post sends one request and gives status and answer.
+// post sends one request and returns the recorded answer.
 func post(g *Ingest, target, contentType, encoding string, body io.Reader) *httptest.ResponseRecorder {
 	r := httptest.NewRequest("POST", target, body)
 	r.Header.Set("Content-Type", contentType)
@@ -116,4 +116,4 @@ func zipped(t *testing.T, b string) string {
 	return out.String()
 }
 
-const form = "application/x-www-form-urlencoded" // what curl -d says
+const form = "application/x-www-form-urlencoded" // what curl -d sends

@@ -10,7 +10,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// crowd is a dashboard of many cells and one client with views of it that all differ.
+// crowd makes a dashboard with many cells, and one client with different views of it.
 func crowd(t *testing.T, h *house, views int) (cellsOf int) {
 	t.Helper()
 	const groups = 500
@@ -31,8 +31,8 @@ func crowd(t *testing.T, h *house, views int) (cellsOf int) {
 	return len(want1[*wire.Update](all).Cells)
 }
 
-// TestSilentDashboardsKeepNoFrames: once nobody comes any more, of a dashboard without changes only
-// its cells are kept; who comes later gets the same.
+// TestSilentDashboardsKeepNoFrames: once no new client comes, only the cells of a dashboard without
+// changes are kept. Later clients get the same.
 func TestSilentDashboardsKeepNoFrames(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, h *house) {
 		cells := crowd(t, h, 50)
@@ -56,8 +56,8 @@ func TestSilentDashboardsKeepNoFrames(t *testing.T) {
 	})
 }
 
-// TestKeptFramesHaveABudget: what finds no room is made for each session, and all get what they
-// should.
+// TestKeptFramesHaveABudget: frames that find no room are made for each session, and all sessions
+// get the right frames.
 func TestKeptFramesHaveABudget(t *testing.T) {
 	const most = 20_000
 	inBubble(t, Config{Mirrors: Mirrors{FrameBytes: most}}, func(t *testing.T, h *house) {
@@ -75,7 +75,7 @@ func TestKeptFramesHaveABudget(t *testing.T) {
 	})
 }
 
-// TestKeptBytesComeBack: whoever leaves, and a mirror that ends, gives back what was kept.
+// TestKeptBytesComeBack: sessions that leave, and mirrors that end, give back what was kept.
 func TestKeptBytesComeBack(t *testing.T) {
 	inBubble(t, Config{Mirrors: Mirrors{Linger: time.Second}}, func(t *testing.T, h *house) {
 		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, 1, 1) })

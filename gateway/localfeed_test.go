@@ -13,16 +13,16 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// localFeed is a feed fed by hand: dashboards are versioned sets in memory, moved by step. It
-// stands for what lies beyond this room's border, and does no more than the contract in package
+// localFeed is a feed that the test drives: dashboards are versioned sets in memory, changed by
+// step. It stands for what is outside this package, and does no more than the contract in package
 // feed says.
 type localFeed struct {
 	mu     sync.Mutex
 	boards map[messages.Key]*board
 	lag    int64
-	status feed.Status   // told where its State is set
+	status feed.Status   // returned if its State is set
 	anew   bool          // answers are snapshots, whatever is asked
-	hold   chan struct{} // readings wait for it where it is set
+	hold   chan struct{} // if set, readings wait for it
 }
 
 // board is one dashboard: two visible panels, "rps" (tumbling) and "visits" (session), and the
@@ -61,7 +61,7 @@ func (f *localFeed) board(k messages.Key) *board {
 	return b
 }
 
-// step takes one step of a dashboard and answers who asked.
+// step makes one step of a dashboard and answers the asks.
 func (f *localFeed) step(k messages.Key, do func(b *board, v uint64)) uint64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -112,7 +112,7 @@ func (b *board) newest(v uint64, metric string, value float64, time int64, metad
 	b.putRow(v, panelNewest, metric, 0, cells.Row(row))
 }
 
-// remove takes every cell away that has the prefix "panel letter/group".
+// remove removes every cell that has the prefix "panel letter/group".
 func (b *board) remove(v uint64, prefix string) {
 	for _, id := range slices.Sorted(func(yield func(string) bool) {
 		for id := range b.handles {

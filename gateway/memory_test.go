@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// One idle plain session costs at most so much of the gateway's heap and stacks, kernel memory left
-// out. What a whole process grows by is measured from outside, in bench/.
+// One idle plain session takes a bounded amount of the gateway's heap and stacks, not counting
+// kernel memory. bench/ measures from outside by how much a whole process grows.
 func TestIdleSessionIsSmall(t *testing.T) {
 	const sessions, maxBytes = 500, 12 << 10
 	h := newLocalFeed()
@@ -32,7 +32,7 @@ func TestIdleSessionIsSmall(t *testing.T) {
 			clients = append(clients, c)
 		}
 	}
-	open(20) // whatever is made once
+	open(20) // makes what is made only once
 	before := inUse()
 	open(sessions)
 	each := (inUse() - before) / sessions
@@ -54,7 +54,7 @@ func TestIdleSessionIsSmall(t *testing.T) {
 	}
 }
 
-// handshake opens a plain session by hand: a client library's buffers would be counted too.
+// handshake opens a plain session by hand: a client library's buffers would be counted, too.
 func handshake(t *testing.T, addr string) net.Conn {
 	t.Helper()
 	c, err := net.Dial("tcp", addr)
@@ -76,10 +76,10 @@ func handshake(t *testing.T, addr string) net.Conn {
 	return c
 }
 
-// inUse is what the runtime holds for the program after a collection.
+// inUse returns how much memory the runtime holds for the program after a collection.
 func inUse() int {
 	runtime.GC()
-	runtime.GC() // pools give up what they hold
+	runtime.GC() // pools release what they hold
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return int(m.HeapInuse + m.StackInuse)

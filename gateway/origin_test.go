@@ -8,13 +8,13 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// TestOrigins: which pages a handshake is taken from, by origin, the host asked for, and where the
-// listener is.
+// TestOrigins: from which pages a handshake is accepted, by origin, requested host, and the
+// listener's address.
 func TestOrigins(t *testing.T) {
 	configured := []string{"https://wall.example/", "HTTPS://Dash.Example.com:443", "http://dev.example:3000", "http://[2001:DB8:0::1]", "https://xn--mnchen-3ya.example"}
 	for _, c := range []struct {
 		origin, host  string
-		here, outside bool // let in where the listener is loopback, and where it is not
+		here, outside bool // accepted if the listener is on loopback, and if it is not
 	}{
 		{"", "gateway", true, true},
 		{"https://wall.example", "gateway", true, true},
@@ -76,7 +76,7 @@ func TestOrigins(t *testing.T) {
 	}
 }
 
-// TestOriginHeaders: what the headers say, over HTTP and for handshakes.
+// TestOriginHeaders: the effect of the headers, over HTTP and for handshakes.
 func TestOriginHeaders(t *testing.T) {
 	inBubble(t, Config{Origins: []string{"https://wall.example"}}, func(t *testing.T, h *house) {
 		for _, c := range []struct {
@@ -86,7 +86,7 @@ func TestOriginHeaders(t *testing.T) {
 			{nil, true},
 			{[]string{""}, true},
 			{[]string{"https://wall.example"}, true},
-			{[]string{"http://localhost:1"}, true}, // the house listens on loopback
+			{[]string{"http://localhost:1"}, true}, // the test's gateway listens on loopback
 			{[]string{"https://evil.example"}, false},
 			{[]string{"https://wall.example", "https://wall.example"}, false},
 			{[]string{"https://wall.example", "https://evil.example"}, false},
@@ -108,7 +108,7 @@ func TestOriginHeaders(t *testing.T) {
 	})
 }
 
-// TestParseOrigins: what an operator may not write, and what he is told.
+// TestParseOrigins: origins that an operator may not write, and the errors.
 func TestParseOrigins(t *testing.T) {
 	for text, says := range map[string]string{
 		"":                             "no scheme",

@@ -11,7 +11,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// stands sets how the shard stands, and has the gateway told.
+// stands sets the state of the shard, and tells the gateway.
 func (h *house) stands(state string, since time.Time) {
 	h.feed.mu.Lock()
 	h.feed.status = feed.Status{State: state, Since: since}
@@ -19,8 +19,8 @@ func (h *house) stands(state string, since time.Time) {
 	h.srv.Moved()
 }
 
-// While a dashboard has no owner its viewers are told so at once, and since when; the copy goes on
-// being served, to those who come as well.
+// While a dashboard has no owner its viewers are told so at once, and since when. The copy is still
+// served, also to new viewers.
 func TestNoOwner(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, h *house) {
 		h.step(func(b *board, v uint64) { b.time = 7_000; b.put(v, panelRPS, "DE", 0, 1, 1) })
@@ -30,7 +30,7 @@ func TestNoOwner(t *testing.T) {
 
 		lost := time.Now()
 		h.feed.mu.Lock()
-		h.feed.hold = make(chan struct{}) // nobody answers readings
+		h.feed.hold = make(chan struct{}) // readings get no answer
 		h.feed.mu.Unlock()
 		h.stands(wire.StateStale, lost)
 		if f := want1[*wire.Status](c); f.State != wire.StateStale || f.Since == nil || *f.Since != lost.UnixMilli() {
@@ -62,7 +62,7 @@ func TestNoOwner(t *testing.T) {
 	})
 }
 
-// The gateway notices by itself, too.
+// The gateway also notices without being told.
 func TestNoOwnerUntold(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, h *house) {
 		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, 1, 1) })
@@ -79,7 +79,8 @@ func TestNoOwnerUntold(t *testing.T) {
 	})
 }
 
-// Who wants a dashboard that the gateway holds no copy of waits for an owner, for a bounded time.
+// A client that asks for a dashboard of which the gateway has no copy waits for an owner, for a
+// bounded time.
 func TestNoOwnerAndNoCopy(t *testing.T) {
 	// a pipe has no room for a pong while the subscribe waits
 	inBubble(t, Config{Sessions: Sessions{PingEvery: time.Hour}},
@@ -100,7 +101,7 @@ func TestNoOwnerAndNoCopy(t *testing.T) {
 		})
 }
 
-// A reading says how its shard stands.
+// A reading tells the state of its shard.
 func TestReadingOfAShardThatMoves(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, h *house) {
 		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, 1, 1) })
@@ -112,8 +113,8 @@ func TestReadingOfAShardThatMoves(t *testing.T) {
 	})
 }
 
-// A snapshot of the same epoch replaces the copy by difference: its viewers go on where they are
-// and learn what is gone.
+// A snapshot of the same epoch replaces the copy by difference: its viewers continue where they
+// are, and learn what was removed.
 func TestSnapshotByDifference(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, h *house) {
 		h.step(func(b *board, v uint64) {
@@ -144,8 +145,8 @@ func TestSnapshotByDifference(t *testing.T) {
 	})
 }
 
-// An owner whose log lost records answers from 0, with an older position and an epoch of its own:
-// that is taken.
+// An owner whose log lost records answers from 0, with an older position and its own epoch. The
+// gateway accepts this answer.
 func TestOwnerThatWentBack(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, h *house) {
 		for range 5 {
@@ -172,7 +173,7 @@ func TestOwnerThatWentBack(t *testing.T) {
 	})
 }
 
-// All that this room promises holds as well with a link between the gateway and the owner.
+// All promises of this package also hold with a link between the gateway and the owner.
 func TestOverALink(t *testing.T) {
 	if *overLink {
 		return

@@ -10,7 +10,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// taking is a log that takes everything: what is measured is the way to it and back.
+// taking is a log that accepts everything, so that only the way to it and back is measured.
 type taking struct {
 	eventlog.Appender
 	receipts []eventlog.Receipt
@@ -22,15 +22,15 @@ func (l *taking) Append(_ context.Context, entries []eventlog.Entry) ([]eventlog
 	return l.receipts[:len(entries)], nil
 }
 
-// answer is a http.ResponseWriter that keeps nothing.
+// answer is an http.ResponseWriter that keeps nothing.
 type answer struct{ header http.Header }
 
 func (a *answer) Header() http.Header         { return a.header }
 func (a *answer) Write(b []byte) (int, error) { return len(b), nil }
 func (a *answer) WriteHeader(int)             { clear(a.header) }
 
-// BenchmarkPost is a request to POST /v1/events without the network and the log, by how many events
-// it has.
+// BenchmarkPost measures a request to POST /v1/events without the network and the log, by the
+// number of its events.
 func BenchmarkPost(b *testing.B) {
 	l := &taking{}
 	for i := range 200 {

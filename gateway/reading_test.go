@@ -43,8 +43,8 @@ func TestReading(t *testing.T) {
 	})
 }
 
-// What a reading is answered with, by what the caller holds. The dashboard stands at 3; the view is
-// that of all panels.
+// The answer to a reading, depending on what the caller holds. The dashboard is at version 3; the
+// view is that of all panels.
 func TestReadingSince(t *testing.T) {
 	for name, c := range map[string]struct {
 		query, match string
@@ -99,14 +99,14 @@ func TestReadingSince(t *testing.T) {
 	}
 }
 
-// A place ahead of what is served is waited for, whichever way it is given, and then answered as
-// any other; where it does not come within 5 s the answer is from 0. It is the rule of a subscribe
-// with since.
+// A reading waits for a place ahead of what is served, in whatever form it is given, and is then
+// answered like any other. If the place does not come within 5 s, the answer starts from 0. The
+// same rule applies to a subscribe with since.
 func TestReadingAhead(t *testing.T) {
 	const here, beyond = `"9f2c41d0:3:VIEW"`, `"9f2c41d0:5:VIEW"`
 	for name, c := range map[string]struct {
 		query, match string
-		comes        bool // the version 5, 2 s later
+		comes        bool // version 5 comes 2 s later
 		status       int
 		from, to     int
 		after        time.Duration
@@ -177,7 +177,7 @@ func TestLongPoll(t *testing.T) {
 		if d := time.Since(start).Round(time.Second); d != 25*time.Second || status != 304 {
 			t.Fatalf("after %v: %d", d, status)
 		}
-		// A wait shorter than a first look may take holds all the same.
+		// The wait may be shorter than a first read.
 		for query, want := range map[string]int{"wait=1s&since=9f2c41d0:3": 200, "wait=1s&after=0:99": 504} {
 			start = time.Now()
 			status, _, body := h.get("/v1/dashboards/checkout?" + query)
@@ -326,8 +326,8 @@ func TestPlainDialect(t *testing.T) {
 				t.Fatalf("\ngot  %s\nwant %s", got, want)
 			}
 		}
-		// A viewer that does not read skips: the newest value comes, the ones between do not. (What
-		// a frame held when the socket took it is already on its way.)
+		// A viewer that does not read skips updates: it gets the newest value, but not the ones in
+		// between. (A frame that the socket had taken is sent already.)
 		for i := range 100 {
 			h.step(func(b *board, v uint64) { b.newest(v, "latency", float64(i), int64(i), "") })
 			time.Sleep(10 * time.Millisecond)
@@ -350,7 +350,7 @@ func TestPlainDialect(t *testing.T) {
 	})
 }
 
-// What a handshake answers about the subprotocol.
+// The answer of a handshake about the subprotocol.
 func TestSubprotocols(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, h *house) {
 		for asked, echoed := range map[string]string{

@@ -22,12 +22,12 @@ func (c *client) subscribe(since string) *wire.Subscribed {
 	return want1[*wire.Subscribed](c)
 }
 
-// What a place is worth when it comes back.
+// How a session continues from a place.
 func TestPlaces(t *testing.T) {
 	for name, c := range map[string]struct {
 		since   string
 		resumed bool
-		frames  string // what follows subscribed
+		frames  string // the frames after subscribed
 	}{
 		"none":             {``, false, "update 0-5"},
 		"own":              {`{"epoch":"9f2c41d0","version":3,"view":"VIEW"}`, true, "update 3-5"},
@@ -84,8 +84,9 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
-// A record set aside begins another epoch with the same view: said aloud, then from 0. A new
-// definition is another view: subscribed again, without id, then from 0.
+// A record that is set aside begins another epoch with the same view: the client is told a gap, and
+// then gets everything from 0. A new definition is another view: the client gets subscribed again,
+// without id, and then everything from 0.
 func TestBreaks(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, h *house) {
 		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, 1, 1) })
@@ -108,7 +109,7 @@ func TestBreaks(t *testing.T) {
 		if u.From != 0 || u.Epoch != 0x9f2c41d2 || u.View.String() != again.View {
 			t.Fatalf("%+v", u)
 		}
-		// The new view goes on, and is known by its new name.
+		// The new view continues, and is known by its new name.
 		c.send(`{"type":"set","id":7,"view":"` + again.View + `","maxRate":1}`)
 		if f := want1[*wire.Subscribed](c); told(f.ID) != 7 || f.Was != "" || f.View != again.View {
 			t.Fatalf("%+v", f)
@@ -116,9 +117,9 @@ func TestBreaks(t *testing.T) {
 	})
 }
 
-// A thousand disconnects at random moments, with and without a break between: what a client has
-// folded from snapshot and updates is always the server's state at that version, and versions never
-// go back within an epoch.
+// A thousand disconnects at random moments, with and without a new epoch in between: what a client
+// has folded from snapshot and updates always equals the server's state at that version, and
+// versions never go back within an epoch.
 func TestResumeAlwaysGivesTheServersState(t *testing.T) {
 	const disconnects = 1_000
 	inBubble(t, Config{Sessions: Sessions{Max: 4}}, func(t *testing.T, h *house) {
@@ -189,7 +190,7 @@ func TestResumeAlwaysGivesTheServersState(t *testing.T) {
 	})
 }
 
-// randomStep changes a few cells at random; some steps change nothing.
+// randomStep changes a few cells at random. Some steps change nothing.
 func randomStep(rng *rand.Rand, b *board, v uint64) {
 	groups := []string{"DE", "FR", "", "__other__", "a\nb"}
 	for range rng.IntN(4) {
@@ -208,7 +209,7 @@ func randomStep(rng *rand.Rand, b *board, v uint64) {
 	}
 }
 
-// visible is the cells of the visible panels.
+// visible returns the cells of the visible panels.
 func (b *board) visible() (out []cells.Cell) {
 	for _, c := range b.set.Cells() {
 		if c.Panel != panelNewest {
@@ -218,7 +219,7 @@ func (b *board) visible() (out []cells.Cell) {
 	return out
 }
 
-// compare looks at what a client can know: not at stamps.
+// compare compares what a client can know, so no stamps.
 func compare(t *testing.T, got, want []cells.Cell, at messages.Place) {
 	t.Helper()
 	plain := func(cs []cells.Cell) []string {

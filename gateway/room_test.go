@@ -16,8 +16,8 @@ import (
 
 const anEvent = `{"dashboard":"a","metric":"m","value":1}`
 
-// ingestDoor is a gateway on a real socket, with bodies of at most 64 KiB, 384 KiB of all and 192
-// KiB of one client.
+// ingestDoor returns a gateway on a real socket, with bodies of at most 64 KiB, 384 KiB for all
+// bodies and 192 KiB for one client.
 func ingestDoor(t *testing.T, connections Connections) (g *Ingest, address string) {
 	t.Helper()
 	g = newIngest(t, IngestConfig{Log: openLog(t, nil), BodyBytes: 64 << 10, InFlight: 384 << 10})
@@ -25,7 +25,7 @@ func ingestDoor(t *testing.T, connections Connections) (g *Ingest, address strin
 	return g, address
 }
 
-// from dials from an address of loopback.
+// from dials from a loopback address.
 func from(t *testing.T, local, address string) net.Conn {
 	t.Helper()
 	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(local)}}
@@ -49,7 +49,7 @@ func begun(t *testing.T, c net.Conn, n int, header ...string) {
 	}
 }
 
-// posted posts an event on a connection and gives status and body of the answer.
+// posted posts an event on a connection and returns the status and body of the answer.
 func posted(t *testing.T, c net.Conn, header ...string) (status int, body string) {
 	t.Helper()
 	head := "POST /v1/events HTTP/1.1\r\nHost: localhost\r\n" + strings.Join(append(header, ""), "\r\n")
@@ -74,7 +74,7 @@ func answered(t *testing.T, c net.Conn) (status int, body string) {
 	return resp.StatusCode, string(b)
 }
 
-// heldBy waits until as many bodies as told hold bytes, and gives how many bytes.
+// heldBy waits until that many bodies hold bytes, and returns how many bytes.
 func (r *room) heldBy(bodies int) int64 {
 	for {
 		r.mu.Lock()
@@ -93,7 +93,8 @@ func (r *room) heldBy(bodies int) int64 {
 	}
 }
 
-// TestStalledBodies: bodies that lack a byte make way for one that comes, whoever they are of.
+// TestStalledBodies: bodies that lack a byte make way for a complete one, whichever client they
+// belong to.
 func TestStalledBodies(t *testing.T) {
 	for name, stalled := range map[string][]string{
 		"of one client":     {"127.0.0.1", "127.0.0.1", "127.0.0.1", "127.0.0.1", "127.0.0.1", "127.0.0.1", "127.0.0.1", "127.0.0.1"},
@@ -125,8 +126,8 @@ func TestStalledBodies(t *testing.T) {
 	}
 }
 
-// TestSharesOfBodies: a client whose share is taken makes way by its own bodies, and another's
-// stay.
+// TestSharesOfBodies: a client that has used up its share makes way with its own bodies, and those
+// of another client stay.
 func TestSharesOfBodies(t *testing.T) {
 	g, address := ingestDoor(t, Connections{})
 	other := from(t, "127.0.0.2", address)
@@ -148,7 +149,7 @@ func TestSharesOfBodies(t *testing.T) {
 	}
 }
 
-// TestNothingIsHeldBeforeBytesCame: a head alone takes no room, a byte the smallest buffer.
+// TestNothingIsHeldBeforeBytesCame: a head alone takes no room, one byte takes the smallest buffer.
 func TestNothingIsHeldBeforeBytesCame(t *testing.T) {
 	g := newIngest(t, IngestConfig{Log: nowhere{}})
 	inBubble(t, Config{Events: g}, func(t *testing.T, h *house) {
@@ -174,7 +175,7 @@ func TestNothingIsHeldBeforeBytesCame(t *testing.T) {
 	})
 }
 
-// TestManySmallBodies: a byte each of many connections is a little room.
+// TestManySmallBodies: one byte on each of many connections takes little room.
 func TestManySmallBodies(t *testing.T) {
 	g, address := ingestDoor(t, Connections{})
 	for range 500 {
@@ -188,8 +189,8 @@ func TestManySmallBodies(t *testing.T) {
 	}
 }
 
-// TestForwardedClients: behind a proxy the client that it names has the share; what a client says
-// itself counts nothing.
+// TestForwardedClients: behind a proxy, the client that the proxy names has the share. What a
+// client itself claims does not count.
 func TestForwardedClients(t *testing.T) {
 	proxies, err := ParseProxies([]string{"127.0.0.9", "10.0.0.0/8", "2001:db8::/32"})
 	if err != nil {
@@ -222,14 +223,14 @@ func TestForwardedClients(t *testing.T) {
 	}
 }
 
-// TestLeastRate: a body has to bring 10 KiB in each 10 s, and to be there in a minute.
+// TestLeastRate: a body must bring 10 KiB in each 10 s, and must be complete within a minute.
 func TestLeastRate(t *testing.T) {
 	for _, c := range []struct {
 		name  string
-		bytes int // each
+		bytes int // bytes of each write
 		every time.Duration
 		head  string
-		after time.Duration // of the answer; 0: the body comes whole
+		after time.Duration // time of the answer; 0: the body comes whole
 		says  string
 	}{
 		{"a byte a second", 1, time.Second, "Content-Length: 60000", 10 * time.Second, "bytes in 10s"},
@@ -316,5 +317,5 @@ func TestSlowestIsCut(t *testing.T) {
 	})
 }
 
-// nowhere is a log that nothing reaches.
+// nowhere is a log that cannot be reached.
 type nowhere struct{ eventlog.Appender }

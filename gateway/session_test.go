@@ -13,7 +13,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// What a client sees from the first frame on, byte for byte.
+// What a client receives from the first frame on, byte for byte.
 func TestTranscript(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, h *house) {
 		h.step(func(b *board, v uint64) { b.time = 5_000; b.put(v, panelRPS, "DE", 0, 12, 815) })
@@ -40,11 +40,11 @@ func TestTranscript(t *testing.T) {
 	})
 }
 
-// rpsView is the id of the view {"panels":["rps"]} of the test's dashboard: it may not change from
+// rpsView is the id of the view {"panels":["rps"]} of the test's dashboard. It may not change from
 // release to release without a reason.
 const rpsView = "db7684d42b7421f5"
 
-// The dashboard that has no record yet can be watched; its first record is another epoch.
+// A dashboard that has no record yet can be watched. Its first record begins another epoch.
 func TestNoRecordYet(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, h *house) {
 		c := h.connect()
@@ -63,7 +63,7 @@ func TestNoRecordYet(t *testing.T) {
 	})
 }
 
-// Every way to be refused, by code; the connection stays.
+// Every refusal, by code. The connection stays.
 func TestRefusals(t *testing.T) {
 	for name, c := range map[string]struct {
 		send string
@@ -108,7 +108,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// told is an id as a number, -1 where there is none.
+// told returns an id as a number, -1 if there is none.
 func told(id *int64) int64 {
 	if id == nil {
 		return -1
@@ -116,7 +116,7 @@ func told(id *int64) int64 {
 	return *id
 }
 
-// Whatever id a message has comes back in its answer, and only then is there one.
+// The id of a message comes back in its answer. Without an id, the answer has none.
 func TestIDsComeBack(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, h *house) {
 		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, 1, 1) })
@@ -148,7 +148,7 @@ func TestIDsComeBack(t *testing.T) {
 			}
 			c.send(`{"type":"connect"}`)
 		}
-		time.Sleep(time.Second) // the last subscribe's update may come behind later answers
+		time.Sleep(time.Second) // the last subscribe's update may come after later answers
 		c.send(`{"type":"ping","id":1}`)
 		for !strings.HasPrefix(c.text(), `{"type":"pong"`) {
 		}
@@ -161,7 +161,8 @@ func TestIDsComeBack(t *testing.T) {
 	})
 }
 
-// A browser's client notices a dead socket by asking: it is answered at once, subscribed or not.
+// A browser's client notices a dead socket by sending a ping. It is answered at once, with and
+// without subscriptions.
 func TestPing(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, h *house) {
 		c := h.connect()
@@ -183,7 +184,7 @@ func TestTenthBadMessageCloses(t *testing.T) {
 			c.send("nonsense")
 			want1[*wire.ErrorFrame](c)
 		}
-		c.send(`{"type":"connect"}`) // a good one between: the count begins anew
+		c.send(`{"type":"connect"}`) // a good message in between restarts the count
 		for range 9 {
 			c.send("nonsense")
 			want1[*wire.ErrorFrame](c)
@@ -228,7 +229,7 @@ func TestSubscriptionLimit(t *testing.T) {
 		if f := want1[*wire.Subscribed](c); told(f.ID) != 5 {
 			t.Fatalf("%+v", f)
 		}
-		// A fourth dashboard fits the gateway, a fifth does not.
+		// A fourth dashboard fits into the gateway, a fifth does not.
 		other := h.connect()
 		other.send(`{"type":"subscribe","id":1,"dashboard":"d4"}`)
 		if e := want1[*wire.ErrorFrame](other); e.Code != wire.CodeLimit {
@@ -237,7 +238,7 @@ func TestSubscriptionLimit(t *testing.T) {
 	})
 }
 
-// A mirror is let go some seconds after its last session.
+// A mirror ends some seconds after its last session.
 func TestMirrorLingers(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, h *house) {
 		c := h.connect()
@@ -267,7 +268,7 @@ func TestPings(t *testing.T) {
 		c := h.connect()
 		start := time.Now()
 		var pings []time.Duration
-		c.ws.SetPingHandler(func(string) error { // hears them, and does not answer
+		c.ws.SetPingHandler(func(string) error { // receives pings and does not answer
 			pings = append(pings, time.Since(start).Round(time.Second))
 			return nil
 		})

@@ -10,7 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// The busiest dashboards are named and the rest are one series, however many there are.
+// The busiest dashboards are named, and the others are one series, however many there are.
 func TestMetricsAreBounded(t *testing.T) {
 	r := prometheus.NewRegistry()
 	inBubble(t, Config{Registerer: r, Mirrors: Mirrors{Named: 2}}, func(t *testing.T, h *house) {
@@ -42,7 +42,7 @@ func TestMetricsAreBounded(t *testing.T) {
 	})
 }
 
-// A thousand sessions of one view cost one encoding an update.
+// A thousand sessions of one view cost one encoding per update.
 func TestOneEncodingForACohort(t *testing.T) {
 	const viewers = 1_000
 	r := prometheus.NewRegistry()
@@ -91,7 +91,7 @@ func value(t *testing.T, r *prometheus.Registry, name string) float64 {
 	return 0
 }
 
-// A config that makes no sense is refused with what is allowed.
+// An invalid config is refused, and the error names what is allowed.
 func TestConfig(t *testing.T) {
 	for _, c := range []Config{{}, {Feed: newLocalFeed(), Flush: time.Second}, {Feed: newLocalFeed(), MaxRate: 0.1}} {
 		if _, err := New(c); err == nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// A tenant in the address binds a connection: whatever its messages name, nothing of another tenant
-// is served.
+// A tenant in the address restricts a connection: whatever its messages name, nothing of another
+// tenant is served.
 func TestAddressBindsConnection(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, h *house) {
 		for i, tenant := range []string{"acme", "globex", "default"} {
@@ -51,7 +51,7 @@ func TestAddressBindsConnection(t *testing.T) {
 	})
 }
 
-// What a query may not say, at any door: misspelt, given twice, empty, or readable in two ways.
+// Queries that every handler refuses: misspelt, given twice, empty, or ambiguous parameters.
 var badQueries = map[string]wire.Code{
 	"?tenant=acme&tenant=globex":          wire.CodeBadOption,
 	"?tenant=acme&%74enant=globex":        wire.CodeBadOption,

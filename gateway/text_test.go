@@ -8,8 +8,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// TestTextOfClientsIsUnicode: text that is not Unicode names nothing, and is not replaced by what
-// names something else. The refusal says where it stands. (Events: messages/event.)
+// TestTextOfClientsIsUnicode: text that is not Unicode names nothing, and is not replaced by text
+// that names something else. The refusal says where it is. (Events: messages/event.)
 func TestTextOfClientsIsUnicode(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, h *house) {
 		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "\ufffd", 0, 1, 1) })
@@ -56,7 +56,7 @@ func TestTextOfClientsIsUnicode(t *testing.T) {
 	})
 }
 
-// TestTextOfDefinitionsIsUnicode: as JSON; the YAML parser refuses it itself.
+// TestTextOfDefinitionsIsUnicode: definitions as JSON. The YAML parser itself refuses such text.
 func TestTextOfDefinitionsIsUnicode(t *testing.T) {
 	l := newDefinitionLog()
 	for body, place := range map[string]string{

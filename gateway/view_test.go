@@ -9,7 +9,7 @@ import (
 )
 
 // A definition that drops a watched panel ends the view with the error that a subscribe gets from
-// then on; nothing else of the connection ends.
+// then on. Nothing else of the connection ends.
 func TestDroppedPanel(t *testing.T) {
 	inBubble(t, Config{Sessions: Sessions{Subscriptions: 3}}, func(t *testing.T, h *house) {
 		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, 1, 1); b.put(v, panelVisits, "", 0, 1) })
@@ -53,7 +53,7 @@ func TestDroppedPanel(t *testing.T) {
 		if status, _, body := h.get("/v1/dashboards/checkout?panels=visits"); status != 400 || !strings.Contains(body, "1103") {
 			t.Errorf("read: %d %s", status, body)
 		}
-		// The two places are free again, and the view that is left goes on.
+		// The two places are free again, and the remaining view continues.
 		for view, panels := range views {
 			c.send(`{"type":"set","id":3,"view":"` + view + `","maxRate":0}`)
 			_, ended := c.frame().(*wire.ErrorFrame)
@@ -73,9 +73,9 @@ func TestDroppedPanel(t *testing.T) {
 	})
 }
 
-// The order of panels and groups, and what is named twice, makes no other view; asking for all
-// panels and for a list of all of them does. So no two subscriptions of a connection come to be one
-// by a change of the definition.
+// The order of panels and groups, and repeated names, do not make another view. Asking for all
+// panels and listing all of them do make different views. So a change of the definition never
+// merges two subscriptions of a connection.
 func TestViewIsCanonical(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, h *house) {
 		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, 1, 1) })
@@ -111,7 +111,7 @@ func TestViewIsCanonical(t *testing.T) {
 		}
 		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, 2, 2) })
 		got := map[string]int{}
-		for range 6 { // all, both panels, both with groups, rps, DE: five views show it, each once
+		for range 6 { // all, both panels, both with groups, rps, DE: five views show it, once each
 			if len(got) == 5 {
 				break
 			}

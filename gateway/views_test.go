@@ -12,7 +12,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// groupsOf is JSON of n groups that no other seed has.
+// groupsOf returns the JSON of n groups that no other seed has.
 func groupsOf(seed, n int) string {
 	groups := make([][]string, n)
 	for i := range groups {
@@ -26,7 +26,7 @@ func subscribeTo(seed, groups int) string {
 	return fmt.Sprintf(`{"type":"subscribe","id":%d,"dashboard":"checkout","panels":["rps"],"groups":%s}`, seed+1, groupsOf(seed, groups))
 }
 
-// TestBoundsOfAView: how many panels and groups one view names, and how long they are, over
+// TestBoundsOfAView: how many panels and groups one view may name, and how long they may be, over
 // WebSocket and HTTP.
 func TestBoundsOfAView(t *testing.T) {
 	long := fmt.Sprintf(`[[%q],[%q]]`, strings.Repeat("x", 16<<10), strings.Repeat("y", 16<<10))
@@ -64,8 +64,8 @@ func TestBoundsOfAView(t *testing.T) {
 	})
 }
 
-// TestBudgetOfViews: all views have a budget, each session one, and what ends gives back what it
-// had.
+// TestBudgetOfViews: all views together have a budget, and so has each session. What ends gives
+// back its part.
 func TestBudgetOfViews(t *testing.T) {
 	w, err := wantOf([]string{"rps"}, tuples(t, groupsOf(10, 100)))
 	if err != nil {
@@ -100,21 +100,21 @@ func TestBudgetOfViews(t *testing.T) {
 			take(one, seed)
 		}
 		refused(one, 13, fmt.Sprintf("the session's others %d: at most %d are allowed", 3*cost, 3*cost))
-		take(one, 12) // the same again replaces it
-		take(two, 10) // one that is there already costs its session only
+		take(one, 12) // the same view again replaces it
+		take(two, 10) // a view that exists already costs its session only
 		held(3)
 		take(two, 13)
 		take(two, 14)
 		held(5)
 		refused(three, 15, fmt.Sprintf("of this gateway's %d already", 5*cost))
-		// a whole dashboard is always there
+		// a whole dashboard is always available
 		three.send(`{"type":"subscribe","id":1,"dashboard":"checkout"}`)
 		want1[*wire.Subscribed](three)
 		want1[*wire.Update](three)
 		if status, _, body := h.get("/v1/dashboards/checkout?groups=" + url.QueryEscape(groupsOf(15, 100))); status != 429 {
 			t.Errorf("a reading beside a full budget: %d %s", status, body)
 		}
-		// another rate is another view for a moment
+		// with another rate, both views exist for a moment
 		one.send(`{"type":"set","id":1,"view":"` + views[11] + `","maxRate":1}`)
 		if e := want1[*wire.ErrorFrame](one); e.Code != wire.CodeLimit {
 			t.Errorf("%+v", e)
@@ -148,7 +148,7 @@ func tuples(t *testing.T, groups string) (list []wire.Tuple) {
 	return list
 }
 
-// TestViewsCostWhatTheyTake: what is counted for a view is at least what the heap grows by.
+// TestViewsCostWhatTheyTake: the cost counted for a view is at least the growth of the heap.
 func TestViewsCostWhatTheyTake(t *testing.T) {
 	h := newLocalFeed()
 	h.step(checkout, func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, 1, 1) })

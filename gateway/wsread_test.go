@@ -18,7 +18,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// clientFrame is a masked frame; op with 0x80 is a message's last.
+// clientFrame returns a masked frame. op with 0x80 marks a message's last frame.
 func clientFrame(op byte, payload string) string {
 	return announced(op, len(payload)) + masked(payload)
 }
@@ -31,7 +31,7 @@ func masked(payload string) string {
 	return string(b)
 }
 
-// announced is the header of a masked frame, without its payload.
+// announced returns the header of a masked frame, without its payload.
 func announced(op byte, size int) string {
 	b := appendHeader(nil, op&0xf, size)
 	b[0], b[1] = op, b[1]|0x80
@@ -40,8 +40,8 @@ func announced(op byte, size int) string {
 
 const last = 0x80
 
-// echoes serves a door in which our own upgrade, sessions, reading and writing send every message
-// back, and nothing else.
+// echoes serves an endpoint that uses our upgrade, sessions, reading and writing to send every
+// message back.
 func echoes(srv *Server) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !srv.upgradable(w, r, caller{}) {
@@ -56,7 +56,7 @@ func echoes(srv *Server) http.Handler {
 	})
 }
 
-// bytesClient is a connection whose bytes a test writes itself.
+// bytesClient is a connection whose bytes the test writes itself.
 type bytesClient struct {
 	t    *testing.T
 	conn net.Conn
@@ -68,7 +68,7 @@ func (h *house) raw(path string) *bytesClient {
 	return &bytesClient{h.t, conn, bufio.NewReader(conn)}
 }
 
-// echo is a raw connection to a session that echoes.
+// echo returns a raw connection to a session that echoes.
 func (h *house) echo() *bytesClient {
 	l := &pipes{conns: make(chan net.Conn), done: make(chan struct{})}
 	server := &http.Server{Handler: echoes(h.srv)}
@@ -84,7 +84,7 @@ func (c *bytesClient) write(frames ...string) {
 	go func() { _, _ = io.WriteString(c.conn, strings.Join(frames, "")) }()
 }
 
-// next is the server's next frame but for its own pings.
+// next returns the server's next frame, skipping its own pings.
 func (c *bytesClient) next() (op byte, payload string) {
 	c.t.Helper()
 	_ = c.conn.SetReadDeadline(time.Now().Add(20 * time.Second))
@@ -114,7 +114,7 @@ func (c *bytesClient) next() (op byte, payload string) {
 	}
 }
 
-// answers are the server's frames up to its close, as text; a close is its code.
+// answers returns the server's frames up to its close, as text. A close is its code.
 func (c *bytesClient) answers() (out []string) {
 	c.t.Helper()
 	for {
@@ -130,7 +130,7 @@ func (c *bytesClient) answers() (out []string) {
 	}
 }
 
-// What every kind of frame is answered with, up to the close.
+// The answer to every kind of frame, up to the close.
 func TestFramesAreJudged(t *testing.T) {
 	bye := clientFrame(last|opClose, "\x03\xe8")
 	long := strings.Repeat("x", 300)
@@ -192,7 +192,7 @@ func TestFramesAreJudged(t *testing.T) {
 	}
 }
 
-// What a client has done wrong is seen at the first byte that shows it: nothing more is waited for.
+// A client's fault is noticed at the first byte that shows it, without waiting for more.
 func TestFaultsAreSeenAtOnce(t *testing.T) {
 	const limit = 1000
 	for name, c := range map[string]struct{ path, send, want string }{
@@ -246,7 +246,7 @@ func TestFaultsAreSeenAtOnce(t *testing.T) {
 	}
 }
 
-// A message of just the limit is taken, whole or in parts, at both dialects.
+// A message of exactly the limit is accepted, whole or in parts, in both dialects.
 func TestMessageOfTheLimit(t *testing.T) {
 	inBubble(t, Config{Sessions: Sessions{FrameBytes: 100}}, func(t *testing.T, h *house) {
 		e := h.echo()
@@ -266,7 +266,8 @@ func TestMessageOfTheLimit(t *testing.T) {
 	})
 }
 
-// utf8Cases are characters at every boundary, and all that looks like one and is none.
+// utf8Cases returns characters at every boundary, and everything that looks like a character and is
+// none.
 func utf8Cases() (cases []string) {
 	for _, r := range []rune{0, 1, 0x7f, 0x80, 0x7ff, 0x800, 0xd7ff, 0xe000, 0xfdd0, 0xfffd, 0xfffe, 0xffff, 0x10000, 0x1fffe, 0x10fffe, 0x10ffff} {
 		s := string(r)
@@ -292,8 +293,8 @@ func utf8Cases() (cases []string) {
 	)
 }
 
-// Text is taken where the standard library takes it for UTF-8, however it is cut into frames and
-// reads; else it is refused no later than at the byte that the standard library stops at.
+// Text is accepted if the standard library accepts it as UTF-8, however it is cut into frames and
+// reads. Otherwise it is refused no later than at the byte where the standard library stops.
 func TestTextIsUTF8(t *testing.T) {
 	for _, c := range utf8Cases() {
 		text := "ok " + c + " ok"
@@ -320,7 +321,7 @@ func TestTextIsUTF8(t *testing.T) {
 	}
 }
 
-// slow gives at most n bytes a read.
+// slow returns at most n bytes per read.
 type slow struct {
 	r io.Reader
 	n int
@@ -328,7 +329,8 @@ type slow struct {
 
 func (s *slow) Read(b []byte) (int, error) { return s.r.Read(b[:min(len(b), s.n)]) }
 
-// Any bytes are messages within the limit, or end reading; what is taken is what the frames hold.
+// Any bytes are messages within the limit, or end reading. An accepted message is what its frames
+// contain.
 func FuzzIncoming(f *testing.F) {
 	f.Add([]byte(clientFrame(opText, "a") + clientFrame(last|opPing, "p") + clientFrame(last, "é")))
 	f.Add([]byte(clientFrame(last|opClose, "\x03\xe8bye")))
@@ -355,8 +357,7 @@ func FuzzIncoming(f *testing.F) {
 	})
 }
 
-// TestFramesOfABatch: a batch is the same bytes, whether it is copied or written from where it
-// lies.
+// TestFramesOfABatch: a batch has the same bytes, whether it is copied or written without copying.
 func TestFramesOfABatch(t *testing.T) {
 	long := bytes.Repeat([]byte("x"), copiedBytes+1)
 	for _, c := range []struct {

@@ -33,10 +33,10 @@ type attempt struct {
 	ends   int          // how often processes ended there; 0: never
 	sent   messages.Position
 	folded messages.Position
-	// The log is known to have records up to here. Until the shard has folded them, reading counts as
-	// working on records.
+	// to is the last known position of the log. Until the shard has folded up to there, reading counts
+	// as working on records.
 	to   messages.Position
-	wary bool // up to to, it reads only after everything read before is folded
+	wary bool // until then, it reads only after everything read before is folded
 	// how many records are still to be read with care if the span's end is unknown
 	care    int
 	settled chan struct{} // closed when everything sent is folded; nil: nobody waits
@@ -53,7 +53,7 @@ func (p *attempt) from(at, to messages.Position, batch int) {
 	p.tell()
 }
 
-// send records that records up to through are on their way to the dashboards.
+// send notes that records up to through are on their way to the dashboards.
 func (p *attempt) send(records int, through messages.Position) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -64,7 +64,7 @@ func (p *attempt) send(records int, through messages.Position) {
 	p.tell()
 }
 
-// fold records that all records up to folded are folded.
+// fold notes that all records up to folded are folded.
 func (p *attempt) fold(folded messages.Position) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -113,7 +113,7 @@ func (p *attempt) clear() {
 	}
 }
 
-// stop records that nothing is read any more.
+// stop notes that nothing is read any more.
 func (p *attempt) stop() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

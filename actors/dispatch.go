@@ -138,7 +138,7 @@ func (s *shard) arrive() {
 // answer after they have folded the records that are in their mailboxes already.
 func (s *shard) becomeLive() {
 	s.decide()
-	s.host.starting() // after the last of the first shards is live, this changes nothing
+	s.host.starting() // takes note if this was the last of the first shards
 	s.host.tallies.loaded(s.host.now() - s.began)
 	for _, e := range s.entries {
 		s.askAgain(e)

@@ -151,8 +151,8 @@ func (s *shard) forwardAfter(ctx context.Context, from, last, upTo messages.Posi
 	return nil
 }
 
-// passed reads the records that a shard has folded and not forwarded, up to last. Its committed
-// place is the shard's next checkpoint.
+// passed reads the records that a shard has folded and not forwarded, up to last. It commits
+// nothing: the shard's next checkpoint covers these records.
 type passed struct {
 	log  eventlog.Reader
 	last messages.Position

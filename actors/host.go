@@ -34,7 +34,7 @@ type Host struct {
 	free     func()        // returns memory to the system
 
 	closed   atomic.Bool
-	settled  atomic.Bool     // all of the first shards have been live
+	settled  atomic.Bool     // each of the first shards has become live or failed
 	ordering atomic.Bool     // not all of the first shards are loaded by OwnAll yet
 	done     chan struct{}   // closed when Stop begins
 	ended    chan struct{}   // closed when all goroutines have ended

@@ -109,7 +109,7 @@ func (n *node) run() {
 	n.until("live", func() bool { return n.host.Ready() == nil })
 }
 
-// launch is run without waiting.
+// launch is like run, but does not wait.
 func (n *node) launch() {
 	n.Helper()
 	c := Default()

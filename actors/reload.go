@@ -67,5 +67,5 @@ func (s *shard) behindAhead() string {
 	return "with the oldest record that the log has"
 }
 
-// dropOwn drops what this host alone has of the shard: it lies beyond what its log has.
+// dropOwn drops this host's own state of the shard, which lies beyond the end of its log.
 func (s *shard) dropOwn() error { return s.host.config.Checkpoints.Forget(s.number) }

@@ -94,8 +94,7 @@ type shard struct {
 	population *fold.Population // the dashboards that have a record
 	held       []*batch         // not dispatched because too many dashboards are awake
 	waiters    []*reading
-	// dashboards whose viewers have seen more than they contain, and since when; viewers hold them
-	// open
+	// dashboards whose viewers have seen more than they contain, and since when; held open
 	ahead map[*entry]time.Duration
 
 	dirty     []*entry       // written by the next checkpoint

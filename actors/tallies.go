@@ -17,7 +17,7 @@ type tallies struct {
 	checkpoints       atomic.Uint64
 	failedCheckpoints atomic.Uint64
 	forwarded         atomic.Uint64
-	unroutable        atomic.Uint64 // records without a home that can be reached
+	unroutable        atomic.Uint64 // records that could not be brought to any home
 	holes             atomic.Uint64 // accepted holes
 	replayed          atomic.Uint64 // records read by loading shards
 	takenBack         atomic.Uint64 // viewers taken back

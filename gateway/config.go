@@ -18,8 +18,7 @@ type Config struct {
 	Definitions *Definitions // nil: not available
 	Page        http.Handler // serves all other paths; nil: 404
 
-	// least time between two questions for a dashboard's changes; 0: 5 ms, negative: none; at most 100
-	// ms
+	// least time between two asks for a dashboard, at most 100 ms; 0: 5 ms, negative: none
 	Flush time.Duration
 	// allowed origins, in addition to no origin, the same host, and loopback if the listener is on
 	// loopback; see ParseOrigins
@@ -39,12 +38,12 @@ type Config struct {
 
 // Sessions bounds the client connections.
 type Sessions struct {
-	Max           int // 0: 20,000
+	Max           int // most sessions; 0: 20,000
 	Subscriptions int // subscriptions of one session; 0: 128
 	// approximate bytes of one session's views that name panels or groups; 0: 16 MiB
 	ViewBytes  int64
 	FrameBytes int           // bytes of one message from a client, inflated; 0: 65,536
-	PingEvery  time.Duration // 0: 25 s
+	PingEvery  time.Duration // interval of pings; 0: 25 s
 	// closes with 4002 after hearing nothing for this long; 0: 4 x PingEvery
 	PingTimeout time.Duration
 	// closes with 4001 after the socket takes nothing for this long; 0: 75 s
@@ -56,12 +55,11 @@ type Sessions struct {
 
 // Mirrors bounds the copies of dashboards.
 type Mirrors struct {
-	Max       int           // 0: 100,000
+	Max       int           // most mirrors; 0: 100,000
 	Linger    time.Duration // how long a mirror is kept after its last session left; 0: 10 s
 	Load      time.Duration // how long the first read may take; 0: 5 s
 	ViewBytes int64         // approximate bytes of all views that name panels or groups; 0: 128 MiB
-	// bytes of all frames kept for sessions to share, and of the changes that they are made of; 0: 128
-	// MiB
+	// bytes of all frames kept for sessions to share, and of the changes in them; 0: 128 MiB
 	FrameBytes int64
 	Named      int // dashboards named in metrics, the busiest first; 0: 100
 }

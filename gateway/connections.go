@@ -17,7 +17,7 @@ import (
 // one that has waited longest for its client, between requests or within one, is closed. If none
 // waits, the new connection gets an error.
 type Connections struct {
-	Max  int // 0: 16,384
+	Max  int // most connections; 0: 16,384
 	Each int // of one client address, except loopback and proxies; 0: a quarter of Max
 	// many clients connect through them: sessions are counted by the client that they name
 	Proxies Proxies

@@ -128,7 +128,7 @@ func (r *room) makeWay(b *body, n int64, own bool) bool {
 	return true
 }
 
-// came records that n bytes came for b.
+// came notes that n bytes came for b.
 func (r *room) came(b *body, n int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

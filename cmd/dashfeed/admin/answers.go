@@ -7,7 +7,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// What the admin listener says and takes, as JSON; the commands print it.
+// The requests and answers of the admin listener, as JSON. The commands print them.
 
 // Failure is the answer to a request that failed.
 type Failure struct {
@@ -22,9 +22,9 @@ type Member struct {
 	Gossip  string `json:"gossip"`
 	Link    string `json:"link"`
 	Weight  int    `json:"weight"`
-	Live    int    `json:"live"`    // shards that it claims
+	Live    int    `json:"live"`    // shards that it is live on
 	Loading int    `json:"loading"` //
-	Since   string `json:"since"`   // RFC 3339: when it came into the view, or went
+	Since   string `json:"since"`   // RFC 3339: when it appeared, or disappeared
 }
 
 // ShardStatus is a line of GET /cluster/shards.
@@ -32,38 +32,38 @@ type ShardStatus struct {
 	Shard     int      `json:"shard"`
 	Tenant    string   `json:"tenant"`
 	Partition int      `json:"partition"`
-	Owner     string   `json:"owner"`  // the highest-ranked node that says live; "": nobody
+	Owner     string   `json:"owner"`  // the highest-ranked node that is live on it; "": none
 	State     string   `json:"state"`  // live, loading, nobody
-	Ranked    []string `json:"ranked"` // nodes in order of rank, the first three
-	Claims    []Claim  `json:"claims"` // what is heard of it
+	Ranked    []string `json:"ranked"` // the first three nodes in order of rank
+	Claims    []Claim  `json:"claims"` // of the nodes that are heard
 }
 
-// Claim is what one node says of a shard.
+// Claim is a node's claim on a shard.
 type Claim struct {
 	Node     string `json:"node"`
 	State    string `json:"state"`
 	Position string `json:"position"`
 }
 
-// Owner is GET /cluster/owner?tenant=&dashboard=.
+// Owner answers GET /cluster/owner?tenant=&dashboard=.
 type Owner struct {
 	Tenant    string `json:"tenant"`
 	Dashboard string `json:"dashboard"`
 	ShardStatus
 }
 
-// DrainRequest is POST /cluster/drain.
+// DrainRequest is the body of POST /cluster/drain.
 type DrainRequest struct {
 	Node string `json:"node"`
 }
 
-// Key is a line of GET /cluster/keys: never a key itself.
+// Key is a line of GET /cluster/keys. It never holds the key itself.
 type Key struct {
 	Key     string `json:"key"` // the first bytes of its SHA-256
 	Primary bool   `json:"primary"`
 }
 
-// KeyRequest is POST /cluster/keys.
+// KeyRequest is the body of POST /cluster/keys.
 type KeyRequest struct {
 	Do  string `json:"do"`  // add, use, remove
 	Key string `json:"key"` // base64
@@ -77,19 +77,19 @@ type Tenant struct {
 	LogTime    string `json:"log_time"` // broker, ticks
 }
 
-// TenantProgress answers POST /tenants, which is asked again until as many shards are live as there
-// are partitions.
+// TenantProgress answers POST /tenants. The client repeats the request until Live is the number of
+// partitions.
 type TenantProgress struct {
 	Tenant
-	Made      bool `json:"made"`                 // First is known, and shards are loaded
+	Made      bool `json:"made"`                 // First is known, and shards are being loaded
 	Live      int  `json:"live"`                 // shards that a node is live on
-	Topics    int  `json:"topics,omitempty"`     // before that: the partitions' topics that are there
-	AllTopics int  `json:"all_topics,omitempty"` // of so many
-	// why the last try to make it failed; it is tried again
+	Topics    int  `json:"topics,omitempty"`     // before that: the partitions' topics that exist
+	AllTopics int  `json:"all_topics,omitempty"` // the number that there will be
+	// why the last try failed; another try follows
 	Trouble string `json:"trouble,omitempty"`
 }
 
-// TenantRequest is POST /tenants.
+// TenantRequest is the body of POST /tenants.
 type TenantRequest struct {
 	Name       string `json:"name"`
 	Partitions int    `json:"partitions"`
@@ -98,7 +98,7 @@ type TenantRequest struct {
 
 // WentOn answers POST /shards/{shard}/accept-loss and /retry.
 type WentOn struct {
-	State string `json:"state"` // live; loading: it goes on, and has not folded all yet
+	State string `json:"state"` // live; or loading: it is up, and has not folded everything yet
 }
 
 // Refused answers GET /shards/{shard}/refused.
@@ -114,7 +114,7 @@ type Refusal struct {
 	Producer string `json:"producer"`
 }
 
-// check checks what a tenant may be.
+// check returns an error if no tenant can be like this.
 func (t TenantRequest) check() error {
 	err := messages.CheckName("tenant", t.Name)
 	if t.Partitions < 1 || t.Partitions > 1024 {
@@ -126,7 +126,7 @@ func (t TenantRequest) check() error {
 	return err
 }
 
-// String is how far it is.
+// String returns the progress as one line.
 func (t TenantProgress) String() string {
 	switch {
 	case t.Made:

@@ -15,8 +15,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// Operations are what the admin listener answers and does beside health and metrics; what a role
-// has not is nil. Any goroutine may call them.
+// Operations are what the admin listener can do beside health and metrics. A nil operation is one
+// that the role does not have. Any goroutine may call them.
 type Operations struct {
 	Members    func() []Member
 	Shards     func() []ShardStatus
@@ -31,7 +31,7 @@ type Operations struct {
 	Refused    func(ctx context.Context, shard int) (actors.Refused, error)
 }
 
-// Errors that the admin API gives by themselves.
+// Errors with a status of their own.
 var (
 	ErrNoSuch  = errors.New("no such")      // 404
 	ErrRefused = errors.New("not possible") // 409
@@ -46,15 +46,15 @@ func (a *Listener) Offer(o Operations) {
 	}
 }
 
-// Timeout bounds one request, at the commands; a drain is asked for and then looked at, so none
-// takes long.
+// Timeout bounds one request of a command. No request takes long: a drain, for example, is started
+// by one request and observed by others.
 const Timeout = 30 * time.Second
 
-// longestLoad is how long a request to go on with a shard waits until it is live; it is less than
-// the commands wait for an answer.
+// longestLoad is how long accept-loss and retry wait until the shard is live. It is less than the
+// commands wait for an answer.
 const longestLoad = Timeout - 5*time.Second
 
-// offerShards adds what is done with one shard that has stopped.
+// offerShards adds the operations on a shard that has stopped.
 func (a *Listener) offerShards(o Operations) {
 	for name, do := range map[string]func(context.Context, int) error{"accept-loss": o.AcceptLoss, "retry": o.RetryShard} {
 		a.post("/shards/{shard}/"+name, func(r *http.Request) (any, error) {
@@ -78,7 +78,7 @@ func (a *Listener) offerShards(o Operations) {
 	}
 }
 
-// offerRefused adds what lay in a shard's log and no dashboard got.
+// offerRefused adds the list of a shard's records that no dashboard got.
 func (a *Listener) offerRefused(o Operations) {
 	a.get("/shards/{shard}/refused", func(r *http.Request) (any, error) {
 		n, err := shardNumber(r)
@@ -105,7 +105,7 @@ func shardNumber(r *http.Request) (int, error) {
 	return n, nil
 }
 
-// timeText is a time of the log; "" where it had none.
+// timeText formats a time of the log; "" if the record had none.
 func timeText(ms int64) string {
 	if ms == messages.Unstamped {
 		return ""
@@ -113,7 +113,7 @@ func timeText(ms int64) string {
 	return time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05.000Z")
 }
 
-// offerCluster adds what there is to see and to do in a cluster.
+// offerCluster adds the operations on a cluster.
 func (a *Listener) offerCluster(o Operations) {
 	a.get("/cluster/members", func(*http.Request) (any, error) { return o.Members(), nil })
 	a.get("/cluster/shards", func(*http.Request) (any, error) { return o.Shards(), nil })
@@ -160,7 +160,7 @@ func (a *Listener) offerCluster(o Operations) {
 	})
 }
 
-// BadRequest is an error of whoever asked.
+// BadRequest is an error that the client made.
 type BadRequest struct{ Err error }
 
 func (b BadRequest) Error() string { return b.Err.Error() }
@@ -171,8 +171,8 @@ func (a *Listener) get(path string, do func(*http.Request) (any, error)) {
 	a.mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) { answer(w, r, do) })
 }
 
-// post takes JSON only, and nothing from a page in a browser: a site that the operator looks at
-// must not drain his nodes.
+// post accepts JSON only, and no request of a page in a browser: a site that the operator visits
+// must not be able to drain nodes.
 func (a *Listener) post(path string, do func(*http.Request) (any, error)) {
 	a.mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
 		answer(w, r, func(r *http.Request) (any, error) {
@@ -215,11 +215,10 @@ func answerJSON(w http.ResponseWriter, status int, v any) {
 	w.WriteHeader(status)
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
-	_ = e.Encode(v) // who asked has gone
+	_ = e.Encode(v) // it fails only if the client is gone
 }
 
-// decode reads a small body; keys that are not known are refused, since a misspelt one would be
-// ignored.
+// decode reads a small body. It refuses unknown keys, since a misspelt key would be ignored.
 func decode(r *http.Request, v any) error {
 	d := json.NewDecoder(http.MaxBytesReader(nil, r.Body, 64<<10))
 	d.DisallowUnknownFields()

@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// Health is what /readyz tells: a line a part, in start order. Parts appear while the admin
-// listener serves already; until a part is there, it is starting.
+// Health holds the lines of /readyz: one per part, in the order of the start. The admin listener
+// serves before all parts exist; a part that does not exist yet is starting.
 type Health struct {
 	mu     sync.Mutex
 	checks []check
@@ -18,22 +18,22 @@ type Health struct {
 type check struct {
 	name  string
 	err   func() error
-	minor bool // told, but does not make the server unready: what it does serve is still right
+	minor bool // reported, but does not make the server unready: what it serves is right
 }
 
-// notice is trouble of a part that is told and does not make the server unready, as with minor
-// parts; the part itself can be unready too.
+// notice is trouble that is reported and does not make the server unready, like that of minor
+// parts. The same part can also report trouble that does.
 type notice struct{ error }
 
 func (n notice) Unwrap() error { return n.error }
 
-// unready reports whether the check's trouble makes the server unready.
+// unready reports whether the error makes the server unready.
 func (c *check) unready(err error) bool {
 	var only notice
 	return err != nil && !c.minor && !errors.As(err, &only)
 }
 
-// NoticeOf is a notice of what is wrong; nil where nothing is.
+// NoticeOf returns err as a notice; nil if err is nil.
 func NoticeOf(err error) error {
 	if err == nil {
 		return nil
@@ -41,12 +41,12 @@ func NoticeOf(err error) error {
 	return notice{err}
 }
 
-// mostTold is how many of a part's troubles are told at once: a node may have one with each of a
+// mostTold bounds how many of a part's errors are shown at once: a node may have one for each of a
 // thousand shards.
 const mostTold = 8
 
-// ToldOf is a part's trouble in one line: of joined errors the first ones, and how many more there
-// are.
+// ToldOf returns a part's error in one line: the first ones of joined errors, and how many more
+// there are.
 func ToldOf(err error) string {
 	lines := strings.Split(err.Error(), "\n")
 	if more := len(lines) - mostTold; more > 0 {
@@ -57,7 +57,7 @@ func ToldOf(err error) string {
 
 var ErrStarting = errors.New("starting")
 
-// Expect names the parts to come.
+// Expect names the parts that will start.
 func (h *Health) Expect(names ...string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -66,10 +66,10 @@ func (h *Health) Expect(names ...string) {
 	}
 }
 
-// Of says how one of the expected parts is asked from now on.
+// Of sets how to check one of the expected parts from now on.
 func (h *Health) Of(name string, err func() error) { h.set(check{name: name, err: err}) }
 
-// Minor is of for a part whose trouble leaves what is served right.
+// Minor is like Of, for a part whose trouble leaves right what is served.
 func (h *Health) Minor(name string, err func() error) {
 	h.set(check{name: name, err: err, minor: true})
 }
@@ -86,7 +86,7 @@ func (h *Health) set(c check) {
 	panic("no part is called " + c.name)
 }
 
-// look asks every part, without the lock: a check may take its time.
+// look checks every part without holding the lock: a check may take its time.
 func (h *Health) look(visit func(c check, err error)) {
 	h.mu.Lock()
 	checks := append([]check(nil), h.checks...)
@@ -96,7 +96,7 @@ func (h *Health) look(visit func(c check, err error)) {
 	}
 }
 
-// Ready is why the server is not ready, or nil.
+// Ready returns why the server is not ready, or nil.
 func (h *Health) Ready() (name string, err error) {
 	h.look(func(c check, e error) {
 		if err == nil && c.unready(e) {

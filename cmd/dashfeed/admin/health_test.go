@@ -10,7 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// However many troubles a part has, readyz tells the first few and how many more there are, in one
+// However many errors a part has, readyz shows the first few and how many more there are, in one
 // line.
 func TestReadyzIsBounded(t *testing.T) {
 	var h Health

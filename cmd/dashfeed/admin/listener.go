@@ -1,5 +1,5 @@
 // Package admin is the admin listener of every role: health, metrics, profiles, and what the
-// command line sees and does of a cluster. It is not for the public.
+// commands show and do in a cluster. It is not for the public.
 package admin
 
 import (
@@ -25,10 +25,10 @@ type Listener struct {
 	mux    *http.ServeMux
 	health *Health
 
-	connections int // at most so many at a time
+	connections int // the greatest number at a time
 }
 
-// New makes the listener. What serves it may have at most so many connections.
+// New returns the listener. connections bounds its connections.
 func New(metrics *prometheus.Registry, h *Health, hosts gateway.Hosts, connections int) *Listener {
 	mux := http.NewServeMux()
 	a := &Listener{mux: mux, connections: min(adminConnections, connections), health: h}
@@ -44,8 +44,8 @@ func New(metrics *prometheus.Registry, h *Health, hosts gateway.Hosts, connectio
 	return a
 }
 
-// withHost is the mux for who asks for one of the hosts: a site that the operator looks at must not
-// read his profiles under a name of its own.
+// withHost returns the mux for requests to one of the hosts. A site that the operator visits must
+// not be able to read profiles by a name of its own.
 func (a *Listener) withHost(hosts gateway.Hosts) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := hosts.Check(r); err != nil {
@@ -56,7 +56,7 @@ func (a *Listener) withHost(hosts gateway.Hosts) http.Handler {
 	})
 }
 
-// ready answers 200 or 503; with ?verbose a line for each part.
+// ready answers 200 or 503; with ?verbose, one line for each part.
 func (a *Listener) ready(w http.ResponseWriter, r *http.Request) {
 	status, first := http.StatusOK, "ok"
 	var lines strings.Builder
@@ -79,8 +79,8 @@ func (a *Listener) ready(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintln(w, first)
 }
 
-// adminConnections is enough for Prometheus and some operators; they are not among those of the
-// public.
+// adminConnections is enough for Prometheus and some operators. They do not count among the
+// public's.
 const adminConnections = 32
 
 func (a *Listener) Serve(l net.Listener) error {
@@ -90,7 +90,8 @@ func (a *Listener) Serve(l net.Listener) error {
 	return nil
 }
 
-// Shutdown waits for requests under way until ctx ends, then cuts them: a profile may take long.
+// Shutdown waits for requests in progress until ctx ends, then closes their connections: a profile
+// may take long.
 func (a *Listener) Shutdown(ctx context.Context) error {
 	if a.http.Shutdown(ctx) == nil {
 		return nil

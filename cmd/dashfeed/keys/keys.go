@@ -1,4 +1,4 @@
-// Package keys reads and makes files of keys: the gossip's, and the cluster's.
+// Package keys reads and creates files of keys: the gossip's, and the cluster's.
 package keys
 
 import (
@@ -15,8 +15,8 @@ import (
 	"github.com/dashfeed/dashfeed/eventlog/pulsar"
 )
 
-// Gossip reads a file of keys: one a line, the first is spoken with. Empty lines and those with
-// # are passed over.
+// Gossip reads a file with one key per line. The first key encrypts, all decrypt. Empty lines and
+// those that begin with # are skipped.
 func Gossip(path string) ([][]byte, error) {
 	if path == "" {
 		return nil, nil
@@ -53,7 +53,7 @@ func read(flag, path string, each func(text string) ([]byte, error)) ([][]byte, 
 	return keys, nil
 }
 
-// ParseGossip reads one key; what it is is never told.
+// ParseGossip decodes one key. Its errors never show the text.
 func ParseGossip(text string) ([]byte, error) { return parse(text, 16, 24, 32) }
 
 func parse(text string, allowed ...int) ([]byte, error) {
@@ -67,14 +67,14 @@ func parse(text string, allowed ...int) ([]byte, error) {
 	return nil, fmt.Errorf("the key has %d bytes, allowed are %v", len(key), allowed)
 }
 
-// Fingerprint tells keys apart without telling them.
+// Fingerprint returns a text that identifies a key without revealing it.
 func Fingerprint(key []byte) string {
 	sum := sha256.Sum256(key)
 	return hex.EncodeToString(sum[:6])
 }
 
-// Make makes a file with a new key, which is durable when it returns: what is signed with a key
-// that is lost is understood by nobody. It fails where the file is there.
+// Make creates a file with a new key, which is durable when Make returns: if a key is lost, nobody
+// can verify what it signed. It fails if the file exists.
 func Make(path string) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
@@ -87,7 +87,7 @@ func Make(path string) error {
 	return nil
 }
 
-// New is 32 random bytes in base64.
+// New returns 32 random bytes in base64.
 func New() string {
 	key := make([]byte, pulsar.KeyBytes)
 	rand.Read(key)

@@ -10,15 +10,15 @@ import (
 	"github.com/dashfeed/dashfeed/gateway"
 )
 
-// address is one that a role listens on.
+// address is an address that a role listens on.
 type address struct {
 	flag, at string
 	guard    string // flags by which it asks who comes; "": it has none
-	guarded  bool   // they are given
+	guarded  bool   // the flags are given
 }
 
-// wrong checks who is let in, and that nothing unguarded is within others' reach unless --insecure
-// says so.
+// wrong checks the flags. It also returns an error for each unguarded address that other machines
+// can reach, unless --insecure is given.
 func (f *PublicFlags) wrong(listened ...address) (errs []error) {
 	origins, err := gateway.ParseOrigins(f.Origins)
 	errs = append(errs, flagged("origins", err))
@@ -43,7 +43,7 @@ func (f *PublicFlags) wrong(listened ...address) (errs []error) {
 	return errs
 }
 
-// flagged is err with the flag that it is about; nil where there is none.
+// flagged wraps err with the flag that it is about; nil if err is nil.
 func flagged(flag string, err error) error {
 	if err == nil {
 		return nil
@@ -51,8 +51,8 @@ func flagged(flag string, err error) error {
 	return fmt.Errorf("--%s: %w", flag, err)
 }
 
-// Exposed reports whether anything but this machine may reach an address. Of one that does not
-// resolve the listener says why.
+// Exposed reports whether another machine may reach an address. For a name that does not resolve it
+// is false: the listener's error says why.
 func Exposed(at string) bool {
 	host, _, err := net.SplitHostPort(at)
 	if err != nil || host == "" {
@@ -69,7 +69,7 @@ func Exposed(at string) bool {
 	return false
 }
 
-// wrongAddress is why a text is no address to listen on or to dial.
+// wrongAddress returns an error if the text is no address to listen on or to dial.
 func wrongAddress(flag, at string) error {
 	_, port, err := net.SplitHostPort(at)
 	if err != nil || port == "" {

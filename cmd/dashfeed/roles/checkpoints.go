@@ -11,7 +11,8 @@ import (
 	"github.com/dashfeed/dashfeed/eventlog/pulsar"
 )
 
-// openCheckpoints opens the scratch store here, and the place where all nodes read.
+// openCheckpoints opens the scratch store of this process, and the shared store that all nodes
+// read.
 func (c *Clustered) openCheckpoints(ctx context.Context) (store *shared.Store, err error) {
 	config := shared.Default(c.flags.Scratch)
 	config.Scratch.Storage.ReserveBytes = int64(c.flags.Reserve)
@@ -30,7 +31,7 @@ func (c *Clustered) openCheckpoints(ctx context.Context) (store *shared.Store, e
 	return store, err
 }
 
-// checkpointConfig is for checkpoints beside the log.
+// checkpointConfig returns the configuration of checkpoints that are stored beside the log.
 func (c *Clustered) checkpointConfig(config shared.Config) checkpoints.Config {
 	return checkpoints.Config{
 		BrokerURL: c.flags.Pulsar, AdminURL: c.flags.PulsarAdmin,
@@ -44,9 +45,9 @@ func (c *Clustered) checkpointConfig(config shared.Config) checkpoints.Config {
 	}
 }
 
-// checkpointPrefix is what a shard's checkpoints lie under in the scratch, and the front of their
-// names in a directory or a bucket: cluster/tenant/partition, with the name of the tenant's making
-// before the partition where it has one.
+// checkpointPrefix returns the path of a shard's checkpoints in the scratch, and the prefix of
+// their names in a directory or a bucket: cluster/tenant/partition, with the name of the tenant's
+// creation before the partition if it has one.
 func (c *Clustered) checkpointPrefix(shard int) (string, error) {
 	tenant, partition, err := c.tenantOf(shard)
 	if err != nil {

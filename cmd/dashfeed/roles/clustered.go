@@ -1,6 +1,6 @@
-// Package roles is what a process of Dashfeed can be: everything in one, with the embedded log
-// (Single), or a node or gateway of a cluster on Pulsar (Clustered). Each starts its parts from the
-// top to the bottom of its Start.
+// Package roles holds what a Dashfeed process can be: everything in one process, with the embedded
+// log (Single), or a node or gateway of a cluster on Pulsar (Clustered). Each role starts its parts
+// from the top to the bottom of its Start.
 package roles
 
 import (
@@ -31,7 +31,7 @@ type ClusteredFlags struct {
 	Shards, Public bool `kong:"-"` // what the role does
 }
 
-// Check checks what kong's types cannot: all of it, so that one look mends all.
+// Check checks what kong's types cannot. It returns all errors at once.
 func (f *ClusteredFlags) Check() error {
 	wrong := f.PulsarFlags.wrong()
 	wrong = append(wrong, f.GossipFlags.wrong()...)
@@ -43,7 +43,7 @@ func (f *ClusteredFlags) Check() error {
 	return refusals(wrong)
 }
 
-// addresses are those that the role listens on.
+// addresses returns the addresses that the role listens on.
 func (f *ClusteredFlags) addresses() []address {
 	all := []address{
 		{flag: "admin", at: f.Admin},
@@ -67,23 +67,23 @@ type Clustered struct {
 	log     *pulsar.Log
 	link    *link.Link
 	host    *actors.Host    // of a node
-	owner   *remote.Server  // of a node: its dashboards, for gateways
-	viewer  *remote.Client  // of a gateway: dashboards that live elsewhere
+	owner   *remote.Server  // of a node: serves its dashboards to gateways
+	viewer  *remote.Client  // of a gateway: reads dashboards from other processes
 	door    *gateway.Server // of a gateway
-	keys    *keyring        // nil: the gossip is plain
+	keys    *keyring        // nil: the gossip is not encrypted
 	secrets [][]byte        // the cluster's keys
 	members atomic.Pointer[cluster.Cluster]
 
-	makings makings         // tenants
-	making  sync.WaitGroup  // their goroutines
-	life    context.Context // theirs
+	makings makings         // the tenants that are being made
+	making  sync.WaitGroup  // counts their goroutines
+	life    context.Context // the context of their goroutines
 	endLife context.CancelFunc
 
-	told chan struct{}  // the door is to be emptied
-	work sync.WaitGroup // the watch, the moves, the definitions
+	told chan struct{}  // asks to empty the door
+	work sync.WaitGroup // counts the watch, the moves, the definitions
 }
 
-// NewClustered makes it; it does nothing before Start.
+// NewClustered returns the role. It does nothing before Start.
 func NewClustered(p Process, f ClusteredFlags) (*Clustered, error) {
 	if err := f.Check(); err != nil {
 		return nil, err
@@ -105,20 +105,20 @@ func NewClustered(p Process, f ClusteredFlags) (*Clustered, error) {
 	return c, nil
 }
 
-// Start starts everything in order. Where it fails, Stop ends what was started.
+// Start starts all parts in order. If it fails, Stop ends what was started.
 func (c *Clustered) Start(ctx context.Context) (err error) {
-	// The addresses; nobody but the admin is served yet.
+	// The addresses. Only the admin listener serves yet.
 	if err = c.open(c.flags.PublicFlags, c.flags.Public, c.flags.Admin, c.parts()...); err != nil {
 		return err
 	}
 
-	// The link: its address is known from here on, nothing is said yet.
+	// The link: its address is known from here on, but it is silent.
 	if c.link, err = link.Listen(c.linkConfig()); err != nil {
 		return err
 	}
 	c.onStop(c.link.Close)
 
-	// The log, and the tenants that are to be there.
+	// The log, and the tenants of --tenants.
 	if c.log, err = c.openLog(ctx); err != nil {
 		return err
 	}
@@ -130,7 +130,7 @@ func (c *Clustered) Start(ctx context.Context) (err error) {
 	}
 	c.health.Minor("log", c.logHealth)
 
-	// What holds shards: checkpoints, the host, its dashboards for gateways.
+	// The parts that hold shards: checkpoints, the host, and the server of its dashboards.
 	table := fold.Builtin()
 	if c.flags.Shards {
 		if err = c.startShards(ctx, table); err != nil {
@@ -138,7 +138,7 @@ func (c *Clustered) Start(ctx context.Context) (err error) {
 		}
 	}
 
-	// What looks at them from here.
+	// The part that reads dashboards from other processes.
 	if c.flags.Public {
 		if c.viewer, err = remote.NewClient(remote.ClientConfig{Directory: &directory{c: c}, Link: c.link, Logger: c.logger, Metrics: c.metrics}); err != nil {
 			return err
@@ -146,7 +146,7 @@ func (c *Clustered) Start(ctx context.Context) (err error) {
 		c.onStop(func() error { c.viewer.Close(); return nil })
 	}
 
-	// The cluster: from here on this process is a member, and is given shards.
+	// The cluster: from here on this process is a member and gets shards.
 	if err = c.join(ctx); err != nil {
 		return err
 	}
@@ -162,7 +162,7 @@ func (c *Clustered) Start(ctx context.Context) (err error) {
 	return nil
 }
 
-// parts are the lines of readyz.
+// parts returns the names of the lines of readyz.
 func (c *Clustered) parts() []string {
 	parts := []string{"log"}
 	if c.flags.Shards {
@@ -178,7 +178,7 @@ func (c *Clustered) parts() []string {
 	return parts
 }
 
-// startShards starts what a node has and a gateway has not.
+// startShards starts the parts that only a node has.
 func (c *Clustered) startShards(ctx context.Context, table fold.Table) error {
 	store, err := c.openCheckpoints(ctx)
 	if err != nil {
@@ -201,8 +201,8 @@ func (c *Clustered) startShards(ctx context.Context, table fold.Table) error {
 		return err
 	}
 
-	// --flush is how often gateways ask; the messages that answer them have a wait of their own,
-	// much shorter.
+	// --flush is how often gateways ask. The messages that answer them wait for other messages, too,
+	// but much shorter.
 	c.owner, err = remote.NewServer(remote.ServerConfig{Feed: c.host, Link: c.link, Logger: c.logger, Metrics: c.metrics})
 	if err != nil {
 		return err

@@ -16,7 +16,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// PulsarFlags say where the log is and who we are to it.
+// PulsarFlags say where the log is and how we authenticate to it.
 type PulsarFlags struct {
 	Pulsar          string   `help:"Pulsar's brokers: pulsar://HOST:PORT or pulsar+ssl://HOST:PORT." default:"pulsar://127.0.0.1:6650" placeholder:"URL" group:"Pulsar"`
 	PulsarAdmin     string   `help:"Pulsar's admin API: http://HOST:PORT or https://HOST:PORT." default:"http://127.0.0.1:6651" placeholder:"URL" group:"Pulsar"`
@@ -124,7 +124,7 @@ func (f *ShardFlags) wrong() (errs []error) {
 type tenantFlag struct {
 	name       string
 	partitions int
-	ticks      bool // log time by ticks: the broker stamps no time
+	ticks      bool // ticks move log time: the broker stamps no time
 }
 
 func tenantsOf(list []string) ([]tenantFlag, error) {
@@ -157,7 +157,7 @@ func wrongURL(flag, text string, schemes ...string) error {
 	return fmt.Errorf("%s %q is not allowed: want %s://…", flag, text, strings.Join(schemes, "://… or "))
 }
 
-// wrongBrokers is wrongURL for one that may name several: pulsar://HOST:PORT,HOST:PORT.
+// wrongBrokers is wrongURL for a URL that may name several brokers: pulsar://HOST:PORT,HOST:PORT.
 func wrongBrokers(flag, text string, schemes ...string) error {
 	first, others, several := strings.Cut(text, ",")
 	err := wrongURL(flag, first, schemes...)
@@ -170,7 +170,7 @@ func wrongBrokers(flag, text string, schemes ...string) error {
 	return err
 }
 
-// goodHost reports whether a text is HOST or HOST:PORT, as URLs have it.
+// goodHost reports whether a text is HOST or HOST:PORT, as in a URL.
 func goodHost(text string) bool {
 	if u := (&url.URL{Host: text}); u.Hostname() == "" || strings.ContainsAny(text, "/@ ") {
 		return false

@@ -10,13 +10,13 @@ import (
 	"github.com/dashfeed/dashfeed/cmd/dashfeed/keys"
 )
 
-// alone reports whether the process is a whole cluster and asks nobody to join: so nobody else has
-// the cluster's key.
+// alone reports whether the process is a whole cluster and joins no other, so that no other process
+// has the cluster's key.
 func (f *ClusteredFlags) alone() bool { return f.Shards && f.Public && len(f.Join) == 0 }
 
-// clusterKeys reads the file of --cluster-key: the first key signs what steers, all verify. Where
-// there is no such file, whoever is alone makes it; others would make one each, and understand
-// nobody.
+// clusterKeys reads the file of --cluster-key: the first key signs steering records, all verify
+// them. If the file does not exist, a process that is alone creates it. Other processes must not:
+// each would create another key, and they would refuse each other's records.
 func clusterKeys(path string, alone bool, logger *slog.Logger) ([][]byte, error) {
 	_, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -11,8 +11,8 @@ import (
 	"github.com/dashfeed/dashfeed/cmd/dashfeed/keys"
 )
 
-// The file of the cluster's keys is made by whoever is alone, once, for its owner only; others ask
-// for it.
+// A process that is alone creates the file of the cluster's keys, once, and readable by its owner
+// only. Other processes ask for the file.
 func TestClusterKeys(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "cluster.key")
 	quiet := slog.New(slog.DiscardHandler)

@@ -10,16 +10,16 @@ import (
 )
 
 // define applies the definitions of --definitions, as soon as the shards that they belong to are
-// served. What was applied from the same file before is passed over, whichever gateway did it: the
-// log remembers for all. It ends when all are applied.
+// served. It skips what was applied from the same file before, by whichever gateway: the log
+// remembers it for all. It ends when all are applied.
 func (c *Clustered) define(ctx context.Context) {
 	var last attempt
 	c.keepDefining(ctx, admin.ErrStarting, func(ctx context.Context) error { return c.defineOnce(ctx, &last) })
 }
 
-// attempt is what one try to apply made of what was remembered. Where that could not be kept, the
-// next try goes on from it: else it would append definitions again that were replaced meanwhile, or
-// that reset their dashboard.
+// attempt holds the remembered bytes before and after one try to apply. If the new bytes could not
+// be stored, the next try continues with them. Otherwise it would append definitions again that
+// were replaced meanwhile, or that reset their dashboard.
 type attempt struct{ before, after []byte }
 
 func (a *attempt) over(kept []byte) []byte {
@@ -30,7 +30,7 @@ func (a *attempt) over(kept []byte) []byte {
 }
 
 func (c *Clustered) defineOnce(ctx context.Context, last *attempt) error {
-	const patience = 30 * time.Second // with another gateway's turn, and with the shards
+	const patience = 30 * time.Second // for another gateway's turn, and for the shards
 	turn, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	return c.log.UpdateApplied(turn, func(kept []byte) ([]byte, error) {

@@ -4,8 +4,8 @@ import (
 	"testing"
 )
 
-// A try goes on from the one before where that could not be kept, and from what is kept where
-// somebody else has changed it.
+// If the result of a try could not be stored, the next try continues with it, unless another
+// process has changed what is stored.
 func TestAttempt(t *testing.T) {
 	for _, c := range []struct {
 		last attempt

@@ -10,7 +10,7 @@ import (
 	"github.com/dashfeed/dashfeed/fold"
 )
 
-// startDoor serves the public. It ends by sending its sessions to other gateways.
+// startDoor serves the public. When it stops, it sends its sessions to other gateways.
 func (c *Clustered) startDoor(table fold.Table) (err error) {
 	c.door, err = c.newGateway(c.viewer, c.log, c.flags.DashboardFlags, c.flags.PublicFlags, table)
 	if err != nil {
@@ -35,7 +35,7 @@ func (c *Clustered) startDoor(table fold.Table) (err error) {
 	return nil
 }
 
-// closeDoor drains what has sessions, then ends them.
+// closeDoor sends the sessions to other gateways, then closes the rest.
 func (c *Clustered) closeDoor() error {
 	if c.door.Sessions() > 0 && c.flags.Drain > 0 && !c.door.Draining() {
 		c.logger.Info("sending sessions to other gateways", "sessions", c.door.Sessions(), "within", c.flags.Drain)
@@ -44,7 +44,7 @@ func (c *Clustered) closeDoor() error {
 	return within(closeSession, c.door.Shutdown)
 }
 
-// empty sends every session away, within --drain.
+// empty sends all sessions to other gateways, within --drain.
 func (c *Clustered) empty(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, max(c.flags.Drain, time.Second))
 	defer cancel()
@@ -64,18 +64,18 @@ func (c *Clustered) doorHealth() error {
 	return c.viewer.Ready()
 }
 
-// drainDoor empties the door for good, since an operator said so.
+// drainDoor empties the door for good, when an operator asks for it.
 func (c *Clustered) drainDoor() {
 	select {
 	case c.told <- struct{}{}:
-	default: // it was told already
+	default: // it was asked already
 	}
 }
 
-// watch empties the door when it is told to, or its node drains; and while no node is heard: what
-// it shows ages, and another gateway may hear more.
+// watch empties the door when it is asked to, or when its node drains, and while no node is heard:
+// what the gateway shows becomes stale then, and another gateway may hear more.
 func (c *Clustered) watch(ctx context.Context, draining <-chan struct{}) {
-	// with a start that has heard nobody yet, as with a silence later
+	// how long a gateway waits after its start for the first node
 	const patience = 10 * time.Second
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()

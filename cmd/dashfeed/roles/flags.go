@@ -9,7 +9,7 @@ import (
 	"github.com/dashfeed/dashfeed/fold/definition"
 )
 
-// PublicFlags say where the public is served, and who is let in.
+// PublicFlags say where the public is served, and who may connect.
 type PublicFlags struct {
 	Listen         string   `help:"Public address: events, dashboards, WebSockets." default:"127.0.0.1:8080" placeholder:"ADDR" group:"Server"`
 	Origins        []string `help:"Further origins from which browsers may connect, such as https://dash.example.com." placeholder:"ORIGIN" group:"Server"`
@@ -18,13 +18,13 @@ type PublicFlags struct {
 	Insecure       bool     `help:"Listen on addresses that other machines can reach, although nothing there authenticates clients." group:"Server"`
 }
 
-// AdminFlags say where and how the operator is served.
+// AdminFlags say where and how the admin listener serves.
 type AdminFlags struct {
 	Admin    string `help:"Admin address: health, metrics, profiles, the cluster's commands." default:"127.0.0.1:9090" placeholder:"ADDR" group:"Server"`
 	LogLevel string `help:"Lowest level that is logged on stderr: debug, info, warn, error." enum:"debug,info,warn,error" default:"info" group:"Server"`
 }
 
-// StorageFlags say where the log lies and how much of it is kept.
+// StorageFlags say where the log is stored and how much of it is kept.
 type StorageFlags struct {
 	Data           string        `help:"Data directory: the log and the checkpoints." default:"data" placeholder:"DIR" group:"Storage"`
 	Partitions     int           `help:"Partitions of a new log; they can't be changed later. 0: as stored, 8 for a new log." default:"0" group:"Storage"`
@@ -33,12 +33,12 @@ type StorageFlags struct {
 	ReserveFlag
 }
 
-// ReserveFlag says how much of a disk is left free.
+// ReserveFlag says how much of a disk stays free.
 type ReserveFlag struct {
 	Reserve Size `help:"Free disk space below which nothing is written. 0: 256MiB, or 5% of a smaller volume." default:"0" placeholder:"SIZE" group:"Storage"`
 }
 
-// DashboardFlags say how dashboards live.
+// DashboardFlags say how dashboards are served.
 type DashboardFlags struct {
 	Definitions string        `help:"Definitions to apply at start: a file, or a directory of YAML files." placeholder:"PATH" group:"Dashboards"`
 	Flush       time.Duration `help:"Shortest time between two updates to viewers, 0-100ms. The first after a quiet time is sent at once." default:"5ms" placeholder:"DURATION" group:"Dashboards"`

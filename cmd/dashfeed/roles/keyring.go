@@ -14,12 +14,12 @@ import (
 
 var errPlainGossip = fmt.Errorf("%w: the gossip is not encrypted; start every process with --gossip-key", admin.ErrRefused)
 
-// keyring is the gossip's keys, and what of them may be told.
+// keyring holds the gossip's keys, and what may be shown of them.
 type keyring struct {
 	keys *cluster.Keys
 
 	mu   sync.Mutex
-	held [][]byte // the one that is spoken with in front
+	held [][]byte // the key that encrypts comes first
 }
 
 func newKeyring(keys [][]byte) (*keyring, error) {

@@ -11,11 +11,10 @@ import (
 	"github.com/dashfeed/dashfeed/gateway"
 )
 
-// lobby answers at the public address that the server is starting, until its door serves there: who
-// comes early is told to come again soon, and does not wait for an answer that may take as long as
-// the broker is away.
+// lobby answers at the public address that the server is starting, until the door serves there.
+// Early clients are asked to come again soon, instead of waiting for as long as the broker is down.
 //
-// Its goroutine is the server's, which runs serve once; close waits for the end of that.
+// The server owns its goroutine, which runs serve once; close joins it.
 type lobby struct {
 	http   *http.Server
 	l      *lent
@@ -24,7 +23,7 @@ type lobby struct {
 
 func newLobby(l net.Listener) *lobby {
 	h := &http.Server{Handler: http.HandlerFunc(gateway.ServeStarting), ReadTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second, MaxHeaderBytes: 32 << 10}
-	h.SetKeepAlivesEnabled(false) // who asks again comes to the door
+	h.SetKeepAlivesEnabled(false) // the next request of a client must reach the door
 	return &lobby{http: h, l: &lent{Listener: l}, served: make(chan struct{})}
 }
 
@@ -38,8 +37,8 @@ func (b *lobby) serve(net.Listener) error {
 	return nil
 }
 
-// close ends it and leaves the listener open. Who is being answered gets a moment; those who
-// connect meanwhile wait for the door.
+// close ends the lobby and leaves the listener open. Requests in progress get 250 ms to end; new
+// connections wait for the door.
 func (b *lobby) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 250*time.Millisecond)
 	defer cancel()
@@ -47,14 +46,14 @@ func (b *lobby) close() error {
 	if err != nil {
 		err = b.http.Close()
 	}
-	<-b.served // it closes the listener once more
+	<-b.served // its end closes the listener once more
 	return errors.Join(err, b.l.giveBack())
 }
 
-// lent is a listener that is closed for one server only: the next one serves it too.
+// lent is a listener that Close closes for one server only: the next server uses it again.
 type lent struct{ net.Listener }
 
-// deadliner is what a listener of TCP can do.
+// deadliner is the part of a TCP listener that lent needs.
 type deadliner interface{ SetDeadline(time.Time) error }
 
 // Accept implements net.Listener.
@@ -66,7 +65,7 @@ func (l *lent) Accept() (net.Conn, error) {
 	return c, err
 }
 
-// Close has Accept return, and closes nothing.
+// Close ends Accept and leaves the listener open.
 func (l *lent) Close() error { return l.Listener.(deadliner).SetDeadline(time.Unix(1, 0)) }
 
 func (l *lent) giveBack() error { return l.Listener.(deadliner).SetDeadline(time.Time{}) }

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// At an address whose server is still starting everybody is told so at once, and the server has the
-// same address afterwards.
+// While a server starts, its address answers at once that it is starting. Afterwards the server
+// uses the same address.
 func TestTheLobbyAnswersUntilTheDoorOpens(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -45,7 +45,7 @@ func TestTheLobbyAnswersUntilTheDoorOpens(t *testing.T) {
 			t.Errorf("%v: %s %s %v", r, resp.Status, body, err)
 		}
 	}
-	// who has connected and asks nothing does not hold it up
+	// a client that has connected and sends nothing does not delay the server
 	idle, err := net.Dial("tcp", l.Addr().String())
 	if err != nil {
 		t.Fatal(err)

@@ -11,9 +11,9 @@ import (
 	"github.com/dashfeed/dashfeed/eventlog/pulsar"
 )
 
-// openLog connects to Pulsar. What is wrong is told by readyz and the log, and tried again until it
-// is mended or the process is told to stop: a broker that starts later, or whose token is renewed,
-// needs no restart of ours.
+// openLog connects to Pulsar. If that fails, readyz and the log say why, and it retries until it
+// succeeds or the process must stop: a broker that starts later, or whose token is renewed, needs
+// no restart of this process.
 func (c *Clustered) openLog(ctx context.Context) (log *pulsar.Log, err error) {
 	config := pulsar.Default(c.flags.Pulsar, c.flags.PulsarAdmin)
 	config.Cluster = c.flags.Cluster
@@ -30,14 +30,14 @@ func (c *Clustered) openLog(ctx context.Context) (log *pulsar.Log, err error) {
 	return log, err
 }
 
-// isFirst reports whether no other member that is heard has a name before this one's. Two may think
-// so for a while, or a process that has not joined.
+// isFirst reports whether this member's name is the first among the members that are heard. Two
+// members may both think so for a while, and so does a process that has not joined.
 func (c *Clustered) isFirst() bool {
 	members := c.members.Load()
 	if members == nil {
 		return true
 	}
-	for _, m := range members.Members() { // by name
+	for _, m := range members.Members() { // sorted by name
 		if m.Self || m.Heard {
 			return m.Self
 		}
@@ -45,7 +45,7 @@ func (c *Clustered) isFirst() bool {
 	return true
 }
 
-// security is what the broker wants to see, and what it is believed by.
+// security returns our credentials for the broker, and the authorities that we trust.
 func (c *Clustered) security() pulsar.Security {
 	return pulsar.Security{
 		Token: c.flags.PulsarToken, TokenFile: c.flags.PulsarTokenFile,
@@ -53,7 +53,7 @@ func (c *Clustered) security() pulsar.Security {
 	}
 }
 
-// makeTenants makes those that --tenants names, where they are not there.
+// makeTenants makes the tenants of --tenants that do not exist yet.
 func (c *Clustered) makeTenants(ctx context.Context) error {
 	for _, t := range c.tenants {
 		tenant := pulsar.Tenant{Name: t.name, Partitions: t.partitions, LogTime: pulsar.BrokerTime}
@@ -67,7 +67,7 @@ func (c *Clustered) makeTenants(ctx context.Context) error {
 	return nil
 }
 
-// again does it until it works; part tells meanwhile why it does not.
+// again repeats do until it succeeds. Meanwhile the part's line of readyz says why it fails.
 func (c *Clustered) again(ctx context.Context, part string, do func() error) error {
 	const pause, tellEvery = time.Second, time.Minute
 	var trouble atomic.Pointer[error]
@@ -95,8 +95,8 @@ func (c *Clustered) again(ctx context.Context, part string, do func() error) err
 	}
 }
 
-// logHealth is what readyz tells of the log: trouble with the broker, then what its topics and
-// policies would do to us.
+// logHealth returns the trouble of the log for readyz: trouble with the broker, else the problems
+// of its topics and policies.
 func (c *Clustered) logHealth() error {
 	errs := []error{c.log.Err()}
 	for _, p := range c.log.Problems() {

@@ -17,7 +17,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// join makes this process a member. It ends by handing its shards over and leaving.
+// join makes this process a member. When it stops, it hands its shards over and leaves.
 func (c *Clustered) join(ctx context.Context) error {
 	keys, err := keys.Gossip(c.flags.GossipKey)
 	if err != nil {
@@ -54,8 +54,8 @@ func (c *Clustered) join(ctx context.Context) error {
 	return nil
 }
 
-// leave hands over what this process holds, as far as there is time and somebody to take it, and
-// goes.
+// leave hands over the shards of this process, within the time of --drain and if a node can take
+// them, and leaves the cluster.
 func (c *Clustered) leave(members *cluster.Cluster) error {
 	if c.flags.Shards && c.flags.Drain > 0 && c.others(members) {
 		c.logger.Info("handing over", "within", c.flags.Drain)
@@ -66,7 +66,7 @@ func (c *Clustered) leave(members *cluster.Cluster) error {
 	return within(time.Second, members.Close)
 }
 
-// others reports whether there is any node that could take a shard.
+// others reports whether another node could take a shard.
 func (c *Clustered) others(members *cluster.Cluster) bool {
 	return slices.ContainsFunc(members.Members(), func(m cluster.Member) bool {
 		return !m.Self && m.Heard && !m.Draining && isNode(m)
@@ -87,9 +87,10 @@ func (c *Clustered) clusterHealth(members *cluster.Cluster) error {
 	}
 }
 
-// shardsHealth is unready until the first shards are decided and loaded. From then on it tells
-// which have failed or are in trouble: other nodes may have them, and a node that has the rest is
-// not to be taken out, nor a rolling update to be stopped, for one tenant's shard.
+// shardsHealth makes the process unready until its first shards are assigned and loaded. From then
+// on it only reports which shards have failed or are in trouble: other nodes may serve them, and
+// one tenant's shard must not take a node that serves the rest out of service, nor stop a rolling
+// update.
 func (c *Clustered) shardsHealth(members *cluster.Cluster) error {
 	if err := members.Settled(); err != nil {
 		return errors.Join(err, c.host.Troubles())
@@ -97,8 +98,7 @@ func (c *Clustered) shardsHealth(members *cluster.Cluster) error {
 	return admin.NoticeOf(c.host.Troubles())
 }
 
-// followMoves tells the viewer, and the door's views, when shards are served elsewhere, until ctx
-// ends.
+// followMoves notifies the viewer, and the door's views, when shards move, until ctx ends.
 func (c *Clustered) followMoves(ctx context.Context, members *cluster.Cluster) {
 	for {
 		changed := members.Changed()
@@ -112,8 +112,8 @@ func (c *Clustered) followMoves(ctx context.Context, members *cluster.Cluster) {
 	}
 }
 
-// directory is where the viewer looks for dashboards: the log says which shard, the cluster who
-// serves it. It is asked before this process is a member, and nobody is heard then.
+// directory tells the viewer where to read a dashboard: the log names its shard, the cluster the
+// node that serves it. The viewer may ask before this process is a member; then no node is heard.
 type directory struct {
 	c     *Clustered
 	heard atomic.Int64 // unix ns
@@ -164,7 +164,7 @@ func (d *directory) Heard() time.Time {
 	return time.Time{}
 }
 
-// linkConfig is the link's.
+// linkConfig returns the configuration of the link.
 func (c *Clustered) linkConfig() link.Config {
 	return link.Config{
 		Node: c.name, Cluster: c.flags.Cluster, Bind: c.flags.Link, Advertise: c.flags.LinkAdvertise,

@@ -14,7 +14,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// offerOperations has the admin listener answer for the cluster.
+// offerOperations adds the operations of a cluster to the admin listener.
 func (c *Clustered) offerOperations(members *cluster.Cluster) {
 	c.admin.Offer(admin.Operations{
 		Members: func() []admin.Member { return listMembers(members) },
@@ -98,7 +98,8 @@ func (c *Clustered) listShards(members *cluster.Cluster) []admin.ShardStatus {
 	return all
 }
 
-// drainMember has a member hand over what it has. It stays, and is not ready, until it is stopped.
+// drainMember asks a member to hand over its shards and sessions. The member stays, and is not
+// ready, until it is stopped.
 func (c *Clustered) drainMember(members *cluster.Cluster, name string) error {
 	all := members.Members()
 	i := slices.IndexFunc(all, func(m cluster.Member) bool { return m.Node == name })
@@ -121,7 +122,7 @@ func (c *Clustered) drainMember(members *cluster.Cluster, name string) error {
 	return fmt.Errorf("%w from here: %s is a gateway, ask its own admin address", admin.ErrRefused, name)
 }
 
-// elsewhere says where a shard is that is not held here.
+// elsewhere returns err, with a hint where to ask if this node does not hold the shard.
 func elsewhere(err error, shard int) error {
 	if errors.Is(err, feed.ErrUnserved) {
 		return fmt.Errorf("%w shard %d here: ask the admin address of a node that cluster shards says claims it", admin.ErrNoSuch, shard)
@@ -129,7 +130,7 @@ func elsewhere(err error, shard int) error {
 	return err
 }
 
-// onShard does something with a shard of this node that has stopped.
+// onShard returns an operation on a stopped shard of this node.
 func (c *Clustered) onShard(do func(*actors.Host, context.Context, int) error) func(context.Context, int) error {
 	return func(ctx context.Context, shard int) error {
 		if _, _, err := c.tenantOf(shard); err != nil {

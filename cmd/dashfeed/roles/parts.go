@@ -19,12 +19,12 @@ import (
 	"github.com/dashfeed/dashfeed/gateway/page"
 )
 
-// Region is the region of a cluster that has no other; it is part of every epoch.
+// Region is the region of a cluster that names none. It is part of every epoch.
 const Region = "local"
 
-// What the roles make in the same way.
+// The parts that the roles build in the same way.
 
-// hostConfig is a host's configuration but for its log and checkpoints.
+// hostConfig returns a host's configuration without its log and checkpoints.
 func (f *DashboardFlags) hostConfig(s *server, table fold.Table) actors.Config {
 	c := actors.Default()
 	c.Region, c.Table = Region, table
@@ -33,7 +33,7 @@ func (f *DashboardFlags) hostConfig(s *server, table fold.Table) actors.Config {
 	return c
 }
 
-// newGateway makes the public door of a feed and a log.
+// newGateway returns the public door of a feed and a log.
 func (s *server) newGateway(from feed.Feed, log eventlog.Appender, d DashboardFlags, p PublicFlags, table fold.Table) (*gateway.Server, error) {
 	proxies, _ := gateway.ParseProxies(p.TrustedProxies) // the flags are checked
 	// a gateway of a cluster does not ask nodes before it appends
@@ -55,7 +55,7 @@ func (s *server) newGateway(from feed.Feed, log eventlog.Appender, d DashboardFl
 	}
 	flush := d.Flush
 	if flush == 0 {
-		flush = -1 // the gateway's word for none
+		flush = -1 // the gateway's value for none
 	}
 	return gateway.New(gateway.Config{
 		Feed: from, Events: events, Definitions: definitions, Page: pages,
@@ -64,7 +64,8 @@ func (s *server) newGateway(from feed.Feed, log eventlog.Appender, d DashboardFl
 	})
 }
 
-// keptIn is where a single process keeps what was last applied from which file of definitions.
+// keptIn returns functions that load and save what a single process last applied from which file of
+// definitions.
 func keptIn(file string) (load func() ([]byte, error), save func([]byte) error) {
 	load = func() ([]byte, error) {
 		b, err := os.ReadFile(file)
@@ -76,8 +77,8 @@ func keptIn(file string) (load func() ([]byte, error), save func([]byte) error) 
 	return load, func(b []byte) error { return replace(file, b) }
 }
 
-// keepDefining applies definitions over and over until all are, or ctx ends; readyz tells meanwhile
-// why they are not, which is why until the first try has ended.
+// keepDefining applies definitions until all are applied or ctx ends. Meanwhile readyz says why
+// they are not: why, until the first try has ended.
 func (s *server) keepDefining(ctx context.Context, why error, apply func(context.Context) error) {
 	var trouble atomic.Pointer[error]
 	trouble.Store(&why)
@@ -96,8 +97,8 @@ func (s *server) keepDefining(ctx context.Context, why error, apply func(context
 	}
 }
 
-// applyFiles applies definitions, a file at a time; those that were applied before from the same
-// file are passed over. What can't be applied keeps back nothing else.
+// applyFiles applies definitions, one file at a time. It skips those that were applied before from
+// the same file. A definition that fails does not hold up the others.
 func (s *server) applyFiles(ctx context.Context, files gateway.DefinitionFiles, sources []source.Item) error {
 	var errs []error
 	for len(sources) > 0 {

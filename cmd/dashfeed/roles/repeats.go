@@ -7,38 +7,38 @@ import (
 	"time"
 )
 
-// Of warnings and errors of one message, repeatLines are written in repeatTime, and the others
-// counted: what fails and is tried again at once must not fill a disk. At most repeatMessages are
-// told apart.
+// In repeatTime, at most repeatLines warnings and errors with the same message are written, and the
+// others are counted: a failure that is retried at once must not fill a disk. At most
+// repeatMessages messages are told apart.
 const (
 	repeatTime     = time.Minute
 	repeatLines    = 10
 	repeatMessages = 200
 )
 
-// repeats is a log's handler that bounds what comes again and again.
+// repeats is a log handler that limits repeated messages.
 type repeats struct {
 	slog.Handler
 	told *sayings
 }
 
-// sayings are what was told lately, of a handler and of those that were made of it.
+// sayings holds the recent messages of a handler and of the handlers derived from it.
 type sayings struct {
 	mu       sync.Mutex
 	messages map[string]*repeated
 }
 
-// repeated is one message.
+// repeated counts one message.
 type repeated struct {
 	since       time.Time
-	lines, rest int // written since then, and only counted
+	lines, rest int // lines written since then, and lines only counted
 }
 
 func newRepeats(h slog.Handler) *repeats {
 	return &repeats{h, &sayings{messages: map[string]*repeated{}}}
 }
 
-// Handle writes the record, unless there were enough of them.
+// Handle writes the record, unless its message came too often.
 func (r *repeats) Handle(ctx context.Context, record slog.Record) error {
 	if record.Level < slog.LevelWarn {
 		return r.Handler.Handle(ctx, record)
@@ -54,7 +54,7 @@ func (r *repeats) Handle(ctx context.Context, record slog.Record) error {
 	return r.Handler.Handle(ctx, record)
 }
 
-// tell reports whether a message is written, and how many were not in the time before.
+// tell reports whether to write a message, and how many lines were left out in the time before.
 func (t *sayings) tell(message string, now time.Time) (rest int, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -78,7 +78,7 @@ func (t *sayings) tell(message string, now time.Time) (rest int, ok bool) {
 	return rest, true
 }
 
-// WithAttrs and WithGroup count with the handler that they are made of.
+// WithAttrs and WithGroup return handlers that count together with this one.
 func (r *repeats) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return &repeats{r.Handler.WithAttrs(attrs), r.told}
 }

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// TestRepeatsAreBounded: an error that comes a thousand times a second is ten lines a minute, with
-// how many there were.
+// TestRepeatsAreBounded: an error that comes a thousand times a second makes ten lines a minute,
+// with the number of the lines left out.
 func TestRepeatsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer

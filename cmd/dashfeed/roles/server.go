@@ -24,9 +24,9 @@ import (
 	"github.com/dashfeed/dashfeed/gateway"
 )
 
-// server is the ground that every role stands on: log lines, metrics, the two addresses, health,
-// and the order in which things end. A role starts its parts from the top to the bottom and says of
-// each how it ends; stop goes back up.
+// server is the part that every role has: the log's lines, metrics, the two addresses, health, and
+// the order of the stop. A role starts its parts from the top to the bottom and registers how each
+// ends; Stop goes in the reverse order.
 type server struct {
 	release string
 	talk    func(format string, args ...any)
@@ -34,11 +34,11 @@ type server struct {
 	metrics *prometheus.Registry
 	health  admin.Health
 
-	public    net.Listener // nil where the role has no public door
-	lobby     *lobby       // serves there until the door does; nil afterwards
+	public    net.Listener // nil if the role has no public door
+	lobby     *lobby       // serves on public until the door does; nil afterwards
 	adminDoor net.Listener
 	admin     *admin.Listener
-	crashes   *crashes.File // nil where the role has no shards, or none yet
+	crashes   *crashes.File // nil if the role has no shards, or none yet
 
 	serving  atomic.Bool    // between the end of start and the beginning of stop
 	failed   chan error     // a listener or part that failed while serving
@@ -48,24 +48,24 @@ type server struct {
 	stopErr  error
 }
 
-// Process is what a role is told of the program that it runs in.
+// Process describes the program that a role runs in.
 type Process struct {
-	Release string                           // the binary's
-	Talk    func(format string, args ...any) // a line for people
+	Release string                           // of the binary
+	Talk    func(format string, args ...any) // writes a line for people
 	Log     io.Writer
 }
 
-// Role is what a command serves.
+// Role is a server that a command runs.
 type Role interface {
-	// Start returns when the role serves. Where it fails, Stop ends what was started.
+	// Start returns when the role serves. If it fails, Stop ends what was started.
 	Start(ctx context.Context) error
-	// Stop ends everything in good order. A second call waits for the first.
+	// Stop ends all parts in order. A second call waits for the first.
 	Stop() error
-	// Failed tells of a part that failed while the role serves.
+	// Failed reports a part that failed while the role serves.
 	Failed() <-chan error
 }
 
-// Serve starts a role, serves until ctx ends or a part fails, and stops in good order.
+// Serve starts a role, serves until ctx ends or a part fails, and stops in order.
 func Serve(ctx context.Context, r Role) error {
 	err := r.Start(ctx)
 	if err != nil {
@@ -78,7 +78,8 @@ func Serve(ctx context.Context, r Role) error {
 	return errors.Join(err, r.Stop())
 }
 
-// GiveUp stops what a failed start has started. To be told to stop meanwhile is no failure.
+// GiveUp stops what a failed start has started. It is no failure if the start failed because ctx
+// ended.
 func GiveUp(ctx context.Context, r Role, err error) error {
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		err = nil
@@ -86,11 +87,11 @@ func GiveUp(ctx context.Context, r Role, err error) error {
 	return errors.Join(err, r.Stop())
 }
 
-// newServer makes a server that does nothing yet.
+// newServer returns a server that does nothing yet.
 func newServer(p Process, level string) *server {
 	var least slog.Level
 	_ = least.UnmarshalText([]byte(level)) // kong has checked it
-	// whoever reads its lines may go: then they are lost, and not the server
+	// if the reader of stdout or stderr goes away, its lines are lost, but the server stays up
 	signal.Ignore(syscall.SIGPIPE)
 	return &server{
 		release: p.Release, talk: p.Talk, failed: make(chan error, 4),
@@ -98,12 +99,12 @@ func newServer(p Process, level string) *server {
 	}
 }
 
-// open opens the addresses, so that one in use is known before anything else begins, and serves the
-// admin one: alive, and not ready. At the public one it is told that the server starts. A role
-// without a public door opens the admin one only.
+// open opens the addresses, so that an address in use is noticed before anything else begins. The
+// admin address serves from here on: the process is alive, and not ready. The public address
+// answers that the server is starting. A role without a public door opens the admin address only.
 func (s *server) open(f PublicFlags, public bool, adminAddress string, parts ...string) (err error) {
-	// Dashboards are many small objects: a heap of half the garbage costs little CPU and saves much
-	// memory.
+	// Dashboards are many small objects: to collect garbage at half the heap size costs little CPU and
+	// saves much memory.
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(50)
 	}
@@ -132,7 +133,7 @@ func (s *server) open(f PublicFlags, public bool, adminAddress string, parts ...
 	s.serve(s.admin.Serve, s.adminDoor)
 	s.onStop(func() error { return within(time.Second, s.admin.Shutdown) })
 	if s.public != nil {
-		s.onStop(s.closePublic) // no harm where a gateway has closed it
+		s.onStop(s.closePublic) // harmless if a gateway has closed it
 		s.lobby = newLobby(s.public)
 		s.serve(s.lobby.serve, s.public)
 		s.onStop(s.closeLobby)
@@ -140,7 +141,7 @@ func (s *server) open(f PublicFlags, public bool, adminAddress string, parts ...
 	return nil
 }
 
-// openDoor has the public be served by the role's door from here on.
+// openDoor makes the role's door serve the public address from here on.
 func (s *server) openDoor(serve func(net.Listener) error) error {
 	if err := s.closeLobby(); err != nil {
 		return err
@@ -158,7 +159,7 @@ func (s *server) closeLobby() error {
 	return b.close()
 }
 
-// opened ends a start: from here on the role is ready as far as it is concerned.
+// opened ends a start: from here on the server itself is ready.
 func (s *server) opened() {
 	s.serving.Store(true)
 	s.talk("dashfeed %s", s.release)
@@ -168,7 +169,7 @@ func (s *server) opened() {
 	s.talk("  admin   %s", addressOf(s.adminDoor))
 }
 
-// served is the health of a role's door.
+// served returns the health of a role's door.
 func (s *server) served() error {
 	if !s.serving.Load() {
 		return errors.New("starting or stopping")
@@ -176,21 +177,21 @@ func (s *server) served() error {
 	return nil
 }
 
-// Failed tells of a listener or a part that failed while it serves.
+// Failed reports a listener or a part that failed while the role serves.
 func (s *server) Failed() <-chan error { return s.failed }
 
-// URL is where the public is served, as this machine reaches it.
+// URL returns the public address as this machine reaches it.
 func (s *server) URL() string { return addressOf(s.public) }
 
-// onStop says how a part that has started ends.
+// onStop registers how a part that has started ends.
 func (s *server) onStop(end func() error) { s.ends = append(s.ends, end) }
 
-// Stop ends everything that was started, the last first; not ready before all. A second call waits
-// for the first.
+// Stop makes the role unready, then ends everything that was started, the last part first. A second
+// call waits for the first.
 func (s *server) Stop() error {
 	s.stopOnce.Do(func() {
 		s.serving.Store(false)
-		s.crashes.Ending() // whatever becomes of the rest
+		s.crashes.Ending() // even if the rest of the stop fails
 		var errs []error
 		for i := len(s.ends) - 1; i >= 0; i-- {
 			errs = append(errs, s.ends[i]())
@@ -201,8 +202,8 @@ func (s *server) Stop() error {
 	return s.stopErr
 }
 
-// openCrashes opens what tells the next process what this one was at. The directory is there, and
-// this process's own.
+// openCrashes opens the file that tells the next process what this one was doing when it crashed.
+// The directory exists and belongs to this process alone.
 func (s *server) openCrashes(directory string, name func(shard int) (string, error)) (err error) {
 	if s.crashes, err = crashes.Open(filepath.Join(directory, "crashes"), name); err == nil {
 		s.onStop(s.crashes.Close)
@@ -226,7 +227,7 @@ func within(d time.Duration, stop func(context.Context) error) error {
 	return stop(ctx)
 }
 
-// serve serves a listener in a goroutine that stop joins.
+// serve serves a listener in a goroutine that Stop joins.
 func (s *server) serve(serve func(net.Listener) error, l net.Listener) {
 	s.serves.Go(func() {
 		if err := serve(l); err != nil {
@@ -235,7 +236,7 @@ func (s *server) serve(serve func(net.Listener) error, l net.Listener) {
 	})
 }
 
-// until waits until ready says nil, and tells now and then what it waits for.
+// until waits until ready returns nil, and reports every few seconds what it waits for.
 func (s *server) until(ctx context.Context, doing string, ready func() error) error {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
@@ -259,7 +260,7 @@ func (s *server) until(ctx context.Context, doing string, ready func() error) er
 	}
 }
 
-// listen opens an address; what is wrong with its spelling is an error of usage.
+// listen opens an address. A malformed address is a usage error.
 func listen(flag, address string) (net.Listener, error) {
 	if err := wrongAddress(flag, address); err != nil {
 		return nil, usageOf(err)
@@ -271,7 +272,7 @@ func listen(flag, address string) (net.Listener, error) {
 	return l, nil
 }
 
-// addressOf is the URL at which a listener can be reached from this machine.
+// addressOf returns the URL at which this machine reaches a listener.
 func addressOf(l net.Listener) string {
 	host, port, _ := net.SplitHostPort(l.Addr().String())
 	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {

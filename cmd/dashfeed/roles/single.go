@@ -20,12 +20,12 @@ import (
 )
 
 const (
-	readyTimeout = time.Hour        // replaying what came after the last checkpoint
-	closeSession = 10 * time.Second // for sessions to be closed
+	readyTimeout = time.Hour        // for replaying what came after the last checkpoint
+	closeSession = 10 * time.Second // for closing the sessions
 	lastSave     = 30 * time.Second // for the last checkpoint
 )
 
-// Single is everything in one process, with the embedded log: the role of run and demo.
+// Single runs everything in one process, with the embedded log: the role of run and demo.
 type Single struct {
 	*server
 	flags   ServerFlags
@@ -36,14 +36,14 @@ type Single struct {
 	door *gateway.Server
 }
 
-// NewSingle makes it; it does nothing before Start.
+// NewSingle returns the role. It does nothing before Start.
 func NewSingle(p Process, f ServerFlags, sources []source.Item) *Single {
 	return &Single{server: newServer(p, f.LogLevel), flags: f, sources: sources}
 }
 
-// Start starts everything in order. Where it fails, Stop ends what was started.
+// Start starts all parts in order. If it fails, Stop ends what was started.
 func (s *Single) Start(ctx context.Context) (err error) {
-	// The addresses; nobody but the admin is served yet.
+	// The addresses. Only the admin listener serves yet.
 	parts := []string{"log", "checkpoints", "shards", "gateway"}
 	if len(s.sources) > 0 {
 		parts = append(parts, "definitions")
@@ -52,7 +52,7 @@ func (s *Single) Start(ctx context.Context) (err error) {
 		return err
 	}
 
-	// The log; its directory is locked from here on.
+	// The log, which locks its directory from here on.
 	if s.log, err = eventlog.Open(s.logConfig()); err != nil {
 		return err
 	}
@@ -85,7 +85,8 @@ func (s *Single) Start(ctx context.Context) (err error) {
 	s.host.OwnAll()
 	s.health.Of("shards", s.shardsHealth)
 
-	// The gateway, and with it the public listener: dashboards are served as their shards come.
+	// The gateway, and with it the public listener: it serves dashboards as soon as their shards are
+	// live.
 	if s.door, err = s.newGateway(s.host, s.log, s.flags.DashboardFlags, s.flags.PublicFlags, table); err != nil {
 		return err
 	}
@@ -95,7 +96,7 @@ func (s *Single) Start(ctx context.Context) (err error) {
 	}
 	s.admin.Offer(s.operations())
 
-	// All shards are there, but for those that can't be.
+	// Wait for all shards that can become live.
 	replay, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
 	if err = s.until(replay, "replaying the log", s.host.Ready); err != nil {
@@ -111,8 +112,8 @@ func (s *Single) Start(ctx context.Context) (err error) {
 	return nil
 }
 
-// shardsHealth is unready until each shard is live or has failed; then it tells which have failed,
-// or are in trouble.
+// shardsHealth makes the process unready until each shard is live or has failed. From then on it
+// only reports which have failed or are in trouble.
 func (s *Single) shardsHealth() error {
 	if err := s.host.Ready(); err != nil {
 		return err
@@ -120,7 +121,7 @@ func (s *Single) shardsHealth() error {
 	return admin.NoticeOf(s.host.Troubles())
 }
 
-// operations are what the admin listener does for shards that have stopped.
+// operations returns what the admin listener can do for shards that have stopped.
 func (s *Single) operations() admin.Operations {
 	known := func(do func(context.Context, int) error) func(context.Context, int) error {
 		return func(ctx context.Context, shard int) error {
@@ -140,8 +141,8 @@ func (s *Single) operations() admin.Operations {
 	return admin.Operations{AcceptLoss: known(s.host.AcceptLoss), RetryShard: known(s.host.Retry), Refused: refused}
 }
 
-// define applies the definitions of files, and remembers them in the data directory. Those of a
-// shard that has failed wait for it, and nobody waits for them.
+// define applies the definitions of files, and remembers them in the data directory. Definitions of
+// a failed shard are applied when the shard works again; Start does not wait for them.
 func (s *Single) define(ctx context.Context) error {
 	if len(s.sources) == 0 {
 		return nil

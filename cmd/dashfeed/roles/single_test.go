@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// TestStopOrder: while sessions are being closed the server says that it is not ready.
+// TestStopOrder: while its sessions are being closed, the server says that it is not ready.
 func TestStopOrder(t *testing.T) {
 	s := NewSingle(Process{Talk: func(string, ...any) {}, Log: io.Discard}, ServerFlags{
 		PublicFlags: PublicFlags{Listen: "127.0.0.1:0"}, AdminFlags: AdminFlags{Admin: "127.0.0.1:0"},
@@ -26,14 +26,14 @@ func TestStopOrder(t *testing.T) {
 	if got := said(); got != "ok" {
 		t.Errorf("after start: %s", got)
 	}
-	s.serving.Store(false) // the first thing that stop does
+	s.serving.Store(false) // the first thing that Stop does
 	if got := said(); !strings.HasPrefix(got, "gateway: ") {
 		t.Errorf("stopping: %s", got)
 	}
 	if err := s.Stop(); err != nil {
 		t.Error(err)
 	}
-	if err := s.Stop(); err != nil { // both the end of start and run may call it
+	if err := s.Stop(); err != nil { // Start and the command may both call it
 		t.Errorf("again: %v", err)
 	}
 }

@@ -31,7 +31,7 @@ func (s *Size) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// String is the Size in the largest unit that leaves a whole number.
+// String returns the size in the largest unit that leaves a whole number.
 func (s Size) String() string {
 	for _, u := range units {
 		if s != 0 && int64(s)%u.bytes == 0 {

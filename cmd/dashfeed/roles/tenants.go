@@ -13,7 +13,7 @@ import (
 	"github.com/dashfeed/dashfeed/eventlog/pulsar"
 )
 
-// tenantOf is whose a shard is, and which of its partitions.
+// tenantOf returns the tenant of a shard, and the shard's partition in it.
 func (c *Clustered) tenantOf(shard int) (t pulsar.Tenant, partition int, err error) {
 	first := 0
 	for _, t := range c.log.Tenants() {
@@ -35,19 +35,18 @@ func (c *Clustered) listTenants() []admin.Tenant {
 	return all
 }
 
-// makings are the tenants that are being made here, whoever waits for them. Hundreds of partitions
-// take a broker minutes, so that a request only looks in: it begins the making, or finds it under
-// way, and tells how far it is.
+// makings holds the tenants that this process is making. Hundreds of partitions take a broker
+// minutes. So a request only starts the work, or finds it in progress, and returns how far it is.
 type makings struct {
 	mu  sync.Mutex
 	all map[string]*making
 }
 
-// making is one of them.
+// making is the making of one tenant.
 type making struct {
 	tenant pulsar.Tenant
 	done   chan struct{}
-	err    error // once done
+	err    error // set before done is closed
 
 	mu      sync.Mutex
 	trouble error // of the last try
@@ -55,13 +54,13 @@ type making struct {
 
 const (
 	mostMakings  = 16
-	makingGlance = time.Second // a request waits so long for the end
-	makingPause  = time.Second // before it is tried again
+	makingGlance = time.Second // how long a request waits for the end
+	makingPause  = time.Second // between two tries
 )
 
-// addTenant makes a tenant, which every process learns of from the control topic, and tells how far
-// it is. It is asked again until all shards are live; whoever asks for what is under way, or was
-// interrupted, goes on with it.
+// addTenant makes a tenant and returns how far that is. Every process learns of the tenant from the
+// control topic. The client repeats the request until all shards are live. A request for a tenant
+// that is in progress, or whose making was interrupted, continues it.
 func (c *Clustered) addTenant(members *cluster.Cluster) func(context.Context, admin.TenantRequest) (admin.TenantProgress, error) {
 	return func(ctx context.Context, r admin.TenantRequest) (admin.TenantProgress, error) {
 		t := pulsar.Tenant{Name: r.Name, Partitions: r.Partitions, LogTime: pulsar.LogTime(r.LogTime)}
@@ -91,12 +90,12 @@ func (c *Clustered) addTenant(members *cluster.Cluster) func(context.Context, ad
 			p.Trouble = m.trouble.Error()
 		}
 		m.mu.Unlock()
-		p.Topics, p.AllTopics, _ = c.log.MadeTopics(ctx, t) // the next one tells
+		p.Topics, p.AllTopics, _ = c.log.MadeTopics(ctx, t) // the next request reports the error
 		return p, nil
 	}
 }
 
-// make begins to make a tenant, or finds it under way.
+// make starts to make a tenant, or finds it in progress.
 func (c *Clustered) make(t pulsar.Tenant) (*making, error) {
 	c.makings.mu.Lock()
 	defer c.makings.mu.Unlock()
@@ -121,7 +120,7 @@ func (c *Clustered) make(t pulsar.Tenant) (*making, error) {
 	return m, nil
 }
 
-// end forgets a making that has ended: whoever asks next begins again, and finds what is there.
+// end forgets a making that has ended. The next request begins again, and finds what exists.
 func (s *makings) end(m *making) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -130,8 +129,8 @@ func (s *makings) end(m *making) {
 	}
 }
 
-// run tries until the tenant is there, or can't be. A broker that is busy with the topics answers
-// late or not at all.
+// run retries until the tenant exists, or can't be made. A broker that is busy with the topics
+// answers late or not at all.
 func (m *making) run(ctx context.Context, log *pulsar.Log) error {
 	for {
 		err := log.AddTenant(ctx, m.tenant)
@@ -147,7 +146,7 @@ func (m *making) run(ctx context.Context, log *pulsar.Log) error {
 	}
 }
 
-// liveOf counts the shards of a range that somebody is heard to serve.
+// liveOf counts the shards of a range that a node claims to be live on.
 func liveOf(members *cluster.Cluster, first, n int) (live int) {
 	for shard := first; shard < first+n; shard++ {
 		if members.Status(shard).Serving == cluster.Live {

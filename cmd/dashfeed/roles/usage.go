@@ -16,7 +16,7 @@ func usage(format string, args ...any) error {
 	return &UsageError{fmt.Errorf(format, args...)}
 }
 
-// usageOf is err as an error of usage; nil where there is none.
+// usageOf wraps err in a UsageError; nil if err is nil.
 func usageOf(err error) error {
 	if err == nil {
 		return nil
@@ -24,5 +24,5 @@ func usageOf(err error) error {
 	return &UsageError{err}
 }
 
-// refusals is one error of usage of all that is wrong; nil where none of errs is one.
+// refusals joins errs into one UsageError; nil if all of errs are nil.
 func refusals(errs []error) error { return usageOf(errors.Join(errs...)) }

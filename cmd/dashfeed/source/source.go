@@ -16,15 +16,15 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// Item is one definition with the file it stands in.
+// Item is one definition with the name of its file.
 type Item struct {
 	File       string
 	Definition *definition.Definition // without Dashboard: a tenant's default
 }
 
-// Read reads the definitions of a file or a directory: every *.yaml and *.yml in it by name,
-// but hidden ones, and the tenants' defaults in defaults/TENANT.yaml. The error is
-// definition.Problems where the text of any is wrong.
+// Read reads the definitions of a file or a directory. In a directory it reads every *.yaml and
+// *.yml by name, except hidden files, and the tenants' defaults in defaults/TENANT.yaml. The error
+// is definition.Problems if a text is wrong.
 func Read(name string) ([]Item, error) {
 	info, err := os.Stat(name)
 	if err != nil {
@@ -40,7 +40,7 @@ func Read(name string) ([]Item, error) {
 	return ReadDirectory(os.DirFS(name), name)
 }
 
-// ReadDirectory is Read of an opened directory, which people know by name.
+// ReadDirectory is Read for an open directory; name is its name in errors.
 func ReadDirectory(dir fs.FS, name string) ([]Item, error) {
 	var all []Item
 	var problems definition.Problems
@@ -70,8 +70,9 @@ func ReadDirectory(dir fs.FS, name string) ([]Item, error) {
 	return all, DefinedTwice(all)
 }
 
-// DefinedTwice refuses two definitions of one dashboard, or two defaults of one tenant: the one
-// applied last would win, and which that is would change with whichever file was edited.
+// DefinedTwice returns an error for two definitions of one dashboard, or two defaults of one
+// tenant: the one applied last would win, and which one that is would depend on which file was
+// edited last.
 func DefinedTwice(sources []Item) error {
 	first := map[messages.Key]string{}
 	var errs []error
@@ -91,13 +92,13 @@ func DefinedTwice(sources []Item) error {
 	return errors.Join(errs...)
 }
 
-// yamlFiles are the definition files of a directory, the tenants' defaults first.
+// yamlFiles returns the definition files of a directory, the tenants' defaults first.
 func yamlFiles(dir fs.FS) []string {
 	var files []string
 	for _, pattern := range []string{"defaults/*.yaml", "defaults/*.yml", "*.yaml", "*.yml"} {
-		found, _ := fs.Glob(dir, pattern) // the patterns are good
+		found, _ := fs.Glob(dir, pattern) // the patterns are valid
 		for _, file := range found {
-			// what editors and file systems keep beside a file is none of its own
+			// hidden files are what editors and file systems keep beside a definition
 			if !strings.HasPrefix(path.Base(file), ".") {
 				files = append(files, file)
 			}
@@ -112,7 +113,7 @@ func yamlFiles(dir fs.FS) []string {
 	return files
 }
 
-// Parse parses one text; the key says whose default it is.
+// Parse parses one text. key names the tenant if it is a tenant's default.
 func Parse(file string, text []byte, key messages.Key) ([]Item, error) {
 	definitions, err := definition.Parse(file, text, definition.Options{Aggregates: fold.Builtin().Names(), Key: key})
 	if err != nil {

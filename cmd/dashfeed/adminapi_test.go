@@ -18,8 +18,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// adminTold is an admin listener whose operations answer with fixed words; what they are told is
-// written down.
+// adminTold runs an admin listener whose operations return fixed answers and record their
+// arguments.
 func adminTold(t *testing.T) (url string, heard *[]string) {
 	t.Helper()
 	heard = &[]string{}
@@ -88,7 +88,7 @@ func adminTold(t *testing.T) (url string, heard *[]string) {
 	return "http://" + l.Addr().String(), heard
 }
 
-// TestClusterCommands: what the commands print, and what the admin listener hears of them.
+// TestClusterCommands checks what the commands print, and what the admin listener receives.
 func TestClusterCommands(t *testing.T) {
 	key := write(t, "key", "AAAAAAAAAAAAAAAAAAAAAA==\n")
 	for _, c := range []struct {
@@ -142,8 +142,7 @@ func TestClusterCommands(t *testing.T) {
 	}
 }
 
-// TestAdminRefusesBrowsers: a page that the operator looks at cannot drain his nodes, nor can a
-// form.
+// TestAdminRefusesBrowsers: neither a page that the operator visits nor a form can drain nodes.
 func TestAdminRefusesBrowsers(t *testing.T) {
 	url, heard := adminTold(t)
 	for name, header := range map[string]http.Header{
@@ -164,8 +163,8 @@ func TestAdminRefusesBrowsers(t *testing.T) {
 	}
 }
 
-// TestAdminChecksHost: a site that gives its own name the admin listener's address reads nothing
-// there.
+// TestAdminChecksHost: a site that points its own name at the admin listener's address can't read
+// anything there.
 func TestAdminChecksHost(t *testing.T) {
 	url, heard := adminTold(t)
 	ask := func(method, path, host string) (status int, body string) {

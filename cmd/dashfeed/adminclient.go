@@ -21,12 +21,12 @@ type adminServerFlags struct {
 	outputFlag
 }
 
-// adminServerFlag says which process of the cluster is asked; any of them knows the whole.
+// adminServerFlag names the process of the cluster to ask; each of them knows the whole cluster.
 type adminServerFlag struct {
 	AdminServer string `help:"Admin address of any process of the cluster." default:"http://127.0.0.1:9090" placeholder:"URL" group:"Client"`
 }
 
-// base is the address that paths are put behind.
+// base returns the address that paths are appended to.
 func (f *adminServerFlag) base() (string, error) {
 	u, err := url.Parse(f.AdminServer)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
@@ -35,8 +35,8 @@ func (f *adminServerFlag) base() (string, error) {
 	return strings.TrimSuffix(f.AdminServer, "/"), nil
 }
 
-// ask sends a request to the admin listener: body as JSON where it is given, the answer into
-// answer.
+// ask sends a request to the admin listener: body as JSON if it is not nil. It decodes the answer
+// into answer.
 func (f *adminServerFlag) ask(ctx context.Context, method, path string, body, answer any) error {
 	base, err := f.base()
 	if err != nil {
@@ -72,7 +72,7 @@ func (f *adminServerFlag) ask(ctx context.Context, method, path string, body, an
 	return understand(resp, b, answer)
 }
 
-// understand is the answer, or the error that it tells.
+// understand decodes the answer, or returns the error that it holds.
 func understand(resp *http.Response, b []byte, answer any) error {
 	if resp.StatusCode >= 300 {
 		var told admin.Failure

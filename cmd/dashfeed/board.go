@@ -12,7 +12,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// shownCell is a cell as people and programs read it.
+// shownCell is a cell as it is printed, for people and programs.
 type shownCell struct {
 	Panel    string          `json:"panel" yaml:"panel"`
 	Start    int64           `json:"start" yaml:"start"` // ms, or the ordinal of a count window
@@ -26,7 +26,7 @@ type shownCell struct {
 	number int // of the panel
 }
 
-// showCell spells a cell out by its view's schema.
+// showCell converts a cell by its view's schema.
 func showCell(schema wire.Schema, c *cells.Cell) shownCell {
 	s := shownCell{Start: c.Start, End: c.End, Group: groupOf(c.Group), Final: c.Revision > 0, Revision: c.Revision, number: int(c.Panel)}
 	s.Values = wire.AppendRow(nil, c.Row)
@@ -37,7 +37,7 @@ func showCell(schema wire.Schema, c *cells.Cell) shownCell {
 	return s
 }
 
-// groupOf takes a group apart; nil is the overflow group, a nil place a missing label.
+// groupOf splits a group into its labels. nil is the overflow group; a nil label is a missing one.
 func groupOf(g cells.Group) []*string {
 	if g == cells.Overflow {
 		return nil
@@ -55,7 +55,7 @@ func groupOf(g cells.Group) []*string {
 	return places
 }
 
-// group is the group in one word.
+// group returns the group in one word.
 func (c shownCell) group() string {
 	if c.Group == nil {
 		return "(others)"
@@ -70,7 +70,7 @@ func (c shownCell) group() string {
 	return strings.Join(places, " ")
 }
 
-// window is the window in the words of its kind.
+// window returns the window as its kind is written.
 func (c shownCell) window(w wire.Window) string {
 	switch {
 	case w.Latest:
@@ -86,7 +86,8 @@ func (c shownCell) window(w wire.Window) string {
 	return start.Format(layout) + "-" + end.Format(layout)
 }
 
-// text is one value for people: numbers to two places, times where the column holds one.
+// valueText formats one value for people: numbers to two places, and as times in columns that hold
+// times.
 func valueText(column string, v cells.Value) string {
 	switch v.Kind {
 	case cells.Float:
@@ -102,7 +103,8 @@ func valueText(column string, v cells.Value) string {
 	return "-"
 }
 
-// board is what a view holds at a moment, ready to be drawn: it shares nothing with the view.
+// board holds the content of a view at one moment, ready to be drawn. It shares nothing with the
+// view.
 type board struct {
 	dashboard string
 	version   uint64
@@ -122,15 +124,14 @@ func newBoard(v *wire.View, note string) board {
 	return b
 }
 
-// sortCells puts cells in order: by panel, the newest window first, then as the values say, the
-// greatest first.
+// sortCells sorts cells by panel, then the newest window first, then by value, the greatest first.
 func sortCells(cells []shownCell) {
 	slices.SortStableFunc(cells, func(x, y shownCell) int {
 		return cmp.Or(cmp.Compare(x.number, y.number), cmp.Compare(y.Start, x.Start), -compareFirst(x.values, y.values), strings.Compare(x.group(), y.group()))
 	})
 }
 
-// compareFirst orders rows by their first value where both are numbers.
+// compareFirst compares rows by their first value if both are numbers.
 func compareFirst(a, b []cells.Value) int {
 	if len(a) == 0 || len(b) == 0 {
 		return 0
@@ -145,7 +146,7 @@ func number(v cells.Value) float64 {
 	return v.Float
 }
 
-// panel are the cells of one panel.
+// panel returns the cells of one panel.
 func (b board) panel(n int) []shownCell {
 	first, _ := slices.BinarySearchFunc(b.cells, n, func(c shownCell, n int) int { return cmp.Compare(c.number, n) })
 	last := first

@@ -7,24 +7,23 @@ import (
 	"strings"
 )
 
-// openPage opens an address in the browser of whoever sits at this machine, and reports whether one
-// was asked. Where there is no display or no program for it, or that fails, nothing happens: the
-// address was printed.
+// openPage opens an address in the user's browser, and reports whether it started one. If there is
+// no display or no program for it, or the program fails, nothing happens: the address was printed.
 func openPage(address string) bool {
 	name := opener()
 	if name == "" {
 		return false
 	}
-	cmd := exec.Command(name, address) // without our stdin and stdout, which the table has
+	cmd := exec.Command(name, address) // without our stdin and stdout, which the table uses
 	if cmd.Start() != nil {
 		return false
 	}
-	_ = cmd.Process.Release() // it ends by itself once the browser has the address
+	_ = cmd.Process.Release() // it exits by itself once the browser has the address
 	return true
 }
 
-// opener is the program that opens addresses here: what BROWSER names, else the desktop's where
-// there is one; "" where nobody would see it.
+// opener returns the program that opens addresses here: the one that BROWSER names, else the
+// desktop's if there is one; "" if no user would see it.
 func opener() string {
 	switch {
 	case os.Getenv("BROWSER") != "":

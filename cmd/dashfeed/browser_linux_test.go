@@ -12,8 +12,8 @@ import (
 	"unsafe"
 )
 
-// desktop puts programs on the path that write their names and arguments to a pipe, and nothing of
-// a real desktop.
+// desktop puts programs on the path that write their names and arguments to a pipe, and hides those
+// of a real desktop.
 func desktop(t *testing.T, env map[string]string) (asked *os.File) {
 	t.Helper()
 	dir := t.TempDir()
@@ -31,7 +31,7 @@ func desktop(t *testing.T, env map[string]string) (asked *os.File) {
 	for _, name := range []string{"DISPLAY", "WAYLAND_DISPLAY", "BROWSER"} {
 		t.Setenv(name, env[name])
 	}
-	f, err := os.OpenFile(pipe, os.O_RDWR, 0) // read and write: a pipe that nobody writes to is no end
+	f, err := os.OpenFile(pipe, os.O_RDWR, 0) // a pipe without a writer ends at once
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +39,7 @@ func desktop(t *testing.T, env map[string]string) (asked *os.File) {
 	return f
 }
 
-// line is the next line of the pipe.
+// line returns the next line of the pipe.
 func line(t *testing.T, f *os.File) string {
 	t.Helper()
 	b := make([]byte, 1024)
@@ -78,7 +78,7 @@ func TestOpenPage(t *testing.T) {
 	}
 }
 
-// screen is a terminal whose output nobody reads.
+// screen returns a terminal whose output is discarded.
 func screen(t *testing.T) *os.File {
 	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
@@ -103,8 +103,8 @@ func screen(t *testing.T) *os.File {
 	return tty
 }
 
-// TestDemoOpensThePage: the demo on a terminal of somebody with a screen opens the address that
-// serves the page; without a terminal, or told not to, it opens nothing.
+// TestDemoOpensThePage: on a terminal of a user with a display, the demo opens the address that
+// serves the page. Without a terminal, or with the flag against it, it opens nothing.
 func TestDemoOpensThePage(t *testing.T) {
 	for _, c := range []struct {
 		name  string

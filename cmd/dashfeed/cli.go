@@ -11,7 +11,7 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// program is one call of the binary: where it reads and writes, and how long it may run.
+// program is one call of the binary: its input, its outputs and its context.
 type program struct {
 	context.Context
 	stdin          io.Reader
@@ -24,7 +24,7 @@ type program struct {
 // maxStdin bounds what is read of standard input as a whole.
 const maxStdin = 1 << 20
 
-// readStdin is all of standard input.
+// readStdin reads all of standard input.
 func (p *program) readStdin() ([]byte, error) {
 	b, err := io.ReadAll(io.LimitReader(p.stdin, maxStdin+1))
 	if err == nil && len(b) > maxStdin {
@@ -38,7 +38,7 @@ func (p *program) talk(format string, args ...any) {
 	fmt.Fprintln(p.stderr, visibleLines(fmt.Sprintf(format, args...)))
 }
 
-// commands is the command tree; a file a subcommand.
+// commands is the command tree, with one file per command.
 type commands struct {
 	Run        runCommand        `cmd:"" group:"Servers" help:"Run everything in one process, with the embedded log."`
 	Demo       demoCommand       `cmd:"" group:"Servers" help:"Run with the flights of New York in 2013, 300 times as fast, and show them. The same as run --demo."`
@@ -59,10 +59,10 @@ type commands struct {
 	Completion completionCommand `cmd:"" group:"This program" help:"Print a completion script for a shell."`
 }
 
-// later are the commands that a later release brings.
+// later lists the commands that a later release brings.
 var later = []string{"chaos", "token", "top"}
 
-// configFlag is where the configuration file is given.
+// configFlag names the configuration file.
 type configFlag struct {
 	Config string `help:"Configuration file (YAML). Its keys are the names of the flags." placeholder:"FILE" group:"Configuration"`
 }
@@ -90,7 +90,7 @@ type clientFlags struct {
 // exitPanic carries the exit code that kong asks for (after --help) out of its parser.
 type exitPanic int
 
-// run parses args and runs the command they name.
+// run parses args and runs the command that they name.
 func (p *program) run(args []string) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -110,7 +110,7 @@ func (p *program) run(args []string) (err error) {
 	return ctx.Run()
 }
 
-// parse finds the command that args name, and fills its flags.
+// parse finds the command that args name, and sets its flags.
 func (p *program) parse(args []string) (*kong.Context, error) {
 	if err := notYet(args); err != nil {
 		return nil, err
@@ -134,8 +134,8 @@ func (p *program) parse(args []string) (*kong.Context, error) {
 	return ctx, nil
 }
 
-// spelled are the arguments as the parser takes them: people also ask for help with no argument or
-// with `help COMMAND`, and for the version with --version.
+// spelled returns the arguments in the form that the parser accepts. People also ask for help with
+// no argument or with `help COMMAND`, and for the version with --version.
 func spelled(args []string) []string {
 	switch {
 	case len(args) == 0:
@@ -148,7 +148,8 @@ func spelled(args []string) []string {
 	return args
 }
 
-// helpOf is a flag's help with its default, which kong leaves out where there is a placeholder.
+// helpOf returns a flag's help with its default, which kong leaves out if the flag has a
+// placeholder.
 func helpOf(v *kong.Value) string {
 	if v.Flag == nil || v.Flag.PlaceHolder == "" || v.Default == "" || v.Default == "0" || strings.Contains(v.Help, v.Default) {
 		return v.Help
@@ -156,7 +157,7 @@ func helpOf(v *kong.Value) string {
 	return strings.TrimSuffix(v.Help, ".") + " (default: " + v.Default + ")."
 }
 
-// parseError makes kong's error ours, with the command whose help tells more.
+// parseError returns kong's error in our words, with the command whose help tells more.
 func parseError(err error) error {
 	var known *exitError
 	if errors.As(err, &known) {
@@ -172,7 +173,7 @@ func parseError(err error) error {
 	return usage("%w (see %s --help)", err, command)
 }
 
-// notYet names the commands that are still to come.
+// notYet returns an error for a command that a later release brings.
 func notYet(args []string) error {
 	if len(args) == 0 {
 		return nil

@@ -14,7 +14,7 @@ import (
 	"github.com/dashfeed/dashfeed/cmd/dashfeed/roles"
 )
 
-// TestMain gives the tests a directory for contexts of their own.
+// TestMain gives the tests their own directory of contexts.
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "dashfeed-config-")
 	if err != nil {
@@ -34,7 +34,7 @@ func call(t *testing.T, stdin string, args ...string) (code int, stdout, stderr 
 	return callUntil(t.Context(), stdin, args...)
 }
 
-// callUntil is call for what is interrupted when ctx ends.
+// callUntil is like call, for a command that the end of ctx interrupts.
 func callUntil(ctx context.Context, stdin string, args ...string) (code int, stdout, stderr string) {
 	var out, errs bytes.Buffer
 	code = run(ctx, args, strings.NewReader(stdin), &out, &errs)
@@ -51,7 +51,7 @@ func write(t *testing.T, name, text string) string {
 }
 
 func TestExitCodes(t *testing.T) {
-	t.Chdir(t.TempDir()) // a command that is not refused as it should be leaves its files there
+	t.Chdir(t.TempDir()) // a command that is wrongly accepted leaves its files there
 	bad := write(t, "bad.yaml", "dashboard: x\npanels:\n  - id: a\n    windw: latest\n")
 	good := write(t, "good.yaml", "dashboard: x\npanels: [{id: a, window: latest}]\n")
 	unknownKey := write(t, "config.yaml", "listn: 127.0.0.1:1\n")
@@ -131,7 +131,7 @@ func TestExitCodes(t *testing.T) {
 		{[]string{"watch", "x", "--server", ""}, 2, "server is empty"},
 		{[]string{"publish", "-", "--server", nowhere}, 3, "127.0.0.1:1"},
 	} {
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // none takes long, but a server
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // only a server takes long
 		code, _, stderr := callUntil(ctx, "", c.args...)
 		cancel()
 		if code != c.code || !strings.Contains(stderr, c.says) {
@@ -140,15 +140,15 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
-// TestExposed: what other machines reach and nothing guards is refused, in all roles, for each
-// address by itself.
+// TestExposed: every role refuses an address that other machines can reach and that nothing guards,
+// each address on its own.
 func TestExposed(t *testing.T) {
 	key := write(t, "key", "AAAAAAAAAAAAAAAAAAAAAA==\n")
 	name, err := os.Hostname()
 	if err != nil {
 		t.Fatal(err)
 	}
-	besides := map[string][]string{ // one thing is wrong always, so that none of them starts
+	besides := map[string][]string{ // each call has another fault, too, so that none starts
 		"run": {"--data="}, "demo": {"--data="},
 		"node":    {"--link-advertise", "127.0.0.1:1", "--scratch="},
 		"gateway": {"--link-advertise", "127.0.0.1:1", "--cluster="},
@@ -199,7 +199,7 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
-// TestStopDuringStart: a server that is told to stop while it starts stops in good order.
+// TestStopDuringStart: a server that is stopped while it starts stops in order.
 func TestStopDuringStart(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -211,7 +211,7 @@ func TestStopDuringStart(t *testing.T) {
 	}
 }
 
-// TestHelpKeepsToWhatThereIs: commands of later releases are not listed.
+// TestHelpKeepsToWhatThereIs: the help does not list commands of later releases.
 func TestHelpKeepsToWhatThereIs(t *testing.T) {
 	_, help, _ := call(t, "", "--help")
 	for _, name := range later {
@@ -226,7 +226,7 @@ func TestHelpKeepsToWhatThereIs(t *testing.T) {
 	}
 }
 
-// TestConfigLayers: flag > env > file > default, each told as the source.
+// TestConfigLayers: flag > env > file > default, and config show names the source.
 func TestConfigLayers(t *testing.T) {
 	path := write(t, "dashfeed.yaml", "listen: 127.0.0.1:1\nadmin: 127.0.0.1:2\nflush: 20ms\norigins: [https://a, https://b]\nreserve: 1MiB\n")
 	t.Setenv("DASHFEED_CONFIG", path)
@@ -273,7 +273,7 @@ func TestUnknownVariable(t *testing.T) {
 	}
 }
 
-// TestOutputs: wherever a table is printed, json and yaml are too.
+// TestOutputs: every command that prints a table also prints JSON and YAML.
 func TestOutputs(t *testing.T) {
 	good := write(t, "good.yaml", "dashboard: x\npanels: [{id: a, window: latest}]\n")
 	for _, args := range [][]string{{"version"}, {"config", "show"}, {"definition", "check", good}} {

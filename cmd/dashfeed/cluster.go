@@ -14,7 +14,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// clusterCommand groups what there is to see and to do in a cluster.
+// clusterCommand groups the commands on a cluster.
 type clusterCommand struct {
 	Members clusterMembersCommand `cmd:"" help:"Print the processes of the cluster, as one of them sees it. States: alive; new (just joined, ranks last); draining; silent (known by gossip, but sends no beats); gone (left or died)."`
 	Shards  clusterShardsCommand  `cmd:"" help:"Print every shard, the node that serves it and the nodes that claim it. States: live; loading; unheard (no reachable node has it, or only one that has lost its log)."`
@@ -25,7 +25,7 @@ type clusterCommand struct {
 
 type clusterMembersCommand struct{ adminServerFlags }
 
-// Run prints a line a member.
+// Run prints one line per member.
 func (c *clusterMembersCommand) Run(p *program) error {
 	var members []admin.Member
 	if err := c.ask(p, http.MethodGet, "/cluster/members", nil, &members); err != nil {
@@ -40,7 +40,7 @@ func (c *clusterMembersCommand) Run(p *program) error {
 
 type clusterShardsCommand struct{ adminServerFlags }
 
-// Run prints a line a shard; exit code 1 where one of them is served by nobody.
+// Run prints one line per shard. The exit code is 1 if no node serves one of them.
 func (c *clusterShardsCommand) Run(p *program) error {
 	var shards []admin.ShardStatus
 	if err := c.ask(p, http.MethodGet, "/cluster/shards", nil, &shards); err != nil {
@@ -63,7 +63,7 @@ func (c *clusterShardsCommand) Run(p *program) error {
 	return nil
 }
 
-// claimed spells claims: node-1:live, node-2:loading.
+// claimed formats claims: node-1:live, node-2:loading.
 func claimed(claims []admin.Claim) list {
 	parts := list{}
 	for _, c := range claims {
@@ -78,7 +78,7 @@ type clusterOwnerCommand struct {
 	Dashboard string `arg:"" help:"Dashboard."`
 }
 
-// Run prints the shard and its node; exit code 1 where nobody serves it.
+// Run prints the shard and its node. The exit code is 1 if no node serves it.
 func (c *clusterOwnerCommand) Run(p *program) error {
 	k := messages.Key{Tenant: c.Tenant, Dashboard: c.Dashboard}
 	if !k.Valid() {
@@ -114,7 +114,7 @@ type clusterDrainCommand struct {
 	Member string `arg:"" name:"node" help:"Name of the node or gateway."`
 }
 
-// Run asks for the drain, and says where to look how it goes.
+// Run starts the drain, and prints how to observe it.
 func (c *clusterDrainCommand) Run(p *program) error {
 	if err := c.ask(p, http.MethodPost, "/cluster/drain", admin.DrainRequest{Node: c.Member}, nil); err != nil {
 		return err
@@ -123,8 +123,8 @@ func (c *clusterDrainCommand) Run(p *program) error {
 	return nil
 }
 
-// clusterKeysCommand changes the gossip's keys without a restart: add everywhere, use everywhere,
-// remove everywhere.
+// clusterKeysCommand changes the gossip's keys without a restart: add the new key on every process,
+// then use it on every process, then remove the old one from every process.
 type clusterKeysCommand struct {
 	New    clusterKeysNewCommand    `cmd:"" help:"Print a new key, for the gossip or for the cluster."`
 	List   clusterKeysListCommand   `cmd:"" help:"Print the fingerprints of the keys of one process."`
@@ -137,7 +137,7 @@ type clusterKeysNewCommand struct {
 	To string `help:"File to create with the key, readable by its owner only. An existing file is left as it is. Without it: standard output." placeholder:"FILE"`
 }
 
-// Run prints 32 random bytes in base64, as --gossip-key and --cluster-key want them.
+// Run prints 32 random bytes in base64, the format of --gossip-key and --cluster-key.
 func (c *clusterKeysNewCommand) Run(p *program) error {
 	if c.To == "" {
 		fmt.Fprintln(p.stdout, keys.New())
@@ -153,7 +153,7 @@ func (c *clusterKeysNewCommand) Run(p *program) error {
 
 type clusterKeysListCommand struct{ adminServerFlags }
 
-// Run prints fingerprints: a key itself is never told.
+// Run prints fingerprints, never the keys themselves.
 func (c *clusterKeysListCommand) Run(p *program) error {
 	var keys []admin.Key
 	if err := c.ask(p, http.MethodGet, "/cluster/keys", nil, &keys); err != nil {
@@ -166,7 +166,7 @@ func (c *clusterKeysListCommand) Run(p *program) error {
 	return t.print(p.stdout, c.Output)
 }
 
-// keyFile names a file, so that the key is in no list of processes.
+// keyFile names a file, so that the key does not appear in a list of processes.
 type keyFile struct {
 	adminServerFlags
 	File string `arg:"" help:"File with the key; - is stdin."`
@@ -191,10 +191,10 @@ func (c *clusterKeysAddCommand) Run(p *program) error { return c.do(p, "add") }
 
 type clusterKeysUseCommand struct{ keyFile }
 
-// Run speaks with the key from now on.
+// Run makes the process encrypt with the key from now on.
 func (c *clusterKeysUseCommand) Run(p *program) error { return c.do(p, "use") }
 
 type clusterKeysRemoveCommand struct{ keyFile }
 
-// Run forgets the key.
+// Run makes the process forget the key.
 func (c *clusterKeysRemoveCommand) Run(p *program) error { return c.do(p, "remove") }

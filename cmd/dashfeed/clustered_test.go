@@ -17,7 +17,7 @@ import (
 	"github.com/dashfeed/dashfeed/eventlog/pulsar/pulsartest"
 )
 
-// TestCluster runs the roles by their commands, on a Pulsar that wants tokens.
+// TestCluster runs the roles by their commands, on a Pulsar that requires tokens.
 func TestCluster(t *testing.T) {
 	broker := pulsartest.Start(t, pulsartest.Options{Tokens: true})
 	token := write(t, "token", broker.Token("admin")+"\n")
@@ -28,7 +28,7 @@ func TestCluster(t *testing.T) {
 	t.Run("ticks", func(t *testing.T) { testTicks(t, broker, on) })
 }
 
-// free is an address of loopback that nobody listened on a moment ago.
+// free returns a loopback address that nobody listened on a moment ago.
 func free(t *testing.T) string {
 	t.Helper()
 	address, err := process.FreeAddress()
@@ -38,14 +38,14 @@ func free(t *testing.T) string {
 	return address
 }
 
-// clusterKey is a file with the keys that producer signs with, too.
+// clusterKey returns a file with the keys that producer uses, too.
 func clusterKey(t *testing.T) string {
 	t.Helper()
 	return write(t, "cluster.key", base64.StdEncoding.EncodeToString(pulsartest.Keys()[0])+"\n")
 }
 
-// testRoles goes once through everything: two nodes, a gateway, a tenant added, a node drained, all
-// stopped in good order.
+// testRoles shows the life of a cluster: two nodes, a gateway, a tenant added, a node drained, and
+// all stopped in order.
 func testRoles(t *testing.T, on []string) {
 	key := write(t, "gossip.key", "AAAAAAAAAAAAAAAAAAAAAA==\n")
 	definitions := write(t, "sales.yaml", "dashboard: sales\npanels: [{id: total, window: {tumbling: 1h}, group_by: [labels.shop], aggregates: [count, sum]}]\n")
@@ -96,7 +96,7 @@ func testRoles(t *testing.T, on []string) {
 	if got := ctl("cluster", "owner", "sales"); !strings.Contains(got, "two") {
 		t.Errorf("owner after the drain: %s", got)
 	}
-	for _, at := range []*served{door, two} { // the second is the owner's own door
+	for _, at := range []*served{door, two} { // the second is the node's own door
 		if after := watched(t, at.public, 3); after != before {
 			t.Errorf("after the drain\n%s\nbefore\n%s", after, before)
 		}
@@ -109,8 +109,7 @@ func testRoles(t *testing.T, on []string) {
 	}
 }
 
-// testHandOver: watch, told of two doors, goes from one that drains to the other and misses
-// nothing.
+// testHandOver: watch, given two doors, moves from one that drains to the other and misses nothing.
 func testHandOver(t *testing.T, from, to *served) {
 	t.Helper()
 	watch, stop := context.WithCancel(t.Context())
@@ -125,7 +124,7 @@ func testHandOver(t *testing.T, from, to *served) {
 	next := func(want string) {
 		t.Helper()
 		more := scan.Scan()
-		for more && strings.Contains(scan.Text(), `"event":"counters"`) { // they come when they are read
+		for more && strings.Contains(scan.Text(), `"event":"counters"`) { // read at any time
 			more = scan.Scan()
 		}
 		if !more || !strings.Contains(scan.Text(), want) {
@@ -158,7 +157,7 @@ func testHandOver(t *testing.T, from, to *served) {
 func untilMember(t *testing.T, at *served, name, state string) {
 	t.Helper()
 	said := ""
-	// real time: a real cluster
+	// real time: the cluster is real
 	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		said = get(t, at.admin+"/cluster/members")
 		var all []admin.Member
@@ -172,7 +171,7 @@ func untilMember(t *testing.T, at *served, name, state string) {
 	t.Fatalf("%s is not %s: %s", name, state, said)
 }
 
-// until waits until a process says something in readyz?verbose.
+// until waits until a process reports a text in readyz?verbose.
 func until(t *testing.T, admin, want string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -195,8 +194,8 @@ func until(t *testing.T, admin, want string) {
 	}
 }
 
-// testTrouble: what is wrong is said by readyz, in the line of its part, with what mends it; and
-// the process lives on and ends with 0 when it is told to.
+// testTrouble: readyz reports what is wrong in the line of its part, with the remedy. The process
+// stays up, and exits with 0 when it is stopped.
 func testTrouble(t *testing.T, broker *pulsartest.Cluster, on []string) {
 	ask := func(method, path, body string) {
 		t.Helper()

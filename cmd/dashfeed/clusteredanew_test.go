@@ -8,9 +8,9 @@ import (
 	"github.com/dashfeed/dashfeed/eventlog/pulsar/pulsartest"
 )
 
-// TestPulsarMadeAnew: Pulsar loses all it had, topics and metadata, and numbers its ledgers from
-// the beginning again; the node's scratch and its directory of checkpoints are kept. The log that
-// is made then is another one, though positions coincide.
+// TestPulsarMadeAnew: Pulsar loses all its data, topics and metadata, and numbers its ledgers from
+// the beginning again. The node's scratch and its directory of checkpoints are kept. The new log
+// counts as another one, though positions coincide.
 func TestPulsarMadeAnew(t *testing.T) {
 	for _, place := range []string{"pulsar", "directory"} {
 		t.Run(place, func(t *testing.T) {
@@ -24,8 +24,8 @@ func TestPulsarMadeAnew(t *testing.T) {
 	}
 }
 
-// foldAnew starts a broker that knows nothing, stores messages of so many events each, and starts a
-// node that has to count these, which then stops.
+// foldAnew starts an empty broker, stores messages with each events per message, and starts a node
+// that must count these events; then it stops the node.
 func foldAnew(t *testing.T, messages, each int, args ...string) {
 	t.Helper()
 	broker := pulsartest.Start(t, pulsartest.Options{Tokens: true})

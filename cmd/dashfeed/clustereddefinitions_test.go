@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// testDefinitions: what a gateway last applied from a file is remembered for all gateways, so that
-// a definition put later survives any restart with the same file, and a file that changed wins.
+// testDefinitions: all gateways remember what one of them last applied from a file. So a definition
+// that was put later survives any restart with the same file, and a file that changed wins.
 func testDefinitions(t *testing.T, on []string) {
 	seed := free(t)
 	member := func(role, name, gossip string, args ...string) *served {
@@ -32,7 +32,7 @@ func testDefinitions(t *testing.T, on []string) {
 			t.Fatal(err)
 		}
 	}
-	// gateway starts one whose files are applied, and expects a title in force.
+	// gateway starts a gateway that applies its files, and expects a title in force.
 	gateway := func(name, title string) *served {
 		t.Helper()
 		g := member("gateway", name, free(t), "--definitions", dir)
@@ -64,7 +64,7 @@ func testDefinitions(t *testing.T, on []string) {
 	}
 	stop(a)
 	stop(gateway("a", "put"))
-	b := gateway("b", "put") // another one, that never saw the file
+	b := gateway("b", "put") // another gateway, which never saw the file
 	file("d.yaml", "second")
 	a = gateway("a", "second")
 	stop(b)

@@ -17,7 +17,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// producer is a log of the broker's as a producer of ours has it, which is no member of a cluster.
+// producer opens the broker's log as a producer of ours that is no member of a cluster.
 func producer(t *testing.T, broker *pulsartest.Cluster) *pulsar.Log {
 	t.Helper()
 	c := pulsar.Default(broker.BrokerURL, broker.AdminURL)
@@ -31,7 +31,7 @@ func producer(t *testing.T, broker *pulsartest.Cluster) *pulsar.Log {
 	return log
 }
 
-// put stores n events of the tenant's dashboard d, each of the value 1 and of the time given; 0:
+// put stores n events of the tenant's dashboard d, each with the value 1 and the given time; 0:
 // none.
 func put(t *testing.T, log *pulsar.Log, tenant string, n int, ms int64) {
 	t.Helper()
@@ -48,7 +48,7 @@ func put(t *testing.T, log *pulsar.Log, tenant string, n int, ms int64) {
 	}
 }
 
-// reading is what the tests look at of GET /v1/dashboards/d.
+// reading holds the fields of GET /v1/dashboards/d that the tests check.
 type reading struct {
 	Epoch    string
 	To       int
@@ -56,11 +56,11 @@ type reading struct {
 	Cells    [][]any
 }
 
-// untilRead waits until a door reads the tenant's dashboard d as wanted.
+// untilRead waits until a door returns the wanted state of the tenant's dashboard d.
 func untilRead(t *testing.T, door, tenant string, wanted func(r reading) bool) (r reading) {
 	t.Helper()
 	said := ""
-	// real time: a real broker
+	// real time: the broker is real
 	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		answer, err := http.Get(door + "/v1/dashboards/d?tenant=" + tenant)
 		if err != nil {
@@ -77,9 +77,8 @@ func untilRead(t *testing.T, door, tenant string, wanted func(r reading) bool) (
 	return r
 }
 
-// testTicks: where a tenant's log time is ticks, events are folded from the first one on, and
-// windows become final by ticks alone: neither the broker's clock nor one that an event names moves
-// them.
+// testTicks: if ticks move a tenant's log time, events are folded from the first one on, and only
+// ticks make windows final. Neither the broker's clock nor the time of an event moves them.
 func testTicks(t *testing.T, broker *pulsartest.Cluster, on []string) {
 	file := write(t, "d.yaml", "tenant: slow\ndashboard: d\npanels: [{id: p, window: {tumbling: 1s}, aggregates: [count]}]\n")
 	node := start(t, io.Discard, append([]string{
@@ -93,7 +92,7 @@ func testTicks(t *testing.T, broker *pulsartest.Cluster, on []string) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	looking := make(chan int, 1) // a window is closed for somebody who looks at it
+	looking := make(chan int, 1) // a window is closed for a dashboard that somebody looks at
 	go func() {
 		looking <- run(ctx, []string{"watch", "d", "--wait", "--tenant", "slow", "--server", node.public, "-o", "json"}, strings.NewReader(""), io.Discard, io.Discard)
 	}()
@@ -108,7 +107,7 @@ func testTicks(t *testing.T, broker *pulsartest.Cluster, on []string) {
 		t.Errorf("read %+v", r)
 	}
 
-	// What moved log time are the ticks: nothing else in the partition has a time.
+	// Only ticks have moved log time: nothing else in the partition has a time.
 	from, err := log.Read(shard, messages.Position{})
 	if err != nil {
 		t.Fatal(err)

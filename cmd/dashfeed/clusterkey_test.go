@@ -10,7 +10,7 @@ import (
 )
 
 // A process that is not alone does not start without the cluster's key, whatever its role, and
-// leaves no file.
+// creates no file.
 func TestClusterKeyIsAskedFor(t *testing.T) {
 	for _, args := range [][]string{
 		{"node"}, {"gateway"}, {"node", "--gateway", "--join", "127.0.0.1:1"},

@@ -13,7 +13,7 @@ type completionCommand struct {
 	Shell string `arg:"" help:"bash, zsh or fish." enum:"bash,zsh,fish"`
 }
 
-// Run prints the script; it is made from the command tree, so it knows what the binary knows.
+// Run prints the script. It comes from the command tree, so it knows all commands of the binary.
 func (c *completionCommand) Run(p *program, app *kong.Kong) error {
 	nodes := shownNodes(app.Model.Node)
 	switch c.Shell {
@@ -25,7 +25,7 @@ func (c *completionCommand) Run(p *program, app *kong.Kong) error {
 	return bashScript(p.stdout, nodes)
 }
 
-// shownNodes is the tree below root, parents first.
+// shownNodes returns the tree below root, parents first.
 func shownNodes(root *kong.Node) []*kong.Node {
 	nodes := []*kong.Node{root}
 	for _, child := range root.Children {
@@ -36,7 +36,7 @@ func shownNodes(root *kong.Node) []*kong.Node {
 	return nodes
 }
 
-// words are what may follow the node: its commands or the words of its argument, then its flags.
+// words returns what may follow the node: its commands or the words of its argument, and its flags.
 func words(n *kong.Node) (commands, flags []string) {
 	for _, child := range n.Children {
 		if !child.Hidden {

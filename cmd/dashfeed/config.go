@@ -16,26 +16,26 @@ import (
 
 const envPrefix = "DASHFEED_"
 
-// config is the layers below the command line: a flag wins over its variable DASHFEED_…, that over
-// the file, that over the context, that over the default. It is the resolver that kong asks for
-// every flag that was not given.
+// config holds the layers below the command line: a flag overrides its variable DASHFEED_…, which
+// overrides the file, the context and the default, in this order. kong asks it for every flag that
+// was not given.
 type config struct {
 	loaded    bool
 	path      string
 	file, env *koanf.Koanf
-	context   *chosenContext // nil: not looked for yet
+	context   *chosenContext // nil: not read yet
 }
 
-// chosenContext is the context of this call; without name it has none.
+// chosenContext is the context of this call; if name is empty, there is none.
 type chosenContext struct {
 	name string
 	setting
 }
 
-// Validate is part of kong.Resolver; what there is to check is known only with the file.
+// Validate implements kong.Resolver. It checks nothing: the file is not read yet.
 func (c *config) Validate(*kong.Application) error { return nil }
 
-// Resolve is the value of a flag that was not given, or nil.
+// Resolve returns the value of a flag that was not given, or nil.
 func (c *config) Resolve(ctx *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
 	if err := c.load(ctx); err != nil {
 		return nil, err
@@ -54,8 +54,8 @@ func (c *config) Resolve(ctx *kong.Context, _ *kong.Path, flag *kong.Flag) (any,
 	return nil, nil
 }
 
-// ofContext is the flag's value in the context; "" where there is none. A context's token goes to
-// the context's server only.
+// ofContext returns the flag's value in the context; "" if it has none. A context's token is used
+// for the context's server only.
 func (c *config) ofContext(ctx *kong.Context, flag *kong.Flag) (string, error) {
 	if !slices.Contains([]string{"context", "server", "admin-server", "tenant", "token"}, flag.Name) {
 		return "", nil
@@ -75,7 +75,7 @@ func (c *config) ofContext(ctx *kong.Context, flag *kong.Flag) (string, error) {
 	return c.context.value(flag.Name), nil
 }
 
-// choose reads the context that was named, else the current one.
+// choose reads the named context, or the current one if none was named.
 func (c *chosenContext) choose(name string, named bool) error {
 	if named && name == "" {
 		return nil
@@ -94,7 +94,7 @@ func (c *chosenContext) choose(name string, named bool) error {
 	return err
 }
 
-// value is what the command line, the environment or the file gives a setting.
+// value returns a setting's value from the command line, the environment or the file.
 func (c *config) value(ctx *kong.Context, name string) (value string, given bool) {
 	if value, given = lineValue(ctx, name); given {
 		return value, true
@@ -107,7 +107,7 @@ func (c *config) value(ctx *kong.Context, name string) (value string, given bool
 	return "", false
 }
 
-// source tells where the value of a flag came from.
+// source names the layer that a flag's value came from.
 func (c *config) source(ctx *kong.Context, flag *kong.Flag) string {
 	given := slices.ContainsFunc(ctx.Path, func(p *kong.Path) bool {
 		return p.Flag == flag && !p.Resolved
@@ -184,7 +184,7 @@ func (c *config) loadFile(known []string) error {
 	return usageOf(errors.Join(errs...))
 }
 
-// oneDocument refuses a text of several documents: all but the first would be left out.
+// oneDocument refuses a text with several documents: all but the first would be ignored.
 type oneDocument struct{ *yaml.YAML }
 
 func (p oneDocument) Unmarshal(text []byte) (map[string]any, error) {
@@ -195,7 +195,7 @@ func (p oneDocument) Unmarshal(text []byte) (map[string]any, error) {
 	return settings, singleDocument(text)
 }
 
-// lineValue is a flag's value on the command line, where it is given.
+// lineValue returns a flag's value on the command line, if it is given.
 func lineValue(ctx *kong.Context, name string) (value string, given bool) {
 	for _, p := range ctx.Path {
 		if p.Flag != nil && p.Flag.Name == name && !p.Resolved {
@@ -205,8 +205,8 @@ func lineValue(ctx *kong.Context, name string) (value string, given bool) {
 	return "", false
 }
 
-// settings are the names that the file and the environment may give, sorted: all that config show
-// shows.
+// settings returns the names that the file and the environment may give, sorted. config show shows
+// all of them.
 func settings(app *kong.Application) []string {
 	var known []string
 	_ = kong.Visit(app, func(n kong.Visitable, next kong.Next) error {
@@ -219,11 +219,12 @@ func settings(app *kong.Application) []string {
 	return slices.Compact(known)
 }
 
-// configurable tells the settings from the flags that belong to one call: settings have a group.
+// configurable reports whether a flag is a setting, and not only of one call: settings have a
+// group.
 func configurable(f *kong.Flag) bool { return f.Group != nil }
 
-// unknown is the error about a name that no setting has, in one short line; spell makes a setting's
-// name one of that kind.
+// unknown returns a short error about a name that no setting has. spell converts a setting's name
+// to that kind of name.
 func unknown(what, given, name string, known []string, spell func(string) string) error {
 	hint := "dashfeed config show lists the settings"
 	if near, ok := nearest(name, known); ok {
@@ -232,12 +233,12 @@ func unknown(what, given, name string, known []string, spell func(string) string
 	return fmt.Errorf("unknown %s %q; %s", what, given, hint)
 }
 
-// variable is the environment's name of a setting.
+// variable returns the environment variable of a setting.
 func variable(name string) string {
 	return envPrefix + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
 }
 
-// text is a layer's value as it would stand on the command line.
+// text formats a layer's value as on the command line.
 func text(v any) string {
 	if list, ok := v.([]any); ok {
 		parts := make([]string, len(list))

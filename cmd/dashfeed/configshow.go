@@ -10,13 +10,13 @@ import (
 	"github.com/dashfeed/dashfeed/cmd/dashfeed/roles"
 )
 
-// configCommand groups what there is to do with the configuration.
+// configCommand groups the commands on the configuration.
 type configCommand struct {
 	Show configShowCommand `cmd:"" help:"Print every setting with its value and where it came from."`
 }
 
-// configShowCommand takes the flags of every command that has settings, so that it can show what
-// they would be.
+// configShowCommand has the flags of every command that has settings, so that it can show their
+// values.
 type configShowCommand struct {
 	configFlag
 	roles.ServerFlags
@@ -45,7 +45,7 @@ func (c *configShowCommand) Run(p *program, ctx *kong.Context) error {
 	return t.print(p.stdout, c.Output)
 }
 
-// shownValue is a setting as it would be given; a token is not shown.
+// shownValue formats a setting as it would be given. It does not show a token.
 func shownValue(f *kong.Flag, v any) string {
 	if list, ok := v.([]string); ok {
 		return strings.Join(list, ",")

@@ -14,8 +14,8 @@ type yesFlag struct {
 	Yes bool `help:"Do it without asking."`
 }
 
-// confirm asks before something is deleted; what is a sentence without its end. Where nobody can be
-// asked it refuses, unless --yes was given.
+// confirm asks before something is deleted; what is a sentence without its full stop. If it can't
+// ask anybody, it refuses, unless --yes was given.
 func (f yesFlag) confirm(p *program, what string) error {
 	if f.Yes {
 		return nil
@@ -24,7 +24,7 @@ func (f yesFlag) confirm(p *program, what string) error {
 		return usage("%s; give --yes to do it", what)
 	}
 	fmt.Fprintf(p.stderr, "%s. Go on? [y/N] ", visible(what))
-	answer, _ := bufio.NewReader(p.stdin).ReadString('\n') // the end of input is no
+	answer, _ := bufio.NewReader(p.stdin).ReadString('\n') // end of input means no
 	if answer = strings.ToLower(strings.TrimSpace(answer)); answer != "y" && answer != "yes" {
 		return usage("nothing was changed")
 	}

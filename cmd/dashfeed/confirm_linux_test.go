@@ -12,7 +12,7 @@ import (
 	"unsafe"
 )
 
-// console opens a pseudo-terminal: what is written to one end is typed at the other.
+// console opens a pseudo-terminal: what is written to keys is typed at tty.
 func console(t *testing.T) (keys, tty *os.File) {
 	t.Helper()
 	keys, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
@@ -34,8 +34,8 @@ func console(t *testing.T) (keys, tty *os.File) {
 	return keys, tty
 }
 
-// TestResetAsksAtATerminal: a definition that forgets what was counted is applied where a person
-// says yes, and not otherwise. A device that is no terminal answers nothing.
+// TestResetAsksAtATerminal: a definition that resets what was counted is applied only if a person
+// says yes. A device that is not a terminal gives no answer.
 func TestResetAsksAtATerminal(t *testing.T) {
 	s := start(t, io.Discard, "run", "--data", t.TempDir())
 	defer s.stop(t)
@@ -78,7 +78,7 @@ func TestResetAsksAtATerminal(t *testing.T) {
 	}
 }
 
-// TestDeletesAsk: nothing is deleted before somebody has said yes.
+// TestDeletesAsk: nothing is deleted before a person says yes.
 func TestDeletesAsk(t *testing.T) {
 	contextsIn(t)
 	s := start(t, io.Discard, "run", "--data", t.TempDir())

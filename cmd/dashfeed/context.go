@@ -13,7 +13,7 @@ type contextFlag struct {
 	Context string `help:"Context that sets server, tenant and token. Without it: the one chosen by context use." placeholder:"NAME" group:"Client"`
 }
 
-// contextCommand groups what there is to do with contexts.
+// contextCommand groups the commands on contexts.
 type contextCommand struct {
 	List   contextListCommand   `cmd:"" help:"Print the contexts."`
 	Set    contextSetCommand    `cmd:"" help:"Create a context, or change the given fields of one."`
@@ -23,7 +23,7 @@ type contextCommand struct {
 
 type contextListCommand struct{ outputFlag }
 
-// Run prints a line a context.
+// Run prints one line per context.
 func (c *contextListCommand) Run(p *program) error {
 	all, err := readContexts()
 	if err != nil {
@@ -41,8 +41,8 @@ func (c *contextListCommand) Run(p *program) error {
 	return t.print(p.stdout, c.Output)
 }
 
-// contextSetCommand has flags of its own: those of the client commands are filled in by variables
-// and by the current context.
+// contextSetCommand has its own flags: variables and the current context would fill in those of the
+// client commands.
 type contextSetCommand struct {
 	Server      []string `help:"Address of the server. Of a cluster several gateways may be given." placeholder:"URL"`
 	AdminServer string   `help:"Admin address of any process of the cluster." placeholder:"URL"`
@@ -132,7 +132,7 @@ type contextDeleteCommand struct {
 	Name string `arg:"" help:"Context."`
 }
 
-// Run deletes the context; where it was the current one, none is.
+// Run deletes the context. If it was the current one, there is none afterwards.
 func (c *contextDeleteCommand) Run(p *program) error {
 	all, err := readContexts()
 	if err != nil {

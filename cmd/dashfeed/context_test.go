@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// asked is a server that answers an empty list, and what it was asked last.
+// asked runs a server that answers with an empty list and keeps the last request.
 func asked(t *testing.T) (server *httptest.Server, last *http.Request) {
 	last = &http.Request{}
 	server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -20,7 +20,7 @@ func asked(t *testing.T) (server *httptest.Server, last *http.Request) {
 	return server, last
 }
 
-// contextsIn gives the test a directory of contexts, and is their file.
+// contextsIn gives the test its own directory of contexts, and returns their file.
 func contextsIn(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -28,7 +28,7 @@ func contextsIn(t *testing.T) string {
 	return filepath.Join(dir, "dashfeed", "contexts.yaml")
 }
 
-// does fails where a command ends with another code, or does not say something.
+// does fails the test if a command exits with another code or its output lacks the text.
 func does(t *testing.T, stdin string, code int, says string, args ...string) string {
 	t.Helper()
 	got, out, stderr := call(t, stdin, args...)
@@ -38,8 +38,8 @@ func does(t *testing.T, stdin string, code int, says string, args ...string) str
 	return out
 }
 
-// TestContexts: a context fills in the server, the tenant and the token of what is not given by
-// flag, variable or file.
+// TestContexts: a context fills in the server, the tenant and the token if no flag, variable or
+// file gives them.
 func TestContexts(t *testing.T) {
 	path := contextsIn(t)
 	one, first := asked(t)
@@ -89,7 +89,7 @@ func TestContexts(t *testing.T) {
 	}
 }
 
-// TestContextsRefused: what is not right about contexts is told, and changes nothing.
+// TestContextsRefused: an error about contexts is reported, and changes nothing.
 func TestContextsRefused(t *testing.T) {
 	path := contextsIn(t)
 	does(t, "", exitDone, "", "context", "set", "prod", "--admin-server", "http://127.0.0.1:1")
@@ -114,5 +114,5 @@ func TestContextsRefused(t *testing.T) {
 	}
 	does(t, "", exitUsage, path, "dashboard", "list")
 	does(t, "", exitUsage, "sever", "context", "set", "a", "--tenant", "t")
-	does(t, "", exitDone, "", "version") // what needs no server needs no contexts
+	does(t, "", exitDone, "", "version") // a command that needs no server needs no contexts
 }

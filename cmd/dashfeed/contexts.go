@@ -15,8 +15,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// contexts are the servers that a user knows by name. They are in one file that only the user may
-// read, since it has tokens.
+// contexts holds the servers that a user has named. Their file is readable by the user alone, since
+// it has tokens.
 type contexts struct {
 	Current string             `yaml:"current,omitempty"`
 	Named   map[string]setting `yaml:"contexts,omitempty"`
@@ -24,7 +24,7 @@ type contexts struct {
 	path string
 }
 
-// setting is one context: values of the flags of the same names; what is empty is not given.
+// setting is one context: the values of the flags of the same names. An empty value is not given.
 type setting struct {
 	Server      string `yaml:"server,omitempty"` // several with commas between
 	AdminServer string `yaml:"admin-server,omitempty"`
@@ -32,7 +32,7 @@ type setting struct {
 	Token       string `yaml:"token,omitempty"`
 }
 
-// value is the flag's value; "" where the context does not give it.
+// value returns the flag's value; "" if the context does not give it.
 func (s setting) value(flag string) string {
 	switch flag {
 	case "server":
@@ -47,11 +47,11 @@ func (s setting) value(flag string) string {
 	return ""
 }
 
-// readContexts reads the user's contexts. A file that is not there has none.
+// readContexts reads the user's contexts. If the file does not exist, there are none.
 func readContexts() (*contexts, error) {
 	dir, err := os.UserConfigDir()
 	if err != nil {
-		return &contexts{}, nil // without a home there is nothing to read
+		return &contexts{}, nil // without a home directory there is nothing to read
 	}
 	c := &contexts{path: filepath.Join(dir, "dashfeed", "contexts.yaml")}
 	text, err := os.ReadFile(c.path)
@@ -69,7 +69,7 @@ func readContexts() (*contexts, error) {
 	return c, nil
 }
 
-// find is the context of a name.
+// find returns the context of that name.
 func (c *contexts) find(name string) (setting, error) {
 	if s, ok := c.Named[name]; ok {
 		return s, nil
@@ -83,7 +83,7 @@ func (c *contexts) find(name string) (setting, error) {
 
 func (c *contexts) names() []string { return slices.Sorted(maps.Keys(c.Named)) }
 
-// write puts the file in the place of the one before, whole or not at all.
+// write replaces the file, whole or not at all.
 func (c *contexts) write() error {
 	if c.path == "" {
 		return errors.New("contexts need a home directory: neither HOME nor XDG_CONFIG_HOME is set")
@@ -96,7 +96,7 @@ func (c *contexts) write() error {
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(dir, "contexts-*.yaml") // for its owner alone
+	f, err := os.CreateTemp(dir, "contexts-*.yaml") // readable by its owner alone
 	if err != nil {
 		return err
 	}
@@ -108,7 +108,7 @@ func (c *contexts) write() error {
 	return os.Rename(f.Name(), c.path)
 }
 
-// wrongContextName is why a text is no name of a context.
+// wrongContextName returns an error if the text can't be the name of a context.
 func wrongContextName(name string) error {
 	if name == "" || len(name) > 64 || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return usage("context name %q is not allowed: 1 to 64 letters, digits and signs of ASCII", name)

@@ -13,7 +13,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// dashboardCommand groups what there is to do with dashboards.
+// dashboardCommand groups the commands on dashboards.
 type dashboardCommand struct {
 	List   dashboardListCommand   `cmd:"" help:"Print the dashboards of a tenant."`
 	Get    dashboardGetCommand    `cmd:"" help:"Print what a dashboard shows now."`
@@ -26,10 +26,10 @@ type dashboardListCommand struct {
 	Prefix string `help:"Only dashboards whose names begin with this text." placeholder:"TEXT"`
 }
 
-// listPage is how many dashboards are asked for at a time.
+// listPage is the number of dashboards in one request.
 const listPage = 1000
 
-// Run prints a line a dashboard, by name.
+// Run prints one line per dashboard, sorted by name.
 func (c *dashboardListCommand) Run(p *program) error {
 	server, err := c.open()
 	if err != nil {
@@ -55,7 +55,7 @@ type dashboardGetCommand struct {
 	Panels    []string `help:"Only these panels." placeholder:"PANEL"`
 }
 
-// Run prints a line a cell; with -o json and yaml the server's answer.
+// Run prints one line per cell; with -o json or yaml, the server's answer.
 func (c *dashboardGetCommand) Run(p *program) error {
 	server, err := c.open()
 	if err != nil {
@@ -97,7 +97,7 @@ type dashboardOpenCommand struct {
 	Dashboard string `arg:"" help:"Dashboard."`
 }
 
-// Run prints the address, and asks a browser to open it where somebody sits at the terminal.
+// Run prints the address, and opens it in a browser if a user is at the terminal.
 func (c *dashboardOpenCommand) Run(p *program) error {
 	server, err := c.open()
 	if err != nil {
@@ -130,8 +130,8 @@ type dashboardDeleteCommand struct {
 	Dashboard string `arg:"" help:"Dashboard."`
 }
 
-// Run begins a fresh history and then deletes the definition. The dashboard stays in the list: its
-// log has its name, and an event that comes is counted by the tenant's default.
+// Run begins a new history and then deletes the definition. The dashboard stays in the list, since
+// its log has its name; the tenant's default counts events that come later.
 func (c *dashboardDeleteCommand) Run(p *program) error {
 	server, err := c.open()
 	if err != nil {

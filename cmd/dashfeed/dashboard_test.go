@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestDashboards: they are listed, read, opened and deleted.
+// TestDashboards: dashboards are listed, read, opened and deleted.
 func TestDashboards(t *testing.T) {
 	s := start(t, io.Discard, "run", "--data", t.TempDir())
 	defer s.stop(t)
@@ -49,7 +49,7 @@ func TestDashboards(t *testing.T) {
 	}
 }
 
-// TestWatchUnknown: a name that was mistyped is told; who means to wait says so.
+// TestWatchUnknown: watch reports a mistyped name; with --wait it waits for the dashboard.
 func TestWatchUnknown(t *testing.T) {
 	s := start(t, io.Discard, "run", "--data", t.TempDir())
 	defer s.stop(t)

@@ -13,7 +13,7 @@ import (
 // noDashboard is an error about a dashboard that has no record.
 type noDashboard struct {
 	name, hint string
-	err        error // the server's
+	err        error // of the server
 }
 
 func (e *noDashboard) Error() string {
@@ -28,13 +28,13 @@ func unknownDashboard(err error) bool {
 	return errors.As(err, &refused) && refused.Status == http.StatusNotFound && refused.Code == int(wire.CodeUnknownDashboard)
 }
 
-// needDashboard is an error where a dashboard has no record.
+// needDashboard returns an error if a dashboard has no record.
 func needDashboard(ctx context.Context, server *client.Client, dashboard string) error {
 	_, err := server.Read(ctx, dashboard, client.ReadOptions{Bare: true})
 	return explainUnknown(ctx, server, dashboard, err)
 }
 
-// explainUnknown is err, or for a dashboard without record one that names the nearest there is.
+// explainUnknown returns err. If the dashboard has no record, it adds the most similar name.
 func explainUnknown(ctx context.Context, server *client.Client, dashboard string, err error) error {
 	if !unknownDashboard(err) {
 		return err

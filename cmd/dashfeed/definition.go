@@ -12,7 +12,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// definitionCommand groups what there is to do with definitions.
+// definitionCommand groups the commands on definitions.
 type definitionCommand struct {
 	Check  definitionCheckCommand  `cmd:"" help:"Check definitions without a server."`
 	Diff   definitionDiffCommand   `cmd:"" help:"Print what apply would change. Exit code 1 if there is a difference."`
@@ -27,7 +27,7 @@ type definitionCheckCommand struct {
 	Paths []string `arg:"" name:"path" help:"Files, or directories of YAML files; - is stdin."`
 }
 
-// Run prints a line a definition, or all that is wrong with them.
+// Run prints one line per definition, or everything that is wrong with them.
 func (c *definitionCheckCommand) Run(p *program) error {
 	sources, err := p.readAll(c.Paths)
 	var problems definition.Problems
@@ -51,8 +51,8 @@ func (c *definitionCheckCommand) Run(p *program) error {
 	return t.print(p.stdout, c.Output)
 }
 
-// longerThanHorizon names the windows whose latest corrections come when ids are forgotten already:
-// such events are refused, not counted twice.
+// longerThanHorizon returns warnings for windows that still accept corrections after event ids are
+// forgotten: so late an event is refused, not counted twice.
 func longerThanHorizon(d *definition.Definition) []string {
 	if d.Dedupe.By == definition.ByNone {
 		return nil
@@ -124,8 +124,7 @@ func (c *definitionSchemaCommand) Run(p *program) error {
 	return err
 }
 
-// readAll reads the definitions of several paths. What is wrong in the texts is told for all of
-// them at once.
+// readAll reads the definitions of several paths. It reports what is wrong in all texts at once.
 func (p *program) readAll(paths []string) ([]source.Item, error) {
 	var all []source.Item
 	var problems definition.Problems
@@ -147,7 +146,7 @@ func (p *program) readAll(paths []string) ([]source.Item, error) {
 	return all, source.DefinedTwice(all)
 }
 
-// readPath is readSources, and of - standard input.
+// readPath is like source.Read, and reads - from standard input.
 func (p *program) readPath(path string) ([]source.Item, error) {
 	if path != "-" {
 		return source.Read(path)
@@ -159,12 +158,12 @@ func (p *program) readPath(path string) ([]source.Item, error) {
 	return source.Parse("stdin", text, messages.Key{})
 }
 
-// open makes the client that the flags describe.
+// open returns the client that the flags describe.
 func (c *clientFlags) open() (*client.Client, error) {
 	return openServers(c.Server, client.Options{Token: c.Token, Tenant: c.Tenant})
 }
 
-// openServers makes a client of servers of one house: the first is asked first.
+// openServers returns a client of several servers of one cluster. It asks the first one first.
 func openServers(servers []string, o client.Options) (*client.Client, error) {
 	if len(servers) == 0 {
 		return nil, usage("server is empty: want http://HOST:PORT, or several separated by commas")
@@ -177,7 +176,7 @@ func openServers(servers []string, o client.Options) (*client.Client, error) {
 	return server, nil
 }
 
-// reachable asks the server for something cheap, so that a wrong address is told at once.
+// reachable sends a cheap request, so that a wrong address is noticed at once.
 func reachable(ctx context.Context, server *client.Client) error {
 	_, _, err := server.List(ctx, "", "", 1)
 	var other *client.Error

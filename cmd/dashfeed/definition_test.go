@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// TestDefinedTwice: one dashboard in two files is refused, wherever definitions are read.
+// TestDefinedTwice: two files that define the same dashboard are refused, wherever definitions are
+// read.
 func TestDefinedTwice(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
@@ -40,8 +41,8 @@ func TestDefinedTwice(t *testing.T) {
 	}
 }
 
-// TestHiddenDefinitions: what an editor or a file system keeps beside a definition is no definition
-// of its own.
+// TestHiddenDefinitions: hidden files, which editors and file systems keep beside a definition, are
+// ignored.
 func TestHiddenDefinitions(t *testing.T) {
 	dir := t.TempDir()
 	const text = "dashboard: two\npanels: [{id: a, window: latest}]\n"
@@ -64,7 +65,7 @@ func TestHiddenDefinitions(t *testing.T) {
 	}
 }
 
-// TestDefinitionsFromStdin are checked and applied as files are.
+// TestDefinitionsFromStdin: definitions from standard input are checked and applied like files.
 func TestDefinitionsFromStdin(t *testing.T) {
 	s := start(t, os.Stderr, "run", "--data", t.TempDir())
 	defer s.stop(t)
@@ -91,7 +92,7 @@ func TestDefinitionsFromStdin(t *testing.T) {
 	}
 }
 
-// TestResetAsks: what a dashboard has counted is not thrown away by a file alone.
+// TestResetAsks: a file alone can't reset what a dashboard has counted.
 func TestResetAsks(t *testing.T) {
 	s := start(t, os.Stderr, "run", "--data", t.TempDir())
 	defer s.stop(t)
@@ -112,7 +113,7 @@ func TestResetAsks(t *testing.T) {
 	}
 }
 
-// TestDefinitionDryRun: what apply would change is told, and nothing is changed.
+// TestDefinitionDryRun: --dry-run prints what apply would change, and changes nothing.
 func TestDefinitionDryRun(t *testing.T) {
 	s := start(t, os.Stderr, "run", "--data", t.TempDir())
 	defer s.stop(t)
@@ -142,7 +143,7 @@ func TestDefinitionDryRun(t *testing.T) {
 		t.Errorf("dry run: %v: %s", err, out)
 	}
 	reset := "reset: true\n" + first
-	// it does nothing, so it asks nothing
+	// it changes nothing, so it needs no confirmation
 	does(t, reset, exitDone, "kept,gone,wider", on("apply", "--dry-run", "-")...)
 	does(t, "dashboard: d\npanels: []\n", exitFailed, "stdin:2:", on("apply", "--dry-run", "-")...)
 	if _, got, _ := call(t, "", on("get", "d")...); strings.Contains(got, "Second") {

@@ -13,20 +13,20 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// definitionPaths are the definitions that apply and diff send or compare.
+// definitionPaths names the definitions that apply and diff read.
 type definitionPaths struct {
 	clientFlags
 	Paths []string `arg:"" name:"path" help:"Files, or directories of YAML files; - is stdin."`
 }
 
-// target is a definition and the tenant's client that it goes to.
+// target is a definition, and the client of its tenant.
 type target struct {
 	source.Item
 	server *client.Client
 }
 
-// targets are the definitions of all paths, after all of them were found good. close is called when
-// they are no longer used.
+// targets reads the definitions of all paths, and fails if any is wrong. Call close when the
+// clients are no longer used.
 func (c *definitionPaths) targets(p *program) (all []target, close func(), err error) {
 	sources, err := p.readAll(c.Paths)
 	if err != nil {
@@ -59,7 +59,7 @@ type definitionApplyCommand struct {
 	DryRun bool `help:"Check the definitions and print what they would change, without applying them."`
 }
 
-// Run puts every definition in force, after all of them were found good.
+// Run puts every definition in force, unless any of them is wrong.
 func (c *definitionApplyCommand) Run(p *program) error {
 	targets, close, err := c.targets(p)
 	if err != nil {
@@ -101,7 +101,7 @@ func (c *definitionApplyCommand) confirmResets(p *program, targets []target) err
 	return c.confirm(p, fmt.Sprintf("reset: true begins a fresh history: what is counted so far is gone from %s", strings.Join(resets, ", ")))
 }
 
-// foretell prints what applying would change.
+// foretell prints what apply would change.
 func (c *definitionApplyCommand) foretell(p *program, targets []target) error {
 	t := table{columns: []string{"DASHBOARD", "TENANT", "HASH", "CHANGES", "EMPTY_PANELS", "REMOVED_PANELS"}}
 	for _, to := range targets {
@@ -117,7 +117,7 @@ func (c *definitionApplyCommand) foretell(p *program, targets []target) error {
 
 type definitionDiffCommand struct{ definitionPaths }
 
-// Run prints a unified diff from what is in force to each definition that differs.
+// Run prints a unified diff from the definition in force to each definition that differs.
 func (c *definitionDiffCommand) Run(p *program) error {
 	targets, close, err := c.targets(p)
 	if err != nil {
@@ -148,16 +148,16 @@ func (c *definitionDiffCommand) Run(p *program) error {
 		err = t.print(p.stdout, c.Output)
 	}
 	if err == nil && differ {
-		err = &exitError{code: exitFailed} // as diff and kubectl diff do
+		err = &exitError{code: exitFailed} // like diff and kubectl diff
 	}
 	return err
 }
 
-// change is what a definition would change of the one in force.
+// change is the difference between a definition and the one in force.
 type change struct {
 	changes bool
-	empty   list   // panels that start empty: new ones, and those that ask something else
-	removed list   // panels that go, with what they show
+	empty   list   // panels that start empty: new ones, and those with another query
+	removed list   // panels that go, with their cells
 	text    string // unified diff; "" where nothing would change
 }
 
@@ -167,7 +167,7 @@ type inForce struct {
 	parsed *definition.Definition
 }
 
-// definitionInForce reads it. The tenant's default is one of the dashboard, too.
+// definitionInForce reads the definition in force. It may be the tenant's default.
 func definitionInForce(ctx context.Context, server *client.Client, dashboard string) (in inForce, err error) {
 	if in.Definition, err = server.Definition(ctx, dashboard); err != nil {
 		return in, err

@@ -18,7 +18,7 @@ import (
 
 const (
 	demoSpeed = 300
-	demoLines = 5 * time.Second // between lines where there is no terminal
+	demoLines = 5 * time.Second // between lines if there is no terminal
 )
 
 // demoCommand is run with real data: the flights of New York, 300 times as fast, in a loop.
@@ -43,7 +43,7 @@ func (c *demoCommand) Run(p *program) error {
 	}
 	logs := p.stderr
 	if _, interactive := terminal(p.stdout); interactive {
-		logs = io.Discard // the table has the screen
+		logs = io.Discard // the table uses the screen
 	}
 	s := roles.NewSingle(p.process(logs), c.ServerFlags, sources)
 	if err := s.Start(p); err != nil {
@@ -52,8 +52,8 @@ func (c *demoCommand) Run(p *program) error {
 	return errors.Join(c.perform(p, []string{s.URL()}, s.Failed()), s.Stop())
 }
 
-// perform replays and shows at a house of servers until the program is stopped. It goes on from
-// where the demo's dashboards stand, or begins a fresh history of them.
+// perform publishes and shows at the servers of a cluster until the program is stopped. It
+// continues where the demo's dashboards are, or begins a new history of them.
 func (c *demoCommand) perform(p *program, servers []string, failed <-chan error) error {
 	server, err := openServers(servers, client.Options{})
 	if err != nil {
@@ -108,8 +108,8 @@ func (c *demoCommand) perform(p *program, servers []string, failed <-chan error)
 	return unlessStopped(p, err)
 }
 
-// unlessStopped is nil where the program was stopped: what then fails does so because everything
-// ends.
+// unlessStopped returns err, or nil if the program was stopped: errors then come from the end
+// itself.
 func unlessStopped(p *program, err error) error {
 	if p.Err() != nil {
 		return nil
@@ -127,8 +127,8 @@ func begin(ctx context.Context, server *client.Client, demo []source.Item) error
 	return nil
 }
 
-// demoSources are the demo's definitions; each begins a fresh history, since the replay starts
-// over.
+// demoSources returns the demo's definitions. Each begins a new history, since the replay starts
+// from the beginning.
 func demoSources() ([]source.Item, error) {
 	sources, err := source.ReadDirectory(flights.Definitions(), "demo")
 	for _, s := range sources {
@@ -137,9 +137,8 @@ func demoSources() ([]source.Item, error) {
 	return sources, err
 }
 
-// replay publishes the flights over and over. When, after weeks, the moved times overtake the
-// clock, it begins with a fresh history, and so it does where the dashboards hold something else
-// than the replay's beginning.
+// replay publishes the flights over and over. It begins a new history when, after weeks, the moved
+// times overtake the clock, and if the dashboards do not hold the beginning of the replay.
 func (c *demoCommand) replay(ctx context.Context, p *program, server *client.Client, demo []source.Item, from *standing) error {
 	for {
 		err := replayOnce(ctx, p, server, from)
@@ -175,13 +174,13 @@ func replayOnce(ctx context.Context, p *program, server *client.Client, from *st
 	}
 	err = sending.all(ctx, demoSpeed, true)
 	if ctx.Err() != nil {
-		sending.publisher.Close(ctx) // everything ends: what is not sent is not missed
+		sending.publisher.Close(ctx) // at the end, what is not sent is not needed
 		return ctx.Err()
 	}
 	return errors.Join(err, sending.close())
 }
 
-// lines prints what the dashboards look like, now and then, where there is no terminal to draw on.
+// lines prints the dashboards every few seconds, if there is no terminal to draw on.
 func (c *demoCommand) lines(ctx context.Context, p *program, server *client.Client) error {
 	var pumps sync.WaitGroup
 	defer pumps.Wait()

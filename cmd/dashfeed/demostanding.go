@@ -11,18 +11,19 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// standing is where the demo's dashboards stand in its replay. The replay sends the same events in
-// the same order, and each is sent until it is stored: so a dashboard that holds n events holds the
-// first n that are for it.
+// standing says how far the demo's dashboards are in its replay. The replay sends the same events
+// in the same order, and sends each until it is stored. So a dashboard that holds n events holds
+// the first n that are for it.
 type standing struct {
-	left   map[string]uint64 // events of the replay that it has, by dashboard
-	newest map[string]int64  // the newest time it knows, ms
+	left   map[string]uint64 // events that it has and the replay has not reached, by dashboard
+	newest map[string]int64  // its newest event time, ms
 }
 
-// errStrange says that a dashboard holds something else than the beginning of the replay.
+// errStrange says that a dashboard does not hold the beginning of the replay.
 var errStrange = errors.New("somebody else has written to the demo's dashboards")
 
-// stand asks where the dashboards stand; nil where one has not the demo's definition, or no event.
+// stand asks how far the dashboards are. It returns nil if one has another definition than the
+// demo's, or no event.
 func stand(ctx context.Context, server *client.Client, demo []source.Item) (*standing, error) {
 	s := &standing{left: map[string]uint64{}, newest: map[string]int64{}}
 	for _, one := range demo {
@@ -53,7 +54,7 @@ func stand(ctx context.Context, server *client.Client, demo []source.Item) (*sta
 	return s, nil
 }
 
-// has reports whether the event's dashboard has it already.
+// has reports whether the event's dashboard has the event already.
 func (s *standing) has(e *outgoing) (bool, error) {
 	name := e.key.Dashboard
 	if s.left[name] == 0 {

@@ -11,14 +11,14 @@ import (
 	"github.com/dashfeed/dashfeed/messages/event"
 )
 
-// eventCommand groups what there is to do with single events.
+// eventCommand groups the commands on single events.
 type eventCommand struct {
 	Post eventPostCommand `cmd:"" help:"Post the given events: as JSON, or one by its fields. Every call counts again; to publish a file, and count it once, use publish."`
 }
 
-// eventPostCommand is publish for events that somebody types, and ends with the same sum. It
-// differs in the ids that it gives to events without one: publish makes them of the file, so that
-// the same file counts once; here they are random, so that the same words count again.
+// eventPostCommand is like publish, for events that a user types, and prints the same sum. It
+// differs in the ids for events without one: publish derives them from the file, so that the same
+// file counts once; here they are random, so that the same words count again.
 type eventPostCommand struct {
 	configFlag
 	contextFlag
@@ -33,7 +33,7 @@ type eventPostCommand struct {
 	Events    []string          `arg:"" optional:"" name:"event" help:"Events as JSON; - is stdin."`
 }
 
-// Run posts them and prints what became of them.
+// Run posts the events and prints what became of them.
 func (c *eventPostCommand) Run(p *program) error {
 	text, err := c.text(p)
 	if err != nil {
@@ -56,7 +56,7 @@ func (c *eventPostCommand) Run(p *program) error {
 	return publish.send(p, server, in)
 }
 
-// text are the events given, a line each.
+// text returns the given events, one per line.
 func (c *eventPostCommand) text(p *program) ([]byte, error) {
 	fields := c.Metric != "" || c.Value != nil || len(c.Label) > 0 || c.ID != "" || c.Time != ""
 	switch {
@@ -81,7 +81,7 @@ func (c *eventPostCommand) text(p *program) ([]byte, error) {
 	return text, nil
 }
 
-// fields is the event that the flags give.
+// fields returns the event that the flags describe.
 func (c *eventPostCommand) fields() ([]byte, error) {
 	if c.Metric == "" || c.Value == nil {
 		return nil, usage("an event needs --metric and --value")

@@ -7,8 +7,7 @@ import (
 	"testing"
 )
 
-// TestEventPost: events are posted as they are typed, each anew, and the sum tells what became of
-// them.
+// TestEventPost: typed events are posted, each as a new one, and the sum says what became of them.
 func TestEventPost(t *testing.T) {
 	s := start(t, io.Discard, "run", "--data", t.TempDir())
 	defer s.stop(t)
@@ -16,7 +15,7 @@ func TestEventPost(t *testing.T) {
 	for _, c := range []struct {
 		stdin string
 		code  int
-		says  string // on either
+		says  string // on stdout or stderr
 		want  map[string]float64
 		args  []string
 	}{

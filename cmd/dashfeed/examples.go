@@ -6,8 +6,7 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// examples is what the help of each command shows beside its flags: how it is called, an example a
-// line.
+// examples holds the examples in the help of each command, one per line.
 var examples = map[string]string{
 	"run": `
 		dashfeed run
@@ -118,7 +117,7 @@ var examples = map[string]string{
 		dashfeed completion fish > ~/.config/fish/completions/dashfeed.fish`,
 }
 
-// showExamples puts the examples into the help of the commands.
+// showExamples adds the examples to the help of the commands.
 func showExamples(app *kong.Application) {
 	for _, command := range app.Leaves(false) {
 		lines := strings.ReplaceAll(examples[pathOf(command)], "\t", "")

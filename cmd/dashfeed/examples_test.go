@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestExamples: the help of every command shows how it is called, and it can be called so.
+// TestExamples: the help of every command shows examples, and each of them parses.
 func TestExamples(t *testing.T) {
 	p := &program{Context: t.Context(), stdout: io.Discard, stderr: io.Discard}
 	if _, err := p.parse([]string{"version"}); err != nil {
@@ -41,7 +41,7 @@ func TestExamples(t *testing.T) {
 	}
 }
 
-// TestSpelled: help and version may be asked for as with other programs.
+// TestSpelled: help and version can be asked for as in other programs.
 func TestSpelled(t *testing.T) {
 	for _, c := range []struct{ args, says string }{
 		{"help", "Operations"},

@@ -9,7 +9,7 @@ import (
 	"github.com/dashfeed/dashfeed/cmd/dashfeed/roles"
 )
 
-// The exit codes, documented in docs/OPERATIONS.md.
+// The exit codes, which docs/OPERATIONS.md documents.
 const (
 	exitDone        = 0
 	exitFailed      = 1
@@ -19,10 +19,10 @@ const (
 	exitInterrupted = 130
 )
 
-// exitError is an error that knows its exit code.
+// exitError is an error with an exit code.
 type exitError struct {
 	code int
-	err  error // nil: nothing more to say
+	err  error // nil: nothing more to print
 }
 
 func (e *exitError) Error() string {
@@ -34,12 +34,12 @@ func (e *exitError) Error() string {
 
 func (e *exitError) Unwrap() error { return e.err }
 
-// usage makes an error of the command line or the configuration.
+// usage returns an error of the command line or the configuration.
 func usage(format string, args ...any) error {
 	return &exitError{exitUsage, fmt.Errorf(format, args...)}
 }
 
-// exit prints err, if any, and is its exit code.
+// exit prints err, if any, and returns its exit code.
 func (p *program) exit(err error) int {
 	if err == nil {
 		return exitDone

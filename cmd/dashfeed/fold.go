@@ -21,8 +21,8 @@ import (
 //
 //	{"append":MS,"event":{…}} | {"append":MS,"tick":true} | {"append":MS,"definition":{…}|null}
 //
-// Its position is its line number, from 1. It prints a line for each version at which cells
-// changed, and a last one:
+// Its position is its line number, from 1. The command prints one line for each version at which
+// cells changed, and a last one:
 //
 //	{"version":N,"time":MS,"watermark":MS|null,"cells":[[panel,start,end,group,revision,values]…],"removed":[[panel,start,end,group]…]}
 //	{"final":true,"version":N,"time":…,"watermark":…,"counters":{…},"late":[…],"refused":[…],"cells":[…]}
@@ -102,10 +102,10 @@ func (c *foldCommand) foldAll(p *program, f *folding, in io.Reader) error {
 	}
 }
 
-// maxLineBytes is the longest line: an event of 64 KiB or a definition, with room.
+// maxLineBytes bounds a line: an event of 64 KiB or a definition, with room to spare.
 const maxLineBytes = 2 << 20
 
-// readLine is the next line without its end and outer space.
+// readLine returns the next line without its end and surrounding space.
 func readLine(r *bufio.Reader) ([]byte, error) {
 	var line []byte
 	for {
@@ -120,7 +120,7 @@ func readLine(r *bufio.Reader) ([]byte, error) {
 	}
 }
 
-// folding is one dashboard, and the printing of what each step changed.
+// folding folds one dashboard and prints what each step changed.
 type folding struct {
 	dashboard *fold.Dashboard
 	table     fold.Table
@@ -182,7 +182,7 @@ func (f *folding) line(n uint64, line []byte) error {
 	return nil // a tick has moved log time
 }
 
-// event folds an event of the dashboard's own; another's has only moved log time.
+// event folds an event of the dashboard. An event of another dashboard only moves log time.
 func (f *folding) event(at fold.At, payload []byte) error {
 	var e event.Event
 	err := f.decoder.Decode(payload, &e)
@@ -206,7 +206,7 @@ func (f *folding) event(at fold.At, payload []byte) error {
 	return nil
 }
 
-// define takes a definition record; null takes the dashboard's own definition away.
+// define folds a definition record; null deletes the dashboard's own definition.
 func (f *folding) define(at fold.At, text []byte) error {
 	r := definition.Record{Revision: f.defined + 1, Region: roles.Region}
 	d := definition.Default(f.key.Tenant)
@@ -233,7 +233,7 @@ func (f *folding) define(at fold.At, text []byte) error {
 	return nil
 }
 
-// settle applies the deadlines up to log time, each a version of its own.
+// settle applies the deadlines up to log time. Each makes a version.
 func (f *folding) settle() {
 	for {
 		deadline, ok := f.dashboard.Deadline()
@@ -243,7 +243,7 @@ func (f *folding) settle() {
 		f.dashboard.Advance(deadline)
 		f.printer.step(f.dashboard)
 		if next, ok := f.dashboard.Deadline(); ok && next <= deadline {
-			return // the engine has said the same instant twice: Event applies what is left
+			return // the engine returned the same instant twice: Event applies the rest
 		}
 	}
 }

@@ -28,8 +28,8 @@ const foldLog = `{"append":1000,"event":{"id":"a","metric":"m","value":1,"time":
 {"append":40002,"event":{"id":"g","metric":"m","value":1,"time":39000}}
 `
 
-// What must come: a line a version, deadlines as versions of their own (6 and 7: idle, from log
-// time 12000 on), the cells that a definition takes away, and the sums.
+// The expected output: one line per version, deadlines as versions of their own (6 and 7: idle,
+// from log time 12000 on), the cells that a definition removes, and the sums.
 const folded = `{"version":1,"time":1000,"watermark":500,"cells":[["w",0,10000,["A"],0,[1,1]],["s",500,5500,[],0,[1]]],"removed":[]}
 {"version":2,"time":2000,"watermark":1500,"cells":[["s",500,6500,[],0,[2]],["w",0,10000,["B"],0,[1,2.5]]],"removed":[]}
 {"version":3,"time":12000,"watermark":11500,"cells":[["w",0,10000,["A"],1,[1,1]],["s",500,6500,[],1,[2]],["w",0,10000,["B"],1,[1,2.5]],["w",10000,20000,[null],0,[1,3]],["s",11500,16500,[],0,[1]]],"removed":[]}
@@ -65,8 +65,7 @@ func TestFold(t *testing.T) {
 	}
 }
 
-// TestFoldRefuses: a line that is no record ends it, with its number; nothing is folded in silence.
-// TestFoldMarked: a byte order mark before the first record is passed over.
+// TestFoldMarked: a byte order mark before the first record is skipped.
 func TestFoldMarked(t *testing.T) {
 	code, out, stderr := call(t, "\ufeff"+foldLog, "fold", "--definition", write(t, "x.yaml", foldDefinition))
 	if code != 0 || out != folded {
@@ -74,6 +73,7 @@ func TestFoldMarked(t *testing.T) {
 	}
 }
 
+// TestFoldRefuses: a line that is no record ends the fold, and the error names its number.
 func TestFoldRefuses(t *testing.T) {
 	definition := write(t, "x.yaml", foldDefinition)
 	const good = `{"append":1000,"tick":true}` + "\n"
@@ -92,7 +92,7 @@ func TestFoldRefuses(t *testing.T) {
 	}
 }
 
-// TestFoldCounts: an event that is none is a step, counted by its reason.
+// TestFoldCounts: an invalid event is a step, and counted by its reason.
 func TestFoldCounts(t *testing.T) {
 	definition := write(t, "x.yaml", foldDefinition)
 	code, out, stderr := call(t, `{"append":1,"event":{"value":1}}`+"\n"+`{"append":2,"event":{"metric":"m","labels":7}}`+"\n", "fold", "--definition", definition)

@@ -14,8 +14,9 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// printer prints what changed between two steps of a dashboard. It holds the cells as they were
-// last printed, since what is removed is named by what it was: this output has no numbers.
+// printer prints what changed between two steps of a dashboard. It keeps the identity of the cells
+// that it has printed, because a removed cell is printed by its identity: this output has no
+// numbers.
 type printer struct {
 	out     io.Writer
 	err     error // of the first write that failed
@@ -48,7 +49,7 @@ func (p *printer) step(d *fold.Dashboard) {
 	p.end("]}")
 }
 
-// take moves what is held by the update and spells out both lists, without brackets.
+// take applies the update to the printed cells, and returns both lists without brackets.
 func (p *printer) take(d *fold.Dashboard, u cells.Update, incremental bool) (changed, removed []byte) {
 	schema := d.Schema()
 	alive := map[uint32]bool{}
@@ -137,8 +138,8 @@ func (p *printer) end(tail string) {
 	}
 }
 
-// shows reports whether the cell belongs to a panel that the definition has: the newest value per
-// metric is kept in a panel behind them.
+// shows reports whether the cell belongs to a panel of the definition. The newest value per metric
+// is kept in a further panel.
 func shows(schema wire.Schema, c *cells.Cell) bool { return int(c.Panel) < len(schema) }
 
 func appendIdentity(b []byte, schema wire.Schema, c *cells.Cell) []byte {
@@ -164,7 +165,7 @@ func appendCell(list, identity []byte, c *cells.Cell) []byte {
 	return append(wire.AppendRow(list, c.Row), ']')
 }
 
-// appendTime appends a time in ms, null where there is none.
+// appendTime appends a time in ms, null if there is none.
 func appendTime(b []byte, ms int64) []byte {
 	if ms == messages.NoTime {
 		return append(b, "null"...)

@@ -11,13 +11,12 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// countEvery is how often the counters of a dashboard that is watched are asked for, while it
-// moves.
+// countEvery is how often the counters of a watched dashboard are read while it changes.
 const countEvery = time.Second
 
-// follow hands over what a subscription brings, and the dashboard's counters after it moved, one at
-// a time, until ctx ends or the server says that there is nothing to see. Counters do not travel
-// with updates: they are read.
+// follow calls event with what a subscription brings, and calls it with the dashboard's counters
+// after changes, one call at a time, until ctx ends or the server says that there is nothing to
+// see. Counters do not travel with updates, so follow reads them.
 func follow(ctx context.Context, server *client.Client, o client.SubscribeOptions, event func(*client.Subscription, client.SubscriptionEvent) error, counters func(messages.Counters) error) error {
 	s := server.Subscribe(o)
 	defer s.Close()
@@ -71,13 +70,13 @@ func follow(ctx context.Context, server *client.Client, o client.SubscribeOption
 	}
 }
 
-// readCounters reads a dashboard's counters; ok is false where they can't be had now.
+// readCounters reads a dashboard's counters; ok is false if they can't be read now.
 func readCounters(ctx context.Context, server *client.Client, dashboard string) (c messages.Counters, ok bool) {
 	r, err := server.Read(ctx, dashboard, client.ReadOptions{Bare: true})
 	return c, err == nil && json.Unmarshal(r.Counters, &c) == nil
 }
 
-// countersLine is what became of a dashboard's records, in one line.
+// countersLine returns what became of a dashboard's records, in one line.
 func countersLine(c messages.Counters) string {
 	var late uint64
 	for _, p := range c.Panels {
@@ -90,10 +89,10 @@ func countersLine(c messages.Counters) string {
 	return fmt.Sprintf("%d records: %d accepted, %s, %d late, %d future, %d duplicates", c.Records, c.Accepted, invalid, late, c.Future, c.Duplicates)
 }
 
-// waitingNote is said of a dashboard that has no record.
+// waitingNote is shown for a dashboard that has no record.
 const waitingNote = "no event yet: waiting"
 
-// unborn reports whether an event is the first of a dashboard that has no record.
+// unborn reports whether an event is the first snapshot of a dashboard that has no record.
 func unborn(s *client.Subscription, e client.SubscriptionEvent) bool {
 	_, ok := e.(*client.Snapshot)
 	return ok && s.View().Place().Version == 0

@@ -11,9 +11,9 @@ import (
 	"testing"
 )
 
-// Of a log that was set back the shards that have lost something stop, and all others are served:
-// the process is ready, says which have stopped, and goes on with them when an operator accepts the
-// loss.
+// If a log was set back, the shards that lost something stop, and all others are served. The
+// process is ready, reports which shards have stopped, and continues with them when an operator
+// accepts the loss.
 func TestRunServesWhatItCan(t *testing.T) {
 	data := t.TempDir()
 	const lost, whole = "a", "b" // their homes differ
@@ -78,7 +78,7 @@ func TestRunServesWhatItCan(t *testing.T) {
 	}
 }
 
-// post appends an event to the dashboard, and tells in which partition.
+// post appends an event to the dashboard, and returns the partition.
 func post(t *testing.T, public, dashboard string) (partition string) {
 	t.Helper()
 	resp, err := http.Post(public+"/v1/events?dashboard="+dashboard, "application/json", strings.NewReader(`{"metric":"m","value":1}`))

@@ -11,43 +11,43 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// input is a file of events, read from its beginning as often as asked.
+// input is a file of events that can be read from its beginning several times.
 type input struct {
 	name     string
 	encoding string                        // of lines.Encodings
-	open     func() (io.ReadCloser, error) // nil: what is read can't be read again
+	open     func() (io.ReadCloser, error) // nil: the input can't be read again
 	size     int64                         // bytes; -1: not known
-	read     int64                         // bytes of this round
-	sent     int                           // events given out in this round
+	read     int64                         // bytes read in this round
+	sent     int                           // events returned in this round
 	file     io.ReadCloser
 	format   format
 }
 
-// format makes events of a file's text.
+// format decodes a file's text into events.
 type format interface {
-	begin(text io.Reader) error // a round; the first, and those after it
-	// io.EOF at the end of the round; *badInput costs one row or value
+	begin(text io.Reader) error // begins a round; the first, and those after it
+	// returns io.EOF at the end of the round; *badInput costs one row or value
 	next() ([]outgoing, error)
-	span() (least, most int64, ok bool) // times of the first round so far, ms
+	span() (least, most int64, ok bool) // the times of the first round so far, ms
 	stats() made
-	fresh() format // the same, before its first round
+	fresh() format // the same format before its first round
 }
 
-// outgoing is one event on its way.
+// outgoing is one event to send.
 type outgoing struct {
 	payload  []byte
 	key      messages.Key
 	line     int
-	ms       int64 // event time, where timed
+	ms       int64 // event time, if timed
 	timed    bool
-	invented bool   // its id is ours
+	invented bool   // publish has made its id
 	remark   string // what the dashboard will not like, or nobody mean; "" for most
 }
 
 // made counts rows that gave no event.
 type made struct{ bad, null int }
 
-// badInput is a row or value that can't be read; the next one can.
+// badInput is a row or value that can't be read. The next one can.
 type badInput struct {
 	reason string // of a door, for an event that no door takes; "": a row of CSV
 	err    error
@@ -100,18 +100,18 @@ func (in *input) begin() error {
 	return in.format.begin(text)
 }
 
-// next are the events of the next row.
+// next returns the events of the next row.
 func (in *input) next() ([]outgoing, error) {
 	events, err := in.format.next()
 	in.sent += len(events)
 	return events, err
 }
 
-// again begins another round, its times moved on.
+// again begins another round, with its times moved on.
 func (in *input) again() error { return in.begin() }
 
-// span reads the file once to know its first and last time; ok where it can be read again and has
-// times.
+// span reads the file once to find its first and last time. ok is true if the file can be read
+// again and has times.
 func (in *input) span() (least, most int64, ok bool, err error) {
 	if in.open == nil {
 		return 0, 0, false, nil
@@ -144,7 +144,7 @@ func (in *input) Close() error {
 	return in.file.Close()
 }
 
-// counter counts what is read.
+// counter counts the bytes that are read.
 type counter struct {
 	io.Reader
 	n *int64

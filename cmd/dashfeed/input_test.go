@@ -15,7 +15,7 @@ import (
 	"github.com/dashfeed/dashfeed/examples/flights"
 )
 
-// token is what is invented of an id, but for its mark.
+// token matches the random part of an invented id.
 var token = regexp.MustCompile(`~[A-Za-z0-9_-]{22}`)
 
 // all reads rounds of an input as lines.
@@ -52,7 +52,7 @@ func TestNDJSONLoops(t *testing.T) {
 	}
 	defer in.Close()
 	got := token.ReplaceAllString(strings.Join(all(t, in, 2), "\n"), "~")
-	// The second round lies two days later: the length of the file, rounded up to whole days.
+	// The second round is two days later: the length of the file, rounded up to whole days.
 	want := `{"id":"a","dashboard":"d","metric":"m","value":1,"time":1000}
 {"metric":"m", "value":2,"time":90000000,"id":"~"}
 bad
@@ -100,7 +100,7 @@ func TestStdinDoesNotLoop(t *testing.T) {
 	}
 }
 
-// TestFlights: the demo's data is what README and definitions say of it.
+// TestFlights: the demo's data is as README and the definitions describe it.
 func TestFlights(t *testing.T) {
 	mappings, err := csv.ReadMappings("map.yaml", bytes.NewReader(flights.Map))
 	if err != nil {

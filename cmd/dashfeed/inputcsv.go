@@ -14,7 +14,7 @@ type csvFormat struct {
 	mappings []csv.Mapping
 	route    event.Route
 	rows     *csv.Rows
-	refused  error // of the row given out last
+	refused  error // of the row returned last
 }
 
 func (f *csvFormat) fresh() format {

@@ -21,7 +21,7 @@ const (
 	formatTSV    = "tsv"
 )
 
-// chooseFormat makes the format that the flags or the file's name tell.
+// chooseFormat returns the format that the flags or the file's name tell.
 func (c *publishCommand) chooseFormat() (format, error) {
 	options, err := c.fileOptions()
 	if err != nil {
@@ -45,7 +45,7 @@ func (c *publishCommand) chooseFormat() (format, error) {
 	return f, nil
 }
 
-// kind is the format's word.
+// kind returns the name of the format.
 func (c *publishCommand) kind() string {
 	name := lines.UnpackedName(c.File)
 	switch {
@@ -59,7 +59,7 @@ func (c *publishCommand) kind() string {
 	return formatNDJSON
 }
 
-// fileOptions are how texts of the file are read.
+// fileOptions returns how to read the texts of the file.
 func (c *publishCommand) fileOptions() (o csv.Options, err error) {
 	o = csv.Options{File: c.File, TimeFormat: c.TimeFormat, Null: strings.Split(c.Null, ",")}
 	if c.TimeZone != "" {
@@ -119,7 +119,7 @@ func (c *publishCommand) csvFormat(options csv.Options, route event.Route) (form
 	return f, nil
 }
 
-// remarkOn says what a dashboard will judge an event invalid for, or what its sender can't mean.
+// remarkOn returns why a dashboard will judge an event invalid, or what its sender can't mean.
 func remarkOn(e *event.Event) string {
 	switch e.ValueStatus {
 	case event.Missing:
@@ -152,21 +152,21 @@ func remarkOn(e *event.Event) string {
 	return ""
 }
 
-// year1990 is before what people publish on dashboards.
+// year1990 is earlier than the times that people publish on dashboards.
 const year1990 = 631_152_000_000
 
-// describe makes an event that goes out of one that was read; the error is a *event.Refusal.
+// describe makes an outgoing event of one that was read. The error is a *event.Refusal.
 func describe(route event.Route, e *event.Event) (outgoing, error) {
 	key, err := route.Key(e)
 	if err != nil {
 		return outgoing{}, err
 	}
-	// they alias what is read next
+	// they alias the buffer of the next event
 	key.Tenant, key.Dashboard = strings.Clone(key.Tenant), strings.Clone(key.Dashboard)
 	return outgoing{key: key, ms: e.Time, timed: e.TimeStatus == event.OK, remark: remarkOn(e), invented: strings.HasPrefix(e.ID, "~")}, nil
 }
 
-// refusedAt makes a badInput of a refusal, with its place.
+// refusedAt returns a refusal as a badInput with its place.
 func refusedAt(file string, line int, err error) *badInput {
 	reason := event.ReasonMalformed
 	message := err.Error()

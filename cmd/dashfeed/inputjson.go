@@ -17,11 +17,11 @@ import (
 	"github.com/dashfeed/dashfeed/messages/event"
 )
 
-// ndjsonFormat is a file of events as JSON: a line each, arrays, or one after another. In the first
-// round they go as they are, with an id where they have none.
+// ndjsonFormat reads events as JSON: one per line, in arrays, or one after another. In the first
+// round they go unchanged, except that those without an id get one.
 type ndjsonFormat struct {
-	options     csv.Options // of times
-	ids         string      // how the ids begin that events without one get
+	options     csv.Options // how to read times
+	ids         string      // the beginning of the ids for events without one
 	route       event.Route
 	lines       *lines.Reader
 	values      *ndjson.Reader
@@ -63,7 +63,8 @@ func (f *ndjsonFormat) next() ([]outgoing, error) {
 	return []outgoing{o}, nil
 }
 
-// outgoing makes the event of a value; in a later round with its time moved on and its id suffixed.
+// outgoing returns the event of a value. In a later round its time is moved on and its id gets a
+// suffix.
 func (f *ndjsonFormat) outgoing(v ndjson.Value) (outgoing, error) {
 	var e event.Event
 	err := f.decoder.Decode(v.Text, &e)

@@ -6,20 +6,20 @@ import (
 	"slices"
 )
 
-// sortBytes is how much of events --sort holds.
+// sortBytes bounds the size of the events that --sort holds.
 const sortBytes = 512 << 20
 
-// outgoingBytes is what an event takes beside its payload.
+// outgoingBytes is the size of an event beside its payload.
 const outgoingBytes = 128
 
-// sortedFormat gives a file's events in order of their times; one without time stays behind the one
-// before it. It holds them all.
+// sortedFormat returns a file's events in the order of their times. An event without time stays
+// behind the one before it. It holds all events in memory.
 type sortedFormat struct {
 	format
 	limit  int64
 	events []outgoing
 	held   int64
-	full   bool // the file is read
+	full   bool // the file has been read
 }
 
 func (f *sortedFormat) begin(text io.Reader) error {

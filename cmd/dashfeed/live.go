@@ -18,7 +18,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// drawRate is how often, a second, a terminal is drawn again.
+// drawRate is how often per second a terminal is redrawn.
 const drawRate = 10
 
 var (
@@ -28,7 +28,7 @@ var (
 	alertStyle = lipgloss.NewStyle().Bold(true).Foreground(lipgloss.Color("3"))
 )
 
-// terminal is w's file where w is a terminal.
+// terminal returns w's file if w is a terminal.
 func terminal(w io.Writer) (*os.File, bool) {
 	f, ok := w.(*os.File)
 	return f, ok && term.IsTerminal(int(f.Fd()))
@@ -60,7 +60,7 @@ func live(ctx context.Context, server *client.Client, stdin io.Reader, out *os.F
 	return err
 }
 
-// pump follows one dashboard and hands over what it looks like after every event.
+// pump follows one dashboard and sends a board after every event.
 func pump(ctx context.Context, server *client.Client, o client.SubscribeOptions, show func(board)) error {
 	o.MaxRate = drawRate
 	note, counters := "connecting", ""
@@ -98,7 +98,7 @@ type boardMessage struct {
 
 type failedMessage struct{ err error }
 
-// screenModel is what the terminal shows.
+// screenModel is the content of the terminal.
 type screenModel struct {
 	boards        []board
 	shown         int
@@ -136,7 +136,7 @@ func (m *screenModel) View() tea.View {
 	return v
 }
 
-// lines is the screen: as many rows of each panel as there is room for.
+// lines returns the screen: as many rows of each panel as there is room for.
 func (m *screenModel) lines() []string {
 	b := m.boards[m.shown]
 	head := headStyle.Render(visible(b.dashboard)) + faintStyle.Render(fmt.Sprintf("  version %d", b.version))
@@ -165,7 +165,7 @@ func (m *screenModel) lines() []string {
 	return append(lines, faintStyle.Render(keys))
 }
 
-// heading is the title of a panel, with how many groups overflowed.
+// heading returns the title of a panel, with the number of groups that overflowed.
 func (b board) heading(n int) string {
 	p := b.schema[n]
 	title := p.Title
@@ -178,7 +178,7 @@ func (b board) heading(n int) string {
 	return visible(title)
 }
 
-// rows is a panel as aligned text: a head and at most limit cells.
+// rows returns a panel as aligned text: a head and at most limit cells.
 func (b board) rows(n, limit int) []string {
 	p := b.schema[n]
 	head := append([]string{"WINDOW", strings.ToUpper(strings.Join(p.GroupBy, " "))}, p.Columns...)
@@ -202,7 +202,7 @@ func (b board) rows(n, limit int) []string {
 	return align(rows)
 }
 
-// align pads columns; the first two to the left, numbers to the right.
+// align pads columns: the first two are aligned left, numbers right.
 func align(rows [][]string) []string {
 	var widths []int
 	for _, row := range rows {

@@ -1,7 +1,7 @@
 // Command dashfeed is Dashfeed's one binary: the server, and the commands that talk to it.
 //
-// stdout is data, stderr is talk. Exit codes: 0 done, 1 failed, 2 usage or config, 3 could not
-// reach the server, 4 some events refused, 130 interrupted.
+// Data goes to stdout, messages go to stderr. Exit codes: 0 done, 1 failed, 2 usage or config, 3
+// could not reach the server, 4 some events refused, 130 interrupted.
 package main
 
 import (
@@ -19,8 +19,8 @@ func main() {
 	os.Exit(code)
 }
 
-// interruptible is a context that the first SIGINT, SIGTERM or SIGHUP ends; a second one ends the
-// process at once. A hang-up that whoever started the process had it ignore, as nohup does, stays
+// interruptible returns a context that the first SIGINT, SIGTERM or SIGHUP ends. A second signal
+// ends the process at once. If SIGHUP was ignored when the process started, as with nohup, it stays
 // ignored.
 func interruptible() (context.Context, func()) {
 	ctx, cancel := context.WithCancel(context.Background())
@@ -38,7 +38,7 @@ func interruptible() (context.Context, func()) {
 	return ctx, cancel
 }
 
-// run is the program: it returns the exit code and leaves no goroutine behind.
+// run runs the program. It returns the exit code and leaves no goroutine behind.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	p := &program{Context: ctx, stdin: stdin, stdout: stdout, stderr: stderr}
 	return p.exit(p.run(args))

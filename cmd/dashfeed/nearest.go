@@ -1,6 +1,7 @@
 package main
 
-// nearest is the candidate with the fewest edits from name, if they are few enough to be a slip.
+// nearest returns the candidate with the fewest edits from name, if they are few enough for a
+// typing error.
 func nearest(name string, candidates []string) (string, bool) {
 	best, least := "", len(name)/2+1
 	for _, c := range candidates {
@@ -11,7 +12,7 @@ func nearest(name string, candidates []string) (string, bool) {
 	return best, best != ""
 }
 
-// edits is how many insertions, deletions and changes make a into b.
+// edits returns how many insertions, deletions and changes make a into b.
 func edits(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

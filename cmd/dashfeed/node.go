@@ -19,12 +19,12 @@ type nodeCommand struct {
 	gatewayFlag
 }
 
-// gatewayFlag makes a node a gateway too.
+// gatewayFlag makes a node a gateway as well.
 type gatewayFlag struct {
 	Gateway bool `help:"Also serve the public, at --listen." group:"Server"`
 }
 
-// Run serves until SIGINT or SIGTERM; it then hands its shards over first.
+// Run serves until SIGINT or SIGTERM; then it hands its shards over and exits.
 func (c *nodeCommand) Run(p *program) error {
 	return p.serveClustered(roles.ClusteredFlags{
 		PublicFlags: c.PublicFlags, AdminFlags: c.AdminFlags, PulsarFlags: c.PulsarFlags, GossipFlags: c.GossipFlags,
@@ -43,7 +43,7 @@ type gatewayCommand struct {
 	roles.DashboardFlags
 }
 
-// Run serves until SIGINT or SIGTERM; it then sends its sessions to other gateways first.
+// Run serves until SIGINT or SIGTERM; then it sends its sessions to other gateways and exits.
 func (c *gatewayCommand) Run(p *program) error {
 	return p.serveClustered(roles.ClusteredFlags{
 		PublicFlags: c.PublicFlags, AdminFlags: c.AdminFlags, PulsarFlags: c.PulsarFlags, GossipFlags: c.GossipFlags,
@@ -51,7 +51,7 @@ func (c *gatewayCommand) Run(p *program) error {
 	})
 }
 
-// process is what a role is told of this program; its log goes to w.
+// process describes this program for a role; its log goes to w.
 func (p *program) process(w io.Writer) roles.Process {
 	return roles.Process{Release: release, Talk: p.talk, Log: w}
 }

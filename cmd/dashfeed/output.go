@@ -10,21 +10,21 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// table is rows that a command prints as -o says: a table for people, json or yaml for programs.
+// table holds rows to print as -o says: a table for people, JSON or YAML for programs.
 type table struct {
 	columns []string
 	rows    [][]any
 }
 
-// list is a cell of several values: with commas between for people, a list for programs.
+// list is a cell of several values: separated by commas for people, a list for programs.
 type list []string
 
 func (l list) String() string { return strings.Join(l, ",") }
 
 func (t *table) add(row ...any) { t.rows = append(t.rows, row) }
 
-// print writes the table; as json and yaml it is a list of objects, whose keys are the columns in
-// lower case.
+// print writes the table. As JSON and YAML it is a list of objects, whose keys are the column names
+// in lower case.
 func (t *table) print(w io.Writer, format string) error {
 	if format != "table" {
 		return printValue(w, format, t.objects())
@@ -52,7 +52,7 @@ func (t *table) objects() []map[string]any {
 	return objects
 }
 
-// printValue writes one value as json or yaml.
+// printValue writes one value as JSON or YAML.
 func printValue(w io.Writer, format string, v any) error {
 	if format == "yaml" {
 		e := yaml.NewEncoder(w)
@@ -66,7 +66,7 @@ func printValue(w io.Writer, format string, v any) error {
 	return e.Encode(v)
 }
 
-// printJSON writes a value under the keys that it has in JSON.
+// printJSON writes a value with the keys that it has in JSON.
 func printJSON(w io.Writer, format string, v any) error {
 	if format == "json" {
 		return printValue(w, format, v)

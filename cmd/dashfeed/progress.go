@@ -11,11 +11,11 @@ import (
 
 const (
 	progressPause = 500 * time.Millisecond // between two looks
-	progressEvery = 3 * time.Second        // between two lines where there is no terminal
+	progressEvery = 3 * time.Second        // between two lines if there is no terminal
 )
 
-// progress tells how far a command is: one line that is written over in a terminal, else a line now
-// and then.
+// progress shows how far a command is: a line that is overwritten in a terminal, otherwise a line
+// every few seconds.
 type progress struct {
 	out   io.Writer
 	over  bool
@@ -39,7 +39,7 @@ func (o *progress) say(line string) {
 	}
 }
 
-// end leaves the line free for what comes next.
+// end ends the line, so that the next output begins on its own line.
 func (o *progress) end() {
 	if o.wrote {
 		fmt.Fprint(o.out, "\r\x1b[K")

@@ -38,7 +38,7 @@ type publishCommand struct {
 	Patience   time.Duration `help:"How long to retry one request while the server does not accept it; 0: for ever." default:"0s" placeholder:"DURATION"`
 }
 
-// maxBatch is how many events a request may have.
+// maxBatch is the greatest number of events in a request.
 const maxBatch = 500
 
 // Run publishes until the end of the file, or for ever.
@@ -83,7 +83,7 @@ func (c *publishCommand) send(p *program, server *client.Client, in *input) erro
 	return c.sum(p, sending, err)
 }
 
-// checkSpeed refuses beforehand a replay that would overtake the clock.
+// checkSpeed refuses a replay that would overtake the clock.
 func (c *publishCommand) checkSpeed(in *input) error {
 	if c.Speed <= 1 {
 		return nil
@@ -98,21 +98,21 @@ func (c *publishCommand) checkSpeed(in *input) error {
 	return nil
 }
 
-// sending is a publisher with its input, and what is told of both on the way.
+// sending is a publisher with its input, and the counts of both.
 type sending struct {
 	program   *program
 	publisher *client.Publisher
 	input     *input
-	ledger    *ledger                         // nil: nobody asks what became of the events
-	skip      func(e *outgoing) (bool, error) // nil: none
+	ledger    *ledger                         // nil: the outcome is not wanted
+	skip      func(e *outgoing) (bool, error) // reports whether to leave an event out; nil: none
 	bar       *progressbar.ProgressBar        // nil: no terminal
 	began     time.Time
-	told      int            // refusals told one by one
-	refused   map[string]int // by reason: what no door would take, and was not sent
+	told      int            // refusals printed one by one
+	refused   map[string]int // by reason: events that no door would accept, and that were not sent
 	remarks   remarks
 }
 
-// toldRefusals is how many refusals are told one by one; the others are counted.
+// toldRefusals is how many refusals are printed one by one; the others are counted.
 const toldRefusals = 10
 
 func newSending(p *program, server *client.Client, o client.PublisherOptions, in *input) *sending {
@@ -136,7 +136,7 @@ func newSending(p *program, server *client.Client, o client.PublisherOptions, in
 	return s
 }
 
-// all sends every event in its turn.
+// all sends every event when it is due.
 func (s *sending) all(ctx context.Context, speed float64, loop bool) error {
 	replay := client.NewReplay(speed)
 	for {
@@ -185,7 +185,7 @@ func (s *sending) one(ctx context.Context, e *outgoing, replay *client.Replay) e
 	return s.publisher.PublishTagged(ctx, e.payload, tag)
 }
 
-// leaveOut tells and counts what can't be sent.
+// leaveOut reports and counts an event that can't be sent.
 func (s *sending) leaveOut(bad *badInput) {
 	if bad.reason != "" {
 		s.refused[bad.reason]++
@@ -193,7 +193,7 @@ func (s *sending) leaveOut(bad *badInput) {
 	s.tell("%v", bad.err)
 }
 
-// tell tells of something refused, the first few times.
+// tell prints the first few refusals.
 func (s *sending) tell(format string, args ...any) {
 	if s.told++; s.told <= toldRefusals {
 		s.program.talk(format, args...)
@@ -212,10 +212,10 @@ func (s *sending) progress() {
 	s.bar.Set64(s.input.read)
 }
 
-// closeTimeout is how long an interrupted publish may take to send what it holds.
+// closeTimeout bounds the time that an interrupted publish takes to send what it holds.
 const closeTimeout = 10 * time.Second
 
-// close sends what is left; after an interrupt only for a while.
+// close sends the rest; after an interrupt, only for a while.
 func (s *sending) close() error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()

@@ -18,15 +18,15 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// published is what a publish ended with.
+// published is the result of a publish.
 type published struct {
 	code   int
 	sum    map[string]float64
 	stderr string
 }
 
-// has compares the sum with what is given of it, as in "accepted 2, late 1"; every other count must
-// be 0.
+// has compares the sum with the counts that are given, as in "accepted 2, late 1"; every other
+// count must be 0.
 func (p published) has(t *testing.T, code int, sum string, says ...string) {
 	t.Helper()
 	want := map[string]float64{}
@@ -67,7 +67,7 @@ func publish(t *testing.T, server, name, text string, args ...string) published 
 	return published{code, sums[0], stderr}
 }
 
-// mapped are the rules of the CSV files below.
+// mapped returns the rules of the CSV files below.
 func mapped(dashboard string) []string {
 	return []string{"--map", "dashboard==" + dashboard, "--map", "metric==m", "--map", "value=value", "--map", "time=time", "--map", "labels.name=name"}
 }
@@ -77,7 +77,7 @@ const (
 	minute = 60_000
 )
 
-// manyLines makes n lines.
+// manyLines returns n lines.
 func manyLines(n int, line func(i int) string) string {
 	var b strings.Builder
 	for i := range n {
@@ -87,7 +87,7 @@ func manyLines(n int, line func(i int) string) string {
 	return b.String()
 }
 
-// TestPublishTells: whatever is in a file, publish says what became of it, and where the trouble
+// TestPublishTells: whatever a file holds, publish says what became of it, and where the trouble
 // is.
 func TestPublishTells(t *testing.T) {
 	s := start(t, io.Discard, "run", "--data", t.TempDir())
@@ -157,7 +157,7 @@ func define(t *testing.T, server, yaml string) {
 	}
 }
 
-// TestPublishRefusesFlags names what is given, what is allowed, and why.
+// TestPublishRefusesFlags: the error names what is given, what is allowed, and why.
 func TestPublishRefusesFlags(t *testing.T) {
 	for _, c := range []struct {
 		args []string
@@ -181,8 +181,8 @@ func TestPublishRefusesFlags(t *testing.T) {
 	}
 }
 
-// TestPublishInterrupted: an interrupted publish says how many events were stored, and the same
-// file again counts none twice.
+// TestPublishInterrupted: an interrupted publish says how many events were stored, and publishing
+// the same file again counts none twice.
 func TestPublishInterrupted(t *testing.T) {
 	s := start(t, io.Discard, "run", "--data", t.TempDir())
 	defer s.stop(t)
@@ -222,8 +222,8 @@ func TestPublishInterrupted(t *testing.T) {
 	}
 }
 
-// TestOutcome: what is known where others write to the dashboard meanwhile, or its history begins
-// anew.
+// TestOutcome checks what is known if others write to the dashboard meanwhile, or if it begins a
+// new history.
 func TestOutcome(t *testing.T) {
 	at := func(epoch string, accepted, invalid, duplicates, folded, late uint64) counted {
 		c := counted{epoch, messages.Counters{Accepted: accepted, Invalid: invalid, Duplicates: duplicates, Panels: map[string]messages.PanelCounter{"p": {Accepted: accepted, Folded: folded, LateDropped: late}}}}
@@ -261,8 +261,8 @@ func TestOutcome(t *testing.T) {
 	}
 }
 
-// TestUnknownIsNoSuccess: where a dashboard can't say what it made of its events, publish does not
-// say that all is well.
+// TestUnknownIsNoSuccess: if a dashboard can't say what became of its events, publish does not
+// report success.
 func TestUnknownIsNoSuccess(t *testing.T) {
 	s := start(t, io.Discard, "run", "--data", t.TempDir())
 	defer s.stop(t)
@@ -272,7 +272,7 @@ func TestUnknownIsNoSuccess(t *testing.T) {
 	p.has(t, exitFailed, "accepted 1, unknown 1", "d: what became of 1 events is not known", "1 events are stored")
 }
 
-// TestSortHasABound: beyond it nothing is sent.
+// TestSortHasABound: beyond the bound, nothing is sent.
 func TestSortHasABound(t *testing.T) {
 	f := &sortedFormat{format: &ndjsonFormat{}, limit: 10 << 10}
 	if err := f.begin(strings.NewReader(manyLines(100, func(i int) string { return fmt.Sprintf(`{"dashboard":"d","metric":"m","value":1,"time":%d}`, i) }))); err != nil {
@@ -283,7 +283,7 @@ func TestSortHasABound(t *testing.T) {
 	}
 }
 
-// forward serves a server as it is, but for readings after a position, which it does not answer.
+// forward is a proxy of a server that does not answer reads after a position.
 func forward(t *testing.T, front *http.Server, server string) string {
 	t.Helper()
 	target, err := url.Parse(server)

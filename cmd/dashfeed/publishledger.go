@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	// maxAccounts is how many dashboards are asked what they made of their events.
+	// maxAccounts is how many dashboards are asked what became of their events.
 	maxAccounts = 100_000
 	// settleWait is how long one dashboard may take to fold what was stored.
 	settleWait = 30 * time.Second
@@ -22,8 +22,9 @@ const (
 	settleAtOnce = 8
 )
 
-// ledger knows what was stored for each dashboard, and asks it before and after: the difference of
-// its counters is what became of the events, as long as nobody else writes to it.
+// ledger counts what was stored for each dashboard, and reads the dashboard's counters before and
+// after. The difference says what became of the events, as long as nobody else writes to the
+// dashboard.
 type ledger struct {
 	server *client.Client
 	tenant string
@@ -34,14 +35,14 @@ type ledger struct {
 	beyond    uint64            // events stored for dashboards beyond maxAccounts
 }
 
-// account is one dashboard's.
+// account is the part of one dashboard.
 type account struct {
 	key      messages.Key
 	before   counted
 	failed   error  // why before is not known
 	stored   uint64 // events
-	invented uint64 // those of them whose ids are ours
-	unsure   uint64 // events that are stored or refused: the door didn't say
+	invented uint64 // those of them whose ids publish has made
+	unsure   uint64 // events that are stored or refused: the door did not say which
 }
 
 // sent is the tag of an event.
@@ -51,7 +52,7 @@ type sent struct {
 	invented bool
 }
 
-// counted are a dashboard's counters at a moment.
+// counted holds a dashboard's counters at one moment.
 type counted struct {
 	epoch string
 	messages.Counters
@@ -85,7 +86,7 @@ func (l *ledger) meet(ctx context.Context, e *outgoing) (any, error) {
 	return &sent{a, e.line, e.invented}, nil
 }
 
-// ask reads a dashboard's counters; a dashboard without record has none.
+// ask reads a dashboard's counters. A dashboard without record has none.
 func (l *ledger) ask(ctx context.Context, k messages.Key, after string, wait time.Duration) (counted, error) {
 	of := l.server
 	if k.Tenant != l.tenant {
@@ -129,7 +130,7 @@ func (l *ledger) stored(b client.Stored) {
 	}
 }
 
-// settle asks every dashboard what it made of its events.
+// settle reads every dashboard's counters and sums up what became of the events.
 func (l *ledger) settle(ctx context.Context, retried bool) *settlement {
 	var after []string
 	for partition, position := range l.positions {

@@ -14,17 +14,17 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// outcome is what one dashboard made of the events that were stored for it.
+// outcome says what became of the events that were stored for one dashboard.
 type outcome struct {
 	account *account
 
 	counted, late, invalid, future, duplicates, filtered uint64
 
-	reasons   map[string]uint64 // of invalid
-	panels    map[string]uint64 // late, by panel
-	foreign   uint64            // records of others meanwhile, or sent again
-	err       error             // why nothing is known
-	recounted uint64            // counted, though copies of them may have been before
+	reasons   map[string]uint64 // of invalid events
+	panels    map[string]uint64 // late events by panel
+	foreign   uint64            // records of others meanwhile, or events sent again
+	err       error             // why the outcome is not known
+	recounted uint64            // counted, though copies of them may have been counted before
 }
 
 var (
@@ -33,9 +33,9 @@ var (
 	errUnsure  = errors.New("the door did not say which events it stored")
 )
 
-// outcome compares the dashboard's counters before and now. Where exactly our records came in
-// between, the difference is ours alone. Where more came, what was dropped may be others': it is
-// taken for ours as far as it can be, and said.
+// outcome compares the dashboard's counters before and now. If exactly our records came in between,
+// the difference is ours alone. If more came, the dropped ones may be others': as many as possible
+// are taken for ours, and the output says so.
 func (a *account) outcome(now counted, err error, retried bool) outcome {
 	o := outcome{account: a, reasons: map[string]uint64{}, panels: map[string]uint64{}}
 	var refused *client.Error
@@ -79,7 +79,7 @@ func (o *outcome) take(was, now *messages.Counters) {
 			o.reasons[reason] = n - was.InvalidReasons[reason]
 		}
 	}
-	var entered uint64 // events into panels, or too late for them
+	var entered uint64 // events that panels folded, or that were too late for them
 	for id, panel := range now.Panels {
 		before := was.Panels[id]
 		late := panel.LateDropped - before.LateDropped
@@ -95,10 +95,10 @@ func (o *outcome) take(was, now *messages.Counters) {
 	o.counted = accepted - o.filtered - o.late
 }
 
-// dropped is how many events did not get where they should.
+// dropped returns how many events were dropped.
 func (o *outcome) dropped() uint64 { return o.late + o.invalid + o.future }
 
-// String says what was dropped, and how sure that is.
+// String says what was dropped, and how certain that is.
 func (o *outcome) String() string {
 	var parts []string
 	if o.late > 0 {
@@ -134,13 +134,13 @@ func byName(counts map[string]uint64, what string) string {
 	return strings.Join(parts, ", ")
 }
 
-// settlement is what became of all events.
+// settlement says what became of all events.
 type settlement struct {
 	counted, late, invalid, future, duplicates, filtered, unknown uint64
 
-	dropped []string // what dashboards dropped, a line each
-	unclear []string // of which dashboards nothing is known
-	again   []string // for which a rerun could not be checked
+	dropped []string // what dashboards dropped, one line each
+	unclear []string // dashboards whose outcome is not known
+	again   []string // dashboards for which a rerun could not be checked
 }
 
 func (s *settlement) add(o *outcome) {

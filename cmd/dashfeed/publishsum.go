@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// remarks count what is known of events before a dashboard judges them, each kind with its first
-// line.
+// remarks counts what is known of events before a dashboard judges them. It keeps the first line of
+// each kind.
 type remarks struct {
 	order []string
 	kinds map[string]*remark
@@ -17,7 +17,7 @@ type remarks struct {
 
 type remark struct {
 	n     int
-	first int // line
+	first int // the number of a line
 }
 
 func (r *remarks) add(e *outgoing) {
@@ -71,10 +71,10 @@ func (c *publishCommand) sum(p *program, s *sending, err error) error {
 	return settled.verdict(refused, made.bad)
 }
 
-// toldDashboards is how many dashboards are told of one by one.
+// toldDashboards is how many dashboards are printed one by one.
 const toldDashboards = 10
 
-// explain tells what is behind the numbers.
+// explain prints the details behind the sum.
 func (s *sending) explain(settled *settlement) {
 	for _, kind := range s.remarks.order {
 		r := s.remarks.kinds[kind]
@@ -97,8 +97,8 @@ func (s *sending) explain(settled *settlement) {
 	}
 }
 
-// verdict is the exit: nil only where every event that was read was counted, left out by a filter,
-// or a copy.
+// verdict returns nil only if every event that was read was counted, left out by a filter, or a
+// copy.
 func (s *settlement) verdict(refused uint64, bad int) error {
 	var parts []string
 	for _, part := range []struct {

@@ -10,24 +10,24 @@ import (
 	"time"
 )
 
-// readmeCommand is what a command of README.md does in the test: pasted as it stands, it says
-// something.
+// readmeCommand says what a command of README.md must print in the test when it is pasted
+// unchanged.
 type readmeCommand struct {
-	begins string // how the command begins
+	begins string // the beginning of the command
 	how    commandEnd
 	says   string
 }
 
-// commandEnd is how a command of README.md ends.
+// commandEnd says how a command of README.md ends.
 type commandEnd int
 
 const (
 	ends        commandEnd = iota // by itself, with 0
-	interrupted                   // by Ctrl-C, after it has said what it should
-	stays                         // by Ctrl-C, after all others: it is another terminal's
+	interrupted                   // by Ctrl-C, after it has printed its text
+	stays                         // by Ctrl-C, after all others: it runs in another terminal
 )
 
-// readmeCommands are all of them, in their order.
+// readmeCommands lists all commands, in their order.
 var readmeCommands = []readmeCommand{
 	{"make run", stays, "/d/departures"},
 	{"curl -s 'http://127.0.0.1:8080/v1/dashboards/departures", ends, `"dashboard":"departures"`},
@@ -46,13 +46,12 @@ var readmeCommands = []readmeCommand{
 	{"bin/dashfeed watch", interrupted, "countries "},
 }
 
-// readmeCopy is the variable that names the copy of the repository, for the test's own second
-// process.
+// readmeCopy is the variable that names the copy of the repository, for the test's second process.
 const readmeCopy = "README_COPY"
 
 // TestReadme: the commands of README.md do what they say, pasted one after another in a fresh copy
-// of what git has of the working tree. They run where nobody else has a port or a process: what a
-// command leaves behind ends with the test.
+// of git's working tree. They run in their own network and process namespaces: what a command
+// leaves behind ends with the test.
 func TestReadme(t *testing.T) {
 	if dir := os.Getenv(readmeCopy); dir != "" {
 		pasteReadme(t, dir)
@@ -60,13 +59,13 @@ func TestReadme(t *testing.T) {
 	}
 	dir := t.TempDir()
 	shell(t, filepath.Join("..", ".."), `tree=$(git -c user.name=test -c user.email=test@localhost stash create) && git archive "${tree:-HEAD}" | tar -x -C `+dir)
-	// the part of make run that may ask the network
+	// the part of make run that may use the network
 	shell(t, dir, "npm_config_prefer_offline=true make build")
 	args := []string{"--net", "--pid", "--fork", "--kill-child", "--mount-proc"}
 	if os.Getuid() != 0 {
 		args = append(args, "--map-root-user")
 	}
-	// A shell is the first process of the new ones, since the first must wait for orphans.
+	// A shell is the first process of the namespace, since that one must wait for orphans.
 	args = append(args, "bash", "-c", `ip link set lo up && "$0" "$@"; exit $?`, os.Args[0], "-test.run", "^TestReadme$", "-test.v")
 	again := exec.CommandContext(t.Context(), "unshare", args...)
 	again.Env = append(os.Environ(), readmeCopy+"="+dir, "XDG_CONFIG_HOME="+t.TempDir())
@@ -111,7 +110,7 @@ func pasteReadme(t *testing.T, dir string) {
 	}
 }
 
-// pasted are the commands of a page's blocks of shell, a line each.
+// pasted returns the commands in a page's blocks of shell, one per line.
 func pasted(page string) (commands []string) {
 	inside := false
 	for line := range strings.Lines(page) {
@@ -126,7 +125,7 @@ func pasted(page string) (commands []string) {
 	return commands
 }
 
-// run runs one command to where it has said what it should.
+// run runs one command until it has printed its text.
 func (c readmeCommand) run(t *testing.T, dir, command string) {
 	t.Helper()
 	const patience = 2 * time.Minute
@@ -134,7 +133,7 @@ func (c readmeCommand) run(t *testing.T, dir, command string) {
 	cmd := exec.Command("bash", "-c", command)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, said, said
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	// What a command has started in the background may hold its output open.
+	// A background process of the command may hold its output open.
 	cmd.WaitDelay = time.Second
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -142,7 +141,7 @@ func (c readmeCommand) run(t *testing.T, dir, command string) {
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	stop := func() {
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) // as Ctrl-C at a terminal does
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) // like Ctrl-C at a terminal
 		select {
 		case <-ended:
 		case <-time.After(patience):
@@ -169,7 +168,7 @@ func (c readmeCommand) run(t *testing.T, dir, command string) {
 	}
 }
 
-// listener is told all that a command says, and tells when it holds a text.
+// listener collects all output of a command, and reports when it contains a text.
 type listener struct {
 	lockedBuffer
 	says  string
@@ -177,7 +176,7 @@ type listener struct {
 	done  bool
 }
 
-// tail is the end of what it said, for an error.
+// tail returns the end of the output, for an error.
 func (l *listener) tail() string {
 	said := l.String()
 	return said[max(0, len(said)-4<<10):]

@@ -4,14 +4,14 @@ import (
 	"github.com/dashfeed/dashfeed/cmd/dashfeed/roles"
 )
 
-// runCommand serves everything in one process until it is told to stop.
+// runCommand serves everything in one process until it is stopped.
 type runCommand struct {
 	configFlag
 	roles.ServerFlags
 	Demo bool `help:"The same as the command demo."`
 }
 
-// Run serves until SIGINT or SIGTERM; stopping in good order is exit code 0.
+// Run serves until SIGINT or SIGTERM; then it stops in order, with exit code 0.
 func (c *runCommand) Run(p *program) error {
 	if c.Demo {
 		return (&demoCommand{ServerFlags: c.ServerFlags, Open: true}).Run(p)

@@ -19,7 +19,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// served is a server run by its command in this process.
+// served is a server that its command runs in this process.
 type served struct {
 	public, admin string
 	cancel        context.CancelFunc
@@ -45,7 +45,7 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-// start runs a command that serves and waits until it tells its addresses.
+// start runs a command that serves, and waits until it prints its addresses.
 func start(t *testing.T, stdout io.Writer, args ...string) *served {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -80,7 +80,7 @@ func start(t *testing.T, stdout io.Writer, args ...string) *served {
 	return s
 }
 
-// stop interrupts it and gives its exit code.
+// stop interrupts it and returns its exit code.
 func (s *served) stop(t *testing.T) int {
 	t.Helper()
 	s.cancel()
@@ -107,8 +107,8 @@ func get(t *testing.T, url string) string {
 	return string(b)
 }
 
-// TestRun goes once through everything: define, publish, read, watch, stop, and start again with
-// the same numbers.
+// TestRun shows the life of a server: define, publish, read, watch, stop, and start again with the
+// same numbers.
 func TestRun(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "data")
 	definitions := write(t, "sales.yaml", "dashboard: sales\npanels: [{id: total, window: {tumbling: 1h}, group_by: [labels.shop], aggregates: [count, sum]}]\n")
@@ -160,7 +160,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// watched is the first line of watch -o json at which the dashboard has reached the version.
+// watched returns the first line of watch -o json at which the dashboard has reached the version.
 func watched(t *testing.T, server string, version uint64) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
@@ -179,7 +179,7 @@ func watched(t *testing.T, server string, version uint64) string {
 			t.Fatalf("%s: %v", scan.Text(), err)
 		}
 		if e.Version >= version {
-			// whichever it came by
+			// either event may bring it
 			return strings.Replace(scan.Text(), `"event":"snapshot"`, `"event":"update"`, 1)
 		}
 	}
@@ -187,8 +187,9 @@ func watched(t *testing.T, server string, version uint64) string {
 	return ""
 }
 
-// TestDemo: the replay moves the dashboards, and a second start in the same directory goes on where
-// the first has ended: a dashboard that holds n events holds the first n of the replay, each once.
+// TestDemo: the replay changes the dashboards, and a second start in the same directory continues
+// where the first ended. A dashboard that holds n events holds the first n of the replay, each
+// once.
 func TestDemo(t *testing.T) {
 	data := t.TempDir()
 	var epoch string
@@ -201,7 +202,7 @@ func TestDemo(t *testing.T) {
 			Counters messages.Counters
 			Latest   map[string]struct{ Time int64 }
 		}
-		for scan := bufio.NewScanner(out); ; { // until the dashboard that is read below has moved
+		for scan := bufio.NewScanner(out); ; { // until the dashboard that is read below has changed
 			if !scan.Scan() {
 				t.Fatalf("the lines ended: %v", scan.Err())
 			}
@@ -234,7 +235,7 @@ func TestDemo(t *testing.T) {
 	}
 }
 
-// departure is the time of the n-th flight that left, from 1.
+// departure returns the time of the n-th flight that departed, from 1.
 func departure(t *testing.T, n uint64) int64 {
 	t.Helper()
 	m, err := csv.ParseMapping([]string{"metric==dep_delay", "value=dep_delay", "time=time"})
@@ -259,7 +260,7 @@ func departure(t *testing.T, n uint64) int64 {
 	}
 }
 
-// TestDemoBeginsAnew where its dashboards hold something else than its replay.
+// TestDemoBeginsAnew: the demo begins a new history if its dashboards do not hold its replay.
 func TestDemoBeginsAnew(t *testing.T) {
 	in := func(ms int64) *outgoing {
 		return &outgoing{key: messages.Key{Tenant: "default", Dashboard: "d"}, ms: ms}

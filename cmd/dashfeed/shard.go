@@ -9,8 +9,8 @@ import (
 	"github.com/dashfeed/dashfeed/cmd/dashfeed/admin"
 )
 
-// shardCommand groups what there is to see of one shard and to do when it has stopped, at the
-// process that holds it: run, or a node.
+// shardCommand groups the commands on one shard. Ask the process that holds the shard: run, or a
+// node.
 type shardCommand struct {
 	AcceptLoss shardAcceptLossCommand `cmd:"" help:"Skip a hole in a shard's log that nothing can fill, and continue with a new history."`
 	Retry      shardRetryCommand      `cmd:"" help:"Load a shard that has stopped again."`
@@ -22,7 +22,7 @@ type shardRefusedCommand struct {
 	Shard int `arg:"" help:"Number of the shard, as readyz?verbose and cluster shards print it."`
 }
 
-// Run prints a line a record, and tells how many there were of each reason.
+// Run prints one line per record, and the number of records for each reason.
 func (c *shardRefusedCommand) Run(p *program) error {
 	var refused admin.Refused
 	if err := c.ask(p, http.MethodGet, fmt.Sprintf("/shards/%d/refused", c.Shard), nil, &refused); err != nil {
@@ -47,7 +47,7 @@ type shardAcceptLossCommand struct {
 	Shard int `arg:"" help:"Number of the shard, as readyz?verbose and cluster shards print it."`
 }
 
-// Run tells the shard's process, and waits until the shard has gone on or failed again.
+// Run asks the shard's process, and waits until the shard is live or has failed again.
 func (c *shardAcceptLossCommand) Run(p *program) error {
 	if err := c.confirm(p, fmt.Sprintf("shard %d: its dashboards begin a new epoch without the records in the hole", c.Shard)); err != nil {
 		return err
@@ -60,7 +60,7 @@ type shardRetryCommand struct {
 	Shard int `arg:"" help:"Number of the shard, as readyz?verbose and cluster shards print it."`
 }
 
-// Run tells the shard's process, and waits until the shard has gone on or failed again.
+// Run asks the shard's process, and waits until the shard is live or has failed again.
 func (c *shardRetryCommand) Run(p *program) error { return c.goOn(p, c.Shard, "retry") }
 
 func (f *adminServerFlags) goOn(p *program, shard int, what string) error {

@@ -11,7 +11,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// tenantCommand groups what there is to do with tenants.
+// tenantCommand groups the commands on tenants.
 type tenantCommand struct {
 	List tenantListCommand `cmd:"" help:"Print the tenants and their shards."`
 	Add  tenantAddCommand  `cmd:"" help:"Create a tenant: its topics, and its shards on the nodes. Nothing has to restart."`
@@ -19,7 +19,7 @@ type tenantCommand struct {
 
 type tenantListCommand struct{ adminServerFlags }
 
-// Run prints a line a tenant.
+// Run prints one line per tenant.
 func (c *tenantListCommand) Run(p *program) error {
 	var tenants []admin.Tenant
 	if err := c.ask(p, http.MethodGet, "/tenants", nil, &tenants); err != nil {
@@ -35,8 +35,8 @@ type tenantAddCommand struct {
 	Name       string `arg:"" help:"Tenant."`
 }
 
-// Run makes the tenant and waits until it is served; one that is there already with as many
-// partitions is no error.
+// Run makes the tenant and waits until it is served. It is no error if it exists with the same
+// number of partitions.
 func (c *tenantAddCommand) Run(p *program) error {
 	if err := messages.CheckName("tenant", c.Name); err != nil {
 		return usage("%w", err)
@@ -51,8 +51,8 @@ func (c *tenantAddCommand) Run(p *program) error {
 	return printTenants(p, c.Output, []admin.Tenant{made})
 }
 
-// wait asks until all shards of the tenant are live. What was begun goes on in the cluster when
-// nobody asks any more.
+// wait repeats the request until all shards of the tenant are live. If it gives up, the cluster
+// continues the work.
 func (c *tenantAddCommand) wait(p *program) (admin.Tenant, error) {
 	told := progressOf(p)
 	defer told.end()

@@ -8,8 +8,8 @@ import (
 	"github.com/dashfeed/dashfeed/cmd/dashfeed/admin"
 )
 
-// The command tells how far a tenant is, also where nobody looks at a terminal, and ends when all
-// shards are live.
+// The command prints how far a tenant is, even without a terminal, and ends when all shards are
+// live.
 func TestTenantAddTellsHowFarItIs(t *testing.T) {
 	url, _ := adminTold(t)
 	var out, errs bytes.Buffer
@@ -32,7 +32,7 @@ func TestTenantAddTellsHowFarItIs(t *testing.T) {
 	}
 }
 
-// In a terminal the line is written over; else there is one every few seconds.
+// In a terminal the line is overwritten; otherwise one comes every few seconds.
 func TestProgress(t *testing.T) {
 	var out bytes.Buffer
 	o := &progress{out: &out, over: true}

@@ -13,13 +13,13 @@ import (
 // release is set by the linker (make build) for a release.
 var release = "0.1.0-dev"
 
-// versionCommand prints what binary this is.
+// versionCommand prints the version of this binary.
 type versionCommand struct {
 	outputFlag
 }
 
-// Run prints the version, the commit, the fold's format, the Go version, and where checkpoints may
-// be kept: the last depends on the tags of the build.
+// Run prints the version, the commit, the fold's format, the Go version, and where checkpoints can
+// be stored, which depends on the tags of the build.
 func (c *versionCommand) Run(p *program) error {
 	checkpoints := append([]string{"pulsar"}, blob.Schemes()...)
 	if c.Output == "table" {
@@ -33,7 +33,7 @@ func (c *versionCommand) Run(p *program) error {
 	})
 }
 
-// commit is what the Go tool stamped into the binary, or "unknown".
+// commit returns the commit that the Go tool stamped into the binary, or "unknown".
 func commit() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

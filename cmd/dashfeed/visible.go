@@ -7,12 +7,12 @@ import (
 	"unicode/utf8"
 )
 
-// visible is a text of strangers as one line of a terminal may show it: what would move the cursor,
-// change colours or turn the direction of reading is spelled out. JSON and YAML have spellings of
-// their own and don't need it.
+// visible returns a client's text so that a terminal shows it on one line: it escapes what would
+// move the cursor, change colours or turn the direction of reading. JSON and YAML have their own
+// escapes and don't need it.
 func visible(s string) string { return spellOut(s, false) }
 
-// visibleLines is visible for text that may have several lines.
+// visibleLines is visible for a text that may have several lines.
 func visibleLines(s string) string { return spellOut(s, true) }
 
 func spellOut(s string, breaks bool) string {
@@ -42,8 +42,8 @@ func spellOut(s string, breaks bool) string {
 	return b.String()
 }
 
-// acts reports whether a terminal does something at a character instead of showing it: C0, DEL, C1,
-// the marks and overrides of the direction, and the separators of lines.
+// acts reports whether a terminal acts on a character instead of showing it: C0, DEL, C1, the marks
+// and overrides of direction, and the line separators.
 func acts(r rune) bool {
 	return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029'
 }

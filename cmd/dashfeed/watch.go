@@ -12,7 +12,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// watchCommand shows a dashboard as it changes: a live table in a terminal, else a line a change.
+// watchCommand shows a dashboard as it changes: a live table in a terminal, otherwise one line per
+// change.
 type watchCommand struct {
 	clientFlags
 	Dashboard   string   `arg:"" help:"Dashboard."`
@@ -33,7 +34,7 @@ func (c *watchCommand) Run(p *program) error {
 		return err
 	}
 	if !c.Wait {
-		// where it can't be read now, the subscription says why, and tries again
+		// if it can't be read now, the subscription says why, and retries
 		if err := needDashboard(p, server, c.Dashboard); unknownDashboard(err) {
 			return fmt.Errorf("%w; --wait waits for its first event", err)
 		}
@@ -45,9 +46,9 @@ func (c *watchCommand) Run(p *program) error {
 	return c.lines(p, server, options)
 }
 
-// lines prints what comes, for programs and pipes.
+// lines prints the changes, for programs and pipes.
 func (c *watchCommand) lines(p *program, server *client.Client, options client.SubscribeOptions) error {
-	known := map[uint32]shownCell{} // removed cells are told by what they were
+	known := map[uint32]shownCell{} // a removed cell is printed by its last state
 	last := ""
 	return follow(p, server, options, func(s *client.Subscription, e client.SubscriptionEvent) error {
 		switch e := e.(type) {
@@ -122,7 +123,7 @@ func (t *told) takeCells(f *wire.Update, v *wire.View, known map[uint32]shownCel
 	}
 }
 
-// print writes the event: a JSON object a line, a YAML document, or a line of text for each cell.
+// print writes the event: a JSON object on a line, a YAML document, or one line of text per cell.
 func (t told) print(w io.Writer, format string, schema wire.Schema) error {
 	switch format {
 	case "json":
@@ -148,7 +149,7 @@ func (t told) print(w io.Writer, format string, schema wire.Schema) error {
 	return nil
 }
 
-// line is a cell on one line: panel, window, group, then name=value.
+// line returns a cell on one line: panel, window, group, then name=value.
 func (c shownCell) line(schema wire.Schema) string {
 	parts := []string{c.Panel}
 	var columns []string

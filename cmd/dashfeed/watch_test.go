@@ -12,8 +12,7 @@ import (
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// TestVisible: nothing of a stranger's text acts on a terminal, and what people write stays as it
-// is.
+// TestVisible: no part of a client's text acts on a terminal, and ordinary text stays unchanged.
 func TestVisible(t *testing.T) {
 	for in, want := range map[string]string{
 		"Müller 😀 \\ \"x\"":             "Müller 😀 \\ \"x\"",
@@ -37,7 +36,7 @@ func TestVisible(t *testing.T) {
 
 const hostile = "\x1b[2J\x1b[31m\u202e\nx"
 
-// TestHostileTexts are harmless in every output for people.
+// TestHostileTexts: they are harmless in every output for people.
 func TestHostileTexts(t *testing.T) {
 	s := start(t, io.Discard, "run", "--data", t.TempDir())
 	defer s.stop(t)
@@ -66,7 +65,7 @@ func TestHostileTexts(t *testing.T) {
 	}
 }
 
-// harmless fails where a text acts on a terminal, but for its line breaks.
+// harmless fails the test if a terminal would act on a text, apart from its line breaks.
 func harmless(t *testing.T, what, text string) {
 	t.Helper()
 	if text == "" || visibleLines(text) != text {
@@ -88,7 +87,7 @@ func watching(t *testing.T, server, dashboard, format string) (out *bufio.Scanne
 	return bufio.NewScanner(lines), func() { cancel(); lines.Close(); <-done }
 }
 
-// lineWith reads on to a line that holds the text.
+// lineWith reads up to a line that contains the text.
 func lineWith(t *testing.T, out *bufio.Scanner, text string) string {
 	t.Helper()
 	for out.Scan() {
@@ -100,7 +99,7 @@ func lineWith(t *testing.T, out *bufio.Scanner, text string) string {
 	return ""
 }
 
-// TestWatchCounts: a dashboard that shows nothing says why, in every form of output.
+// TestWatchCounts: watch says why a dashboard shows nothing, in every form of output.
 func TestWatchCounts(t *testing.T) {
 	s := start(t, io.Discard, "run", "--data", t.TempDir())
 	defer s.stop(t)
@@ -120,7 +119,7 @@ func TestWatchCounts(t *testing.T) {
 	}
 }
 
-// TestPumpCounts: the terminal has the line too, and says what it waits for.
+// TestPumpCounts: the terminal shows that line, too, and says what it waits for.
 func TestPumpCounts(t *testing.T) {
 	s := start(t, io.Discard, "run", "--data", t.TempDir())
 	defer s.stop(t)

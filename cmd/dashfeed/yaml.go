@@ -15,7 +15,7 @@ func parseYAML(text []byte) (v any, err error) {
 	return v, err
 }
 
-// singleDocument refuses a YAML text in which something stands behind the first document.
+// singleDocument refuses a YAML text with content behind the first document.
 func singleDocument(text []byte) error {
 	d := yaml.NewDecoder(bytes.NewReader(text))
 	for first := true; ; first = false {

@@ -26,7 +26,7 @@ var (
 	ErrCorrupt = errors.New("record corrupt") // bytes do not match their checksum
 	ErrClosed  = errors.New("log closed")
 
-	// the log is not set up to be folded
+	// the log gives records no time or number: it is not set up to be folded
 	ErrUnstamped     = errors.New("record without the log's own time or number")
 	ErrUnknownTenant = errors.New("unknown tenant") // the log has no partitions for it
 )

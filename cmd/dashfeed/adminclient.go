@@ -13,7 +13,7 @@ import (
 	"github.com/dashfeed/dashfeed/cmd/dashfeed/admin"
 )
 
-// adminServerFlags are the flags of the commands that talk to an admin listener.
+// adminServerFlags holds the flags of the commands that talk to an admin listener.
 type adminServerFlags struct {
 	configFlag
 	contextFlag

@@ -111,8 +111,8 @@ type board struct {
 	time      int64 // log time, ms
 	schema    wire.Schema
 	cells     []shownCell // as sortCells orders them
-	note      string      // stale, disconnected; "" where all is well
-	counters  string      // what became of its records; "" where not known yet
+	note      string      // stale, disconnected; "" if neither
+	counters  string      // what became of its records; "" if not known yet
 }
 
 func newBoard(v *wire.View, note string) board {

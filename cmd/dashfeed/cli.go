@@ -21,7 +21,7 @@ type program struct {
 	config *config
 }
 
-// maxStdin bounds what is read of standard input as a whole.
+// maxStdin bounds how much of standard input is read as a whole.
 const maxStdin = 1 << 20
 
 // readStdin reads all of standard input.
@@ -67,7 +67,7 @@ type configFlag struct {
 	Config string `help:"Configuration file (YAML). Its keys are the names of the flags." placeholder:"FILE" group:"Configuration"`
 }
 
-// serverOf are the flags with which client commands find the server.
+// serverOf holds the flags with which client commands find the server.
 type serverOf struct {
 	Server []string `help:"Address of the server. Of a cluster several gateways may be given; they are tried in turn." default:"http://127.0.0.1:8080" placeholder:"URL" group:"Client"`
 	Token  string   `help:"Token sent to the server." placeholder:"TOKEN" group:"Client"`
@@ -79,7 +79,7 @@ type outputFlag struct {
 	Output string `short:"o" help:"table, json or yaml." enum:"table,json,yaml" default:"table" placeholder:"FORMAT" group:"Client"`
 }
 
-// clientFlags are the flags of every command that talks to a server.
+// clientFlags holds the flags of every command that talks to a server.
 type clientFlags struct {
 	configFlag
 	contextFlag

@@ -155,7 +155,7 @@ func TestExposed(t *testing.T) {
 	}
 	for _, c := range []struct {
 		role, flags string
-		says        string // "": nothing about being reached
+		says        string // "": it says nothing of other machines
 	}{
 		{"run", "--listen :0", `--listen ":0" can be reached`},
 		{"run", "--listen 0.0.0.0:0", `--listen "0.0.0.0:0" can be reached`},
@@ -173,7 +173,7 @@ func TestExposed(t *testing.T) {
 		{"node", "--gossip :0 --gossip-key " + key, ""},
 		{"node", "--link :0", `--link ":0" can be reached from other machines, and nothing there authenticates clients: give --link-ca`},
 		{"node", "--link :0 --link-ca " + key + " --link-cert " + key + " --link-key " + key, ""},
-		{"node", "--listen :0", ""}, // it has no public door
+		{"node", "--listen :0", ""}, // a node has no public door
 		{"node", "--listen :0 --gateway", `--listen ":0" can be reached`},
 		{"gateway", "--listen :0", `--listen ":0" can be reached`},
 		{"gateway", "--listen :0 --gossip :0 --link :0 --admin :0 --insecure", ""},
@@ -182,7 +182,7 @@ func TestExposed(t *testing.T) {
 		args := append(append([]string{c.role}, strings.Fields(c.flags)...), besides[c.role]...)
 		code, _, stderr := call(t, "", args...)
 		if c.flags == "--gossip "+name+":0" && !roles.Exposed(name+":0") {
-			continue // this machine's name is loopback's
+			continue // this machine's name resolves to loopback
 		}
 		if says := strings.Contains(stderr, "can be reached"); code != 2 || says != (c.says != "") || !strings.Contains(stderr, c.says) {
 			t.Errorf("%v: exit %d, want 2 and %q on stderr:\n%s", args, code, c.says, stderr)

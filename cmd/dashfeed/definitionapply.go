@@ -158,7 +158,7 @@ type change struct {
 	changes bool
 	empty   list   // panels that start empty: new ones, and those with another query
 	removed list   // panels that go, with their cells
-	text    string // unified diff; "" where nothing would change
+	text    string // unified diff; "" if nothing would change
 }
 
 // inForce is the definition in force for a dashboard.

@@ -21,7 +21,7 @@ const (
 	demoLines = 5 * time.Second // between lines if there is no terminal
 )
 
-// demoCommand is run with real data: the flights of New York, 300 times as fast, in a loop.
+// demoCommand is like run, with real data: the flights of New York, 300 times as fast, in a loop.
 type demoCommand struct {
 	configFlag
 	roles.ServerFlags

@@ -127,7 +127,7 @@ type folding struct {
 	key       messages.Key
 	decoder   event.Decoder
 	logTime   int64
-	defined   uint64 // definition records so far
+	defined   uint64 // the number of definition records so far
 	printer   *printer
 }
 

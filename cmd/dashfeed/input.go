@@ -41,7 +41,7 @@ type outgoing struct {
 	ms       int64 // event time, if timed
 	timed    bool
 	invented bool   // publish has made its id
-	remark   string // what the dashboard will not like, or nobody mean; "" for most
+	remark   string // what is probably wrong with the event; "" for most
 }
 
 // made counts rows that gave no event.
@@ -49,7 +49,7 @@ type made struct{ bad, null int }
 
 // badInput is a row or value that can't be read. The next one can.
 type badInput struct {
-	reason string // of a door, for an event that no door takes; "": a row of CSV
+	reason string // why no door accepts the event; "": a row of CSV
 	err    error
 }
 

@@ -6,7 +6,7 @@ import (
 	"github.com/dashfeed/dashfeed/cmd/dashfeed/roles"
 )
 
-// nodeCommand serves shards as a member of a cluster, until it is told to stop.
+// nodeCommand serves shards as a member of a cluster, until it is stopped.
 type nodeCommand struct {
 	configFlag
 	roles.PublicFlags
@@ -33,7 +33,7 @@ func (c *nodeCommand) Run(p *program) error {
 	})
 }
 
-// gatewayCommand serves the public as a member of a cluster, until it is told to stop.
+// gatewayCommand serves the public as a member of a cluster, until it is stopped.
 type gatewayCommand struct {
 	configFlag
 	roles.PublicFlags
@@ -56,7 +56,7 @@ func (p *program) process(w io.Writer) roles.Process {
 	return roles.Process{Release: release, Talk: p.talk, Log: w}
 }
 
-// serveClustered serves a role of a cluster until the program is told to stop.
+// serveClustered serves a role of a cluster until the program is stopped.
 func (p *program) serveClustered(f roles.ClusteredFlags) error {
 	c, err := roles.NewClustered(p.process(p.stderr), f)
 	if err != nil {

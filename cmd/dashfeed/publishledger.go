@@ -103,7 +103,7 @@ func (l *ledger) ask(ctx context.Context, k messages.Key, after string, wait tim
 	return c, err
 }
 
-// stored enters a batch. The publisher's goroutine calls it.
+// stored adds a batch to its accounts. The publisher's goroutine calls it.
 func (l *ledger) stored(b client.Stored) {
 	if l == nil {
 		return

@@ -91,7 +91,7 @@ func (l *Log) homesOf(p *partition) forward.Home {
 	}
 }
 
-// addedRecords reads the records of an added partition, from where its guard stands.
+// addedRecords reads the records of an added partition, from the position of its guard on.
 type addedRecords struct {
 	l       *Log
 	p       *partition

@@ -20,8 +20,8 @@ var errTaken = errors.New("another process has its turn")
 
 // UpdateApplied changes what the cluster remembers of definitions that were applied from files:
 // bytes that only the caller interprets, at most MaxAppliedBytes, nil if there are none yet. They
-// are stored in a topic of this cluster's name beside the control topic, which is never trimmed.
-// UpdateApplied creates the topic if it is missing and an admin URL is configured.
+// are stored in a topic with this cluster's name, beside the control topic. That topic is never
+// trimmed. UpdateApplied creates it if it is missing and an admin URL is configured.
 //
 // One process of the cluster calls f at a time. Other callers wait until ctx ends, so that one of
 // several processes with the same files applies them, and none overwrites what another has

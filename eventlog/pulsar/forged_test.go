@@ -109,7 +109,7 @@ func TestStrayOriginsTakeNothing(t *testing.T) {
 	if _, err := l.Append(t.Context(), entries); err != nil {
 		t.Fatal(err)
 	}
-	for range 2 { // all who read it see the same
+	for range 2 { // every reader sees the same
 		d := folded(t, l, first).Dashboard(k)
 		counters := d.Counters()
 		if counters.Accepted != ordinary || counters.Invalid != stray {

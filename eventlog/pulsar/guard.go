@@ -151,8 +151,8 @@ func (l *Log) moveGuard(p *partition) {
 }
 
 // acknowledge acknowledges everything before the entry of the place. The broker drops an
-// acknowledged entry as a whole, so the place's own entry stays. For the first entry of a ledger
-// nothing is acknowledged until the next call.
+// acknowledged entry as a whole, so the place's own entry stays. If it is the first entry of its
+// ledger, nothing is acknowledged.
 func (l *Log) acknowledge(ctx context.Context, p *partition, at place) error {
 	if at.entry == 0 {
 		return nil

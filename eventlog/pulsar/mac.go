@@ -47,7 +47,7 @@ const (
 // KeyBytes is the length of a cluster's key.
 const KeyBytes = 32
 
-// maxKeys bounds the keys of a cluster, and the ids that a tenant's control records name.
+// maxKeys bounds the number of a cluster's keys, and of the key ids in a tenant's control records.
 const maxKeys = 64
 
 // keyID names a key of the cluster without revealing anything of it.

@@ -10,10 +10,10 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// pulsarName is what Pulsar allows in a tenant, namespace or topic.
+// pulsarName matches what Pulsar allows in the name of a tenant, namespace or topic.
 var pulsarName = regexp.MustCompile(`^[-=:.\w]+$`)
 
-// Every tenant has topics of its own, which Pulsar takes and which name it again.
+// Every tenant has its own topics. Pulsar accepts their names, and they lead back to the tenant.
 func FuzzNames(f *testing.F) {
 	for _, s := range []string{"acme", "a~b", "a=7Eb", "a~7Eb", "a:b.c_d-e", "~", "dashfeed=control", strings.Repeat("a~", 64)} {
 		f.Add(s, 3)

@@ -109,7 +109,7 @@ type Refused struct {
 
 type Refusal struct {
 	Position string `json:"position"`
-	Time     string `json:"time"` // when the log took it
+	Time     string `json:"time"` // when the log stored it
 	Reason   string `json:"reason"`
 	Producer string `json:"producer"`
 }

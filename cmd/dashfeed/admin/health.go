@@ -69,7 +69,7 @@ func (h *Health) Expect(names ...string) {
 // Of sets how to check one of the expected parts from now on.
 func (h *Health) Of(name string, err func() error) { h.set(check{name: name, err: err}) }
 
-// Minor is like Of, for a part whose trouble leaves right what is served.
+// Minor is like Of, for a part whose trouble does not make wrong what is served.
 func (h *Health) Minor(name string, err func() error) {
 	h.set(check{name: name, err: err, minor: true})
 }

@@ -29,7 +29,7 @@ func Cluster(path string) ([][]byte, error) {
 	return read("cluster-key", path, func(text string) ([]byte, error) { return parse(text, pulsar.KeyBytes) })
 }
 
-// read reads a flag's file of keys, one a line.
+// read reads a flag's file of keys, one per line.
 func read(flag, path string, each func(text string) ([]byte, error)) ([][]byte, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {

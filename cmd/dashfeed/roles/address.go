@@ -13,7 +13,7 @@ import (
 // address is an address that a role listens on.
 type address struct {
 	flag, at string
-	guard    string // flags by which it asks who comes; "": it has none
+	guard    string // flags that authenticate its clients; "": it has none
 	guarded  bool   // the flags are given
 }
 

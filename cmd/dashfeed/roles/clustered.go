@@ -19,7 +19,7 @@ import (
 	"github.com/dashfeed/dashfeed/gateway"
 )
 
-// ClusteredFlags are the flags of node and gateway.
+// ClusteredFlags holds the flags of node and gateway.
 type ClusteredFlags struct {
 	PublicFlags
 	AdminFlags

@@ -120,7 +120,7 @@ func (f *ShardFlags) wrong() (errs []error) {
 	return errs
 }
 
-// tenantFlag is one of --tenants.
+// tenantFlag is one tenant of --tenants.
 type tenantFlag struct {
 	name       string
 	partitions int

@@ -46,7 +46,7 @@ type DashboardFlags struct {
 	Sleep       time.Duration `help:"A dashboard leaves memory after this time without events and viewers." default:"60s" placeholder:"DURATION" group:"Dashboards"`
 }
 
-// ServerFlags are the flags of run and demo.
+// ServerFlags holds the flags of run and demo.
 type ServerFlags struct {
 	PublicFlags
 	AdminFlags

@@ -40,7 +40,7 @@ type server struct {
 	admin     *admin.Listener
 	crashes   *crashes.File // nil if the role has no shards, or none yet
 
-	serving  atomic.Bool    // between the end of start and the beginning of stop
+	serving  atomic.Bool    // true from the end of Start to the beginning of Stop
 	failed   chan error     // a listener or part that failed while serving
 	serves   sync.WaitGroup // the listeners' goroutines
 	ends     []func() error

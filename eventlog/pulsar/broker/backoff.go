@@ -7,7 +7,8 @@ import (
 	"github.com/apache/pulsar-client-go/pulsar/backoff"
 )
 
-// policy retries after 50 ms, and at least once a second; the client's own waits grow to a minute.
+// policy retries after 50 ms, and at least once a second; with the client's own policy, the waits
+// grow to a minute.
 type policy struct{ wait time.Duration }
 
 // LeastWait is the first wait after a failure, MostWait the longest one.

@@ -183,7 +183,7 @@ func TestAssemblerIsBounded(t *testing.T) {
 	}
 }
 
-// Whatever a frame holds, reading it ends, within bounds.
+// Reading a frame ends and stays within bounds, whatever the frame holds.
 func FuzzEntry(f *testing.F) {
 	for _, s := range []frame{
 		stored(1, plain("p").text(6, "d"), "x"), stored(2, plain("p").number(11, 2), single1("x")+single1("y")),

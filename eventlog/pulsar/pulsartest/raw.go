@@ -35,7 +35,7 @@ const (
 // Message is a protobuf message under construction.
 type Message []byte
 
-// Number appends a field; protobuf writes a negative int32 or int64 like this, too.
+// Number appends a field. It encodes a negative number as protobuf encodes int32 and int64.
 func (m Message) Number(field protowire.Number, n int64) Message {
 	return protowire.AppendVarint(protowire.AppendTag(m, field, protowire.VarintType), uint64(n))
 }

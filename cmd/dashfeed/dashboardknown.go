@@ -34,7 +34,8 @@ func needDashboard(ctx context.Context, server *client.Client, dashboard string)
 	return explainUnknown(ctx, server, dashboard, err)
 }
 
-// explainUnknown returns err. If the dashboard has no record, it adds the most similar name.
+// explainUnknown returns err. If the dashboard has no record, the error suggests the most similar
+// name.
 func explainUnknown(ctx context.Context, server *client.Client, dashboard string, err error) error {
 	if !unknownDashboard(err) {
 		return err

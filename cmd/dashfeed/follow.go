@@ -14,7 +14,7 @@ import (
 // countEvery is how often the counters of a watched dashboard are read while it changes.
 const countEvery = time.Second
 
-// follow calls event with what a subscription brings, and calls it with the dashboard's counters
+// follow calls event with what a subscription brings, and counters with the dashboard's counters
 // after changes, one call at a time, until ctx ends or the server says that there is nothing to
 // see. Counters do not travel with updates, so follow reads them.
 func follow(ctx context.Context, server *client.Client, o client.SubscribeOptions, event func(*client.Subscription, client.SubscriptionEvent) error, counters func(messages.Counters) error) error {

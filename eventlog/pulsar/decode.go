@@ -18,7 +18,7 @@ type decoder struct {
 	events   event.Decoder
 	event    event.Event
 
-	announcedUpTo *place // all keys up to this place are announced
+	announcedUpTo *place // keys used up to this place are known if they were announced
 }
 
 func newDecoder(l *Log, p *partition) *decoder {

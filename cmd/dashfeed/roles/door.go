@@ -75,7 +75,8 @@ func (c *Clustered) drainDoor() {
 // watch empties the door when it is asked to, or when its node drains, and while no node is heard:
 // what the gateway shows becomes stale then, and another gateway may hear more.
 func (c *Clustered) watch(ctx context.Context, draining <-chan struct{}) {
-	// how long a gateway waits after its start for the first node
+	// how long a gateway waits after its start for the first node: as long as for a node that is
+	// silent
 	const patience = 10 * time.Second
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()

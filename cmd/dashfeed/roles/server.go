@@ -103,8 +103,8 @@ func newServer(p Process, level string) *server {
 // admin address serves from here on: the process is alive, and not ready. The public address
 // answers that the server is starting. A role without a public door opens the admin address only.
 func (s *server) open(f PublicFlags, public bool, adminAddress string, parts ...string) (err error) {
-	// Dashboards are many small objects: to collect garbage at half the heap size costs little CPU and
-	// saves much memory.
+	// Dashboards are many small objects: to collect garbage when it is half the live heap costs little
+	// CPU and saves much memory.
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(50)
 	}

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/dashfeed/dashfeed/cluster/link"
+	"github.com/dashfeed/dashfeed/cluster/placement"
 	"github.com/dashfeed/dashfeed/messages"
 )
 
@@ -160,6 +161,14 @@ func (l *Cluster) turn(beat bool) {
 	}
 	if l.view.newer != nil != superseded {
 		l.logSuperseded(l.view.newer)
+	}
+	if members, ok := l.view.unranked(now, shards); ok {
+		// A table of thousands of shards takes many milliseconds: nobody waits for the lock meanwhile.
+		l.mu.Unlock()
+		table := placement.Rank(members, shards)
+		l.mu.Lock()
+		l.view.use(members, shards, table)
+		now = l.now()
 	}
 	o := l.view.decide(now, shards, mine)
 	l.serve(now, shards)

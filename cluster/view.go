@@ -233,11 +233,27 @@ func (v *view) look(now time.Duration) (changed bool) {
 	return changed
 }
 
-// rank computes the table again if its input changed. Draining members rank last, and before them
-// those that are held back.
+// rank computes the table again if its input changed.
 func (v *view) rank(now time.Duration, shards int) {
+	if members, ok := v.unranked(now, shards); ok {
+		v.use(members, shards, placement.Rank(members, shards))
+	}
+	byNode := map[string]*member{}
+	for _, m := range v.members {
+		byNode[m.peer.Node()] = m
+	}
+	v.ranked = v.ranked[:0]
+	for _, p := range v.table.Members {
+		v.ranked = append(v.ranked, byNode[p.Name])
+	}
+}
+
+// unranked returns the input of the next table, ordered by name. It reports false if the table at
+// hand was made from the same input. Draining members rank last, and before them those that are
+// held back.
+func (v *view) unranked(now time.Duration, shards int) ([]placement.Member, bool) {
 	v.vote(now)
-	var placed []placement.Member
+	var members []placement.Member
 	for _, m := range v.members {
 		if !m.roles.Has(NodeRole) {
 			continue
@@ -249,19 +265,13 @@ func (v *view) rank(now time.Duration, shards int) {
 		case m.held:
 			tier = placement.Held
 		}
-		placed = append(placed, placement.Member{Name: m.peer.Node(), Weight: m.weight, Tier: tier})
+		members = append(members, placement.Member{Name: m.peer.Node(), Weight: m.weight, Tier: tier})
 	}
-	slices.SortFunc(placed, func(a, b placement.Member) int { return strings.Compare(a.Name, b.Name) })
-	if v.table == nil || v.shards != shards || !slices.Equal(placed, v.placed) {
-		v.placed, v.shards = placed, shards
-		v.table = placement.Rank(placed, shards)
-	}
-	byNode := map[string]*member{}
-	for _, m := range v.members {
-		byNode[m.peer.Node()] = m
-	}
-	v.ranked = v.ranked[:0]
-	for _, p := range v.table.Members {
-		v.ranked = append(v.ranked, byNode[p.Name])
-	}
+	slices.SortFunc(members, func(a, b placement.Member) int { return strings.Compare(a.Name, b.Name) })
+	return members, v.table == nil || v.shards != shards || !slices.Equal(members, v.placed)
+}
+
+// use takes a table that was made from that input.
+func (v *view) use(members []placement.Member, shards int, table *placement.Table) {
+	v.placed, v.shards, v.table = members, shards, table
 }

@@ -17,9 +17,9 @@ var ErrCrashes = errors.New("the process has ended again and again at the same r
 const (
 	// mostEnds is how often a process may end at the same records before they are not read again.
 	mostEnds = 3
-	// endsToSuspect is the number of ends at the same records after which the shard is read with care:
-	// one shard at a time, and one record at a time. This identifies the one record to blame, and does
-	// not blame other shards that were reading at the same moments.
+	// endsToSuspect is the number of ends at the same records after which the shard is read with
+	// care: one shard at a time, and one record at a time. This identifies the one record to blame,
+	// and does not blame other shards that were reading at the same moments.
 	endsToSuspect = mostEnds - 1
 )
 
@@ -33,8 +33,8 @@ type attempt struct {
 	ends   int          // how often processes ended there; 0: never
 	sent   messages.Position
 	folded messages.Position
-	// to is the last known position of the log. Until the shard has folded up to there, reading counts
-	// as working on records.
+	// to is the last known position of the log. Until the shard has folded up to there, reading
+	// counts as working on records.
 	to   messages.Position
 	wary bool // until then, it reads only after everything read before is folded
 	// how many records are still to be read with care if the span's end is unknown

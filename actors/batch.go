@@ -26,8 +26,8 @@ type batch struct {
 type item struct {
 	messages.Record
 	at fold.At
-	// the tenant's default definition at this record; set for records that need it: first records and
-	// definitions
+	// the tenant's default definition at this record; set for records that need it: first records
+	// and definitions
 	program *fold.Program
 	next    int32 // index of the dashboard's next record in this batch; -1: none
 }

@@ -15,7 +15,7 @@ import (
 func TestCreditStopsTheReader(t *testing.T) {
 	const batches, records = 3, 5
 	n := newNode(t, func(c *Config) { c.Batches, c.BatchRecords = batches, records })
-	letGo := n.blockFold("d")
+	release := n.blockFold("d")
 	shard := n.shard(n.home("d"))
 	n.until("stuck", func() bool { return len(gate) == 0 })
 	for i := range 100 {
@@ -32,7 +32,7 @@ func TestCreditStopsTheReader(t *testing.T) {
 	if lag := n.host.Status(key("d")).Lag; lag < 0 {
 		t.Errorf("lag %d", lag)
 	}
-	letGo()
+	release()
 	if r := n.read("d"); r.Counters.Accepted != 101 {
 		t.Errorf("%d accepted", r.Counters.Accepted)
 	}

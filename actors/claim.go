@@ -17,15 +17,15 @@ const (
 	// older. It leaves 750 ms instead of a second to answer, and to fold what came meanwhile. The
 	// silence of a reader proves nothing, since the log may be slow to deliver.
 	idleProbe = 2 * probeEvery
-	// proofGood is how long a shard is live after it asked the log for its last record and had folded
-	// up to that record: a second, plus the time to the next probe.
+	// proofGood is how long a shard is live after it asked the log for its last record and had
+	// folded up to that record: a second, plus the time to the next probe.
 	proofGood = time.Second + probeEvery
 	// cutOff is how long a shard that cannot hear its log still claims. After that, others may take
 	// its place.
 	cutOff = 5 * time.Second
-	// calm is how long a host that reaches the log again takes no new shards: the hosts that had them
-	// reach it again, too.
-	calm = 3 * time.Second
+	// loadPause is how long a host that reaches the log again takes no new shards: the hosts that
+	// had them reach it again, too.
+	loadPause = 3 * time.Second
 )
 
 // probe asks the log for its last record repeatedly, one question at a time, until ctx ends. A log
@@ -82,7 +82,7 @@ func (h *Host) deaf() bool {
 	if errors.Is(h.config.Log.Err(), eventlog.ErrUnreachable) {
 		h.deafAt = max(h.now(), 1)
 	}
-	return h.deafAt != 0 && h.now()-h.deafAt < calm
+	return h.deafAt != 0 && h.now()-h.deafAt < loadPause
 }
 
 func (s *shard) last(ctx context.Context) (messages.Position, error) {

@@ -15,7 +15,8 @@ import (
 // hollow is a log that names as its last position one that holds no record, behind the last record.
 type hollow struct {
 	eventlog.Log
-	// its readers report that there is no record; otherwise they stay silent like those of a slow log
+	// its readers report that there is no record; otherwise they stay silent like those of a slow
+	// log
 	says bool
 }
 

@@ -137,7 +137,7 @@ func TestAStuckShardClaimsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNode(t, everySecond)
 		number := n.home("d")
-		letGo := n.blockFold("d")
+		release := n.blockFold("d")
 		time.Sleep(stuckAfter - time.Second)
 		if n.claimed(number) != messages.Loading || n.host.Troubles() != nil {
 			t.Errorf("claims %v, ready: %v", n.host.Claims(), n.host.Troubles())
@@ -155,7 +155,7 @@ func TestAStuckShardClaimsNothing(t *testing.T) {
 		if got := n.metric("dashfeed_shards", "stuck"); got != 1 {
 			t.Errorf("%v shards are counted as stuck", got)
 		}
-		letGo()
+		release()
 		time.Sleep(3 * time.Second)
 		if n.claimed(number) != messages.Live || n.host.Troubles() != nil {
 			t.Errorf("afterwards: claims %v, ready: %v", n.host.Claims(), n.host.Troubles())
@@ -254,7 +254,7 @@ func TestASlowFoldHoldsUpNothing(t *testing.T) {
 func TestStopReturnsThoughAFoldDoesNot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNode(t, nil)
-		letGo := n.blockFold("d")
+		release := n.blockFold("d")
 		time.Sleep(time.Second)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -270,7 +270,7 @@ func TestStopReturnsThoughAFoldDoesNot(t *testing.T) {
 		if err := n.host.Stop(gone); err == nil {
 			t.Error("a second Stop says that all has ended")
 		}
-		letGo()
+		release()
 		n.check(n.host.Stop(t.Context())) // joins what was left
 		n.check(n.host.Stop(gone))        // nothing is left
 	})

@@ -71,7 +71,8 @@ func (h *Host) List(ctx context.Context, tenant, prefix, after string, limit int
 		}
 	}
 	for _, s := range shards {
-		// List the awake dashboards first: one that falls asleep in between is in the store by then.
+		// List the awake dashboards first: one that falls asleep in between is in the store by
+		// then.
 		awake, err := await(ctx, s, question(s, func() []feed.Summary { return s.list(tenant, prefix, after, limit) }))
 		if err != nil {
 			return nil, err

@@ -188,8 +188,8 @@ func TestForwardedTwiceCountsOnceInAReplay(t *testing.T) {
 		return e
 	}
 	g.append((&node{T: t}).define("d", 1, boomPanels), forwarded(1, 1), forwarded(2, 2), forwarded(1, 1))
-	// A forwarded record whose home is another partition: nobody takes it, and it tells nothing about
-	// the records behind it.
+	// A forwarded record whose home is another partition: nobody takes it, and it tells nothing
+	// about the records behind it.
 	misrouted := event1("s", "m", 1)
 	for i := 0; ; i++ {
 		if p, _ := g.log.PartitionOf(key(fmt.Sprint("s", i))); p != home {

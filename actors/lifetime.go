@@ -123,8 +123,8 @@ func (s *shard) load(ctx context.Context) {
 }
 
 const (
-	// loadsAtOnce is how many shards of a host load at the same time. If hundreds loaded at once, they
-	// would keep each other, and the live shards, from their logs for seconds.
+	// loadsAtOnce is how many shards of a host load at the same time. If hundreds loaded at once,
+	// they would keep each other, and the live shards, from their logs for seconds.
 	loadsAtOnce = 16
 	// loadTurn is how long one load may take before the next one begins beside it.
 	loadTurn = 5 * time.Second

@@ -42,10 +42,10 @@ func TestLoadsAreBounded(t *testing.T) {
 	n.check(err)
 	n.launch()
 	t.Cleanup(func() { n.stop(context.Background()) })
-	letGo := sync.OnceFunc(func() { close(store.gate) })
-	t.Cleanup(letGo)
+	release := sync.OnceFunc(func() { close(store.gate) })
+	t.Cleanup(release)
 	n.until("as many as may load", func() bool { return store.under.Load() == loadsAtOnce })
-	letGo()
+	release()
 	n.until("ready", func() bool { return n.host.Ready() == nil })
 	if most := store.most.Load(); most != loadsAtOnce {
 		t.Errorf("%d loaded at once, at most %d may", most, loadsAtOnce)

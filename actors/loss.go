@@ -23,15 +23,16 @@ type loss struct {
 type lossState int
 
 const (
-	// lossNone: no record is missing. If the log is found to lack records, the shard is loaded again.
+	// lossNone: no record is missing. If the log is found to lack records, the shard is loaded
+	// again.
 	lossNone lossState = iota
-	// lossReloaded: the shard was loaded again because records are missing. If they are still missing,
-	// it fails.
+	// lossReloaded: the shard was loaded again because records are missing. If they are still
+	// missing, it fails.
 	lossReloaded
 	// lossAccepted: records that are missing right behind the checkpoint are accepted as lost.
 	lossAccepted
-	// lossRewound: the log was set back behind the checkpoint, and this is accepted. This host drops
-	// its own state of the shard, and a new epoch begins whatever record comes next.
+	// lossRewound: the log was set back behind the checkpoint, and this is accepted. This host
+	// drops its own state of the shard, and a new epoch begins whatever record comes next.
 	lossRewound
 	// lossSkipped: the process ends at the records of the span, and they are accepted as lost. The
 	// reader has not reached them yet.

@@ -32,8 +32,8 @@ type (
 		population *fold.Population
 	}
 
-	// woken lists the log times that the windows of a dashboard wait for, after it was loaded from the
-	// store.
+	// woken lists the log times that the windows of a dashboard wait for, after it was loaded from
+	// the store.
 	woken struct {
 		key   messages.Key
 		waits []int64
@@ -85,8 +85,8 @@ type (
 	// gaveUp says that nobody waits for the reading any more.
 	gaveUp struct{ reading *reading }
 
-	// query answers a question about the shard when the actor receives it. It changes nothing of the
-	// shard but the counts for metrics.
+	// query answers a question about the shard when the actor receives it. It changes nothing of
+	// the shard but the counts for metrics.
 	query func()
 
 	// saving asks a dashboard for its state for a checkpoint.
@@ -114,11 +114,12 @@ type (
 	// ticked reports that the append of a tick has ended.
 	ticked struct{ err error }
 
-	// beat comes from the host a few times a second. It triggers everything that is due by the clock.
+	// beat comes from the host a few times a second. It triggers everything that is due by the
+	// clock.
 	beat struct{}
 
-	// stopping ends the shard and all its actors. If last is true, what is in flight is folded and a
-	// last checkpoint is written first.
+	// stopping ends the shard and all its actors. If last is true, what is in flight is folded and
+	// a last checkpoint is written first.
 	stopping struct{ last bool }
 )
 

@@ -72,8 +72,8 @@ func ended(parent context.Context) context.Context {
 	return ctx
 }
 
-// blockFold defines the dashboard and makes its fold wait at an event until letGo is called.
-func (n *node) blockFold(dashboard string) (letGo func()) {
+// blockFold defines the dashboard and makes its fold wait at an event until release is called.
+func (n *node) blockFold(dashboard string) (release func()) {
 	n.Helper()
 	n.append(n.define(dashboard, 1, "panels: [{id: p, window: {count: 1000}, aggregates: [count, stuck]}]"))
 	n.read(dashboard)

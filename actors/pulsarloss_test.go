@@ -99,8 +99,8 @@ func TestALossOnTwoHosts(t *testing.T) {
 				after = crowd.append(3)
 				one.published(after)
 			}
-			// The record of the checkpoint before the last is kept, and what lies behind it. So an idle
-			// shard has some backlog.
+			// The record of the checkpoint before the last is kept, and what lies behind it. So an
+			// idle shard has some backlog.
 			one.until("the guard lets go", func() bool { return one.backlog() <= 4 })
 			a, b := one.read(after), two.read(after)
 			if a.Epoch != b.Epoch || a.To != b.To || a.Epoch == epoch {

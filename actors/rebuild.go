@@ -108,7 +108,7 @@ func (d *dashboard) rebuild(upTo messages.Position) error {
 		base := d.shard.base()
 		from, err := d.stored(base)
 		if err == nil || errors.Is(err, checkpoint.ErrCorrupt) {
-			err = d.shard.replays.join(d.shard, &comeback{d: d, base: base, from: from, upTo: upTo})
+			err = d.shard.replays.join(d.shard, &replayPart{d: d, base: base, from: from, upTo: upTo})
 		}
 		if len(d.poison) == poisoned {
 			return err

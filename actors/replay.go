@@ -21,12 +21,12 @@ import (
 type replays struct {
 	mu      sync.Mutex
 	under   bool // a replay is under way
-	waiting []*comeback
+	waiting []*replayPart
 }
 
-// comeback is one dashboard's part in a replay. Its actor is blocked meanwhile, so that the leader
-// of the replay has exclusive access to the dashboard.
-type comeback struct {
+// replayPart is one dashboard's part in a replay. Its actor is blocked meanwhile, so that the
+// leader of the replay has exclusive access to the dashboard.
+type replayPart struct {
 	d    *dashboard
 	base *checkpoint.Marker
 	from checkpoint.Marker
@@ -37,7 +37,7 @@ type comeback struct {
 }
 
 // join returns when the log has been read for c, by this call or by another.
-func (r *replays) join(s *shard, c *comeback) (err error) {
+func (r *replays) join(s *shard, c *replayPart) (err error) {
 	c.done, c.lead = make(chan error, 1), make(chan struct{}, 1)
 	r.mu.Lock()
 	r.waiting = append(r.waiting, c)
@@ -65,10 +65,10 @@ func (r *replays) join(s *shard, c *comeback) (err error) {
 
 // take removes c, and the comebacks that begin where c begins, from the waiting ones and returns
 // them.
-func (r *replays) take(c *comeback) (group []*comeback) {
+func (r *replays) take(c *replayPart) (group []*replayPart) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var others []*comeback
+	var others []*replayPart
 	for _, one := range r.waiting {
 		if one.from.Position == c.from.Position && bytes.Equal(one.from.State, c.from.State) && one.base == c.base {
 			group = append(group, one)
@@ -80,7 +80,7 @@ func (r *replays) take(c *comeback) (group []*comeback) {
 	return group
 }
 
-// pass gives the lead to the first waiting comeback.
+// pass gives the lead to the first waiting replayPart.
 func (r *replays) pass() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -94,13 +94,13 @@ func (r *replays) pass() {
 // replay folds the log from the common start of the group to the positions where its members want
 // to be. It ends at a record beyond these positions, or when the log has lost records. It retries a
 // slow or unreachable log as long as the shard lives.
-func (s *shard) replay(group []*comeback) error {
+func (s *shard) replay(group []*replayPart) error {
 	s.host.tallies.replays.Add(1)
 	h, err := s.history(group[0].base, group[0].from)
 	if err != nil {
 		return err
 	}
-	p := &replaying{shard: s, history: h, at: group[0].from.Position, wanted: map[messages.Key]*comeback{}}
+	p := &replaying{shard: s, history: h, at: group[0].from.Position, wanted: map[messages.Key]*replayPart{}}
 	for _, c := range group {
 		p.wanted[c.d.key] = c
 		if c.upTo.After(p.upTo) {
@@ -130,7 +130,7 @@ type replaying struct {
 	history *history
 	at      messages.Position // position of the last record read
 	upTo    messages.Position
-	wanted  map[messages.Key]*comeback // dashboards whose replay has not failed
+	wanted  map[messages.Key]*replayPart // dashboards whose replay has not failed
 }
 
 // read opens the log behind p.at and continues to the end of the replay, or until the log returns

@@ -7,10 +7,11 @@ import (
 )
 
 const (
-	// stuckAfter is how long a shard may have work without making progress before it counts as stuck.
+	// stuckAfter is how long a shard may have work without making progress before it counts as
+	// stuck.
 	stuckAfter = 10 * time.Second
-	// progressEvery is the number of records of one dashboard after which progress is counted: a fold
-	// may be slow.
+	// progressEvery is the number of records of one dashboard after which progress is counted: a
+	// fold may be slow.
 	progressEvery = 16
 )
 

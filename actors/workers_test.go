@@ -16,13 +16,13 @@ type blocking struct {
 	workers *workers
 	aside   bool
 	working sync.WaitGroup
-	letGo   chan struct{}
+	release chan struct{}
 }
 
 func (b *blocking) InvokeUserMessage(any) {
 	block := func() {
 		b.working.Done()
-		<-b.letGo
+		<-b.release
 	}
 	if b.aside {
 		b.workers.stepAside(block)
@@ -47,7 +47,7 @@ func TestWorkersAreBounded(t *testing.T) {
 			}
 		}
 		post := func(n int, aside bool) *blocking {
-			b := &blocking{workers: w, aside: aside, letGo: make(chan struct{})}
+			b := &blocking{workers: w, aside: aside, release: make(chan struct{})}
 			b.working.Add(n)
 			for range n {
 				m := newMailbox()
@@ -58,13 +58,13 @@ func TestWorkersAreBounded(t *testing.T) {
 		}
 		first := post(3*maxRunning, false)
 		check("working", maxRunning, 2*maxRunning, 0, 0)
-		close(first.letGo)
+		close(first.release)
 		first.working.Wait()
 		check("done", 0, 0, 0, maxRunning)
 
 		aside := post(maxAside+3*maxRunning, true)
 		check("aside", maxRunning, 2*maxRunning, maxAside, 0)
-		close(aside.letGo)
+		close(aside.release)
 		aside.working.Wait()
 		check("all back", 0, 0, 0, maxIdle)
 
@@ -72,10 +72,10 @@ func TestWorkersAreBounded(t *testing.T) {
 		check("again", maxRunning, 0, 0, maxIdle-maxRunning)
 		some := post(1, true)
 		check("behind them", maxRunning, 1, 0, maxIdle-maxRunning)
-		close(again.letGo)
+		close(again.release)
 		some.working.Wait()
 		check("aside alone", 0, 0, 1, maxIdle-1)
-		close(some.letGo)
+		close(some.release)
 		w.stop()
 		check("stopped", 0, 0, 0, 0)
 	})

@@ -54,8 +54,8 @@ func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	}
 }
 
-// house is a gateway over a feed that the test drives.
-type house struct {
+// testGateway is a gateway over a feed that the test drives.
+type testGateway struct {
 	t     *testing.T
 	feed  *localFeed
 	srv   *Server
@@ -67,7 +67,7 @@ type house struct {
 var overLink = flag.Bool("link", false, "the gateway is apart from its feed: a link is between them")
 
 // link puts a link between the gateway and its feed.
-func (h *house) link() feed.Feed {
+func (h *testGateway) link() feed.Feed {
 	must := func(err error) {
 		if err != nil {
 			h.t.Fatal(err)
@@ -112,7 +112,7 @@ func (*home) Heard() time.Time { return time.Now() }
 
 // inBubble runs a test against its own gateway, in virtual time, and shuts the gateway down
 // afterwards: a bubble ends only when every goroutine in it has ended.
-func inBubble(t *testing.T, cfg Config, test func(t *testing.T, h *house)) {
+func inBubble(t *testing.T, cfg Config, test func(t *testing.T, h *testGateway)) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t, cfg)
 		defer h.shutdown()
@@ -120,8 +120,8 @@ func inBubble(t *testing.T, cfg Config, test func(t *testing.T, h *house)) {
 	})
 }
 
-func newHouse(t *testing.T, cfg Config) *house {
-	h := &house{t: t, feed: newLocalFeed(), pipes: &pipes{conns: make(chan net.Conn), done: make(chan struct{})}}
+func newHouse(t *testing.T, cfg Config) *testGateway {
+	h := &testGateway{t: t, feed: newLocalFeed(), pipes: &pipes{conns: make(chan net.Conn), done: make(chan struct{})}}
 	cfg.Feed = h.feed
 	cfg.Hosts = append(cfg.Hosts, "gateway") // the tests use this host name
 	var err error
@@ -135,7 +135,7 @@ func newHouse(t *testing.T, cfg Config) *house {
 	return h
 }
 
-func (h *house) shutdown() {
+func (h *testGateway) shutdown() {
 	if err := h.srv.Shutdown(context.Background()); err != nil {
 		h.t.Errorf("shutdown: %v", err)
 	}
@@ -145,7 +145,7 @@ func (h *house) shutdown() {
 	synctest.Wait()
 }
 
-func (h *house) step(do func(b *board, v uint64)) uint64 { return h.feed.step(checkout, do) }
+func (h *testGateway) step(do func(b *board, v uint64)) uint64 { return h.feed.step(checkout, do) }
 
 // client is one WebSocket connection of a test.
 type client struct {
@@ -153,7 +153,7 @@ type client struct {
 	ws *websocket.Conn
 }
 
-func (h *house) dial(path string) *client {
+func (h *testGateway) dial(path string) *client {
 	h.t.Helper()
 	d := websocket.Dialer{NetDialContext: h.pipes.dial, Subprotocols: []string{wire.Protocol}}
 	ws, _, err := d.Dial("ws://gateway"+path, nil)
@@ -165,7 +165,7 @@ func (h *house) dial(path string) *client {
 }
 
 // connect returns a client that has received connected.
-func (h *house) connect() *client {
+func (h *testGateway) connect() *client {
 	h.t.Helper()
 	c := h.dial("/v1/ws")
 	if f, ok := c.frame().(*wire.Connected); !ok || f.Limits.Subscriptions == 0 {
@@ -201,8 +201,8 @@ func (c *client) frame() wire.Frame {
 	return f
 }
 
-// want1 reads a frame of type F.
-func want1[F wire.Frame](c *client) F {
+// wantOne reads a frame of type F.
+func wantOne[F wire.Frame](c *client) F {
 	c.t.Helper()
 	got := c.frame()
 	f, ok := got.(F)
@@ -246,11 +246,11 @@ func (c *client) closed() int {
 }
 
 // get sends a GET request over HTTP.
-func (h *house) get(path string, header ...string) (status int, head http.Header, body string) {
+func (h *testGateway) get(path string, header ...string) (status int, head http.Header, body string) {
 	return h.do("GET", path, header...)
 }
 
-func (h *house) do(method, path string, header ...string) (status int, head http.Header, body string) {
+func (h *testGateway) do(method, path string, header ...string) (status int, head http.Header, body string) {
 	h.t.Helper()
 	r, err := http.NewRequest(method, "http://gateway"+path, nil)
 	if err != nil {

@@ -17,12 +17,12 @@ func TestRates(t *testing.T) {
 		interval time.Duration
 	}{{"0", 5 * time.Millisecond}, {"100", 10 * time.Millisecond}, {"7", 200 * time.Millisecond}, {"0.2", 5 * time.Second}} {
 		t.Run(c.maxRate, func(t *testing.T) {
-			inBubble(t, Config{}, func(t *testing.T, h *house) {
+			inBubble(t, Config{}, func(t *testing.T, h *testGateway) {
 				h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, 1, 1) })
 				cl := h.connect()
 				cl.send(`{"type":"subscribe","id":1,"dashboard":"checkout","maxRate":` + c.maxRate + `}`)
-				want1[*wire.Subscribed](cl)
-				want1[*wire.Update](cl)
+				wantOne[*wire.Subscribed](cl)
+				wantOne[*wire.Update](cl)
 				time.Sleep(time.Minute)
 
 				done := make(chan bool)
@@ -34,13 +34,13 @@ func TestRates(t *testing.T) {
 					}
 				}()
 				start := time.Now()
-				last := want1[*wire.Update](cl)
+				last := wantOne[*wire.Update](cl)
 				if d := time.Since(start); d > time.Millisecond {
 					t.Errorf("the first change took %v", d)
 				}
 				at := time.Now()
 				for range 3 {
-					u := want1[*wire.Update](cl)
+					u := wantOne[*wire.Update](cl)
 					if u.From != last.To || len(u.Cells) != 1 {
 						t.Errorf("update %+v after one to %d", u, last.To)
 					}
@@ -64,14 +64,14 @@ func TestRates(t *testing.T) {
 
 // While versions pass that change nothing in the view, its place is updated every 5 s.
 func TestHeartbeat(t *testing.T) {
-	inBubble(t, Config{}, func(t *testing.T, h *house) {
+	inBubble(t, Config{}, func(t *testing.T, h *testGateway) {
 		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, 1, 1) })
 		c := h.connect()
 		c.send(`{"type":"subscribe","id":1,"dashboard":"checkout","panels":["rps"]}`)
-		want1[*wire.Subscribed](c)
-		want1[*wire.Update](c)
+		wantOne[*wire.Subscribed](c)
+		wantOne[*wire.Update](c)
 		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, 2, 1) })
-		want1[*wire.Update](c)
+		wantOne[*wire.Update](c)
 		start := time.Now()
 		go func() {
 			for range 200 {
@@ -80,7 +80,7 @@ func TestHeartbeat(t *testing.T) {
 			}
 		}()
 		for i := range 3 {
-			u := want1[*wire.Update](c)
+			u := wantOne[*wire.Update](c)
 			if len(u.Cells) != 0 || len(u.Removed) != 0 || u.To <= u.From {
 				t.Fatalf("%+v", u)
 			}
@@ -95,7 +95,7 @@ func TestHeartbeat(t *testing.T) {
 // However many readers are behind, at however many places, a cohort encodes few frames per version,
 // and each is valid for its reader.
 func TestLaggardsShare(t *testing.T) {
-	inBubble(t, Config{}, func(t *testing.T, h *house) {
+	inBubble(t, Config{}, func(t *testing.T, h *testGateway) {
 		for range 5_000 {
 			h.step(func(b *board, v uint64) { b.put(v, panelRPS, fmt.Sprint(v%50), 0, float64(v), 1) })
 		}
@@ -123,11 +123,11 @@ func TestLaggardsShare(t *testing.T) {
 // the same, and the slow client has the newest state with the next frame.
 func TestSlowClient(t *testing.T) {
 	const viewers = 200
-	inBubble(t, Config{}, func(t *testing.T, h *house) {
+	inBubble(t, Config{}, func(t *testing.T, h *testGateway) {
 		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, 1, 1) })
 		slow := h.connect()
 		slow.subscribe("")
-		want1[*wire.Update](slow)
+		wantOne[*wire.Update](slow)
 
 		newest := make([]uint64, viewers)
 		for i := range viewers - 1 {
@@ -165,7 +165,7 @@ func TestSlowClient(t *testing.T) {
 			ses.mu.Unlock()
 		}
 		// the frame that the socket had taken in part, then the newest state
-		stale, next := want1[*wire.Update](slow), want1[*wire.Update](slow)
+		stale, next := wantOne[*wire.Update](slow), wantOne[*wire.Update](slow)
 		if stale.To != 2 || next.From > stale.To || next.To != v || len(next.Cells) != 1 {
 			t.Fatalf("after waking: %+v, then %+v; newest is %d", stale, next, v)
 		}
@@ -181,10 +181,10 @@ func (s *Server) allSessions() (all []*session) {
 
 // A socket that takes nothing for longer than WriteTimeout is closed.
 func TestTooSlow(t *testing.T) {
-	inBubble(t, Config{}, func(t *testing.T, h *house) {
+	inBubble(t, Config{}, func(t *testing.T, h *testGateway) {
 		c := h.connect()
 		c.subscribe("")
-		want1[*wire.Update](c)
+		wantOne[*wire.Update](c)
 		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, 1, 1) })
 		time.Sleep(74 * time.Second)
 		synctest.Wait()
@@ -201,7 +201,7 @@ func TestTooSlow(t *testing.T) {
 
 // After its first ack a view gets at most 16 updates more than it has acked.
 func TestAcks(t *testing.T) {
-	inBubble(t, Config{}, func(t *testing.T, h *house) {
+	inBubble(t, Config{}, func(t *testing.T, h *testGateway) {
 		step := func() uint64 {
 			defer time.Sleep(10 * time.Millisecond)
 			return h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, float64(v), 1) })
@@ -209,7 +209,7 @@ func TestAcks(t *testing.T) {
 		step()
 		c := h.connect()
 		view := c.subscribe("").View
-		u := want1[*wire.Update](c)
+		u := wantOne[*wire.Update](c)
 		ack := func() { c.send(fmt.Sprintf(`{"type":"ack","views":{%q:%d,"nonsense":1}}`, view, u.To)) }
 		ack()
 		synctest.Wait()
@@ -244,22 +244,22 @@ func TestAcks(t *testing.T) {
 }
 
 func TestStatus(t *testing.T) {
-	inBubble(t, Config{}, func(t *testing.T, h *house) {
+	inBubble(t, Config{}, func(t *testing.T, h *testGateway) {
 		h.step(func(b *board, v uint64) { b.time = 7_000; b.put(v, panelRPS, "DE", 0, 1, 1) })
 		c := h.connect()
 		c.subscribe("")
-		want1[*wire.Update](c)
+		wantOne[*wire.Update](c)
 		lag := func(ms int64) {
 			h.feed.mu.Lock()
 			h.feed.lag = ms
 			h.feed.mu.Unlock()
 		}
 		lag(4_000)
-		if f := want1[*wire.Status](c); f.State != "stale" || f.Lag != 4_000 || f.Since == nil || *f.Since != 7_000 {
+		if f := wantOne[*wire.Status](c); f.State != "stale" || f.Lag != 4_000 || f.Since == nil || *f.Since != 7_000 {
 			t.Fatalf("%+v", f)
 		}
 		lag(10)
-		if f := want1[*wire.Status](c); f.State != "live" || f.Lag != 10 || f.Since != nil {
+		if f := wantOne[*wire.Status](c); f.State != "live" || f.Lag != 10 || f.Since != nil {
 			t.Fatalf("%+v", f)
 		}
 	})
@@ -267,7 +267,7 @@ func TestStatus(t *testing.T) {
 
 // Answers to a client that sends and does not read are bounded: its messages wait.
 func TestControlIsBounded(t *testing.T) {
-	inBubble(t, Config{}, func(t *testing.T, h *house) {
+	inBubble(t, Config{}, func(t *testing.T, h *testGateway) {
 		c := h.connect()
 		go func() {
 			for range 1_000 {
@@ -286,7 +286,7 @@ func TestControlIsBounded(t *testing.T) {
 			ses.mu.Unlock()
 		}
 		for range 1_000 {
-			want1[*wire.ErrorFrame](c)
+			wantOne[*wire.ErrorFrame](c)
 		}
 	})
 }
@@ -294,22 +294,22 @@ func TestControlIsBounded(t *testing.T) {
 // A session that was slow for so long that the removed cells it lacks are forgotten is told so, and
 // gets everything again.
 func TestSlowBeyondTombstones(t *testing.T) {
-	inBubble(t, Config{}, func(t *testing.T, h *house) {
+	inBubble(t, Config{}, func(t *testing.T, h *testGateway) {
 		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, 1, 1) })
 		c := h.connect()
 		c.subscribe("")
-		want1[*wire.Update](c)
+		wantOne[*wire.Update](c)
 		for i := range 1_200 {
 			group := fmt.Sprint(i)
 			h.step(func(b *board, v uint64) { b.put(v, panelRPS, group, 0, 1, 1) })
 			h.step(func(b *board, v uint64) { b.remove(v, "a/"+group+"/") })
 			time.Sleep(10 * time.Millisecond)
 		}
-		want1[*wire.Update](c) // the update that the socket had taken in part
-		if g := want1[*wire.Gap](c); g.Why != wire.WhyRetention {
+		wantOne[*wire.Update](c) // the update that the socket had taken in part
+		if g := wantOne[*wire.Gap](c); g.Why != wire.WhyRetention {
 			t.Fatalf("%+v", g)
 		}
-		if u := want1[*wire.Update](c); u.From != 0 || u.To != 2_401 || len(u.Cells) != 1 {
+		if u := wantOne[*wire.Update](c); u.From != 0 || u.To != 2_401 || len(u.Cells) != 1 {
 			t.Fatalf("from %d to %d, %d cells", u.From, u.To, len(u.Cells))
 		}
 	})

@@ -92,7 +92,7 @@ func (s *session) subscribe(f *wire.Subscribe) error {
 		s.srv.mirrors.release(m)
 		return err
 	}
-	m.nudged() // a place ahead of the mirror has a deadline
+	m.recheck() // a place ahead of the mirror has a deadline
 	return nil
 }
 

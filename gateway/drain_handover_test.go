@@ -21,7 +21,7 @@ type mover struct {
 	told  []string      // frames that no viewer should receive
 }
 
-func (m *mover) run(from, to *house, start time.Time, last uint64) {
+func (m *mover) run(from, to *testGateway, start time.Time, last uint64) {
 	old := from.connect()
 	old.send(`{"type":"subscribe","id":1,"dashboard":"checkout"}`)
 	for m.view.Place().Version < last {

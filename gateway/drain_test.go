@@ -16,7 +16,7 @@ import (
 )
 
 // drained drains in the background and returns a channel with the result.
-func (h *house) drained(ctx context.Context) <-chan error {
+func (h *testGateway) drained(ctx context.Context) <-chan error {
 	got := make(chan error, 1)
 	go func() { got <- h.srv.Drain(ctx) }()
 	synctest.Wait()
@@ -38,27 +38,27 @@ func ends(start time.Time, clients []*client) <-chan string {
 // A drain reports not ready, tells the slots, continues to serve, and closes each session one
 // second after its slot.
 func TestDrain(t *testing.T) {
-	inBubble(t, Config{}, func(t *testing.T, h *house) {
+	inBubble(t, Config{}, func(t *testing.T, h *testGateway) {
 		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, 1, 1) })
 		c := h.connect()
 		c.send(`{"type":"subscribe","id":1,"dashboard":"checkout"}`)
-		want1[*wire.Subscribed](c)
-		want1[*wire.Update](c)
+		wantOne[*wire.Subscribed](c)
+		wantOne[*wire.Update](c)
 		start := time.Now()
 		done := h.drained(t.Context())
 		if !h.srv.Draining() {
 			t.Fatal("a gateway that drains does not say so")
 		}
 		h.connect().ws.Close() // balancers have not noticed yet: new sessions are accepted
-		if f := want1[*wire.Drain](c); f.After != 0 || f.Within != 1000 || time.Since(start) != 2*time.Second {
+		if f := wantOne[*wire.Drain](c); f.After != 0 || f.Within != 1000 || time.Since(start) != 2*time.Second {
 			t.Fatalf("told %+v after %v, want the one slot after 2 s", f, time.Since(start))
 		}
 		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, 2, 2) })
-		if u := want1[*wire.Update](c); u.To != 2 {
+		if u := wantOne[*wire.Update](c); u.To != 2 {
 			t.Fatalf("an update to %d, want to 2: a drain serves on", u.To)
 		}
 		c.send(`{"type":"ping","id":7}`)
-		want1[*wire.Pong](c)
+		wantOne[*wire.Pong](c)
 		if code := c.closed(); code != 1012 || time.Since(start) != 4*time.Second {
 			t.Fatalf("closed with %d after %v, want 1012 after 2 s + 1 s + 1 s", code, time.Since(start))
 		}
@@ -70,11 +70,11 @@ func TestDrain(t *testing.T) {
 
 // After a drain has given slots, it refuses new sessions. It still answers readings.
 func TestDrainRefusesNewSessions(t *testing.T) {
-	inBubble(t, Config{Sessions: Sessions{DrainNotice: -1}}, func(t *testing.T, h *house) {
+	inBubble(t, Config{Sessions: Sessions{DrainNotice: -1}}, func(t *testing.T, h *testGateway) {
 		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, 1, 1) })
 		c := h.connect()
 		h.drained(t.Context())
-		want1[*wire.Drain](c)
+		wantOne[*wire.Drain](c)
 		for _, path := range []string{"/v1/ws", "/dashboard/checkout"} {
 			status, head, body := h.get(path, "Connection", "Upgrade", "Upgrade", "websocket",
 				"Sec-WebSocket-Version", "13", "Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
@@ -105,7 +105,7 @@ func (l late) Read(b []byte) (int, error) {
 // A session that was admitted before the slots were given, and begins afterwards, is closed with
 // 4004.
 func TestDrainClosesWhoComesInBetween(t *testing.T) {
-	inBubble(t, Config{Sessions: Sessions{DrainNotice: -1}}, func(t *testing.T, h *house) {
+	inBubble(t, Config{Sessions: Sessions{DrainNotice: -1}}, func(t *testing.T, h *testGateway) {
 		gate := make(chan struct{})
 		d := websocket.Dialer{NetDialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			c, err := h.pipes.dial(ctx, network, address)
@@ -141,7 +141,7 @@ func TestDrainClosesWhoComesInBetween(t *testing.T) {
 // Slots follow each other at the rate. A plain session is closed inside its slot, the others one
 // second after theirs.
 func TestDrainSpreads(t *testing.T) {
-	inBubble(t, Config{Sessions: Sessions{DrainNotice: -1, DrainRate: 4}}, func(t *testing.T, h *house) {
+	inBubble(t, Config{Sessions: Sessions{DrainNotice: -1, DrainRate: 4}}, func(t *testing.T, h *testGateway) {
 		start := time.Now()
 		var clients, plain []*client
 		for range 8 {
@@ -155,7 +155,7 @@ func TestDrainSpreads(t *testing.T) {
 		done := h.drained(t.Context())
 		told := map[time.Duration]int{}
 		for _, c := range clients {
-			f := want1[*wire.Drain](c)
+			f := wantOne[*wire.Drain](c)
 			told[time.Duration(f.After+f.Within)*time.Millisecond+drainTail]++
 		}
 		closed, early := ends(start, clients), ends(start, plain)
@@ -187,7 +187,7 @@ func TestDrainSpreads(t *testing.T) {
 
 // A deadline makes the slots larger. Sessions that leave earlier end the drain earlier.
 func TestDrainFitsItsDeadline(t *testing.T) {
-	inBubble(t, Config{Sessions: Sessions{DrainNotice: -1, DrainRate: 1}}, func(t *testing.T, h *house) {
+	inBubble(t, Config{Sessions: Sessions{DrainNotice: -1, DrainRate: 1}}, func(t *testing.T, h *testGateway) {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
 		var clients []*client
@@ -198,7 +198,7 @@ func TestDrainFitsItsDeadline(t *testing.T) {
 		done := h.drained(ctx)
 		slots := map[int64]int{}
 		for _, c := range clients {
-			slots[want1[*wire.Drain](c).After]++
+			slots[wantOne[*wire.Drain](c).After]++
 		}
 		if len(slots) != 3 || slots[0] != 10 || slots[2000] != 10 {
 			t.Fatalf("30 sessions in 5 s are told %v, want three slots of ten", slots)
@@ -215,7 +215,7 @@ func TestDrainFitsItsDeadline(t *testing.T) {
 // A drain whose context ends says how many sessions are left. Shutdown ends a drain early and
 // leaves no session.
 func TestDrainEnds(t *testing.T) {
-	inBubble(t, Config{Sessions: Sessions{DrainRate: 1}}, func(t *testing.T, h *house) {
+	inBubble(t, Config{Sessions: Sessions{DrainRate: 1}}, func(t *testing.T, h *testGateway) {
 		h.connect()
 		ctx, cancel := context.WithCancel(t.Context())
 		done := h.drained(ctx)
@@ -241,7 +241,7 @@ func TestDrainEnds(t *testing.T) {
 
 // After Resume, a drained gateway accepts sessions again, and can be drained again.
 func TestResumeAfterDrain(t *testing.T) {
-	inBubble(t, Config{Sessions: Sessions{DrainNotice: -1}}, func(t *testing.T, h *house) {
+	inBubble(t, Config{Sessions: Sessions{DrainNotice: -1}}, func(t *testing.T, h *testGateway) {
 		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, 1, 1) })
 		for round := range 3 {
 			clients := round % 2 // also without sessions
@@ -258,6 +258,6 @@ func TestResumeAfterDrain(t *testing.T) {
 		}
 		c := h.connect()
 		c.send(`{"type":"subscribe","id":1,"dashboard":"checkout"}`)
-		want1[*wire.Subscribed](c)
+		wantOne[*wire.Subscribed](c)
 	})
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // crowd makes a dashboard with many cells, and one client with different views of it.
-func crowd(t *testing.T, h *house, views int) (cellsOf int) {
+func crowd(t *testing.T, h *testGateway, views int) (cellsOf int) {
 	t.Helper()
 	const groups = 500
 	h.step(func(b *board, v uint64) {
@@ -22,19 +22,19 @@ func crowd(t *testing.T, h *house, views int) (cellsOf int) {
 	c := h.connect()
 	for i := range views {
 		c.send(fmt.Sprintf(`{"type":"subscribe","id":%d,"dashboard":"checkout","panels":["rps"],"groups":[["g-%d-%s"],["no%d"]]}`, i, i, strings.Repeat("x", 40), i))
-		want1[*wire.Subscribed](c)
-		want1[*wire.Update](c)
+		wantOne[*wire.Subscribed](c)
+		wantOne[*wire.Update](c)
 	}
 	all := h.connect()
 	all.send(`{"type":"subscribe","id":1,"dashboard":"checkout"}`)
-	want1[*wire.Subscribed](all)
-	return len(want1[*wire.Update](all).Cells)
+	wantOne[*wire.Subscribed](all)
+	return len(wantOne[*wire.Update](all).Cells)
 }
 
 // TestSilentDashboardsKeepNoFrames: once no new client comes, only the cells of a dashboard without
 // changes are kept. Later clients get the same.
 func TestSilentDashboardsKeepNoFrames(t *testing.T) {
-	inBubble(t, Config{}, func(t *testing.T, h *house) {
+	inBubble(t, Config{}, func(t *testing.T, h *testGateway) {
 		cells := crowd(t, h, 50)
 		kept := &h.srv.mirrors.kept.held
 		before := kept.Load()
@@ -49,8 +49,8 @@ func TestSilentDashboardsKeepNoFrames(t *testing.T) {
 		}
 		late := h.connect()
 		late.send(`{"type":"subscribe","id":1,"dashboard":"checkout"}`)
-		want1[*wire.Subscribed](late)
-		if n := len(want1[*wire.Update](late).Cells); n != cells {
+		wantOne[*wire.Subscribed](late)
+		if n := len(wantOne[*wire.Update](late).Cells); n != cells {
 			t.Errorf("who came later got %d cells, want %d", n, cells)
 		}
 	})
@@ -60,7 +60,7 @@ func TestSilentDashboardsKeepNoFrames(t *testing.T) {
 // get the right frames.
 func TestKeptFramesHaveABudget(t *testing.T) {
 	const most = 20_000
-	inBubble(t, Config{Mirrors: Mirrors{FrameBytes: most}}, func(t *testing.T, h *house) {
+	inBubble(t, Config{Mirrors: Mirrors{FrameBytes: most}}, func(t *testing.T, h *testGateway) {
 		if cells := crowd(t, h, 100); cells != 500 {
 			t.Errorf("%d cells came, want 500", cells)
 		}
@@ -70,22 +70,22 @@ func TestKeptFramesHaveABudget(t *testing.T) {
 		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "new", 0, 1, 1) })
 		c := h.connect()
 		c.send(`{"type":"subscribe","id":1,"dashboard":"checkout"}`)
-		want1[*wire.Subscribed](c)
-		want1[*wire.Update](c)
+		wantOne[*wire.Subscribed](c)
+		wantOne[*wire.Update](c)
 	})
 }
 
 // TestKeptBytesComeBack: sessions that leave, and mirrors that end, give back what was kept.
 func TestKeptBytesComeBack(t *testing.T) {
-	inBubble(t, Config{Mirrors: Mirrors{Linger: time.Second}}, func(t *testing.T, h *house) {
+	inBubble(t, Config{Mirrors: Mirrors{Linger: time.Second}}, func(t *testing.T, h *testGateway) {
 		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, 1, 1) })
 		c := h.connect()
 		c.send(`{"type":"subscribe","id":1,"dashboard":"checkout"}`)
-		want1[*wire.Subscribed](c)
-		want1[*wire.Update](c)
+		wantOne[*wire.Subscribed](c)
+		wantOne[*wire.Update](c)
 		for range 20 {
 			h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, float64(v), 1) })
-			want1[*wire.Update](c)
+			wantOne[*wire.Update](c)
 		}
 		if err := c.ws.Close(); err != nil {
 			t.Fatal(err)

@@ -27,11 +27,11 @@ type mirror struct {
 	budget *views // shared by all mirrors
 	kept   *kept  // shared by all mirrors
 
-	inbox  chan *feed.Update // at most one answer to each Ask, so room for one is enough
-	nudge  chan struct{}     // a cohort or a waiter came whose time run does not know yet
-	done   chan struct{}
-	loaded chan struct{} // closed when the first read has succeeded or failed
-	err    error         // why the first read failed; valid after loaded
+	inbox        chan *feed.Update // at most one answer to each Ask, so room for one is enough
+	timesChanged chan struct{}     // a cohort or a waiter came whose time run does not know yet
+	done         chan struct{}
+	loaded       chan struct{} // closed when the first read has succeeded or failed
+	err          error         // why the first read failed; valid after loaded
 
 	refs  int       // guarded by mirrors.mu, like idle
 	idle  time.Time // since when refs is 0
@@ -59,7 +59,7 @@ type mirror struct {
 func newMirror(k messages.Key, c Config, st *stats, budget *views, kept *kept) *mirror {
 	return &mirror{
 		key: k, feed: c.Feed, flush: c.Flush, stats: st, budget: budget, kept: kept,
-		inbox: make(chan *feed.Update, 1), nudge: make(chan struct{}, 1),
+		inbox: make(chan *feed.Update, 1), timesChanged: make(chan struct{}, 1),
 		done: make(chan struct{}), loaded: make(chan struct{}),
 		cohorts: map[cohortKey]*cohort{}, state: wire.StateLive,
 	}
@@ -111,7 +111,7 @@ func (m *mirror) run(ctx context.Context, load time.Duration) {
 			}
 			m.apply(u)
 			asked = false
-		case <-m.nudge:
+		case <-m.timesChanged:
 		case <-timer.C:
 		}
 	}
@@ -211,10 +211,10 @@ func (m *mirror) tick(now time.Time) (next time.Time) {
 	return next
 }
 
-// nudged makes run check the times again.
-func (m *mirror) nudged() {
+// recheck makes run check the times again.
+func (m *mirror) recheck() {
 	select {
-	case m.nudge <- struct{}{}:
+	case m.timesChanged <- struct{}{}:
 	default:
 	}
 }

@@ -78,7 +78,7 @@ func TestOrigins(t *testing.T) {
 
 // TestOriginHeaders: the effect of the headers, over HTTP and for handshakes.
 func TestOriginHeaders(t *testing.T) {
-	inBubble(t, Config{Origins: []string{"https://wall.example"}}, func(t *testing.T, h *house) {
+	inBubble(t, Config{Origins: []string{"https://wall.example"}}, func(t *testing.T, h *testGateway) {
 		for _, c := range []struct {
 			origins []string
 			ok      bool

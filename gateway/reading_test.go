@@ -15,7 +15,7 @@ import (
 )
 
 func TestReading(t *testing.T) {
-	inBubble(t, Config{}, func(t *testing.T, h *house) {
+	inBubble(t, Config{}, func(t *testing.T, h *testGateway) {
 		h.step(func(b *board, v uint64) {
 			b.time = 1_795_422_000_371
 			b.put(v, panelRPS, "DE", 0, 12, 815)
@@ -70,7 +70,7 @@ func TestReadingSince(t *testing.T) {
 		"match nonsense":            {"", `"abc"`, 200, 0, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBubble(t, Config{}, func(t *testing.T, h *house) {
+			inBubble(t, Config{}, func(t *testing.T, h *testGateway) {
 				for i := range 2 {
 					h.step(func(b *board, v uint64) { b.put(v, panelRPS, fmt.Sprint(i), 0, 1, 1) })
 				}
@@ -123,7 +123,7 @@ func TestReadingAhead(t *testing.T) {
 		"one of the list here":   {"", here + ", " + beyond, false, 304, 0, 0, patience},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBubble(t, Config{}, func(t *testing.T, h *house) {
+			inBubble(t, Config{}, func(t *testing.T, h *testGateway) {
 				for i := range 3 {
 					h.step(func(b *board, v uint64) { b.put(v, panelRPS, fmt.Sprint(i), 0, 1, 1) })
 				}
@@ -158,7 +158,7 @@ func TestReadingAhead(t *testing.T) {
 
 // A long poll is answered by the first change that the view shows, or when its time is over.
 func TestLongPoll(t *testing.T) {
-	inBubble(t, Config{}, func(t *testing.T, h *house) {
+	inBubble(t, Config{}, func(t *testing.T, h *testGateway) {
 		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, 1, 1) })
 		go func() {
 			time.Sleep(3 * time.Second)
@@ -190,7 +190,7 @@ func TestLongPoll(t *testing.T) {
 
 // Every refusal over HTTP, by path.
 func TestHTTPRefusals(t *testing.T) {
-	inBubble(t, Config{Sessions: Sessions{Max: 1}}, func(t *testing.T, h *house) {
+	inBubble(t, Config{Sessions: Sessions{Max: 1}}, func(t *testing.T, h *testGateway) {
 		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, 1, 1) })
 		h.connect()
 		up := []string{"Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "13", "Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="}
@@ -249,13 +249,13 @@ func TestHTTPRefusals(t *testing.T) {
 }
 
 func TestSlowLoadIsStarting(t *testing.T) {
-	inBubble(t, Config{}, func(t *testing.T, h *house) {
+	inBubble(t, Config{}, func(t *testing.T, h *testGateway) {
 		h.feed.hold = make(chan struct{})
 		c := h.connect()
 		// over a pipe, a pong would wait for the reader
 		c.ws.SetPingHandler(func(string) error { return nil })
 		c.send(`{"type":"subscribe","id":1,"dashboard":"checkout"}`)
-		if e := want1[*wire.ErrorFrame](c); !e.Retry {
+		if e := wantOne[*wire.ErrorFrame](c); !e.Retry {
 			t.Fatalf("%+v", e)
 		}
 		close(h.feed.hold)
@@ -264,7 +264,7 @@ func TestSlowLoadIsStarting(t *testing.T) {
 }
 
 func TestList(t *testing.T) {
-	inBubble(t, Config{}, func(t *testing.T, h *house) {
+	inBubble(t, Config{}, func(t *testing.T, h *testGateway) {
 		for i := range 5 {
 			h.feed.step(messages.Key{Tenant: "acme", Dashboard: fmt.Sprintf("d%d", i)}, func(b *board, v uint64) { b.time = 9 })
 		}
@@ -299,7 +299,7 @@ func TestList(t *testing.T) {
 }
 
 func TestPlainDialect(t *testing.T) {
-	inBubble(t, Config{}, func(t *testing.T, h *house) {
+	inBubble(t, Config{}, func(t *testing.T, h *testGateway) {
 		h.step(func(b *board, v uint64) {
 			b.time = 1_795_422_000_371
 			b.put(v, panelRPS, "DE", 0, 12, 815)
@@ -352,7 +352,7 @@ func TestPlainDialect(t *testing.T) {
 
 // The answer of a handshake about the subprotocol.
 func TestSubprotocols(t *testing.T) {
-	inBubble(t, Config{}, func(t *testing.T, h *house) {
+	inBubble(t, Config{}, func(t *testing.T, h *testGateway) {
 		for asked, echoed := range map[string]string{
 			"": "", "dashfeed.v1.json": "dashfeed.v1.json", "dashfeed.v1.msgpack": "", "chat": "", "chat,dashfeed.v1.json": "dashfeed.v1.json",
 		} {
@@ -367,7 +367,7 @@ func TestSubprotocols(t *testing.T) {
 			if got := ws.Subprotocol(); got != echoed {
 				t.Errorf("asked %q, echoed %q, want %q", asked, got, echoed)
 			}
-			if f := want1[*wire.Connected](&client{t, ws}); f.PingEvery != 25_000 {
+			if f := wantOne[*wire.Connected](&client{t, ws}); f.PingEvery != 25_000 {
 				t.Errorf("%+v", f)
 			}
 			_ = ws.Close()

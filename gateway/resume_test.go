@@ -19,7 +19,7 @@ func (c *client) subscribe(since string) *wire.Subscribed {
 		since = `,"since":` + since
 	}
 	c.send(`{"type":"subscribe","id":1,"dashboard":"checkout"` + since + `}`)
-	return want1[*wire.Subscribed](c)
+	return wantOne[*wire.Subscribed](c)
 }
 
 // How a session continues from a place.
@@ -43,7 +43,7 @@ func TestPlaces(t *testing.T) {
 		"epoch in capital": {`{"epoch":"9F2C41D0","version":3,"view":"VIEW"}`, true, "update 3-5"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBubble(t, Config{}, func(t *testing.T, h *house) {
+			inBubble(t, Config{}, func(t *testing.T, h *testGateway) {
 				step := func() { h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, float64(v), 1) }) }
 				step()
 				step()
@@ -88,30 +88,30 @@ func TestPlaces(t *testing.T) {
 // then gets everything from 0. A new definition is another view: the client gets subscribed again,
 // without id, and then everything from 0.
 func TestBreaks(t *testing.T) {
-	inBubble(t, Config{}, func(t *testing.T, h *house) {
+	inBubble(t, Config{}, func(t *testing.T, h *testGateway) {
 		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, 1, 1) })
 		c := h.connect()
 		first := c.subscribe("")
-		want1[*wire.Update](c)
+		wantOne[*wire.Update](c)
 		h.step(func(b *board, v uint64) { b.shatter() })
-		if g := want1[*wire.Gap](c); g.Why != wire.WhyEpoch || g.View != first.View {
+		if g := wantOne[*wire.Gap](c); g.Why != wire.WhyEpoch || g.View != first.View {
 			t.Fatalf("%+v", g)
 		}
-		if u := want1[*wire.Update](c); u.From != 0 || u.Epoch != 0x9f2c41d1 || len(u.Cells) != 1 {
+		if u := wantOne[*wire.Update](c); u.From != 0 || u.Epoch != 0x9f2c41d1 || len(u.Cells) != 1 {
 			t.Fatalf("%+v", u)
 		}
 		h.step(func(b *board, v uint64) { b.shatter(); b.schema = b.schema[:1] })
-		again := want1[*wire.Subscribed](c)
+		again := wantOne[*wire.Subscribed](c)
 		if again.ID != nil || again.Was != first.View || again.Resumed || again.View == first.View || len(again.Schema) != 1 {
 			t.Fatalf("%+v", again)
 		}
-		u := want1[*wire.Update](c)
+		u := wantOne[*wire.Update](c)
 		if u.From != 0 || u.Epoch != 0x9f2c41d2 || u.View.String() != again.View {
 			t.Fatalf("%+v", u)
 		}
 		// The new view continues, and is known by its new name.
 		c.send(`{"type":"set","id":7,"view":"` + again.View + `","maxRate":1}`)
-		if f := want1[*wire.Subscribed](c); told(f.ID) != 7 || f.Was != "" || f.View != again.View {
+		if f := wantOne[*wire.Subscribed](c); told(f.ID) != 7 || f.Was != "" || f.View != again.View {
 			t.Fatalf("%+v", f)
 		}
 	})
@@ -122,7 +122,7 @@ func TestBreaks(t *testing.T) {
 // versions never go back within an epoch.
 func TestResumeAlwaysGivesTheServersState(t *testing.T) {
 	const disconnects = 1_000
-	inBubble(t, Config{Sessions: Sessions{Max: 4}}, func(t *testing.T, h *house) {
+	inBubble(t, Config{Sessions: Sessions{Max: 4}}, func(t *testing.T, h *testGateway) {
 		rng := rand.New(rand.NewPCG(1, 2))
 		states := map[string][]cells.Cell{} // by epoch and version
 		note := func(b *board) { states[fmt.Sprint(b.epoch, b.set.Version())] = b.visible() }

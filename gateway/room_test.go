@@ -152,7 +152,7 @@ func TestSharesOfBodies(t *testing.T) {
 // TestNothingIsHeldBeforeBytesCame: a head alone takes no room, one byte takes the smallest buffer.
 func TestNothingIsHeldBeforeBytesCame(t *testing.T) {
 	g := newIngest(t, IngestConfig{Log: nowhere{}})
-	inBubble(t, Config{Events: g}, func(t *testing.T, h *house) {
+	inBubble(t, Config{Events: g}, func(t *testing.T, h *testGateway) {
 		want := int64(0)
 		for _, header := range []string{"Content-Length: 65536", "Transfer-Encoding: chunked", "Content-Encoding: gzip\r\nContent-Length: 65536"} {
 			conn, err := h.pipes.dial(t.Context(), "", "")
@@ -241,7 +241,7 @@ func TestLeastRate(t *testing.T) {
 		{"just enough for too long", 1200, time.Second, "Content-Length: 100000", time.Minute, "after 1m0s"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			inBubble(t, Config{Events: newIngest(t, IngestConfig{Log: nowhere{}, BodyBytes: 128 << 10})}, func(t *testing.T, h *house) {
+			inBubble(t, Config{Events: newIngest(t, IngestConfig{Log: nowhere{}, BodyBytes: 128 << 10})}, func(t *testing.T, h *testGateway) {
 				conn, err := h.pipes.dial(t.Context(), "", "")
 				if err != nil {
 					t.Fatal(err)

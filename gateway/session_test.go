@@ -15,7 +15,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // What a client receives from the first frame on, byte for byte.
 func TestTranscript(t *testing.T) {
-	inBubble(t, Config{}, func(t *testing.T, h *house) {
+	inBubble(t, Config{}, func(t *testing.T, h *testGateway) {
 		h.step(func(b *board, v uint64) { b.time = 5_000; b.put(v, panelRPS, "DE", 0, 12, 815) })
 		c := h.connect()
 		expect := func(want string) {
@@ -46,18 +46,18 @@ const rpsView = "db7684d42b7421f5"
 
 // A dashboard that has no record yet can be watched. Its first record begins another epoch.
 func TestNoRecordYet(t *testing.T) {
-	inBubble(t, Config{}, func(t *testing.T, h *house) {
+	inBubble(t, Config{}, func(t *testing.T, h *testGateway) {
 		c := h.connect()
 		c.send(`{"type":"subscribe","id":1,"dashboard":"checkout"}`)
-		want1[*wire.Subscribed](c)
-		if u := want1[*wire.Update](c); u.From != 0 || u.To != 0 || u.Epoch != 0 || len(u.Cells) != 0 {
+		wantOne[*wire.Subscribed](c)
+		if u := wantOne[*wire.Update](c); u.From != 0 || u.To != 0 || u.Epoch != 0 || len(u.Cells) != 0 {
 			t.Fatalf("first update %+v, want an empty one from 0 to 0", u)
 		}
 		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, 1, 1) })
-		if g := want1[*wire.Gap](c); g.Why != wire.WhyEpoch {
+		if g := wantOne[*wire.Gap](c); g.Why != wire.WhyEpoch {
 			t.Fatalf("gap %+v", g)
 		}
-		if u := want1[*wire.Update](c); u.From != 0 || u.To != 1 || len(u.Cells) != 1 {
+		if u := wantOne[*wire.Update](c); u.From != 0 || u.To != 1 || len(u.Cells) != 1 {
 			t.Fatalf("update %+v", u)
 		}
 	})
@@ -94,15 +94,15 @@ func TestRefusals(t *testing.T) {
 		"refresh":            {`{"type":"refresh","id":9,"token":"t"}`, wire.CodeNotAvailable, 9},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBubble(t, Config{}, func(t *testing.T, h *house) {
+			inBubble(t, Config{}, func(t *testing.T, h *testGateway) {
 				cl := h.connect()
 				cl.send(c.send)
-				e := want1[*wire.ErrorFrame](cl)
+				e := wantOne[*wire.ErrorFrame](cl)
 				if e.Code != c.code || told(e.ID) != c.id || e.Message == "" || e.Retry != c.code.Entry().Retry {
 					t.Fatalf("got %+v, want code %d, id %d", e, c.code, c.id)
 				}
 				cl.send(`{"type":"subscribe","id":5,"dashboard":"checkout"}`)
-				want1[*wire.Subscribed](cl)
+				wantOne[*wire.Subscribed](cl)
 			})
 		})
 	}
@@ -118,12 +118,12 @@ func told(id *int64) int64 {
 
 // The id of a message comes back in its answer. Without an id, the answer has none.
 func TestIDsComeBack(t *testing.T) {
-	inBubble(t, Config{}, func(t *testing.T, h *house) {
+	inBubble(t, Config{}, func(t *testing.T, h *testGateway) {
 		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, 1, 1) })
 		c := h.connect()
 		c.send(`{"type":"subscribe","dashboard":"checkout"}`)
-		view := want1[*wire.Subscribed](c).View
-		want1[*wire.Update](c)
+		view := wantOne[*wire.Subscribed](c).View
+		wantOne[*wire.Update](c)
 		for given, answered := range map[string]string{
 			``: ``, `,"id":null`: ``, `,"id":0`: `0`, `,"id":-0`: `0`, `,"id":-7`: `-7`, `,"id":9007199254740993`: `9007199254740993`,
 			`,"id":9223372036854775807`: `9223372036854775807`, `,"id":1,"id":0`: `0`,
@@ -154,7 +154,7 @@ func TestIDsComeBack(t *testing.T) {
 		}
 		for _, bad := range []string{`"1"`, `1.0`, `1e2`, `9223372036854775808`, `true`, `[1]`} {
 			c.send(`{"type":"ping","id":` + bad + `}`)
-			if f := want1[*wire.ErrorFrame](c); f.Code != wire.CodeBadField || f.ID != nil {
+			if f := wantOne[*wire.ErrorFrame](c); f.Code != wire.CodeBadField || f.ID != nil {
 				t.Errorf("id %s: %+v", bad, f)
 			}
 		}
@@ -164,33 +164,33 @@ func TestIDsComeBack(t *testing.T) {
 // A browser's client notices a dead socket by sending a ping. It is answered at once, with and
 // without subscriptions.
 func TestPing(t *testing.T) {
-	inBubble(t, Config{}, func(t *testing.T, h *house) {
+	inBubble(t, Config{}, func(t *testing.T, h *testGateway) {
 		c := h.connect()
 		c.send(`{"type":"ping","id":5}`)
-		if f := want1[*wire.Pong](c); told(f.ID) != 5 {
+		if f := wantOne[*wire.Pong](c); told(f.ID) != 5 {
 			t.Fatalf("got %+v, want id 5", f)
 		}
 		c.send(`{"type":"ping"}`)
-		if f := want1[*wire.Pong](c); f.ID != nil {
+		if f := wantOne[*wire.Pong](c); f.ID != nil {
 			t.Fatalf("got %+v, want no id", f)
 		}
 	})
 }
 
 func TestTenthBadMessageCloses(t *testing.T) {
-	inBubble(t, Config{}, func(t *testing.T, h *house) {
+	inBubble(t, Config{}, func(t *testing.T, h *testGateway) {
 		c := h.connect()
 		for range 9 {
 			c.send("nonsense")
-			want1[*wire.ErrorFrame](c)
+			wantOne[*wire.ErrorFrame](c)
 		}
 		c.send(`{"type":"connect"}`) // a good message in between restarts the count
 		for range 9 {
 			c.send("nonsense")
-			want1[*wire.ErrorFrame](c)
+			wantOne[*wire.ErrorFrame](c)
 		}
 		c.send(`{"type":"dance"}`)
-		want1[*wire.ErrorFrame](c)
+		wantOne[*wire.ErrorFrame](c)
 		if got := c.closed(); got != int(wire.CloseBadProtocol) {
 			t.Fatalf("closed with %d", got)
 		}
@@ -198,12 +198,12 @@ func TestTenthBadMessageCloses(t *testing.T) {
 }
 
 func TestFrameTooBig(t *testing.T) {
-	inBubble(t, Config{}, func(t *testing.T, h *house) {
+	inBubble(t, Config{}, func(t *testing.T, h *testGateway) {
 		c := h.connect()
 		fits := `{"type":"connect","token":"` + strings.Repeat("x", 65_536-29) + `"}`
 		c.send(fits)
 		c.send(fits + " ")
-		if e := want1[*wire.ErrorFrame](c); e.Code != wire.CodeTooBig {
+		if e := wantOne[*wire.ErrorFrame](c); e.Code != wire.CodeTooBig {
 			t.Fatalf("%+v", e)
 		}
 		if got := c.closed(); got != int(wire.CloseTooBig) {
@@ -213,26 +213,26 @@ func TestFrameTooBig(t *testing.T) {
 }
 
 func TestSubscriptionLimit(t *testing.T) {
-	inBubble(t, Config{Sessions: Sessions{Subscriptions: 3}, Mirrors: Mirrors{Max: 4}}, func(t *testing.T, h *house) {
+	inBubble(t, Config{Sessions: Sessions{Subscriptions: 3}, Mirrors: Mirrors{Max: 4}}, func(t *testing.T, h *testGateway) {
 		c := h.connect()
 		for i := range 3 {
 			c.send(fmt.Sprintf(`{"type":"subscribe","id":%d,"dashboard":"d%d"}`, i+1, i))
-			want1[*wire.Subscribed](c)
-			want1[*wire.Update](c)
+			wantOne[*wire.Subscribed](c)
+			wantOne[*wire.Update](c)
 		}
 		c.send(`{"type":"subscribe","id":4,"dashboard":"d3"}`)
-		if e := want1[*wire.ErrorFrame](c); e.Code != wire.CodeLimit || !e.Retry {
+		if e := wantOne[*wire.ErrorFrame](c); e.Code != wire.CodeLimit || !e.Retry {
 			t.Fatalf("%+v", e)
 		}
 		// the same view again takes no further place
 		c.send(`{"type":"subscribe","id":5,"dashboard":"d0"}`)
-		if f := want1[*wire.Subscribed](c); told(f.ID) != 5 {
+		if f := wantOne[*wire.Subscribed](c); told(f.ID) != 5 {
 			t.Fatalf("%+v", f)
 		}
 		// A fourth dashboard fits into the gateway, a fifth does not.
 		other := h.connect()
 		other.send(`{"type":"subscribe","id":1,"dashboard":"d4"}`)
-		if e := want1[*wire.ErrorFrame](other); e.Code != wire.CodeLimit {
+		if e := wantOne[*wire.ErrorFrame](other); e.Code != wire.CodeLimit {
 			t.Fatalf("%+v", e)
 		}
 	})
@@ -240,17 +240,17 @@ func TestSubscriptionLimit(t *testing.T) {
 
 // A mirror ends some seconds after its last session.
 func TestMirrorLingers(t *testing.T) {
-	inBubble(t, Config{}, func(t *testing.T, h *house) {
+	inBubble(t, Config{}, func(t *testing.T, h *testGateway) {
 		c := h.connect()
 		c.send(`{"type":"subscribe","id":1,"dashboard":"checkout"}`)
-		view := want1[*wire.Subscribed](c).View
-		want1[*wire.Update](c)
+		view := wantOne[*wire.Subscribed](c).View
+		wantOne[*wire.Update](c)
 		time.Sleep(20 * time.Second)
 		if h.srv.mirrors.len() != 1 {
 			t.Fatal("a mirror that is looked at was let go")
 		}
 		c.send(`{"type":"unsubscribe","id":2,"view":"` + view + `"}`)
-		want1[*wire.Unsubscribed](c)
+		wantOne[*wire.Unsubscribed](c)
 		time.Sleep(9 * time.Second)
 		if h.srv.mirrors.len() != 1 {
 			t.Fatal("mirror gone before its time")
@@ -264,7 +264,7 @@ func TestMirrorLingers(t *testing.T) {
 }
 
 func TestPings(t *testing.T) {
-	inBubble(t, Config{}, func(t *testing.T, h *house) {
+	inBubble(t, Config{}, func(t *testing.T, h *testGateway) {
 		c := h.connect()
 		start := time.Now()
 		var pings []time.Duration
@@ -291,7 +291,7 @@ func TestPings(t *testing.T) {
 }
 
 func TestPingIsAnsweredAndCloseEchoed(t *testing.T) {
-	inBubble(t, Config{}, func(t *testing.T, h *house) {
+	inBubble(t, Config{}, func(t *testing.T, h *testGateway) {
 		c := h.connect()
 		pong := ""
 		c.ws.SetPongHandler(func(s string) error { pong = s; return nil })

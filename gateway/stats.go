@@ -46,9 +46,9 @@ func (s *Server) register(r prometheus.Registerer) error {
 		func() float64 { return float64(s.Sessions()) })
 	mirrors := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "dashfeed_mirrors", Help: "Dashboards this gateway holds a copy of."},
 		func() float64 { return float64(s.mirrors.len()) })
-	views := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "dashfeed_view_bytes", Help: "What views that name panels or groups take, of at most 128 MiB."},
+	views := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "dashfeed_view_bytes", Help: "What views that name panels or groups take."},
 		func() float64 { return float64(s.mirrors.budget.held.Load()) })
-	frames := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "dashfeed_kept_frame_bytes", Help: "What frames that are kept for sessions to share take, of at most 128 MiB."},
+	frames := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "dashfeed_kept_frame_bytes", Help: "What frames that are kept for sessions to share take."},
 		func() float64 { return float64(s.mirrors.kept.held.Load()) })
 	for _, c := range []prometheus.Collector{views, frames, st.frames, st.bytes, st.encodes, st.errors, st.closes, st.writes, st.ages, sessions, mirrors, &connections{s.mirrors, s.cfg.Mirrors.Named}} {
 		if err := r.Register(c); err != nil {

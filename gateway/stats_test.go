@@ -13,7 +13,7 @@ import (
 // The busiest dashboards are named, and the others are one series, however many there are.
 func TestMetricsAreBounded(t *testing.T) {
 	r := prometheus.NewRegistry()
-	inBubble(t, Config{Registerer: r, Mirrors: Mirrors{Named: 2}}, func(t *testing.T, h *house) {
+	inBubble(t, Config{Registerer: r, Mirrors: Mirrors{Named: 2}}, func(t *testing.T, h *testGateway) {
 		for i, viewers := range []int{1, 3, 2, 1} {
 			for range viewers {
 				h.dial(fmt.Sprintf("/dashboard/d%d", i)).text()
@@ -46,7 +46,7 @@ func TestMetricsAreBounded(t *testing.T) {
 func TestOneEncodingForACohort(t *testing.T) {
 	const viewers = 1_000
 	r := prometheus.NewRegistry()
-	inBubble(t, Config{Registerer: r}, func(t *testing.T, h *house) {
+	inBubble(t, Config{Registerer: r}, func(t *testing.T, h *testGateway) {
 		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, 1, 1) })
 		for range viewers {
 			c := h.connect()

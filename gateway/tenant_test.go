@@ -12,7 +12,7 @@ import (
 // A tenant in the address restricts a connection: whatever its messages name, nothing of another
 // tenant is served.
 func TestAddressBindsConnection(t *testing.T) {
-	inBubble(t, Config{}, func(t *testing.T, h *house) {
+	inBubble(t, Config{}, func(t *testing.T, h *testGateway) {
 		for i, tenant := range []string{"acme", "globex", "default"} {
 			h.feed.step(messages.Key{Tenant: tenant, Dashboard: "checkout"}, func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, float64(i), 1) })
 		}
@@ -32,7 +32,7 @@ func TestAddressBindsConnection(t *testing.T) {
 			{"", ``, "default"},
 		} {
 			cl := h.dial("/v1/ws" + c.query)
-			want1[*wire.Connected](cl)
+			wantOne[*wire.Connected](cl)
 			cl.send(subscribe(c.field))
 			switch f := cl.frame().(type) {
 			case *wire.Subscribed:
@@ -44,7 +44,7 @@ func TestAddressBindsConnection(t *testing.T) {
 					t.Errorf("%s and %s: %+v, want %q served", c.query, c.field, f, c.served)
 				}
 				cl.send(`{"type":"ping","id":7}`)
-				want1[*wire.Pong](cl) // the connection stays
+				wantOne[*wire.Pong](cl) // the connection stays
 			}
 			cl.send(`{"type":"refresh","id":9,"token":"globex"}`)
 		}
@@ -80,7 +80,7 @@ func checkBadQueries(t *testing.T, path string, ask func(query string) (status i
 }
 
 func TestBadQueriesOfSessionsAndReadings(t *testing.T) {
-	inBubble(t, Config{}, func(t *testing.T, h *house) {
+	inBubble(t, Config{}, func(t *testing.T, h *testGateway) {
 		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, 1, 1) })
 		up := []string{"Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "13", "Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="}
 		for _, path := range []string{"/v1/ws", "/dashboard/checkout", "/v1/dashboards", "/v1/dashboards/checkout"} {

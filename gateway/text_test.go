@@ -11,7 +11,7 @@ import (
 // TestTextOfClientsIsUnicode: text that is not Unicode names nothing, and is not replaced by text
 // that names something else. The refusal says where it is. (Events: messages/event.)
 func TestTextOfClientsIsUnicode(t *testing.T) {
-	inBubble(t, Config{}, func(t *testing.T, h *house) {
+	inBubble(t, Config{}, func(t *testing.T, h *testGateway) {
 		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "\ufffd", 0, 1, 1) })
 		c := h.connect()
 		for message, place := range map[string]string{
@@ -27,13 +27,13 @@ func TestTextOfClientsIsUnicode(t *testing.T) {
 			`{"type":"ping","id":7,"\ud800":1}`:                                                         `\ud800, half of a surrogate pair, at byte 23`,
 		} {
 			c.send(message)
-			f := want1[*wire.ErrorFrame](c)
+			f := wantOne[*wire.ErrorFrame](c)
 			if f.Code != wire.CodeBadField || f.ID == nil || *f.ID != 7 || !strings.Contains(f.Message, place) {
 				t.Errorf("%s\n got %s\nwant %s", message, wire.Encode(f), place)
 			}
 		}
 		c.send(`{"type":"subscribe","id":8,"dashboard":"checkout","groups":[["😀\ufffd\ud83d\ude00"]]}`)
-		want1[*wire.Subscribed](c)
+		wantOne[*wire.Subscribed](c)
 
 		for query, place := range map[string]string{
 			"groups=" + url.QueryEscape(`[["\ud800"]]`): `groups: \\ud800, half of a surrogate pair, at byte 3`,

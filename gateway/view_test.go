@@ -11,14 +11,14 @@ import (
 // A definition that drops a watched panel ends the view with the error that a subscribe gets from
 // then on. Nothing else of the connection ends.
 func TestDroppedPanel(t *testing.T) {
-	inBubble(t, Config{Sessions: Sessions{Subscriptions: 3}}, func(t *testing.T, h *house) {
+	inBubble(t, Config{Sessions: Sessions{Subscriptions: 3}}, func(t *testing.T, h *testGateway) {
 		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, 1, 1); b.put(v, panelVisits, "", 0, 1) })
 		c := h.connect()
 		views := map[string]string{}
 		for _, panels := range []string{`["visits"]`, `["rps"]`, `["visits","rps"]`} {
 			c.send(`{"type":"subscribe","id":1,"dashboard":"checkout","panels":` + panels + `}`)
-			views[want1[*wire.Subscribed](c).View] = panels
-			want1[*wire.Update](c)
+			views[wantOne[*wire.Subscribed](c).View] = panels
+			wantOne[*wire.Update](c)
 		}
 		h.step(func(b *board, v uint64) { b.shatter(); b.schema = b.schema[:1] })
 		var refused []string
@@ -46,7 +46,7 @@ func TestDroppedPanel(t *testing.T) {
 		synctest.Wait()
 		for _, again := range []*client{c, h.connect()} {
 			again.send(`{"type":"subscribe","id":2,"dashboard":"checkout","panels":["visits"]}`)
-			if f := want1[*wire.ErrorFrame](again); told(f.ID) != 2 || f.Code != wire.CodeBadField || f.Message != message || f.View != "" {
+			if f := wantOne[*wire.ErrorFrame](again); told(f.ID) != 2 || f.Code != wire.CodeBadField || f.Message != message || f.View != "" {
 				t.Errorf("on reconnect: %+v, when it was dropped: %s", f, message)
 			}
 		}
@@ -63,8 +63,8 @@ func TestDroppedPanel(t *testing.T) {
 		}
 		for range 2 {
 			c.send(`{"type":"subscribe","id":4,"dashboard":"other` + string(rune('a'+len(refused))) + `"}`)
-			want1[*wire.Subscribed](c)
-			want1[*wire.Update](c)
+			wantOne[*wire.Subscribed](c)
+			wantOne[*wire.Update](c)
 			refused = refused[1:]
 		}
 		if n := len(h.feed.boards[checkout].subs); n != 1 {
@@ -77,13 +77,13 @@ func TestDroppedPanel(t *testing.T) {
 // panels and listing all of them do make different views. So a change of the definition never
 // merges two subscriptions of a connection.
 func TestViewIsCanonical(t *testing.T) {
-	inBubble(t, Config{}, func(t *testing.T, h *house) {
+	inBubble(t, Config{}, func(t *testing.T, h *testGateway) {
 		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, 1, 1) })
 		c := h.connect()
 		subscribe := func(fields string) *wire.Subscribed {
 			c.send(`{"type":"subscribe","id":1,"dashboard":"checkout"` + fields + `}`)
-			f := want1[*wire.Subscribed](c)
-			want1[*wire.Update](c)
+			f := wantOne[*wire.Subscribed](c)
+			wantOne[*wire.Update](c)
 			return f
 		}
 		both := subscribe(`,"panels":["rps","visits"],"groups":[["DE"],[null],[]]`)
@@ -115,7 +115,7 @@ func TestViewIsCanonical(t *testing.T) {
 			if len(got) == 5 {
 				break
 			}
-			got[want1[*wire.Update](c).View.String()]++
+			got[wantOne[*wire.Update](c).View.String()]++
 		}
 		for view, n := range got {
 			if n != 1 {

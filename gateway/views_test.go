@@ -31,7 +31,7 @@ func subscribeTo(seed, groups int) string {
 func TestBoundsOfAView(t *testing.T) {
 	long := fmt.Sprintf(`[[%q],[%q]]`, strings.Repeat("x", 16<<10), strings.Repeat("y", 16<<10))
 	fits := fmt.Sprintf(`[[%q],[null]]`, strings.Repeat("x", 32<<10-3))
-	inBubble(t, Config{Sessions: Sessions{FrameBytes: 1 << 20}}, func(t *testing.T, h *house) {
+	inBubble(t, Config{Sessions: Sessions{FrameBytes: 1 << 20}}, func(t *testing.T, h *testGateway) {
 		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, 1, 1) })
 		c := h.connect()
 		for _, x := range []struct{ fields, says string }{
@@ -44,13 +44,13 @@ func TestBoundsOfAView(t *testing.T) {
 		} {
 			c.send(`{"type":"subscribe","id":1,"dashboard":"checkout",` + x.fields + `}`)
 			if x.says != "" {
-				if e := want1[*wire.ErrorFrame](c); e.Code != wire.CodeLimit || e.Message != x.says {
+				if e := wantOne[*wire.ErrorFrame](c); e.Code != wire.CodeLimit || e.Message != x.says {
 					t.Errorf("%.60s: %+v, want %q", x.fields, e, x.says)
 				}
 				continue
 			}
-			want1[*wire.Subscribed](c)
-			want1[*wire.Update](c)
+			wantOne[*wire.Subscribed](c)
+			wantOne[*wire.Update](c)
 		}
 		for groups, says := range map[string]string{groupsOf(1, 1000): "", groupsOf(1, 1001): "groups names 1001, at most 1000 are allowed"} {
 			status, _, body := h.get("/v1/dashboards/checkout?groups=" + url.QueryEscape(groups))
@@ -73,19 +73,19 @@ func TestBudgetOfViews(t *testing.T) {
 	}
 	cost := w.cost()
 	cfg := Config{Mirrors: Mirrors{ViewBytes: 5 * cost}, Sessions: Sessions{ViewBytes: 3 * cost}}
-	inBubble(t, cfg, func(t *testing.T, h *house) {
+	inBubble(t, cfg, func(t *testing.T, h *testGateway) {
 		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, 1, 1) })
 		views := map[int]string{}
 		take := func(c *client, seed int) {
 			t.Helper()
 			c.send(subscribeTo(seed, 100))
-			views[seed] = want1[*wire.Subscribed](c).View
-			want1[*wire.Update](c)
+			views[seed] = wantOne[*wire.Subscribed](c).View
+			wantOne[*wire.Update](c)
 		}
 		refused := func(c *client, seed int, says string) {
 			t.Helper()
 			c.send(subscribeTo(seed, 100))
-			if e := want1[*wire.ErrorFrame](c); e.Code != wire.CodeLimit || !strings.Contains(e.Message, says) {
+			if e := wantOne[*wire.ErrorFrame](c); e.Code != wire.CodeLimit || !strings.Contains(e.Message, says) {
 				t.Errorf("%+v, want %q", e, says)
 			}
 		}
@@ -109,21 +109,21 @@ func TestBudgetOfViews(t *testing.T) {
 		refused(three, 15, fmt.Sprintf("of this gateway's %d already", 5*cost))
 		// a whole dashboard is always available
 		three.send(`{"type":"subscribe","id":1,"dashboard":"checkout"}`)
-		want1[*wire.Subscribed](three)
-		want1[*wire.Update](three)
+		wantOne[*wire.Subscribed](three)
+		wantOne[*wire.Update](three)
 		if status, _, body := h.get("/v1/dashboards/checkout?groups=" + url.QueryEscape(groupsOf(15, 100))); status != 429 {
 			t.Errorf("a reading beside a full budget: %d %s", status, body)
 		}
 		// with another rate, both views exist for a moment
 		one.send(`{"type":"set","id":1,"view":"` + views[11] + `","maxRate":1}`)
-		if e := want1[*wire.ErrorFrame](one); e.Code != wire.CodeLimit {
+		if e := wantOne[*wire.ErrorFrame](one); e.Code != wire.CodeLimit {
 			t.Errorf("%+v", e)
 		}
 		two.send(`{"type":"unsubscribe","id":1,"view":"` + views[14] + `"}`)
-		want1[*wire.Unsubscribed](two)
+		wantOne[*wire.Unsubscribed](two)
 		held(4)
 		one.send(`{"type":"set","id":1,"view":"` + views[11] + `","maxRate":1}`)
-		want1[*wire.Subscribed](one)
+		wantOne[*wire.Subscribed](one)
 		held(4)
 		take(three, 15)
 		held(5)

@@ -63,18 +63,18 @@ type bytesClient struct {
 	r    *bufio.Reader
 }
 
-func (h *house) raw(path string) *bytesClient {
+func (h *testGateway) raw(path string) *bytesClient {
 	conn := h.dial(path).ws.NetConn()
 	return &bytesClient{h.t, conn, bufio.NewReader(conn)}
 }
 
 // echo returns a raw connection to a session that echoes.
-func (h *house) echo() *bytesClient {
+func (h *testGateway) echo() *bytesClient {
 	l := &pipes{conns: make(chan net.Conn), done: make(chan struct{})}
 	server := &http.Server{Handler: echoes(h.srv)}
 	go func() { _ = server.Serve(l) }()
 	h.t.Cleanup(func() { _ = server.Close() })
-	c := (&house{t: h.t, pipes: l}).raw("/")
+	c := (&testGateway{t: h.t, pipes: l}).raw("/")
 	_ = l.Close()
 	return c
 }
@@ -180,7 +180,7 @@ func TestFramesAreJudged(t *testing.T) {
 		"binary is any bytes":         {clientFrame(opBinary, "\xff") + clientFrame(last, "\xc3") + bye, "2:\xff\xc3,1000"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBubble(t, Config{}, func(t *testing.T, h *house) {
+			inBubble(t, Config{}, func(t *testing.T, h *testGateway) {
 				e := h.echo()
 				e.write(c.send)
 				if got := strings.Join(e.answers(), ","); got != c.want {
@@ -212,7 +212,7 @@ func TestFaultsAreSeenAtOnce(t *testing.T) {
 		"beyond U+10FFFF":         {"/v1/ws", announced(opText, 900) + masked("{\xf4\x90"), "1007"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBubble(t, Config{Sessions: Sessions{FrameBytes: limit}}, func(t *testing.T, h *house) {
+			inBubble(t, Config{Sessions: Sessions{FrameBytes: limit}}, func(t *testing.T, h *testGateway) {
 				r := h.raw(c.path)
 				if _, first := r.next(); !strings.Contains(first, `"connected"`) && !strings.Contains(first, `"initial-state"`) {
 					t.Fatalf("first frame %s", first)
@@ -248,7 +248,7 @@ func TestFaultsAreSeenAtOnce(t *testing.T) {
 
 // A message of exactly the limit is accepted, whole or in parts, in both dialects.
 func TestMessageOfTheLimit(t *testing.T) {
-	inBubble(t, Config{Sessions: Sessions{FrameBytes: 100}}, func(t *testing.T, h *house) {
+	inBubble(t, Config{Sessions: Sessions{FrameBytes: 100}}, func(t *testing.T, h *testGateway) {
 		e := h.echo()
 		x := strings.Repeat("x", 100)
 		e.write(clientFrame(last|opText, x), clientFrame(opBinary, x[:60]), clientFrame(0, ""), clientFrame(last, x[:40]), clientFrame(last|opClose, ""))

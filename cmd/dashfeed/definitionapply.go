@@ -67,7 +67,7 @@ func (c *definitionApplyCommand) Run(p *program) error {
 	}
 	defer close()
 	if c.DryRun {
-		return c.foretell(p, targets)
+		return c.printChanges(p, targets)
 	}
 	if err := c.confirmResets(p, targets); err != nil {
 		return err
@@ -101,8 +101,8 @@ func (c *definitionApplyCommand) confirmResets(p *program, targets []target) err
 	return c.confirm(p, fmt.Sprintf("reset: true begins a fresh history: what is counted so far is gone from %s", strings.Join(resets, ", ")))
 }
 
-// foretell prints what apply would change.
-func (c *definitionApplyCommand) foretell(p *program, targets []target) error {
+// printChanges prints what apply would change.
+func (c *definitionApplyCommand) printChanges(p *program, targets []target) error {
 	t := table{columns: []string{"DASHBOARD", "TENANT", "HASH", "CHANGES", "EMPTY_PANELS", "REMOVED_PANELS"}}
 	for _, to := range targets {
 		d, err := to.compare(p)

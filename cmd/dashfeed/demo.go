@@ -32,7 +32,7 @@ type demoCommand struct {
 // Run serves, replays and shows until it is stopped.
 func (c *demoCommand) Run(p *program) error {
 	if len(c.To) > 0 {
-		return c.perform(p, c.To, nil)
+		return c.publishAndShow(p, c.To, nil)
 	}
 	if err := c.Check(); err != nil {
 		return err
@@ -49,21 +49,21 @@ func (c *demoCommand) Run(p *program) error {
 	if err := s.Start(p); err != nil {
 		return roles.GiveUp(p, s, err)
 	}
-	return errors.Join(c.perform(p, []string{s.URL()}, s.Failed()), s.Stop())
+	return errors.Join(c.publishAndShow(p, []string{s.URL()}, s.Failed()), s.Stop())
 }
 
-// perform publishes and shows at the servers of a cluster until the program is stopped. It
+// publishAndShow publishes and shows at the servers of a cluster until the program is stopped. It
 // continues where the demo's dashboards are, or begins a new history of them.
-func (c *demoCommand) perform(p *program, servers []string, failed <-chan error) error {
+func (c *demoCommand) publishAndShow(p *program, servers []string, failed <-chan error) error {
 	server, err := openServers(servers, client.Options{})
 	if err != nil {
 		return err
 	}
 	defer server.Close()
 	demo, err := demoSources()
-	var from *standing
+	var from *replayProgress
 	if err == nil {
-		from, err = stand(p, server, demo)
+		from, err = readProgress(p, server, demo)
 	}
 	if err == nil && from == nil {
 		err = begin(p, server, demo)
@@ -139,14 +139,14 @@ func demoSources() ([]source.Item, error) {
 
 // replay publishes the flights over and over. It begins a new history when, after weeks, the moved
 // times overtake the clock, and if the dashboards do not hold the beginning of the replay.
-func (c *demoCommand) replay(ctx context.Context, p *program, server *client.Client, demo []source.Item, from *standing) error {
+func (c *demoCommand) replay(ctx context.Context, p *program, server *client.Client, demo []source.Item, from *replayProgress) error {
 	for {
 		err := replayOnce(ctx, p, server, from)
 		var overtakes *client.OvertakesError
-		if !errors.As(err, &overtakes) && !errors.Is(err, errStrange) || ctx.Err() != nil {
+		if !errors.As(err, &overtakes) && !errors.Is(err, errForeignEvents) || ctx.Err() != nil {
 			return err
 		}
-		if from = nil; errors.Is(err, errStrange) {
+		if from = nil; errors.Is(err, errForeignEvents) {
 			p.talk("%v: it begins with a fresh history", err)
 		}
 		if err := begin(ctx, server, demo); err != nil {
@@ -155,7 +155,7 @@ func (c *demoCommand) replay(ctx context.Context, p *program, server *client.Cli
 	}
 }
 
-func replayOnce(ctx context.Context, p *program, server *client.Client, from *standing) error {
+func replayOnce(ctx context.Context, p *program, server *client.Client, from *replayProgress) error {
 	mappings, err := csv.ReadMappings("map.yaml", bytes.NewReader(flights.Map))
 	if err != nil {
 		return err

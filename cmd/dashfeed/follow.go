@@ -92,8 +92,8 @@ func countersLine(c messages.Counters) string {
 // waitingNote is shown for a dashboard that has no record.
 const waitingNote = "no event yet: waiting"
 
-// unborn reports whether an event is the first snapshot of a dashboard that has no record.
-func unborn(s *client.Subscription, e client.SubscriptionEvent) bool {
+// hasNoRecord reports whether an event is the first snapshot of a dashboard that has no record.
+func hasNoRecord(s *client.Subscription, e client.SubscriptionEvent) bool {
 	_, ok := e.(*client.Snapshot)
 	return ok && s.View().Place().Version == 0
 }

@@ -74,7 +74,7 @@ func pump(ctx context.Context, server *client.Client, o client.SubscribeOptions,
 				note = ""
 			}
 		case *client.Snapshot, *client.Update:
-			if note = ""; unborn(s, e) {
+			if note = ""; hasNoRecord(s, e) {
 				note = waitingNote
 			}
 		}

@@ -112,8 +112,8 @@ type sending struct {
 	remarks   remarks
 }
 
-// toldRefusals is how many refusals are printed one by one; the others are counted.
-const toldRefusals = 10
+// printedRefusals is how many refusals are printed one by one; the others are counted.
+const printedRefusals = 10
 
 func newSending(p *program, server *client.Client, o client.PublisherOptions, in *input) *sending {
 	s := &sending{program: p, input: in, began: time.Now(), refused: map[string]int{}}
@@ -195,10 +195,10 @@ func (s *sending) leaveOut(bad *badInput) {
 
 // tell prints the first few refusals.
 func (s *sending) tell(format string, args ...any) {
-	if s.told++; s.told <= toldRefusals {
+	if s.told++; s.told <= printedRefusals {
 		s.program.talk(format, args...)
 	}
-	if s.told == toldRefusals {
+	if s.told == printedRefusals {
 		s.program.talk("further refusals are only counted")
 	}
 }

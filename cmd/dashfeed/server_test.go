@@ -265,7 +265,7 @@ func TestDemoBeginsAnew(t *testing.T) {
 	in := func(ms int64) *outgoing {
 		return &outgoing{key: messages.Key{Tenant: "default", Dashboard: "d"}, ms: ms}
 	}
-	s := &standing{left: map[string]uint64{"d": 2}, newest: map[string]int64{"d": 20}}
+	s := &replayProgress{left: map[string]uint64{"d": 2}, newest: map[string]int64{"d": 20}}
 	for i, c := range []struct {
 		ms  int64
 		has bool
@@ -275,9 +275,9 @@ func TestDemoBeginsAnew(t *testing.T) {
 			t.Errorf("event %d: %v, %v, want %v, %v", i, has, err, c.has, c.err)
 		}
 	}
-	s = &standing{left: map[string]uint64{"d": 1}, newest: map[string]int64{"d": 20}}
-	if has, err := s.has(in(10)); has || err != errStrange {
-		t.Errorf("got %v, %v, want %v", has, err, errStrange)
+	s = &replayProgress{left: map[string]uint64{"d": 1}, newest: map[string]int64{"d": 20}}
+	if has, err := s.has(in(10)); has || err != errForeignEvents {
+		t.Errorf("got %v, %v, want %v", has, err, errForeignEvents)
 	}
 }
 

@@ -64,7 +64,7 @@ type shardRetryCommand struct {
 func (c *shardRetryCommand) Run(p *program) error { return c.goOn(p, c.Shard, "retry") }
 
 func (f *adminServerFlags) goOn(p *program, shard int, what string) error {
-	var went admin.WentOn
+	var went admin.Resumed
 	if err := f.ask(p, http.MethodPost, fmt.Sprintf("/shards/%d/%s", shard, what), struct{}{}, &went); err != nil {
 		return err
 	}

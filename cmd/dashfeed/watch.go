@@ -55,7 +55,7 @@ func (c *watchCommand) lines(p *program, server *client.Client, options client.S
 		case *client.Disconnected:
 			p.talk("%v; attempt %d in %s", e.Err, e.Attempt, e.Wait.Round(time.Millisecond))
 		case *client.Snapshot:
-			if unborn(s, e) {
+			if hasNoRecord(s, e) {
 				p.talk("%s: %s", c.Dashboard, waitingNote)
 			}
 		}

@@ -43,7 +43,7 @@ func (a *arrivals) take(shard int, r *messages.Record) {
 func TestPartitionsThatWereAdded(t *testing.T) {
 	const made, grown, dashboards, n = 2, 5, 12, 3000
 	c := pulsartest.Shared(t)
-	watches := func(c *pulsar.Config) { c.CheckEvery, c.BringHome, c.Cluster = 100*time.Millisecond, true, "added" }
+	watches := func(c *pulsar.Config) { c.CheckEvery, c.ForwardAdded, c.Cluster = 100*time.Millisecond, true, "added" }
 	l := open(t, c, watches)
 	name, first := tenant(t, l, made, pulsar.BrokerTime)
 	topic := pulsar.EventsTopic(name)
@@ -57,8 +57,8 @@ func TestPartitionsThatWereAdded(t *testing.T) {
 		return false
 	})
 
-	p := stranger(t, c, client.ProducerOptions{Topic: topic, BatchingMaxPublishDelay: 5 * time.Millisecond})
-	empty := stranger(t, c, client.ProducerOptions{Topic: pulsar.PartitionTopic(topic, made), DisableBatching: true})
+	p := foreignProducer(t, c, client.ProducerOptions{Topic: topic, BatchingMaxPublishDelay: 5 * time.Millisecond})
+	empty := foreignProducer(t, c, client.ProducerOptions{Topic: pulsar.PartitionTopic(topic, made), DisableBatching: true})
 	for i := range n {
 		if i%(n/10) == n/20 { // the client drops this one: its number is missing, and no other
 			if _, err := empty.Send(t.Context(), &client.ProducerMessage{Payload: []byte{}}); err != nil {
@@ -98,18 +98,18 @@ func TestPartitionsThatWereAdded(t *testing.T) {
 		return true
 	})
 	a := &arrivals{last: map[[2]int]messages.Position{}, numbers: map[string][]string{}}
-	strays := 0 // the client's hash put them into the other of the two shards, which forwards them
+	misrouted := 0 // the client's hash put them into the other of the two shards, which forwards them
 	for shard := first; shard < first+made; shard++ {
 		for _, r := range everything(t, l, shard) {
 			if at, _ := l.PartitionOf(r.Key); at == shard {
 				a.take(shard, &r)
 			} else {
-				strays++
+				misrouted++
 			}
 		}
 	}
-	if a.all+strays != n || len(a.last) != made*(grown-made) {
-		t.Errorf("%d events came home from %d places, and %d lie in the other shard: want %d together", a.all, len(a.last), strays, n)
+	if a.all+misrouted != n || len(a.last) != made*(grown-made) {
+		t.Errorf("%d events came home from %d places, and %d lie in the other shard: want %d together", a.all, len(a.last), misrouted, n)
 	}
 	for d, numbers := range a.numbers {
 		if !slices.IsSorted(numbers) {

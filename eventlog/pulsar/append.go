@@ -62,7 +62,7 @@ func (l *Log) Append(ctx context.Context, entries []eventlog.Entry) ([]eventlog.
 		return nil, err
 	}
 	began := time.Now()
-	ctx, cancel := context.WithTimeoutCause(ctx, l.config.Timeout, errPatience)
+	ctx, cancel := context.WithTimeoutCause(ctx, l.config.Timeout, errTimeout)
 	defer cancel()
 	l.announceKeys(ctx, c)
 	l.send(ctx, c)
@@ -71,7 +71,7 @@ func (l *Log) Append(ctx context.Context, entries []eventlog.Entry) ([]eventlog.
 	return receipts, err
 }
 
-var errPatience = errors.New("the broker did not answer in time")
+var errTimeout = errors.New("the broker did not answer in time")
 
 // route finds every entry's partition and refuses what can't be stored.
 func (l *Log) route(entries []eventlog.Entry) (*call, error) {
@@ -108,7 +108,7 @@ func (l *Log) route(entries []eventlog.Entry) (*call, error) {
 // it. It refuses what can't be signed.
 func (l *Log) announceKeys(ctx context.Context, c *call) {
 	for _, g := range c.groups {
-		signs := slices.ContainsFunc(g.members, func(i int) bool { return steers(&c.entries[i]) })
+		signs := slices.ContainsFunc(g.members, func(i int) bool { return isSteeringEntry(&c.entries[i]) })
 		if !signs || g.refused != nil {
 			continue
 		}
@@ -243,7 +243,7 @@ func (l *Log) encode(c *call, m *message) *pulsar.ProducerMessage {
 	} else {
 		encoded = l.packer.pack(entries)
 	}
-	if slices.ContainsFunc(entries, steers) {
+	if slices.ContainsFunc(entries, isSteeringEntry) {
 		m.group.partition.sign(encoded)
 	}
 	return encoded

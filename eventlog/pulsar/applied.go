@@ -116,7 +116,7 @@ func (l *Log) newest(ctx context.Context, topic string) ([]byte, error) {
 	if last.EntryID() < 0 {
 		return nil, nil
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, l.config.Timeout, errPatience)
+	ctx, cancel := context.WithTimeoutCause(ctx, l.config.Timeout, errTimeout)
 	defer cancel()
 	for {
 		m, err := r.Next(ctx)
@@ -133,7 +133,7 @@ func (l *Log) keep(ctx context.Context, turn pulsar.Producer, b []byte) error {
 	if len(b) > MaxAppliedBytes {
 		return fmt.Errorf("%w: %d bytes are more than the %d allowed: give fewer definitions by files, or delete the topic to forget files that are no longer given; what is given counts as new then", eventlog.ErrTooLarge, len(b), MaxAppliedBytes)
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, l.config.Timeout, errPatience)
+	ctx, cancel := context.WithTimeoutCause(ctx, l.config.Timeout, errTimeout)
 	defer cancel()
 	_, err := turn.Send(ctx, &pulsar.ProducerMessage{Payload: b})
 	switch {

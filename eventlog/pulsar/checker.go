@@ -199,7 +199,7 @@ func (c *checker) begins(e *entries.Entry) error {
 // isThere returns an error if the broker no longer has the entry. If it has it, it also has all
 // that came after it.
 func (c *checker) isThere(ctx context.Context, e *entries.Entry) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, c.l.config.Timeout, errPatience)
+	ctx, cancel := context.WithTimeoutCause(ctx, c.l.config.Timeout, errTimeout)
 	defer cancel()
 	wanted := place{ledger: e.Ledger, entry: e.Entry}
 	first, err := c.enter.first(ctx, wanted.ledger, wanted.entry)
@@ -236,7 +236,7 @@ func (c *checker) unfold(e *entries.Entry) []received {
 
 // lastOf returns the place of the entry's last message.
 func lastOf(e *entries.Entry) place {
-	return place{e.Ledger, e.Entry, int32(min(e.Count()-1, anywhere))}
+	return place{e.Ledger, e.Entry, int32(min(e.Count()-1, lastBatchIndex))}
 }
 
 // wants reports whether the message at that place did not come before, and is not before that of

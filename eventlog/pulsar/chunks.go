@@ -19,7 +19,7 @@ func (l *Log) assemble(ctx context.Context, chunks *entries.Assembler, e *entrie
 	case entries.Whole:
 		return e, nil
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, l.config.Timeout, errPatience)
+	ctx, cancel := context.WithTimeoutCause(ctx, l.config.Timeout, errTimeout)
 	defer cancel()
 	begin, oldest, err := enter.before(ctx, e, entries.MaxSpan)
 	if err != nil {

@@ -30,9 +30,9 @@ func newClient(c Config, words *broker.Words) (pulsar.Client, error) {
 	})
 }
 
-// knock returns an error if nobody listens at the broker's address, or if TLS with it fails. The
-// client would retry until its timeout and then say less.
-func (c Config) knock(ctx context.Context) error {
+// checkReachable returns an error if nobody listens at the broker's address, or if TLS with it
+// fails. The client would retry until its timeout and then say less.
+func (c Config) checkReachable(ctx context.Context) error {
 	config, err := c.Security.TLSConfig()
 	if err != nil {
 		return err
@@ -43,7 +43,7 @@ func (c Config) knock(ctx context.Context) error {
 	scheme, hosts, _ := strings.Cut(c.BrokerURL, "://")
 	var errs []error
 	for host := range strings.SplitSeq(hosts, ",") {
-		if err := knock(ctx, host, scheme == "pulsar+ssl", config); err != nil {
+		if err := dialBroker(ctx, host, scheme == "pulsar+ssl", config); err != nil {
 			errs = append(errs, err)
 			continue
 		}
@@ -52,7 +52,7 @@ func (c Config) knock(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-func knock(ctx context.Context, host string, secure bool, config *tls.Config) error {
+func dialBroker(ctx context.Context, host string, secure bool, config *tls.Config) error {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	if u, err := url.Parse("pulsar://" + host); err == nil && u.Port() == "" {

@@ -31,12 +31,12 @@ type Config struct {
 	Packed        bool
 	CompressBytes int           // packed messages of this size or more are compressed; 0: none is
 	CheckEvery    time.Duration // how often policies are checked; 0: at Open only
-	// reports whether this process checks policies: one process of a cluster is enough. Each process
-	// checks whether its topics exist. nil: it does
+	// reports whether this process checks policies: one process of a cluster is enough. Each
+	// process checks whether its topics exist. nil: it does
 	ChecksPolicies func() bool
-	// this process, or another of the cluster, forwards the records of partitions that were added to
-	// topics
-	BringHome bool
+	// this process, or another of the cluster, forwards the records of partitions that were added
+	// to topics
+	ForwardAdded bool
 
 	Logger  *slog.Logger          // nil: slog.Default
 	Metrics prometheus.Registerer // nil: none

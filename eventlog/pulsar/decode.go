@@ -103,7 +103,7 @@ func (d *decoder) packed(all []messages.Record, m received, v verdict, at place,
 	if err != nil {
 		return append(all, d.refused(m, at, appended, messages.Key{}, unreadable))
 	}
-	if why := v.refusal(); why != "" && slices.ContainsFunc(all[begin:], isSteering) {
+	if why := v.refusal(); why != "" && slices.ContainsFunc(all[begin:], isSteeringRecord) {
 		return append(all[:begin], d.refused(m, at, appended, messages.Key{}, why))
 	}
 	for i := begin; i < len(all); i++ {
@@ -137,8 +137,8 @@ func (d *decoder) behind(all []messages.Record, begin int, after messages.Positi
 	return all
 }
 
-// isSteering reports whether a record is more than an event where its producer put it.
-func isSteering(r messages.Record) bool {
+// isSteeringRecord reports whether a record is more than an event where its producer put it.
+func isSteeringRecord(r messages.Record) bool {
 	return r.Kind != messages.KindEvent || r.Origin != (messages.Origin{})
 }
 

@@ -28,7 +28,7 @@ func (l *Log) enter(ctx context.Context, p *partition, ledger, entry int64) (ent
 }
 
 func (l *Log) enterOnce(ctx context.Context, open func(context.Context, entries.Options) (*entries.Reader, error)) (*entries.Reader, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, l.config.Timeout, errPatience)
+	ctx, cancel := context.WithTimeoutCause(ctx, l.config.Timeout, errTimeout)
 	defer cancel()
 	return open(ctx, entries.Options{URL: l.config.BrokerURL, Security: l.config.Security})
 }

@@ -74,12 +74,12 @@ func copyOf(t *testing.T, c *pulsartest.Cluster, from, to string, n int) {
 // 240 events with the property dashfeed-origin are refused and listed at their dashboard. They do
 // not suppress any of the 4,999 ordinary events that come after them and are forwarded from the
 // place that the property names.
-func TestStrayOriginsTakeNothing(t *testing.T) {
+func TestForgedOriginsTakeNothing(t *testing.T) {
 	c := pulsartest.Shared(t)
 	l := open(t, c)
 	name, first := tenant(t, l, 2, pulsar.BrokerTime)
 	k := home(t, l, name, first)
-	p := stranger(t, c, client.ProducerOptions{Topic: pulsar.PartitionTopic(pulsar.EventsTopic(name), 0), BatchingMaxPublishDelay: time.Millisecond})
+	p := foreignProducer(t, c, client.ProducerOptions{Topic: pulsar.PartitionTopic(pulsar.EventsTopic(name), 0), BatchingMaxPublishDelay: time.Millisecond})
 	send := func(id string, properties map[string]string) {
 		p.SendAsync(t.Context(), &client.ProducerMessage{Key: k.Dashboard, Payload: fmt.Appendf(nil, `{"id":"%s","metric":"m","value":1}`, id), Properties: properties}, func(_ client.MessageID, _ *client.ProducerMessage, err error) {
 			if err != nil {
@@ -87,8 +87,8 @@ func TestStrayOriginsTakeNothing(t *testing.T) {
 			}
 		})
 	}
-	const stray, ordinary = 240, 4999
-	for i := range stray {
+	const misrouted, ordinary = 240, 4999
+	for i := range misrouted {
 		// of the other partition, far beyond its end
 		far := messages.Position{Hi: 1 << 40, Lo: uint64(i) << 32}
 		send(fmt.Sprint("copied-", i), map[string]string{"dashfeed-origin": fmt.Sprintf("%d:%s", first+1, far)})
@@ -112,8 +112,8 @@ func TestStrayOriginsTakeNothing(t *testing.T) {
 	for range 2 { // every reader sees the same
 		d := folded(t, l, first).Dashboard(k)
 		counters := d.Counters()
-		if counters.Accepted != ordinary || counters.Invalid != stray {
-			t.Fatalf("%d events are accepted and %d invalid, want %d and %d", counters.Accepted, counters.Invalid, ordinary, stray)
+		if counters.Accepted != ordinary || counters.Invalid != misrouted {
+			t.Fatalf("%d events are accepted and %d invalid, want %d and %d", counters.Accepted, counters.Invalid, ordinary, misrouted)
 		}
 	}
 }
@@ -190,7 +190,7 @@ func TestKeysAreRotated(t *testing.T) {
 	}
 	first := with(old)
 	name, shard := tenant(t, first, 1, pulsar.BrokerTime)
-	both, rotated, behind, stranger := with(old, young), with(young, old), with(old), with(bytes.Repeat([]byte{8}, pulsar.KeyBytes))
+	both, rotated, behind, foreign := with(old, young), with(young, old), with(old), with(bytes.Repeat([]byte{8}, pulsar.KeyBytes))
 	tick := []eventlog.Entry{{Kind: messages.KindTick, Partition: shard}}
 	for _, l := range []*pulsar.Log{first, both, rotated} {
 		if _, err := l.Append(t.Context(), tick); err != nil {
@@ -204,14 +204,14 @@ func TestKeysAreRotated(t *testing.T) {
 			}
 		}
 	}
-	for l, want := range map[*pulsar.Log]string{behind: pulsar.KeyID(young), stranger: pulsar.KeyID(old)} {
+	for l, want := range map[*pulsar.Log]string{behind: pulsar.KeyID(young), foreign: pulsar.KeyID(old)} {
 		_, err := takeUntil(t.Context(), reader(t, l, shard, messages.Position{}), func(all []messages.Record) bool { return len(all) == 3 })
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "--cluster-key") {
 			t.Errorf("got %v, want key %s named", err, want)
 		}
 	}
-	// A copy of this topic in a tenant that does not know the new key is refused, though none of the
-	// readers has the key.
+	// A copy of this topic in a tenant that does not know the new key is refused, though none of
+	// the readers has the key.
 	other, otherShard := tenant(t, first, 1, pulsar.BrokerTime)
 	copyOf(t, c, pulsar.PartitionTopic(pulsar.EventsTopic(name), 0), pulsar.PartitionTopic(pulsar.EventsTopic(other), 0), 3)
 	for i, r := range take(t, reader(t, first, otherShard, messages.Position{}), 3) {

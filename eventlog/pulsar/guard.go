@@ -18,7 +18,7 @@ import (
 // no message: through it we tell the broker which records may go, and ask for the last message.
 func (l *Log) guardOf(ctx context.Context, p *partition) (*entries.Cursor, error) {
 	g, err := p.guard.get(ctx, l, func() (*entries.Cursor, error) {
-		ctx, cancel := context.WithTimeoutCause(l.life, l.config.Timeout, errPatience)
+		ctx, cancel := context.WithTimeoutCause(l.life, l.config.Timeout, errTimeout)
 		defer cancel()
 		g, err := l.guards.Open(ctx, p.topic)
 		if err != nil {
@@ -63,7 +63,7 @@ func (l *Log) Last(ctx context.Context, partition int) (messages.Position, error
 	if l.life.Err() != nil {
 		return messages.Position{}, eventlog.ErrClosed
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, l.config.Timeout, errPatience)
+	ctx, cancel := context.WithTimeoutCause(ctx, l.config.Timeout, errTimeout)
 	defer cancel()
 	position, err := l.last(ctx, p)
 	if err != nil {
@@ -138,7 +138,7 @@ func (l *Log) moveGuard(p *partition) {
 	want := r.want
 	r.stale.Store(false)
 	r.mu.Unlock()
-	ctx, cancel := context.WithTimeoutCause(l.life, l.config.Timeout, errPatience)
+	ctx, cancel := context.WithTimeoutCause(l.life, l.config.Timeout, errTimeout)
 	defer cancel()
 	err := l.acknowledge(ctx, p, placeAt(want))
 	r.mu.Lock()

@@ -8,8 +8,8 @@ import (
 	"github.com/dashfeed/dashfeed/eventlog"
 )
 
-// silence is how long the broker may be silent before the log calls itself unreachable.
-const silence = 4 * time.Second
+// maxSilence is how long the broker may be silent before the log calls itself unreachable.
+const maxSilence = 4 * time.Second
 
 // health holds when the broker last answered. The client reports no lost connection, so the log
 // sends a request every second.
@@ -20,7 +20,7 @@ type health struct {
 func (h *health) heard(at time.Time) { h.last.Store(at.UnixNano()) }
 
 func (h *health) err(now time.Time) error {
-	if quiet := time.Duration(now.UnixNano() - h.last.Load()); quiet > silence {
+	if quiet := time.Duration(now.UnixNano() - h.last.Load()); quiet > maxSilence {
 		return fmt.Errorf("%w: the broker has not answered for %s", eventlog.ErrUnreachable, quiet.Round(time.Second))
 	}
 	return nil
@@ -59,7 +59,7 @@ func question[T any](l *Log, ask func() (T, error)) (T, error) {
 	case a := <-answered:
 		return a.value, a.err
 	case <-lost.C:
-		return *new(T), unreachable(errPatience)
+		return *new(T), unreachable(errTimeout)
 	case <-l.life.Done():
 		return *new(T), eventlog.ErrClosed
 	}

@@ -18,7 +18,7 @@ func (l *Log) Lag(ctx context.Context, partition int, after messages.Position) (
 	if l.life.Err() != nil {
 		return 0, eventlog.ErrClosed
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, l.config.Timeout, errPatience)
+	ctx, cancel := context.WithTimeoutCause(ctx, l.config.Timeout, errTimeout)
 	defer cancel()
 	n, err := l.lag(ctx, p, after)
 	if err != nil {

@@ -106,7 +106,7 @@ func Open(ctx context.Context, c Config) (*Log, error) {
 }
 
 func (l *Log) open(ctx context.Context) error {
-	if err := l.config.knock(ctx); err != nil {
+	if err := l.config.checkReachable(ctx); err != nil {
 		return err
 	}
 	var err error

@@ -178,7 +178,7 @@ func parseMAC(text string) (id keyID, mac []byte, ok bool) {
 	return keyID(b[:keyIDBytes]), b[keyIDBytes:], true
 }
 
-// steers reports whether the entry is more than an event where its producer put it.
-func steers(e *eventlog.Entry) bool {
+// isSteeringEntry reports whether the entry is more than an event where its producer put it.
+func isSteeringEntry(e *eventlog.Entry) bool {
 	return e.Kind != messages.KindEvent || e.Origin != (messages.Origin{})
 }

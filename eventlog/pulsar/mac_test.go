@@ -25,8 +25,8 @@ func arrive(m pulsar.ProducerMessage) received {
 
 var oneKey, otherKey = bytes.Repeat([]byte{1}, KeyBytes), bytes.Repeat([]byte{2}, KeyBytes)
 
-// seat returns a partition of a tenant, and a decoder for it.
-func seat(t *testing.T, x Tenant, number int, keys ...[]byte) (*partition, *decoder) {
+// partitionAndDecoder returns a partition of a tenant, and a decoder for it.
+func partitionAndDecoder(t *testing.T, x Tenant, number int, keys ...[]byte) (*partition, *decoder) {
 	t.Helper()
 	l := &Log{metrics: newMetrics(nil), logger: slog.New(slog.DiscardHandler), packer: newPacker(0)}
 	x.Partitions = 4
@@ -85,11 +85,11 @@ func steering(p *partition, d *decoder) map[string]pulsar.ProducerMessage {
 // becomes one refused record.
 func TestMACs(t *testing.T) {
 	tenant := Tenant{Name: "acme", Made: "first"}
-	p, d := seat(t, tenant, 1, oneKey)
-	_, otherPartition := seat(t, tenant, 2, oneKey)
-	_, otherTenant := seat(t, Tenant{Name: "globex", Made: "first"}, 1, oneKey)
-	_, madeAnew := seat(t, Tenant{Name: "acme", Made: "second"}, 1, oneKey)
-	_, rotated := seat(t, tenant, 1, otherKey, oneKey)
+	p, d := partitionAndDecoder(t, tenant, 1, oneKey)
+	_, otherPartition := partitionAndDecoder(t, tenant, 2, oneKey)
+	_, otherTenant := partitionAndDecoder(t, Tenant{Name: "globex", Made: "first"}, 1, oneKey)
+	_, madeAnew := partitionAndDecoder(t, Tenant{Name: "acme", Made: "second"}, 1, oneKey)
+	_, rotated := partitionAndDecoder(t, tenant, 1, otherKey, oneKey)
 	for what, m := range steering(p, d) {
 		for _, reader := range []*decoder{d, rotated} {
 			for _, r := range reader.read(t, m) {
@@ -141,7 +141,7 @@ func TestMACs(t *testing.T) {
 // A message that does not steer needs no MAC, and an invalid value of our property does not spoil
 // it.
 func TestOrdinaryMessages(t *testing.T) {
-	p, d := seat(t, Tenant{Name: "acme", Made: "first"}, 1, oneKey)
+	p, d := partitionAndDecoder(t, Tenant{Name: "acme", Made: "first"}, 1, oneKey)
 	e := eventlog.Entry{Kind: messages.KindEvent, Key: messages.Key{Tenant: "acme", Dashboard: "sales"}, Payload: []byte(`{"metric":"m"}`)}
 	if m := encoded(p, d, e); m.Properties != nil {
 		t.Errorf("an event has the properties %v", m.Properties)
@@ -170,7 +170,7 @@ func TestOrdinaryMessages(t *testing.T) {
 // If ticks move log time, the time inside the tick counts, which nobody can change. The publish
 // time does not, neither of the original nor of a copy.
 func TestTicksHaveTheirOwnTime(t *testing.T) {
-	p, d := seat(t, Tenant{Name: "acme", Made: "first", LogTime: TickTime}, 1, oneKey)
+	p, d := partitionAndDecoder(t, Tenant{Name: "acme", Made: "first", LogTime: TickTime}, 1, oneKey)
 	before := time.Now().UnixMilli()
 	for _, m := range []pulsar.ProducerMessage{encoded(p, d, eventlog.Entry{Kind: messages.KindTick}), encoded(p, d, eventlog.Entry{Kind: messages.KindTick}, eventlog.Entry{Kind: messages.KindTick})} {
 		for _, r := range d.read(t, m) {
@@ -189,7 +189,7 @@ func TestTicksHaveTheirOwnTime(t *testing.T) {
 // moves no time. If our own messages or the control topic have no stamps, the broker stamps
 // nothing.
 func TestUnstamped(t *testing.T) {
-	p, d := seat(t, Tenant{Name: "acme", Made: "first"}, 1, oneKey)
+	p, d := partitionAndDecoder(t, Tenant{Name: "acme", Made: "first"}, 1, oneKey)
 	read := func(m pulsar.ProducerMessage) ([]messages.Record, error) {
 		r := arrive(m)
 		r.entry.Index, r.entry.Broker = nil, 0
@@ -216,9 +216,9 @@ func TestUnstamped(t *testing.T) {
 // A key that was announced and that this process lacks leads to no verdict: others may have it.
 func TestAKeyThatIsLacking(t *testing.T) {
 	tenant := Tenant{Name: "acme", Made: "first"}
-	p, d := seat(t, tenant, 1, otherKey)
+	p, d := partitionAndDecoder(t, tenant, 1, otherKey)
 	m := encoded(p, d, eventlog.Entry{Kind: messages.KindTick})
-	_, lacking := seat(t, tenant, 1, oneKey)
+	_, lacking := partitionAndDecoder(t, tenant, 1, oneKey)
 	if err := lacking.p.tenant.announced.add([]string{KeyID(otherKey)}); err != nil {
 		t.Fatal(err)
 	}

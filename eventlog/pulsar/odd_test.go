@@ -75,7 +75,7 @@ type odd struct {
 func (o *odd) producer(set func(*client.ProducerOptions)) client.Producer {
 	options := client.ProducerOptions{Topic: o.topic, DisableBatching: true}
 	set(&options)
-	return stranger(o.t, o.c, options)
+	return foreignProducer(o.t, o.c, options)
 }
 
 func (o *odd) send(p client.Producer, key string, payloads ...[]byte) {

@@ -54,7 +54,7 @@ func (l *Log) check(ctx context.Context) {
 	t := l.table.Load()
 	var found []Problem
 	for _, x := range t.tenants {
-		ctx, cancel := context.WithTimeoutCause(ctx, l.config.Timeout, errPatience)
+		ctx, cancel := context.WithTimeoutCause(ctx, l.config.Timeout, errTimeout)
 		problems := l.checkTenant(ctx, x)
 		cancel()
 		var stop error
@@ -130,7 +130,7 @@ func (l *Log) checkAdded(x *tenant, topic string, partitions int) []Problem {
 		what += fmt.Sprintf("; that of the partitions from %d on is not", MaxPartitions)
 		command = fmt.Sprintf("dashfeed tenant add NAME --partitions %d, and producing for that tenant", MaxPartitions)
 	}
-	if l.config.BringHome {
+	if l.config.ForwardAdded {
 		l.followAdded(x, min(partitions, MaxPartitions))
 	}
 	return []Problem{{topic, what, command, false}}

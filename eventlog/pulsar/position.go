@@ -29,22 +29,22 @@ type place struct {
 }
 
 // placeOf converts a message id. A message that was not sent in a batch has index 0, or -1 where
-// the broker names it. Messages of a batch have the places 0 to anywhere. All messages of a larger
-// batch are refused, at the last place.
+// the broker names it. Messages of a batch have the places 0 to lastBatchIndex. All messages of a
+// larger batch are refused, at the last place.
 func placeOf(id pulsar.MessageID) (place, error) {
 	return placeIn(id.LedgerID(), id.EntryID(), id.BatchIdx())
 }
 
 func placeIn(ledger, entry int64, batch int32) (place, error) {
-	p := place{ledger, entry, min(max(0, batch), anywhere)}
+	p := place{ledger, entry, min(max(0, batch), lastBatchIndex)}
 	if p.ledger < 0 || p.entry < 0 || p.entry > math.MaxUint32 {
 		return p, fmt.Errorf("message id %d:%d:%d is beyond what a position can hold: entries up to %d", ledger, entry, batch, uint32(math.MaxUint32))
 	}
 	return p, nil
 }
 
-// anywhere is the last place in a batch.
-const anywhere = math.MaxUint16
+// lastBatchIndex is the last place in a batch.
+const lastBatchIndex = math.MaxUint16
 
 // at returns the position of the record that has after records behind it in the message.
 func (p place) at(after int) messages.Position {

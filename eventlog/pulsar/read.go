@@ -72,7 +72,7 @@ func (l *Log) read(p *partition, after messages.Position, remnant bool) (*reader
 	if err := p.stop.err(); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeoutCause(l.life, l.config.Timeout, errPatience)
+	ctx, cancel := context.WithTimeoutCause(l.life, l.config.Timeout, errTimeout)
 	defer cancel()
 	if !after.IsZero() {
 		last, err := l.last(ctx, p)

@@ -301,8 +301,8 @@ func without(all []string, name string) []string {
 	return kept
 }
 
-// keptFor is how long acknowledged records of a new tenant are kept.
-const keptFor = 24 * time.Hour
+// defaultRetention is how long acknowledged records of a new tenant are kept.
+const defaultRetention = 24 * time.Hour
 
 // makeNamespace makes a namespace in which nothing is lost: no time to live, no subscription that
 // expires, no quota that evicts, and no topic that is created because somebody mistyped a name.
@@ -331,7 +331,7 @@ func policiesOf(namespace, name string) []policy {
 		{http.MethodPost, "subscriptionExpirationTime", 0},
 		{http.MethodPost, "autoTopicCreation", map[string]any{"allowAutoTopicCreation": false}},
 	}
-	minutes := int(keptFor / time.Minute)
+	minutes := int(defaultRetention / time.Minute)
 	switch {
 	case namespace == broker.NamespaceOf(controlTopic):
 		minutes = -1

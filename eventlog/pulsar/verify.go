@@ -93,7 +93,7 @@ func (d *decoder) announced(ctx context.Context, id keyID, at place) (bool, erro
 	if d.announcedUpTo != nil && at.compare(*d.announcedUpTo) <= 0 {
 		return false, nil
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, d.l.config.Timeout, errPatience)
+	ctx, cancel := context.WithTimeoutCause(ctx, d.l.config.Timeout, errTimeout)
 	defer cancel()
 	upTo := at
 	if d.p.shard < maxShards { // otherwise the reader of the partition holds its guard

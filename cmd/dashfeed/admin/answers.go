@@ -96,8 +96,8 @@ type TenantRequest struct {
 	LogTime    string `json:"log_time"`
 }
 
-// WentOn answers POST /shards/{shard}/accept-loss and /retry.
-type WentOn struct {
+// Resumed answers POST /shards/{shard}/accept-loss and /retry.
+type Resumed struct {
 	State string `json:"state"` // live; or loading: it is up, and has not folded everything yet
 }
 

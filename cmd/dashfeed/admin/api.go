@@ -66,9 +66,9 @@ func (a *Listener) offerShards(o Operations) {
 			defer cancel()
 			switch err := do(ctx, n); {
 			case err == nil:
-				return WentOn{State: "live"}, nil
+				return Resumed{State: "live"}, nil
 			case errors.Is(err, actors.ErrGoesOn):
-				return WentOn{State: "loading"}, nil
+				return Resumed{State: "loading"}, nil
 			case errors.Is(err, ErrNoSuch), errors.Is(err, ErrRefused):
 				return nil, err
 			default:

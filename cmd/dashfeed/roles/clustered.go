@@ -74,10 +74,10 @@ type Clustered struct {
 	secrets [][]byte        // the cluster's keys
 	members atomic.Pointer[cluster.Cluster]
 
-	makings makings         // the tenants that are being made
-	making  sync.WaitGroup  // counts their goroutines
-	life    context.Context // the context of their goroutines
-	endLife context.CancelFunc
+	creations creations       // the tenants that are being made
+	making    sync.WaitGroup  // counts their goroutines
+	life      context.Context // the context of their goroutines
+	endLife   context.CancelFunc
 
 	told chan struct{}  // asks to empty the door
 	work sync.WaitGroup // counts the watch, the moves, the definitions
@@ -201,8 +201,8 @@ func (c *Clustered) startShards(ctx context.Context, table fold.Table) error {
 		return err
 	}
 
-	// --flush is how often gateways ask. The messages that answer them wait for other messages, too,
-	// but much shorter.
+	// --flush is how often gateways ask. The messages that answer them wait for other messages,
+	// too, but much shorter.
 	c.owner, err = remote.NewServer(remote.ServerConfig{Feed: c.host, Link: c.link, Logger: c.logger, Metrics: c.metrics})
 	if err != nil {
 		return err

@@ -18,7 +18,7 @@ func (c *Clustered) openLog(ctx context.Context) (log *pulsar.Log, err error) {
 	config := pulsar.Default(c.flags.Pulsar, c.flags.PulsarAdmin)
 	config.Cluster = c.flags.Cluster
 	config.Security, config.Keys = c.security(), c.secrets
-	config.BringHome, config.ChecksPolicies = c.flags.Shards, c.isFirst
+	config.ForwardAdded, config.ChecksPolicies = c.flags.Shards, c.isFirst
 	config.Logger, config.Metrics = c.logger, c.metrics
 	if err := config.Validate(); err != nil {
 		return nil, usageOf(err)

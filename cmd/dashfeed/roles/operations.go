@@ -50,7 +50,7 @@ func (c *Clustered) offerOperations(members *cluster.Cluster) {
 		Refused: func(ctx context.Context, shard int) (r actors.Refused, err error) {
 			err = c.onShard(func(h *actors.Host, ctx context.Context, n int) error {
 				r, err = h.Refused(ctx, n)
-				return elsewhere(err, n)
+				return withNodeHint(err, n)
 			})(ctx, shard)
 			return r, err
 		},
@@ -122,8 +122,8 @@ func (c *Clustered) drainMember(members *cluster.Cluster, name string) error {
 	return fmt.Errorf("%w from here: %s is a gateway, ask its own admin address", admin.ErrRefused, name)
 }
 
-// elsewhere returns err, with a hint where to ask if this node does not hold the shard.
-func elsewhere(err error, shard int) error {
+// withNodeHint returns err, with a hint where to ask if this node does not hold the shard.
+func withNodeHint(err error, shard int) error {
 	if errors.Is(err, feed.ErrUnserved) {
 		return fmt.Errorf("%w shard %d here: ask the admin address of a node that cluster shards says claims it", admin.ErrNoSuch, shard)
 	}

@@ -19,11 +19,11 @@ const (
 // repeats is a log handler that limits repeated messages.
 type repeats struct {
 	slog.Handler
-	told *sayings
+	told *recentMessages
 }
 
-// sayings holds the recent messages of a handler and of the handlers derived from it.
-type sayings struct {
+// recentMessages holds the recent messages of a handler and of the handlers derived from it.
+type recentMessages struct {
 	mu       sync.Mutex
 	messages map[string]*repeated
 }
@@ -35,7 +35,7 @@ type repeated struct {
 }
 
 func newRepeats(h slog.Handler) *repeats {
-	return &repeats{h, &sayings{messages: map[string]*repeated{}}}
+	return &repeats{h, &recentMessages{messages: map[string]*repeated{}}}
 }
 
 // Handle writes the record, unless its message came too often.
@@ -55,7 +55,7 @@ func (r *repeats) Handle(ctx context.Context, record slog.Record) error {
 }
 
 // tell reports whether to write a message, and how many lines were left out in the time before.
-func (t *sayings) tell(message string, now time.Time) (rest int, ok bool) {
+func (t *recentMessages) tell(message string, now time.Time) (rest int, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	m := t.messages[message]

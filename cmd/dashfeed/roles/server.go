@@ -34,11 +34,11 @@ type server struct {
 	metrics *prometheus.Registry
 	health  admin.Health
 
-	public    net.Listener // nil if the role has no public door
-	lobby     *lobby       // serves on public until the door does; nil afterwards
-	adminDoor net.Listener
-	admin     *admin.Listener
-	crashes   *crashes.File // nil if the role has no shards, or none yet
+	public      net.Listener // nil if the role has no public door
+	placeholder *placeholder // serves on public until the door does; nil afterwards
+	adminDoor   net.Listener
+	admin       *admin.Listener
+	crashes     *crashes.File // nil if the role has no shards, or none yet
 
 	serving  atomic.Bool    // true from the end of Start to the beginning of Stop
 	failed   chan error     // a listener or part that failed while serving
@@ -103,8 +103,8 @@ func newServer(p Process, level string) *server {
 // admin address serves from here on: the process is alive, and not ready. The public address
 // answers that the server is starting. A role without a public door opens the admin address only.
 func (s *server) open(f PublicFlags, public bool, adminAddress string, parts ...string) (err error) {
-	// Dashboards are many small objects: to collect garbage when it is half the live heap costs little
-	// CPU and saves much memory.
+	// Dashboards are many small objects: to collect garbage when it is half the live heap costs
+	// little CPU and saves much memory.
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(50)
 	}
@@ -134,8 +134,8 @@ func (s *server) open(f PublicFlags, public bool, adminAddress string, parts ...
 	s.onStop(func() error { return within(time.Second, s.admin.Shutdown) })
 	if s.public != nil {
 		s.onStop(s.closePublic) // harmless if a gateway has closed it
-		s.lobby = newLobby(s.public)
-		s.serve(s.lobby.serve, s.public)
+		s.placeholder = newPlaceholder(s.public)
+		s.serve(s.placeholder.serve, s.public)
 		s.onStop(s.closeLobby)
 	}
 	return nil
@@ -151,8 +151,8 @@ func (s *server) openDoor(serve func(net.Listener) error) error {
 }
 
 func (s *server) closeLobby() error {
-	b := s.lobby
-	s.lobby = nil
+	b := s.placeholder
+	s.placeholder = nil
 	if b == nil {
 		return nil
 	}

@@ -35,9 +35,9 @@ func (c *Clustered) listTenants() []admin.Tenant {
 	return all
 }
 
-// makings holds the tenants that this process is making. Hundreds of partitions take a broker
+// creations holds the tenants that this process is making. Hundreds of partitions take a broker
 // minutes. So a request only starts the work, or finds it in progress, and returns how far it is.
-type makings struct {
+type creations struct {
 	mu  sync.Mutex
 	all map[string]*making
 }
@@ -53,8 +53,8 @@ type making struct {
 }
 
 const (
-	mostMakings  = 16
-	makingGlance = time.Second // how long a request waits for the end
+	maxCreations = 16
+	creationWait = time.Second // how long a request waits for the end
 	makingPause  = time.Second // between two tries
 )
 
@@ -69,11 +69,11 @@ func (c *Clustered) addTenant(members *cluster.Cluster) func(context.Context, ad
 			return admin.TenantProgress{}, err
 		}
 		p := admin.TenantProgress{Tenant: admin.Tenant{Name: r.Name, Partitions: r.Partitions, LogTime: r.LogTime}}
-		glance := time.NewTimer(makingGlance)
+		glance := time.NewTimer(creationWait)
 		defer glance.Stop()
 		select {
 		case <-m.done:
-			c.makings.end(m)
+			c.creations.end(m)
 			if m.err != nil {
 				return p, m.err
 			}
@@ -97,22 +97,22 @@ func (c *Clustered) addTenant(members *cluster.Cluster) func(context.Context, ad
 
 // make starts to make a tenant, or finds it in progress.
 func (c *Clustered) make(t pulsar.Tenant) (*making, error) {
-	c.makings.mu.Lock()
-	defer c.makings.mu.Unlock()
-	if m := c.makings.all[t.Name]; m != nil {
+	c.creations.mu.Lock()
+	defer c.creations.mu.Unlock()
+	if m := c.creations.all[t.Name]; m != nil {
 		if m.tenant != t {
 			return nil, fmt.Errorf("%w: tenant %s is being made with %d partitions and log time %s", admin.ErrRefused, t.Name, m.tenant.Partitions, m.tenant.LogTime)
 		}
 		return m, nil
 	}
-	if len(c.makings.all) >= mostMakings {
-		return nil, fmt.Errorf("%w: %d tenants are being made, at most so many at a time", admin.ErrRefused, mostMakings)
+	if len(c.creations.all) >= maxCreations {
+		return nil, fmt.Errorf("%w: %d tenants are being made, at most so many at a time", admin.ErrRefused, maxCreations)
 	}
 	m := &making{tenant: t, done: make(chan struct{})}
-	if c.makings.all == nil {
-		c.makings.all = map[string]*making{}
+	if c.creations.all == nil {
+		c.creations.all = map[string]*making{}
 	}
-	c.makings.all[t.Name] = m
+	c.creations.all[t.Name] = m
 	c.making.Go(func() {
 		defer close(m.done)
 		m.err = m.run(c.life, c.log)
@@ -121,7 +121,7 @@ func (c *Clustered) make(t pulsar.Tenant) (*making, error) {
 }
 
 // end forgets a making that has ended. The next request begins again, and finds what exists.
-func (s *makings) end(m *making) {
+func (s *creations) end(m *making) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.all[m.tenant.Name] == m {

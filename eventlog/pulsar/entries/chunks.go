@@ -81,13 +81,13 @@ func (a *Assembler) Take(e *Entry) State {
 		a.open[e.uuid] = o
 	case o == nil, e.chunk < o.next: // the chunk came twice
 		if e.lastChunk() && o == nil {
-			return a.headless(e)
+			return a.withoutHead(e)
 		}
 		return Part
 	case e.chunk != o.next:
 		a.drop(e.uuid)
 		if e.lastChunk() {
-			return a.headless(e)
+			return a.withoutHead(e)
 		}
 		return Part
 	}
@@ -100,7 +100,7 @@ func (a *Assembler) Take(e *Entry) State {
 	case o.dropped:
 		return Unknown
 	case a.number(e)-o.first > MaxSpan:
-		return a.headless(e)
+		return a.withoutHead(e)
 	}
 	if e.payload = o.payload; o.large {
 		e.Refuse(TooLarge)
@@ -108,8 +108,8 @@ func (a *Assembler) Take(e *Entry) State {
 	return Whole
 }
 
-// headless returns the state of a last chunk whose other chunks did not come.
-func (a *Assembler) headless(e *Entry) State {
+// withoutHead returns the state of a last chunk whose other chunks did not come.
+func (a *Assembler) withoutHead(e *Entry) State {
 	if !a.oldest && a.number(e)-a.begin < MaxSpan {
 		return Unknown
 	}

@@ -45,8 +45,8 @@ type conn struct {
 	in     *bufio.Reader
 	broken error // why the connection can't be used any more
 
-	obeyed  context.Context // closes the connection when it ends
-	disobey func() bool
+	closer     context.Context // closes the connection when it ends
+	stopCloser func() bool
 }
 
 // dial connects to a broker; through is the address to dial, another one behind a proxy.
@@ -66,7 +66,7 @@ func dial(ctx context.Context, o Options, through, host string) (*conn, error) {
 		return nil, err
 	}
 	c := &conn{Conn: raw, o: o, host: host}
-	c.in = bufio.NewReaderSize(&patient{c}, bufferBytes)
+	c.in = bufio.NewReaderSize(&answeringReader{c}, bufferBytes)
 	if err := c.hello(ctx, through); err != nil {
 		_ = raw.Close()
 		return nil, fmt.Errorf("connect to %s: %w", host, err)
@@ -76,21 +76,21 @@ func dial(ctx context.Context, o Options, through, host string) (*conn, error) {
 
 // within runs do, and closes the connection if ctx ends first.
 func (c *conn) within(ctx context.Context, do func() error) error {
-	err := c.obeying(ctx, do)
-	c.obey(context.Background())
+	err := c.closingWith(ctx, do)
+	c.closeWith(context.Background())
 	return err
 }
 
-// obeying is like within, but ctx keeps closing the connection until another context replaces it.
-// Callers that read one entry after another pass the same context and save its registration.
-func (c *conn) obeying(ctx context.Context, do func() error) error {
+// closingWith is like within, but ctx keeps closing the connection until another context replaces
+// it. Callers that read one entry after another pass the same context and save its registration.
+func (c *conn) closingWith(ctx context.Context, do func() error) error {
 	if c.broken != nil {
 		return c.broken
 	}
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
 	}
-	c.obey(ctx)
+	c.closeWith(ctx)
 	err := do()
 	if err != nil {
 		c.broken = err // the failure may have come in the middle of a frame
@@ -101,28 +101,28 @@ func (c *conn) obeying(ctx context.Context, do func() error) error {
 	return err
 }
 
-func (c *conn) obey(ctx context.Context) {
-	if c.obeyed == ctx {
+func (c *conn) closeWith(ctx context.Context) {
+	if c.closer == ctx {
 		return
 	}
-	if c.disobey != nil && !c.disobey() && c.broken == nil {
+	if c.stopCloser != nil && !c.stopCloser() && c.broken == nil {
 		c.broken = net.ErrClosed
 	}
-	c.obeyed, c.disobey = ctx, context.AfterFunc(ctx, func() { _ = c.Conn.Close() })
+	c.closer, c.stopCloser = ctx, context.AfterFunc(ctx, func() { _ = c.Conn.Close() })
 }
 
 // Close closes the connection.
 func (c *conn) Close() error {
-	c.obey(context.Background())
+	c.closeWith(context.Background())
 	return c.Conn.Close()
 }
 
-// patient reads from a connection as long as the broker answers. A broker that sends nothing gets a
-// ping, and Read fails if it does not answer that. Without it, a network that fails without a reset
-// would block a reader forever.
-type patient struct{ c *conn }
+// answeringReader reads from a connection as long as the broker answers. A broker that sends
+// nothing gets a ping, and Read fails if it does not answer that. Without it, a network that fails
+// without a reset would block a reader forever.
+type answeringReader struct{ c *conn }
 
-func (p *patient) Read(b []byte) (int, error) {
+func (p *answeringReader) Read(b []byte) (int, error) {
 	for asked := false; ; asked = true {
 		if err := p.c.SetReadDeadline(time.Now().Add(keepAlive)); err != nil {
 			return 0, err

@@ -113,7 +113,7 @@ func (l *line) queue(q *question, kind int, body func(id uint64) pack) (id uint6
 	case l.err != nil:
 		return 0, false, l.err
 	case q != nil && l.cursors[q.cursor.id] == nil:
-		return 0, false, errGivenUp
+		return 0, false, errConsumerClosed
 	case len(l.unsent) > maxUnsent:
 		return 0, false, errUnsent
 	}
@@ -180,7 +180,7 @@ func (l *line) take(f frame) error {
 		x := l.cursors[id]
 		l.mu.Unlock()
 		if x != nil {
-			l.drop(x, errGivenUp)
+			l.drop(x, errConsumerClosed)
 		}
 		return nil
 	case !isAnswer:

@@ -26,7 +26,7 @@ func newPeer(t *testing.T) *peer {
 	ours, theirs := net.Pipe()
 	end := func(raw net.Conn) *conn {
 		c := &conn{Conn: raw, host: "broker:6650"}
-		c.in = bufio.NewReaderSize(&patient{c}, bufferBytes)
+		c.in = bufio.NewReaderSize(&answeringReader{c}, bufferBytes)
 		return c
 	}
 	p := &peer{T: t, c: end(theirs), l: newLine(end(ours)), ended: make(chan error, 1)}
@@ -119,13 +119,13 @@ func TestLineAnswers(t *testing.T) {
 		p.asked(cmdLast)
 		_ = p.c.send(cmdCloseConsumer, pack(nil).number(1, a.id).number(2, 99))
 		_ = p.c.send(cmdError, pack(nil).number(1, id).number(2, 1).text(3, "metadata"))
-		if got := <-lost; got != errGivenUp.Error() || a.IsOpen() || !b.IsOpen() {
+		if got := <-lost; got != errConsumerClosed.Error() || a.IsOpen() || !b.IsOpen() {
 			t.Errorf("of a cursor that was given up: %s; it is open: %v, the other one: %v", got, a.IsOpen(), b.IsOpen())
 		}
 		if got := <-failed; !strings.Contains(got, "metadata") {
 			t.Errorf("the broker's error is told as %s", got)
 		}
-		if got := <-ask(t.Context(), a); got != errGivenUp.Error() {
+		if got := <-ask(t.Context(), a); got != errConsumerClosed.Error() {
 			t.Errorf("asked again: %s", got)
 		}
 		if n := len(p.l.waiting); n != 0 {

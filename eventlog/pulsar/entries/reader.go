@@ -20,12 +20,12 @@ const (
 // another one. So the reader asks for the entries of a gap one by one. A gap of one entry holds
 // nothing: alone, an entry is hidden only if it announces 0 messages, and then it has none.
 type Reader struct {
-	c       *conn
-	o       Options
-	topic   string
-	held    string // the subscription's name, if Hold made the reader
-	owed    int64  // messages received since the broker was last granted more
-	spoiled bool   // the broker's count of what it may send is unknown
+	c              *conn
+	o              Options
+	topic          string
+	held           string // the subscription's name, if Hold made the reader
+	consumed       int64  // messages received since the broker was last granted more
+	permitsUnknown bool   // the broker's count of what it may send is unknown
 
 	next   spot   // the place after the last entry that was returned
 	known  bool   // next is set
@@ -105,12 +105,12 @@ func IsBusy(err error) bool {
 // Close closes the connection.
 func (r *Reader) Close() { _ = r.c.Close() }
 
-var errGivenUp = errors.New("the broker has given up the consumer")
+var errConsumerClosed = errors.New("the broker has given up the consumer")
 
 // Next returns the next entry. If ctx ends before the entry comes, or later but before a Next with
 // another ctx, the reader can't be used any more.
 func (r *Reader) Next(ctx context.Context) (e *Entry, err error) {
-	if r.spoiled && r.behind == nil {
+	if r.permitsUnknown && r.behind == nil {
 		if err := r.renew(ctx); err != nil {
 			return nil, err
 		}
@@ -144,7 +144,7 @@ func (r *Reader) Next(ctx context.Context) (e *Entry, err error) {
 
 // come returns the next entry that the broker sends.
 func (r *Reader) come(ctx context.Context) (e *Entry, err error) {
-	err = r.c.obeying(ctx, func() error {
+	err = r.c.closingWith(ctx, func() error {
 		for e == nil {
 			f, err := r.c.read()
 			if err != nil {
@@ -156,7 +156,7 @@ func (r *Reader) come(ctx context.Context) (e *Entry, err error) {
 					return err
 				}
 			case cmdCloseConsumer:
-				return errGivenUp
+				return errConsumerClosed
 			}
 		}
 		return r.came(e)
@@ -175,20 +175,20 @@ func (r *Reader) alone(ctx context.Context, from spot) (*Entry, error) {
 }
 
 // More reports whether another entry has come, or a part of one.
-func (r *Reader) More() bool { return !r.spoiled && (r.behind != nil || r.c.in.Buffered() > 0) }
+func (r *Reader) More() bool { return !r.permitsUnknown && (r.behind != nil || r.c.in.Buffered() > 0) }
 
 // came grants the broker more messages, for many entries at once. The broker counts the messages
 // that an entry announces, in 32 bits, even if that number is negative or overflows the count.
 func (r *Reader) came(e *Entry) error {
 	if e.batched && (e.batch < 0 || e.batch > MaxBatch) {
-		r.spoiled = true
+		r.permitsUnknown = true
 		return nil
 	}
-	if r.owed += e.Count(); r.owed < permits/2 {
+	if r.consumed += e.Count(); r.consumed < permits/2 {
 		return nil
 	}
-	more := r.owed
-	r.owed = 0
+	more := r.consumed
+	r.consumed = 0
 	return r.c.send(cmdFlow, pack(nil).number(1, consumer).number(2, uint64(more)))
 }
 
@@ -202,7 +202,7 @@ func (r *Reader) renew(ctx context.Context) (err error) {
 		fresh, err = begin(ctx, r.o, r.topic, r.next, permits)
 	}
 	if err == nil {
-		r.c, r.owed, r.spoiled = fresh.c, 0, false
+		r.c, r.consumed, r.permitsUnknown = fresh.c, 0, false
 	}
 	return err
 }

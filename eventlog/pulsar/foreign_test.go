@@ -16,8 +16,8 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// stranger returns a producer of Pulsar's own client.
-func stranger(t *testing.T, c *pulsartest.Cluster, o client.ProducerOptions) client.Producer {
+// foreignProducer returns a producer of Pulsar's own client.
+func foreignProducer(t *testing.T, c *pulsartest.Cluster, o client.ProducerOptions) client.Producer {
 	t.Helper()
 	p, err := plainClient(t, c).CreateProducer(o)
 	if err != nil {
@@ -46,7 +46,7 @@ func TestStrangersInBatches(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	l := open(t, c, func(c *pulsar.Config) { c.Metrics = registry })
 	name, first := tenant(t, l, 3, pulsar.BrokerTime)
-	p := stranger(t, c, client.ProducerOptions{Topic: pulsar.EventsTopic(name), CompressionType: client.ZSTD, BatchingMaxMessages: 7})
+	p := foreignProducer(t, c, client.ProducerOptions{Topic: pulsar.EventsTopic(name), CompressionType: client.ZSTD, BatchingMaxMessages: 7})
 	const n = 60
 	sent := map[string]int{}
 	for i := range n {
@@ -104,8 +104,8 @@ func TestStrangersInBatches(t *testing.T) {
 	old := name + "/e"
 	away := (eventlog.PartitionOf("e", 3) + 1) % 3
 	shard := first + away
-	astray := stranger(t, c, client.ProducerOptions{Topic: pulsar.PartitionTopic(pulsar.EventsTopic(name), away), DisableBatching: true})
-	if _, err := astray.Send(t.Context(), &client.ProducerMessage{Key: old, Payload: []byte("{}")}); err != nil {
+	misrouted := foreignProducer(t, c, client.ProducerOptions{Topic: pulsar.PartitionTopic(pulsar.EventsTopic(name), away), DisableBatching: true})
+	if _, err := misrouted.Send(t.Context(), &client.ProducerMessage{Key: old, Payload: []byte("{}")}); err != nil {
 		t.Fatal(err)
 	}
 	_, err := takeUntil(t.Context(), reader(t, l, shard, messages.Position{}), func(all []messages.Record) bool {
@@ -142,7 +142,7 @@ func TestStrangersAddresses(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	l := open(t, c, func(c *pulsar.Config) { c.Metrics = registry })
 	name, first := tenant(t, l, 2, pulsar.BrokerTime)
-	p := stranger(t, c, client.ProducerOptions{Topic: pulsar.PartitionTopic(pulsar.EventsTopic(name), 0), DisableBatching: true})
+	p := foreignProducer(t, c, client.ProducerOptions{Topic: pulsar.PartitionTopic(pulsar.EventsTopic(name), 0), DisableBatching: true})
 	plain := `{"metric":"m","value":1}`
 	of := func(tenant, dashboard string) string {
 		return fmt.Sprintf(`{"tenant":%q,"dashboard":%q,"metric":"m","value":1}`, tenant, dashboard)

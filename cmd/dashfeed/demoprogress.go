@@ -11,21 +11,21 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
-// standing says how far the demo's dashboards are in its replay. The replay sends the same events
-// in the same order, and sends each until it is stored. So a dashboard that holds n events holds
-// the first n that are for it.
-type standing struct {
+// replayProgress says how far the demo's dashboards are in its replay. The replay sends the same
+// events in the same order, and sends each until it is stored. So a dashboard that holds n events
+// holds the first n that are for it.
+type replayProgress struct {
 	left   map[string]uint64 // events that it has and the replay has not reached, by dashboard
 	newest map[string]int64  // its newest event time, ms
 }
 
-// errStrange says that a dashboard does not hold the beginning of the replay.
-var errStrange = errors.New("somebody else has written to the demo's dashboards")
+// errForeignEvents says that a dashboard does not hold the beginning of the replay.
+var errForeignEvents = errors.New("somebody else has written to the demo's dashboards")
 
-// stand asks how far the dashboards are. It returns nil if one has another definition than the
-// demo's, or no event.
-func stand(ctx context.Context, server *client.Client, demo []source.Item) (*standing, error) {
-	s := &standing{left: map[string]uint64{}, newest: map[string]int64{}}
+// readProgress asks how far the dashboards are. It returns nil if one has another definition than
+// the demo's, or no event.
+func readProgress(ctx context.Context, server *client.Client, demo []source.Item) (*replayProgress, error) {
+	s := &replayProgress{left: map[string]uint64{}, newest: map[string]int64{}}
 	for _, one := range demo {
 		name := one.Definition.Dashboard
 		d, err := server.Definition(ctx, name)
@@ -55,13 +55,13 @@ func stand(ctx context.Context, server *client.Client, demo []source.Item) (*sta
 }
 
 // has reports whether the event's dashboard has the event already.
-func (s *standing) has(e *outgoing) (bool, error) {
+func (s *replayProgress) has(e *outgoing) (bool, error) {
 	name := e.key.Dashboard
 	if s.left[name] == 0 {
 		return false, nil
 	}
 	if s.left[name]--; s.left[name] == 0 && e.ms != s.newest[name] {
-		return false, errStrange
+		return false, errForeignEvents
 	}
 	return true, nil
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/netip"
 
+	"github.com/dashfeed/dashfeed/gateway/limits"
 	"github.com/dashfeed/dashfeed/messages"
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
@@ -16,6 +17,7 @@ type caller struct {
 	tenant  string     // the caller asks for this tenant only; "": the address names none
 	address netip.Addr // bounds per client are counted by this address
 	named   netip.Addr // client named by a trusted proxy; zero if no proxy named one
+	local   bool       // the address is this machine's or a proxy's, or not known
 }
 
 // permission is what a caller wants to do with a dashboard.
@@ -35,6 +37,7 @@ type callers struct {
 // of returns the caller of a request whose parameters are q.
 func (cs callers) of(r *http.Request, q query) (caller, error) {
 	c := caller{address: cs.proxies.Client(r), named: cs.proxies.named(r)}
+	c.local = !c.address.IsValid() || c.address.IsLoopback() || cs.proxies.has(c.address)
 	if t, ok := q["tenant"]; ok {
 		if err := messages.CheckName("tenant", t); err != nil {
 			return c, wire.Errorf(wire.CodeBadField, "%v", err)
@@ -43,6 +46,9 @@ func (cs callers) of(r *http.Request, q query) (caller, error) {
 	}
 	return c, nil
 }
+
+// by returns whom limits are counted for.
+func (c caller) by() limits.By { return limits.By{Address: c.address, Local: c.local} }
 
 // home returns the tenant of dashboards that the caller names without a tenant.
 func (c caller) home() string { return cmp.Or(c.tenant, messages.DefaultTenant) }

@@ -26,10 +26,11 @@ func TestCallers(t *testing.T) {
 		query           query
 		want            caller
 	}{
-		{"192.0.2.7:4000", "", nil, caller{"", netip.MustParseAddr("192.0.2.7"), netip.Addr{}}},
-		{"192.0.2.7:4000", "198.51.100.1", nil, caller{"", netip.MustParseAddr("192.0.2.7"), netip.Addr{}}},
-		{"10.1.1.1:4000", "198.51.100.1", nil, caller{"", netip.MustParseAddr("198.51.100.1"), netip.MustParseAddr("198.51.100.1")}},
-		{"10.1.1.1:4000", "", query{"tenant": "acme"}, caller{"acme", netip.MustParseAddr("10.1.1.1"), netip.Addr{}}},
+		{"192.0.2.7:4000", "", nil, caller{address: netip.MustParseAddr("192.0.2.7")}},
+		{"192.0.2.7:4000", "198.51.100.1", nil, caller{address: netip.MustParseAddr("192.0.2.7")}},
+		{"10.1.1.1:4000", "198.51.100.1", nil, caller{address: netip.MustParseAddr("198.51.100.1"), named: netip.MustParseAddr("198.51.100.1")}},
+		{"10.1.1.1:4000", "", query{"tenant": "acme"}, caller{tenant: "acme", address: netip.MustParseAddr("10.1.1.1"), local: true}},
+		{"127.0.0.1:4000", "", nil, caller{address: netip.MustParseAddr("127.0.0.1"), local: true}},
 	} {
 		r := &http.Request{RemoteAddr: c.from, Header: http.Header{}}
 		if c.forwarded != "" {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/dashfeed/dashfeed/feed"
+	"github.com/dashfeed/dashfeed/gateway/limits"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -28,7 +29,8 @@ type Config struct {
 	Hosts   []string
 	MaxRate float64 // greatest update rate of a subscription, frames/s; 0: no cap
 
-	Connections Connections
+	Limits      *limits.Limits // nil: the defaults
+	Connections Connections    // its Limits are those above
 	Sessions    Sessions
 	Mirrors     Mirrors
 
@@ -84,6 +86,10 @@ func (c Config) withDefaults() Config {
 	set(&c.Mirrors.ViewBytes, 128<<20)
 	set(&c.Mirrors.FrameBytes, 128<<20)
 	set(&c.Mirrors.Named, 100)
+	if c.Limits == nil {
+		c.Limits = limits.Default()
+	}
+	c.Connections.Limits = c.Limits
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
@@ -10,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/dashfeed/dashfeed/gateway/limits"
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
@@ -17,10 +17,12 @@ import (
 // one that has waited longest for its client, between requests or within one, is closed. If none
 // waits, the new connection gets an error.
 type Connections struct {
-	Max  int // most connections; 0: 16,384
-	Each int // of one client address, except loopback and proxies; 0: a quarter of Max
+	Max int // most connections; 0: as Limits say
+	// of one client address, except loopback and proxies; 0: as Limits say, at most a quarter of Max
+	Each int
 	// many clients connect through them: sessions are counted by the client that they name
 	Proxies Proxies
+	Limits  *limits.Limits // nil: the defaults
 }
 
 // MaxConnections returns how many public connections a process may have that can open the given
@@ -36,22 +38,26 @@ func MaxConnections(files uint64) int {
 }
 
 func (c Connections) withDefaults() Connections {
-	set(&c.Max, 16_384)
-	set(&c.Each, max(1, c.Max/4))
+	if c.Limits == nil {
+		c.Limits = limits.Default()
+	}
+	set(&c.Max, c.Limits.MostInt(limits.ProcessConnections))
+	set(&c.Each, min(c.Limits.MostInt(limits.AddressConnections), max(1, c.Max/4)))
 	return c
 }
 
-// spare returns how many connections beyond Max are accepted to answer that there is no room.
-// Further ones are closed at once.
+// spare returns how many connections may be open that are refused and wait for that answer. Further
+// ones are closed at once.
 func (c Connections) spare() int { return min(c.Max, 16) }
 
 // connTable holds the connections of one server's listeners.
 type connTable struct {
 	Connections
 
-	mu   sync.Mutex
-	open map[net.Conn]*connection
-	each map[netip.Addr]int
+	mu      sync.Mutex
+	open    map[net.Conn]*connection
+	each    map[netip.Addr]int
+	refused int // of open
 }
 
 // connection is one open connection.
@@ -59,7 +65,7 @@ type connection struct {
 	conn    net.Conn
 	address netip.Addr
 	counted bool        // its address has a cap
-	refused error       // why there is no room for it: the answer to its first request
+	refused *wire.Error // the answer to its first request; nil: it is served
 	taken   atomic.Bool // it is not an HTTP connection any more
 	// since when it has been waiting for its client, unix ns; 0: it is not waiting
 	waits atomic.Int64
@@ -103,25 +109,42 @@ func (l limited) Accept() (net.Conn, error) {
 // must be closed.
 func (cs *connTable) add(c net.Conn) bool {
 	n := &connection{conn: c, address: addressOf(c.RemoteAddr().String())}
-	n.counted = n.address.IsValid() && !n.address.IsLoopback() && !cs.Proxies.has(n.address)
+	proxy, local := cs.Proxies.has(n.address), !n.address.IsValid() || n.address.IsLoopback()
+	n.counted = !proxy && (!local || cs.Limits.Given(limits.AddressConnections))
 	n.address = shareOf(n.address)
 	n.waits.Store(time.Now().UnixNano())
+	by := limits.By{Address: n.address, Local: local}
+	if !proxy { // its clients are counted, when they open sessions
+		n.refused = cs.Limits.Take(limits.AddressConnects, &by, limits.Key{}, 1)
+	}
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
-	if n.counted && cs.each[n.address] >= cs.Each && !cs.evict(n) {
-		n.refused = fmt.Errorf("there are %d connections of %s already, and not one of them waits", cs.each[n.address], n.address)
+	if n.refused == nil {
+		n.refused = cs.room(n, &by)
 	}
-	if len(cs.open) >= cs.Max && n.refused == nil && !cs.evict(nil) {
-		n.refused = fmt.Errorf("this server has its %d connections already, and not one of them waits", cs.Max)
-	}
-	if n.refused != nil && len(cs.open) >= cs.Max+cs.spare() {
+	if n.refused != nil && cs.refused >= cs.spare() {
 		return false
 	}
 	cs.open[c] = n
+	if n.refused != nil {
+		cs.refused++
+		return true
+	}
 	if n.counted {
 		cs.each[n.address]++
 	}
 	return true
+}
+
+// room makes room for a connection, or returns why there is none.
+func (cs *connTable) room(n *connection, by *limits.By) *wire.Error {
+	if n.counted && cs.each[n.address] >= cs.Each && !cs.evict(n) {
+		return cs.Limits.Refuse(limits.AddressConnections, by, float64(cs.Each))
+	}
+	if len(cs.open)-cs.refused >= cs.Max && !cs.evict(nil) {
+		return cs.Limits.Refuse(limits.ProcessConnections, by, float64(cs.Max))
+	}
+	return nil
 }
 
 // evict closes the connection that has waited longest for its client. If of is given, only
@@ -131,7 +154,7 @@ func (cs *connTable) evict(of *connection) bool {
 	since := int64(0)
 	for _, n := range cs.open {
 		at := n.waits.Load()
-		if at != 0 && (longest == nil || at < since) && (of == nil || n.counted && n.address == of.address) {
+		if at != 0 && n.refused == nil && (longest == nil || at < since) && (of == nil || n.counted && n.address == of.address) {
 			longest, since = n, at
 		}
 	}
@@ -145,7 +168,9 @@ func (cs *connTable) evict(of *connection) bool {
 
 func (cs *connTable) forget(n *connection) {
 	delete(cs.open, n.conn)
-	if n.counted {
+	if n.refused != nil {
+		cs.refused--
+	} else if n.counted {
 		if cs.each[n.address]--; cs.each[n.address] == 0 {
 			delete(cs.each, n.address)
 		}
@@ -218,7 +243,7 @@ func withConnection(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if n, ok := r.Context().Value(connectionKey{}).(*connection); ok && n.refused != nil {
 			w.Header().Set("Connection", "close")
-			writeStatus(w, http.StatusServiceUnavailable, wire.Errorf(wire.CodeLimit, "%v: try again", n.refused))
+			writeError(w, n.refused)
 			return
 		}
 		next.ServeHTTP(w, r)

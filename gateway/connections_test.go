@@ -72,7 +72,7 @@ func TestSessionsAreNotEvicted(t *testing.T) {
 		sessions = append(sessions, ws)
 	}
 	for range 3 * s.conns.spare() { // a refused connection makes room for the next one
-		if status, body := raw(t, address, "GET /v1/dashboards HTTP/1.1\r\nHost: localhost\r\n\r\n"); status != 503 || !strings.Contains(body, `"code":1107`) || !strings.Contains(body, "its 5 connections") {
+		if status, body := raw(t, address, "GET /v1/dashboards HTTP/1.1\r\nHost: localhost\r\n\r\n"); status != 429 || !strings.Contains(body, `"code":1107`) || !strings.Contains(body, "limit process-connections is reached") {
 			t.Fatalf("beside five sessions: %d %s", status, body)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/dashfeed/dashfeed/eventlog"
+	"github.com/dashfeed/dashfeed/gateway/limits"
 	"github.com/dashfeed/dashfeed/messages"
 	"github.com/dashfeed/dashfeed/messages/event"
 	"github.com/dashfeed/dashfeed/messages/wire"
@@ -26,6 +27,7 @@ type IngestConfig struct {
 	Timeout  time.Duration // how long the log may take; 0: 30 s
 	// nil: not checked, and events may be stored that no dashboard receives
 	Room       Room
+	Limits     *limits.Limits        // nil: the defaults
 	Registerer prometheus.Registerer // nil: metrics are counted and not exported
 }
 
@@ -53,6 +55,9 @@ func NewIngest(cfg IngestConfig) (*Ingest, error) {
 	set(&cfg.BodyBytes, 8<<20)
 	set(&cfg.InFlight, 64<<20)
 	set(&cfg.Timeout, 30*time.Second)
+	if cfg.Limits == nil {
+		cfg.Limits = limits.Default()
+	}
 	// otherwise the largest body of MessagePack of one client could never be accepted
 	cfg.InFlight = max(cfg.InFlight, 6*int64(cfg.BodyBytes))
 	return &Ingest{cfg: cfg, bodies: newBodies(cfg.BodyBytes, cfg.InFlight, "a body", ": send the events in several requests"), metrics: newIngestMetrics(cfg.Registerer)}, nil
@@ -84,6 +89,9 @@ func (g *Ingest) take(w http.ResponseWriter, r *http.Request, q query, c caller)
 			return writeError(w, wire.Errorf(wire.CodeBadField, "%v", err))
 		}
 	}
+	if err := g.full(r, c); err != nil {
+		return g.answer(w, ingestAnswer{Refused: []ingestRefusal{}, Positions: map[string]string{}}, err)
+	}
 	b, err := g.bodies.read(w, r, c)
 	defer b.release()
 	if err != nil {
@@ -96,6 +104,10 @@ func (g *Ingest) take(w http.ResponseWriter, r *http.Request, q query, c caller)
 		batch.room = func(k messages.Key) error { return g.cfg.Room(r.Context(), k) }
 	}
 	if err := g.split(r, b, batch); err != nil {
+		return g.answer(w, batch.answer(nil), err)
+	}
+	if err := batch.limitEvents(g.cfg.Limits, len(b.bytes)); err != nil {
+		batch.clear()
 		return g.answer(w, batch.answer(nil), err)
 	}
 	for reason, n := range batch.reasons {
@@ -126,6 +138,22 @@ func (g *Ingest) take(w http.ResponseWriter, r *http.Request, q query, c caller)
 		err = wire.Errorf(wire.CodeLogUnreachable, "the log stored %d of %d events", a.Accepted, len(batch.entries))
 	}
 	return g.answer(w, a, err)
+}
+
+// full returns an error if the tenant of all the request's events is over a limit, before anything
+// is read. Without a tenant in the address, the events may belong to others, and are read first.
+func (g *Ingest) full(r *http.Request, c caller) error {
+	if c.tenant == "" {
+		return nil
+	}
+	by, k := c.by(), limits.Key{Tenant: c.tenant}
+	if err := g.cfg.Limits.Check(limits.TenantEvents, &by, k, 1); err != nil {
+		return err
+	}
+	if err := g.cfg.Limits.Check(limits.TenantBytes, &by, k, int(max(1, r.ContentLength))); err != nil {
+		return err
+	}
+	return nil
 }
 
 // split fills the batch from the body. An error applies to the whole body, and nothing of it is

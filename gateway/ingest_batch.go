@@ -25,9 +25,10 @@ type batch struct {
 	homes   func(messages.Key) (int, error) // returns the home partition, from the log
 	room    func(messages.Key) error        // nil: there is room, as far as is known
 	entries []eventlog.Entry                // their payloads alias the body
-	keys    map[messages.Key]messages.Key
-	crowded map[messages.Key]error // dashboards for which there is no room
-	last    messages.Key
+	crowded map[messages.Key]error          // dashboards for which there is no room
+
+	dashboards tally[messages.Key] // of entries
+	tenants    tally[string]       // of entries, from limitEvents on
 
 	listed  []ingestRefusal
 	refused int
@@ -54,7 +55,7 @@ func (b *batch) release() {
 		return
 	}
 	clear(b.entries)
-	*b = batch{decoder: b.decoder, event: b.event, entries: b.entries[:0]}
+	*b = batch{decoder: b.decoder, event: b.event, entries: b.entries[:0], dashboards: b.dashboards.empty(), tenants: b.tenants.empty()}
 	batches.Put(b)
 }
 
@@ -74,7 +75,9 @@ func (b *batch) add(index int, payload []byte, err error) bool {
 		b.refuse(index, refusalOf(err))
 		return true
 	}
-	b.entries = append(b.entries, eventlog.Entry{Kind: messages.KindEvent, Key: b.owned(k), Payload: payload})
+	d := b.dashboard(k)
+	d.events, d.bytes = d.events+1, d.bytes+len(payload)
+	b.entries = append(b.entries, eventlog.Entry{Kind: messages.KindEvent, Key: d.key, Payload: payload})
 	b.warn(index, &b.event)
 	return true
 }
@@ -90,7 +93,7 @@ func refusalOf(err error) *event.Refusal {
 // known refuses a key that the caller may not publish to, that has no home in the log, or for which
 // there is no room.
 func (b *batch) known(k messages.Key) error {
-	if k == b.last {
+	if b.dashboards.find(k) != nil {
 		return nil
 	}
 	if err := b.caller.may(publish, k); err != nil {
@@ -99,7 +102,7 @@ func (b *batch) known(k messages.Key) error {
 	if _, err := b.homes(k); err != nil {
 		return &event.Refusal{Reason: event.ReasonUnknownTenant, Message: fmt.Sprintf("tenant %q is not known here", k.Tenant)}
 	}
-	if _, ok := b.keys[k]; ok || b.room == nil {
+	if b.room == nil {
 		return nil
 	}
 	err, ok := b.crowded[k]
@@ -115,23 +118,13 @@ func (b *batch) known(k messages.Key) error {
 	return &event.Refusal{Reason: event.ReasonCrowded, Message: fmt.Sprintf("dashboard %q: %v", k.Dashboard, err)}
 }
 
-// owned returns a copy of k: the names in k alias the body, and a log may keep keys.
-func (b *batch) owned(k messages.Key) messages.Key {
-	if k == b.last {
-		return b.last
+// dashboard returns the share of k. It holds a copy of k: the names in k alias the body, and a log
+// may keep keys.
+func (b *batch) dashboard(k messages.Key) *share[messages.Key] {
+	if d := b.dashboards.find(k); d != nil {
+		return d
 	}
-	if b.last != (messages.Key{}) { // most requests have one key and need no map
-		if b.keys == nil {
-			b.keys = map[messages.Key]messages.Key{}
-		}
-		b.keys[b.last] = b.last
-	}
-	own, ok := b.keys[k]
-	if !ok {
-		own = messages.Key{Tenant: strings.Clone(k.Tenant), Dashboard: strings.Clone(k.Dashboard)}
-	}
-	b.last = own
-	return own
+	return b.dashboards.add(messages.Key{Tenant: strings.Clone(k.Tenant), Dashboard: strings.Clone(k.Dashboard)})
 }
 
 func (b *batch) refuse(index int, r *event.Refusal) {

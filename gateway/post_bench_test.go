@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/dashfeed/dashfeed/eventlog"
+	"github.com/dashfeed/dashfeed/gateway/limits"
 	"github.com/dashfeed/dashfeed/messages"
 )
 
@@ -22,6 +23,13 @@ func (l *taking) Append(_ context.Context, entries []eventlog.Entry) ([]eventlog
 	return l.receipts[:len(entries)], nil
 }
 
+func receipts(n int) (all []eventlog.Receipt) {
+	for i := range n {
+		all = append(all, eventlog.Receipt{Partition: 3, Position: messages.Position{Lo: uint64(i + 1)}})
+	}
+	return all
+}
+
 // answer is an http.ResponseWriter that keeps nothing.
 type answer struct{ header http.Header }
 
@@ -32,13 +40,10 @@ func (a *answer) WriteHeader(int)             { clear(a.header) }
 // BenchmarkPost measures a request to POST /v1/events without the network and the log, by the
 // number of its events.
 func BenchmarkPost(b *testing.B) {
-	l := &taking{}
-	for i := range 200 {
-		l.receipts = append(l.receipts, eventlog.Receipt{Partition: 3, Position: messages.Position{Lo: uint64(i + 1)}})
-	}
-	for name, n := range map[string]int{"1": 1, "200": 200} {
+	l := &taking{receipts: receipts(200)}
+	for name, n := range map[string]int{"1": 1, "20": 20, "200": 200} {
 		b.Run(name, func(b *testing.B) {
-			g, err := NewIngest(IngestConfig{Log: l})
+			g, err := NewIngest(IngestConfig{Log: l, Limits: limitsOf(b, limits.Values{limits.TenantEvents: 1e9, limits.TenantBytes: 1e12, limits.DashboardEvents: 1e9})})
 			if err != nil {
 				b.Fatal(err)
 			}

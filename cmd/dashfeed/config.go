@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -174,6 +175,9 @@ func (c *config) loadFile(known []string) error {
 	var errs []error
 	known = slices.DeleteFunc(slices.Clone(known), func(name string) bool { return name == "config" })
 	for _, key := range c.file.Keys() {
+		if strings.HasPrefix(key, "limit.") {
+			continue // of the mapping limit, whose names are checked with the flag
+		}
 		switch {
 		case !slices.Contains(known, key):
 			errs = append(errs, fmt.Errorf("%s: %w", c.path, unknown("key", key, key, known, func(name string) string { return name })))
@@ -244,6 +248,13 @@ func text(v any) string {
 		parts := make([]string, len(list))
 		for i, x := range list {
 			parts[i] = fmt.Sprint(x)
+		}
+		return strings.Join(parts, ",")
+	}
+	if mapping, ok := v.(map[string]any); ok {
+		parts := make([]string, 0, len(mapping))
+		for _, name := range slices.Sorted(maps.Keys(mapping)) {
+			parts = append(parts, fmt.Sprintf("%s=%v", name, mapping[name]))
 		}
 		return strings.Join(parts, ",")
 	}

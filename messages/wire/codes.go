@@ -45,7 +45,7 @@ var Codes = []CodeEntry{
 	{CodeUnknownDashboard, "unknown_dashboard", 404, false, 0, "the dashboard has no record, or the caller may not see it"},
 	{CodeBadOption, "bad_option", 400, false, 0, "an option has an invalid value: maxRate, since, wait, limit, …"},
 	{CodeTooBig, "too_big", 413, false, 1000, "a message, body or event exceeds its limit"},
-	{CodeLimit, "limit", 429, true, 1000, "a limit is reached: subscriptions of a session, sessions of a gateway, or dashboards of a gateway"},
+	{CodeLimit, "limit", 429, true, 1000, "a limit is reached, which the message names"},
 	{CodeBadDefinition, "bad_definition", 422, false, 0, "the definition has problems, which are listed beside the error"},
 	{CodeConflict, "conflict", 409, false, 0, "If-Match does not name the definition in force, or another one was put at the same moment and is in force now"},
 	{CodeNotInTime, "not_in_time", 504, true, 0, "the fold did not pass the position within the wait"},

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/dashfeed/dashfeed/gateway"
+	"github.com/dashfeed/dashfeed/gateway/limits"
 )
 
 // address is an address that a role listens on.
@@ -26,6 +27,8 @@ func (f *PublicFlags) wrong(listened ...address) (errs []error) {
 	errs = append(errs, flagged("hosts", err))
 	_, err = gateway.ParseProxies(f.TrustedProxies)
 	errs = append(errs, flagged("trusted-proxies", err))
+	_, err = limits.Parse(f.Limit, nil)
+	errs = append(errs, flagged("limit", err))
 	for _, a := range listened {
 		if err := wrongAddress(a.flag, a.at); err != nil {
 			errs = append(errs, err)

@@ -15,6 +15,7 @@ type PublicFlags struct {
 	Origins        []string `help:"Further origins from which browsers may connect, such as https://dash.example.com." placeholder:"ORIGIN" group:"Server"`
 	Hosts          []string `help:"Further host names accepted at both addresses, besides IP addresses, localhost and those of --origins." placeholder:"NAME" group:"Server"`
 	TrustedProxies []string `help:"Networks of proxies, such as 10.0.0.0/8, whose X-Forwarded-For names the client." placeholder:"NETWORK" group:"Server"`
+	Limit          []string `help:"Limits that differ from the defaults, such as events=5000 or subject-bytes=none; docs/LIMITS.md lists them." placeholder:"NAME=VALUE" group:"Server"`
 	Insecure       bool     `help:"Listen on addresses that other machines can reach, although nothing there authenticates clients." group:"Server"`
 }
 

@@ -34,14 +34,17 @@ func (f *DashboardFlags) hostConfig(s *server, table fold.Table) actors.Config {
 }
 
 // newGateway returns the public door of a feed and a log.
-func (s *server) newGateway(from feed.Feed, log eventlog.Appender, d DashboardFlags, p PublicFlags, table fold.Table) (*gateway.Server, error) {
+func (s *server) newGateway(from feed.Feed, log eventlog.Appender, d DashboardFlags, p PublicFlags, table fold.Table) (_ *gateway.Server, err error) {
 	proxies, _ := gateway.ParseProxies(p.TrustedProxies) // the flags are checked
 	// a gateway of a cluster does not ask nodes before it appends
 	var room gateway.Room
 	if host, ok := from.(*actors.Host); ok {
 		room = host.Room
 	}
-	events, err := gateway.NewIngest(gateway.IngestConfig{Log: log, Room: room, Registerer: s.metrics})
+	if s.limits, err = newLimits(p.Limit, openFiles(), s.metrics); err != nil {
+		return nil, err
+	}
+	events, err := gateway.NewIngest(gateway.IngestConfig{Log: log, Room: room, Limits: s.limits, Registerer: s.metrics})
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +63,7 @@ func (s *server) newGateway(from feed.Feed, log eventlog.Appender, d DashboardFl
 	return gateway.New(gateway.Config{
 		Feed: from, Events: events, Definitions: definitions, Page: pages,
 		Flush: flush, Origins: p.Origins, Hosts: p.Hosts, Registerer: s.metrics, Logger: s.logger,
-		Connections: gateway.Connections{Max: gateway.MaxConnections(openFiles()), Proxies: proxies},
+		Limits: s.limits, Connections: gateway.Connections{Proxies: proxies},
 	})
 }
 

@@ -22,6 +22,7 @@ import (
 	"github.com/dashfeed/dashfeed/actors/crashes"
 	"github.com/dashfeed/dashfeed/cmd/dashfeed/admin"
 	"github.com/dashfeed/dashfeed/gateway"
+	"github.com/dashfeed/dashfeed/gateway/limits"
 )
 
 // server is the part that every role has: the log's lines, metrics, the two addresses, health, and
@@ -38,7 +39,8 @@ type server struct {
 	placeholder *placeholder // serves on public until the door does; nil afterwards
 	adminDoor   net.Listener
 	admin       *admin.Listener
-	crashes     *crashes.File // nil if the role has no shards, or none yet
+	limits      *limits.Limits // of the public door; nil if there is none, or none yet
+	crashes     *crashes.File  // nil if the role has no shards, or none yet
 
 	serving  atomic.Bool    // true from the end of Start to the beginning of Stop
 	failed   chan error     // a listener or part that failed while serving

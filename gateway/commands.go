@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/dashfeed/dashfeed/gateway/limits"
 	"github.com/dashfeed/dashfeed/messages"
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
@@ -21,6 +22,9 @@ func (s *session) request(kind messageKind, b []byte) {
 		return
 	}
 	f, id, err := wire.ParseRequest(b)
+	if over := s.tooMany(); over != nil {
+		err = over
+	}
 	if err == nil {
 		s.bad = 0
 		err = s.command(f)
@@ -84,25 +88,65 @@ func (s *session) subscribe(f *wire.Subscribe) error {
 	if f.Groups != nil && len(f.Groups) == 0 {
 		return wire.Errorf(wire.CodeBadField, "groups is empty: leave it out for all of them")
 	}
-	m, err := s.srv.mirrors.acquire(s.srv.ctx, k)
-	if err != nil {
-		return err
-	}
-	if err := s.subscribeTo(m, f, rate, since); err != nil {
-		s.srv.mirrors.release(m)
-		return err
-	}
-	m.recheck() // a place ahead of the mirror has a deadline
-	return nil
-}
-
-// subscribeTo makes the subscription to a mirror that the caller holds. It replaces one of the same
-// view.
-func (s *session) subscribeTo(m *mirror, f *wire.Subscribe, rate float64, since *messages.Place) error {
 	w, err := wantOf(f.Panels, f.Groups)
 	if err != nil {
 		return err
 	}
+	sub := &subscription{s: s, cost: w.cost()}
+	if !s.watches(k) { // otherwise it may replace a subscription, and take over what that holds
+		if err := s.hold(sub, k, nil); err != nil {
+			return err
+		}
+	}
+	if sub.m, err = s.srv.mirrors.acquire(s.srv.ctx, k); err != nil {
+		sub.giveBack(k)
+		return err
+	}
+	if err := s.subscribeTo(sub, f, w, rate, since); err != nil {
+		sub.giveBack(k)
+		s.srv.mirrors.release(sub.m)
+		return err
+	}
+	sub.m.recheck() // a place ahead of the mirror has a deadline
+	return nil
+}
+
+// hold takes what a subscription needs from limits. It takes over what the one holds that it
+// replaces; nil: none. giveBack gives it back.
+func (s *session) hold(sub *subscription, k messages.Key, old *subscription) error {
+	n, bytes := s.spent()
+	if old != nil {
+		n, bytes = n-1, bytes-old.cost
+	}
+	l, by := s.srv.cfg.Limits, s.admitted.by()
+	if most := l.Most(limits.SessionSubscriptions); float64(n+1) > most {
+		return l.Refuse(limits.SessionSubscriptions, &by, most)
+	}
+	if err := s.srv.mirrors.budget.session(bytes, sub.cost); err != nil {
+		return err
+	}
+	if old != nil && old.cost == sub.cost && old.holds.Swap(false) {
+		sub.holds.Store(true)
+		return nil
+	}
+	if err := s.srv.holdView(s.admitted, k, sub.cost); err != nil {
+		return err
+	}
+	sub.holds.Store(true)
+	return nil
+}
+
+// watches reports whether the session has a subscription to the dashboard.
+func (s *session) watches(k messages.Key) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.ContainsFunc(s.subs, func(sub *subscription) bool { return sub.m.key == k })
+}
+
+// subscribeTo makes the subscription to a mirror that the caller holds. It replaces one of the same
+// view.
+func (s *session) subscribeTo(sub *subscription, f *wire.Subscribe, w want, rate float64, since *messages.Place) error {
+	m := sub.m
 	m.mu.Lock()
 	p, err := wire.Project(m.key, m.schema, w.panels, w.groups)
 	m.mu.Unlock()
@@ -110,18 +154,11 @@ func (s *session) subscribeTo(m *mirror, f *wire.Subscribe, rate float64, since 
 		return err
 	}
 	old := s.subscribed(p.View)
-	n, held := s.spent()
-	if old == nil && n >= s.srv.cfg.Sessions.Subscriptions {
-		return wire.Errorf(wire.CodeLimit, "a session has at most %d subscriptions", s.srv.cfg.Sessions.Subscriptions)
+	if !sub.holds.Load() {
+		if err := s.hold(sub, m.key, old); err != nil {
+			return err
+		}
 	}
-	cost := w.cost()
-	if old != nil {
-		held -= old.cost
-	}
-	if err := s.srv.mirrors.budget.session(held, cost); err != nil {
-		return err
-	}
-	sub := &subscription{s: s, m: m, cost: cost}
 	m.mu.Lock()
 	c, err := m.join(cohortKey{w.key(), rate, protocol{}}, w)
 	if err != nil {

@@ -29,21 +29,17 @@ type Config struct {
 	Hosts   []string
 	MaxRate float64 // greatest update rate of a subscription, frames/s; 0: no cap
 
-	Limits      *limits.Limits // nil: the defaults
-	Connections Connections    // its Limits are those above
-	Sessions    Sessions
-	Mirrors     Mirrors
+	Limits   *limits.Limits // nil: the defaults
+	Proxies  Proxies        // are trusted to name their clients
+	Sessions Sessions
+	Mirrors  Mirrors
 
 	Registerer prometheus.Registerer // nil: metrics are counted and not exported
 	Logger     *slog.Logger          // nil: slog.Default
 }
 
-// Sessions bounds the client connections.
+// Sessions says how client connections are served.
 type Sessions struct {
-	Max           int // most sessions; 0: 20,000
-	Subscriptions int // subscriptions of one session; 0: 128
-	// approximate bytes of one session's views that name panels or groups; 0: 16 MiB
-	ViewBytes  int64
 	FrameBytes int           // bytes of one message from a client, inflated; 0: 65,536
 	PingEvery  time.Duration // interval of pings; 0: 25 s
 	// closes with 4002 after hearing nothing for this long; 0: 4 x PingEvery
@@ -55,12 +51,10 @@ type Sessions struct {
 	DrainRate   float64 // sessions a second that a drain sends away; 0: 200, at least 1
 }
 
-// Mirrors bounds the copies of dashboards.
+// Mirrors says how copies of dashboards are kept.
 type Mirrors struct {
-	Max       int           // most mirrors; 0: 100,000
-	Linger    time.Duration // how long a mirror is kept after its last session left; 0: 10 s
-	Load      time.Duration // how long the first read may take; 0: 5 s
-	ViewBytes int64         // approximate bytes of all views that name panels or groups; 0: 128 MiB
+	Linger time.Duration // how long a mirror is kept after its last session left; 0: 10 s
+	Load   time.Duration // how long the first read may take; 0: 5 s
 	// bytes of all frames kept for sessions to share, and of the changes in them; 0: 128 MiB
 	FrameBytes int64
 	Named      int // dashboards named in metrics, the busiest first; 0: 100
@@ -70,9 +64,6 @@ type Mirrors struct {
 func (c Config) withDefaults() Config {
 	set(&c.Flush, 5*time.Millisecond)
 	c.Flush = max(0, c.Flush)
-	set(&c.Sessions.Max, 20_000)
-	set(&c.Sessions.Subscriptions, 128)
-	set(&c.Sessions.ViewBytes, 16<<20)
 	set(&c.Sessions.FrameBytes, 65_536)
 	set(&c.Sessions.PingEvery, 25*time.Second)
 	set(&c.Sessions.PingTimeout, 4*c.Sessions.PingEvery)
@@ -80,16 +71,13 @@ func (c Config) withDefaults() Config {
 	set(&c.Sessions.DrainNotice, 2*time.Second)
 	c.Sessions.DrainNotice = max(0, c.Sessions.DrainNotice)
 	set(&c.Sessions.DrainRate, 200)
-	set(&c.Mirrors.Max, 100_000)
 	set(&c.Mirrors.Linger, 10*time.Second)
 	set(&c.Mirrors.Load, 5*time.Second)
-	set(&c.Mirrors.ViewBytes, 128<<20)
 	set(&c.Mirrors.FrameBytes, 128<<20)
 	set(&c.Mirrors.Named, 100)
 	if c.Limits == nil {
 		c.Limits = limits.Default()
 	}
-	c.Connections.Limits = c.Limits
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}

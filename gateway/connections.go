@@ -18,7 +18,7 @@ import (
 // waits, the new connection gets an error.
 type Connections struct {
 	Max int // most connections; 0: as Limits say
-	// of one client address, except loopback and proxies; 0: as Limits say, at most a quarter of Max
+	// of one client address, except loopback and proxies; 0: as Limits say
 	Each int
 	// many clients connect through them: sessions are counted by the client that they name
 	Proxies Proxies
@@ -42,7 +42,7 @@ func (c Connections) withDefaults() Connections {
 		c.Limits = limits.Default()
 	}
 	set(&c.Max, c.Limits.MostInt(limits.ProcessConnections))
-	set(&c.Each, min(c.Limits.MostInt(limits.AddressConnections), max(1, c.Max/4)))
+	set(&c.Each, c.Limits.MostInt(limits.AddressConnections))
 	return c
 }
 

@@ -15,6 +15,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/dashfeed/dashfeed/gateway/limits"
 	"github.com/gorilla/websocket"
 )
 
@@ -38,7 +39,7 @@ func TestIdleConnectionsMakeWay(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			s, address := listening(t, Config{Feed: feed, Events: g, Definitions: d, Connections: Connections{Max: 40}})
+			s, address := listening(t, Config{Feed: feed, Events: g, Definitions: d, Limits: limitsOf(t, limits.Values{limits.ProcessConnections: 40})})
 			for range 150 {
 				if _, err := io.WriteString(from(t, "127.0.0.1", address), sent); err != nil && !errors.Is(err, syscall.EPIPE) && !errors.Is(err, syscall.ECONNRESET) {
 					t.Fatal(err)
@@ -61,7 +62,7 @@ func TestIdleConnectionsMakeWay(t *testing.T) {
 // TestSessionsAreNotEvicted: if no connection waits, a new client is told so at once. It is
 // accepted after another one has left.
 func TestSessionsAreNotEvicted(t *testing.T) {
-	s, address := listening(t, Config{Connections: Connections{Max: 5}})
+	s, address := listening(t, Config{Limits: limitsOf(t, limits.Values{limits.ProcessConnections: 5})})
 	var sessions []*websocket.Conn
 	for range 5 {
 		ws, _, err := websocket.DefaultDialer.Dial("ws://"+address+"/v1/ws", nil)
@@ -150,7 +151,7 @@ func TestConnectionsOfOneAddress(t *testing.T) {
 // TestSessionsOfForwardedClients: sessions through a proxy are counted by the client that it names.
 func TestSessionsOfForwardedClients(t *testing.T) {
 	proxies, _ := ParseProxies([]string{"127.0.0.1"})
-	s, address := listening(t, Config{Connections: Connections{Max: 100, Each: 2, Proxies: proxies}})
+	s, address := listening(t, Config{Proxies: proxies, Limits: limitsOf(t, limits.Values{limits.ProcessConnections: 100, limits.AddressConnections: 2})})
 	dial := func(client string) (*websocket.Conn, int) {
 		ws, resp, err := websocket.DefaultDialer.Dial("ws://"+address+"/v1/ws", http.Header{"X-Forwarded-For": {client}})
 		if err != nil && resp == nil {
@@ -159,7 +160,7 @@ func TestSessionsOfForwardedClients(t *testing.T) {
 		return ws, resp.StatusCode
 	}
 	var open []*websocket.Conn
-	for client, statuses := range map[string][]int{"192.0.2.1": {101, 101, 503}, "192.0.2.2": {101}, "": {101, 101, 101, 101}} {
+	for client, statuses := range map[string][]int{"192.0.2.1": {101, 101, 429}, "192.0.2.2": {101}, "": {101, 101, 101, 101}} {
 		for i, want := range statuses {
 			ws, status := dial(client)
 			if status != want {
@@ -176,8 +177,8 @@ func TestSessionsOfForwardedClients(t *testing.T) {
 	if err := s.Shutdown(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if len(s.clients) != 0 || len(s.conns.open) != 0 {
-		t.Errorf("after all: clients %v, %d connections", s.clients, len(s.conns.open))
+	if n := s.cfg.Limits.Held(); n != 0 || len(s.conns.open) != 0 {
+		t.Errorf("after all: %d are held, %d connections", n, len(s.conns.open))
 	}
 }
 

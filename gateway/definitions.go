@@ -13,6 +13,7 @@ import (
 	"github.com/dashfeed/dashfeed/eventlog"
 	"github.com/dashfeed/dashfeed/feed"
 	"github.com/dashfeed/dashfeed/fold/definition"
+	"github.com/dashfeed/dashfeed/gateway/limits"
 	"github.com/dashfeed/dashfeed/messages"
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
@@ -23,9 +24,10 @@ type DefinitionsConfig struct {
 	Log  eventlog.Appender // required
 	// allowed aggregates, from fold.Table.Names(); empty: definition.Aggregates
 	Aggregates []string
-	Region     string        // is written into records; "": local
-	Timeout    time.Duration // how long the log may take; 0: 30 s
-	Settle     time.Duration // how long an answer waits for its record to be in force; 0: 2 s
+	Limits     *limits.Limits // nil: the defaults
+	Region     string         // is written into records; "": local
+	Timeout    time.Duration  // how long the log may take; 0: 30 s
+	Settle     time.Duration  // how long an answer waits for its record to be in force; 0: 2 s
 }
 
 // Definitions serves /v1/dashboards/{id}/definition and /v1/schema/definition.json. A definition is
@@ -49,8 +51,11 @@ func NewDefinitions(cfg DefinitionsConfig) (*Definitions, error) {
 	set(&cfg.Region, localRegion)
 	set(&cfg.Timeout, 30*time.Second)
 	set(&cfg.Settle, 2*time.Second)
+	if cfg.Limits == nil {
+		cfg.Limits = limits.Default()
+	}
 	d := &Definitions{cfg: cfg, seed: maphash.MakeSeed()}
-	d.bodies = newBodies(definition.MaxBytes, 64*definition.MaxBytes, "a definition", "")
+	d.bodies = newBodies(definition.MaxBytes, 64*definition.MaxBytes, "a definition", "", cfg.Limits)
 	for i := range d.turns {
 		d.turns[i] = make(chan struct{}, 1)
 	}
@@ -144,6 +149,9 @@ func (d *Definitions) get(ctx context.Context, w http.ResponseWriter, r *http.Re
 
 // put appends a definition, unless it is in force already.
 func (d *Definitions) put(ctx context.Context, w http.ResponseWriter, r *http.Request, c caller, k messages.Key) error {
+	if err := d.tooMany(c, k); err != nil {
+		return err
+	}
 	b, err := d.bodies.read(w, r, c)
 	defer b.release()
 	if err != nil {
@@ -172,12 +180,24 @@ func (d *Definitions) put(ctx context.Context, w http.ResponseWriter, r *http.Re
 }
 
 // delete appends a record that restores the default, unless it applies already.
-func (d *Definitions) delete(ctx context.Context, w http.ResponseWriter, r *http.Request, _ caller, k messages.Key) error {
+func (d *Definitions) delete(ctx context.Context, w http.ResponseWriter, r *http.Request, c caller, k messages.Key) error {
+	if err := d.tooMany(c, k); err != nil {
+		return err
+	}
 	done, err := d.change(ctx, r.Header.Values("If-Match"), k, nil)
 	if err != nil {
 		return err
 	}
 	w.WriteHeader(done.status(http.StatusNoContent))
+	return nil
+}
+
+// tooMany takes one change from the tenant's limit.
+func (d *Definitions) tooMany(c caller, k messages.Key) error {
+	by := c.by()
+	if err := d.cfg.Limits.Take(limits.TenantDefinitions, &by, limits.Key(k), 1); err != nil {
+		return err
+	}
 	return nil
 }
 

@@ -22,9 +22,7 @@ import (
 type IngestConfig struct {
 	Log       eventlog.Appender // required
 	BodyBytes int               // bytes of one body, also inflated; 0: 8 MiB
-	// bytes of all bodies in work, half of them for one client; 0: 64 MiB; at least six bodies
-	InFlight int64
-	Timeout  time.Duration // how long the log may take; 0: 30 s
+	Timeout   time.Duration     // how long the log may take; 0: 30 s
 	// nil: not checked, and events may be stored that no dashboard receives
 	Room       Room
 	Limits     *limits.Limits        // nil: the defaults
@@ -49,18 +47,17 @@ func NewIngest(cfg IngestConfig) (*Ingest, error) {
 	if cfg.Log == nil {
 		return nil, errors.New("ingest config: log is missing")
 	}
-	if cfg.BodyBytes < 0 || cfg.InFlight < 0 || cfg.Timeout < 0 {
-		return nil, fmt.Errorf("ingest config: body of %d bytes, %d bytes in flight, timeout %v: none may be negative", cfg.BodyBytes, cfg.InFlight, cfg.Timeout)
+	if cfg.BodyBytes < 0 || cfg.Timeout < 0 {
+		return nil, fmt.Errorf("ingest config: body of %d bytes, timeout %v: neither may be negative", cfg.BodyBytes, cfg.Timeout)
 	}
 	set(&cfg.BodyBytes, 8<<20)
-	set(&cfg.InFlight, 64<<20)
 	set(&cfg.Timeout, 30*time.Second)
 	if cfg.Limits == nil {
 		cfg.Limits = limits.Default()
 	}
 	// otherwise the largest body of MessagePack of one client could never be accepted
-	cfg.InFlight = max(cfg.InFlight, 6*int64(cfg.BodyBytes))
-	return &Ingest{cfg: cfg, bodies: newBodies(cfg.BodyBytes, cfg.InFlight, "a body", ": send the events in several requests"), metrics: newIngestMetrics(cfg.Registerer)}, nil
+	inFlight := max(int64(cfg.Limits.MostInt(limits.ProcessBodyBytes)), 6*int64(cfg.BodyBytes))
+	return &Ingest{cfg: cfg, bodies: newBodies(cfg.BodyBytes, inFlight, "a body", ": send the events in several requests", cfg.Limits), metrics: newIngestMetrics(cfg.Registerer)}, nil
 }
 
 // handler serves POST /v1/events. It returns nil if there is no ingest.

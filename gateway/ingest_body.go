@@ -15,6 +15,7 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 
+	"github.com/dashfeed/dashfeed/gateway/limits"
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
@@ -35,13 +36,20 @@ func (u unsupported) Error() string {
 type bodies struct {
 	limit      int    // bytes of one body
 	name, hint string // what a body is called, and advice if it is too large
+	least      int    // bytes that must come in each leastTime; 0: any number
+	limits     *limits.Limits
 	room       *room
 	buffers    *[12]sync.Pool // *[]byte of firstBodyBytes, of twice as much, … of pooledBodyBytes
 	gzips      *sync.Pool     // *gzip.Reader
 }
 
-func newBodies(limit int, inFlight int64, name, hint string) bodies {
+func newBodies(limit int, inFlight int64, name, hint string, l *limits.Limits) bodies {
+	least := 0
+	if rate := l.Most(limits.AddressBodyRate); rate != limits.None {
+		least = int(rate * leastTime.Seconds())
+	}
 	return bodies{
+		least: least, limits: l,
 		limit: limit, name: name, hint: hint, room: newRoom(inFlight, inFlight/2),
 		buffers: &[12]sync.Pool{},
 		gzips:   &sync.Pool{New: func() any { return new(gzip.Reader) }},
@@ -84,6 +92,9 @@ func (p *bodies) read(w http.ResponseWriter, r *http.Request, c caller) (*body, 
 		b.release()
 		b.drain()
 	case e.Code == wire.CodeLimit:
+		if e == errCut || e == errNoRoom {
+			p.limits.Count(limits.ProcessBodyBytes)
+		}
 		w.Header().Set("Connection", "close") // so that nobody waits for the rest of the body
 	}
 	return b, err
@@ -137,16 +148,18 @@ func (b *body) late() error {
 	case b.cut:
 		return errCut
 	case time.Since(b.began) >= wholeTime:
+		b.of.limits.Count(limits.AddressBodyRate)
 		return wire.Errorf(wire.CodeLimit, "the body had not come after %v%s", wholeTime, b.of.hint)
 	}
-	return wire.Errorf(wire.CodeLimit, "the body came too slowly: %d bytes in %v, where at least %d have to come", b.window, leastTime, leastBytes)
+	b.of.limits.Count(limits.AddressBodyRate)
+	return wire.Errorf(wire.CodeLimit, "limit %s: the body came too slowly: %d bytes in %v, where at least %d have to come", limits.AddressBodyRate, b.window, leastTime, b.of.least)
 }
 
 // extend sets the deadline for the next bytes.
 func (b *body) extend(now time.Time) {
-	until := now.Add(leastTime)
-	if whole := b.began.Add(wholeTime); whole.Before(until) {
-		until = whole
+	until := b.began.Add(wholeTime)
+	if next := now.Add(leastTime); b.of.least > 0 && next.Before(until) {
+		until = next
 	}
 	// Without a connection, deadlines are not supported, and nothing is slow.
 	_ = b.conn.SetReadDeadline(until)

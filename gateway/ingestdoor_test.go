@@ -78,7 +78,8 @@ func newIngest(t *testing.T, cfg IngestConfig) *Ingest {
 
 // mounted returns the routes of a server that is not started.
 func mounted(cfg Config) http.Handler {
-	s := &Server{cfg: cfg, conns: newConnTable(cfg.Connections)}
+	cfg = cfg.withDefaults()
+	s := &Server{cfg: cfg, conns: newConnTable(Connections{Proxies: cfg.Proxies, Limits: cfg.Limits})}
 	return s.mux()
 }
 

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/dashfeed/dashfeed/gateway/limits"
 	"github.com/dashfeed/dashfeed/messages"
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
@@ -52,8 +53,8 @@ func (ms *mirrors) hold(k messages.Key) (*mirror, error) {
 	}
 	m := ms.byKey[k]
 	if m == nil {
-		if len(ms.byKey) >= ms.cfg.Mirrors.Max {
-			return nil, wire.Errorf(wire.CodeLimit, "this gateway holds its %d dashboards already", ms.cfg.Mirrors.Max)
+		if most := ms.cfg.Limits.Most(limits.ProcessMirrors); float64(len(ms.byKey)) >= most {
+			return nil, ms.cfg.Limits.Refuse(limits.ProcessMirrors, &limits.By{}, most)
 		}
 		m = newMirror(k, ms.cfg, ms.stats, ms.budget, ms.kept)
 		ms.byKey[k] = m

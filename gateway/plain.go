@@ -22,18 +22,26 @@ func (s *Server) servePlain(w http.ResponseWriter, r *http.Request, _ query, c c
 	if !s.upgradable(w, r, c) {
 		return
 	}
+	if err := s.holdView(c, k, 0); err != nil {
+		s.remove(nil, c)
+		writeError(w, err)
+		return
+	}
 	m, err := s.mirrors.acquire(r.Context(), k)
 	if err != nil {
+		s.releaseView(c, k, 0)
 		s.remove(nil, c)
 		writeError(w, err)
 		return
 	}
 	ses := s.upgrade(w, r, c, nil)
 	if ses == nil {
+		s.releaseView(c, k, 0)
 		s.mirrors.release(m)
 		return
 	}
 	sub := &subscription{s: ses, m: m}
+	sub.holds.Store(true)
 	m.mu.Lock()
 	// the view of a whole dashboard has no cost, so join cannot fail
 	all, _ := m.join(cohortKey{dialect: plain{}}, want{})

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/dashfeed/dashfeed/feed"
+	"github.com/dashfeed/dashfeed/gateway/limits"
 	"github.com/dashfeed/dashfeed/messages"
 	"github.com/dashfeed/dashfeed/messages/event"
 	"github.com/dashfeed/dashfeed/messages/wire"
@@ -47,12 +48,13 @@ func (s *Server) serveReading(w http.ResponseWriter, r *http.Request, v query, c
 		writeError(w, err)
 		return
 	}
-	cost := want{q.panels, q.groups}.cost()
-	if err := s.mirrors.budget.take(cost); err != nil {
+	by, at := c.by(), limits.Key(k)
+	cost := want{q.panels, q.groups}.cost() // the request may wait for a minute
+	if err := s.holdReading(&by, at, cost); err != nil {
 		writeError(w, err)
 		return
 	}
-	defer s.mirrors.budget.give(cost) // the request may wait for a minute
+	defer s.releaseReading(&by, at, cost)
 	limit := s.cfg.Mirrors.Load + patience + q.wait
 	if len(q.after) > 0 && q.wait > 0 {
 		limit = q.wait
@@ -71,15 +73,17 @@ func (s *Server) serveReading(w http.ResponseWriter, r *http.Request, v query, c
 		writeError(w, err)
 		return
 	}
-	at := messages.Place{Epoch: got.Epoch, Version: got.To, View: p.View}
-	w.Header().Set("ETag", `"`+at.String()+`"`)
+	place := messages.Place{Epoch: got.Epoch, Version: got.To, View: p.View}
+	w.Header().Set("ETag", `"`+place.String()+`"`)
 	w.Header().Set("Cache-Control", "no-cache")
-	if q.any || slices.Contains(q.known, at) {
+	if q.any || slices.Contains(q.known, place) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(s.appendReading(nil, q, got, p)) // the client may have left
+	body := s.appendReading(nil, q, got, p)
+	s.cfg.Limits.Charge(limits.SubjectBytes, &by, at, len(body))
+	_, _ = w.Write(body) // the client may have left
 }
 
 // lookFrom is like look, for a caller whose place may be ahead of what is served, because another

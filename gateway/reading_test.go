@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/dashfeed/dashfeed/gateway/limits"
 	"github.com/dashfeed/dashfeed/messages"
 	"github.com/dashfeed/dashfeed/messages/wire"
 	"github.com/gorilla/websocket"
@@ -190,7 +191,7 @@ func TestLongPoll(t *testing.T) {
 
 // Every refusal over HTTP, by path.
 func TestHTTPRefusals(t *testing.T) {
-	inBubble(t, Config{Sessions: Sessions{Max: 1}}, func(t *testing.T, h *testGateway) {
+	inBubble(t, Config{Limits: limitsOf(t, limits.Values{limits.ProcessSessions: 1})}, func(t *testing.T, h *testGateway) {
 		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, 1, 1) })
 		h.connect()
 		up := []string{"Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "13", "Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="}
@@ -230,7 +231,7 @@ func TestHTTPRefusals(t *testing.T) {
 			{"GET", "/v1/ws", nil, 426, wire.CodeBadMessage},
 			{"GET", "/dashboard/checkout", nil, 426, wire.CodeBadMessage},
 			{"GET", "/dashboard/a%20b", up, 400, wire.CodeBadField},
-			{"GET", "/v1/ws", up, 503, wire.CodeLimit},
+			{"GET", "/v1/ws", up, 429, wire.CodeLimit},
 			{"GET", "/v1/ws", append([]string{"Origin", "https://evil.example"}, up...), 403, wire.CodeForbidden},
 			{"POST", "/v1/events", []string{"Origin", "https://evil.example"}, 403, wire.CodeForbidden},
 		} {
@@ -238,7 +239,7 @@ func TestHTTPRefusals(t *testing.T) {
 			if status != c.status || code(t, body) != c.code {
 				t.Errorf("%s %s: %d %s, want %d with code %d", c.method, c.path, status, body, c.status, c.code)
 			}
-			if (status == 503) != (head.Get("Retry-After") != "") {
+			if (status == 429) != (head.Get("Retry-After") != "") {
 				t.Errorf("%s %s: status %d with Retry-After %q", c.method, c.path, status, head.Get("Retry-After"))
 			}
 			if status == 405 && head.Get("Allow") == "" || status == 426 && !strings.Contains(body, "new WebSocket") {

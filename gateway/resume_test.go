@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/dashfeed/dashfeed/gateway/limits"
 	"github.com/dashfeed/dashfeed/messages"
 	"github.com/dashfeed/dashfeed/messages/cells"
 	"github.com/dashfeed/dashfeed/messages/wire"
@@ -122,7 +123,7 @@ func TestBreaks(t *testing.T) {
 // versions never go back within an epoch.
 func TestResumeAlwaysGivesTheServersState(t *testing.T) {
 	const disconnects = 1_000
-	inBubble(t, Config{Sessions: Sessions{Max: 4}}, func(t *testing.T, h *testGateway) {
+	inBubble(t, Config{Limits: limitsOf(t, limits.Values{limits.ProcessSessions: 4})}, func(t *testing.T, h *testGateway) {
 		rng := rand.New(rand.NewPCG(1, 2))
 		states := map[string][]cells.Cell{} // by epoch and version
 		note := func(b *board) { states[fmt.Sprint(b.epoch, b.set.Version())] = b.visible() }

@@ -82,8 +82,8 @@ func (r *room) take(ctx context.Context, b *body, n int64) error {
 }
 
 var (
-	errNoRoom = wire.Errorf(wire.CodeLimit, "too many bytes of bodies are in work: try again")
-	errCut    = wire.Errorf(wire.CodeLimit, "too many bytes of bodies are in work, and this body's came slowest: try again")
+	errNoRoom = wire.Errorf(wire.CodeLimit, "limit process-body-bytes is reached: too many bytes of bodies are in work: try again")
+	errCut    = wire.Errorf(wire.CodeLimit, "limit process-body-bytes is reached: too many bytes of bodies are in work, and this body's came slowest: try again")
 )
 
 func waitFor(ctx context.Context, changed <-chan struct{}) bool {
@@ -135,7 +135,7 @@ func (r *room) came(b *body, n int) {
 	now := time.Now()
 	b.rate = b.rateAt(now) + float64(n)/rateTime.Seconds()
 	b.last = now
-	if b.window += n; b.window >= leastBytes && !b.cut {
+	if b.window += n; b.window >= b.of.least && !b.cut {
 		b.window = 0
 		b.extend(now)
 	}
@@ -190,10 +190,8 @@ const (
 	// time constant of a body's rate: older bytes count less and less
 	rateTime  = time.Second
 	graceTime = time.Second      // a body is not judged before
-	leastTime = 10 * time.Second // leastBytes must come in each such interval
+	leastTime = 10 * time.Second // bodies.least bytes must come in each such interval
 	wholeTime = time.Minute      // the whole body must come within it
-
-	leastBytes = 10 << 10
 )
 
 // rateAt returns how fast the bytes of b come, in bytes a second.

@@ -12,16 +12,17 @@ import (
 	"time"
 
 	"github.com/dashfeed/dashfeed/eventlog"
+	"github.com/dashfeed/dashfeed/gateway/limits"
 )
 
 const anEvent = `{"dashboard":"a","metric":"m","value":1}`
 
 // ingestDoor returns a gateway on a real socket, with bodies of at most 64 KiB, 384 KiB for all
 // bodies and 192 KiB for one client.
-func ingestDoor(t *testing.T, connections Connections) (g *Ingest, address string) {
+func ingestDoor(t *testing.T) (g *Ingest, address string) {
 	t.Helper()
-	g = newIngest(t, IngestConfig{Log: openLog(t, nil), BodyBytes: 64 << 10, InFlight: 384 << 10})
-	_, address = listening(t, Config{Events: g, Connections: connections})
+	g = newIngest(t, IngestConfig{Log: openLog(t, nil), BodyBytes: 64 << 10, Limits: limitsOf(t, limits.Values{limits.ProcessBodyBytes: 384 << 10})})
+	_, address = listening(t, Config{Events: g})
 	return g, address
 }
 
@@ -74,8 +75,8 @@ func answered(t *testing.T, c net.Conn) (status int, body string) {
 	return resp.StatusCode, string(b)
 }
 
-// heldBy waits until that many bodies hold bytes, and returns how many bytes.
-func (r *room) heldBy(bodies int) int64 {
+// heldBy waits until that many bodies hold at least as many bytes together, and returns how many.
+func (r *room) heldBy(bodies int, bytes int64) int64 {
 	for {
 		r.mu.Lock()
 		n := 0
@@ -86,7 +87,7 @@ func (r *room) heldBy(bodies int) int64 {
 		}
 		held, changed := r.held, r.change()
 		r.mu.Unlock()
-		if n >= bodies {
+		if n >= bodies && held >= bytes {
 			return held
 		}
 		<-changed
@@ -103,7 +104,7 @@ func TestStalledBodies(t *testing.T) {
 	} {
 		for kind, header := range map[string][]string{"length told": nil, "gzip": {"Content-Encoding: gzip", "Content-Length: 65536"}} {
 			t.Run(name+", "+kind, func(t *testing.T) {
-				g, address := ingestDoor(t, Connections{})
+				g, address := ingestDoor(t)
 				var conns []net.Conn
 				for i, at := range stalled {
 					conns = append(conns, from(t, at, address))
@@ -118,7 +119,7 @@ func TestStalledBodies(t *testing.T) {
 				if took := time.Since(began); took > 5*time.Second {
 					t.Errorf("ten events took %v", took)
 				}
-				if held := g.bodies.room.heldBy(0); held > 384<<10 {
+				if held := g.bodies.room.heldBy(0, 0); held > 384<<10 {
 					t.Errorf("%d bytes are held", held)
 				}
 			})
@@ -129,13 +130,13 @@ func TestStalledBodies(t *testing.T) {
 // TestSharesOfBodies: a client that has used up its share makes way with its own bodies, and those
 // of another client stay.
 func TestSharesOfBodies(t *testing.T) {
-	g, address := ingestDoor(t, Connections{})
+	g, address := ingestDoor(t)
 	other := from(t, "127.0.0.2", address)
 	begun(t, other, 40_000)
 	for range 3 {
 		begun(t, from(t, "127.0.0.1", address), 65_000)
 	}
-	if held := g.bodies.room.heldBy(4); held != 4*64<<10 {
+	if held := g.bodies.room.heldBy(4, 4*64<<10); held != 4*64<<10 {
 		t.Fatalf("four bodies hold %d bytes", held)
 	}
 	if status, body := posted(t, from(t, "127.0.0.1", address)); status != 202 {
@@ -165,7 +166,7 @@ func TestNothingIsHeldBeforeBytesCame(t *testing.T) {
 					t.Fatal(err)
 				}
 				synctest.Wait()
-				if held := g.bodies.room.heldBy(0); held != want {
+				if held := g.bodies.room.heldBy(0, 0); held != want {
 					t.Errorf("%s, after %q: %d bytes are held, want %d", header, sent, held, want)
 				}
 				want += firstBodyBytes
@@ -177,14 +178,14 @@ func TestNothingIsHeldBeforeBytesCame(t *testing.T) {
 
 // TestManySmallBodies: one byte on each of many connections takes little room.
 func TestManySmallBodies(t *testing.T) {
-	g, address := ingestDoor(t, Connections{})
+	g, address := ingestDoor(t)
 	for range 500 {
 		begun(t, from(t, "127.0.0.1", address), 1)
 	}
 	if status, body := posted(t, from(t, "127.0.0.1", address)); status != 202 {
 		t.Errorf("beside 500 bodies of one byte: %d %s", status, body)
 	}
-	if held := g.bodies.room.heldBy(0); held > 192<<10 {
+	if held := g.bodies.room.heldBy(0, 0); held > 192<<10 {
 		t.Errorf("one client holds %d bytes", held)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -39,10 +38,9 @@ type Server struct {
 
 	mu       sync.Mutex
 	stopping bool
-	draining bool               // reported as not ready
-	refusing bool               // draining, and the sessions have their slots
-	count    int                // number of sessions
-	clients  map[netip.Addr]int // sessions by client, for clients that a proxy names
+	draining bool // reported as not ready
+	refusing bool // draining, and the sessions have their slots
+	count    int  // number of sessions
 	slot     uint8
 	sessions [beats]map[*session]struct{}
 }
@@ -57,8 +55,7 @@ func New(cfg Config) (*Server, error) {
 	s.origins, _ = ParseOrigins(cfg.Origins) // validate has checked it
 	s.hosts, _ = ParseHosts(cfg.Hosts, s.origins)
 	s.ctx, s.stop = context.WithCancel(context.Background())
-	s.mirrors = &mirrors{ctx: s.ctx, cfg: cfg, stats: s.stats, wg: &s.wg, budget: &views{all: cfg.Mirrors.ViewBytes, each: cfg.Sessions.ViewBytes}, kept: &kept{most: cfg.Mirrors.FrameBytes}, byKey: map[messages.Key]*mirror{}}
-	s.clients = map[netip.Addr]int{}
+	s.mirrors = &mirrors{ctx: s.ctx, cfg: cfg, stats: s.stats, wg: &s.wg, budget: &views{limits: cfg.Limits}, kept: &kept{most: cfg.Mirrors.FrameBytes}, byKey: map[messages.Key]*mirror{}}
 	for i := range s.sessions {
 		s.sessions[i] = map[*session]struct{}{}
 	}
@@ -66,7 +63,7 @@ func New(cfg Config) (*Server, error) {
 		s.stop()
 		return nil, fmt.Errorf("gateway metrics: %w", err)
 	}
-	s.conns = newConnTable(cfg.Connections)
+	s.conns = newConnTable(Connections{Proxies: cfg.Proxies, Limits: cfg.Limits})
 	s.http = &http.Server{
 		Handler:           s.withHost(s.withOrigin(s.mux())),
 		ReadHeaderTimeout: 5 * time.Second,
@@ -159,25 +156,20 @@ func (s *Server) inSlot(slot int) []*session {
 }
 
 // admit takes one place among the sessions, or returns why there is none. remove gives back the
-// place, and the handler's part in the WaitGroup. Sessions through a proxy are counted by the
-// client that it names.
+// place, and the handler's part in the WaitGroup.
 func (s *Server) admit(c caller) *wire.Error {
+	if err := s.holdSession(c); err != nil {
+		return err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.stopping {
+	switch {
+	case s.stopping:
+		s.releaseSession(c)
 		return wire.Errorf(wire.CodeStarting, "the gateway stops")
-	}
-	if s.refusing {
+	case s.refusing:
+		s.releaseSession(c)
 		return wire.Errorf(wire.CodeStarting, "the gateway drains: another one takes new sessions")
-	}
-	if s.count >= s.cfg.Sessions.Max {
-		return wire.Errorf(wire.CodeLimit, "this gateway has its %d sessions already", s.cfg.Sessions.Max)
-	}
-	if c.named.IsValid() {
-		if s.clients[c.named] >= s.conns.Each {
-			return wire.Errorf(wire.CodeLimit, "%s has its %d sessions already", c.named, s.conns.Each)
-		}
-		s.clients[c.named]++
 	}
 	s.count++
 	s.wg.Add(1)
@@ -203,12 +195,8 @@ func (s *Server) start(ses *session) {
 
 // remove gives back what admit has taken. ses is nil if no session was made.
 func (s *Server) remove(ses *session, c caller) {
+	s.releaseSession(c)
 	s.mu.Lock()
-	if c.named.IsValid() {
-		if s.clients[c.named]--; s.clients[c.named] == 0 {
-			delete(s.clients, c.named)
-		}
-	}
 	if ses != nil {
 		delete(s.sessions[ses.slot], ses)
 	}

@@ -25,10 +25,13 @@ type session struct {
 	srv    *Server
 	conn   transport
 	caller caller
+	// what it was when the session began: what was taken from limits is given back to it
+	admitted caller
 	// handles a message, on the reader; nil: the client only listens, and its messages are ignored
 	receive func(s *session, kind messageKind, b []byte)
 	slot    uint8 // the beat of the ticker that pings it
 	bad     uint8 // bad messages in a row; used by the reader
+	toomany uint8 // messages in a row beyond a limit; used by the reader
 
 	writer atomic.Uint32 // writerIdle, writerRuns, writerAgain
 	heard  atomic.Int64  // when the client was last heard, unix ms
@@ -40,6 +43,7 @@ type session struct {
 	ping    bool
 	closing wire.CloseCode // 0: open
 	over    bool           // nothing is written any more
+	pace    *time.Timer    // ends the wait for subject-bytes; nil: the session does not wait
 	turn    int            // index of the subscription to check first
 	subs    []*subscription
 }
@@ -53,7 +57,7 @@ const (
 
 // newSession returns the session of a connection. Server.start starts it.
 func newSession(srv *Server, conn transport, c caller, receive func(s *session, kind messageKind, b []byte)) *session {
-	s := &session{srv: srv, conn: conn, caller: c, receive: receive}
+	s := &session{srv: srv, conn: conn, caller: c, admitted: c, receive: receive}
 	s.moved.L = &s.mu
 	s.alive()
 	return s
@@ -112,6 +116,9 @@ func (s *session) ended(err error) {
 func (s *session) finish() {
 	s.mu.Lock()
 	s.over = true
+	if s.pace != nil {
+		s.pace.Stop()
+	}
 	subs := s.subs
 	s.subs = nil
 	s.mu.Unlock()
@@ -119,7 +126,7 @@ func (s *session) finish() {
 	for _, sub := range subs {
 		sub.end(s.srv.mirrors)
 	}
-	s.srv.remove(s, s.caller)
+	s.srv.remove(s, s.admitted)
 }
 
 func (s *session) isClosing() bool {

@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/dashfeed/dashfeed/gateway/limits"
 	"github.com/dashfeed/dashfeed/messages/wire"
 	"go.uber.org/goleak"
 )
@@ -213,7 +214,7 @@ func TestFrameTooBig(t *testing.T) {
 }
 
 func TestSubscriptionLimit(t *testing.T) {
-	inBubble(t, Config{Sessions: Sessions{Subscriptions: 3}, Mirrors: Mirrors{Max: 4}}, func(t *testing.T, h *testGateway) {
+	inBubble(t, Config{Limits: limitsOf(t, limits.Values{limits.SessionSubscriptions: 3, limits.ProcessMirrors: 4})}, func(t *testing.T, h *testGateway) {
 		c := h.connect()
 		for i := range 3 {
 			c.send(fmt.Sprintf(`{"type":"subscribe","id":%d,"dashboard":"d%d"}`, i+1, i))
@@ -229,9 +230,12 @@ func TestSubscriptionLimit(t *testing.T) {
 		if f := wantOne[*wire.Subscribed](c); told(f.ID) != 5 {
 			t.Fatalf("%+v", f)
 		}
-		// A fourth dashboard fits into the gateway, a fifth does not.
+		// A fourth dashboard fits into the gateway, a fifth does not: the refused one has no copy.
 		other := h.connect()
 		other.send(`{"type":"subscribe","id":1,"dashboard":"d4"}`)
+		wantOne[*wire.Subscribed](other)
+		wantOne[*wire.Update](other)
+		other.send(`{"type":"subscribe","id":1,"dashboard":"d5"}`)
 		if e := wantOne[*wire.ErrorFrame](other); e.Code != wire.CodeLimit {
 			t.Fatalf("%+v", e)
 		}

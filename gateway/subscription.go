@@ -20,6 +20,7 @@ type subscription struct {
 	s     *session
 	m     *mirror
 	cost  int64         // cost of the view to its session
+	holds atomic.Bool   // it holds a part of its subject's and dashboard's limits
 	dirty atomic.Bool   // there may be something to send
 	view  atomic.Uint64 // the view that the client was last told
 
@@ -187,6 +188,14 @@ func (s *subscription) end(ms *mirrors) {
 		}
 	}
 	s.m.mu.Unlock()
+	s.giveBack(s.m.key)
 	ms.count(s.m, -1)
 	ms.release(s.m)
+}
+
+// giveBack gives back what the subscription has of limits, once.
+func (s *subscription) giveBack(k messages.Key) {
+	if s.holds.Swap(false) {
+		s.s.srv.releaseView(s.s.admitted, k, s.cost)
+	}
 }

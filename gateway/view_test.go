@@ -5,13 +5,14 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/dashfeed/dashfeed/gateway/limits"
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
 // A definition that drops a watched panel ends the view with the error that a subscribe gets from
 // then on. Nothing else of the connection ends.
 func TestDroppedPanel(t *testing.T) {
-	inBubble(t, Config{Sessions: Sessions{Subscriptions: 3}}, func(t *testing.T, h *testGateway) {
+	inBubble(t, Config{Limits: limitsOf(t, limits.Values{limits.SessionSubscriptions: 3})}, func(t *testing.T, h *testGateway) {
 		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, 1, 1); b.put(v, panelVisits, "", 0, 1) })
 		c := h.connect()
 		views := map[string]string{}

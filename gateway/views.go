@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"github.com/dashfeed/dashfeed/gateway/limits"
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
@@ -70,8 +71,8 @@ func (w want) cost() int64 {
 
 // views bounds the bytes of all views that name panels or groups, in a gateway and in one session.
 type views struct {
-	all, each int64
-	held      atomic.Int64
+	limits *limits.Limits
+	held   atomic.Int64
 }
 
 // take reserves n bytes. Return them with give.
@@ -79,9 +80,9 @@ func (v *views) take(n int64) error {
 	if n == 0 {
 		return nil
 	}
-	if held := v.held.Add(n); held > v.all {
+	if most := v.limits.Most(limits.ProcessViewBytes); float64(v.held.Add(n)) > most {
 		v.held.Add(-n)
-		return wire.Errorf(wire.CodeLimit, "this view takes %d bytes for its panels and groups, and views have %d of this gateway's %d already", n, held-n, v.all)
+		return v.limits.Refuse(limits.ProcessViewBytes, &limits.By{}, most)
 	}
 	return nil
 }
@@ -90,8 +91,8 @@ func (v *views) give(n int64) { v.held.Add(-n) }
 
 // session checks that one session, whose views take held bytes, may have another view of n bytes.
 func (v *views) session(held, n int64) error {
-	if held+n > v.each {
-		return wire.Errorf(wire.CodeLimit, "this view takes %d bytes for its panels and groups, and the session's others %d: at most %d are allowed", n, held, v.each)
+	if most := v.limits.Most(limits.SessionViewBytes); float64(held+n) > most {
+		return v.limits.Refuse(limits.SessionViewBytes, &limits.By{}, most)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/dashfeed/dashfeed/gateway/limits"
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
@@ -72,7 +73,7 @@ func TestBudgetOfViews(t *testing.T) {
 		t.Fatal(err)
 	}
 	cost := w.cost()
-	cfg := Config{Mirrors: Mirrors{ViewBytes: 5 * cost}, Sessions: Sessions{ViewBytes: 3 * cost}}
+	cfg := Config{Limits: limitsOf(t, limits.Values{limits.ProcessViewBytes: float64(5 * cost), limits.SessionViewBytes: float64(3 * cost)})}
 	inBubble(t, cfg, func(t *testing.T, h *testGateway) {
 		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, 1, 1) })
 		views := map[int]string{}
@@ -99,14 +100,14 @@ func TestBudgetOfViews(t *testing.T) {
 		for seed := 10; seed < 13; seed++ {
 			take(one, seed)
 		}
-		refused(one, 13, fmt.Sprintf("the session's others %d: at most %d are allowed", 3*cost, 3*cost))
+		refused(one, 13, "limit session-view-bytes is reached")
 		take(one, 12) // the same view again replaces it
 		take(two, 10) // a view that exists already costs its session only
 		held(3)
 		take(two, 13)
 		take(two, 14)
 		held(5)
-		refused(three, 15, fmt.Sprintf("of this gateway's %d already", 5*cost))
+		refused(three, 15, "limit process-view-bytes is reached")
 		// a whole dashboard is always available
 		three.send(`{"type":"subscribe","id":1,"dashboard":"checkout"}`)
 		wantOne[*wire.Subscribed](three)
@@ -152,7 +153,7 @@ func tuples(t *testing.T, groups string) (list []wire.Tuple) {
 func TestViewsCostWhatTheyTake(t *testing.T) {
 	h := newLocalFeed()
 	h.step(checkout, func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, 1, 1) })
-	s, err := New(Config{Feed: h, Mirrors: Mirrors{ViewBytes: 1 << 40}})
+	s, err := New(Config{Feed: h, Limits: limitsOf(t, limits.Values{limits.ProcessViewBytes: limits.None})})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"sync"
 
+	"github.com/dashfeed/dashfeed/gateway/limits"
 	"github.com/dashfeed/dashfeed/messages/wire"
 	"github.com/gorilla/websocket"
 )
@@ -22,7 +23,7 @@ func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request, _ query,
 	ses.answers = []message{messageOf(wire.Connected{
 		PingEvery: cfg.Sessions.PingEvery.Milliseconds(),
 		Limits: wire.Limits{
-			Subscriptions: cfg.Sessions.Subscriptions, FrameBytes: cfg.Sessions.FrameBytes,
+			Subscriptions: cfg.Limits.MostInt(limits.SessionSubscriptions), FrameBytes: cfg.Sessions.FrameBytes,
 			MaxRate: cfg.MaxRate, Unacked: maxUnacked,
 		},
 	})}
@@ -41,7 +42,7 @@ func (s *Server) upgradable(w http.ResponseWriter, r *http.Request, c caller) bo
 		return false
 	}
 	if err := s.admit(c); err != nil {
-		writeStatus(w, http.StatusServiceUnavailable, err)
+		writeError(w, err)
 		return false
 	}
 	return true

@@ -83,6 +83,9 @@ func (s *session) pick() (b outgoing, sub *subscription) {
 	}
 	for i := range s.subs {
 		n := (s.turn + i) % len(s.subs)
+		if s.subs[n].dirty.Load() && s.held() {
+			return b, nil // it stays dirty
+		}
 		if s.subs[n].dirty.Swap(false) {
 			s.turn = n + 1
 			return b, s.subs[n]
@@ -101,6 +104,7 @@ func (s *session) put(b outgoing) error {
 	s.mu.Unlock()
 	n, err := s.conn.write(b)
 	s.srv.stats.bytes.Add(float64(n))
+	s.sent(n)
 	s.srv.stats.writes.Observe(time.Since(start).Seconds())
 	return err
 }

@@ -36,7 +36,7 @@ func newWebSocket(conn net.Conn, limit int, table *connTable) *webSocket {
 func (w *webSocket) attach(s *session) {
 	w.in.control = func(op byte, payload []byte) {
 		s.alive()
-		if op == opPing {
+		if op == opPing && s.tooMany() == nil {
 			s.queue(message{pongMessage, append([]byte(nil), payload...)}, nil)
 		}
 	}

@@ -36,9 +36,19 @@ func (l *Limits) Release(limit Limit, by *By, k Key, n int64) {
 	}
 }
 
+// Count counts what was refused by a limit that its user counts and names itself.
+func (l *Limits) Count(limit Limit) { l.metrics.limited[limit].Inc() }
+
 // Refuse counts and returns the error of a limit that its user counts, and that is most for it.
 func (l *Limits) Refuse(limit Limit, by *By, most float64) *wire.Error {
 	return l.refuse(limit, l.keyOf(limit, by, Key{}), most, 0)
+}
+
+// Held returns how many caps have something held.
+func (l *Limits) Held() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.held)
 }
 
 func (l *Limits) add(k key, n int64) {

@@ -46,6 +46,8 @@ type Limits struct {
 	buckets   *otter.Cache[key, *rate.Limiter]
 	metrics   *metrics
 
+	memory memory
+
 	mu   sync.Mutex
 	held map[key]int64 // caps; a key is in it while something is held
 }
@@ -61,6 +63,9 @@ func New(c Config) (*Limits, error) {
 			return nil, fmt.Errorf("limits config: value %v of limit %d is not allowed: values from 0, limits from 0 to %d", v, limit, count-1)
 		}
 		l.values[limit], l.given[limit] = v, true
+	}
+	if most := max(1, math.Floor(l.values[ProcessConnections]/4)); !l.given[AddressConnections] && most < l.values[AddressConnections] {
+		l.values[AddressConnections] = most
 	}
 	if c.Buckets == 0 {
 		c.Buckets = 65_536

@@ -179,6 +179,20 @@ func TestCaps(t *testing.T) {
 	}
 }
 
+// TestMemory: only a process that uses nearly all of its memory is full.
+func TestMemory(t *testing.T) {
+	used := float64(newLimits(t, Config{}).memory.Used())
+	for value, full := range map[float64]bool{None: false, 100 * used: false, used: true, 1: true} {
+		l := newLimits(t, Config{Values: Values{ProcessMemory: value}})
+		if err := l.Memory(); (err != nil) != full {
+			t.Errorf("%.0f of %.0f bytes are used: %v", used, value, err)
+		}
+	}
+	if used < 1<<20 || used > 1<<30 {
+		t.Errorf("%.0f bytes are used", used)
+	}
+}
+
 // TestLocal: the defaults of addresses don't apply to this machine, a value that is given does.
 func TestLocal(t *testing.T) {
 	here := By{Address: netip.MustParseAddr("127.0.0.1"), Local: true}

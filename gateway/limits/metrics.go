@@ -48,6 +48,7 @@ func (c *current) Collect(ch chan<- prometheus.Metric) {
 		used[k.limit] = max(used[k.limit], n)
 	}
 	c.l.mu.Unlock()
+	used[ProcessMemory] = int64(c.l.memory.Used())
 	for i := range Table {
 		ch <- prometheus.MustNewConstMetric(valueDesc, prometheus.GaugeValue, c.l.values[i], Table[i].Name)
 		if !Table[i].isRate() {

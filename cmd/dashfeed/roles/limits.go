@@ -1,6 +1,9 @@
 package roles
 
 import (
+	"math"
+	"runtime/debug"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/dashfeed/dashfeed/gateway"
@@ -17,6 +20,11 @@ func newLimits(settings []string, files uint64, metrics prometheus.Registerer) (
 	most := float64(gateway.MaxConnections(files)) // more could not be opened
 	if given, ok := values[limits.ProcessConnections]; !ok || given > most {
 		values[limits.ProcessConnections] = most
+	}
+	if given, ok := values[limits.ProcessMemory]; ok && given < math.MaxInt64 {
+		debug.SetMemoryLimit(int64(given))
+	} else if own := debug.SetMemoryLimit(-1); !ok && own < math.MaxInt64 { // from GOMEMLIMIT
+		values[limits.ProcessMemory] = float64(own)
 	}
 	return limits.New(limits.Config{Values: values, Registerer: metrics})
 }

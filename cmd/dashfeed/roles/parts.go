@@ -48,7 +48,7 @@ func (s *server) newGateway(from feed.Feed, log eventlog.Appender, d DashboardFl
 	if err != nil {
 		return nil, err
 	}
-	definitions, err := gateway.NewDefinitions(gateway.DefinitionsConfig{Feed: from, Log: log, Aggregates: table.Names(), Region: Region})
+	definitions, err := gateway.NewDefinitions(gateway.DefinitionsConfig{Feed: from, Log: log, Aggregates: table.Names(), Limits: s.limits, Region: Region})
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +63,7 @@ func (s *server) newGateway(from feed.Feed, log eventlog.Appender, d DashboardFl
 	return gateway.New(gateway.Config{
 		Feed: from, Events: events, Definitions: definitions, Page: pages,
 		Flush: flush, Origins: p.Origins, Hosts: p.Hosts, Registerer: s.metrics, Logger: s.logger,
-		Limits: s.limits, Connections: gateway.Connections{Proxies: proxies},
+		Limits: s.limits, Proxies: proxies,
 	})
 }
 

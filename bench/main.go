@@ -3,6 +3,7 @@
 //
 //	go run ./bench latency      POST to the frame at a WebSocket client
 //	go run ./bench post         CPU of POST /v1/events, by events a request
+//	go run ./bench noisy        a tenant at ten times its limit; p99 of the others' POSTs
 //	go run ./bench dashboards   memory of 100,000 dashboards, awake and asleep
 //	go run ./bench sessions     memory of 10,000 idle plain sessions
 //	go run ./bench kills        kill -9 of one owner of three, twenty times; pauses and recount
@@ -43,6 +44,7 @@ type measurement struct {
 var measurements = []measurement{
 	{"latency", latency},
 	{"post", posting},
+	{"noisy", noisy},
 	{"dashboards", dashboards},
 	{"sessions", sessions},
 	{"kills", kills},

@@ -49,7 +49,7 @@ func events(dashboard, tenant string, n int) string {
 func TestEventsAreLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		taking := &taking{receipts: receipts(1000)}
-		l := limitsOf(t, limits.Values{limits.TenantEvents: 100, limits.DashboardEvents: 20, limits.TenantBytes: 100_000})
+		l := limitsOf(t, limits.Values{limits.TenantEvents: 200, limits.DashboardEvents: 40, limits.TenantBytes: 100_000})
 		h := mounted(Config{Events: newIngest(t, IngestConfig{Log: taking, Limits: l})})
 		for _, c := range []struct {
 			what, path, body string
@@ -57,14 +57,14 @@ func TestEventsAreLimited(t *testing.T) {
 			retry, limit     string
 		}{
 			{"a full bucket of the dashboard", "/v1/events", events("a", "one", 40), 202, "", ""},
-			{"one more for it, beside others", "/v1/events", events("b", "one", 10) + events("a", "one", 1), 429, "1", "limit dashboard-events is reached: dashboard a may have at most 20 events/s"},
+			{"one more for it, beside others", "/v1/events", events("b", "one", 10) + events("a", "one", 1), 429, "1", "limit dashboard-events is reached: dashboard a may have at most 40 events/s"},
 			{"nothing was taken for the refused", "/v1/events", events("b", "one", 40), 202, "", ""},
 			{"spread over dashboards, in turn", "/v1/events", events("c", "one", 30) + events("d", "one", 30) + events("c", "one", 10) + events("e", "one", 30), 202, "", ""},
 			{"the tenant's bucket is empty", "/v1/events", events("f", "one", 30), 429, "1", "limit events is reached: tenant one may have"},
 			{"refused before it is read", "/v1/events?tenant=one", strings.Repeat("x", 30), 429, "1", "limit events is reached: tenant one"},
 			{"another tenant", "/v1/events?tenant=two", events("a", "two", 30), 202, "", ""},
 			{"too many bytes", "/v1/events?tenant=three", events("a", "three", 1) + strings.Repeat(" ", 450_000), 202, "", ""},
-			{"the debt of bytes", "/v1/events?tenant=three", events("a", "three", 1), 429, "3", "limit bytes is reached: tenant three may have at most 100000 bytes/s"},
+			{"the debt of bytes", "/v1/events?tenant=three", events("a", "three", 1), 429, "4", "limit bytes is reached: tenant three may have at most 100000 bytes/s"},
 			{"nobody else pays it", "/v1/events", events("a", "four", 1), 202, "", ""},
 		} {
 			if c.what == "refused before it is read" { // 20 events are left, and then none
@@ -78,9 +78,9 @@ func TestEventsAreLimited(t *testing.T) {
 				t.Errorf("%s: %s", c.what, text)
 			}
 		}
-		time.Sleep(2 * time.Second)
+		time.Sleep(time.Second)
 		if status, _, text := postEvents(t, h, "/v1/events?tenant=one", events("a", "one", 40)); status != 202 {
-			t.Errorf("two seconds later: %d %s", status, text)
+			t.Errorf("a second later: %d %s", status, text)
 		}
 	})
 }

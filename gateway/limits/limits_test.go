@@ -83,10 +83,10 @@ func TestRates(t *testing.T) {
 		l := newLimits(t, Config{Values: Values{TenantEvents: 100}})
 		a, b := Key{Tenant: "a"}, Key{Tenant: "b"}
 		n, err := refusedAfter(l, TenantEvents, &client, a)
-		if n != 200 || err == nil || err.Code != wire.CodeLimit || err.After < 10 || err.After > 11 || !strings.Contains(err.Message, "limit events is reached: tenant a may have at most 100 events/s") {
+		if n != 100 || err == nil || err.Code != wire.CodeLimit || err.After < 10 || err.After > 11 || !strings.Contains(err.Message, "limit events is reached: tenant a may have at most 100 events/s") {
 			t.Fatalf("refused after %d: %+v", n, err)
 		}
-		if n, _ := refusedAfter(l, TenantEvents, &client, b); n != 200 {
+		if n, _ := refusedAfter(l, TenantEvents, &client, b); n != 100 {
 			t.Errorf("the other tenant is refused after %d", n)
 		}
 		time.Sleep(500 * time.Millisecond)
@@ -94,15 +94,15 @@ func TestRates(t *testing.T) {
 			t.Errorf("after half a second %d", n)
 		}
 		// more than a full bucket: it needs a full one, and leaves a debt
-		if err := l.Take(TenantEvents, &client, a, 1000); err == nil || err.After != 2001 {
+		if err := l.Take(TenantEvents, &client, a, 1000); err == nil || err.After != 1001 {
 			t.Errorf("an empty bucket gives a thousand: %+v", err)
 		}
-		time.Sleep(2 * time.Second)
+		time.Sleep(time.Second)
 		if err := l.Take(TenantEvents, &client, a, 1000); err != nil {
 			t.Errorf("a full bucket does not give a thousand: %v", err)
 		}
-		if wait := l.Wait(TenantEvents, &client, a); wait != 8010*time.Millisecond {
-			t.Errorf("the debt of 800 takes %v", wait)
+		if wait := l.Wait(TenantEvents, &client, a); wait != 9010*time.Millisecond {
+			t.Errorf("the debt of 900 takes %v", wait)
 		}
 		if got := testutil.ToFloat64(l.metrics.limited[TenantEvents]); got != 4 {
 			t.Errorf("%v refusals are counted", got)
@@ -115,18 +115,18 @@ func TestOverrides(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLimits(t, Config{Values: Values{TenantEvents: 100, SubjectConnections: 4}})
 		a, b := Key{Tenant: "a"}, Key{Tenant: "b"}
-		if err := l.Take(TenantEvents, &client, a, 200); err != nil {
+		if err := l.Take(TenantEvents, &client, a, 100); err != nil {
 			t.Fatal(err)
 		}
 		l.Override(Tenants{"a": {TenantEvents: 1000, AddressConnects: 1}, "b": {TenantEvents: 10}})
-		if n, _ := refusedAfter(l, TenantEvents, &client, b); n != 20 {
+		if n, _ := refusedAfter(l, TenantEvents, &client, b); n != 10 {
 			t.Errorf("with a lower value refused after %d", n)
 		}
 		if err := l.Take(TenantEvents, &client, a, 1); err == nil {
 			t.Error("a higher value fills the bucket at once")
 		}
-		time.Sleep(2 * time.Second)
-		if n, _ := refusedAfter(l, TenantEvents, &client, a); n != 2000 {
+		time.Sleep(time.Second)
+		if n, _ := refusedAfter(l, TenantEvents, &client, a); n != 1000 {
 			t.Errorf("with a higher value refused after %d", n)
 		}
 		if n, _ := refusedAfter(l, AddressConnects, &client, a); n != 500 {
@@ -136,17 +136,17 @@ func TestOverrides(t *testing.T) {
 		token := By{Address: client.Address, Issuer: "i", Subject: "s", Lower: Values{TenantEvents: 5, SubjectConnections: 2, DashboardViewers: 100}}
 		other := token
 		other.Subject = "t"
-		if n, err := refusedAfter(l, TenantEvents, &token, a); n != 10 || !strings.Contains(err.Message, "this token") {
+		if n, err := refusedAfter(l, TenantEvents, &token, a); n != 5 || !strings.Contains(err.Message, "this token") {
 			t.Errorf("the token is refused after %d: %v", n, err)
 		}
-		if n, _ := refusedAfter(l, TenantEvents, &other, a); n != 10 {
+		if n, _ := refusedAfter(l, TenantEvents, &other, a); n != 5 {
 			t.Errorf("the other token is refused after %d", n)
 		}
-		if n, _ := refusedAfter(l, TenantEvents, &client, a); n < 1900 {
+		if n, _ := refusedAfter(l, TenantEvents, &client, a); n != 990 {
 			t.Errorf("the rest of the tenant is refused after %d", n)
 		}
 		l.Override(Tenants{"a": {TenantEvents: 1}})
-		if n, _ := refusedAfter(l, TenantEvents, &client, a); n > 2 {
+		if n, _ := refusedAfter(l, TenantEvents, &client, a); n > 1 {
 			t.Errorf("lowered to 1, it is refused after %d", n)
 		}
 	})

@@ -66,7 +66,8 @@ func TestDashboardsOfAShardAreBounded(t *testing.T) {
 	}
 	const dashboards = 10
 	for i := range dashboards {
-		n.check(n.host.Room(t.Context(), key(fmt.Sprint("d", i))))
+		_, err := n.host.Room(t.Context(), key(fmt.Sprint("d", i)), fold.MaxTenantDashboards, 0)
+		n.check(err)
 	}
 	last := map[int]feed.After{}
 	for range 2 {
@@ -79,7 +80,7 @@ func TestDashboardsOfAShardAreBounded(t *testing.T) {
 	for i := range dashboards {
 		k, after := key(fmt.Sprint("d", i)), last[i]
 		r, err := n.host.Read(t.Context(), k, feed.Query{After: &after, MustExist: true})
-		room := n.host.Room(t.Context(), k)
+		_, room := n.host.Room(t.Context(), k, fold.MaxTenantDashboards, 0)
 		if err == nil {
 			admitted++
 			if r.Update.To != 2 || room != nil {
@@ -234,4 +235,34 @@ func (n *node) labelled(name string) map[string]float64 {
 		}
 	}
 	return values
+}
+
+// TestRoomBelowTheBound: a tenant may have a lower bound of its own. What has a record is not
+// refused by it.
+func TestRoomBelowTheBound(t *testing.T) {
+	n := newNode(t, nil)
+	for i := range 40 { // some in each shard
+		name := fmt.Sprint("d", i)
+		r := n.append(event1(name, "m", 1))[0]
+		if _, err := n.host.Read(t.Context(), key(name), feed.Query{After: &feed.After{Partition: r.Partition, Position: r.Position}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		dashboard    string
+		most, coming int
+		first        bool
+		refused      bool
+	}{
+		{"d0", 1, 0, false, false},
+		{"new", 1, 0, true, true},
+		{"new", 100, 0, false, false}, // nobody is asked
+		{"new", 100, 100, true, false},
+		{"new", 0, 0, true, true},
+	} {
+		first, err := n.host.Room(t.Context(), key(c.dashboard), c.most, c.coming)
+		if first != c.first || errors.Is(err, feed.ErrCrowded) != c.refused {
+			t.Errorf("%+v: %v, %v", c, first, err)
+		}
+	}
 }

@@ -90,7 +90,7 @@ func (s *shard) dispatch(b *batch) {
 		}
 		b.add(e, int32(i))
 	}
-	s.known.full = s.population.Full()
+	s.known.full, s.known.largest = s.population.Full(), s.population.Largest()
 	s.host.tallies.count(kinds)
 	if s.phase() == phaseLoading {
 		s.host.tallies.replayed.Add(uint64(len(b.items)))

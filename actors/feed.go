@@ -148,18 +148,27 @@ func (h *Host) Default(ctx context.Context, k messages.Key) (feed.DefinitionInFo
 	return await(ctx, s, question(s, func() feed.DefinitionInForce { return inForceByDefault(s.state.Default(k.Tenant)) }))
 }
 
-// Room returns nil if a record of the dashboard would be accepted, as far as this host knows. It
-// returns ErrCrowded if its shard, or its tenant in that shard, has as many dashboards as allowed.
-// It costs nothing before a bound is reached.
-func (h *Host) Room(ctx context.Context, k messages.Key) error {
+// Room returns nil if a record of the dashboard would be accepted, as far as this host knows, and
+// whether it would be the dashboard's first. It returns ErrCrowded if its shard has as many
+// dashboards as allowed, or its tenant in that shard, which may have at most `most`. coming is how
+// many others the caller is about to append. It costs nothing before a bound is near.
+func (h *Host) Room(ctx context.Context, k messages.Key, most, coming int) (first bool, err error) {
 	s, err := h.live(k)
-	if err != nil || !s.view.Load().full {
-		return nil
+	if err != nil {
+		return false, nil
 	}
-	if full, err := await(ctx, s, question(s, func() error { return s.population.Room(k) })); err == nil && full != nil {
-		return fmt.Errorf("%w: %w", feed.ErrCrowded, full)
+	if v := s.view.Load(); !v.full && v.largest+coming < most {
+		return false, nil
 	}
-	return nil
+	type answer struct {
+		first bool
+		full  error
+	}
+	a, err := await(ctx, s, question(s, func() answer { return answer{!s.population.Has(k), s.population.RoomBelow(k, most)} }))
+	if err == nil && a.full != nil {
+		return a.first, fmt.Errorf("%w: %w", feed.ErrCrowded, a.full)
+	}
+	return a.first, nil
 }
 
 // Status implements feed.Feed.

@@ -211,7 +211,7 @@ func (s *shard) begin(m *loaded) {
 	if m.found {
 		s.known.base = &m.marker
 	}
-	s.known.full, s.known.logTime = s.population.Full(), s.state.LogTime()
+	s.known.full, s.known.largest, s.known.logTime = s.population.Full(), s.population.Largest(), s.state.LogTime()
 	s.keepHoles()
 	s.trouble.Store(nil)
 	s.core.Load(s.look(), m.marker.Position, m.found)

@@ -19,6 +19,7 @@ type view struct {
 
 	logTime int64 // log time of the last batch folded
 	full    bool  // the shard refuses records of some dashboards that have none yet
+	largest int   // how many dashboards the tenant has here that has most of them
 	// when the last checkpoint was written, since the host's start; 0: none yet
 	saved time.Duration
 	base  *checkpoint.Marker // marker of the newest checkpoint here; nil: none

@@ -28,6 +28,7 @@ type Population struct {
 	most, mostOfTenant int
 	known              map[uint64]struct{}
 	tenants            map[string]int
+	largest            int // of tenants
 	full               bool
 }
 
@@ -48,12 +49,22 @@ func (p *Population) Enter(k messages.Key) {
 		k.Tenant = strings.Clone(k.Tenant) // it may alias a batch
 	}
 	p.tenants[k.Tenant]++
+	p.largest = max(p.largest, p.tenants[k.Tenant])
 	p.full = p.full || len(p.known) >= p.most || p.tenants[k.Tenant] >= p.mostOfTenant
 }
 
 // Full reports whether a bound is reached, of the shard or of at least one tenant. It never becomes
 // false again, because no dashboard is ever removed.
 func (p *Population) Full() bool { return p.full }
+
+// Largest returns how many dashboards the tenant has that has most of them.
+func (p *Population) Largest() int { return p.largest }
+
+// Has reports whether the dashboard has a record.
+func (p *Population) Has(k messages.Key) bool {
+	_, ok := p.known[hashKey(k)]
+	return ok
+}
 
 // Len returns how many dashboards have a record.
 func (p *Population) Len() int { return len(p.known) }
@@ -69,15 +80,20 @@ func (p *Population) Admit(k messages.Key) bool {
 
 // Room returns nil if a record of the dashboard would be accepted: the dashboard has one already,
 // or there is room for it. Otherwise it names the bound.
-func (p *Population) Room(k messages.Key) error {
-	if _, ok := p.known[hashKey(k)]; ok {
+func (p *Population) Room(k messages.Key) error { return p.RoomBelow(k, p.mostOfTenant) }
+
+// RoomBelow is like Room, where the tenant may have at most that many dashboards in the shard, if
+// that is less than the bound.
+func (p *Population) RoomBelow(k messages.Key, most int) error {
+	if p.Has(k) {
 		return nil
 	}
+	most = min(most, p.mostOfTenant)
 	if n := len(p.known); n >= p.most {
 		return fmt.Errorf("its shard has %d dashboards, and at most %d are allowed", n, p.most)
 	}
-	if n := p.tenants[k.Tenant]; n >= p.mostOfTenant {
-		return fmt.Errorf("tenant %s has %d dashboards in its shard, and at most %d are allowed", k.Tenant, n, p.mostOfTenant)
+	if n := p.tenants[k.Tenant]; n >= most {
+		return fmt.Errorf("tenant %s has %d dashboards in its shard, and at most %d are allowed", k.Tenant, n, most)
 	}
 	return nil
 }

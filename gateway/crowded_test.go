@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/dashfeed/dashfeed/feed"
+	"github.com/dashfeed/dashfeed/gateway/limits"
 	"github.com/dashfeed/dashfeed/messages"
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
@@ -42,12 +43,12 @@ func TestDefinitionOfOneTooMany(t *testing.T) {
 // once per request.
 func TestEventsOfOneTooMany(t *testing.T) {
 	asked := map[string]int{}
-	g := newIngest(t, IngestConfig{Log: openLog(t, nil), Room: func(_ context.Context, k messages.Key) error {
+	g := newIngest(t, IngestConfig{Log: openLog(t, nil), Room: func(_ context.Context, k messages.Key, _, _ int) (bool, error) {
 		asked[k.Dashboard]++
 		if strings.HasPrefix(k.Dashboard, "new") {
-			return crowded(k)
+			return true, crowded(k)
 		}
-		return nil
+		return false, nil
 	}})
 	body := ""
 	for _, name := range []string{"old", "new1", "old", "new1", "new2", "old2"} {
@@ -67,5 +68,29 @@ func TestEventsOfOneTooMany(t *testing.T) {
 		if n != 1 {
 			t.Errorf("%s was asked about %d times", name, n)
 		}
+	}
+}
+
+// TestDashboardsOfOneRequest: those that get their first record in one request count together, by
+// shard, so that one request does not bring more than the limit allows.
+func TestDashboardsOfOneRequest(t *testing.T) {
+	l := openLog(t, nil)
+	g := newIngest(t, IngestConfig{
+		Log: l, Limits: limitsOf(t, limits.Values{limits.TenantDashboards: 3}),
+		Room: func(_ context.Context, k messages.Key, most, _ int) (bool, error) {
+			if most <= 1 { // one is there already in each shard
+				return true, crowded(k)
+			}
+			return true, nil
+		},
+	})
+	body := ""
+	for i := range 20 {
+		body += fmt.Sprintf(`{"dashboard":"d%d","metric":"m","value":1}`+"\n", i)
+	}
+	w := post(g, "/v1/events", form, "", strings.NewReader(body))
+	var a ingestAnswer
+	if err := json.Unmarshal(w.Body.Bytes(), &a); err != nil || a.Accepted != 2*l.Partitions() || !strings.Contains(w.Body.String(), "limit dashboards is reached") {
+		t.Errorf("%d %s, want two in each shard", w.Code, w.Body)
 	}
 }

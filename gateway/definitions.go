@@ -25,6 +25,7 @@ type DefinitionsConfig struct {
 	// allowed aggregates, from fold.Table.Names(); empty: definition.Aggregates
 	Aggregates []string
 	Limits     *limits.Limits // nil: the defaults
+	Room       Room           // nil: not checked; the feed says what the fold refuses
 	Region     string         // is written into records; "": local
 	Timeout    time.Duration  // how long the log may take; 0: 30 s
 	Settle     time.Duration  // how long an answer waits for its record to be in force; 0: 2 s
@@ -169,6 +170,12 @@ func (d *Definitions) put(ctx context.Context, w http.ResponseWriter, r *http.Re
 		Changed   bool   `json:"changed"`
 		Pending   bool   `json:"pending,omitempty"`
 	}{Dashboard: k.Dashboard, Hash: def.Hash()}
+	if d.cfg.Room != nil {
+		by := c.by()
+		if _, err := roomOf(ctx, d.cfg.Room, d.cfg.Limits, &by, k, 0, 0); err != nil {
+			return err
+		}
+	}
 	done, err := d.change(ctx, r.Header.Values("If-Match"), k, def)
 	if err != nil {
 		return err

@@ -30,8 +30,10 @@ type IngestConfig struct {
 }
 
 // Room returns nil if a record of the dashboard would be accepted, or if this is unknown. It
-// returns feed.ErrCrowded if the record would be refused.
-type Room func(context.Context, messages.Key) error
+// returns feed.ErrCrowded if the record would be refused, also because its tenant has `most`
+// dashboards in the shard. coming is how many others are about to be appended. first reports
+// whether the record is known to be the dashboard's first.
+type Room func(ctx context.Context, k messages.Key, most, coming int) (first bool, err error)
 
 // Ingest serves POST /v1/events. It refuses what it cannot parse, route or hold in memory. It
 // answers 202 only for events that the log has stored. Dashboards make every other decision. It is
@@ -98,7 +100,10 @@ func (g *Ingest) take(w http.ResponseWriter, r *http.Request, q query, c caller)
 
 	batch := newBatch(route, c, g.cfg.Log)
 	if g.cfg.Room != nil {
-		batch.room = func(k messages.Key) error { return g.cfg.Room(r.Context(), k) }
+		by := c.by()
+		batch.room = func(k messages.Key, first, coming int) (bool, error) {
+			return roomOf(r.Context(), g.cfg.Room, g.cfg.Limits, &by, k, first, coming)
+		}
 	}
 	if err := g.split(r, b, batch); err != nil {
 		return g.answer(w, batch.answer(nil), err)

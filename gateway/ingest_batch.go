@@ -22,10 +22,13 @@ type batch struct {
 	decoder event.Decoder
 	event   event.Event
 
-	homes   func(messages.Key) (int, error) // returns the home partition, from the log
-	room    func(messages.Key) error        // nil: there is room, as far as is known
-	entries []eventlog.Entry                // their payloads alias the body
-	crowded map[messages.Key]error          // dashboards for which there is no room
+	homes func(messages.Key) (int, error) // returns the home partition, from the log
+	// nil: there is room, as far as is known. first is how many dashboards get their first record
+	// here in the same shard, coming how many dashboards the request names
+	room    func(k messages.Key, first, coming int) (bool, error)
+	firsts  map[shardOf]int
+	entries []eventlog.Entry       // their payloads alias the body
+	crowded map[messages.Key]error // dashboards for which there is no room
 
 	dashboards tally[messages.Key] // of entries
 	tenants    tally[string]       // of entries, from limitEvents on
@@ -99,7 +102,8 @@ func (b *batch) known(k messages.Key) error {
 	if err := b.caller.may(publish, k); err != nil {
 		return &event.Refusal{Reason: event.ReasonWrongTenant, Message: err.Error()}
 	}
-	if _, err := b.homes(k); err != nil {
+	partition, err := b.homes(k)
+	if err != nil {
 		return &event.Refusal{Reason: event.ReasonUnknownTenant, Message: fmt.Sprintf("tenant %q is not known here", k.Tenant)}
 	}
 	if b.room == nil {
@@ -107,7 +111,7 @@ func (b *batch) known(k messages.Key) error {
 	}
 	err, ok := b.crowded[k]
 	if !ok {
-		if err = b.room(k); err == nil {
+		if err = b.roomIn(shardOf{k.Tenant, partition}, k); err == nil {
 			return nil
 		}
 		if b.crowded == nil {
@@ -116,6 +120,26 @@ func (b *batch) known(k messages.Key) error {
 		b.crowded[messages.Key{Tenant: strings.Clone(k.Tenant), Dashboard: strings.Clone(k.Dashboard)}] = err
 	}
 	return &event.Refusal{Reason: event.ReasonCrowded, Message: fmt.Sprintf("dashboard %q: %v", k.Dashboard, err)}
+}
+
+// shardOf is what a tenant has in a partition.
+type shardOf struct {
+	tenant    string
+	partition int
+}
+
+// roomIn asks whether there is room for a dashboard in its shard, beside those of the batch that
+// get their first record there.
+func (b *batch) roomIn(s shardOf, k messages.Key) error {
+	first, err := b.room(k, b.firsts[s], len(b.dashboards.shares))
+	if first && err == nil {
+		if b.firsts == nil {
+			b.firsts = map[shardOf]int{}
+		}
+		s.tenant = strings.Clone(s.tenant)
+		b.firsts[s]++
+	}
+	return err
 }
 
 // dashboard returns the share of k. It holds a copy of k: the names in k alias the body, and a log

@@ -1,8 +1,12 @@
 package gateway
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"time"
 
+	"github.com/dashfeed/dashfeed/feed"
 	"github.com/dashfeed/dashfeed/gateway/limits"
 	"github.com/dashfeed/dashfeed/messages"
 	"github.com/dashfeed/dashfeed/messages/wire"
@@ -154,4 +158,19 @@ func (s *Server) holdReading(by *limits.By, k limits.Key, cost int64) error {
 func (s *Server) releaseReading(by *limits.By, k limits.Key, cost int64) {
 	s.mirrors.budget.give(cost)
 	s.cfg.Limits.Release(limits.SubjectViewBytes, by, k, cost)
+}
+
+// roomOf asks whether a dashboard may get a record, within its tenant's limit of dashboards. first
+// is how many others of its shard are about to get their first one.
+func roomOf(ctx context.Context, room Room, l *limits.Limits, by *limits.By, k messages.Key, first, coming int) (bool, error) {
+	most := l.MostOf(limits.TenantDashboards, by, limits.Key(k))
+	isFirst, err := room(ctx, k, most-first, coming)
+	if errors.Is(err, feed.ErrCrowded) {
+		l.Count(limits.TenantDashboards)
+		err = fmt.Errorf("limit %s is reached: %w", limits.TenantDashboards, err)
+		if first > 0 {
+			err = fmt.Errorf("%w, beside the %d that this request brings", err, first)
+		}
+	}
+	return isFirst, err
 }

@@ -175,6 +175,15 @@ func (l *Limits) most(limit Limit, by *By, k Key) float64 {
 	return v
 }
 
+// MostOf returns the value of a cap for a caller, whose token may lower it.
+func (l *Limits) MostOf(limit Limit, by *By, k Key) int {
+	most := l.most(limit, by, k)
+	if own, ok := lower(limit, by, most); ok {
+		most = own
+	}
+	return int(min(most, math.MaxInt32))
+}
+
 // lower returns the value that the caller's token has of a limit; ok is false if the token does not
 // lower it.
 func lower(limit Limit, by *By, most float64) (v float64, ok bool) {

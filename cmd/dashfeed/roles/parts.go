@@ -48,7 +48,7 @@ func (s *server) newGateway(from feed.Feed, log eventlog.Appender, d DashboardFl
 	if err != nil {
 		return nil, err
 	}
-	definitions, err := gateway.NewDefinitions(gateway.DefinitionsConfig{Feed: from, Log: log, Aggregates: table.Names(), Limits: s.limits, Region: Region})
+	definitions, err := gateway.NewDefinitions(gateway.DefinitionsConfig{Feed: from, Log: log, Aggregates: table.Names(), Limits: s.limits, Room: room, Region: Region})
 	if err != nil {
 		return nil, err
 	}

@@ -66,13 +66,14 @@ func asError(err error) *wire.Error {
 	return wire.Errorf(wire.CodeStaleOwner, "%v", err)
 }
 
-// writeJSON answers with a status and a value.
-func writeJSON(w http.ResponseWriter, status int, v any) {
+// writeJSON answers with a status and a value, and returns how many bytes the body has.
+func writeJSON(w http.ResponseWriter, status int, v any) (n int) {
 	body, err := json.Marshal(v)
 	if err != nil {
 		status, body = http.StatusInternalServerError, []byte(`{"error":{"code":1301,"message":"the answer does not marshal","retry":false,"after":0}}`)
 	}
 	writeBody(w, status, append(body, '\n'))
+	return len(body) + 1
 }
 
 // jsonType is shared by all answers; net/http copies it.

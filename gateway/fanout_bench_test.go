@@ -3,10 +3,13 @@ package gateway
 import (
 	"io"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/dashfeed/dashfeed/gateway/limits"
 )
 
 // discarding is a socket that accepts every write, so that the gateway's work is measured without
@@ -51,7 +54,10 @@ func (*discarding) SetWriteDeadline(time.Time) error  { return nil }
 // are those of the whole gateway, per update.
 func BenchmarkFanOut(b *testing.B) {
 	const sessions = 1_000
-	for name, d := range map[string]dialect{"plain": plain{}, "json": protocol{}} {
+	for name, c := range map[string]struct {
+		dialect dialect
+		bytes   float64 // limit of a subject; each session has its own
+	}{"plain": {plain{}, limits.None}, "json": {protocol{}, limits.None}, "json, limited": {protocol{}, 1e12}} {
 		b.Run(name, func(b *testing.B) {
 			f := newLocalFeed()
 			step := func(i int) {
@@ -61,14 +67,15 @@ func BenchmarkFanOut(b *testing.B) {
 				})
 			}
 			step(0)
-			s, err := New(Config{Feed: f, Flush: -1})
+			s, err := New(Config{Feed: f, Flush: -1, Limits: limitsOf(b, limits.Values{limits.SubjectBytes: c.bytes})})
 			if err != nil {
 				b.Fatal(err)
 			}
 			w := &writes{done: make(chan struct{}, 1)}
 			w.await(sessions, func() {
-				for range sessions {
-					joinFanOut(b, s, d, &discarding{writes: w, closed: make(chan struct{})})
+				for i := range sessions {
+					from := caller{address: netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)})}
+					joinFanOut(b, s, c.dialect, from, &discarding{writes: w, closed: make(chan struct{})})
 				}
 			})
 			b.ReportAllocs()
@@ -86,13 +93,13 @@ func BenchmarkFanOut(b *testing.B) {
 }
 
 // joinFanOut does what an upgrade does, on a connection that is not a socket.
-func joinFanOut(b *testing.B, s *Server, d dialect, conn net.Conn) {
+func joinFanOut(b *testing.B, s *Server, d dialect, from caller, conn net.Conn) {
 	b.Helper()
-	if err := s.admit(caller{}); err != nil {
+	if err := s.admit(from); err != nil {
 		b.Fatal(err)
 	}
 	ws := newWebSocket(conn, s.cfg.Sessions.FrameBytes, s.conns)
-	ses := newSession(s, ws, caller{}, nil)
+	ses := newSession(s, ws, from, nil)
 	ws.attach(ses)
 	m, err := s.mirrors.acquire(b.Context(), checkout)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/dashfeed/dashfeed/gateway/limits"
 	"github.com/dashfeed/dashfeed/messages"
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
@@ -31,6 +32,11 @@ type listEntry struct {
 // serveList serves GET /v1/dashboards: a tenant's dashboards sorted by name, in pages. The cursor
 // is the last name of the previous page.
 func (s *Server) serveList(w http.ResponseWriter, r *http.Request, q query, c caller) {
+	by, at := c.by(), limits.Key{Tenant: c.home()}
+	if err := s.cfg.Limits.Check(limits.SubjectBytes, &by, at, 1); err != nil {
+		writeError(w, err)
+		return
+	}
 	limit := pageSize
 	if t, ok := q["limit"]; ok {
 		var err error
@@ -65,8 +71,9 @@ func (s *Server) serveList(w http.ResponseWriter, r *http.Request, q query, c ca
 			Version: f.Version, Time: f.Time, Panels: f.Panels, Sessions: s.mirrors.views(f.Key),
 		})
 	}
-	writeJSON(w, http.StatusOK, struct {
+	n := writeJSON(w, http.StatusOK, struct {
 		Dashboards []listEntry `json:"dashboards"`
 		Next       *string     `json:"next"`
 	}{list, next})
+	s.cfg.Limits.Charge(limits.SubjectBytes, &by, at, n)
 }

@@ -87,6 +87,8 @@ func TestExitCodes(t *testing.T) {
 		{[]string{"run", "--config", write(t, "tilde.yaml", "hosts: ~\nlisten: null\n")}, 2, `key "listen" has no value`},
 		{[]string{"run", "--config", write(t, "two.yaml", "log-level: warn\n---\ndata: x\n")}, 2, "line 3: a second document begins"},
 		{[]string{"run", "--config", write(t, "itself.yaml", "config: x\n")}, 2, `unknown key "config"; dashfeed config show lists the settings`},
+		{[]string{"run", "--limit", "evnts=5"}, 2, `--limit: limit "evnts" is not known; names are address-connects, address-connections, `},
+		{[]string{"run", "--config", write(t, "limits.yaml", "limit: {events: fast, bytes: 1KiB}\n")}, 2, `--limit: limit events: "fast" is not allowed: a number, from 0, or none`},
 		{[]string{"run", "--listen", "127.0.0.1"}, 2, `--listen "127.0.0.1" is not an address: want HOST:PORT`},
 		{[]string{"run", "--listen", "127.0.0.1:"}, 2, "want HOST:PORT"},
 		{[]string{"run", "--listen", "127.0.0.1:99999"}, 2, "ports are 1 to 65535"},
@@ -228,7 +230,7 @@ func TestHelpKeepsToWhatThereIs(t *testing.T) {
 
 // TestConfigLayers: flag > env > file > default, and config show names the source.
 func TestConfigLayers(t *testing.T) {
-	path := write(t, "dashfeed.yaml", "listen: 127.0.0.1:1\nadmin: 127.0.0.1:2\nflush: 20ms\norigins: [https://a, https://b]\nreserve: 1MiB\n")
+	path := write(t, "dashfeed.yaml", "listen: 127.0.0.1:1\nadmin: 127.0.0.1:2\nflush: 20ms\norigins: [https://a, https://b]\nreserve: 1MiB\nlimit: {events: 5000, bytes: 1MiB}\n")
 	t.Setenv("DASHFEED_CONFIG", path)
 	t.Setenv("DASHFEED_ADMIN", "127.0.0.1:3")
 	t.Setenv("DASHFEED_LISTEN", "127.0.0.1:4")
@@ -248,6 +250,7 @@ func TestConfigLayers(t *testing.T) {
 	for key, want := range map[string]string{
 		"listen":  "127.0.0.1:5 from flag --listen",
 		"admin":   "127.0.0.1:3 from env DASHFEED_ADMIN",
+		"limit":   "bytes=1MiB,events=5000 from file " + path,
 		"flush":   "20ms from file " + path,
 		"origins": "https://a,https://b from file " + path,
 		"reserve": "1MiB from file " + path,

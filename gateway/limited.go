@@ -139,10 +139,22 @@ func (s *session) sent(n int64) {
 	s.srv.cfg.Limits.Charge(limits.SubjectBytes, &by, limits.Key{Tenant: s.caller.home()}, int(n))
 }
 
+// mayRead takes a reading or listing from the caller's messages, unless the caller was sent too
+// many bytes.
+func (s *Server) mayRead(by *limits.By, k limits.Key) error {
+	if err := s.cfg.Limits.Check(limits.SubjectBytes, by, k, 1); err != nil {
+		return err
+	}
+	if err := s.cfg.Limits.Take(limits.SubjectMessages, by, k, 1); err != nil {
+		return err
+	}
+	return nil
+}
+
 // holdReading takes what a reading needs whose view takes cost bytes.
 func (s *Server) holdReading(by *limits.By, k limits.Key, cost int64) error {
 	l := s.cfg.Limits
-	if err := l.Check(limits.SubjectBytes, by, k, 1); err != nil {
+	if err := s.mayRead(by, k); err != nil {
 		return err
 	}
 	if err := l.Hold(limits.SubjectViewBytes, by, k, cost); err != nil {

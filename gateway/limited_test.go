@@ -111,6 +111,11 @@ func TestMessagesAreLimited(t *testing.T) {
 		if e := wantOne[*wire.ErrorFrame](c); e.Code != wire.CodeLimit || told(e.ID) != 77 || e.After < 100 || e.After > 201 || !strings.Contains(e.Message, "subject-messages") {
 			t.Errorf("%+v", e)
 		}
+		for _, path := range []string{"/v1/dashboards", "/v1/dashboards/checkout"} {
+			if status, _, body := h.get(path); status != http.StatusTooManyRequests || !strings.Contains(body, "limit subject-messages is reached") {
+				t.Errorf("%s: %d %s", path, status, body)
+			}
+		}
 		time.Sleep(time.Second)
 		for i := range 5 {
 			c.send(fmt.Sprintf(`{"type":"ping","id":%d}`, i))

@@ -33,7 +33,7 @@ type listEntry struct {
 // is the last name of the previous page.
 func (s *Server) serveList(w http.ResponseWriter, r *http.Request, q query, c caller) {
 	by, at := c.by(), limits.Key{Tenant: c.home()}
-	if err := s.cfg.Limits.Check(limits.SubjectBytes, &by, at, 1); err != nil {
+	if err := s.mayRead(&by, at); err != nil {
 		writeError(w, err)
 		return
 	}

@@ -55,7 +55,7 @@ func TestDocumentation(t *testing.T) {
 		if r.isRate() && r.Default != None {
 			atOnce = format(r, float64(r.burst(r.Default)))
 		}
-		fmt.Fprintf(&b, "| `%s` | %s %s | %s | of %s: %s | %s |\n", r.Name, format(r, r.Default), r.Unit, atOnce, article(r.Scope), r.What, r.Over)
+		fmt.Fprintf(&b, "| `%s` | %s | %s | of %s: %s | %s |\n", r.Name, withUnit(r, r.Default), atOnce, article(r.Scope), r.What, r.Over)
 	}
 	b.WriteString(outro)
 	if *rewrite {

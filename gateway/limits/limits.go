@@ -100,7 +100,7 @@ func (l *Limits) Most(limit Limit) float64 { return l.values[limit] }
 
 // MostInt is like Most, for caps that are used as whole numbers.
 func (l *Limits) MostInt(limit Limit) int {
-	return int(min(l.values[limit], math.MaxInt64/2))
+	return int(min(l.values[limit], 1<<53-1)) // a client's script can read it
 }
 
 // Given reports whether the operator has set the limit.
@@ -198,7 +198,7 @@ func lower(limit Limit, by *By, most float64) (v float64, ok bool) {
 func (l *Limits) refuse(limit Limit, k key, most float64, wait time.Duration) *wire.Error {
 	l.metrics.limited[limit].Inc()
 	r := &Table[limit]
-	e := wire.Errorf(wire.CodeLimit, "limit %s is reached: %s may have at most %s %s at this gateway", r.Name, k.who(), format(r, most), r.Unit)
+	e := wire.Errorf(wire.CodeLimit, "limit %s is reached: %s may have at most %s at this gateway", r.Name, k.who(), withUnit(r, most))
 	if wait > 0 {
 		e.After = int(min(wait, time.Minute).Milliseconds()) + 1
 	}

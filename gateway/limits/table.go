@@ -77,7 +77,7 @@ var Table = [count]Row{
 	{SubjectConnections, "subject-connections", Subject, "sessions", 2000, 0, "open WebSocket sessions", refused},
 	{SubjectSubscriptions, "subject-subscriptions", Subject, "subscriptions", 20_000, 0, "subscriptions of all sessions", "the subscribe is refused"},
 	{SubjectViewBytes, "subject-view-bytes", Subject, "bytes", 64 * mib, 0, "memory for views that name panels or groups, of all sessions and readings", "the subscribe or reading is refused"},
-	{SubjectMessages, "subject-messages", Subject, "messages/s", 500, 4, "messages that clients send over WebSockets", "each message beyond it is answered with the error and does nothing; a session that goes on for 100 messages is closed with 4504"},
+	{SubjectMessages, "subject-messages", Subject, "messages/s", 500, 4, "messages that clients send over WebSockets, readings and listings", "each beyond it is answered with the error and does nothing; a session that goes on for 100 messages is closed with 4504"},
 	{SubjectBytes, "subject-bytes", Subject, "bytes/s", 32 * mib, 2, "bytes sent, to sessions and for readings", "updates wait, and contain what changed meanwhile; readings are refused"},
 	{TenantEvents, "events", Tenant, "events/s", 100_000, 1, "events of POST /v1/events", "the whole request is refused, and nothing of it is stored"},
 	{TenantBytes, "bytes", Tenant, "bytes/s", 64 * mib, 1, "bytes of the bodies of POST /v1/events, inflated", "the whole request is refused, and nothing of it is stored"},

@@ -130,3 +130,15 @@ func format(r *Row, v float64) string {
 	}
 	return strconv.FormatFloat(v, 'f', -1, 64)
 }
+
+// withUnit returns a value with the limit's unit, as people write it.
+func withUnit(r *Row, v float64) string {
+	text := format(r, v)
+	switch {
+	case v == None:
+		return text
+	case r.bytes() && text[len(text)-1] == 'B':
+		return text + r.Unit[len("bytes"):]
+	}
+	return text + " " + r.Unit
+}

@@ -9,6 +9,7 @@ RUN apk add --no-cache bash findutils && scripts/build-page
 FROM golang:1.26-alpine AS build
 WORKDIR /src
 COPY go.mod go.sum ./
+COPY third_party third_party
 RUN go mod download
 COPY . .
 COPY --from=page /src/gateway/page/dist/built gateway/page/dist/built

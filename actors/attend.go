@@ -88,18 +88,8 @@ func emptyUpdate(k messages.Key, p *fold.Program) *feed.Update {
 	return &feed.Update{Key: k, Watermark: messages.NoTime, Schema: p.Schema(), Metrics: p.MetricsPanel()}
 }
 
-// read passes a reading on to its dashboard once the shard has reached the position that the
-// reading asks for.
+// read passes a reading on to its dashboard.
 func (s *shard) read(m *reading) {
-	const mostWaiting = 4096
-	if a := m.query.After; a != nil && a.Position.After(s.core.Position()) {
-		if len(s.waiters) >= mostWaiting {
-			m.reply <- readingReply{err: feed.ErrNotInTime}
-			return
-		}
-		s.waiters = append(s.waiters, m)
-		return
-	}
 	m.fallback = s.state.Default(m.key.Tenant)
 	e := s.entries[m.key]
 	if full := s.population.Room(m.key); full != nil && (e == nil || e.report.version == 0) {
@@ -110,36 +100,11 @@ func (s *shard) read(m *reading) {
 		m.reply <- m.empty()
 		return
 	}
-	if e == nil {
-		e = s.entry(m.key)
-	}
+	e = s.entry(m.key)
 	s.wake(e)
 	s.touch(e)
 	m.turn = turn{entry: e, logTime: s.state.LogTime()}
 	s.send(e, m)
-}
-
-// readWaiters performs the waiting readings whose position the shard has reached.
-func (s *shard) readWaiters() {
-	if len(s.waiters) == 0 {
-		return
-	}
-	var ready []*reading
-	s.waiters = slices.DeleteFunc(s.waiters, func(m *reading) bool {
-		reached := !m.query.After.Position.After(s.core.Position())
-		if reached {
-			ready = append(ready, m)
-		}
-		return reached
-	})
-	for _, m := range ready {
-		s.read(m)
-	}
-}
-
-// forget drops a reading that nobody waits for any more.
-func (s *shard) forget(m *reading) {
-	s.waiters = slices.DeleteFunc(s.waiters, func(o *reading) bool { return o == m })
 }
 
 // list returns the tenant's awake dashboards whose names begin with prefix and come after the name

@@ -40,7 +40,7 @@ func (s *shard) probe(ctx context.Context) {
 		switch {
 		case err == nil:
 			s.heard()
-			s.tell(&core.Naming{Last: last, Asked: asked})
+			s.tell(core.Naming{Last: last, Asked: asked})
 			s.measureLag(ctx)
 			if last == before && s.isLive() {
 				wait = idleProbe

@@ -7,6 +7,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"github.com/dashfeed/dashfeed/actors/core"
 	"github.com/dashfeed/dashfeed/feed"
 	"github.com/dashfeed/dashfeed/fold"
 	"github.com/dashfeed/dashfeed/messages"
@@ -102,13 +103,13 @@ func (d *dashboard) acknowledge(t *turn) {
 }
 
 func (d *dashboard) report() report {
-	r := report{deadline: noDeadline}
+	r := report{deadline: core.NoDeadline}
 	d.guard("report", func() { r = d.standing() })
 	return r
 }
 
 func (d *dashboard) standing() report {
-	r := report{deadline: noDeadline}
+	r := report{deadline: core.NoDeadline}
 	if d.fold == nil {
 		return r
 	}

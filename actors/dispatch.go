@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"strings"
 
+	"github.com/dashfeed/dashfeed/actors/core"
 	"github.com/dashfeed/dashfeed/fold"
 	"github.com/dashfeed/dashfeed/messages"
 )
@@ -24,7 +25,7 @@ func (s *shard) take(b *batch) {
 func (s *shard) resume() {
 	for len(s.held) > 0 && s.core.MayDispatch() {
 		if s.crowded() {
-			s.core.Crowd(s.look())
+			s.core.Step(s.look(), core.Crowded{})
 			return
 		}
 		b := s.held[0]
@@ -104,7 +105,7 @@ func (s *shard) dispatch(b *batch) {
 			s.dispatchRun(&b.runs[i])
 		}
 	}
-	s.arrive()
+	s.advanceDue()
 }
 
 func (s *shard) dispatchRun(r *run) {
@@ -128,12 +129,6 @@ func (s *shard) mark(e *entry) {
 	}
 }
 
-// arrive serves what waits for the shard's position or log time.
-func (s *shard) arrive() {
-	s.readWaiters()
-	s.advanceDue()
-}
-
 // becomeLive opens the shard to viewers. It sends the asks that came meanwhile. The dashboards
 // answer after they have folded the records that are in their mailboxes already.
 func (s *shard) becomeLive() {
@@ -150,7 +145,6 @@ func (s *shard) becomeLive() {
 // are applied when these wake, with the same result.
 func (s *shard) advanceDue() {
 	logTime := s.state.LogTime()
-	s.waits.pass(logTime)
 	for e := s.deadlines.first(); e != nil && e.due <= logTime; e = s.deadlines.first() {
 		heap.Pop(&s.deadlines)
 		s.send(e, &advancing{turn{entry: e, logTime: logTime}})
@@ -187,7 +181,7 @@ func (s *shard) acknowledge(t *turn) {
 	e := t.entry
 	if t.report.deadline <= t.logTime {
 		s.warn("deadline", "a deadline that has come stays", "dashboard", e.key.Label(), "deadline", t.report.deadline, "log_time", t.logTime)
-		t.report.deadline = noDeadline
+		t.report.deadline = core.NoDeadline
 	}
 	s.learn(t)
 	if e.report.version == 0 {
@@ -228,7 +222,7 @@ func (s *shard) entry(k messages.Key) *entry {
 			k.Tenant = messages.DefaultTenant
 		}
 		e = &entry{key: k}
-		e.report.deadline = noDeadline
+		e.report.deadline = core.NoDeadline
 		s.entries[k] = e
 	}
 	return e

@@ -5,6 +5,7 @@ import (
 
 	"github.com/dashfeed/dashfeed/actors/core"
 	"github.com/dashfeed/dashfeed/eventlog/forward"
+	"github.com/dashfeed/dashfeed/feed"
 )
 
 // coreConfig returns the configuration of the shard's state machine.
@@ -20,6 +21,7 @@ func (h *Host) coreConfig(number int) core.Config {
 		Shared:          h.config.Checkpoints.Shared(),
 		MaxForwards:     maxMisrouted, MaxForwardBytes: maxMisroutedBytes,
 		ForwardsAtOnce: forward.AtOnce, ForwardBytesOnce: forward.BytesAtOnce,
+		MaxReadings: 4096,
 	}
 }
 
@@ -33,18 +35,6 @@ func (s *shard) look() core.Now {
 		Ended:   s.life.Err() != nil,
 		Unsaved: len(s.dirty) + len(s.written),
 	}
-}
-
-// windows returns what the dashboards' windows wait for.
-func (s *shard) windows() core.Windows {
-	w := core.Windows{Deadline: core.NoDeadline, LogTime: s.state.LogTime(), Wall: time.Now().UnixMilli(), Busy: s.inflight.Load() > 0}
-	if at, waiting := s.waits.next(); waiting {
-		w.Deadline = at
-	}
-	if e := s.deadlines.first(); e != nil {
-		w.Deadline = min(w.Deadline, e.due)
-	}
-	return w
 }
 
 // perform performs the effects of the state machine. They may cause further inputs, and these may
@@ -75,13 +65,17 @@ func (s *shard) do(e core.Effect) {
 	case core.StopForwards:
 		s.forwarder.stop()
 	case core.DropForwards:
-		s.forwarder.waiting = nil
+		s.forwarder.drop(e.Count)
 	case core.Save:
 		s.beginCheckpoint(e)
 	case core.Commit:
 		close(s.job.home)
 	case core.Tick:
 		s.tick()
+	case core.Read:
+		s.read(e.Reading.Of.(*reading))
+	case core.RefuseReading:
+		e.Reading.Of.(*reading).reply <- readingReply{err: feed.ErrNotInTime}
 	case core.Resume:
 		s.resume()
 	case core.GiveBack:

@@ -2,17 +2,14 @@ package actors
 
 import (
 	"container/heap"
-	"math"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"github.com/dashfeed/dashfeed/actors/core"
 	"github.com/dashfeed/dashfeed/fold"
 	"github.com/dashfeed/dashfeed/messages"
 )
-
-// noDeadline is the deadline of a dashboard that waits for nothing.
-const noDeadline = math.MaxInt64
 
 // entry is what a shard knows of a dashboard that is awake or held open. Only the shard's actor
 // accesses it. key and pid are exceptions, because they do not change while a message is in flight.
@@ -124,7 +121,7 @@ func (d *deadlines) Pop() any {
 
 // place inserts the entry, moves it further to the front, or removes it, according to its deadline.
 func (d *deadlines) place(e *entry) {
-	wanted := e.pid != nil && e.report.version > 0 && e.report.deadline != noDeadline
+	wanted := e.pid != nil && e.report.version > 0 && e.report.deadline != core.NoDeadline
 	switch {
 	case wanted && e.heapAt == 0:
 		e.due = e.report.deadline

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dashfeed/dashfeed/actors/core"
 	"github.com/dashfeed/dashfeed/eventlog/checkpoint"
 	"github.com/dashfeed/dashfeed/feed"
 	"github.com/dashfeed/dashfeed/messages"
@@ -45,13 +46,17 @@ func (h *Host) Read(ctx context.Context, k messages.Key, q feed.Query) (feed.Rea
 		return feed.Reading{}, fmt.Errorf("%w: %d, of %s it is %d", feed.ErrPartition, q.After.Partition, k, s.number)
 	}
 	m := &reading{key: k, query: q, reply: make(chan readingReply, 1)}
-	s.tell(m)
+	one := &core.Reading{Of: m}
+	if q.After != nil {
+		one.After = q.After.Position
+	}
+	s.tell(one)
 	r, err := await(ctx, s, m.reply)
 	switch {
 	case err == nil:
 		return r.Reading, r.err
 	case ctx.Err() != nil && q.After != nil:
-		s.tell(&gaveUp{m})
+		s.tell(core.Forget{Reading: one})
 		return feed.Reading{}, feed.ErrNotInTime
 	}
 	return feed.Reading{}, err

@@ -63,7 +63,7 @@ func (s *shard) forward(n int) {
 		defer stop()
 		home := s.homes()
 		err := home.Append(ctx, entries)
-		s.tell(&core.Forwarded{Stopped: err != nil})
+		s.tell(core.Forwarded{Stopped: err != nil})
 	})
 }
 
@@ -82,14 +82,15 @@ func (s *shard) homes() forward.Home {
 	}
 }
 
-// endForward removes the waiting records that are stored.
-func (s *shard) endForward(m *core.Forwarded) {
-	f := &s.forwarder
-	done := s.core.Forwarded(s.look(), *m)
-	clear(f.waiting[:done])
-	if f.waiting = f.waiting[done:]; len(f.waiting) == 0 {
+// drop drops the first n waiting records. If these are all, an append that was stopped may still
+// read them.
+func (f *forwarder) drop(n int) {
+	if n == len(f.waiting) {
 		f.waiting = nil
+		return
 	}
+	clear(f.waiting[:n])
+	f.waiting = f.waiting[n:]
 }
 
 // catchUp is the first act of a new leader: this host did not forward the misrouted records between
@@ -108,7 +109,7 @@ func (s *shard) catchUp(e core.Effect) {
 				err = s.forwardAgain(ctx, newest, e.Last, e.At)
 			}
 			if err == nil || ctx.Err() != nil {
-				s.tell(&core.Forwarded{Newest: &newest, Stopped: err != nil})
+				s.tell(core.Forwarded{Newest: &newest, Stopped: err != nil})
 				return
 			}
 			s.warn("forward", "what the owner before may not have forwarded can't be read, trying again; checkpoints wait", "error", err, "after", wait)

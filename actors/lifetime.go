@@ -1,7 +1,6 @@
 package actors
 
 import (
-	"container/heap"
 	"context"
 	"errors"
 	"sync"
@@ -71,7 +70,7 @@ func (s *shard) run() {
 	}
 	cancel()
 	s.feeders.Wait()
-	s.tell(&stopping{last: last})
+	s.tell(core.Stop{Last: last})
 	<-s.stopped
 	s.actors.Wait()
 	s.work.Wait()
@@ -194,20 +193,19 @@ func (s *shard) enterStored(l *loaded) {
 		l.population.Enter(e.Key)
 		// otherwise listing the dashboards logs it
 		if _, waits, err := decodeSummary(e.Key, e.Summary); err == nil {
-			l.waits.heap = append(l.waits.heap, waits...)
+			l.waits = append(l.waits, waits...)
 		}
 		return true
 	})
 	if err != nil && !errors.Is(err, checkpoint.ErrNone) {
 		s.warn("waits", "the dashboards of a checkpoint can't be listed", "error", err)
 	}
-	heap.Init(&l.waits.heap)
 }
 
 // begin takes over what was loaded.
 func (s *shard) begin(m *loaded) {
-	s.state, s.waits, s.population = m.state, m.waits, m.population
-	s.waits.pass(s.state.LogTime())
+	s.state, s.population = m.state, m.population
+	s.core.Sleep(m.waits)
 	if m.found {
 		s.known.base = &m.marker
 	}

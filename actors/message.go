@@ -13,11 +13,10 @@ import (
 // and *yielding, each acknowledged to the shard (a run by its batch, the others by their *turn);
 // and *saving from the shard's saver.
 //
-// Messages to a shard: *loaded, *batch, *opened, *skipping, *core.Empty and *core.Naming from its
-// feeders; *folded and *turn from its dashboards; *woken from a dashboard that woke; *subscribing,
-// *asking, *closing, *reading and *gaveUp from the feed; query from the feed and a collector; *beat
-// from the host; *saved, *ticked and *core.Forwarded from its own goroutines; *stopping from its
-// runner.
+// Messages to a shard: core.Input from its feeders, the feed, its own goroutines and its runner;
+// *loaded, *batch and *skipping from its feeders; *folded and *turn from its dashboards; *woken
+// from a dashboard that woke; *subscribing, *asking and *closing from the feed; query from the feed
+// and a collector; *beat from the host; *saved from its saver.
 type (
 	// loading is the first message to a dashboard.
 	loading struct{}
@@ -27,7 +26,7 @@ type (
 		state  *fold.ShardState
 		marker checkpoint.Marker
 		found  bool
-		waits  waits // log times that the windows of its dashboards wait for
+		waits  []int64 // log times that the windows of its dashboards wait for
 
 		population *fold.Population
 	}
@@ -38,10 +37,6 @@ type (
 		key   messages.Key
 		waits []int64
 	}
-
-	// opened says that the log holds what follows the loaded position, as far as this can be known
-	// before a record is read.
-	opened struct{}
 
 	// skipping says that the next batch begins behind a hole that an operator has accepted.
 	skipping struct{ from, to messages.Position }
@@ -82,8 +77,6 @@ type (
 		feed.Reading
 		err error
 	}
-	// gaveUp says that nobody waits for the reading any more.
-	gaveUp struct{ reading *reading }
 
 	// query answers a question about the shard when the actor receives it. It changes nothing of
 	// the shard but the counts for metrics.
@@ -111,16 +104,9 @@ type (
 		err error
 	}
 
-	// ticked reports that the append of a tick has ended.
-	ticked struct{ err error }
-
 	// beat comes from the host a few times a second. It triggers everything that is due by the
 	// clock.
 	beat struct{}
-
-	// stopping ends the shard and all its actors. If last is true, what is in flight is folded and
-	// a last checkpoint is written first.
-	stopping struct{ last bool }
 )
 
 // to returns the dashboard that the message is for.

@@ -57,7 +57,7 @@ func (r *reader) read(ctx context.Context) (progress bool, err error) {
 		return false, err
 	}
 	defer func() { log.Close() }()
-	s.tell(&opened{})
+	s.tell(core.Opened{})
 	for {
 		var b *batch
 		select {
@@ -113,7 +113,7 @@ func (r *reader) next(ctx context.Context, log eventlog.Reader, limit int) ([]me
 	}
 	records, passed, err := passer.NextOrPassed(ctx, limit)
 	if err == nil && len(records) == 0 {
-		r.shard.tell(&core.Empty{After: r.position, UpTo: passed})
+		r.shard.tell(core.Empty{After: r.position, UpTo: passed})
 	}
 	return records, err
 }

@@ -89,11 +89,9 @@ type shard struct {
 	awake     int
 	idle      idle
 	deadlines deadlines // deadlines of awake dashboards
-	waits     waits     // log times that sleeping dashboards wait for
 
 	population *fold.Population // the dashboards that have a record
 	held       []*batch         // not dispatched because too many dashboards are awake
-	waiters    []*reading
 	// dashboards whose viewers have seen more than they contain, and since when; held open
 	ahead map[*entry]time.Duration
 
@@ -129,7 +127,7 @@ func (s *shard) Receive(c actor.Context) {
 		if s.faulty.Load() == nil {
 			s.receive(m)
 			s.perform()
-		} else if _, last := m.(*stopping); last {
+		} else if _, last := m.(core.Stop); last {
 			c.Stop(s.pid)
 		}
 	}
@@ -147,37 +145,23 @@ func (s *shard) receive(message any) {
 		s.acknowledge(m)
 	case *woken:
 		s.learnWaits(m)
-	case *opened:
-		s.core.Open(s.look())
 	case *skipping:
 		s.skip(m)
-	case *core.Empty:
-		s.core.Pass(s.look(), *m)
-	case *core.Naming:
-		s.core.Name(s.look(), *m)
+	case core.Input:
+		s.core.Step(s.look(), m)
 	case *subscribing:
 		s.subscribe(m.sub)
 	case *asking:
 		s.ask(m)
 	case *closing:
 		s.unsubscribe(m.sub)
-	case *reading:
-		s.read(m)
-	case *gaveUp:
-		s.forget(m.reading)
 	case query:
 		m()
 	case *saved:
 		s.endCheckpoint(m)
-	case *core.Forwarded:
-		s.endForward(m)
-	case *ticked:
-		s.endTick(m)
 	case *beat:
 		s.beating.Store(false)
 		s.beat()
-	case *stopping:
-		s.core.Stop(s.look(), m.last)
 	}
 }
 
@@ -199,7 +183,11 @@ func (s *shard) beat() {
 		s.yieldIfDue(now.Time)
 		now = s.look()
 	}
-	s.core.Beat(now, s.windows())
+	w := core.Windows{Deadline: core.NoDeadline, LogTime: s.state.LogTime(), Wall: time.Now().UnixMilli(), Busy: s.inflight.Load() > 0}
+	if e := s.deadlines.first(); e != nil {
+		w.Deadline = e.due
+	}
+	s.core.Beat(now, w)
 }
 
 // fail stops the shard until it is loaded again. Readers of its dashboards and Troubles report err.

@@ -48,7 +48,7 @@ func (s *shard) retire(e *entry) {
 	s.idle.remove(e)
 	s.deadlines.place(e)
 	s.rest.join(&e.busy)
-	s.waits.add(e.waits)
+	s.core.Sleep(e.waits)
 	e.waits = nil
 	if len(e.subs) == 0 {
 		s.drop(e)
@@ -60,7 +60,7 @@ func (s *shard) retire(e *entry) {
 // learnWaits takes the log times of a dashboard that woke out of the waits of sleeping ones: from
 // now on its deadline counts.
 func (s *shard) learnWaits(m *woken) {
-	s.waits.remove(m.waits)
+	s.core.Wake(m.waits)
 	if e := s.entries[m.key]; e != nil {
 		e.waits = m.waits
 	}

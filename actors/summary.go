@@ -8,6 +8,10 @@ import (
 	"github.com/dashfeed/dashfeed/messages"
 )
 
+// mostWaits is the most log times that the windows of one dashboard wait for. If they end at more
+// different times, some wait for a later window's end.
+const mostWaits = 64
+
 func summarise(k messages.Key, r report) feed.Summary {
 	s := feed.Summary{Key: k, Epoch: r.epoch, Version: r.version, Time: r.time}
 	if r.program != nil {

@@ -30,12 +30,11 @@ func (s *Shard) Skip() {
 	s.checkpoints.savedAt = -s.config.CheckpointEvery
 }
 
-// Crowd tells the shard that dashboards must be saved before they can be put to sleep, and that
-// records wait for it.
-func (s *Shard) Crowd(now Now) {
-	s.now = now
-	s.save()
-}
+// Crowded states that dashboards must be saved before they can be put to sleep, and that records
+// wait for it.
+type Crowded struct{}
+
+func (Crowded) step(s *Shard) { s.save() }
 
 // save begins a checkpoint if anything changed and no other checkpoint is under way.
 func (s *Shard) save() {

@@ -10,10 +10,11 @@ import (
 // call in order.
 type Effect struct {
 	Kind    Kind
-	Count   int               // Forward: the number of waiting records to append
+	Count   int               // Forward, DropForwards: number of waiting records
 	At      messages.Position // Save: position of the checkpoint; ForwardAgain: where to end
 	Last    messages.Position // ForwardAgain: no record behind it is misrouted
 	Leading bool              // Save: the checkpoint may count for other hosts
+	Reading *Reading          // Read, RefuseReading
 }
 
 // Kind is the kind of an effect.
@@ -35,7 +36,8 @@ const (
 	// StopForwards cancels the Forward or ForwardAgain under way, which is still answered with
 	// Forwarded.
 	StopForwards
-	// DropForwards drops the waiting records.
+	// DropForwards drops the first Count waiting records: they are stored, or another host forwards
+	// them.
 	DropForwards
 	// Save writes a checkpoint. Its last step waits for Commit. Answer it with Saved.
 	Save
@@ -43,6 +45,10 @@ const (
 	Commit
 	// Tick appends a tick. Answer it with Ticked.
 	Tick
+	// Read passes the reading on to its dashboard, behind all records that were dispatched.
+	Read
+	// RefuseReading answers that the reading's position has not come in time.
+	RefuseReading
 	// Resume dispatches the waiting batches while MayDispatch allows it. It comes last, so that a
 	// checkpoint stands at the position where it was decided.
 	Resume
@@ -54,7 +60,7 @@ const (
 	End
 )
 
-var kindNames = [...]string{"live", "lead", "unlead", "forward again", "forward", "stop forwards", "drop forwards", "save", "commit", "tick", "resume", "give back", "disown", "end"}
+var kindNames = [...]string{"live", "lead", "unlead", "forward again", "forward", "stop forwards", "drop forwards", "save", "commit", "tick", "read", "refuse reading", "resume", "give back", "disown", "end"}
 
 // String returns the effect in the notation of the transcripts.
 func (e Effect) String() string {
@@ -62,8 +68,10 @@ func (e Effect) String() string {
 	switch e.Kind {
 	case ForwardAgain:
 		return fmt.Sprintf("%s up to %s, misrouted up to %s", name, e.At, e.Last)
-	case Forward:
+	case Forward, DropForwards:
 		return fmt.Sprintf("%s %d", name, e.Count)
+	case Read, RefuseReading:
+		return fmt.Sprintf("%s %v", name, e.Reading.Of)
 	case Save:
 		if e.Leading {
 			return fmt.Sprintf("%s at %s, leading", name, e.At)

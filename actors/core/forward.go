@@ -32,9 +32,6 @@ func (s *Shard) Misroute(at messages.Position, size int) (keep bool) {
 	return s.leading
 }
 
-// Waiting returns how many records wait to be forwarded.
-func (s *Shard) Waiting() int { return len(s.forwards.waiting) }
-
 // congested reports whether so many records wait to be forwarded that the shard must stop reading.
 func (s *Shard) congested() bool {
 	return len(s.forwards.waiting) >= s.config.MaxForwards || s.forwards.bytes >= s.config.MaxForwardBytes
@@ -67,7 +64,8 @@ func (s *Shard) catchUp() {
 	s.do(Effect{Kind: ForwardAgain, At: s.position, Last: last})
 }
 
-// Forwarded is the answer to Forward and ForwardAgain.
+// Forwarded is the answer to Forward and ForwardAgain: the records are stored at home, or the
+// append was stopped.
 type Forwarded struct {
 	Stopped bool // the append was stopped before it was done
 	// position of the newest checkpoint that counts for other hosts, as ForwardAgain found it; nil in
@@ -75,38 +73,41 @@ type Forwarded struct {
 	Newest *messages.Position
 }
 
-// Forwarded reports that an append of forwards has ended: the records are stored at home, or the
-// append was stopped. It returns how many of the waiting records the caller drops because they are
-// done.
-func (s *Shard) Forwarded(now Now, m Forwarded) (drop int) {
-	s.now = now
+func (m Forwarded) step(s *Shard) {
 	f := &s.forwards
 	n := f.count
 	f.busy, f.behind, f.count = false, false, 0
 	if !s.leading || m.Stopped {
 		s.lead() // the shard may have become owner again meanwhile
-		return 0
+		return
 	}
 	if m.Newest != nil && s.position.After(*m.Newest) {
 		s.checkpoints.due = true
 	}
+	f.drop(s, n)
+	s.forward()
+	s.commit()
+	s.resume = true
+}
+
+// drop drops the first n waiting records.
+func (f *forwards) drop(s *Shard, n int) {
 	for _, one := range f.waiting[:n] {
 		f.bytes -= one.size
 	}
 	if f.waiting = f.waiting[n:]; len(f.waiting) == 0 {
 		f.waiting = nil
 	}
-	s.forward()
-	s.commit()
-	s.resume = true
-	return n
+	if n > 0 {
+		s.do(Effect{Kind: DropForwards, Count: n})
+	}
 }
 
 // dropForwards drops the waiting records of a shard that stopped leading.
 func (s *Shard) dropForwards() {
 	f := &s.forwards
-	f.waiting, f.bytes, f.count = nil, 0, 0
-	s.do(Effect{Kind: DropForwards})
+	f.drop(s, len(f.waiting))
+	f.count = 0
 	if f.busy {
 		s.do(Effect{Kind: StopForwards})
 	}

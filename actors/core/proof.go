@@ -32,24 +32,21 @@ type Naming struct {
 // batch.
 type Empty struct{ After, UpTo messages.Position }
 
-// Open tells the shard that the log holds what follows the loaded position, as far as this can be
-// known before a record is read.
-func (s *Shard) Open(now Now) {
-	s.now = now
+// Opened states that the log holds what follows the loaded position, as far as this can be known
+// before a record is read.
+type Opened struct{}
+
+func (Opened) step(s *Shard) {
 	s.proof.opened = true
 	s.prove()
 }
 
-// Pass takes the log's answer that it has no record between two positions.
-func (s *Shard) Pass(now Now, e Empty) {
-	s.now = now
+func (e Empty) step(s *Shard) {
 	s.proof.empty = e
 	s.prove()
 }
 
-// Name takes the log's answer to the question where its last record is.
-func (s *Shard) Name(now Now, n Naming) {
-	s.now = now
+func (n Naming) step(s *Shard) {
 	p := &s.proof
 	if len(p.named) == mostNamed {
 		p.named = append(p.named[:0], p.named[1:]...)

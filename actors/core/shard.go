@@ -5,7 +5,7 @@
 //
 //	s := core.New(config)
 //	s.Load(now, position, true)
-//	s.Name(now, core.Naming{Last: position, Asked: now.Time})
+//	s.Step(now, core.Naming{Last: position, Asked: now.Time})
 //	for _, effect := range s.Ready() { ... }
 //
 // Promises, each with a transcript in testdata:
@@ -18,7 +18,8 @@
 //  4. At most one append of forwards is under way, in log order, and only while the shard leads. A
 //     new leader first forwards what its predecessor may have left.
 //  5. An owner that is live appends at most one tick a second. Nobody else appends any.
-//  6. Stop ends with one last checkpoint, or with none, and nothing begins after End.
+//  6. A reading is performed once the records up to its position are dispatched, in order.
+//  7. Stop ends with one last checkpoint, or with none, and nothing begins after End.
 package core
 
 import (
@@ -39,6 +40,8 @@ type Config struct {
 	MaxForwardBytes  int // payload bytes of waiting forwards at which dispatching stops
 	ForwardsAtOnce   int // most records in one append of forwards
 	ForwardBytesOnce int
+
+	MaxReadings int // most readings that wait for a position
 }
 
 // Now describes the shard's surroundings at the time of an input.
@@ -73,6 +76,8 @@ type Shard struct {
 	checkpoints checkpoints
 	forwards    forwards
 	ticks       ticks
+	waits       waits      // log times that the windows of sleeping dashboards wait for
+	readings    []*Reading // readings that wait for a position
 	leading     bool
 }
 
@@ -87,6 +92,16 @@ func New(c Config) *Shard {
 	s := &Shard{config: c}
 	s.checkpoints.savedAt = c.SavedAt
 	return s
+}
+
+// Input is something that happened: Opened, Empty, Naming, Crowded, Forwarded, *Reading, Forget,
+// Ticked or Stop.
+type Input interface{ step(s *Shard) }
+
+// Step takes an input.
+func (s *Shard) Step(now Now, in Input) {
+	s.now = now
+	in.step(s)
 }
 
 // Load takes the position of the checkpoint that was loaded. If found is false there is no
@@ -109,6 +124,7 @@ func (s *Shard) Dispatch(now Now, last messages.Position, unstamped bool) {
 	s.ticks.unstamped = s.ticks.unstamped || unstamped
 	s.flights = append(s.flights, flight{last: last})
 	s.forward()
+	s.readReached()
 }
 
 // Fold reports that the batch whose last record is at last is folded. Batches may be folded in any
@@ -129,12 +145,13 @@ func (s *Shard) Fold(now Now, last messages.Position) (moved bool) {
 	return done > 0
 }
 
-// Stop ends the shard, after one more checkpoint if last is true.
-func (s *Shard) Stop(now Now, last bool) {
-	s.now = now
+// Stop ends the shard, after one more checkpoint if Last is true.
+type Stop struct{ Last bool }
+
+func (m Stop) step(s *Shard) {
 	s.stopping = true
 	s.do(Effect{Kind: GiveBack})
-	if !last {
+	if !m.Last {
 		s.finished = true
 		s.retreat()
 	}
@@ -190,7 +207,7 @@ func (s *Shard) MayDispatch() bool { return !s.stopping && !s.congested() }
 // Loaded reports whether the checkpoint is loaded.
 func (s *Shard) Loaded() bool { return s.loaded }
 
-// Stopping reports whether Stop was called.
+// Stopping reports whether the shard was told to stop.
 func (s *Shard) Stopping() bool { return s.stopping }
 
 // Leading reports whether the shard forwards and writes the checkpoints that count.

@@ -15,7 +15,7 @@ type ticks struct {
 // NoDeadline is the deadline of a shard that has no window waiting for a log time.
 const NoDeadline = math.MaxInt64
 
-// Windows describes what the windows of a shard's dashboards wait for, awake or asleep.
+// Windows describes what the windows of a shard's awake dashboards wait for.
 type Windows struct {
 	Deadline int64 // earliest log time that a window waits for, ms; or NoDeadline
 	LogTime  int64 // log time of the shard, ms
@@ -29,6 +29,10 @@ func (s *Shard) Beat(now Now, w Windows) {
 	s.lead()
 	if !s.loaded || s.stopping {
 		return
+	}
+	s.waits.pass(w.LogTime)
+	if at, waiting := s.waits.next(); waiting {
+		w.Deadline = min(w.Deadline, at)
 	}
 	s.tick(w)
 	if now.Time-s.checkpoints.savedAt >= s.config.CheckpointEvery {
@@ -59,8 +63,10 @@ func (s *Shard) deadlinePassed(w Windows) bool {
 	return w.Deadline <= max(w.LogTime+s.Quiet(s.now.Time).Milliseconds(), w.Wall)
 }
 
-// Ticked reports that the append of a tick has ended.
-func (s *Shard) Ticked() { s.ticks.appending = false }
+// Ticked states that the append of a tick has ended.
+type Ticked struct{}
+
+func (Ticked) step(s *Shard) { s.ticks.appending = false }
 
 // Acts reports whether the shard performs the duties of an owner.
 func (s *Shard) Acts() bool { return s.now.Owned && !s.stopping && s.Live() }

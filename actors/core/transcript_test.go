@@ -84,6 +84,8 @@ type player struct {
 	shard *Shard
 	now   Now
 	said  string // the answer of an input
+
+	readings map[string]*Reading // by name
 }
 
 func (p *player) play(words []string) (err error) {
@@ -102,10 +104,10 @@ func (p *player) play(words []string) (err error) {
 	}
 	switch words[0] {
 	case "new": // new [shared]
-		p.now = Now{}
+		p.now, p.readings = Now{}, map[string]*Reading{}
 		p.shard = New(Config{
 			CheckpointEvery: 5 * time.Second, ProofGood: 1250 * time.Millisecond, Shared: has("shared"),
-			MaxForwards: 4, MaxForwardBytes: 100, ForwardsAtOnce: 2, ForwardBytesOnce: 50,
+			MaxForwards: 4, MaxForwardBytes: 100, ForwardsAtOnce: 2, ForwardBytesOnce: 50, MaxReadings: 3,
 		})
 	case "time":
 		p.now.Time, err = time.ParseDuration(arg(1))
@@ -120,22 +122,22 @@ func (p *player) play(words []string) (err error) {
 		}
 		s.Load(p.now, at(1), true)
 	case "open":
-		s.Open(p.now)
+		s.Step(p.now, Opened{})
 	case "dispatch": // dispatch LAST [unstamped]
 		s.Dispatch(p.now, at(1), has("unstamped"))
 	case "fold":
 		s.Fold(p.now, at(1))
 		p.said = "folded up to " + s.Folded().String()
 	case "empty": // empty AFTER UPTO
-		s.Pass(p.now, Empty{After: at(1), UpTo: at(2)})
+		s.Step(p.now, Empty{After: at(1), UpTo: at(2)})
 	case "name": // name LAST ASKED
 		asked, parsed := time.ParseDuration(arg(2))
-		s.Name(p.now, Naming{Last: at(1), Asked: asked})
+		s.Step(p.now, Naming{Last: at(1), Asked: asked})
 		return parsed
 	case "misroute": // misroute POSITION SIZE
 		p.said = "passed by"
 		if s.Misroute(at(1), number(arg(2), &err)) {
-			p.said = fmt.Sprintf("kept, %d wait", s.Waiting())
+			p.said = fmt.Sprintf("kept, %d wait", len(s.forwards.waiting))
 		}
 	case "forwarded": // forwarded [NEWEST] | forwarded stopped
 		m := Forwarded{Stopped: has("stopped")}
@@ -143,9 +145,9 @@ func (p *player) play(words []string) (err error) {
 			newest := at(1)
 			m.Newest = &newest
 		}
-		p.said = fmt.Sprintf("%d of those that waited are done", s.Forwarded(p.now, m))
+		s.Step(p.now, m)
 	case "crowd":
-		s.Crowd(p.now)
+		s.Step(p.now, Crowded{})
 	case "skip":
 		s.Skip()
 	case "saved": // saved | saved not
@@ -156,12 +158,28 @@ func (p *player) play(words []string) (err error) {
 			w.Deadline, w.LogTime, w.Wall = int64(number(arg(1), &err)), int64(number(arg(2), &err)), int64(number(arg(3), &err))
 		}
 		s.Beat(p.now, w)
+	case "sleep", "wake": // sleep LOGTIME...
+		var waits []int64
+		for i := range words[1:] {
+			waits = append(waits, int64(number(arg(i+1), &err)))
+		}
+		if words[0] == "sleep" {
+			s.Sleep(waits)
+		} else {
+			s.Wake(waits)
+		}
+	case "read": // read NAME AFTER
+		r := &Reading{After: at(2), Of: arg(1)}
+		p.readings[arg(1)] = r
+		s.Step(p.now, r)
+	case "forget": // forget NAME
+		s.Step(p.now, Forget{p.readings[arg(1)]})
 	case "ticked":
-		s.Ticked()
+		s.Step(p.now, Ticked{})
 	case "stop":
-		s.Stop(p.now, true)
+		s.Step(p.now, Stop{Last: true})
 	case "drop":
-		s.Stop(p.now, false)
+		s.Step(p.now, Stop{})
 	case "state":
 		p.said = fmt.Sprintf("live %t, acts %t, leading %t, may dispatch %t, %d in flight", s.Live(), s.Acts(), s.Leading(), s.MayDispatch(), s.InFlight())
 	default:

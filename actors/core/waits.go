@@ -1,4 +1,4 @@
-package actors
+package core
 
 import "container/heap"
 
@@ -13,9 +13,12 @@ type waits struct {
 	passed int64         // log time has reached this: nothing up to it is waited for
 }
 
-// mostWaits is the most log times of one dashboard. If its windows end at more different times,
-// some wait for a later window's end.
-const mostWaits = 64
+// Sleep takes the log times that the windows of dashboards wait for that go to sleep, or that sleep
+// when the shard is loaded.
+func (s *Shard) Sleep(waits []int64) { s.waits.add(waits) }
+
+// Wake takes the log times of a dashboard that woke: from now on its own deadline counts.
+func (s *Shard) Wake(waits []int64) { s.waits.remove(waits) }
 
 // add adds the log times of a dashboard that goes to sleep.
 func (w *waits) add(list []int64) {

@@ -143,6 +143,8 @@ func (s *Server) ask(ctx context.Context, b, m []byte) ([]byte, error) {
 		}
 		d, err := s.cfg.Feed.Default(ctx, k)
 		return appendDefinition(b, d), err
+	case callRoom:
+		return s.room(ctx, b, &r)
 	}
 	return nil, errUnknownCall
 }

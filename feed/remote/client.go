@@ -71,6 +71,7 @@ var _ feed.Feed = (*Client)(nil)
 type Client struct {
 	cfg   ClientConfig
 	stats *clientStats
+	rooms *rooms
 	ctx   context.Context
 	stop  context.CancelFunc
 	wg    sync.WaitGroup
@@ -100,6 +101,10 @@ func NewClient(cfg ClientConfig) (*Client, error) {
 		cfg.Logger = slog.Default()
 	}
 	c := &Client{cfg: cfg, moved: make(chan struct{}, 1), shards: map[int]*shard{}, sources: map[link.Peer]*source{}}
+	var err error
+	if c.rooms, err = newRooms(); err != nil {
+		return nil, fmt.Errorf("feed client: %w", err)
+	}
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	c.stats = newClientStats(c)
 	if err := c.stats.register(cfg.Metrics); err != nil {

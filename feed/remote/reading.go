@@ -85,6 +85,7 @@ const (
 	itemRefused    = 'x' // JSON
 	itemDefinition = 'd' // canonical JSON, hash, revision, whether it is the default
 	itemSummary    = 's' // of a listing
+	itemRoom       = 'm' // whether the record would be the dashboard's first
 )
 
 func appendReading(b []byte, r *feed.Reading) ([]byte, error) {
@@ -175,6 +176,7 @@ const (
 	callRead    = 'r'
 	callList    = 'l' // tenant, prefix, after, limit
 	callDefault = 'd' // tenant, dashboard
+	callRoom    = 'm' // tenant, dashboard, how many dashboards the tenant may have in a shard
 )
 
 func appendKey(b []byte, k messages.Key) []byte {

@@ -20,6 +20,7 @@ import (
 type ServerConfig struct {
 	Feed feed.Feed             // the feed that is served
 	Link grpc.ServiceRegistrar // a link.Link before its Start
+	Room Room                  // of the feed's owner; nil: gateways are told that it is not known
 	// least time between two flushes to a gateway; 0: 1 ms, negative: none
 	Flush   time.Duration
 	Logger  *slog.Logger          // nil: slog.Default

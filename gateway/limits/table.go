@@ -81,7 +81,7 @@ var Table = [count]Row{
 	{SubjectBytes, "subject-bytes", Subject, "bytes/s", 32 * mib, 2, "bytes sent, to sessions and for readings", "updates wait, and contain what changed meanwhile; readings are refused"},
 	{TenantEvents, "events", Tenant, "events/s", 100_000, 1, "events of POST /v1/events", "the whole request is refused, and nothing of it is stored"},
 	{TenantBytes, "bytes", Tenant, "bytes/s", 64 * mib, 1, "bytes of the bodies of POST /v1/events, inflated", "the whole request is refused, and nothing of it is stored"},
-	{TenantDashboards, "dashboards", Tenant, "dashboards", 100_000, 0, "dashboards with a record, in each shard of the tenant; at most 100,000. Known where nodes and gateway are one process; requests that come at the same moment may exceed it", "events of further dashboards are refused (too_many_dashboards), and so are their definitions (1112)"},
+	{TenantDashboards, "dashboards", Tenant, "dashboards", 100_000, 0, "dashboards with a record, in each shard of the tenant; at most 100,000. Requests that come at the same moment may exceed it, and so may those that come while no node of the shard answers", "events of further dashboards are refused (too_many_dashboards), and so are their definitions (1112)"},
 	{TenantSessions, "sessions", Tenant, "sessions", None, 0, "open WebSocket sessions", refused},
 	{TenantDefinitions, "definitions", Tenant, "changes/s", 20, 10, "definitions put and deleted", refused},
 	{DashboardEvents, "dashboard-events", Dashboard, "events/s", 50_000, 1, "events of POST /v1/events", "the whole request is refused, and nothing of it is stored"},

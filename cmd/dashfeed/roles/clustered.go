@@ -203,7 +203,7 @@ func (c *Clustered) startShards(ctx context.Context, table fold.Table) error {
 
 	// --flush is how often gateways ask. The messages that answer them wait for other messages,
 	// too, but much shorter.
-	c.owner, err = remote.NewServer(remote.ServerConfig{Feed: c.host, Link: c.link, Logger: c.logger, Metrics: c.metrics})
+	c.owner, err = remote.NewServer(remote.ServerConfig{Feed: c.host, Room: c.host.Room, Link: c.link, Logger: c.logger, Metrics: c.metrics})
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/dashfeed/dashfeed/cmd/dashfeed/source"
 	"github.com/dashfeed/dashfeed/eventlog"
 	"github.com/dashfeed/dashfeed/feed"
+	"github.com/dashfeed/dashfeed/feed/remote"
 	"github.com/dashfeed/dashfeed/fold"
 	"github.com/dashfeed/dashfeed/fold/definition"
 	"github.com/dashfeed/dashfeed/gateway"
@@ -36,10 +37,12 @@ func (f *DashboardFlags) hostConfig(s *server, table fold.Table) actors.Config {
 // newGateway returns the public door of a feed and a log.
 func (s *server) newGateway(from feed.Feed, log eventlog.Appender, d DashboardFlags, p PublicFlags, table fold.Table) (_ *gateway.Server, err error) {
 	proxies, _ := gateway.ParseProxies(p.TrustedProxies) // the flags are checked
-	// a gateway of a cluster does not ask nodes before it appends
 	var room gateway.Room
-	if host, ok := from.(*actors.Host); ok {
-		room = host.Room
+	switch f := from.(type) {
+	case *actors.Host:
+		room = f.Room
+	case *remote.Client:
+		room = roomAt(f)
 	}
 	if s.limits, err = newLimits(p.Limit, openFiles(), s.metrics); err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 
 	"github.com/dashfeed/dashfeed/feed"
 	"github.com/dashfeed/dashfeed/gateway/limits"
+	"github.com/dashfeed/dashfeed/gateway/token"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -18,6 +19,12 @@ type Config struct {
 	Events      *Ingest      // nil: not available
 	Definitions *Definitions // nil: not available
 	Page        http.Handler // serves all other paths; nil: 404
+
+	// verifies the tokens of callers; nil: callers have no identity, and may do everything
+	Tokens *token.Verifier
+	// a caller without a token may do everything: so with Tokens for development only, which restrict
+	// who gives one
+	Open bool
 
 	// least time between two asks for a dashboard, at most 100 ms; 0: 5 ms, negative: none
 	Flush time.Duration

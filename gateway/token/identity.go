@@ -19,7 +19,9 @@ type Identity struct {
 	Dashboards  Globs  // the dashboards that exist for the bearer; empty: none
 	Permissions Permissions
 	Attributes  map[string][]string // values of scopes; whole numbers as decimal text
-	Limits      map[string]float64  // by name of the limit; a lower value than the server's wins
+	// by attribute that is no value of a scope: why; as if it were missing
+	Unusable map[string]string
+	Limits   map[string]float64 // by name of the limit; a lower value than the server's wins
 }
 
 // Permissions is a set of permissions.

@@ -3,6 +3,7 @@ package gateway
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -180,6 +181,70 @@ func TestBytesAreLimited(t *testing.T) {
 		}
 		if n := h.srv.cfg.Limits.Held(); n == 0 {
 			t.Error("nothing is held while the session is open")
+		}
+	})
+}
+
+// TestViewBytesOfASubject: views of all sessions of a subject count together, and so do readings
+// while they wait.
+func TestViewBytesOfASubject(t *testing.T) {
+	w, err := wantOf([]string{"rps"}, tuples(t, groupsOf(10, 100)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	inBubble(t, Config{Limits: limitsOf(t, limits.Values{limits.SubjectViewBytes: float64(2 * w.cost())})}, func(t *testing.T, h *testGateway) {
+		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, 1, 1) })
+		one, two := h.connect(), h.connect()
+		for seed, c := range []*client{one, two} {
+			c.send(subscribeTo(10+seed, 100))
+			wantOne[*wire.Subscribed](c)
+			wantOne[*wire.Update](c)
+		}
+		two.send(subscribeTo(12, 100))
+		if e := wantOne[*wire.ErrorFrame](two); e.Code != wire.CodeLimit || !strings.Contains(e.Message, "limit subject-view-bytes is reached") {
+			t.Errorf("%+v", e)
+		}
+		reading := "/v1/dashboards/checkout?panels=rps&groups=" + url.QueryEscape(`[["DE"]]`)
+		if status, _, body := h.get(reading); status != http.StatusTooManyRequests || !strings.Contains(body, "subject-view-bytes") {
+			t.Errorf("a reading: %d %s", status, body)
+		}
+		_ = one.ws.Close()
+		synctest.Wait()
+		if status, _, body := h.get(reading); status != http.StatusOK {
+			t.Errorf("a reading after a session has ended: %d %s", status, body)
+		}
+		held := h.srv.cfg.Limits.Held()
+		two.send(subscribeTo(12, 100))
+		wantOne[*wire.Subscribed](two)
+		if n := h.srv.cfg.Limits.Held(); n != held {
+			t.Errorf("%d caps are held, %d before one more view", n, held)
+		}
+	})
+}
+
+// TestDefinitionsAreLimited: a tenant's changes are bounded in time, and others' are not refused.
+func TestDefinitionsAreLimited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newDefinitionLog()
+		d, err := NewDefinitions(DefinitionsConfig{Feed: l, Log: l, Limits: limitsOf(t, limits.Values{limits.TenantDefinitions: 0.1})})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := mounted(Config{Definitions: d})
+		if w := ask(h, "PUT", definitionPath, rps); w.Code != http.StatusOK {
+			t.Fatalf("%d %s", w.Code, w.Body)
+		}
+		for _, method := range []string{"PUT", "DELETE"} {
+			if w := ask(h, method, definitionPath, rps); w.Code != http.StatusTooManyRequests || w.Header().Get("Retry-After") != "10" || !strings.Contains(w.Body.String(), "limit definitions is reached: tenant acme") {
+				t.Errorf("%s: %d %s", method, w.Code, w.Body)
+			}
+		}
+		if w := ask(h, "GET", definitionPath, ""); w.Code != http.StatusOK {
+			t.Errorf("GET: %d %s", w.Code, w.Body)
+		}
+		time.Sleep(10 * time.Second)
+		if w := ask(h, "PUT", definitionPath, rps); w.Code != http.StatusOK {
+			t.Errorf("ten seconds later: %d %s", w.Code, w.Body)
 		}
 	})
 }

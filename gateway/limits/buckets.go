@@ -71,7 +71,7 @@ func (l *Limits) missing(k key, most float64, n int, now time.Time) time.Duratio
 		fit(b, most, full, now)
 		have = b.TokensAt(now)
 	}
-	if have >= need {
+	if have+rounding >= need {
 		return 0
 	}
 	if most == 0 || full == 0 {
@@ -79,6 +79,9 @@ func (l *Limits) missing(k key, most float64, n int, now time.Time) time.Duratio
 	}
 	return time.Duration((need - have) / most * float64(time.Second))
 }
+
+// rounding is what a bucket may lack, so that one who waits as long as was said is not refused.
+const rounding = 1e-6
 
 func (l *Limits) charge(k key, most float64, n int, now time.Time) {
 	if most == None || n <= 0 {

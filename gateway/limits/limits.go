@@ -200,7 +200,7 @@ func (l *Limits) refuse(limit Limit, k key, most float64, wait time.Duration) *w
 	r := &Table[limit]
 	e := wire.Errorf(wire.CodeLimit, "limit %s is reached: %s may have at most %s at this gateway", r.Name, k.who(), withUnit(r, most))
 	if wait > 0 {
-		e.After = int(min(wait, time.Minute).Milliseconds()) + 1
+		e.After = int((min(wait, time.Minute) + time.Millisecond - 1) / time.Millisecond)
 	}
 	return e
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -47,13 +48,21 @@ type issuer struct {
 	Key
 	entry   int
 	keys    atomic.Pointer[keySet]
-	content []byte // that the keys were read from; only the goroutine that reads them uses it
+	host    *keyHost // of a JWKS; nil: there is none
+	content []byte   // that the keys were read from; only the goroutine that reads them uses it
 	trouble atomic.Pointer[error]
 }
 
 // NewVerifier reads the keys of all entries. Its error names every problem; see Problems. The keys
 // of a JWKS are fetched in the background, so that a server starts while their host is away.
 func NewVerifier(c Config) (*Verifier, error) {
+	return newVerifierOver(c, (&net.Dialer{Timeout: fetchTimeout}).DialContext)
+}
+
+// dialer opens the connections to hosts of keys.
+type dialer func(ctx context.Context, network, address string) (net.Conn, error)
+
+func newVerifierOver(c Config, dial dialer) (*Verifier, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
@@ -74,10 +83,8 @@ func NewVerifier(c Config) (*Verifier, error) {
 	for i, k := range c.Keys {
 		is := &issuer{Key: k.withDefaults(), entry: i}
 		if k.JWKS != "" {
-			errs = append(errs, &Problem{i, "jwks", errors.New("key sets can't be fetched yet")})
-			continue
-		}
-		if err := is.readAgain(); err != nil {
+			is.host = newKeyHost(is.Key, dial)
+		} else if err := is.readAgain(); err != nil {
 			errs = append(errs, &Problem{i, k.source(), err})
 		}
 		v.issuers[k.Issuer] = is
@@ -88,6 +95,11 @@ func NewVerifier(c Config) (*Verifier, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	v.stop = cancel
 	v.work.Go(func() { v.followFiles(ctx) })
+	for _, is := range v.issuers {
+		if is.host != nil {
+			v.work.Go(func() { v.follow(ctx, is) })
+		}
+	}
 	return v, nil
 }
 
@@ -195,10 +207,19 @@ func (is *issuer) keysOf(ctx context.Context, t *jwt.Token) (values []jwt.Verifi
 		}
 	}
 	algorithm := t.Method.Alg()
+	if is.host != nil && is.keys.Load() == nil {
+		is.host.ask(ctx, true)
+	}
 	if keys, err = is.current(time.Now()); err != nil {
 		return nil, nil, err
 	}
 	values, other := keys.fitting(kid, algorithm)
+	if len(values) == 0 && !other && is.host != nil && is.host.ask(ctx, false) {
+		if keys, err = is.current(time.Now()); err != nil {
+			return nil, nil, err
+		}
+		values, other = keys.fitting(kid, algorithm)
+	}
 	switch {
 	case len(values) > 0:
 		return values, keys, nil
@@ -208,9 +229,16 @@ func (is *issuer) keysOf(ctx context.Context, t *jwt.Token) (values []jwt.Verifi
 	return nil, nil, refuse(UnknownKey, "the token's issuer has no key with this id (kid)")
 }
 
-// current returns the issuer's keys.
-func (is *issuer) current(time.Time) (*keySet, error) {
-	return is.keys.Load(), nil
+// current returns the keys of the issuer that count now.
+func (is *issuer) current(now time.Time) (*keySet, error) {
+	keys := is.keys.Load()
+	switch {
+	case keys == nil:
+		return nil, refuse(Unreachable, "the issuer's keys could not be fetched yet")
+	case is.host != nil && is.host.outdated(now):
+		return nil, refuse(Unreachable, "the issuer's keys can't be fetched, and those of before are too old")
+	}
+	return keys, nil
 }
 
 // Trouble returns which keys can't be read at the moment. The keys of before are used meanwhile.

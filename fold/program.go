@@ -73,7 +73,7 @@ func Compile(def *definition.Definition, t Table) (*Program, error) {
 			p.metrics = i
 		}
 		p.panels = append(p.panels, pp)
-		p.schema = append(p.schema, schemaOf(&def.Panels[i]))
+		p.schema = append(p.schema, schemaOf(def, &def.Panels[i]))
 	}
 	if p.metrics < 0 {
 		p.metrics = len(p.panels)
@@ -144,10 +144,17 @@ func hiddenPanel(tie definition.Tie) panelProgram {
 	}
 }
 
-func schemaOf(d *definition.Panel) wire.Panel {
+func schemaOf(def *definition.Definition, d *definition.Panel) wire.Panel {
 	w := wire.Panel{
 		Panel: d.ID, Title: d.Title, Window: kindOf(d.Window.Kind).schema(d.Window), Keep: d.Keep, GroupBy: d.GroupBy, Columns: d.Aggregates,
 	}
+	for _, s := range def.Scope {
+		if w.Scope == nil {
+			w.Scope = map[string]string{}
+		}
+		w.Scope["labels."+s.Label] = "attributes." + s.Attribute
+	}
+	w.Unscoped, w.Quiet = d.Unscoped, def.Quiet
 	if w.GroupBy == nil {
 		w.GroupBy = []string{}
 	}

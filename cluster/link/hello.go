@@ -15,7 +15,7 @@ import (
 
 // Version is the version of everything that is spoken on a link. It changes if an older end could
 // not understand the newer one.
-const Version = 2
+const Version = 3
 
 // helloKey is the header of every call and stream.
 const helloKey = "dashfeed-hello-bin"

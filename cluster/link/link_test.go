@@ -287,7 +287,7 @@ func TestUnfitCallersAreRefused(t *testing.T) {
 		change func(*hello)
 		want   string
 	}{
-		{func(h *hello) { h.version = 9 }, "speaks version 2 of the link, the caller version 9: upgrade the older one"},
+		{func(h *hello) { h.version = 9 }, "speaks version 3 of the link, the caller version 9: upgrade the older one"},
 		{func(h *hello) { h.cluster = "other" }, `belongs to cluster "test", a~1 at a:1 to cluster "other"`},
 		{func(h *hello) { h.from.Name = "" }, "is not valid"},
 		{func(h *hello) { h.to = "b~1" }, "not b~1"},

@@ -16,7 +16,10 @@ type Definition struct {
 	Time      Time
 	Dedupe    Dedupe
 	Tie       Tie
-	Reset     bool // the record that carries it begins a new history
+	Scope     []Scoped // ordered by label; empty: every viewer sees all rows
+	MaxValues int      // 0 without Scope
+	Quiet     bool     // false without Scope
+	Reset     bool     // the record that carries it begins a new history
 	Panels    []Panel
 }
 
@@ -65,6 +68,7 @@ type Panel struct {
 	// metadata
 	Aggregates []string
 	MaxGroups  int
+	Unscoped   bool // in a dashboard with Scope: every viewer sees all rows
 }
 
 // Identity is equal for two panels that ask the same: a panel of a new definition keeps the state

@@ -39,6 +39,7 @@ func TestTables(t *testing.T) {
 	checkTable(t, dedupeKeys)
 	checkTable(t, panelKeys)
 	checkTable(t, windowKeys)
+	checkTable(t, scopeKeys)
 }
 
 func checkTable[T any](t *testing.T, keys []key[T]) {
@@ -96,6 +97,24 @@ problems of a text are reported at once, each with file, line, column and what i
 		"A hopping window consists of panes; a pane is as long as the greatest common divisor of the window's length and `every`. All hopping panels of a dashboard have at most %d panes.\n"+
 		"Not available yet: %s.\n\n",
 		quoted(windowKinds), MaxPanes, quoted(laterNames(windowKeys)))
+	fmt.Fprintf(&b, `## scope
+
+`+"```yaml"+`
+dashboard: shops
+scope: {labels.shop: attributes.shop}
+panels:
+  - {id: sales, window: {tumbling: 1m}, group_by: [labels.shop, labels.product], aggregates: [sum]}
+  - {id: everybody, window: {tumbling: 1m}, aggregates: [sum], unscoped: true}
+`+"```"+`
+
+One dashboard, many customers: a viewer sees the rows whose label equals the attribute of its token, or is in it where the attribute is a list. With several
+labels (at most %d) each must match. A token without the attribute sees nothing of the dashboard; one with the permission `+"`define`"+` sees all rows.
+
+Every panel groups by every label of the scope, otherwise its rows would mix what different viewers may see. A panel that says `+"`unscoped: true`"+` is the exception: its rows mix the
+events of all values on purpose, and every viewer sees all of them. Every tuple of scope values has its own windows (`+"`keep`"+`), groups (`+"`max_groups`"+`), ids and producers, so what one customer
+sends changes nothing for another; they share the watermark. The keys `+"`max_values`, `quiet` and `unscoped`"+` belong to dashboards with a scope only. A changed set of labels empties every panel.
+
+`, MaxScope)
 	fmt.Fprintf(&b, "## aggregates\n\n%s.\n`pN` is a percentile, 0 < N < 100 with at most three decimals: `p50`, `p99.9`. At most %d, each once. Not available yet: %s.\n\n",
 		quoted(Aggregates), MaxAggregates, quoted(laterAggregates))
 	fmt.Fprintf(&b, `## filter

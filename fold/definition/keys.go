@@ -30,7 +30,7 @@ const (
 )
 
 // dashboardKeys are the keys of a document.
-var dashboardKeys = []key[Definition]{
+var dashboardKeys = slices.Insert([]key[Definition]{
 	{
 		name: "dashboard", required: true, schema: nameSchema,
 		doc:   "The name of the dashboard.",
@@ -70,7 +70,10 @@ var dashboardKeys = []key[Definition]{
 		read:  func(r *reader, at place, to *Definition) { to.Panels = r.panels(at) },
 		write: writePanels,
 	},
-}
+}, scopeAt, scopeKeys...)
+
+// scopeAt is where the keys of the scope stand among those of a document: after tie.
+const scopeAt = 6
 
 // timeKeys are the keys of `time`.
 var timeKeys = []key[Time]{

@@ -58,6 +58,7 @@ var panelKeys = []key[Panel]{
 	wholeKey("max_groups", defaultMaxGroups, MaxMaxGroups,
 		"Groups beyond this number (per window; session, count, latest: per panel) are folded into one overflow group.",
 		func(p *Panel) *int { return &p.MaxGroups }),
+	unscopedKey,
 }
 
 // rates are the values of the key rate.

@@ -104,7 +104,9 @@ func (r *reader) definition(n *yaml.Node) *Definition {
 	if r.o.Key != (messages.Key{}) {
 		keys = r.keysOf(r.o.Key)
 	}
-	readMapping(r, place{node: n}, keys, d)
+	if given := readMapping(r, place{node: n}, keys, d); given != nil {
+		r.checkScope(given, d)
+	}
 	if r.o.Key != (messages.Key{}) {
 		d.Tenant, d.Dashboard = r.o.Key.Tenant, r.o.Key.Dashboard
 	}

@@ -54,6 +54,10 @@ func drawDefinition(t *rapid.T) *definition.Definition {
 		Tie:    rapid.SampledFrom([]definition.Tie{definition.TieOrder, definition.TieID}).Draw(t, "tie"),
 		Reset:  rapid.Bool().Draw(t, "reset"),
 	}
+	if rapid.Bool().Draw(t, "scoped") {
+		d.Scope = []definition.Scoped{{Label: "region", Attribute: "r"}, {Label: "shop.id", Attribute: "shop"}}[rapid.IntRange(0, 1).Draw(t, "first"):]
+		d.MaxValues, d.Quiet = rapid.IntRange(1, definition.MaxValues).Draw(t, "values"), rapid.Bool().Draw(t, "quiet")
+	}
 	for _, id := range rapid.SliceOfNDistinct(name, 1, 4, rapid.ID).Draw(t, "ids") {
 		p := definition.Panel{
 			ID: id, Title: text.Draw(t, "title"), Keep: rapid.IntRange(1, definition.MaxKeep).Draw(t, "keep"),
@@ -71,6 +75,11 @@ func drawDefinition(t *rapid.T) *definition.Definition {
 		case definition.Latest:
 		default:
 			p.Window.Size = duration(1)
+		}
+		if p.Unscoped = len(d.Scope) > 0 && rapid.Bool().Draw(t, "unscoped"); !p.Unscoped {
+			for _, s := range d.Scope {
+				p.GroupBy = append(p.GroupBy, "labels."+s.Label)
+			}
 		}
 		d.Panels = append(d.Panels, p)
 	}

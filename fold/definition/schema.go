@@ -93,6 +93,7 @@ func fallbackValue(text string) any {
 // Schema returns the JSON Schema (2020-12) of a definition.
 func Schema() []byte {
 	m := mappingSchema(dashboardKeys)
+	m["dependentRequired"] = map[string]any{"max_values": []string{"scope"}, "quiet": []string{"scope"}}
 	m["$schema"] = "https://json-schema.org/draft/2020-12/schema"
 	m["$id"] = "https://github.com/dashfeed/dashfeed/docs/definition.schema.json"
 	m["title"] = "Dashfeed dashboard definition"

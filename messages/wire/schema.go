@@ -14,6 +14,13 @@ type Panel struct {
 	Columns []string `json:"columns"`
 	// set if keys were folded into the overflow group
 	Overflow *Overflow `json:"overflow,omitempty"`
+	// the labels that decide who sees a row, with the attribute that gives the values:
+	// "labels.shop": "attributes.shop"; nil: the dashboard has no scope
+	Scope map[string]string `json:"scope,omitempty"`
+	// every viewer of a dashboard with a scope sees all rows of the panel
+	Unscoped bool `json:"unscoped,omitempty"`
+	// versions count the changes of the viewer's own rows only
+	Quiet bool `json:"quiet,omitempty"`
 }
 
 // Window is a panel's window. Exactly one of Tumbling, Hopping (with Every), Session, Count and

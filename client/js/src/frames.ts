@@ -30,6 +30,12 @@ export interface PanelSchema {
    * many.
    */
   overflow?: { groups: number };
+  /** The labels that decide who sees a row, with the attribute of the token that gives the values. */
+  scope?: Record<string, string>;
+  /** Every viewer of a dashboard with a scope sees all rows of the panel. */
+  unscoped?: boolean;
+  /** Versions count the changes of the viewer's own rows only. */
+  quiet?: boolean;
 }
 
 /** A place to resume from. */

@@ -36,11 +36,11 @@ func TestCallers(t *testing.T) {
 		if c.forwarded != "" {
 			r.Header.Set("X-Forwarded-For", c.forwarded)
 		}
-		if got, err := (callers{proxies}).of(r, c.query); err != nil || got != c.want {
+		if got, err := (callers{proxies: proxies}).of(r, c.query, needsToken); err != nil || got != c.want {
 			t.Errorf("from %s, forwarded for %q, %v: %+v, %v; want %+v", c.from, c.forwarded, c.query, got, err, c.want)
 		}
 	}
-	if _, err := (callers{}).of(&http.Request{}, query{"tenant": "a/b"}); err == nil {
+	if _, err := (callers{}).of(&http.Request{}, query{"tenant": "a/b"}, needsToken); err == nil {
 		t.Error("a tenant that is no name is taken")
 	}
 }
@@ -88,7 +88,7 @@ var onlyThere = []struct {
 	{"what is no route stands before all of them", []string{"HandlerFunc", "ServeHTTP"}, []string{"routes.go", "connections.go", "host.go", "origin.go"}},
 	{"parameters are read once, before the handler", []string{"RawQuery", "Query", "Form", "PostForm", "FormValue", "PostFormValue", "ParseForm", "ParseMultipartForm"}, []string{"request.go"}},
 	{"a session knows a transport, no socket", []string{"SetWriteDeadline", "CloseWrite", "NetConn", "Upgrade", "WriteTo"}, []string{"websocket.go", "wsconn.go"}},
-	{"who asks is the caller", []string{"Client", "named", "Cookie", "Cookies", "BasicAuth", `"tenant"`, `"Authorization"`, `"X-Forwarded-For"`}, []string{"caller.go", "proxies.go"}},
+	{"who asks is the caller", []string{"Client", "named", "Cookies", "CookiesNamed", "BasicAuth", `"tenant"`, `"Authorization"`, `"X-Forwarded-For"`}, []string{"credentials.go", "proxies.go"}},
 }
 
 func TestEveryHandlerHasItsCaller(t *testing.T) {

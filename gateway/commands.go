@@ -35,9 +35,13 @@ func (s *session) request(kind messageKind, b []byte) {
 }
 
 func (s *session) command(f wire.Frame) error {
+	if connect, ok := f.(*wire.Connect); ok {
+		return s.login(connect)
+	}
+	if c := s.who(); c.unknown {
+		return c.may(read, messages.Key{})
+	}
 	switch f := f.(type) {
-	case *wire.Connect:
-		return nil // Connected was sent already; a token has no meaning yet
 	case *wire.Subscribe:
 		return s.subscribe(f)
 	case *wire.Set:
@@ -50,7 +54,7 @@ func (s *session) command(f wire.Frame) error {
 		s.send(wire.Pong{ID: f.ID})
 		return nil
 	case *wire.Refresh:
-		return wire.Errorf(wire.CodeNotAvailable, "tokens are not available yet")
+		return s.refresh(f)
 	}
 	return wire.Errorf(wire.CodeBadMessage, "message type is not known")
 }
@@ -70,7 +74,7 @@ func (s *session) refuse(id *int64, err error) {
 }
 
 func (s *session) subscribe(f *wire.Subscribe) error {
-	k, err := s.caller.key(f.Tenant, f.Dashboard, read)
+	k, err := s.who().key(f.Tenant, f.Dashboard, read)
 	if err != nil {
 		return err
 	}
@@ -148,6 +152,10 @@ func (s *session) watches(k messages.Key) bool {
 func (s *session) subscribeTo(sub *subscription, f *wire.Subscribe, w want, rate float64, since *messages.Place) error {
 	m := sub.m
 	m.mu.Lock()
+	if err := sub.allowed(); err != nil {
+		m.mu.Unlock()
+		return err
+	}
 	p, err := wire.Project(m.key, m.schema, w.panels, w.groups)
 	m.mu.Unlock()
 	if err != nil {

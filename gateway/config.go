@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -22,6 +23,11 @@ type Config struct {
 
 	// verifies the tokens of callers; nil: callers have no identity, and may do everything
 	Tokens *token.Verifier
+	// reports whether tokens like this one were revoked; nil: none is. Call Server.Recheck when it may
+	// answer otherwise than before.
+	Revoked func(*token.Identity) bool
+	// what Tokens verifies with; tests set it
+	verify func(ctx context.Context, text string) (*token.Identity, error)
 	// a caller without a token may do everything: so with Tokens for development only, which restrict
 	// who gives one
 	Open bool
@@ -82,6 +88,9 @@ func (c Config) withDefaults() Config {
 	set(&c.Mirrors.Load, 5*time.Second)
 	set(&c.Mirrors.FrameBytes, 128<<20)
 	set(&c.Mirrors.Named, 100)
+	if c.Tokens != nil {
+		c.verify = c.Tokens.Verify
+	}
 	if c.Limits == nil {
 		c.Limits = limits.Default()
 	}

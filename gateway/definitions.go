@@ -118,10 +118,13 @@ func writeDefinitionError(w http.ResponseWriter, err error) {
 }
 
 // get answers with the definition in force, in YAML unless the client asks for JSON.
-func (d *Definitions) get(ctx context.Context, w http.ResponseWriter, r *http.Request, _ caller, k messages.Key) error {
-	in, _, err := inForce(ctx, d.cfg.Feed, k)
+func (d *Definitions) get(ctx context.Context, w http.ResponseWriter, r *http.Request, c caller, k messages.Key) error {
+	in, blank, err := inForce(ctx, d.cfg.Feed, k)
 	if err != nil {
 		return err
+	}
+	if blank == (messages.Position{}) && (c.identity != nil && !c.identity.Permissions.Has(define)) {
+		return unseen
 	}
 	def, err := definition.ParseCanonical(in.Canonical)
 	if err != nil {

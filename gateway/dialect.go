@@ -52,7 +52,7 @@ func (protocol) payloads(c *cohort, u *cells.Update, _ bool) [][]byte {
 // its state.
 func (protocol) notices(s *subscription, now time.Time) (out []message, wait bool) {
 	if s.cohort.lacks != nil {
-		return s.refuse(), true
+		return s.refuse(s.cohort.lacks), true
 	}
 	return s.changes(now)
 }

@@ -26,6 +26,9 @@ func writeError(w http.ResponseWriter, err error) (status int) {
 	e := asError(err)
 	status = e.Code.Entry().Status
 	retryAfter(w, status, e.After)
+	if status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="dashfeed"`)
+	}
 	writeJSON(w, status, struct {
 		Error *wire.Error `json:"error"`
 	}{e})
@@ -53,7 +56,7 @@ func asError(err error) *wire.Error {
 	case errors.As(err, &e):
 		return e
 	case errors.Is(err, feed.ErrUnknown), errors.Is(err, eventlog.ErrUnknownTenant):
-		return wire.Errorf(wire.CodeUnknownDashboard, "there is no such dashboard, or it may not be seen")
+		return unseen
 	case errors.Is(err, feed.ErrCrowded):
 		return wire.Errorf(wire.CodeCrowded, "%v", err)
 	case errors.Is(err, feed.ErrNotInTime), errors.Is(err, context.DeadlineExceeded):

@@ -82,11 +82,14 @@ func (g *Ingest) serve(w http.ResponseWriter, r *http.Request, q query, c caller
 }
 
 func (g *Ingest) take(w http.ResponseWriter, r *http.Request, q query, c caller) (status int) {
-	route := event.Route{Tenant: c.tenant, Dashboard: q["dashboard"]}
+	route := event.Route{Tenant: c.bound(), Dashboard: q["dashboard"]}
 	if route.Dashboard != "" {
 		if err := messages.CheckName("dashboard", route.Dashboard); err != nil {
 			return writeError(w, wire.Errorf(wire.CodeBadField, "%v", err))
 		}
+	}
+	if err := c.mayPublish(); err != nil {
+		return writeError(w, err)
 	}
 	if err := g.full(r, c); err != nil {
 		return g.answer(w, ingestAnswer{Refused: []ingestRefusal{}, Positions: map[string]string{}}, err)
@@ -145,10 +148,10 @@ func (g *Ingest) take(w http.ResponseWriter, r *http.Request, q query, c caller)
 // full returns an error if the tenant of all the request's events is over a limit, before anything
 // is read. Without a tenant in the address, the events may belong to others, and are read first.
 func (g *Ingest) full(r *http.Request, c caller) error {
-	if c.tenant == "" {
+	if c.bound() == "" {
 		return nil
 	}
-	by, k := c.by(), limits.Key{Tenant: c.tenant}
+	by, k := c.by(), limits.Key{Tenant: c.bound()}
 	if err := g.cfg.Limits.Check(limits.TenantEvents, &by, k, 1); err != nil {
 		return err
 	}

@@ -100,7 +100,11 @@ func (b *batch) known(k messages.Key) error {
 		return nil
 	}
 	if err := b.caller.may(publish, k); err != nil {
-		return &event.Refusal{Reason: event.ReasonWrongTenant, Message: err.Error()}
+		reason := event.ReasonForbidden
+		if k.Tenant != b.caller.home() {
+			reason = event.ReasonWrongTenant
+		}
+		return &event.Refusal{Reason: reason, Message: asError(err).Message}
 	}
 	partition, err := b.homes(k)
 	if err != nil {

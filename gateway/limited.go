@@ -95,8 +95,8 @@ const maxOver = 100
 // tooMany returns an error if the client sends messages too fast. It closes the session if the
 // client goes on.
 func (s *session) tooMany() error {
-	by := s.caller.by()
-	err := s.srv.cfg.Limits.Take(limits.SubjectMessages, &by, limits.Key{Tenant: s.caller.home()}, 1)
+	by := s.who().by()
+	err := s.srv.cfg.Limits.Take(limits.SubjectMessages, &by, limits.Key{Tenant: s.who().home()}, 1)
 	if err == nil {
 		s.toomany = 0
 		return nil
@@ -110,8 +110,8 @@ func (s *session) tooMany() error {
 // held reports whether updates have to wait, because the client was sent too many bytes a second.
 // The session is woken when they may go on. The session's mu is held.
 func (s *session) held() bool {
-	by := s.caller.by()
-	wait := s.srv.cfg.Limits.Wait(limits.SubjectBytes, &by, limits.Key{Tenant: s.caller.home()})
+	by := s.who().by()
+	wait := s.srv.cfg.Limits.Wait(limits.SubjectBytes, &by, limits.Key{Tenant: s.who().home()})
 	if wait == 0 {
 		return false
 	}
@@ -135,8 +135,8 @@ func (s *session) goOn() {
 
 // sent charges the bytes that the client was sent.
 func (s *session) sent(n int64) {
-	by := s.caller.by()
-	s.srv.cfg.Limits.Charge(limits.SubjectBytes, &by, limits.Key{Tenant: s.caller.home()}, int(n))
+	by := s.who().by()
+	s.srv.cfg.Limits.Charge(limits.SubjectBytes, &by, limits.Key{Tenant: s.who().home()}, int(n))
 }
 
 // mayRead takes a reading or listing from the caller's messages, unless the caller was sent too

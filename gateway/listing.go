@@ -1,9 +1,11 @@
 package gateway
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 
+	"github.com/dashfeed/dashfeed/feed"
 	"github.com/dashfeed/dashfeed/gateway/limits"
 	"github.com/dashfeed/dashfeed/messages"
 	"github.com/dashfeed/dashfeed/messages/wire"
@@ -37,6 +39,10 @@ func (s *Server) serveList(w http.ResponseWriter, r *http.Request, q query, c ca
 		writeError(w, err)
 		return
 	}
+	if !c.reaches(at.Tenant) {
+		writeError(w, unseen)
+		return
+	}
 	limit := pageSize
 	if t, ok := q["limit"]; ok {
 		var err error
@@ -50,22 +56,13 @@ func (s *Server) serveList(w http.ResponseWriter, r *http.Request, q query, c ca
 		writeError(w, wire.Errorf(wire.CodeBadOption, "cursor %.40q is none that a listing gave", cursor))
 		return
 	}
-	// Ask for one more than the limit, to know whether there is another page.
-	found, err := s.cfg.Feed.List(r.Context(), c.home(), q["prefix"], cursor, limit+1)
+	found, next, err := s.visible(r.Context(), c, at.Tenant, q["prefix"], cursor, limit)
 	if err != nil {
 		writeError(w, err)
 		return
 	}
-	var next *string
-	if len(found) > limit {
-		found = found[:limit]
-		next = &found[limit-1].Key.Dashboard
-	}
 	list := make([]listEntry, 0, len(found))
 	for _, f := range found {
-		if c.may(read, f.Key) != nil {
-			continue
-		}
 		list = append(list, listEntry{
 			Dashboard: f.Key.Dashboard, Tenant: f.Key.Tenant, Title: f.Title, Epoch: f.Epoch.String(),
 			Version: f.Version, Time: f.Time, Panels: f.Panels, Sessions: s.mirrors.views(f.Key),
@@ -76,4 +73,29 @@ func (s *Server) serveList(w http.ResponseWriter, r *http.Request, q query, c ca
 		Next       *string     `json:"next"`
 	}{list, next})
 	s.cfg.Limits.Charge(limits.SubjectBytes, &by, at, n)
+}
+
+// visible returns the first dashboards after cursor that the caller may see, at most limit, and the
+// cursor of the next page; nil: this is the last one. The cursor never names one that the caller may
+// not see.
+func (s *Server) visible(ctx context.Context, c caller, tenant, prefix, cursor string, limit int) (list []feed.Summary, next *string, err error) {
+	for ask := limit + 1; ; ask = maxPageSize {
+		found, err := s.cfg.Feed.List(ctx, tenant, prefix, cursor, ask)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, f := range found {
+			if c.may(read, f.Key) != nil {
+				continue
+			}
+			if len(list) == limit {
+				return list, &list[limit-1].Key.Dashboard, nil
+			}
+			list = append(list, f)
+		}
+		if len(found) < ask {
+			return list, nil, nil
+		}
+		cursor = found[len(found)-1].Key.Dashboard
+	}
 }

@@ -34,7 +34,14 @@ func (s *Server) servePlain(w http.ResponseWriter, r *http.Request, _ query, c c
 		writeError(w, err)
 		return
 	}
-	ses := s.upgrade(w, r, c, nil)
+	if err := c.mayFind(m.place().Epoch == 0); err != nil {
+		s.releaseView(c, k, 0)
+		s.mirrors.release(m)
+		s.remove(nil, c)
+		writeError(w, err)
+		return
+	}
+	ses := s.upgrade(w, r, c, &plainUpgrader, nil)
 	if ses == nil {
 		s.releaseView(c, k, 0)
 		s.mirrors.release(m)

@@ -30,6 +30,8 @@ func queryOf(r *http.Request, allowed []string) (query, error) {
 	q := make(query, len(values))
 	for name, given := range values {
 		switch {
+		case tokenInQuery(name) != nil:
+			return nil, tokenInQuery(name)
 		case !slices.Contains(allowed, name):
 			return nil, wire.Errorf(wire.CodeBadMessage, "query parameter %.40q is not known: %s takes %s", name, r.URL.Path, listOf(allowed))
 		case len(given) > 1:

@@ -18,23 +18,27 @@ type route struct {
 	parameters   []string
 	handler      handler
 	refused      func(status int) // is called if a request is refused before the handler; may be nil
+	access       access
 }
 
 // routes returns all endpoints except the page.
 func (s *Server) routes() []route {
-	tenant := []string{"tenant"}
+	tenant, connecting := []string{"tenant"}, []string{"tenant", "ticket"}
 	events, definitions := s.cfg.Events, s.cfg.Definitions
 	return []route{
-		{"GET", "/v1/ws", tenant, s.serveWebSocket, nil},
-		{"GET", "/dashboard/{id}", tenant, s.servePlain, nil},
-		{"GET", "/v1/dashboards", listParameters, s.serveList, nil},
-		{"GET", "/v1/dashboards/{id}", readingParameters, s.serveReading, nil},
-		{"GET", "/v1/dashboards/{id}/stream", nil, nil, nil},
-		{"POST", "/v1/events", []string{"tenant", "dashboard"}, events.handler(), events.refused},
-		{"GET", "/v1/dashboards/{id}/definition", tenant, definitions.handler(read, definitions.get), nil},
-		{"PUT", "/v1/dashboards/{id}/definition", tenant, definitions.handler(define, definitions.put), nil},
-		{"DELETE", "/v1/dashboards/{id}/definition", tenant, definitions.handler(define, definitions.delete), nil},
-		{"GET", "/v1/schema/definition.json", nil, definitions.schema(), nil},
+		{"GET", "/v1/ws", connecting, s.serveWebSocket, nil, tokenLater},
+		{"GET", "/dashboard/{id}", connecting, s.servePlain, nil, needsToken},
+		{"GET", "/v1/dashboards", listParameters, s.serveList, nil, needsToken},
+		{"GET", "/v1/dashboards/{id}", readingParameters, s.serveReading, nil, needsToken},
+		{"GET", "/v1/dashboards/{id}/stream", nil, nil, nil, needsToken},
+		{"POST", "/v1/events", []string{"tenant", "dashboard"}, events.handler(), events.refused, needsToken},
+		{"GET", "/v1/dashboards/{id}/definition", tenant, definitions.handler(read, definitions.get), nil, needsToken},
+		{"PUT", "/v1/dashboards/{id}/definition", tenant, definitions.handler(define, definitions.put), nil, needsToken},
+		{"DELETE", "/v1/dashboards/{id}/definition", tenant, definitions.handler(define, definitions.delete), nil, needsToken},
+		{"GET", "/v1/schema/definition.json", nil, definitions.schema(), nil, needsToken},
+		{"POST", "/v1/session", nil, s.serveSignIn, nil, needsToken},
+		{"DELETE", "/v1/session", nil, s.serveSignOut, nil, noToken},
+		{"POST", "/v1/tickets", nil, s.serveTicket, nil, needsToken},
 	}
 }
 
@@ -48,7 +52,7 @@ func (rt route) open(cs callers) http.Handler {
 		q, err := queryOf(r, rt.parameters)
 		var c caller
 		if err == nil {
-			c, err = cs.of(r, q)
+			c, err = cs.of(r, q, rt.access)
 		}
 		if err == nil {
 			rt.handler(w, r, q, c)
@@ -64,11 +68,10 @@ func (rt route) open(cs callers) http.Handler {
 // mux serves the routes. A path with another method gets 405, an unknown path gets 404, both with
 // the protocol's body. The page is served to everybody.
 func (s *Server) mux() *http.ServeMux {
-	cs := callers{s.conns.Proxies}
 	m := http.NewServeMux()
 	methods := map[string][]string{}
 	for _, r := range s.routes() {
-		m.Handle(r.method+" "+r.path, r.open(cs))
+		m.Handle(r.method+" "+r.path, r.open(s.callers))
 		methods[r.path] = append(methods[r.path], r.method)
 	}
 	for path, allowed := range methods {

@@ -27,6 +27,7 @@ type Server struct {
 	conns   *connTable
 	stats   *stats
 	mirrors *mirrors
+	callers callers
 	ctx     context.Context // ends when Shutdown begins
 	stop    context.CancelFunc
 	wg      sync.WaitGroup
@@ -64,6 +65,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("gateway metrics: %w", err)
 	}
 	s.conns = newConnTable(Connections{Proxies: cfg.Proxies, Limits: cfg.Limits})
+	s.callers = callers{proxies: cfg.Proxies, verify: cfg.verify, revoked: cfg.Revoked, open: cfg.Open, tickets: newTickets()}
 	s.http = &http.Server{
 		Handler:           s.withHost(s.withOrigin(s.mux())),
 		ReadHeaderTimeout: 5 * time.Second,
@@ -128,6 +130,11 @@ func (s *Server) Shutdown(ctx context.Context) error {
 func (s *Server) tick() {
 	beat := time.NewTicker(s.cfg.Sessions.PingEvery / beats)
 	defer beat.Stop()
+	logins := time.NewTicker(loginBeat)
+	defer logins.Stop()
+	if s.callers.verify == nil {
+		logins.Stop()
+	}
 	slot := 0
 	for {
 		select {
@@ -139,6 +146,8 @@ func (s *Server) tick() {
 				ses.beat(now)
 			}
 			s.mirrors.sweep(now)
+		case now := <-logins.C:
+			s.loginsDue(now)
 		case <-s.moved:
 			s.mirrors.look()
 		}

@@ -22,9 +22,10 @@ const closeGrace = time.Second
 // the server's WaitGroup. The session has no queue of updates: it asks its subscriptions for what
 // to send when the connection can take it.
 type session struct {
-	srv    *Server
-	conn   transport
-	caller caller
+	srv  *Server
+	conn transport
+	// who asks; see who and become
+	caller atomic.Pointer[caller]
 	// what it was when the session began: what was taken from limits is given back to it
 	admitted caller
 	// handles a message, on the reader; nil: the client only listens, and its messages are ignored
@@ -35,17 +36,20 @@ type session struct {
 
 	writer atomic.Uint32 // writerIdle, writerRuns, writerAgain
 	heard  atomic.Int64  // when the client was last heard, unix ms
+	// when loginDue has something to do, unix ms; 0: never
+	loginAt atomic.Int64
 
-	mu      sync.Mutex
-	moved   sync.Cond // on mu: answers were taken, or the close was written
-	answers []message // in order
-	leaving *message  // the drain's slot
-	ping    bool
-	closing wire.CloseCode // 0: open
-	over    bool           // nothing is written any more
-	pace    *time.Timer    // ends the wait for subject-bytes; nil: the session does not wait
-	turn    int            // index of the subscription to check first
-	subs    []*subscription
+	mu       sync.Mutex
+	moved    sync.Cond // on mu: answers were taken, or the close was written
+	answers  []message // in order
+	leaving  *message  // the drain's slot
+	expiring *message  // that the token expires
+	ping     bool
+	closing  wire.CloseCode // 0: open
+	over     bool           // nothing is written any more
+	pace     *time.Timer    // ends the wait for subject-bytes; nil: the session does not wait
+	turn     int            // index of the subscription to check first
+	subs     []*subscription
 }
 
 // States of the writer.
@@ -57,8 +61,9 @@ const (
 
 // newSession returns the session of a connection. Server.start starts it.
 func newSession(srv *Server, conn transport, c caller, receive func(s *session, kind messageKind, b []byte)) *session {
-	s := &session{srv: srv, conn: conn, caller: c, admitted: c, receive: receive}
+	s := &session{srv: srv, conn: conn, admitted: c, receive: receive}
 	s.moved.L = &s.mu
+	s.become(c)
 	s.alive()
 	return s
 }

@@ -28,13 +28,17 @@ type subscription struct {
 	held     bool    // the client holds (epoch, version) of view
 	epoch    messages.Epoch
 	version  uint64
-	patience time.Time // until when to wait for a version beyond the mirror's
-	gap      string    // reason of a gap to send before the next update; "": none
-	refused  bool      // the client was told that it ends; used by the writer
-	told     string    // state in the last status; "": none sent, which means live
+	patience time.Time      // until when to wait for a version beyond the mirror's
+	judged   messages.Epoch // the epoch in which allowed was asked
+	gap      string         // reason of a gap to send before the next update; "": none
+	refused  bool           // the client was told that it ends; used by the writer
+	told     string         // state in the last status; "": none sent, which means live
 	credit   bool
 	unacked  int
 }
+
+// viewID returns the view that the client was last told.
+func (s *subscription) viewID() messages.View { return messages.View(s.view.Load()) }
 
 // wake marks the subscription and wakes its session's writer.
 func (s *subscription) wake() {
@@ -68,6 +72,12 @@ func (s *subscription) next(now time.Time) ([]message, *frame) {
 	if s.cohort == nil {
 		return nil, nil
 	}
+	if s.judged != s.m.epoch { // a break of the history: what may be seen can have changed
+		if err := s.allowed(); err != nil {
+			return s.refuse(err), nil
+		}
+		s.judged = s.m.epoch
+	}
 	out, wait := s.cohort.key.dialect.notices(s, now)
 	if wait {
 		return out, nil
@@ -89,8 +99,14 @@ func (s *subscription) next(now time.Time) ([]message, *frame) {
 
 // refuse ends the subscription with the error that a subscribe would get now. The mirror's mu is
 // held.
-func (s *subscription) refuse() []message {
-	f := wire.ErrorFrame{View: messages.View(s.view.Load()).String(), Error: *asError(s.cohort.lacks)}
+func (s *subscription) refuse(err error) []message {
+	if s.s.receive == nil { // it can't be told
+		s.leave()
+		s.refused = true
+		s.s.close(wire.CloseForbidden)
+		return nil
+	}
+	f := wire.ErrorFrame{View: messages.View(s.view.Load()).String(), Error: *asError(err)}
 	s.leave()
 	s.refused = true
 	return []message{messageOf(f)}

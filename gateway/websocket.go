@@ -15,20 +15,31 @@ func (s *Server) serveWebSocket(w http.ResponseWriter, r *http.Request, _ query,
 	if !s.upgradable(w, r, c) {
 		return
 	}
-	ses := s.upgrade(w, r, c, (*session).request)
+	ses := s.upgrade(w, r, c, &upgrader, (*session).request)
 	if ses == nil {
 		return
 	}
+	if !c.unknown { // otherwise it comes when the client has sent its token
+		ses.answers = []message{messageOf(s.connected(c))}
+	}
+	s.start(ses)
+	ses.wake()
+}
+
+// connected returns the first message to a caller.
+func (s *Server) connected(c caller) wire.Connected {
 	cfg := s.cfg
-	ses.answers = []message{messageOf(wire.Connected{
+	f := wire.Connected{
 		PingEvery: cfg.Sessions.PingEvery.Milliseconds(),
 		Limits: wire.Limits{
 			Subscriptions: cfg.Limits.MostInt(limits.SessionSubscriptions), FrameBytes: cfg.Sessions.FrameBytes,
 			MaxRate: cfg.MaxRate, Unacked: maxUnacked,
 		},
-	})}
-	s.start(ses)
-	ses.wake()
+	}
+	if c.identity != nil {
+		f.Expires = secondsTo(c.identity.Expires)
+	}
+	return f
 }
 
 // upgradable refuses a request that is not a WebSocket handshake, or for which there is no room. If
@@ -59,10 +70,18 @@ var upgrader = websocket.Upgrader{
 	},
 }
 
+// plainUpgrader is for the plain dialect. A browser that sends its token as a subprotocol wants
+// another one to be echoed.
+var plainUpgrader = func() websocket.Upgrader {
+	u := upgrader
+	u.Subprotocols = []string{"dashfeed.plain"}
+	return u
+}()
+
 // upgrade takes over the connection. It returns nil if this failed; the request has been answered
 // then.
-func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, c caller, receive func(*session, messageKind, []byte)) *session {
-	ws, err := upgrader.Upgrade(w, r, nil)
+func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, c caller, u *websocket.Upgrader, receive func(*session, messageKind, []byte)) *session {
+	ws, err := u.Upgrade(w, r, nil)
 	if err != nil {
 		s.conns.endedOf(r.Context())
 		s.remove(nil, c)

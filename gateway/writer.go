@@ -76,6 +76,10 @@ func (s *session) pick() (b outgoing, sub *subscription) {
 		b.messages = append(b.messages, *s.leaving)
 		s.leaving = nil
 	}
+	if s.expiring != nil {
+		b.messages = append(b.messages, *s.expiring)
+		s.expiring = nil
+	}
 	b.ping, s.ping = s.ping, false
 	if !b.empty() {
 		s.moved.Broadcast()

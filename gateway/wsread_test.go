@@ -47,7 +47,7 @@ func echoes(srv *Server) http.Handler {
 		if !srv.upgradable(w, r, caller{}) {
 			return
 		}
-		ses := srv.upgrade(w, r, caller{}, func(s *session, kind messageKind, b []byte) {
+		ses := srv.upgrade(w, r, caller{}, &upgrader, func(s *session, kind messageKind, b []byte) {
 			s.queue(message{kind, bytes.Clone(b)}, nil)
 		})
 		if ses != nil {

@@ -17,6 +17,7 @@ const (
 	// labels is not an object, or one of its names or values is not allowed
 	ReasonBadLabel       = "bad_label"
 	ReasonAmbiguousField = "ambiguous_field" // a field is given in two spellings
+	ReasonForbidden      = "forbidden"       // the token does not allow the dashboard
 	ReasonWrongTenant    = "wrong_tenant"    // the event names another tenant than the request
 	ReasonUnknownTenant  = "unknown_tenant"  // the log separates tenants and does not have this one
 	// the shard, or the tenant in it, has as many dashboards as allowed, and this would be a new

@@ -85,6 +85,7 @@ type (
 	Connected struct {
 		PingEvery int64  `json:"pingEvery"` // ms
 		Limits    Limits `json:"limits"`
+		Expires   int64  `json:"expires,omitempty"` // seconds until the token expires; 0: there is none
 	}
 	// Limits are the limits of a session.
 	Limits struct {
@@ -121,6 +122,13 @@ type (
 		State string `json:"state"` // live, stale or moving
 		Lag   int64  `json:"lag"`   // ms of log time
 		Since *int64 `json:"since"` // ms; null while live
+		// with StateExpiring, which has no view: ms until the token expires
+		After int64 `json:"after,omitempty"`
+	}
+	// Expiring is the status of a session whose token expires. ParseFrame returns it as a Status.
+	Expiring struct {
+		State string `json:"state"`
+		After int64  `json:"after"` // ms
 	}
 	// Unsubscribed answers Unsubscribe: nothing of that view follows.
 	Unsubscribed struct {
@@ -161,6 +169,8 @@ const (
 	StateLive   = "live"
 	StateStale  = "stale"
 	StateMoving = "moving"
+	// of a session, not of a view: its token expires
+	StateExpiring = "expiring"
 )
 
 func (Connect) frameType() string      { return "connect" }
@@ -176,6 +186,7 @@ func (Subscribed) frameType() string   { return "subscribed" }
 func (Update) frameType() string       { return "update" }
 func (Gap) frameType() string          { return "gap" }
 func (Status) frameType() string       { return "status" }
+func (Expiring) frameType() string     { return "status" }
 func (Unsubscribed) frameType() string { return "unsubscribed" }
 func (Refreshed) frameType() string    { return "refreshed" }
 func (ErrorFrame) frameType() string   { return "error" }

@@ -76,8 +76,8 @@ func (s *Server) serveList(w http.ResponseWriter, r *http.Request, q query, c ca
 }
 
 // visible returns the first dashboards after cursor that the caller may see, at most limit, and the
-// cursor of the next page; nil: this is the last one. The cursor never names one that the caller may
-// not see.
+// cursor of the next page; nil: this is the last one. The cursor never names a dashboard that the
+// caller may not see.
 func (s *Server) visible(ctx context.Context, c caller, tenant, prefix, cursor string, limit int) (list []feed.Summary, next *string, err error) {
 	for ask := limit + 1; ; ask = maxPageSize {
 		found, err := s.cfg.Feed.List(ctx, tenant, prefix, cursor, ask)

@@ -179,6 +179,8 @@ func (c *config) loadFile(known []string) error {
 			continue // of the mapping limit, whose names are checked with the flag
 		}
 		switch {
+		case key == authSection || strings.HasPrefix(key, authSection+"."):
+			// readAuth reads it
 		case !slices.Contains(known, key):
 			errs = append(errs, fmt.Errorf("%s: %w", c.path, unknown("key", key, key, known, func(name string) string { return name })))
 		case c.file.Get(key) == nil:

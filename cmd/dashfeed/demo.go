@@ -34,6 +34,9 @@ func (c *demoCommand) Run(p *program) error {
 	if len(c.To) > 0 {
 		return c.publishAndShow(p, c.To, nil)
 	}
+	if err := p.config.readAuth(&c.PublicFlags); err != nil {
+		return err
+	}
 	if err := c.Check(); err != nil {
 		return err
 	}

@@ -58,6 +58,9 @@ func (p *program) process(w io.Writer) roles.Process {
 
 // serveClustered serves a role of a cluster until the program is stopped.
 func (p *program) serveClustered(f roles.ClusteredFlags) error {
+	if err := p.config.readAuth(&f.PublicFlags); err != nil {
+		return err
+	}
 	c, err := roles.NewClustered(p.process(p.stderr), f)
 	if err != nil {
 		return err

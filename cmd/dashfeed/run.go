@@ -16,6 +16,9 @@ func (c *runCommand) Run(p *program) error {
 	if c.Demo {
 		return (&demoCommand{ServerFlags: c.ServerFlags, Open: true}).Run(p)
 	}
+	if err := p.config.readAuth(&c.PublicFlags); err != nil {
+		return err
+	}
 	if err := c.Check(); err != nil {
 		return err
 	}

@@ -79,6 +79,24 @@ func Problems(err error) (all []*Problem) {
 	return all
 }
 
+// Check returns an error that names every problem; see Problems. It reads files and the
+// environment, and does not use the network.
+func (c Config) Check() error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	var errs []error
+	for i, k := range c.Keys {
+		if k.JWKS != "" {
+			continue
+		}
+		if _, _, err := k.readStatic(); err != nil {
+			errs = append(errs, &Problem{i, k.source(), err})
+		}
+	}
+	return errors.Join(errs...)
+}
+
 func set[T comparable](field *T, value T) {
 	var zero T
 	if *field == zero {

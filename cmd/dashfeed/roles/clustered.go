@@ -51,7 +51,7 @@ func (f *ClusteredFlags) addresses() []address {
 		{"link", f.Link, "--link-ca, --link-cert and --link-key", f.LinkCert != ""},
 	}
 	if f.Public {
-		all = append(all, address{flag: "listen", at: f.Listen})
+		all = append(all, f.public())
 	}
 	return all
 }

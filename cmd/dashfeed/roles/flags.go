@@ -7,6 +7,7 @@ import (
 
 	"github.com/dashfeed/dashfeed/cmd/dashfeed/source"
 	"github.com/dashfeed/dashfeed/fold/definition"
+	"github.com/dashfeed/dashfeed/gateway/token"
 )
 
 // PublicFlags say where the public is served, and who may connect.
@@ -17,6 +18,8 @@ type PublicFlags struct {
 	TrustedProxies []string `help:"Networks of proxies, such as 10.0.0.0/8, whose X-Forwarded-For names the client." placeholder:"NETWORK" group:"Server"`
 	Limit          []string `help:"Limits that differ from the defaults, such as events=5000 or subject-bytes=none; docs/LIMITS.md lists them." placeholder:"NAME=VALUE" group:"Server"`
 	Insecure       bool     `help:"Listen on addresses that other machines can reach, although nothing there authenticates clients." group:"Server"`
+
+	Auth token.Config `kong:"-"` // whose tokens are trusted; without keys everybody may do everything
 }
 
 // AdminFlags say where and how the admin listener serves.
@@ -58,7 +61,12 @@ type ServerFlags struct {
 // Check checks what kong's types cannot.
 func (f *ServerFlags) Check() error {
 	wrong := append(f.StorageFlags.wrong(), f.DashboardFlags.wrong()...)
-	return refusals(append(wrong, f.PublicFlags.wrong(address{flag: "listen", at: f.Listen}, address{flag: "admin", at: f.Admin})...))
+	return refusals(append(wrong, f.PublicFlags.wrong(f.public(), address{flag: "admin", at: f.Admin})...))
+}
+
+// public returns the public address. Tokens authenticate its clients, if there are keys for them.
+func (f *PublicFlags) public() address {
+	return address{flag: "listen", at: f.Listen, guard: "auth in the configuration file", guarded: len(f.Auth.Keys) > 0}
 }
 
 func (f *StorageFlags) wrong() (errs []error) {

@@ -3,6 +3,7 @@ package roles
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -18,6 +19,7 @@ import (
 	"github.com/dashfeed/dashfeed/fold/definition"
 	"github.com/dashfeed/dashfeed/gateway"
 	"github.com/dashfeed/dashfeed/gateway/page"
+	"github.com/dashfeed/dashfeed/gateway/token"
 )
 
 // Region is the region of a cluster that names none. It is part of every epoch.
@@ -59,6 +61,10 @@ func (s *server) newGateway(from feed.Feed, log eventlog.Appender, d DashboardFl
 	if err != nil {
 		return nil, err
 	}
+	tokens, err := s.newVerifier(p.Auth)
+	if err != nil {
+		return nil, err
+	}
 	flush := d.Flush
 	if flush == 0 {
 		flush = -1 // the gateway's value for none
@@ -66,8 +72,24 @@ func (s *server) newGateway(from feed.Feed, log eventlog.Appender, d DashboardFl
 	return gateway.New(gateway.Config{
 		Feed: from, Events: events, Definitions: definitions, Page: pages,
 		Flush: flush, Origins: p.Origins, Hosts: p.Hosts, Registerer: s.metrics, Logger: s.logger,
-		Limits: s.limits, Proxies: proxies,
+		Limits: s.limits, Proxies: proxies, Tokens: tokens,
 	})
+}
+
+// newVerifier returns the verifier of tokens; nil if no keys are configured. It is closed after the
+// gateway has stopped.
+func (s *server) newVerifier(c token.Config) (*token.Verifier, error) {
+	if len(c.Keys) == 0 {
+		return nil, nil
+	}
+	c.Registerer, c.Logger = s.metrics, s.logger
+	v, err := token.NewVerifier(c)
+	if err != nil {
+		return nil, fmt.Errorf("auth: %w", err)
+	}
+	s.onStop(func() error { v.Close(); return nil })
+	s.health.Minor("auth", v.Trouble)
+	return v, nil
 }
 
 // keptIn returns functions that load and save what a single process last applied from which file of

@@ -99,6 +99,9 @@ func (s *subscription) allowed() error {
 	if err := c.may(read, s.m.key); err != nil {
 		return err
 	}
+	if err := c.maySee(s.m.schema); err != nil {
+		return err
+	}
 	return c.mayFind(s.m.epoch == 0)
 }
 

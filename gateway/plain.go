@@ -34,7 +34,13 @@ func (s *Server) servePlain(w http.ResponseWriter, r *http.Request, _ query, c c
 		writeError(w, err)
 		return
 	}
-	if err := c.mayFind(m.place().Epoch == 0); err != nil {
+	m.mu.Lock()
+	err = c.maySee(m.schema)
+	m.mu.Unlock()
+	if err == nil {
+		err = c.mayFind(m.place().Epoch == 0)
+	}
+	if err != nil {
 		s.releaseView(c, k, 0)
 		s.mirrors.release(m)
 		s.remove(nil, c)

@@ -23,6 +23,7 @@ const maxWait = time.Minute
 // readingRequest is the request of a GET /v1/dashboards/{id}.
 type readingRequest struct {
 	key     messages.Key
+	caller  caller
 	since   messages.Place   // Version 0: from the beginning
 	known   []messages.Place // places in If-None-Match; anything else matches nothing
 	any     bool             // If-None-Match is *
@@ -48,6 +49,7 @@ func (s *Server) serveReading(w http.ResponseWriter, r *http.Request, v query, c
 		writeError(w, err)
 		return
 	}
+	q.caller = c
 	by, at := c.by(), limits.Key(k)
 	cost := want{q.panels, q.groups}.cost() // the request may wait for a minute
 	if err := s.holdReading(&by, at, cost); err != nil {
@@ -131,6 +133,9 @@ func (s *Server) look(ctx context.Context, q *readingRequest) (*feed.Reading, *w
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := q.caller.maySee(got.Schema); err != nil {
+		return nil, nil, err
+	}
 	p, err := wire.Project(q.key, got.Schema, q.panels, q.groups)
 	if err != nil {
 		return nil, nil, err
@@ -138,6 +143,9 @@ func (s *Server) look(ctx context.Context, q *readingRequest) (*feed.Reading, *w
 	if got.From != 0 && (q.since.View != 0 && q.since.View != p.View || got.From > got.To) {
 		fq.Epoch, fq.Since = 0, 0 // the place belongs to another view, or is ahead
 		if got, err = s.cfg.Feed.Read(ctx, q.key, fq); err != nil {
+			return nil, nil, err
+		}
+		if err = q.caller.maySee(got.Schema); err != nil { // it may have another definition by now
 			return nil, nil, err
 		}
 	}

@@ -107,12 +107,12 @@ panels:
   - {id: everybody, window: {tumbling: 1m}, aggregates: [sum], unscoped: true}
 `+"```"+`
 
-One dashboard, many customers: a viewer sees the rows whose label equals the attribute of its token, or is in it where the attribute is a list. With several
-labels (at most %d) each must match. A token without the attribute sees nothing of the dashboard; one with the permission `+"`define`"+` sees all rows.
+One dashboard, many customers: the scope says whose rows are whose, by labels (at most %d) and the attributes of tokens. A token with the permission
+`+"`define`"+` sees all rows. Views of a viewer's own rows are not available yet: until they are, every other token is refused at every door, as if the dashboard did not exist, and
+`+"`max_values`, `quiet` and `unscoped`"+` have no effect. Without tokens every caller sees all rows.
 
 Every panel groups by every label of the scope, otherwise its rows would mix what different viewers may see. A panel that says `+"`unscoped: true`"+` is the exception: its rows mix the
-events of all values on purpose, and every viewer sees all of them. Every tuple of scope values has its own windows (`+"`keep`"+`), groups (`+"`max_groups`"+`), ids and producers, so what one customer
-sends changes nothing for another; they share the watermark. The keys `+"`max_values`, `quiet` and `unscoped`"+` belong to dashboards with a scope only. A changed set of labels empties every panel.
+events of all values on purpose. The keys `+"`max_values`, `quiet` and `unscoped`"+` belong to dashboards with a scope only.
 
 `, MaxScope)
 	fmt.Fprintf(&b, "## aggregates\n\n%s.\n`pN` is a percentile, 0 < N < 100 with at most three decimals: `p50`, `p99.9`. At most %d, each once. Not available yet: %s.\n\n",

@@ -177,7 +177,7 @@ func TestDefinitionDoors(t *testing.T) {
 		{"get", "GET", "", "", 200, hash, "…tumbling: 10s", 4},
 		{
 			"problems", "PUT", "panels:\n  - id: rps\n    windw: latest\n", "", 422, "",
-			`…"problems":[{"line":3,"column":5,"path":"panels[0].windw","message":"unknown key","allowed":["id","title","filter","window","keep","group_by","aggregates","rate","fill","max_groups"],"nearest":"window"}]`, 4,
+			`…"problems":[{"line":3,"column":5,"path":"panels[0].windw","message":"unknown key","allowed":["id","title","filter","window","keep","group_by","aggregates","rate","fill","max_groups","unscoped"],"nearest":"window"}]`, 4,
 		},
 		{"other dashboard", "PUT", "dashboard: till\n" + rps, "", 422, "", `…is not the dashboard this is for`, 4},
 		{"other tenant", "PUT", "tenant: beta\n" + rps, "", 422, "", `…is not the tenant this is for`, 4},

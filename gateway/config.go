@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -42,6 +43,7 @@ type Config struct {
 	Hosts   []string
 	MaxRate float64 // greatest update rate of a subscription, frames/s; 0: no cap
 
+	TLS      *tls.Config    // of the listener; nil: it has none
 	Limits   *limits.Limits // nil: the defaults
 	Proxies  Proxies        // are trusted to name their clients
 	Sessions Sessions

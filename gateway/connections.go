@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"net/http"
 	"net/netip"
@@ -80,11 +81,24 @@ func newConnTable(c Connections) *connTable {
 func Serve(s *http.Server, l net.Listener, c Connections) error {
 	cs := newConnTable(c)
 	cs.guard(s)
-	return s.Serve(limited{l, cs})
+	return serveHTTP(s, limited{l, cs})
 }
 
-// guard makes a server keep to the bounds. Call it before the server serves.
+// serveHTTP serves a listener, with TLS if the server is configured for it. Browsers use HTTP/2
+// then, and HTTP/1.1 for WebSockets.
+func serveHTTP(s *http.Server, l net.Listener) error {
+	if s.TLSConfig != nil {
+		return s.ServeTLS(l, "", "")
+	}
+	return s.Serve(l)
+}
+
+// guard makes a server keep to the bounds. Call it before the server serves. A connection of HTTP/2
+// keeps the bytes of bodies that no handler has read yet: without a bound, a thousand connections
+// would keep a gigabyte. It is the least that HTTP/2 allows: clients may send 65,535 bytes before
+// they know of another one.
 func (cs *connTable) guard(s *http.Server) {
+	s.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: 32, MaxReceiveBufferPerConnection: 64 << 10, MaxReceiveBufferPerStream: 64 << 10}
 	s.ConnState, s.ConnContext, s.Handler = cs.state, cs.context, withConnection(s.Handler)
 }
 
@@ -147,6 +161,14 @@ func (cs *connTable) room(n *connection, by *limits.By) *wire.Error {
 	return nil
 }
 
+// socketOf returns the connection below TLS, which is the one that the listener has accepted.
+func socketOf(c net.Conn) net.Conn {
+	if t, ok := c.(*tls.Conn); ok {
+		return t.NetConn()
+	}
+	return c
+}
+
 // evict closes the connection that has waited longest for its client. If of is given, only
 // connections of its address qualify.
 func (cs *connTable) evict(of *connection) bool {
@@ -181,7 +203,7 @@ func (cs *connTable) forget(n *connection) {
 func (cs *connTable) ended(c net.Conn) {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
-	if n := cs.open[c]; n != nil {
+	if n := cs.open[socketOf(c)]; n != nil {
 		cs.forget(n)
 	}
 }
@@ -202,7 +224,7 @@ func (cs *connTable) state(c net.Conn, s http.ConnState) {
 		return
 	}
 	cs.mu.Lock()
-	n := cs.open[c]
+	n := cs.open[socketOf(c)]
 	cs.mu.Unlock()
 	if n == nil {
 		return
@@ -225,7 +247,7 @@ type connectionKey struct{}
 func (cs *connTable) context(ctx context.Context, c net.Conn) context.Context {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
-	if n := cs.open[c]; n != nil {
+	if n := cs.open[socketOf(c)]; n != nil {
 		return context.WithValue(ctx, connectionKey{}, n)
 	}
 	return ctx

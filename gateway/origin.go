@@ -4,13 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
 // origin is the origin of a page, in one spelling: origins that browsers treat as the same are
@@ -38,6 +35,28 @@ func ParseOrigins(list []string) (Origins, error) {
 
 // Origins holds the origins that pages may come from, in addition to the server's own.
 type Origins map[origin]bool
+
+// List returns the origins in one spelling, sorted.
+func (o Origins) List() []string {
+	var all []string
+	for one := range o {
+		all = append(all, one.String())
+	}
+	slices.Sort(all)
+	return all
+}
+
+// String returns the origin as browsers spell it.
+func (o origin) String() string {
+	host := o.host
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	if o.port != "" {
+		host += ":" + o.port
+	}
+	return o.scheme + "://" + host
+}
 
 // parseOrigin parses an origin as a browser sends it or an operator writes it. A slash at the end,
 // the case, and the scheme's default port make no difference.
@@ -134,56 +153,3 @@ func isLoopback(host string) bool {
 }
 
 const localhost = "localhost"
-
-// withOrigin refuses pages of origins that are not allowed. Allowed are: no origin, the same host,
-// the configured origins, and loopback if the listener is on loopback.
-func (s *Server) withOrigin(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		given := r.Header.Values("Origin")
-		if len(given) == 0 || len(given) == 1 && given[0] == "" {
-			next.ServeHTTP(w, r)
-			return
-		}
-		if len(given) > 1 {
-			writeError(w, wire.Errorf(wire.CodeForbidden, "%d Origin headers, %.200q: a request has at most one", len(given), given))
-			return
-		}
-		if !s.letIn(given[0], r.Host) {
-			writeError(w, wire.Errorf(wire.CodeForbidden, "origin %.200q is not let in; --origins adds it", given[0]))
-			return
-		}
-		h := w.Header()
-		h.Set("Access-Control-Allow-Origin", given[0])
-		h.Add("Vary", "Origin")
-		h.Set("Access-Control-Expose-Headers", "ETag, Retry-After")
-		if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
-			h.Set("Access-Control-Allow-Methods", "GET, POST, PUT, DELETE")
-			h.Set("Access-Control-Allow-Headers", "Content-Type, Content-Encoding, If-Match, If-None-Match, Authorization")
-			w.WriteHeader(http.StatusNoContent)
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
-}
-
-// letIn reports whether a page of the origin may send requests to host, a request's Host.
-func (s *Server) letIn(text, host string) bool {
-	o, err := parseOrigin(text)
-	if err != nil {
-		return false
-	}
-	if s.origins[o] {
-		return true
-	}
-	if !slices.Contains([]string{"http", "https"}, o.scheme) {
-		return false
-	}
-	if s.loopback.Load() && isLoopback(o.host) {
-		return true
-	}
-	name, port, err := splitHost(host)
-	if port == ownPort(o.scheme) {
-		port = ""
-	}
-	return err == nil && name == o.host && port == o.port
-}

@@ -67,7 +67,8 @@ func New(cfg Config) (*Server, error) {
 	s.conns = newConnTable(Connections{Proxies: cfg.Proxies, Limits: cfg.Limits})
 	s.callers = callers{proxies: cfg.Proxies, verify: cfg.verify, revoked: cfg.Revoked, open: cfg.Open, tickets: newTickets()}
 	s.http = &http.Server{
-		Handler:           s.withHost(s.withOrigin(s.mux())),
+		Handler:           s.withSafety(s.withHost(s.withOrigin(s.mux()))),
+		TLSConfig:         cfg.TLS,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       60 * time.Second,
 		WriteTimeout:      2 * time.Minute, // longer than the longest wait of a reading
@@ -93,7 +94,7 @@ func (s *Server) Sessions() int {
 // Serve accepts connections until Shutdown. It then returns nil.
 func (s *Server) Serve(l net.Listener) error {
 	s.loopback.Store(loopbackOnly(l.Addr()))
-	if err := s.http.Serve(limited{l, s.conns}); !errors.Is(err, http.ErrServerClosed) {
+	if err := serveHTTP(s.http, limited{l, s.conns}); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve %s: %w", l.Addr(), err)
 	}
 	return nil

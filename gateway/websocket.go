@@ -46,10 +46,14 @@ func (s *Server) connected(c caller) wire.Connected {
 // it returns true, a place is taken.
 func (s *Server) upgradable(w http.ResponseWriter, r *http.Request, c caller) bool {
 	if !websocket.IsWebSocketUpgrade(r) || !r.ProtoAtLeast(1, 1) {
+		scheme := "ws"
+		if s.secure(r) {
+			scheme = "wss"
+		}
 		w.Header().Set("Upgrade", "websocket")
 		w.Header().Set("Connection", "Upgrade")
 		writeStatus(w, http.StatusUpgradeRequired, wire.Errorf(wire.CodeBadMessage,
-			"this path speaks WebSocket (HTTP/1.1 or later): new WebSocket(\"ws://%s%s\")", r.Host, r.URL.Path))
+			"this path speaks WebSocket (HTTP/1.1): new WebSocket(\"%s://%.100s%.100s\")", scheme, r.Host, r.URL.Path))
 		return false
 	}
 	if err := s.admit(c); err != nil {

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bufio"
+	"crypto/tls"
 	"io"
 	"net"
 	"sync"
@@ -26,7 +27,7 @@ const copiedBytes = 4 << 10
 
 // newWebSocket takes over a connection. limit is the most bytes of a message.
 func newWebSocket(conn net.Conn, limit int, table *connTable) *webSocket {
-	if tcp, ok := conn.(*net.TCPConn); ok {
+	if tcp, ok := socketOf(conn).(*net.TCPConn); ok {
 		_ = tcp.SetWriteBuffer(sendBuffer) // otherwise the kernel would queue megabytes of old updates
 	}
 	return &webSocket{conn: conn, table: table, in: incoming{r: bufio.NewReaderSize(conn, readBuffer), limit: limit}}
@@ -69,6 +70,9 @@ var writeBuffers = sync.Pool{New: func() any { b := make([]byte, 0, copiedBytes)
 func (w *webSocket) write(b outgoing) (int64, error) {
 	if sizeOf(&b) > copiedBytes {
 		bufs := buffersOf(&b)
+		if _, encrypted := w.conn.(*tls.Conn); encrypted {
+			return writeRecords(w.conn, bufs)
+		}
 		return bufs.WriteTo(w.conn)
 	}
 	buf := writeBuffers.Get().(*[]byte)
@@ -76,6 +80,29 @@ func (w *webSocket) write(b outgoing) (int64, error) {
 	*buf = appendBatch((*buf)[:0], &b)
 	n, err := w.conn.Write(*buf)
 	return int64(n), err
+}
+
+var recordBuffers = sync.Pool{New: func() any { return bufio.NewWriterSize(nil, 16<<10) }}
+
+// writeRecords writes buffers in records of TLS that are as long as they may be. Without it, each
+// buffer would be a record of its own, with its own system call.
+func writeRecords(to io.Writer, bufs net.Buffers) (n int64, err error) {
+	w := recordBuffers.Get().(*bufio.Writer)
+	defer recordBuffers.Put(w)
+	w.Reset(to)
+	defer w.Reset(nil) // the pool must not hold the connection
+	for _, b := range bufs {
+		wrote, err := w.Write(b)
+		n += int64(wrote)
+		if err != nil {
+			return n - int64(w.Buffered()), err
+		}
+	}
+	waiting := w.Buffered()
+	if err = w.Flush(); err != nil {
+		n -= int64(waiting)
+	}
+	return n, err
 }
 
 // limitWrites implements transport.

@@ -29,7 +29,7 @@ func adminTold(t *testing.T) (url string, heard *[]string) {
 		Shard: 3, Tenant: "default", Partition: 3, Owner: "node-1", State: "live", Ranked: []string{"node-1", "node-2"},
 		Claims: []admin.Claim{{Node: "node-1", State: "live", Position: "a"}, {Node: "node-2", State: "loading", Position: "b"}},
 	}
-	a := admin.New(prometheus.NewRegistry(), &admin.Health{}, gateway.Hosts{"node-1": true}, 32)
+	a := admin.New(prometheus.NewRegistry(), &admin.Health{}, gateway.Hosts{"node-1": true}, 32, nil)
 	a.Offer(admin.Operations{
 		Members: func() []admin.Member {
 			return []admin.Member{{Name: "node-1", Role: "node", State: "alive", Gossip: "127.0.0.1:1", Link: "127.0.0.1:2", Weight: 1, Live: 4, Since: "2026-01-02T03:04:05Z"}}

@@ -166,6 +166,8 @@ func TestExposed(t *testing.T) {
 		{"run", "--listen [::ffff:192.0.2.1]:0", `can be reached`},
 		{"run", "--admin :0", `--admin ":0" can be reached`},
 		{"run", "--admin :0 --insecure", ""},
+		{"run", "--admin :0 --admin-tls-cert a.crt --admin-tls-key a.key", "give --admin-tls-cert, --admin-tls-key and --admin-client-ca"},
+		{"run", "--admin :0 --admin-tls-cert a.crt --admin-tls-key a.key --admin-client-ca ca.crt", ""},
 		{"run", "--listen localhost:0 --admin [::1]:0", ""},
 		{"run", "--listen 127.1.2.3:0", ""},
 		{"demo", "--listen :0", `--listen ":0" can be reached`},

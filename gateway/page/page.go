@@ -32,7 +32,7 @@ var dist embed.FS
 // policy allows what the page consists of, its own files and its own server, and no markup or
 // script made from text: with require-trusted-types-for a browser refuses even the attempt.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
-	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+	"base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 
 // file is one served file.
 type file struct {
@@ -44,18 +44,23 @@ type file struct {
 
 // Handler serves the page.
 type Handler struct {
-	index *file
-	files map[string]*file // by path
-	built bool
+	policy string
+	index  *file
+	files  map[string]*file // by path
+	built  bool
 }
 
-// New reads the embedded files. It returns an error if the page was built wrongly.
-func New() (*Handler, error) {
+// New reads the embedded files. Pages of the given origins may show the page in a frame. It returns
+// an error if the page was built wrongly.
+func New(ancestors ...string) (*Handler, error) {
 	built, err := fs.Sub(dist, "dist/built")
 	if err != nil {
 		return nil, err
 	}
-	h := &Handler{files: map[string]*file{}}
+	if len(ancestors) == 0 {
+		ancestors = []string{"'none'"}
+	}
+	h := &Handler{files: map[string]*file{}, policy: policy + "; frame-ancestors " + strings.Join(ancestors, " ")}
 	err = fs.WalkDir(built, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || strings.HasSuffix(name, ".gz") {
 			return err
@@ -125,6 +130,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusMethodNotAllowed, wire.Errorf(wire.CodeBadMessage, "%.200s takes GET, HEAD, not %s", r.URL.Path, r.Method))
 		return
 	}
+	w.Header().Set("Content-Security-Policy", h.policy)
 	f.serve(w, r)
 }
 
@@ -139,10 +145,8 @@ func isPage(p string) bool {
 
 func (f *file) serve(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
-	header.Set("Content-Security-Policy", policy)
-	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Referrer-Policy", "no-referrer")
-	header.Set("Vary", "Accept-Encoding")
+	header.Add("Vary", "Accept-Encoding")
 	header.Set("ETag", f.etag)
 	if f.forever {
 		header.Set("Cache-Control", "public, max-age=31536000, immutable")

@@ -56,6 +56,18 @@ func TestPolicy(t *testing.T) {
 	}
 }
 
+// TestFrames: pages of named origins may show the page in a frame, no others.
+func TestFrames(t *testing.T) {
+	h, err := New("https://a.example", "https://b.example:8443")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := ask(h, "GET", "/d/x", "", "").Header().Get("Content-Security-Policy")
+	if !strings.HasSuffix(got, "; frame-ancestors https://a.example https://b.example:8443") || strings.Count(got, "frame-ancestors") != 1 {
+		t.Errorf("policy %q", got)
+	}
+}
+
 // TestCaching: browsers revalidate pages and do not load them again, and keep files with a hash in
 // their names for ever.
 func TestCaching(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 func TestReadyzIsBounded(t *testing.T) {
 	var h Health
 	h.Expect("log", "shards")
-	a := New(prometheus.NewRegistry(), &h, nil, 32)
+	a := New(prometheus.NewRegistry(), &h, nil, 32, nil)
 	for _, c := range []struct {
 		troubles int
 		want     string

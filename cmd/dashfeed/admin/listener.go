@@ -4,6 +4,7 @@ package admin
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -28,8 +29,9 @@ type Listener struct {
 	connections int // the greatest number at a time
 }
 
-// New returns the listener. connections bounds its connections.
-func New(metrics *prometheus.Registry, h *Health, hosts gateway.Hosts, connections int) *Listener {
+// New returns the listener. connections bounds its connections. If secure names CAs of clients,
+// only clients with a certificate of theirs are served, except for the health.
+func New(metrics *prometheus.Registry, h *Health, hosts gateway.Hosts, connections int, secure *tls.Config) *Listener {
 	mux := http.NewServeMux()
 	a := &Listener{mux: mux, connections: min(adminConnections, connections), health: h}
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
@@ -40,19 +42,35 @@ func New(metrics *prometheus.Registry, h *Health, hosts gateway.Hosts, connectio
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
-	a.http = &http.Server{Handler: a.withHost(hosts), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: gateway.ErrorLog(slog.Default())}
+	handler := http.Handler(mux)
+	if secure != nil && secure.ClientCAs != nil {
+		handler = operatorsOnly(mux)
+	}
+	a.http = &http.Server{Handler: withHost(hosts, handler), TLSConfig: secure, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: gateway.ErrorLog(slog.Default())}
 	return a
 }
 
-// withHost returns the mux for requests to one of the hosts. A site that the operator visits must
-// not be able to read profiles by a name of its own.
-func (a *Listener) withHost(hosts gateway.Hosts) http.Handler {
+// operatorsOnly refuses clients without a certificate. Balancers ask for the health, and have none.
+func operatorsOnly(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		known := r.TLS != nil && len(r.TLS.VerifiedChains) > 0
+		if !known && r.URL.Path != "/healthz" && r.URL.Path != "/readyz" {
+			answerError(w, http.StatusUnauthorized, errors.New("this address serves clients with a certificate: --admin-cert and --admin-key give one"))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// withHost refuses requests to other hosts. A site that the operator visits must not be able to
+// read profiles by a name of its own.
+func withHost(hosts gateway.Hosts, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := hosts.Check(r); err != nil {
 			answerError(w, http.StatusMisdirectedRequest, err)
 			return
 		}
-		a.mux.ServeHTTP(w, r)
+		next.ServeHTTP(w, r)
 	})
 }
 

@@ -29,6 +29,8 @@ func (f *PublicFlags) wrong(listened ...address) (errs []error) {
 	errs = append(errs, flagged("trusted-proxies", err))
 	_, err = limits.Parse(f.Limit, nil)
 	errs = append(errs, flagged("limit", err))
+	_, err = gateway.ParseOrigins(f.FrameAncestors)
+	errs = append(errs, flagged("frame-ancestors", err), f.publicFiles().Check(""))
 	for _, a := range listened {
 		if err := wrongAddress(a.flag, a.at); err != nil {
 			errs = append(errs, err)

@@ -36,6 +36,7 @@ func (f *ClusteredFlags) Check() error {
 	wrong := f.PulsarFlags.wrong()
 	wrong = append(wrong, f.GossipFlags.wrong()...)
 	wrong = append(wrong, f.DashboardFlags.wrong()...)
+	wrong = append(wrong, f.AdminFlags.wrong()...)
 	wrong = append(wrong, f.PublicFlags.wrong(f.addresses()...)...)
 	if f.Shards {
 		wrong = append(wrong, f.ShardFlags.wrong()...)
@@ -46,7 +47,7 @@ func (f *ClusteredFlags) Check() error {
 // addresses returns the addresses that the role listens on.
 func (f *ClusteredFlags) addresses() []address {
 	all := []address{
-		{flag: "admin", at: f.Admin},
+		f.AdminFlags.address(),
 		{"gossip", f.Gossip, "--gossip-key", f.GossipKey != ""},
 		{"link", f.Link, "--link-ca, --link-cert and --link-key", f.LinkCert != ""},
 	}
@@ -108,7 +109,7 @@ func NewClustered(p Process, f ClusteredFlags) (*Clustered, error) {
 // Start starts all parts in order. If it fails, Stop ends what was started.
 func (c *Clustered) Start(ctx context.Context) (err error) {
 	// The addresses. Only the admin listener serves yet.
-	if err = c.open(c.flags.PublicFlags, c.flags.Public, c.flags.Admin, c.parts()...); err != nil {
+	if err = c.open(c.flags.PublicFlags, c.flags.Public, c.flags.AdminFlags, c.parts()...); err != nil {
 		return err
 	}
 

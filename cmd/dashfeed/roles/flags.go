@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/dashfeed/dashfeed/cmd/dashfeed/certs"
 	"github.com/dashfeed/dashfeed/cmd/dashfeed/source"
 	"github.com/dashfeed/dashfeed/fold/definition"
 	"github.com/dashfeed/dashfeed/gateway/token"
@@ -17,6 +18,9 @@ type PublicFlags struct {
 	Hosts          []string `help:"Further host names accepted at both addresses, besides IP addresses, localhost and those of --origins." placeholder:"NAME" group:"Server"`
 	TrustedProxies []string `help:"Networks of proxies, such as 10.0.0.0/8, whose X-Forwarded-For names the client." placeholder:"NETWORK" group:"Server"`
 	Limit          []string `help:"Limits that differ from the defaults, such as events=5000 or subject-bytes=none; docs/LIMITS.md lists them." placeholder:"NAME=VALUE" group:"Server"`
+	TLSCert        string   `name:"tls-cert" help:"Certificate (PEM) of the public address, with those between it and its CA. With tls-key, it uses TLS; both files are read again when they change." placeholder:"FILE" group:"Server"`
+	TLSKey         string   `name:"tls-key" help:"Its key (PEM)." placeholder:"FILE" group:"Server"`
+	FrameAncestors []string `help:"Origins whose pages may show the page in a frame. Without it: none." placeholder:"ORIGIN" group:"Server"`
 	Insecure       bool     `help:"Listen on addresses that other machines can reach, although nothing there authenticates clients." group:"Server"`
 
 	Auth token.Config `kong:"-"` // whose tokens are trusted; without keys everybody may do everything
@@ -24,8 +28,11 @@ type PublicFlags struct {
 
 // AdminFlags say where and how the admin listener serves.
 type AdminFlags struct {
-	Admin    string `help:"Admin address: health, metrics, profiles, the cluster's commands." default:"127.0.0.1:9090" placeholder:"ADDR" group:"Server"`
-	LogLevel string `help:"Lowest level that is logged on stderr: debug, info, warn, error." enum:"debug,info,warn,error" default:"info" group:"Server"`
+	Admin         string `help:"Admin address: health, metrics, profiles, the cluster's commands." default:"127.0.0.1:9090" placeholder:"ADDR" group:"Server"`
+	AdminTLSCert  string `name:"admin-tls-cert" help:"Certificate (PEM) of the admin address. With admin-tls-key, it uses TLS." placeholder:"FILE" group:"Server"`
+	AdminTLSKey   string `name:"admin-tls-key" help:"Its key (PEM)." placeholder:"FILE" group:"Server"`
+	AdminClientCA string `name:"admin-client-ca" help:"Certificates (PEM) of the CAs that sign operators' certificates. With it, the admin address serves those only; health is for all." placeholder:"FILE" group:"Server"`
+	LogLevel      string `help:"Lowest level that is logged on stderr: debug, info, warn, error." enum:"debug,info,warn,error" default:"info" group:"Server"`
 }
 
 // StorageFlags say where the log is stored and how much of it is kept.
@@ -61,13 +68,29 @@ type ServerFlags struct {
 // Check checks what kong's types cannot.
 func (f *ServerFlags) Check() error {
 	wrong := append(f.StorageFlags.wrong(), f.DashboardFlags.wrong()...)
-	return refusals(append(wrong, f.PublicFlags.wrong(f.public(), address{flag: "admin", at: f.Admin})...))
+	wrong = append(wrong, f.AdminFlags.wrong()...)
+	return refusals(append(wrong, f.PublicFlags.wrong(f.public(), f.AdminFlags.address())...))
 }
 
 // public returns the public address. Tokens authenticate its clients, if there are keys for them.
 func (f *PublicFlags) public() address {
 	return address{flag: "listen", at: f.Listen, guard: "auth in the configuration file", guarded: len(f.Auth.Keys) > 0}
 }
+
+// publicFiles names the certificates of the public address.
+func (f *PublicFlags) publicFiles() certs.Files { return certs.Files{Cert: f.TLSCert, Key: f.TLSKey} }
+
+// adminFiles names the certificates of the admin address.
+func (f *AdminFlags) adminFiles() certs.Files {
+	return certs.Files{Cert: f.AdminTLSCert, Key: f.AdminTLSKey, ClientCA: f.AdminClientCA}
+}
+
+// address returns the admin address. Operators' certificates guard it.
+func (f *AdminFlags) address() address {
+	return address{"admin", f.Admin, "--admin-tls-cert, --admin-tls-key and --admin-client-ca", f.AdminClientCA != ""}
+}
+
+func (f *AdminFlags) wrong() []error { return []error{f.adminFiles().Check("admin-")} }
 
 func (f *StorageFlags) wrong() (errs []error) {
 	if f.Partitions < 0 || f.Partitions > 1024 {

@@ -57,7 +57,8 @@ func (s *server) newGateway(from feed.Feed, log eventlog.Appender, d DashboardFl
 	if err != nil {
 		return nil, err
 	}
-	pages, err := page.New()
+	ancestors, _ := gateway.ParseOrigins(p.FrameAncestors)
+	pages, err := page.New(ancestors.List()...)
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +73,7 @@ func (s *server) newGateway(from feed.Feed, log eventlog.Appender, d DashboardFl
 	return gateway.New(gateway.Config{
 		Feed: from, Events: events, Definitions: definitions, Page: pages,
 		Flush: flush, Origins: p.Origins, Hosts: p.Hosts, Registerer: s.metrics, Logger: s.logger,
-		Limits: s.limits, Proxies: proxies, Tokens: tokens,
+		Limits: s.limits, Proxies: proxies, Tokens: tokens, TLS: s.secure.public.config(),
 	})
 }
 

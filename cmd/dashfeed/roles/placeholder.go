@@ -2,6 +2,7 @@ package roles
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/http"
@@ -22,8 +23,8 @@ type placeholder struct {
 	served chan struct{} // closed when serve has ended
 }
 
-func newPlaceholder(l net.Listener) *placeholder {
-	h := &http.Server{Handler: http.HandlerFunc(gateway.ServeStarting), ReadTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second, MaxHeaderBytes: 32 << 10}
+func newPlaceholder(l net.Listener, secure *tls.Config) *placeholder {
+	h := &http.Server{Handler: http.HandlerFunc(gateway.ServeStarting), TLSConfig: secure, ReadTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second, MaxHeaderBytes: 32 << 10}
 	h.SetKeepAlivesEnabled(false) // the next request of a client must reach the door
 	return &placeholder{http: h, l: &sharedListener{Listener: l}, served: make(chan struct{})}
 }

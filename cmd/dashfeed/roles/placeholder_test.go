@@ -18,7 +18,7 @@ func TestTheLobbyAnswersUntilTheDoorOpens(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := newPlaceholder(l)
+	b := newPlaceholder(l, nil)
 	ended := make(chan error, 1)
 	go func() { ended <- b.serve(l) }()
 	ask := func(method, path string) (*http.Response, string) {

@@ -39,6 +39,7 @@ type server struct {
 	placeholder *placeholder // serves on public until the door does; nil afterwards
 	adminDoor   net.Listener
 	admin       *admin.Listener
+	secure      secure
 	limits      *limits.Limits // of the public door; nil if there is none, or none yet
 	crashes     *crashes.File  // nil if the role has no shards, or none yet
 
@@ -104,7 +105,7 @@ func newServer(p Process, level string) *server {
 // open opens the addresses, so that an address in use is noticed before anything else begins. The
 // admin address serves from here on: the process is alive, and not ready. The public address
 // answers that the server is starting. A role without a public door opens the admin address only.
-func (s *server) open(f PublicFlags, public bool, adminAddress string, parts ...string) (err error) {
+func (s *server) open(f PublicFlags, public bool, a AdminFlags, parts ...string) (err error) {
 	// Dashboards are many small objects: to collect garbage when it is half the live heap costs
 	// little CPU and saves much memory.
 	if os.Getenv("GOGC") == "" {
@@ -121,22 +122,25 @@ func (s *server) open(f PublicFlags, public bool, adminAddress string, parts ...
 	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	s.health.Expect(parts...)
 
+	if err = s.loadCerts(f, public, a); err != nil {
+		return err
+	}
 	if public {
 		if s.public, err = listen("listen", f.Listen); err != nil {
 			return err
 		}
 	}
-	if s.adminDoor, err = listen("admin", adminAddress); err != nil {
+	if s.adminDoor, err = listen("admin", a.Admin); err != nil {
 		return errors.Join(err, s.closePublic())
 	}
 	origins, _ := gateway.ParseOrigins(f.Origins) // the flags are checked
 	hosts, _ := gateway.ParseHosts(f.Hosts, origins)
-	s.admin = admin.New(s.metrics, &s.health, hosts, gateway.MaxConnections(files))
+	s.admin = admin.New(s.metrics, &s.health, hosts, gateway.MaxConnections(files), s.secure.admin.config())
 	s.serve(s.admin.Serve, s.adminDoor)
 	s.onStop(func() error { return within(time.Second, s.admin.Shutdown) })
 	if s.public != nil {
 		s.onStop(s.closePublic) // harmless if a gateway has closed it
-		s.placeholder = newPlaceholder(s.public)
+		s.placeholder = newPlaceholder(s.public, s.secure.public.config())
 		s.serve(s.placeholder.serve, s.public)
 		s.onStop(s.closeLobby)
 	}
@@ -166,9 +170,9 @@ func (s *server) opened() {
 	s.serving.Store(true)
 	s.talk("dashfeed %s", s.release)
 	if s.public != nil {
-		s.talk("  public  %s", addressOf(s.public))
+		s.talk("  public  %s", s.URL())
 	}
-	s.talk("  admin   %s", addressOf(s.adminDoor))
+	s.talk("  admin   %s", addressOf(s.adminDoor, s.secure.admin))
 }
 
 // served returns the health of a role's door.
@@ -183,7 +187,7 @@ func (s *server) served() error {
 func (s *server) Failed() <-chan error { return s.failed }
 
 // URL returns the public address as this machine reaches it.
-func (s *server) URL() string { return addressOf(s.public) }
+func (s *server) URL() string { return addressOf(s.public, s.secure.public) }
 
 // onStop registers how a part that has started ends.
 func (s *server) onStop(end func() error) { s.ends = append(s.ends, end) }
@@ -272,13 +276,4 @@ func listen(flag, address string) (net.Listener, error) {
 		return nil, fmt.Errorf("--%s: %w", flag, err)
 	}
 	return l, nil
-}
-
-// addressOf returns the URL at which this machine reaches a listener.
-func addressOf(l net.Listener) string {
-	host, port, _ := net.SplitHostPort(l.Addr().String())
-	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
-		host = "127.0.0.1"
-	}
-	return "http://" + net.JoinHostPort(host, port)
 }

@@ -48,7 +48,7 @@ func (s *Single) Start(ctx context.Context) (err error) {
 	if len(s.sources) > 0 {
 		parts = append(parts, "definitions")
 	}
-	if err = s.open(s.flags.PublicFlags, true, s.flags.Admin, parts...); err != nil {
+	if err = s.open(s.flags.PublicFlags, true, s.flags.AdminFlags, parts...); err != nil {
 		return err
 	}
 

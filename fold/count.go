@@ -3,7 +3,6 @@ package fold
 import (
 	"github.com/dashfeed/dashfeed/fold/definition"
 	"github.com/dashfeed/dashfeed/messages/cells"
-	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
 var countWindow = windowKind{
@@ -13,7 +12,6 @@ var countWindow = windowKind{
 		pp.size = int64(w.N)
 		return 0, nil
 	},
-	schema:   func(w definition.Window) wire.Window { return wire.Window{Count: int64(w.N)} },
 	keepLess: (*Dashboard).keepLessCounts,
 	encode:   (*Dashboard).appendEntries,
 	decode:   (*Dashboard).readEntries,

@@ -6,7 +6,6 @@ import (
 	"github.com/dashfeed/dashfeed/fold/aggregate"
 	"github.com/dashfeed/dashfeed/fold/definition"
 	"github.com/dashfeed/dashfeed/messages/cells"
-	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
 // Hopping windows overlap. An event goes to one pane of its group, whose length is the greatest
@@ -45,9 +44,6 @@ var hoppingWindow = windowKind{
 		}
 		pp.pane = gcd(pp.size, pp.every)
 		return lengthOf(pp), nil
-	},
-	schema: func(w definition.Window) wire.Window {
-		return wire.Window{Hopping: milliseconds(w.Size), Every: milliseconds(w.Every)}
 	},
 	keepLess: (*Dashboard).keepLessShared,
 	encode:   (*Dashboard).appendPanes,

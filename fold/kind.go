@@ -3,19 +3,16 @@ package fold
 import (
 	"github.com/dashfeed/dashfeed/fold/codec"
 	"github.com/dashfeed/dashfeed/fold/definition"
-	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
 // windowKind is what the fold knows about one kind of window. To add a kind, write its windowKind
-// beside its code in a file of its own, add it to windowKinds and foldInto, and add its key to
-// package definition and to wire.Window.
+// beside its code in a file of its own, add it to windowKinds and foldInto, and add it to the table
+// of kinds in package definition, which says how it is written and shown.
 type windowKind struct {
 	name definition.WindowKind
 	// compile sets the panel's durations from a definition's window. It returns how many seconds a
 	// window lasts, which rates divide by; 0 if a window has no fixed length.
 	compile func(pp *panelProgram, w definition.Window) (seconds float64, err error)
-	// schema describes the window to clients.
-	schema func(w definition.Window) wire.Window
 	// keepLess removes what panel i no longer shows after keep became smaller; nil: nothing.
 	keepLess func(d *Dashboard, i int, v uint64)
 	// encode and decode handle what panel i holds besides its windows of time.

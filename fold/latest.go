@@ -3,7 +3,6 @@ package fold
 import (
 	"github.com/dashfeed/dashfeed/fold/definition"
 	"github.com/dashfeed/dashfeed/messages/cells"
-	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
 var latestWindow = windowKind{
@@ -12,7 +11,6 @@ var latestWindow = windowKind{
 		pp.size = 1
 		return 0, nil
 	},
-	schema: func(definition.Window) wire.Window { return wire.Window{Latest: true} },
 	encode: (*Dashboard).appendEntries,
 	decode: (*Dashboard).readEntries,
 }

@@ -146,8 +146,9 @@ func hiddenPanel(tie definition.Tie) panelProgram {
 
 func schemaOf(def *definition.Definition, d *definition.Panel) wire.Panel {
 	w := wire.Panel{
-		Panel: d.ID, Title: d.Title, Window: kindOf(d.Window.Kind).schema(d.Window), Keep: d.Keep, GroupBy: d.GroupBy, Columns: d.Aggregates,
+		Panel: d.ID, Title: d.Title, Keep: d.Keep, GroupBy: d.GroupBy, Columns: d.Aggregates,
 	}
+	w.Window, w.Axis = d.Window.Describe()
 	for _, s := range def.Scope {
 		if w.Scope == nil {
 			w.Scope = map[string]string{}

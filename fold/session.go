@@ -8,13 +8,11 @@ import (
 	"github.com/dashfeed/dashfeed/fold/definition"
 	"github.com/dashfeed/dashfeed/messages"
 	"github.com/dashfeed/dashfeed/messages/cells"
-	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
 var sessionWindow = windowKind{
 	name:    definition.Session,
 	compile: func(*panelProgram, definition.Window) (float64, error) { return 0, nil },
-	schema:  func(w definition.Window) wire.Window { return wire.Window{Session: milliseconds(w.Size)} },
 	encode:  (*Dashboard).appendSessions,
 	decode:  (*Dashboard).readSessions,
 }

@@ -3,7 +3,6 @@ package fold
 import (
 	"github.com/dashfeed/dashfeed/fold/definition"
 	"github.com/dashfeed/dashfeed/messages/cells"
-	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
 // scratchBytes is the length of a key up to which building it does not allocate.
@@ -16,7 +15,6 @@ var tumblingWindow = windowKind{
 		pp.every = pp.size
 		return lengthOf(pp), nil
 	},
-	schema:   func(w definition.Window) wire.Window { return wire.Window{Tumbling: milliseconds(w.Size)} },
 	keepLess: (*Dashboard).keepLessShared,
 	encode:   (*Dashboard).appendEntries,
 	decode:   (*Dashboard).readEntries,

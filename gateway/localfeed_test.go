@@ -45,8 +45,8 @@ const (
 
 func testSchema() wire.Schema {
 	return wire.Schema{
-		{Panel: "rps", Title: "Requests", Window: wire.Window{Tumbling: 10_000}, Keep: 60, GroupBy: []string{"labels.country"}, Columns: []string{"count", "avg"}},
-		{Panel: "visits", Window: wire.Window{Session: 30_000}, Keep: 60, GroupBy: []string{}, Columns: []string{"count"}},
+		{Panel: "rps", Title: "Requests", Window: []byte(`{"tumbling":10000}`), Axis: wire.Axis{Unit: wire.UnitTime, Step: 10_000, Text: "every 10 s"}, Keep: 60, GroupBy: []string{"labels.country"}, Columns: []string{"count", "avg"}},
+		{Panel: "visits", Window: []byte(`{"session":30000}`), Axis: wire.Axis{Unit: wire.UnitTime, Grows: true, Text: "sessions"}, Keep: 60, GroupBy: []string{}, Columns: []string{"count"}},
 	}
 }
 

@@ -24,7 +24,7 @@ func TestReading(t *testing.T) {
 		})
 		status, head, body := h.get("/v1/dashboards/checkout?panels=rps")
 		const want = `{"dashboard":"checkout","tenant":"default","epoch":"9f2c41d0","version":1,"view":"` + rpsView + `","time":1795422000371,"watermark":1795421998371,"state":"live","since":null,"lag":0,` +
-			`"schema":[{"panel":"rps","title":"Requests","window":{"tumbling":10000},"keep":60,"groupBy":["labels.country"],"columns":["count","avg"]}],"from":0,"to":1,"cells":[[0,0,0,10000,["DE"],0,[12,815]]],"removed":[],` +
+			`"schema":[{"panel":"rps","title":"Requests","window":{"tumbling":10000},"axis":{"unit":"ms","step":10000,"text":"every 10 s"},"keep":60,"groupBy":["labels.country"],"columns":["count","avg"]}],"from":0,"to":1,"cells":[[0,0,0,10000,["DE"],0,[12,815]]],"removed":[],` +
 			`"latest":{"latency":{"value":12.5,"time":1795422000300,"metadata":{"unit":"ms"}}},"counters":`
 		if status != 200 || !strings.HasPrefix(body, want) || !json.Valid([]byte(body)) {
 			t.Fatalf("%d\ngot  %s\nwant %s…", status, body, want)

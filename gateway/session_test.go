@@ -26,14 +26,14 @@ func TestTranscript(t *testing.T) {
 			}
 		}
 		c.send(`{"type":"subscribe","id":1,"dashboard":"checkout","panels":["rps"],"maxRate":3}`)
-		expect(`{"type":"subscribed","id":1,"dashboard":"checkout","view":"` + rpsView + `","rate":2,"resumed":false,"schema":[{"panel":"rps","title":"Requests","window":{"tumbling":10000},"keep":60,"groupBy":["labels.country"],"columns":["count","avg"]}]}`)
+		expect(`{"type":"subscribed","id":1,"dashboard":"checkout","view":"` + rpsView + `","rate":2,"resumed":false,"schema":[{"panel":"rps","title":"Requests","window":{"tumbling":10000},"axis":{"unit":"ms","step":10000,"text":"every 10 s"},"keep":60,"groupBy":["labels.country"],"columns":["count","avg"]}]}`)
 		expect(`{"type":"update","view":"` + rpsView + `","epoch":"9f2c41d0","from":0,"to":1,"time":5000,"cells":[[0,0,0,10000,["DE"],0,[12,815]]]}`)
 		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, 13, 800.5) })
 		expect(`{"type":"update","view":"` + rpsView + `","epoch":"9f2c41d0","from":1,"to":2,"time":5000,"cells":[[0,0,[13,800.5]]]}`)
 		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "FR", 0, 1, 9.5); b.remove(v, "a/DE") })
 		expect(`{"type":"update","view":"` + rpsView + `","epoch":"9f2c41d0","from":2,"to":3,"cells":[[1,0,0,10000,["FR"],0,[1,9.5]]],"removed":[0]}`)
 		c.send(`{"type":"set","id":2,"view":"` + rpsView + `","maxRate":0.25}`)
-		expect(`{"type":"subscribed","id":2,"dashboard":"checkout","view":"` + rpsView + `","rate":0.2,"resumed":true,"schema":[{"panel":"rps","title":"Requests","window":{"tumbling":10000},"keep":60,"groupBy":["labels.country"],"columns":["count","avg"]}]}`)
+		expect(`{"type":"subscribed","id":2,"dashboard":"checkout","view":"` + rpsView + `","rate":0.2,"resumed":true,"schema":[{"panel":"rps","title":"Requests","window":{"tumbling":10000},"axis":{"unit":"ms","step":10000,"text":"every 10 s"},"keep":60,"groupBy":["labels.country"],"columns":["count","avg"]}]}`)
 		c.send(`{"type":"unsubscribe","id":4,"view":"` + rpsView + `"}`)
 		expect(`{"type":"unsubscribed","id":4,"view":"` + rpsView + `"}`)
 		h.step(func(b *board, v uint64) { b.put(v, panelRPS, "FR", 0, 2, 9.5) })
@@ -43,7 +43,7 @@ func TestTranscript(t *testing.T) {
 
 // rpsView is the id of the view {"panels":["rps"]} of the test's dashboard. It may not change from
 // release to release without a reason.
-const rpsView = "db7684d42b7421f5"
+const rpsView = "b24b1a0feae88c58"
 
 // A dashboard that has no record yet can be watched. Its first record begins another epoch.
 func TestNoRecordYet(t *testing.T) {

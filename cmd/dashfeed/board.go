@@ -70,12 +70,12 @@ func (c shownCell) group() string {
 	return strings.Join(places, " ")
 }
 
-// window returns the window as its kind is written.
-func (c shownCell) window(w wire.Window) string {
-	switch {
-	case w.Latest:
+// window returns the window as it is written for the axis.
+func (c shownCell) window(axis wire.Axis) string {
+	switch axis.Unit {
+	case wire.UnitNone:
 		return ""
-	case w.Count != 0:
+	case wire.UnitEvents:
 		return "#" + strconv.FormatInt(c.Start, 10)
 	}
 	const layout = "02 Jan 15:04:05"

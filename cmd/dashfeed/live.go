@@ -16,6 +16,7 @@ import (
 
 	"github.com/dashfeed/dashfeed/client"
 	"github.com/dashfeed/dashfeed/messages"
+	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
 // drawRate is how often per second a terminal is redrawn.
@@ -190,11 +191,11 @@ func (b board) rows(n, limit int) []string {
 		if i == limit {
 			break
 		}
-		row := []string{c.window(p.Window), visible(c.group())}
+		row := []string{c.window(p.Axis), visible(c.group())}
 		for j, v := range c.values {
 			row = append(row, visible(valueText(at(p.Columns, j), v)))
 		}
-		if !c.Final && !p.Window.Latest {
+		if !c.Final && p.Axis.Unit != wire.UnitNone {
 			row[0] += " ~" // still open
 		}
 		rows = append(rows, row)

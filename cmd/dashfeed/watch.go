@@ -155,7 +155,7 @@ func (c shownCell) line(schema wire.Schema) string {
 	var columns []string
 	if c.number < len(schema) {
 		columns = schema[c.number].Columns
-		if w := c.window(schema[c.number].Window); w != "" {
+		if w := c.window(schema[c.number].Axis); w != "" {
 			parts = append(parts, w)
 		}
 	}

@@ -71,7 +71,7 @@ func newOwner(h *history) *owner { return &owner{history: h, boards: map[message
 func (o *owner) board(k messages.Key) *board {
 	b := o.boards[k]
 	if b == nil {
-		b = &board{subs: map[*ownerSub]struct{}{}, schema: wire.Schema{{Panel: "p", Title: "0", GroupBy: []string{}, Columns: []string{"count"}}}}
+		b = &board{subs: map[*ownerSub]struct{}{}, schema: wire.Schema{{Panel: "p", Title: "0", Window: []byte(`{"tumbling":10000}`), GroupBy: []string{}, Columns: []string{"count"}}}}
 		o.boards[k] = b
 	}
 	return b

@@ -76,37 +76,3 @@ type Panel struct {
 func (p *Panel) Identity(t Tie) string {
 	return fmt.Sprintf("%q %+v %q %q %q %q", p.ID, p.Window, p.GroupBy, p.Filter, p.Aggregates, t)
 }
-
-// WindowKind is the kind of a panel's window.
-type WindowKind string
-
-// The kinds of window.
-const (
-	Tumbling WindowKind = "tumbling"
-	Hopping  WindowKind = "hopping"
-	Session  WindowKind = "session"
-	Count    WindowKind = "count"
-	Latest   WindowKind = "latest"
-)
-
-// Window is how a panel divides its events.
-type Window struct {
-	Kind  WindowKind
-	Size  time.Duration // Tumbling and Hopping: length; Session: gap
-	Every time.Duration // Hopping: distance between starts; Size is a multiple of gcd(Size, Every)
-	N     int           // Count: events in a window
-}
-
-// Panes returns how many panes make up a hopping window; a pane is as long as the greatest common
-// divisor of Size and Every. It bounds how many windows an event falls into. It is 0 for other
-// windows.
-func (w Window) Panes() int64 {
-	if w.Kind != Hopping || w.Every <= 0 {
-		return 0
-	}
-	a, b := w.Size, w.Every
-	for b != 0 {
-		a, b = b, a%b
-	}
-	return int64(w.Size / a)
-}

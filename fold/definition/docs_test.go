@@ -40,6 +40,16 @@ func TestTables(t *testing.T) {
 	checkTable(t, panelKeys)
 	checkTable(t, windowKeys)
 	checkTable(t, scopeKeys)
+	for _, k := range kinds {
+		if k.params[0].name != string(k.name) || k.example == "" || k.axis(Window{Kind: k.name, N: 1}).Text == "" {
+			t.Errorf("%s: its first key is %s, its example %q", k.name, k.params[0].name, k.example)
+		}
+		for i, p := range k.params {
+			if p.value == nil || i > 0 && p.missing == "" {
+				t.Errorf("key %q says nothing to clients, or nothing if it is missing", p.name)
+			}
+		}
+	}
 }
 
 func checkTable[T any](t *testing.T, keys []key[T]) {
@@ -93,10 +103,10 @@ problems of a text are reported at once, each with file, line, column and what i
 	table(&b, "dedupe", dedupeKeys)
 	table(&b, "A panel", panelKeys)
 	table(&b, "window", windowKeys)
-	fmt.Fprintf(&b, "Exactly one of %s, with `every` for hopping; or the word `latest`.\n"+
+	fmt.Fprintf(&b, "Exactly one of %s, %s.\n"+
 		"A hopping window consists of panes; a pane is as long as the greatest common divisor of the window's length and `every`. All hopping panels of a dashboard have at most %d panes.\n"+
 		"Not available yet: %s.\n\n",
-		quoted(windowKinds), MaxPanes, quoted(laterNames(windowKeys)))
+		quoted(kindNames), spellings(), MaxPanes, quoted(laterNames(windowKeys)))
 	fmt.Fprintf(&b, `## scope
 
 `+"```yaml"+`
@@ -152,6 +162,20 @@ func table[T any](b *strings.Builder, title string, keys []key[T]) {
 		fmt.Fprintf(b, "| `%s` | %s | %s |\n", k.name, fallback, k.doc)
 	}
 	b.WriteString("\n")
+}
+
+// spellings says which keys and words belong to which kinds.
+func spellings() string {
+	var list []string
+	for _, k := range kinds {
+		for _, p := range k.params[1:] {
+			list = append(list, fmt.Sprintf("with `%s` for %s", p.name, k.name))
+		}
+		if k.word {
+			list = append(list, fmt.Sprintf("or the word `%s`", k.name))
+		}
+	}
+	return strings.Join(list, "; ")
 }
 
 func laterNames[T any](keys []key[T]) []string {

@@ -29,7 +29,7 @@ var panelKeys = []key[Panel]{
 		write: func(from *Panel) *yaml.Node { return writeWindow(&from.Window) },
 	},
 	wholeKey("keep", defaultKeep, MaxKeep,
-		"How many of the newest windows are kept and shown (session: how many gaps back from the watermark; count: per group).",
+		"How many of the newest windows are kept and shown ("+keepOfKinds()+").",
 		func(p *Panel) *int { return &p.Keep }),
 	{
 		name: "group_by", fallback: "[]", schema: groupBySchema,
@@ -56,7 +56,7 @@ var panelKeys = []key[Panel]{
 		write: func(*Panel) *yaml.Node { return textNode("none") },
 	},
 	wholeKey("max_groups", defaultMaxGroups, MaxMaxGroups,
-		"Groups beyond this number (per window; session, count, latest: per panel) are folded into one overflow group.",
+		"Groups beyond this number (per window; "+kindsAlone()+": per panel) are folded into one overflow group.",
 		func(p *Panel) *int { return &p.MaxGroups }),
 	unscopedKey,
 }

@@ -40,21 +40,6 @@ func aggregatesSchema() map[string]any {
 	}
 }
 
-func windowSchema() map[string]any {
-	m := mappingSchema(windowKeys)
-	var one []any
-	for _, kind := range windowKinds {
-		required := []string{kind}
-		if kind == string(Hopping) {
-			required = append(required, "every")
-		}
-		one = append(one, map[string]any{"required": required})
-	}
-	m["oneOf"] = one
-	m["dependentRequired"] = map[string]any{"every": []string{string(Hopping)}}
-	return map[string]any{"anyOf": []any{map[string]any{"const": string(Latest)}, m}}
-}
-
 // mappingSchema describes a mapping with exactly these keys.
 func mappingSchema[T any](keys []key[T]) map[string]any {
 	properties, required := map[string]any{}, []string{}

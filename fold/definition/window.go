@@ -5,140 +5,160 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
-// windowKeys are the keys of `window`: one for each kind of window, and `every` for hopping. To add
-// a planned kind of window, fill in its entry and remove its `later`.
-var windowKeys = []key[Window]{
-	sizeKey(Tumbling, "Windows of this length, one after another."),
-	sizeKey(Hopping, "Windows of this length, one beginning after each `every`."),
+// WindowKind is the kind of a panel's window.
+type WindowKind string
+
+// The kinds of window.
+const (
+	Tumbling WindowKind = "tumbling"
+	Hopping  WindowKind = "hopping"
+	Session  WindowKind = "session"
+	Count    WindowKind = "count"
+	Latest   WindowKind = "latest"
+)
+
+// Window is how a panel divides its events.
+type Window struct {
+	Kind  WindowKind
+	Size  time.Duration // Tumbling and Hopping: length; Session: gap
+	Every time.Duration // Hopping: distance between starts; Size is a multiple of gcd(Size, Every)
+	N     int           // Count: events in a window
+}
+
+// kindOfWindow is one kind of window. Parsing and its errors, the canonical form, the JSON Schema,
+// docs/definition.md, and what clients are told (wire.Panel) follow from the table of kinds.
+type kindOfWindow struct {
+	name WindowKind
+	// params are the keys of `window` that only this kind has, all of them required. The first has
+	// the kind's name.
+	params  []param
+	word    bool // `window: NAME` is its canonical form
+	example string
+	keep    string // how keep counts for it; "": the newest windows of the panel
+	alone   bool   // each group has windows of its own, so max_groups counts per panel
+	// check reports what is wrong with values that are right one by one; nil: nothing.
+	check func(w Window) (param, problem string)
+	axis  func(w Window) wire.Axis
+}
+
+// param is a key of `window`.
+type param struct {
+	key[Window]
+	missing string                // what is said if it is missing
+	value   func(from Window) any // to clients
+}
+
+// kinds are all kinds of window. A new one is added here, and its code in package fold.
+var kinds = []kindOfWindow{
 	{
-		name: "every", schema: durationSchema,
-		doc:  fmt.Sprintf("Hopping: the time between two starts; at most the length, at least its %dth part.", MaxOverlap),
-		read: func(r *reader, at place, to *Window) { to.Every, _ = r.duration(at, time.Millisecond) },
-		write: func(from *Window) *yaml.Node {
-			if from.Kind != Hopping {
-				return nil
-			}
-			return durationNode(from.Every)
+		name: Tumbling, example: "{tumbling: 10s}",
+		params: []param{sizeParam(Tumbling, "Windows of this length, one after another.")},
+		axis: func(w Window) wire.Axis {
+			return wire.Axis{Unit: wire.UnitTime, Step: w.Size.Milliseconds(), Text: everyText(w.Size)}
 		},
 	},
-	sizeKey(Session, "Events of a group that are no further apart than this gap."),
 	{
-		name: string(Count), schema: map[string]any{"type": "integer", "minimum": 1, "maximum": MaxCount},
-		doc: "This number of events of a group, in log order.",
-		read: func(r *reader, at place, to *Window) {
-			to.Kind = Count
-			to.N, _ = r.whole(at, 1, MaxCount)
+		name: Hopping, example: "{hopping: 1m, every: 10s}",
+		params: []param{
+			sizeParam(Hopping, "Windows of this length, one beginning after each `every`."),
+			durationParam("every", fmt.Sprintf("Hopping: the time between two starts; at most the length, at least its %dth part.", MaxOverlap),
+				"how often a hopping window begins", func(w *Window) *time.Duration { return &w.Every }),
 		},
-		write: func(from *Window) *yaml.Node {
-			if from.Kind != Count {
-				return nil
-			}
-			return intNode(from.N)
+		check: checkHops,
+		axis: func(w Window) wire.Axis {
+			return wire.Axis{Unit: wire.UnitTime, Step: w.Every.Milliseconds(), Text: "the last " + spanText(w.Size) + ", " + everyText(w.Every)}
 		},
 	},
 	{
-		name: string(Latest), schema: map[string]any{"const": true},
-		doc: "`window: latest`: the newest event of every group, without end.",
-		read: func(r *reader, at place, to *Window) {
-			to.Kind = Latest
-			if v, ok := r.truth(at); ok && !v {
-				r.problem(at.node, at.path, "want true")
-			}
+		name: Session, example: "{session: 10s}", alone: true, keep: "how many gaps back from the watermark",
+		params: []param{sizeParam(Session, "Events of a group that are no further apart than this gap.")},
+		axis: func(w Window) wire.Axis {
+			return wire.Axis{Unit: wire.UnitTime, Grows: true, Text: "sessions, closed after " + spanText(w.Size) + " without events"}
 		},
 	},
+	{
+		name: Count, example: "{count: 100}", alone: true, keep: "per group",
+		params: []param{wholeParam(string(Count), "This number of events of a group, in log order.", MaxCount, func(w *Window) *int { return &w.N })},
+		axis: func(w Window) wire.Axis {
+			return wire.Axis{Unit: wire.UnitEvents, Size: int64(w.N), Step: 1, Text: "every " + countText(w.N, "event")}
+		},
+	},
+	{
+		name: Latest, example: "latest", alone: true, word: true,
+		params: []param{trueParam(Latest, "`window: latest`: the newest event of every group, without end.")},
+		axis:   func(Window) wire.Axis { return wire.Axis{Unit: wire.UnitNone, Text: "since the beginning"} },
+	},
+}
+
+// laterWindowKeys are refused by name. Whoever adds their kind removes them here.
+var laterWindowKeys = []key[Window]{
 	{name: "sliding", later: "sliding windows"},
 	{name: "calendar", later: "calendar windows"},
 	{name: "zone", later: "time zones"},
 }
 
-// windowKinds are the keys of which a window has exactly one.
-var windowKinds = []string{string(Tumbling), string(Hopping), string(Session), string(Count), string(Latest)}
-
-func sizeKey(kind WindowKind, doc string) key[Window] {
-	return key[Window]{
-		name: string(kind), schema: durationSchema, doc: doc,
-		read: func(r *reader, at place, to *Window) {
-			to.Kind = kind
-			to.Size, _ = r.duration(at, time.Millisecond)
-		},
-		write: func(from *Window) *yaml.Node {
-			if from.Kind != kind {
-				return nil
-			}
-			return durationNode(from.Size)
-		},
+// Panes returns how many panes make up a hopping window; a pane is as long as the greatest common
+// divisor of Size and Every. It bounds how many windows an event falls into. It is 0 for other
+// windows.
+func (w Window) Panes() int64 {
+	if w.Kind != Hopping || w.Every <= 0 {
+		return 0
 	}
+	a, b := w.Size, w.Every
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return int64(w.Size / a)
 }
 
-// window reads `latest` or a mapping. It returns Kind "" if there was a problem.
-func (r *reader) window(at place) Window {
-	n := resolve(at.node)
-	if n.Kind == yaml.ScalarNode {
-		return r.windowWord(at, n.Value)
-	}
-	var w Window
-	before := len(r.problems)
-	given := readMapping(r, at, windowKeys, &w)
-	if len(r.problems) > before {
-		return Window{}
-	}
-	kinds := 0
-	for _, kind := range windowKinds {
-		if _, ok := given[kind]; ok {
-			kinds++
-		}
-	}
-	every, hops := given["every"]
-	switch {
-	case kinds != 1:
-		r.problem(at.node, at.path, fmt.Sprintf("want exactly one kind of window, got %d", kinds), windowKinds...)
-	case hops && w.Kind != Hopping:
-		r.problem(every.node, every.path, "every belongs to hopping windows only")
-	case !hops && w.Kind == Hopping:
-		r.problem(at.node, at.path+".every", "missing: how often a hopping window begins")
-	case w.Kind == Hopping:
-		r.hops(every, w)
-		return w
-	default:
-		return w
-	}
-	return Window{}
-}
-
-func (r *reader) windowWord(at place, word string) Window {
-	switch {
-	case word == string(Latest):
-		return Window{Kind: Latest}
-	case find(windowKeys, word) != nil && find(windowKeys, word).later != "":
-		r.refuseLater(at, find(windowKeys, word).later, windowKinds)
-	case find(windowKeys, word) != nil:
-		r.problem(at.node, at.path, fmt.Sprintf("a %s window needs its size: {%s: 10s}", word, word), windowKinds...)
-	default:
-		r.unknown(at.node, at.path, "want a window, got "+describe(resolve(at.node)), word, windowKinds)
-	}
-	return Window{}
-}
-
-// hops checks how many windows an event falls into.
-func (r *reader) hops(every place, w Window) {
+// checkHops checks how many windows an event falls into.
+func checkHops(w Window) (param, problem string) {
 	switch {
 	case w.Every > w.Size:
-		r.problem(every.node, every.path, fmt.Sprintf("%s is longer than the window of %s: events between two windows would be lost", durationText(w.Every), durationText(w.Size)))
+		problem = fmt.Sprintf("%s is longer than the window of %s: events between two windows would be lost", durationText(w.Every), durationText(w.Size))
 	case w.Size/w.Every > MaxOverlap:
-		r.problem(every.node, every.path, fmt.Sprintf("%s is less than the %dth part of %s", durationText(w.Every), MaxOverlap, durationText(w.Size)))
+		problem = fmt.Sprintf("%s is less than the %dth part of %s", durationText(w.Every), MaxOverlap, durationText(w.Size))
 	case w.Panes() > MaxPanes:
-		r.problem(every.node, every.path, fmt.Sprintf("the greatest common divisor of %s and %s is %s, less than the %dth part of the window; choose rounder durations",
-			durationText(w.Size), durationText(w.Every), durationText(w.Size/time.Duration(w.Panes())), MaxPanes))
+		problem = fmt.Sprintf("the greatest common divisor of %s and %s is %s, less than the %dth part of the window; choose rounder durations",
+			durationText(w.Size), durationText(w.Every), durationText(w.Size/time.Duration(w.Panes())), MaxPanes)
+	}
+	return "every", problem
+}
+
+// sizeParam is the length that gives a kind its name.
+func sizeParam(name WindowKind, doc string) param {
+	return durationParam(string(name), doc, "", func(w *Window) *time.Duration { return &w.Size })
+}
+
+func durationParam(name, doc, missing string, field func(*Window) *time.Duration) param {
+	return param{
+		key: durationKey(name, "", time.Millisecond, doc, field), missing: missing,
+		value: func(from Window) any { return field(&from).Milliseconds() },
 	}
 }
 
-func writeWindow(w *Window) *yaml.Node {
-	if w.Kind == Latest {
-		return textNode(string(Latest))
+func wholeParam(name, doc string, most int, field func(*Window) *int) param {
+	p := param{key: wholeKey(name, 0, most, doc, field), value: func(from Window) any { return *field(&from) }}
+	p.fallback = ""
+	return p
+}
+
+// trueParam is the key of a kind without parameters.
+func trueParam(name WindowKind, doc string) param {
+	return param{
+		key: key[Window]{
+			name: string(name), doc: doc, schema: map[string]any{"const": true},
+			read: func(r *reader, at place, _ *Window) {
+				if v, ok := r.truth(at); ok && !v {
+					r.problem(at.node, at.path, "want true")
+				}
+			},
+			write: func(*Window) *yaml.Node { return boolNode(true) },
+		},
+		value: func(Window) any { return true },
 	}
-	n := writeMapping(w, windowKeys)
-	n.Style = yaml.FlowStyle
-	return n
 }

@@ -65,7 +65,7 @@ func TestGoldenUpdates(t *testing.T) {
 			t.Fatal(err)
 		}
 		u := f.(*Update)
-		p := &Projection{View: u.View, Schema: Schema{{}, {Window: Window{Session: 1}}}, panels: []int32{0, 1}}
+		p := &Projection{View: u.View, Schema: Schema{{}, {Axis: Axis{Grows: true}}}, panels: []int32{0, 1}}
 		w := cells.Update{Epoch: u.Epoch, From: u.From, To: u.To}
 		for _, c := range u.Cells {
 			born := u.To

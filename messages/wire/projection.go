@@ -3,7 +3,6 @@ package wire
 import (
 	"cmp"
 	"encoding/binary"
-	"fmt"
 	"slices"
 	"strconv"
 
@@ -108,7 +107,8 @@ func viewID(k messages.Key, s Schema, panels []string, groups map[cells.Group]bo
 	for _, q := range s {
 		b = appendPart(b, q.Panel)
 		b = appendPart(b, q.Title)
-		b = appendPart(b, fmt.Sprint(q.Window, q.Keep))
+		b = appendPart(b, string(q.Window))
+		b = binary.AppendVarint(b, int64(q.Keep))
 		b = appendParts(b, q.GroupBy)
 		b = appendParts(b, q.Columns)
 	}

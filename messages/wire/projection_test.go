@@ -16,8 +16,8 @@ var key = messages.Key{Tenant: "default", Dashboard: "checkout"}
 
 func schema() Schema {
 	return Schema{
-		{Panel: "rps", Window: Window{Tumbling: 10_000}, GroupBy: []string{"labels.country"}, Columns: []string{"count", "avg"}},
-		{Panel: "visits", Window: Window{Session: 30_000}, GroupBy: []string{"labels.user"}, Columns: []string{"count", "sum"}},
+		{Panel: "rps", Window: []byte(`{"tumbling":10000}`), GroupBy: []string{"labels.country"}, Columns: []string{"count", "avg"}},
+		{Panel: "visits", Window: []byte(`{"session":30000}`), Axis: Axis{Grows: true}, GroupBy: []string{"labels.user"}, Columns: []string{"count", "sum"}},
 	}
 }
 
@@ -74,7 +74,7 @@ func TestViewIDs(t *testing.T) {
 	add("two groups", id(key, schema(), nil, []Tuple{{ptr("D")}, {ptr("E")}}))
 	add("columns", id(key, changed(func(p *Panel) { p.Columns = []string{"count"} }), nil, nil))
 	add("columns joined", id(key, changed(func(p *Panel) { p.Columns = []string{"count,avg"} }), nil, nil))
-	add("window", id(key, changed(func(p *Panel) { p.Window = Window{Hopping: 10_000, Every: 10_000} }), nil, nil))
+	add("window", id(key, changed(func(p *Panel) { p.Window = []byte(`{"hopping":10000,"every":10000}`) }), nil, nil))
 	add("keep", id(key, changed(func(p *Panel) { p.Keep = 1 }), nil, nil))
 	add("title", id(key, changed(func(p *Panel) { p.Title = "x" }), nil, nil))
 

@@ -77,8 +77,8 @@ func AppendCells(b []byte, p *Projection, u *cells.Update) []byte {
 		}
 		first = false
 		n, _ := p.Panel(c.Panel)
-		// A session grows: its end moves, and only the long form contains the end.
-		if c.Created > u.From || u.From == 0 || p.Schema[n].Window.Session != 0 {
+		// Only the long form contains the end.
+		if c.Created > u.From || u.From == 0 || p.Schema[n].Axis.Grows {
 			b = appendWhole(b, c, n)
 			continue
 		}

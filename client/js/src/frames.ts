@@ -9,19 +9,29 @@ export type Group = readonly (string | null)[] | null;
 /** A value of a cell: a number, null (empty, or not finite), or any JSON for metadata and topk. */
 export type Value = unknown;
 
-/** A window; times in ms. */
-export type Window =
-  | { tumbling: number }
-  | { hopping: number; every: number }
-  | { session: number }
-  | { count: number }
-  | { latest: true };
+/** The parameters of a window; one of them has the name of its kind. Times in ms. */
+export type Window = Readonly<Record<string, number | string | boolean>>;
+
+/** Where a panel's windows lie. */
+export interface Axis {
+  /** What start and end count: ms UTC, events of a group, or nothing: one window without end. */
+  unit: "ms" | "events" | "none";
+  /** Units in one step of start and end; absent: one. */
+  size?: number;
+  /** From one window's start to the next one's; absent: irregular. */
+  step?: number;
+  /** Whether the end of a window can move. */
+  grows?: boolean;
+  /** The windows in words. */
+  text: string;
+}
 
 /** How to read the cells of one panel. */
 export interface PanelSchema {
   panel: string;
   title: string;
   window: Window;
+  axis: Axis;
   keep: number;
   groupBy: string[];
   columns: string[];

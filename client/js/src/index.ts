@@ -18,5 +18,5 @@ export { Panel, groupKey, type Row, type Series } from "./panel.js";
 export { View, type Change, type Refusal } from "./view.js";
 export type { Token, TokenSource } from "./credentials.js";
 export { parseFrame } from "./frames.js";
-export type { Group, GapWhy, Limits, PanelSchema, Place, Value, ViewState, Window } from "./frames.js";
+export type { Axis, Group, GapWhy, Limits, PanelSchema, Place, Value, ViewState, Window } from "./frames.js";
 export type { ConnectionState, Socket, SocketClass } from "./connection.js";

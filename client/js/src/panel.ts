@@ -1,4 +1,4 @@
-import type { Group, PanelSchema, Value, Window } from "./frames.js";
+import type { Axis, Group, PanelSchema, Value, Window } from "./frames.js";
 
 /**
  * One cell as a row of its panel. The object exists as long as its cell: an update changes it in
@@ -9,7 +9,7 @@ export interface Row {
   readonly number: number;
   /** Index of the panel in `subscription.panels`. */
   readonly panel: number;
-  /** The window [start, end) in ms UTC; ordinals for count windows; 0 and 0 for latest. */
+  /** The window [start, end), in what the panel's axis counts. */
   readonly start: number;
   readonly end: number;
   /** null is the overflow group. */
@@ -37,7 +37,8 @@ export interface Series {
 export class Panel implements PanelSchema {
   panel = "";
   title = "";
-  window: Window = { latest: true };
+  window: Window = {};
+  axis: Axis = { unit: "none", text: "" };
   keep = 0;
   groupBy: string[] = [];
   columns: string[] = [];
@@ -54,6 +55,7 @@ export class Panel implements PanelSchema {
     this.panel = s.panel;
     this.title = s.title;
     this.window = s.window;
+    this.axis = s.axis;
     this.keep = s.keep;
     this.groupBy = s.groupBy ?? [];
     this.columns = s.columns ?? [];

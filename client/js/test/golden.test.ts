@@ -7,7 +7,7 @@ const client = golden("client.ndjson");
 const updates = server.filter((f) => f.type === "update");
 const schema = [
   { ...server.find((f) => f.type === "subscribed").schema[0] },
-  { panel: "sessions", title: "", window: { session: 1 }, keep: 1, groupBy: ["labels.user"], columns: ["count"] },
+  { panel: "sessions", title: "", window: { session: 1 }, axis: { unit: "ms", grows: true, text: "" }, keep: 1, groupBy: ["labels.user"], columns: ["count"] },
 ];
 
 function subscribed(over: object = {}) {

@@ -92,7 +92,7 @@ export const viewB = "00000000000000bb";
 export const epoch = "00000001";
 
 export const schema = [
-  { panel: "p", title: "", window: { tumbling: 10_000 }, keep: 60, groupBy: ["metric"], columns: ["count", "avg"] },
+  { panel: "p", title: "", window: { tumbling: 10_000 }, axis: { unit: "ms" as const, step: 10_000, text: "every 10 s" }, keep: 60, groupBy: ["metric"], columns: ["count", "avg"] },
 ];
 
 export function subscribed(id: number | undefined, view = viewA, resumed = false, more: object = {}) {

@@ -2,7 +2,7 @@ import type { Panel, Row } from "../../../client/js/src/index.js";
 import { attribute, h, room, setData, show, text } from "./dom.js";
 import { headline, keyOf, rowsAt } from "./groups.js";
 import { mark } from "./legend.js";
-import { cellWords, clockSeconds, day, groupWords, isNewest, jsonWords, valueWords, windowWords } from "./words.js";
+import { cellWords, clockSeconds, day, endless, groupWords, isNewest, jsonWords, valueWords, windowWords } from "./words.js";
 
 /** Greatest number of bars; the table has all groups. */
 const most = 12;
@@ -57,7 +57,7 @@ export class Bars {
   numbers(p: Panel, column: number): void {
     const rows = this.#rows(p);
     const first: Row | undefined = rows.values().next().value;
-    const latest = "latest" in p.window;
+    const only = endless(p);
     let revision = Infinity, corrected = 0, low = 0, high = 0;
     for (const r of rows.values()) {
       revision = Math.min(revision, r.revision);
@@ -67,11 +67,11 @@ export class Bars {
       const v = rows.get(b.key);
       if (v && v.group !== null) low = Math.min(low, number(v, column)), high = Math.max(high, number(v, column));
     }
-    text(this.#window, latest ? "" : first ? windowWords(p.window, first.start, first.end) : "");
-    show(this.#of, !latest);
+    text(this.#window, first ? windowWords(p.axis, first.start, first.end) : "");
+    show(this.#of, !only);
     show(this.#mark, first !== undefined);
     if (first) mark(this.#mark, revision === 0 ? 0 : corrected);
-    for (const b of this.#bars) this.#number(b, p, column, rows.get(b.key), low, high, !latest);
+    for (const b of this.#bars) this.#number(b, p, column, rows.get(b.key), low, high, !only);
   }
 
   redraw(): void {}

@@ -1,4 +1,5 @@
 import { groupKey, type Panel, type Row } from "../../../client/js/src/index.js";
+import { endless, isNewest } from "./words.js";
 
 /** Number of colours for groups; the overflow group has one of its own. */
 export const colours = 8;
@@ -60,17 +61,23 @@ function byKey(a: { key: string }, b: { key: string }): number {
 }
 
 /**
- * The start of the window whose numbers a panel shows: the newest; for hopping windows the one that
- * lacks only its last step, since younger ones have hardly begun.
+ * The start of the window whose numbers a panel shows: the newest; of windows that overlap, the one
+ * that lacks only its last step, since younger ones have hardly begun.
  */
 export function headline(p: Panel): number | undefined {
   const rows = p.rows();
   if (!rows.length) return undefined;
-  const newest = rows[rows.length - 1].start;
-  if (!("hopping" in p.window)) return newest;
-  const limit = newest - p.window.hopping + p.window.every;
+  const { start: newest, end } = rows[rows.length - 1];
+  if (!overlap(p)) return newest;
+  const limit = newest - (end - newest) + p.axis.step!;
   for (let i = rows.length - 1; i >= 0; i--) if (rows[i].start <= limit) return rows[i].start;
   return newest;
+}
+
+/** Whether a panel's windows overlap: each begins before the previous one has ended. */
+export function overlap(p: Panel): boolean {
+  const row = p.rows()[0];
+  return row !== undefined && p.axis.step !== undefined && row.end - row.start > p.axis.step;
 }
 
 /** The rows of the windows that begin at start, by group. */
@@ -94,14 +101,14 @@ export function newestRows(p: Panel): Map<string, Row> {
 export type Kind = "lines" | "bars" | "spans";
 
 export function kindOf(p: Panel): Kind {
-  if ("latest" in p.window) return "bars";
-  if ("session" in p.window) return "spans";
+  if (endless(p)) return "bars";
+  if (p.axis.grows) return "spans";
   return p.keep <= 4 && p.groupBy.length > 0 ? "bars" : "lines";
 }
 
 /** The columns that can be drawn. */
 export function drawable(p: Panel): number[] {
   const all = p.columns.map((_, i) => i);
-  if ("latest" in p.window && p.columns[1] === "time") return [0];
+  if (isNewest(p)) return [0];
   return all.filter((i) => p.columns[i] !== "metadata" && !p.columns[i].startsWith("topk"));
 }

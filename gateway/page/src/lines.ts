@@ -1,23 +1,12 @@
 import uPlot from "uplot";
 import type { Panel, Row } from "../../../client/js/src/index.js";
 import { h, show, text } from "./dom.js";
-import { headline, keyOf, rowsAt, Shown, type ShownGroup } from "./groups.js";
+import { headline, keyOf, overlap, rowsAt, Shown, type ShownGroup } from "./groups.js";
 import { Legend } from "./legend.js";
 import { colour, frame, markDiamond, paint, timeAxis, valueAxis } from "./plot.js";
 import { windowWords } from "./words.js";
 
 const partial = 0, corrected = 2;
-
-/** Time from one window's start to the next one's; 0: irregular. */
-function stepOf(p: Panel): number {
-  const w = p.window;
-  return "tumbling" in w ? w.tumbling : "hopping" in w ? w.every : "count" in w ? 1 : 0;
-}
-
-/** Length of a window. */
-function sizeOf(p: Panel): number {
-  return "hopping" in p.window ? p.window.hopping : stepOf(p);
-}
 
 /**
  * A panel's column over time: one line a group. Partial windows are dashed, with hollow points, in
@@ -34,6 +23,7 @@ export class Lines {
   #groups: ShownGroup[] = [];
   #states: number[][] = []; // by group and index: the least certain state
   #starts: number[] = [];
+  #length = 0; // of a window
   #partialFrom = Infinity; // index from which windows are partial
   #panel: Panel | undefined;
   #column = 0;
@@ -66,7 +56,8 @@ export class Lines {
     const start = typeof under === "number" ? this.#starts[under] : headline(p);
     if (start === undefined) return;
     const rows = rowsAt(p, start);
-    this.#legend.values(p, column, windowWords(p.window, start, start + sizeOf(p)), rows);
+    const end = rows.values().next().value?.end ?? start + this.#length; // a missing window is as long as the others
+    this.#legend.values(p, column, windowWords(p.axis, start, end), rows);
   }
 
   /** Handles changed colours. */
@@ -100,7 +91,9 @@ export class Lines {
     const scores = new Map<string, { score: number; row: Row }>();
     const starts: number[] = [];
     const xs: number[] = [];
-    const step = stepOf(p);
+    const step = p.axis.step ?? 0;
+    const atEnd = overlap(p);
+    this.#length = rows.length ? rows[0].end - rows[0].start : 0;
     for (const r of rows) {
       const last = starts[starts.length - 1];
       if (last !== r.start) {
@@ -109,7 +102,7 @@ export class Lines {
           xs.push(xs[xs.length - 1] + step);
         }
         starts.push(r.start);
-        xs.push("hopping" in p.window ? r.end : r.start);
+        xs.push(atEnd ? r.end : r.start);
       }
       const v = r.values[column];
       const score = typeof v === "number" ? Math.abs(v) : 0;
@@ -149,7 +142,7 @@ export class Lines {
   }
 
   #options(p: Panel): uPlot.Options {
-    const time = !("count" in p.window);
+    const time = p.axis.unit === "ms";
     const series: uPlot.Series[] = [{}];
     for (let g = 0; g < this.#groups.length; g++) {
       const stroke = () => colour(this.#groups[g]?.slot ?? 0);

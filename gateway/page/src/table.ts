@@ -1,7 +1,7 @@
 import type { Panel, Row } from "../../../client/js/src/index.js";
 import { attribute, h, setData, show, text } from "./dom.js";
 import { mark } from "./legend.js";
-import { cellWords, count, groupWords, isTimeColumn, keyWords, windowWords } from "./words.js";
+import { cellWords, count, endless, groupWords, isTimeColumn, keyWords, windowWords } from "./words.js";
 
 /** Number of rows shown before the viewer asks for all. */
 const first = 60;
@@ -27,12 +27,12 @@ export class Table {
   left = 0;
 
   constructor(p: Panel, describedBy: string) {
-    const latest = "latest" in p.window;
+    const only = endless(p);
     const head = h("tr", {});
-    if (!latest) head.append(h("th", { scope: "col" }, "count" in p.window ? "Events" : "Window (UTC)"));
-    if (p.groupBy.length === 0 && latest) head.append(h("th", { scope: "col" }, "Group"));
+    if (!only) head.append(h("th", { scope: "col" }, p.axis.unit === "events" ? "Events" : "Window (UTC)"));
+    if (p.groupBy.length === 0 && only) head.append(h("th", { scope: "col" }, "Group"));
     for (const g of p.groupBy) head.append(h("th", { scope: "col" }, keyWords(g)));
-    if (!latest) head.append(h("th", { scope: "col" }, "State"));
+    if (!only) head.append(h("th", { scope: "col" }, "State"));
     p.columns.forEach((c, i) => head.append(h("th", { scope: "col", class: figure(c) }, isTimeColumn(p, i) ? "time (UTC)" : c)));
     this.#scroll = h("div", { class: "scroll", tabindex: "0", role: "group", "aria-labelledby": describedBy },
       h("table", {}, h("thead", {}, head), this.#body));
@@ -81,10 +81,10 @@ export class Table {
   #ordered: Row[] = [];
 
   #add(p: Panel): void {
-    const latest = "latest" in p.window;
+    const only = endless(p);
     const head = h("th", { scope: "row" });
-    const groups = p.groupBy.map((_, i) => (latest && i === 0 ? head : h("td")));
-    const state = latest ? undefined : h("span", { class: "mark" });
+    const groups = p.groupBy.map((_, i) => (only && i === 0 ? head : h("td")));
+    const state = only ? undefined : h("span", { class: "mark" });
     const values = p.columns.map(() => h("data"));
     const element = h("tr", {}, head, ...groups.filter((g) => g !== head), state && h("td", {}, state), ...values.map((v, i) => h("td", { class: figure(p.columns[i]) }, v)));
     this.#body.append(element);
@@ -92,9 +92,9 @@ export class Table {
   }
 
   #fill(l: Line, p: Panel, r: Row): void {
-    if ("latest" in p.window) {
+    if (endless(p)) {
       if (!l.groups.length) text(l.head, groupWords(r.group));
-    } else if (l.row !== r || l.end !== r.end) text(l.head, windowWords(p.window, r.start, (l.end = r.end)));
+    } else if (l.row !== r || l.end !== r.end) text(l.head, windowWords(p.axis, r.start, (l.end = r.end)));
     if (l.row !== r) {
       l.groups.forEach((g, i) => {
         const one = r.group === null ? (i === 0 ? groupWords(null) : "…") : groupWords([r.group[i]]);

@@ -1,4 +1,4 @@
-import type { Group, Panel, Window } from "../../../client/js/src/index.js";
+import type { Axis, Group, Panel } from "../../../client/js/src/index.js";
 
 const whole = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 0 });
 const fraction = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 2 });
@@ -81,36 +81,22 @@ export function duration(ms: number): string {
   return `${ms} ms`;
 }
 
-/** Formats an interval: "every hour", "every 30 min". */
-function each(ms: number): string {
-  const names: Record<number, string> = { 1000: "second", 60_000: "minute", 3_600_000: "hour", 86_400_000: "day" };
-  return `every ${names[ms] ?? duration(ms)}`;
-}
-
 /** Formats an age. It does not change faster than one can read. */
 export function ago(ms: number): string {
   return ms < 2000 ? "just now" : `${duration(ms)} ago`;
 }
 
 /** Formats [start, end) of a cell. */
-export function windowWords(w: Window, start: number, end: number, now?: number): string {
-  if ("latest" in w) return "latest";
-  if ("count" in w) return `events ${whole.format(start * w.count + 1)}–${whole.format(end * w.count)}`;
+export function windowWords(axis: Axis, start: number, end: number, now?: number): string {
+  if (axis.unit === "none") return "";
+  if (axis.unit === "events") {
+    const size = axis.size ?? 1;
+    return `events ${whole.format(start * size + 1)}–${whole.format(end * size)}`;
+  }
   const sameDay = Math.floor(start / 86_400_000) === Math.floor((end - 1) / 86_400_000);
   if (end - start === 86_400_000 && start % 86_400_000 === 0) return day(start, now);
   const endClock = sameDay && end % 86_400_000 === 0 ? "24:00" : clock(end);
   return sameDay ? `${dayAndClock(start, now)}–${endClock}` : `${dayAndClock(start, now)} – ${dayAndClock(end, now)}`;
-}
-
-/** Describes the windows of a panel. */
-export function windowsWords(w: Window, keep: number): string {
-  const last = `${whole.format(keep)} kept`;
-  if ("tumbling" in w) return `${each(w.tumbling)}, ${last}`;
-  if ("hopping" in w) return `the last ${duration(w.hopping)}, ${each(w.every)}, ${last}`;
-  if ("session" in w) return `sessions, closed after ${duration(w.session)} without events`;
-  if ("count" in w) return `every ${count(w.count, "event")}, ${last}`;
-  if ("latest" in w) return "since the beginning, or the newest";
-  return "windows of an unknown kind";
 }
 
 /** Formats a group. */
@@ -128,16 +114,18 @@ export function keyWords(groupBy: string): string {
 /** Describes what a panel measures: by which fields, and over which windows. */
 export function measures(p: Panel): string {
   const by = p.groupBy.length ? `by ${p.groupBy.map(keyWords).join(" and ")}, ` : "";
-  if ("latest" in p.window) return `${by}${isNewest(p) ? "the newest value" : "since the beginning"}`;
-  return by + windowsWords(p.window, p.keep);
+  if (isNewest(p)) return `${by}the newest value`;
+  return by + p.axis.text + (p.axis.step ? `, ${whole.format(p.keep)} kept` : "");
 }
 
-/**
- * Whether a panel shows the newest event: a latest panel without aggregates, with value, time and
- * metadata.
- */
+/** Whether a panel has only one window, without end. */
+export function endless(p: Panel): boolean {
+  return p.axis.unit === "none";
+}
+
+/** Whether a panel shows the newest event: value, time and metadata, without aggregates. */
 export function isNewest(p: Panel): boolean {
-  return "latest" in p.window && p.columns[0] === "value" && p.columns[1] === "time";
+  return endless(p) && p.columns[0] === "value" && p.columns[1] === "time";
 }
 
 /** Whether a column holds times in ms. */

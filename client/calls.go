@@ -135,7 +135,7 @@ func (c *Client) List(ctx context.Context, prefix, cursor string, limit int) (li
 
 // Definition returns the definition in force for a dashboard.
 func (c *Client) Definition(ctx context.Context, dashboard string) (Definition, error) {
-	status, header, body, err := c.do(ctx, http.MethodGet, c.address(path(dashboard, "/definition"), nil), c.header(), nil)
+	status, header, body, err := c.do(ctx, http.MethodGet, c.address(path(dashboard, "/definition"), nil), http.Header{}, nil)
 	if err != nil {
 		return Definition{}, err
 	}
@@ -165,7 +165,7 @@ func path(dashboard, rest string) string {
 
 // call sends a request and reads the JSON of its answer.
 func (c *Client) call(ctx context.Context, method string, address *url.URL, body []byte, into any) error {
-	h := c.header()
+	h := http.Header{}
 	if body != nil {
 		h.Set("Content-Type", "application/yaml")
 	}

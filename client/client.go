@@ -17,7 +17,12 @@ type Options struct {
 	// lost, drains or can't be reached
 	Others []string
 	Token  string // sent as a bearer token; "": none
-	Tenant string // "": the token's tenant, else default
+	// Returns a token, instead of Token, for all uses of the client until it must be replaced. It is
+	// called before the first request, before the token of a subscription expires, and once after
+	// the server refused one; never twice at the same time. Subscriptions repeat a failed call with
+	// growing waits.
+	TokenFunc func(ctx context.Context) (string, error)
+	Tenant    string // "": the token's tenant, else default
 
 	// DialContext opens connections, for HTTP and WebSocket; nil: net.Dialer's.
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
@@ -29,6 +34,7 @@ type Client struct {
 	bases   []*url.URL     // Server first
 	at      *atomic.Uint32 // index of the server for requests; each subscription has its own
 	options Options
+	tokens  *tokens
 	http    *http.Client
 }
 
@@ -45,6 +51,10 @@ func New(o Options) (*Client, error) {
 		}
 		bases = append(bases, base)
 	}
+	held, err := newTokens(o)
+	if err != nil {
+		return nil, err
+	}
 	if o.DialContext == nil {
 		o.DialContext = (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 15 * time.Second}).DialContext
 	}
@@ -55,7 +65,7 @@ func New(o Options) (*Client, error) {
 		IdleConnTimeout:     90 * time.Second,
 		TLSHandshakeTimeout: 10 * time.Second,
 	}
-	return &Client{bases: bases, at: new(atomic.Uint32), options: o, http: &http.Client{Transport: transport}}, nil
+	return &Client{bases: bases, at: new(atomic.Uint32), options: o, tokens: held, http: &http.Client{Transport: transport}}, nil
 }
 
 // Close closes idle connections. Close publishers and subscriptions yourself.
@@ -83,15 +93,6 @@ func (c *Client) turn(from *url.URL) {
 	if at := c.at.Load(); len(c.bases) > 1 && c.base(at).Host == from.Host {
 		c.at.CompareAndSwap(at, at+1)
 	}
-}
-
-// header returns the header of every request.
-func (c *Client) header() http.Header {
-	h := http.Header{}
-	if c.options.Token != "" {
-		h.Set("Authorization", "Bearer "+c.options.Token)
-	}
-	return h
 }
 
 // Of returns the same client for another tenant; "": the token's tenant, else default.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"sync"
 	"time"
 
@@ -31,14 +32,19 @@ func (e *ClosedError) Error() string {
 	return fmt.Sprintf("connection closed by the server: %d %s", e.Code, e.Reason)
 }
 
-// connection is one WebSocket with the goroutine that reads it.
+// connection is one WebSocket with the goroutines that read it and renew its token.
 type connection struct {
 	ws     *websocket.Conn
 	server string
 	opened time.Time
 	frames chan wire.Frame // closed after the last frame
-	quit   chan struct{}
+	quit   context.Context // ends with close
+	cancel context.CancelFunc
 	once   sync.Once
+	tokens *tokens
+	renew  chan time.Duration // to the renewer: the time in which the token expires; holds the newest
+	mu     sync.Mutex         // one writer at a time
+	token  string             // with mu
 	done   sync.WaitGroup
 	err    error // why reading ended; valid after frames is closed
 }
@@ -51,17 +57,33 @@ func (c *Client) connect(ctx context.Context, turn uint32) (*connection, error) 
 		Subprotocols:      []string{wire.Protocol},
 		EnableCompression: true,
 	}
-	ws, response, err := d.DialContext(ctx, c.webSocket(turn).String(), c.header())
+	text, err := c.tokens.current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	header := http.Header{}
+	authorize(header, text)
+	ws, response, err := d.DialContext(ctx, c.webSocket(turn).String(), header)
 	if err != nil {
 		if errors.Is(err, websocket.ErrBadHandshake) {
 			body, _ := io.ReadAll(response.Body) // the dialer keeps at most 1 KiB of it
+			if response.StatusCode == http.StatusUnauthorized {
+				c.tokens.drop(text)
+			}
 			return nil, answered(response.StatusCode, response.Header, body)
 		}
 		return nil, &UnreachableError{serverOf(c.base(turn)), err}
 	}
 	ws.SetReadLimit(maxFrameBytes)
-	conn := &connection{ws: ws, server: serverOf(c.base(turn)), opened: time.Now(), frames: make(chan wire.Frame), quit: make(chan struct{})}
+	conn := &connection{
+		ws: ws, server: serverOf(c.base(turn)), opened: time.Now(), frames: make(chan wire.Frame),
+		tokens: c.tokens, token: text, renew: make(chan time.Duration, 1),
+	}
+	conn.quit, conn.cancel = context.WithCancel(context.Background())
 	conn.done.Go(conn.readAll)
+	if c.tokens.renewable() {
+		conn.done.Go(conn.renewAll)
+	}
 	return conn, nil
 }
 
@@ -77,6 +99,8 @@ func (c *connection) read() <-chan wire.Frame {
 func (c *connection) stable() bool { return time.Since(c.opened) >= stableAfter }
 
 func (c *connection) send(f wire.Frame) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.ws.SetWriteDeadline(time.Now().Add(writeTimeout))
 	return c.ws.WriteMessage(websocket.TextMessage, wire.Encode(f))
 }
@@ -98,7 +122,9 @@ func (c *connection) readAll() {
 		alive()
 		_, b, err := c.ws.ReadMessage()
 		if err != nil {
-			c.err = closing(err)
+			if c.err = closing(err); unauthorized(c.err) {
+				c.tokens.drop(c.bearer())
+			}
 			return
 		}
 		f, err := wire.ParseFrame(b)
@@ -108,9 +134,12 @@ func (c *connection) readAll() {
 		if hello, ok := f.(*wire.Connected); ok && hello.PingEvery > 0 {
 			quiet = 2*time.Duration(hello.PingEvery)*time.Millisecond + 5*time.Second
 		}
+		if c.aboutToken(f) {
+			continue
+		}
 		select {
 		case c.frames <- f:
-		case <-c.quit:
+		case <-c.quit.Done():
 			c.err = ErrSubscriptionClosed
 			return
 		}
@@ -124,7 +153,7 @@ func (c *connection) close() error {
 		return nil
 	}
 	c.once.Do(func() {
-		close(c.quit)
+		c.cancel()
 		c.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseNormalClosure, ""), time.Now().Add(time.Second))
 		c.ws.Close()
 	})

@@ -27,6 +27,9 @@
 //  5. The wait between attempts grows exponentially with full jitter, from 1 s to 30 s, and starts
 //     again from 1 s only after a stable connection; a time that the server gave (Retry-After,
 //     drain) wins.
+//  6. With Options.TokenFunc a Subscription replaces its token in place before it expires. If the
+//     server refuses a token, a Subscription connects once more with another, and a request is
+//     repeated once; then they end with an error that says so.
 //
 // It is not a cache: a Subscription holds one dashboard's cells, in memory, for one goroutine.
 package client

@@ -74,19 +74,29 @@ func (n *network) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 
 // serve serves h on a network and returns a client of it; both end before the test does.
 func serve(t *testing.T, h http.Handler) (*Client, *network) {
 	t.Helper()
-	n := newNetwork()
-	server := &http.Server{Handler: h}
-	var serving sync.WaitGroup
-	serving.Go(func() { server.Serve(n) })
+	n := listen(t, h)
 	c, err := New(Options{Server: "http://dashfeed.test", DialContext: n.dial})
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(c.Close)
+	return c, n
+}
+
+// Pipe serves h until the test ends and returns the dialer of its clients.
+func Pipe(t *testing.T, h http.Handler) func(ctx context.Context, network, address string) (net.Conn, error) {
+	return listen(t, h).dial
+}
+
+func listen(t *testing.T, h http.Handler) *network {
+	n := newNetwork()
+	server := &http.Server{Handler: h}
+	var serving sync.WaitGroup
+	serving.Go(func() { server.Serve(n) })
 	t.Cleanup(func() {
-		c.Close()
 		n.set(true)
 		server.Close()
 		serving.Wait()
 	})
-	return c, n
+	return n
 }

@@ -106,7 +106,8 @@ func (p *Publisher) count(a appended, batch []item) {
 // retryable reports whether the same request may succeed later, and when.
 func retryable(err error) (after time.Duration, again bool) {
 	var unreachable *UnreachableError
-	if errors.As(err, &unreachable) {
+	var tokenless *TokenError
+	if errors.As(err, &unreachable) || errors.As(err, &tokenless) {
 		return 0, !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
 	}
 	var e *Error
@@ -143,7 +144,7 @@ func (c *Client) appendBatch(ctx context.Context, dashboard string, body []byte)
 	if dashboard != "" {
 		query.Set("dashboard", dashboard)
 	}
-	h := c.header()
+	h := http.Header{}
 	h.Set("Content-Type", "application/x-ndjson")
 	if len(body) >= compressAbove {
 		body = compressed(body)
@@ -178,9 +179,34 @@ func compressed(body []byte) []byte {
 // maxAnswerBytes bounds one HTTP answer.
 const maxAnswerBytes = 256 << 20
 
-// do sends one request and reads its whole answer. If a server can't be reached, so that nothing
-// was sent, or answers no reads for now, do tries each of the other servers before it gives up.
+// do sends one request with the token and reads its whole answer. If the server refuses the token,
+// which does nothing else, and there is another one, do repeats the request once with that.
 func (c *Client) do(ctx context.Context, method string, address *url.URL, header http.Header, body []byte) (int, http.Header, []byte, error) {
+	text, err := c.tokens.current(ctx)
+	if err != nil {
+		return 0, nil, nil, err
+	}
+	authorize(header, text)
+	status, answered, answer, err := c.anywhere(ctx, method, address, header, body)
+	if err != nil || status != http.StatusUnauthorized || !c.tokens.renewable() {
+		return status, answered, answer, err
+	}
+	c.tokens.drop(text)
+	another, err := c.tokens.current(ctx)
+	if err != nil {
+		return 0, nil, nil, err
+	}
+	if another == text {
+		return status, answered, answer, nil
+	}
+	authorize(header, another)
+	return c.anywhere(ctx, method, address, header, body)
+}
+
+// anywhere sends one request and reads its whole answer. If a server can't be reached, so that
+// nothing was sent, or answers no reads for now, it tries each of the other servers before it gives
+// up.
+func (c *Client) anywhere(ctx context.Context, method string, address *url.URL, header http.Header, body []byte) (int, http.Header, []byte, error) {
 	for asked := 1; ; asked++ {
 		status, answered, answer, err := c.once(ctx, method, address, header, body)
 		elsewhere := unsent(err) || method == http.MethodGet && status == http.StatusServiceUnavailable

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -18,6 +19,16 @@ import (
 
 // startServer runs a whole server in this process, as cmd/dashfeed does, and returns its address.
 func startServer() (url string, stop func()) {
+	handler, end := newServer(gateway.Config{})
+	listener := httptest.NewServer(handler)
+	return listener.URL, func() {
+		end()
+		listener.Close()
+	}
+}
+
+// newServer starts a whole server but its listener, with a gateway like config.
+func newServer(config gateway.Config) (handler http.Handler, stop func()) {
 	check := func(err error) {
 		if err != nil {
 			log.Fatal(err)
@@ -30,9 +41,9 @@ func startServer() (url string, stop func()) {
 	check(err)
 	saved, err := checkpoints.Open(checkpoints.Default(filepath.Join(dir, "checkpoints")))
 	check(err)
-	config := actors.Default()
-	config.Log, config.Checkpoints = events, saved
-	host, err := actors.New(config)
+	owners := actors.Default()
+	owners.Log, owners.Checkpoints = events, saved
+	host, err := actors.New(owners)
 	check(err)
 	check(host.Start(context.Background()))
 	host.OwnAll()
@@ -43,14 +54,13 @@ func startServer() (url string, stop func()) {
 	check(err)
 	definitions, err := gateway.NewDefinitions(gateway.DefinitionsConfig{Feed: host, Log: events, Aggregates: fold.Builtin().Names()})
 	check(err)
-	server, err := gateway.New(gateway.Config{Feed: host, Events: ingest, Definitions: definitions})
+	config.Feed, config.Events, config.Definitions = host, ingest, definitions
+	server, err := gateway.New(config)
 	check(err)
-	listener := httptest.NewServer(server.Handler())
-	return listener.URL, func() {
+	return server.Handler(), func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
 		check(server.Shutdown(ctx))
-		listener.Close()
 		check(host.Stop(ctx))
 		check(saved.Close())
 		check(events.Close())

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/dashfeed/dashfeed/messages"
@@ -29,7 +30,8 @@ type (
 	Snapshot struct{ Frame *wire.Update }
 	// Update says that the view changed; Frame has the changed cells.
 	Update struct{ Frame *wire.Update }
-	// Status says how fresh the view is.
+	// Status says how fresh the view is. In the state expiring the client's only token ends soon: use
+	// Options.TokenFunc.
 	Status struct{ Frame *wire.Status }
 	// Gap says that the held cells are void; a Snapshot follows. Show the old cells until then.
 	Gap struct{ Why string }
@@ -65,6 +67,7 @@ type Subscription struct {
 	turn    uint32      // index of the client's server for the next attempt
 	retryAt time.Time
 	backoff backoff
+	refusal bool // the server refused a token, and has made no subscription since
 	ended   error
 }
 
@@ -197,6 +200,12 @@ func (s *Subscription) lost(ctx context.Context, err error) (SubscriptionEvent, 
 	}
 	var after time.Duration
 	var refused *Error
+	if unauthorized(err) {
+		if err, again := s.anotherToken(err); !again {
+			return nil, err
+		}
+		return s.retry(err, 0)
+	}
 	if errors.As(err, &refused) {
 		if after = refused.After; !refused.Retry {
 			return nil, err
@@ -206,6 +215,26 @@ func (s *Subscription) lost(ctx context.Context, err error) (SubscriptionEvent, 
 	if errors.As(err, &closed) && !wire.CloseCode(closed.Code).MayReconnect() {
 		return nil, err
 	}
+	return s.retry(err, after)
+}
+
+// anotherToken reports whether another attempt may help after the server refused a token: once,
+// until it makes a subscription. If not, the error says why.
+func (s *Subscription) anotherToken(err error) (error, bool) {
+	switch {
+	case s.client.tokens.renewable() && !s.refusal:
+		s.refusal = true
+		return err, true
+	case s.refusal:
+		return fmt.Errorf("the server refused the token, and then another one: %w", err), false
+	case s.client.options.Token == "":
+		return fmt.Errorf("the server needs a token, and the client has none: %w", err), false
+	}
+	return fmt.Errorf("the server refused the token: %w", err), false
+}
+
+// retry sets the time of the next attempt.
+func (s *Subscription) retry(err error, after time.Duration) (SubscriptionEvent, error) {
 	if s.options.MaxAttempts > 0 && s.backoff.attempts >= s.options.MaxAttempts {
 		return nil, fmt.Errorf("gave up after %d attempts: %w", s.backoff.attempts, err)
 	}
@@ -218,7 +247,12 @@ func (s *Subscription) lost(ctx context.Context, err error) (SubscriptionEvent, 
 func (s *Subscription) take(ctx context.Context, conn *connection, f wire.Frame) (SubscriptionEvent, error) {
 	switch f := f.(type) {
 	case *wire.Subscribed:
+		s.refusal = false
 		return nil, s.view.Subscribed(f)
+	case *wire.Refreshed:
+		if slices.Contains(f.Revoked, s.view.Place().View.String()) {
+			return nil, fmt.Errorf("the new token does not allow dashboard %s", s.options.Dashboard)
+		}
 	case *wire.Update:
 		return s.apply(conn, f)
 	case *wire.Gap:

@@ -1,6 +1,7 @@
 package token
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -34,6 +35,7 @@ type keyHost struct {
 
 	mu    sync.Mutex
 	began time.Time     // of the newest fetch
+	busy  bool          // a fetch is under way
 	done  chan struct{} // closed at the end of the fetch under way, or of the next one
 	away  time.Time     // of the first failure since the last success; zero: none
 }
@@ -86,7 +88,7 @@ func (v *Verifier) follow(ctx context.Context, is *issuer) {
 func (is *issuer) fetch(ctx context.Context, m *metrics) error {
 	h := is.host
 	h.mu.Lock()
-	h.began = time.Now()
+	h.began, h.busy = time.Now(), true
 	h.mu.Unlock()
 	keys, err := h.breaker.Execute(func() (*keySet, error) { return is.get(ctx) })
 	m.fetched(err)
@@ -95,6 +97,7 @@ func (is *issuer) fetch(ctx context.Context, m *metrics) error {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.busy = false
 	switch {
 	case err == nil:
 		h.away = time.Time{}
@@ -106,7 +109,7 @@ func (is *issuer) fetch(ctx context.Context, m *metrics) error {
 	return err
 }
 
-// get requests the key set.
+// get requests the key set. If it is that of before, get returns the same keys.
 func (is *issuer) get(ctx context.Context) (*keySet, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, is.JWKS, nil)
 	if err != nil {
@@ -128,10 +131,14 @@ func (is *issuer) get(ctx context.Context) (*keySet, error) {
 	if len(text) > mostKeyBytes {
 		return nil, fmt.Errorf("fetch keys from %s: more than %d bytes", r.URL.Redacted(), mostKeyBytes)
 	}
+	if known := is.keys.Load(); known != nil && bytes.Equal(text, is.content) {
+		return known, nil
+	}
 	keys, err := is.parseSet(text)
 	if err != nil {
 		return nil, fmt.Errorf("keys from %s: %w", r.URL.Redacted(), err)
 	}
+	is.content = text
 	return keys, nil
 }
 
@@ -172,13 +179,13 @@ func (k Key) parseSet(text []byte) (*keySet, error) {
 	return &all, nil
 }
 
-// ask makes follow fetch again, and waits until it has. It returns false if the newest fetch is too
-// young, or if the wait is over.
+// ask makes follow fetch again, and waits until it has. A fetch under way serves all who ask. It
+// returns false if the newest fetch is too young, or if the wait is over.
 func (h *keyHost) ask(ctx context.Context, first bool) bool {
 	h.mu.Lock()
-	done, young := h.done, time.Since(h.began) < askEvery
+	done, busy, young := h.done, h.busy, time.Since(h.began) < askEvery
 	h.mu.Unlock()
-	if young && !first {
+	if young && !busy && !first {
 		return false
 	}
 	if !young {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/MicahParks/jwkset"
 	"github.com/golang-jwt/jwt/v5"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
 // keyServer is an issuer's host of keys inside a bubble: its connections are pipes.
@@ -135,6 +137,44 @@ func TestKeySetRotates(t *testing.T) {
 		time.Sleep(askEvery)
 		wantAccepted(t, v, signedBy(t, signers.ecOther, "new")) // an unknown kid is asked for at once
 		wantReason(t, v, signedBy(t, signers.ec, "old"), UnknownKey)
+	})
+}
+
+// All clients come back with a new key's tokens at once, and the host of keys takes a second.
+func TestTokensShareTheFetchUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, v := newKeyServer(t, Key{}, setOf(t, map[string]any{"old": signers.ec.Public()}))
+		wantAccepted(t, v, signedBy(t, signers.ec, "old"))
+		renewed := setOf(t, map[string]any{"new": signers.ecOther.Public()})
+		s.serve(func(w http.ResponseWriter, r *http.Request) {
+			time.Sleep(time.Second)
+			renewed(w, r)
+		})
+		time.Sleep(askEvery)
+		var clients sync.WaitGroup
+		for range 20 {
+			text := signedBy(t, signers.ecOther, "new")
+			clients.Go(func() { wantAccepted(t, v, text) })
+			time.Sleep(40 * time.Millisecond)
+		}
+		clients.Wait()
+		if n := s.asked.Load(); n != 2 {
+			t.Errorf("the host was asked %d times, want 2", n)
+		}
+	})
+}
+
+// A set that is fetched again and is the same costs no signature.
+func TestSameKeySetKeepsWhatWasVerified(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, v := newKeyServer(t, Key{}, setOf(t, map[string]any{"one": signers.ec.Public()}))
+		text := signedBy(t, signers.ec, "one")
+		wantAccepted(t, v, text)
+		time.Sleep(3 * refreshEvery)
+		wantAccepted(t, v, text)
+		if n, cached := s.asked.Load(), testutil.ToFloat64(v.metrics.cached); n < 3 || cached != 1 {
+			t.Errorf("after %d fetches %v tokens were known, want 1", n, cached)
+		}
 	})
 }
 

@@ -16,18 +16,23 @@ func summarise(k messages.Key, r report) feed.Summary {
 	s := feed.Summary{Key: k, Epoch: r.epoch, Version: r.version, Time: r.time}
 	if r.program != nil {
 		def := r.program.Definition()
-		s.Title, s.Panels = def.Title, len(def.Panels)
+		s.Title, s.Panels, s.Scoped = def.Title, len(def.Panels), len(def.Scope) > 0
 	}
 	return s
 }
 
 // appendSummary encodes the part of a checkpoint's entry that serves listings and the shard:
-// uvarints of epoch, version and panels; a varint of the log time; the log times that windows wait
-// for (their number as a uvarint, then varints of the differences); and the title.
+// uvarints of epoch, version, and of panels doubled, plus 1 with a scope; a varint of the log time;
+// the log times that windows wait for (their number as a uvarint, then varints of the differences);
+// and the title.
 func appendSummary(b []byte, s feed.Summary, waits []int64) []byte {
 	b = binary.AppendUvarint(b, uint64(s.Epoch))
 	b = binary.AppendUvarint(b, s.Version)
-	b = binary.AppendUvarint(b, uint64(s.Panels))
+	panels := uint64(s.Panels) << 1
+	if s.Scoped {
+		panels |= 1
+	}
+	b = binary.AppendUvarint(b, panels)
 	b = binary.AppendVarint(b, s.Time)
 	b = binary.AppendUvarint(b, uint64(len(waits)))
 	last := int64(0)
@@ -61,7 +66,8 @@ func decodeSummary(k messages.Key, b []byte) (s feed.Summary, waits []int64, err
 	if cut {
 		return s, nil, errors.New("summary is cut short")
 	}
-	s.Epoch, s.Version, s.Panels, s.Time, s.Title = messages.Epoch(epoch), version, int(panels), time, string(left)
+	s.Epoch, s.Version, s.Time, s.Title = messages.Epoch(epoch), version, time, string(left)
+	s.Panels, s.Scoped = int(panels>>1), panels&1 == 1
 	return s, waits, nil
 }
 

@@ -123,6 +123,7 @@ type Summary struct {
 	Version uint64
 	Time    int64
 	Panels  int
+	Scoped  bool // it has a scope: not every viewer sees all rows
 }
 
 // Status says how current the numbers of a shard's dashboards are.

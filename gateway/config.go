@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -27,8 +26,6 @@ type Config struct {
 	// reports whether tokens like this one were revoked; nil: none is. Call Server.Recheck when it may
 	// answer otherwise than before.
 	Revoked func(*token.Identity) bool
-	// what Tokens verifies with; tests set it
-	verify func(ctx context.Context, text string) (*token.Identity, error)
 	// a caller without a token may do everything: so with Tokens for development only, which restrict
 	// who gives one
 	Open bool
@@ -90,9 +87,6 @@ func (c Config) withDefaults() Config {
 	set(&c.Mirrors.Load, 5*time.Second)
 	set(&c.Mirrors.FrameBytes, 128<<20)
 	set(&c.Mirrors.Named, 100)
-	if c.Tokens != nil {
-		c.verify = c.Tokens.Verify
-	}
 	if c.Limits == nil {
 		c.Limits = limits.Default()
 	}

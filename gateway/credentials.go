@@ -30,9 +30,8 @@ const (
 
 // callers makes the callers of requests.
 type callers struct {
-	proxies Proxies // the proxies that are trusted to name the client
-	// returns what a token says; nil: callers have no identity and need none
-	verify  func(ctx context.Context, text string) (*token.Identity, error)
+	proxies Proxies                    // the proxies that are trusted to name the client
+	tokens  *token.Verifier            // nil: callers have no identity and need none
 	revoked func(*token.Identity) bool // nil: none is
 	open    bool                       // a request without token is let in
 	tickets *tickets
@@ -48,7 +47,7 @@ func (cs callers) of(r *http.Request, q query, needs access) (caller, error) {
 		}
 		c.tenant = t
 	}
-	if cs.verify == nil || needs == noToken {
+	if cs.tokens == nil || needs == noToken {
 		return c, nil
 	}
 	id, err := cs.identify(r, q)
@@ -85,7 +84,10 @@ func (cs callers) identify(r *http.Request, q query) (*token.Identity, error) {
 
 // verified returns what a token says. The error never contains the token.
 func (cs callers) verified(ctx context.Context, text string) (*token.Identity, error) {
-	id, err := cs.verify(ctx, text)
+	id, err := cs.tokens.Verify(ctx, text)
+	if err != nil && token.Why(err) == token.Unreachable {
+		return nil, wire.Errorf(wire.CodeStarting, "%v: try again", err) // the token may be good
+	}
 	if err != nil {
 		return nil, wire.Errorf(wire.CodeUnauthorized, "%v", err)
 	}

@@ -85,7 +85,7 @@ func (s *Server) visible(ctx context.Context, c caller, tenant, prefix, cursor s
 			return nil, nil, err
 		}
 		for _, f := range found {
-			if c.may(read, f.Key) != nil {
+			if c.may(read, f.Key) != nil || f.Scoped && !c.seesAllRows() {
 				continue
 			}
 			if len(list) == limit {

@@ -221,7 +221,7 @@ func (f *localFeed) List(_ context.Context, tenant, prefix, after string, limit 
 	defer f.mu.Unlock()
 	for k, b := range f.boards {
 		if k.Tenant == tenant && strings.HasPrefix(k.Dashboard, prefix) && k.Dashboard > after && b.epoch != 0 {
-			out = append(out, feed.Summary{Key: k, Epoch: b.epoch, Version: b.set.Version(), Time: b.time, Panels: len(b.schema)})
+			out = append(out, feed.Summary{Key: k, Epoch: b.epoch, Version: b.set.Version(), Time: b.time, Panels: len(b.schema), Scoped: len(b.schema) > 0 && b.schema[0].Scope != nil})
 		}
 	}
 	slices.SortFunc(out, func(a, b feed.Summary) int { return a.Key.Compare(b.Key) })

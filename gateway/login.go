@@ -43,7 +43,11 @@ func (s *session) login(f *wire.Connect) error {
 	}
 	if err != nil {
 		s.refuse(nil, err)
-		s.close(wire.CloseUnauthorized)
+		if asError(err).Code == wire.CodeStarting {
+			s.close(wire.CloseOverload) // the client comes back
+		} else {
+			s.close(wire.CloseUnauthorized)
+		}
 		return nil
 	}
 	if c, err = c.as(id); err != nil {

@@ -1,10 +1,12 @@
 package gateway
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
+	"log/slog"
+	"maps"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -13,41 +15,62 @@ import (
 	"github.com/dashfeed/dashfeed/gateway/token"
 	"github.com/dashfeed/dashfeed/messages"
 	"github.com/dashfeed/dashfeed/messages/wire"
+	"github.com/golang-jwt/jwt/v5"
 	"github.com/gorilla/websocket"
 )
 
-// bearers are the identities of tokens in tests, by the token's text.
-type bearers map[string]*token.Identity
+// bearers are the texts of tokens by the names that tests give them.
+type bearers map[string]string
 
-func (b bearers) verify(_ context.Context, text string) (*token.Identity, error) {
-	id := b[text]
-	if id == nil {
-		return nil, errors.New("the token is none that was made here")
+// testSecret signs the tokens of tests.
+const testSecret = "a secret of more than 32 bytes, for tests"
+
+// trusting returns cfg with a verifier of tokens that signed makes.
+func trusting(t testing.TB, cfg Config) Config {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(file, []byte(testSecret), 0o600); err != nil {
+		t.Fatal(err)
 	}
-	if !time.Now().Before(id.Expires) {
-		return nil, errors.New("the token has expired")
+	v, err := token.NewVerifier(token.Config{
+		Keys:   []token.Key{{Issuer: "test", Audience: []string{"dashfeed"}, Algorithms: []string{"HS256"}, Files: []string{file}}},
+		Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
-	return id, nil
+	t.Cleanup(v.Close)
+	cfg.Tokens = v
+	return cfg
 }
 
-func bearer(tenant string, life time.Duration, may permission, globs ...string) *token.Identity {
-	return &token.Identity{Issuer: "test", Subject: "ann", Tenant: tenant, Dashboards: globs, Permissions: may, Expires: time.Now().Add(life)}
+// signed returns a token of a tenant, with a life from now on and more claims.
+func signed(t testing.TB, tenant string, life time.Duration, more jwt.MapClaims) string {
+	t.Helper()
+	c := jwt.MapClaims{"iss": "test", "aud": "dashfeed", "sub": "ann", "tenant": tenant, "exp": time.Now().Add(life).Unix(), "dashboards": []string{"*"}}
+	maps.Copy(c, more)
+	text, err := jwt.NewWithClaims(jwt.SigningMethodHS256, c).SignedString([]byte(testSecret))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
 }
 
 // withTokens runs a test with dashboards acme/sales-1, acme/hidden and globex/sales-1, and the
-// tokens good (reads sales-*), wide (reads everything), other (of globex), soon (expires in 40 s)
-// and publisher.
+// tokens good (reads sales-*), wide (reads everything), other (of globex), soon (expires in 40 s),
+// publisher and admin.
 func withTokens(t *testing.T, cfg Config, test func(t *testing.T, h *testGateway, b bearers)) {
 	synctest.Test(t, func(t *testing.T) {
+		sales := []string{"sales-*"}
 		b := bearers{
-			"good":      bearer("acme", time.Hour, read, "sales-*"),
-			"wide":      bearer("acme", time.Hour, read, "*"),
-			"other":     bearer("globex", time.Hour, read, "*"),
-			"soon":      bearer("acme", 40*time.Second, read, "*"),
-			"publisher": bearer("acme", time.Hour, publish, "sales-*"),
+			"good":      signed(t, "acme", time.Hour, jwt.MapClaims{"dashboards": sales}),
+			"wide":      signed(t, "acme", time.Hour, nil),
+			"other":     signed(t, "globex", time.Hour, nil),
+			"soon":      signed(t, "acme", 40*time.Second, nil),
+			"publisher": signed(t, "acme", time.Hour, jwt.MapClaims{"dashboards": sales, "permissions": []string{"publish"}}),
+			"admin":     signed(t, "acme", time.Hour, jwt.MapClaims{"permissions": []string{"read", "admin"}}),
 		}
-		cfg.verify = b.verify
-		h := newHouse(t, cfg)
+		h := newHouse(t, trusting(t, cfg))
 		defer h.shutdown()
 		for _, k := range []messages.Key{{Tenant: "acme", Dashboard: "sales-1"}, {Tenant: "acme", Dashboard: "hidden"}, {Tenant: "globex", Dashboard: "sales-1"}} {
 			h.feed.step(k, func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, 1, 1) })
@@ -78,23 +101,23 @@ func (h *testGateway) login(text string) *client {
 // The first place of a request that has a token counts, also if that token is bad.
 func TestPlacesOfTokens(t *testing.T) {
 	const auth, protocol, cookie = "Authorization", "Sec-WebSocket-Protocol", "Cookie"
-	withTokens(t, Config{}, func(t *testing.T, h *testGateway, _ bearers) {
+	withTokens(t, Config{}, func(t *testing.T, h *testGateway, b bearers) {
 		for _, c := range []struct {
 			header []string
 			want   int
 		}{
 			{nil, 401},
-			{[]string{auth, "Bearer good"}, 200},
-			{[]string{auth, "bearer good"}, 200},
+			{[]string{auth, "Bearer " + b["good"]}, 200},
+			{[]string{auth, "bearer " + b["good"]}, 200},
 			{[]string{auth, "Basic Z29vZA=="}, 401},
 			{[]string{auth, "Bearer "}, 401},
-			{[]string{protocol, wire.Protocol + ", dashfeed.bearer.good"}, 200},
-			{[]string{cookie, "dashfeed_session=good"}, 200},
-			{[]string{cookie, "dashfeed_session=good; dashfeed_session=wide"}, 401},
-			{[]string{auth, "Bearer bad", protocol, "dashfeed.bearer.good", cookie, "dashfeed_session=good"}, 401},
-			{[]string{auth, "Bearer good", protocol, "dashfeed.bearer.bad", cookie, "dashfeed_session=bad"}, 200},
-			{[]string{protocol, "dashfeed.bearer.bad", cookie, "dashfeed_session=good"}, 401},
-			{[]string{protocol, "dashfeed.bearer.good", cookie, "dashfeed_session=bad"}, 200},
+			{[]string{protocol, wire.Protocol + ", dashfeed.bearer." + b["good"]}, 200},
+			{[]string{cookie, "dashfeed_session=" + b["good"]}, 200},
+			{[]string{cookie, "dashfeed_session=" + b["good"] + "; dashfeed_session=" + b["wide"]}, 401},
+			{[]string{auth, "Bearer bad", protocol, "dashfeed.bearer." + b["good"], cookie, "dashfeed_session=" + b["good"]}, 401},
+			{[]string{auth, "Bearer " + b["good"], protocol, "dashfeed.bearer.bad", cookie, "dashfeed_session=bad"}, 200},
+			{[]string{protocol, "dashfeed.bearer.bad", cookie, "dashfeed_session=" + b["good"]}, 401},
+			{[]string{protocol, "dashfeed.bearer." + b["good"], cookie, "dashfeed_session=bad"}, 200},
 		} {
 			status, head, body := h.get("/v1/dashboards/sales-1", c.header...)
 			if status != c.want {
@@ -105,7 +128,7 @@ func TestPlacesOfTokens(t *testing.T) {
 			}
 		}
 		for _, path := range []string{"/v1/dashboards?token=good", "/v1/dashboards/sales-1?access_token=good", "/v1/ws?token=good"} {
-			status, _, body := h.get(path, auth, "Bearer good")
+			status, _, body := h.get(path, auth, "Bearer "+b["good"])
 			if status != 401 || !strings.Contains(body, "logs") || strings.Contains(body, "good") {
 				t.Errorf("%s: %d %s", path, status, body)
 			}
@@ -115,7 +138,7 @@ func TestPlacesOfTokens(t *testing.T) {
 
 // Every route that serves data answers 401 without a token, and none opens by accident.
 func TestEveryRouteNeedsToken(t *testing.T) {
-	withTokens(t, Config{}, func(t *testing.T, h *testGateway, _ bearers) {
+	withTokens(t, Config{}, func(t *testing.T, h *testGateway, b bearers) {
 		free := map[string]bool{"GET /v1/ws": true, "DELETE /v1/session": true}
 		for _, r := range h.srv.routes() {
 			if (r.access != needsToken) != free[r.method+" "+r.path] {
@@ -137,15 +160,15 @@ func TestEveryRouteNeedsToken(t *testing.T) {
 
 // A handshake without token succeeds. Nothing but connect is taken, and only for five seconds.
 func TestConnectMessage(t *testing.T) {
-	withTokens(t, Config{}, func(t *testing.T, h *testGateway, _ bearers) {
+	withTokens(t, Config{}, func(t *testing.T, h *testGateway, b bearers) {
 		c := h.dial("/v1/ws")
-		for _, m := range []string{`{"type":"subscribe","id":1,"dashboard":"sales-1"}`, `{"type":"ping","id":2}`, `{"type":"refresh","id":3,"token":"good"}`} {
+		for _, m := range []string{`{"type":"subscribe","id":1,"dashboard":"sales-1"}`, `{"type":"ping","id":2}`, `{"type":"refresh","id":3,"token":"` + b["good"] + `"}`} {
 			c.send(m)
 			if f := wantOne[*wire.ErrorFrame](c); f.Code != wire.CodeUnauthorized {
 				t.Errorf("%s before connect: %+v", m, f)
 			}
 		}
-		c.send(`{"type":"connect","token":"good"}`)
+		c.send(`{"type":"connect","token":"` + b["good"] + `"}`)
 		if f := wantOne[*wire.Connected](c); f.Expires < 3590 {
 			t.Errorf("connected %+v", f)
 		}
@@ -163,12 +186,12 @@ func TestConnectMessage(t *testing.T) {
 		if code := mute.closed(); code != 4501 || time.Since(began) > 7*time.Second {
 			t.Errorf("closed with %d after %v", code, time.Since(began))
 		}
-		p, res, err := h.dialWith("/v1/ws", nil, wire.Protocol, "dashfeed.bearer.good")
+		p, res, err := h.dialWith("/v1/ws", nil, wire.Protocol, "dashfeed.bearer."+b["good"])
 		if err != nil || res.Header.Get("Sec-WebSocket-Protocol") != wire.Protocol {
 			t.Fatalf("%v, %v", err, res)
 		}
 		wantOne[*wire.Connected](p)
-		plain, res, err := h.dialWith("/dashboard/sales-1", nil, "dashfeed.plain", "dashfeed.bearer.good")
+		plain, res, err := h.dialWith("/dashboard/sales-1", nil, "dashfeed.plain", "dashfeed.bearer."+b["good"])
 		if err != nil || res.Header.Get("Sec-WebSocket-Protocol") != "dashfeed.plain" || !strings.Contains(plain.text(), "initial-state") {
 			t.Fatalf("plain: %v, %v", err, res)
 		}
@@ -177,8 +200,8 @@ func TestConnectMessage(t *testing.T) {
 
 // What a token may not see and what does not exist give the same answer, byte for byte.
 func TestUnseenIsUnknown(t *testing.T) {
-	withTokens(t, Config{}, func(t *testing.T, h *testGateway, _ bearers) {
-		auth := []string{"Authorization", "Bearer good"}
+	withTokens(t, Config{}, func(t *testing.T, h *testGateway, b bearers) {
+		auth := []string{"Authorization", "Bearer " + b["good"]}
 		var first string
 		for _, path := range []string{"hidden", "absent", "sales-none", "sales-1?tenant=globex", "sales-1?tenant=none"} {
 			status, head, body := h.get("/v1/dashboards/"+path, auth...)
@@ -190,12 +213,12 @@ func TestUnseenIsUnknown(t *testing.T) {
 			if status != 404 || body != first {
 				t.Errorf("GET %s: %d %s, want 404 %s", path, status, body, first)
 			}
-			_, res, err := h.dialWith("/dashboard/"+path, http.Header{"Authorization": {"Bearer good"}})
+			_, res, err := h.dialWith("/dashboard/"+path, http.Header{"Authorization": {"Bearer " + b["good"]}})
 			if err == nil || res.StatusCode != 404 {
 				t.Errorf("plain %s: %v", path, err)
 			}
 		}
-		c := h.login("good")
+		c := h.login(b["good"])
 		first = ""
 		for _, m := range []string{`"hidden"`, `"absent"`, `"sales-none"`, `"sales-1","tenant":"globex"`, `"sales-1","tenant":"none"`, `"hidden","panels":["nope"]`} {
 			c.send(`{"type":"subscribe","id":1,"dashboard":` + m + `}`)
@@ -214,7 +237,7 @@ func TestUnseenIsUnknown(t *testing.T) {
 		if status, _, body := h.get("/v1/dashboards?tenant=globex", auth...); status != 404 {
 			t.Errorf("list of another tenant: %d %s", status, body)
 		}
-		if status, _, body := h.get("/v1/dashboards/sales-1", "Authorization", "Bearer publisher"); status != 403 {
+		if status, _, body := h.get("/v1/dashboards/sales-1", "Authorization", "Bearer "+b["publisher"]); status != 403 {
 			t.Errorf("a token without read: %d %s", status, body)
 		}
 		if status, _, body := h.get("/v1/dashboards/x?tenant=_system", auth...); status != 404 {
@@ -225,8 +248,8 @@ func TestUnseenIsUnknown(t *testing.T) {
 
 // refresh replaces the token without a gap, and ends what the new one does not allow.
 func TestRefresh(t *testing.T) {
-	withTokens(t, Config{}, func(t *testing.T, h *testGateway, _ bearers) {
-		c := h.login("wide")
+	withTokens(t, Config{}, func(t *testing.T, h *testGateway, b bearers) {
+		c := h.login(b["wide"])
 		for _, d := range []string{"hidden", "sales-1"} {
 			c.send(`{"type":"subscribe","id":1,"dashboard":"` + d + `"}`)
 			wantOne[*wire.Subscribed](c)
@@ -236,7 +259,7 @@ func TestRefresh(t *testing.T) {
 		if f := wantOne[*wire.ErrorFrame](c); f.Code != wire.CodeUnauthorized {
 			t.Fatalf("%+v", f)
 		}
-		c.send(`{"type":"refresh","id":3,"token":"good"}`)
+		c.send(`{"type":"refresh","id":3,"token":"` + b["good"] + `"}`)
 		if f := wantOne[*wire.Refreshed](c); len(f.Revoked) != 1 || f.Expires < 3590 {
 			t.Fatalf("refreshed %+v", f)
 		}
@@ -254,9 +277,9 @@ func TestRefresh(t *testing.T) {
 
 // A session is told 30 s before its token expires, and closed when it does, unless it refreshes.
 func TestTokenExpires(t *testing.T) {
-	withTokens(t, Config{}, func(t *testing.T, h *testGateway, _ bearers) {
+	withTokens(t, Config{}, func(t *testing.T, h *testGateway, b bearers) {
 		began := time.Now()
-		c, renewed := h.login("soon"), h.login("soon")
+		c, renewed := h.login(b["soon"]), h.login(b["soon"])
 		const want = `{"type":"status","state":"expiring","after":`
 		for _, c := range []*client{c, renewed} {
 			if got := c.text(); !strings.HasPrefix(got, want) {
@@ -266,9 +289,9 @@ func TestTokenExpires(t *testing.T) {
 		if d := time.Since(began); d < 10*time.Second || d > 12*time.Second {
 			t.Errorf("told after %v, want 10 s", d)
 		}
-		renewed.send(`{"type":"refresh","id":3,"token":"wide"}`)
+		renewed.send(`{"type":"refresh","id":3,"token":"` + b["wide"] + `"}`)
 		wantOne[*wire.Refreshed](renewed)
-		plain, _, err := h.dialWith("/dashboard/sales-1", http.Header{"Authorization": {"Bearer soon"}})
+		plain, _, err := h.dialWith("/dashboard/sales-1", http.Header{"Authorization": {"Bearer " + b["soon"]}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -289,8 +312,8 @@ func TestTokenExpires(t *testing.T) {
 func TestRevoked(t *testing.T) {
 	revoked := ""
 	cfg := Config{Revoked: func(id *token.Identity) bool { return id.Tenant == revoked }}
-	withTokens(t, cfg, func(t *testing.T, h *testGateway, _ bearers) {
-		acme, globex := h.login("good"), h.login("other")
+	withTokens(t, cfg, func(t *testing.T, h *testGateway, b bearers) {
+		acme, globex := h.login(b["good"]), h.login(b["other"])
 		revoked = "acme"
 		h.srv.Recheck()
 		if code := acme.closed(); code != 4501 {
@@ -298,7 +321,7 @@ func TestRevoked(t *testing.T) {
 		}
 		globex.send(`{"type":"ping","id":1}`)
 		wantOne[*wire.Pong](globex)
-		if status, _, body := h.get("/v1/dashboards", "Authorization", "Bearer good"); status != 401 {
+		if status, _, body := h.get("/v1/dashboards", "Authorization", "Bearer "+b["good"]); status != 401 {
 			t.Errorf("%d %s", status, body)
 		}
 	})
@@ -306,8 +329,8 @@ func TestRevoked(t *testing.T) {
 
 // A page signs in with its own origin only, and the cookie serves everything after.
 func TestSessionCookie(t *testing.T) {
-	withTokens(t, Config{}, func(t *testing.T, h *testGateway, _ bearers) {
-		auth := []string{"Authorization", "Bearer good"}
+	withTokens(t, Config{}, func(t *testing.T, h *testGateway, b bearers) {
+		auth := []string{"Authorization", "Bearer " + b["good"]}
 		for origin, want := range map[string]int{"": 403, "http://evil.example": 403, "http://gateway": 200} {
 			status, head, body := h.do("POST", "/v1/session", append(auth, "Origin", origin)...)
 			if status != want {
@@ -318,7 +341,7 @@ func TestSessionCookie(t *testing.T) {
 				t.Errorf("origin %q: cookie %q", origin, set)
 			}
 		}
-		if status, _, body := h.get("/v1/dashboards", "Cookie", "dashfeed_session=good", "Origin", "http://evil.example"); status != 403 {
+		if status, _, body := h.get("/v1/dashboards", "Cookie", "dashfeed_session="+b["good"], "Origin", "http://evil.example"); status != 403 {
 			t.Errorf("a cookie from a foreign origin: %d %s", status, body)
 		}
 		status, head, _ := h.do("DELETE", "/v1/session", "Cookie", "dashfeed_session=bad")
@@ -333,7 +356,7 @@ func TestTickets(t *testing.T) {
 	withTokens(t, Config{}, func(t *testing.T, h *testGateway, b bearers) {
 		issue := func() string {
 			var a struct{ Ticket string }
-			_, _, body := h.do("POST", "/v1/tickets", "Authorization", "Bearer good")
+			_, _, body := h.do("POST", "/v1/tickets", "Authorization", "Bearer "+b["good"])
 			if err := json.Unmarshal([]byte(body), &a); err != nil || a.Ticket == "" {
 				t.Fatalf("%s: %v", body, err)
 			}
@@ -353,15 +376,48 @@ func TestTickets(t *testing.T) {
 		}
 		ts := newTickets()
 		for range maxTickets {
-			if _, err := ts.issue(b["good"], time.Now()); err != nil {
+			if _, err := ts.issue(&token.Identity{}, time.Now()); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if _, err := ts.issue(b["good"], time.Now()); err == nil {
+		if _, err := ts.issue(&token.Identity{}, time.Now()); err == nil {
 			t.Error("there is no bound of tickets")
 		}
 		if ts.sweep(time.Now().Add(ticketTime)); len(ts.open) != 0 {
 			t.Errorf("%d tickets stay after they expired", len(ts.open))
+		}
+	})
+}
+
+// While the issuer's keys can't be fetched a token may be good: clients are told to come back.
+func TestKeysAreAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v, err := token.NewVerifier(token.Config{
+			Keys:   []token.Key{{Issuer: "test", Audience: []string{"dashfeed"}, Algorithms: []string{"ES256"}, JWKS: "http://127.0.0.1:1/keys"}},
+			Logger: slog.New(slog.DiscardHandler),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer v.Close()
+		h := newHouse(t, Config{Tokens: v})
+		defer h.shutdown()
+		text := signed(t, "acme", time.Hour, nil)
+		status, head, body := h.get("/v1/dashboards", "Authorization", "Bearer "+text)
+		if status != http.StatusServiceUnavailable || head.Get("Retry-After") == "" {
+			t.Errorf("a request: %d %s, want 503 with Retry-After", status, body)
+		}
+	})
+}
+
+// The system's own tenants are read with admin only.
+func TestSystemTenants(t *testing.T) {
+	withTokens(t, Config{}, func(t *testing.T, h *testGateway, b bearers) {
+		h.feed.step(messages.Key{Tenant: "_system", Dashboard: "usage-acme"}, func(b *board, v uint64) { b.put(v, panelRPS, "DE", 0, 1, 1) })
+		for who, want := range map[string]int{"admin": 200, "wide": 404} {
+			if status, _, body := h.get("/v1/dashboards/usage-acme?tenant=_system", "Authorization", "Bearer "+b[who]); status != want {
+				t.Errorf("%s reads it: %d %s, want %d", who, status, body, want)
+			}
 		}
 	})
 }

@@ -150,7 +150,7 @@ func appendSummary(b []byte, s feed.Summary) []byte {
 	at := len(b)
 	b = appendText(appendText(appendText(begin(b, itemSummary), s.Key.Tenant), s.Key.Dashboard), s.Title)
 	b = binary.AppendUvarint(binary.AppendUvarint(b, uint64(s.Epoch)), s.Version)
-	return end(binary.AppendUvarint(binary.AppendVarint(b, s.Time), uint64(s.Panels)), at)
+	return end(appendFlag(binary.AppendUvarint(binary.AppendVarint(b, s.Time), uint64(s.Panels)), s.Scoped), at)
 }
 
 func readSummaries(all reader) (found []feed.Summary, err error) {
@@ -160,7 +160,7 @@ func readSummaries(all reader) (found []feed.Summary, err error) {
 		}
 		found = append(found, feed.Summary{
 			Key: messages.Key{Tenant: r.text(), Dashboard: r.text()}, Title: r.text(),
-			Epoch: messages.Epoch(r.uvarint()), Version: r.uvarint(), Time: r.varint(), Panels: int(r.uvarint()),
+			Epoch: messages.Epoch(r.uvarint()), Version: r.uvarint(), Time: r.varint(), Panels: int(r.uvarint()), Scoped: r.flag(),
 		})
 		if r.failed {
 			return nil, errItem

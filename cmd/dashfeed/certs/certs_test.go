@@ -37,6 +37,8 @@ func shown(t *testing.T, c *Certs, ca *certstest.CA, version uint16) (name, prot
 	t.Helper()
 	client, server := net.Pipe()
 	defer client.Close()
+	limit := time.Now().Add(5 * time.Second) // an alert and an answer may wait for each other
+	_, _ = client.SetDeadline(limit), server.SetDeadline(limit)
 	done := make(chan error, 1)
 	go func() { done <- tls.Server(server, c.Config()).Handshake(); server.Close() }()
 	conn := tls.Client(client, &tls.Config{RootCAs: ca.Pool(), ServerName: "127.0.0.1", NextProtos: []string{"h2"}, MinVersion: version, MaxVersion: version})

@@ -112,6 +112,14 @@ func (l *Cluster) Err() error {
 	return nil
 }
 
+// Hears reports whether this process has heard a node, other than itself, within d, or is younger
+// than d.
+func (l *Cluster) Hears(d time.Duration) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.view.hears(l.now(), d)
+}
+
 // maxSilence is how long a gateway may hear no node.
 const maxSilence = 10 * time.Second
 

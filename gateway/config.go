@@ -23,11 +23,14 @@ type Config struct {
 
 	// verifies the tokens of callers; nil: callers have no identity, and may do everything
 	Tokens *token.Verifier
-	// reports whether tokens like this one were revoked; nil: none is. Call Server.Recheck when it may
-	// answer otherwise than before.
+	// reports whether tokens like this one were revoked; nil: none is. Every token is asked for
+	// when it comes, and every session's token again once a second.
 	Revoked func(*token.Identity) bool
-	// a caller without a token may do everything: so with Tokens for development only, which restrict
-	// who gives one
+	// returns why the gateway may not know what was revoked, and admits no token; nil: it always
+	// knows
+	CutOff func() error
+	// a caller without a token may do everything: so with Tokens for development only, which
+	// restrict who gives one
 	Open bool
 
 	// least time between two asks for a dashboard, at most 100 ms; 0: 5 ms, negative: none
@@ -35,8 +38,8 @@ type Config struct {
 	// allowed origins, in addition to no origin, the same host, and loopback if the listener is on
 	// loopback; see ParseOrigins
 	Origins []string
-	// names by which clients may address the gateway, in addition to IP addresses, localhost and the
-	// hosts of Origins; see ParseHosts
+	// names by which clients may address the gateway, in addition to IP addresses, localhost and
+	// the hosts of Origins; see ParseHosts
 	Hosts   []string
 	MaxRate float64 // greatest update rate of a subscription, frames/s; 0: no cap
 

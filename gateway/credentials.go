@@ -33,6 +33,7 @@ type callers struct {
 	proxies Proxies                    // the proxies that are trusted to name the client
 	tokens  *token.Verifier            // nil: callers have no identity and need none
 	revoked func(*token.Identity) bool // nil: none is
+	cutOff  func() error               // why revocations may not be known; nil: they are
 	open    bool                       // a request without token is let in
 	tickets *tickets
 }
@@ -96,11 +97,18 @@ func (cs callers) verified(ctx context.Context, text string) (*token.Identity, e
 
 // check returns an error if an identity that was verified counts no more.
 func (cs callers) check(id *token.Identity) error {
-	if cs.revoked != nil && cs.revoked(id) {
+	if cs.cutOff != nil {
+		if err := cs.cutOff(); err != nil {
+			return wire.Errorf(wire.CodeStarting, "the gateway accepts no token now: %v", err)
+		}
+	}
+	if cs.isRevoked(id) {
 		return wire.Errorf(wire.CodeUnauthorized, "the token was revoked")
 	}
 	return caller{identity: id}.valid(time.Now())
 }
+
+func (cs callers) isRevoked(id *token.Identity) bool { return cs.revoked != nil && cs.revoked(id) }
 
 // tokenOf returns the token of a request.
 func tokenOf(r *http.Request) (text string, found bool, err error) {

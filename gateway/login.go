@@ -3,6 +3,7 @@ package gateway
 import (
 	"time"
 
+	"github.com/dashfeed/dashfeed/gateway/token"
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
@@ -43,11 +44,7 @@ func (s *session) login(f *wire.Connect) error {
 	}
 	if err != nil {
 		s.refuse(nil, err)
-		if asError(err).Code == wire.CodeStarting {
-			s.close(wire.CloseOverload) // the client comes back
-		} else {
-			s.close(wire.CloseUnauthorized)
-		}
+		s.close(closeOf(err))
 		return nil
 	}
 	if c, err = c.as(id); err != nil {
@@ -133,8 +130,17 @@ func (s *session) loginDue(now time.Time) {
 	s.wake()
 }
 
+// closeOf returns the close code after which a client comes back if the error is the gateway's.
+func closeOf(err error) wire.CloseCode {
+	if asError(err).Code == wire.CodeStarting {
+		return wire.CloseRestart
+	}
+	return wire.CloseUnauthorized
+}
+
 // loginsDue checks the tokens of all sessions.
 func (s *Server) loginsDue(now time.Time) {
+	s.Recheck()
 	s.callers.tickets.sweep(now)
 	for slot := range s.sessions {
 		for _, ses := range s.inSlot(slot) {
@@ -143,13 +149,24 @@ func (s *Server) loginsDue(now time.Time) {
 	}
 }
 
-// Recheck closes the sessions whose tokens were revoked. Call it when Config.Revoked may answer
-// otherwise than before.
+// Recheck closes the sessions whose tokens were revoked. The server does it once a second.
 func (s *Server) Recheck() {
+	if s.callers.revoked != nil {
+		s.closeIdentified(s.callers.isRevoked, wire.CloseUnauthorized)
+	}
+}
+
+// EndTokens closes all sessions that have a token, so that their clients connect elsewhere: this
+// gateway has been cut off for so long that their tokens may have been revoked.
+func (s *Server) EndTokens() {
+	s.closeIdentified(func(*token.Identity) bool { return true }, wire.CloseRestart)
+}
+
+func (s *Server) closeIdentified(which func(*token.Identity) bool, code wire.CloseCode) {
 	for slot := range s.sessions {
 		for _, ses := range s.inSlot(slot) {
-			if c := ses.who(); c.identity != nil && s.callers.check(c.identity) != nil {
-				ses.close(wire.CloseUnauthorized)
+			if c := ses.who(); c.identity != nil && which(c.identity) {
+				ses.close(code)
 			}
 		}
 	}

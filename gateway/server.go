@@ -65,7 +65,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("gateway metrics: %w", err)
 	}
 	s.conns = newConnTable(Connections{Proxies: cfg.Proxies, Limits: cfg.Limits})
-	s.callers = callers{proxies: cfg.Proxies, tokens: cfg.Tokens, revoked: cfg.Revoked, open: cfg.Open, tickets: newTickets()}
+	s.callers = callers{proxies: cfg.Proxies, tokens: cfg.Tokens, revoked: cfg.Revoked, cutOff: cfg.CutOff, open: cfg.Open, tickets: newTickets()}
 	s.http = &http.Server{
 		Handler:           s.withSafety(s.withHost(s.withOrigin(s.mux()))),
 		TLSConfig:         cfg.TLS,

@@ -51,7 +51,8 @@ type commands struct {
 	Definition definitionCommand `cmd:"" group:"Dashboards" help:"Check, compare, apply, get and delete definitions of dashboards."`
 	Fold       foldCommand       `cmd:"" group:"Dashboards" help:"Fold a file of records with the server's engine, without a server."`
 	Cluster    clusterCommand    `cmd:"" group:"Operations" help:"Show the cluster, drain its members, change its keys."`
-	Tenant     tenantCommand     `cmd:"" group:"Operations" help:"List and add tenants."`
+	Tenant     tenantCommand     `cmd:"" group:"Operations" help:"List and add tenants, and change their limits."`
+	Token      tokenCommand      `cmd:"" group:"Operations" help:"Revoke tokens."`
 	Shard      shardCommand      `cmd:"" group:"Operations" help:"Act on a shard that has stopped."`
 	Context    contextCommand    `cmd:"" group:"This program" help:"Servers, tenants and tokens by name."`
 	Config     configCommand     `cmd:"" group:"This program" help:"Show the configuration."`
@@ -60,7 +61,7 @@ type commands struct {
 }
 
 // later lists the commands that a later release brings.
-var later = []string{"chaos", "token", "top"}
+var later = []string{"chaos", "top"}
 
 // configFlag names the configuration file.
 type configFlag struct {

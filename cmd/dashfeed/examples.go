@@ -90,6 +90,16 @@ var examples = map[string]string{
 		dashfeed tenant list`,
 	"tenant add": `
 		dashfeed tenant add acme --partitions 16`,
+	"tenant set": `
+		dashfeed tenant set acme --limit dashboards=10000 --limit bytes=5MiB
+		dashfeed tenant set acme --limit dashboards=`,
+	"tenant get": `
+		dashfeed tenant get acme`,
+	"token revoke": `
+		dashfeed token revoke --subject alice
+		dashfeed token revoke --tenant acme --before 2026-01-02T03:04:05Z --until 2026-02-02T00:00:00Z --yes`,
+	"token revocations": `
+		dashfeed token revocations`,
 	"shard accept-loss": `
 		dashfeed shard accept-loss 3 --admin-server http://10.0.0.1:9090`,
 	"shard retry": `

@@ -15,6 +15,8 @@ import (
 type tenantCommand struct {
 	List tenantListCommand `cmd:"" help:"Print the tenants and their shards."`
 	Add  tenantAddCommand  `cmd:"" help:"Create a tenant: its topics, and its shards on the nodes. Nothing has to restart."`
+	Set  tenantSetCommand  `cmd:"" help:"Give a tenant limits of its own, in force on every gateway within 5 s."`
+	Get  tenantGetCommand  `cmd:"" help:"Print a tenant's own limits."`
 }
 
 type tenantListCommand struct{ adminServerFlags }

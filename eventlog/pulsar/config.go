@@ -37,6 +37,9 @@ type Config struct {
 	// this process, or another of the cluster, forwards the records of partitions that were added
 	// to topics
 	ForwardAdded bool
+	// takes the changes of the cluster's settings, one after the other, in the same order in every
+	// process: those that are stored before Open returns, the later ones as they come. nil: none
+	Settings func(change []byte) error
 
 	Logger  *slog.Logger          // nil: slog.Default
 	Metrics prometheus.Registerer // nil: none

@@ -15,8 +15,9 @@ import (
 	"github.com/dashfeed/dashfeed/eventlog/pulsar/broker"
 )
 
-// control follows the topic that lists the tenants. Its records are kept for ever. The first record
-// of a tenant counts, and the order of the records numbers the shards.
+// control follows the topic that lists the tenants and the changes of the settings. Its records are
+// kept for ever. The first record of a tenant counts, and the order of the records numbers the
+// shards.
 type control struct {
 	reader atomic.Pointer[pulsar.Reader] // nil while it is opened again
 	read   atomic.Int64                  // the number of records, readable or not
@@ -157,17 +158,26 @@ func (l *Log) learn(m pulsar.Message, at *learner) error {
 func (l *Log) take(m pulsar.Message) {
 	var x controlRecord
 	err := json.Unmarshal(m.Payload(), &x)
-	if err == nil && !x.isOfKeys() {
-		if err = x.tenant().validate(); err == nil {
-			l.grow(x.tenant())
-		}
-	}
-	if err == nil {
-		err = l.learnKeys(x)
+	switch {
+	case err != nil:
+	case x.Settings != nil:
+		err = l.learnSetting(x.Settings)
+	default:
+		err = l.learnTenant(x)
 	}
 	if err != nil {
 		l.logger.Error("a control record can't be read and counts as none", "id", m.ID(), "error", err)
 	}
+}
+
+func (l *Log) learnTenant(x controlRecord) error {
+	if !x.isOfKeys() {
+		if err := x.tenant().validate(); err != nil {
+			return err
+		}
+		l.grow(x.tenant())
+	}
+	return l.learnKeys(x)
 }
 
 func (l *Log) learnKeys(x controlRecord) error {

@@ -77,6 +77,8 @@ type Log struct {
 	closed bool
 	group  sync.WaitGroup
 	grown  chan struct{} // closed when the table grows
+
+	awaited awaited // of AppendSetting
 }
 
 var (

@@ -51,8 +51,9 @@ type Tenant struct {
 	Made string
 }
 
-// controlRecord is a record of the control topic: a tenant, or more keys of one. Name and
-// partitions mean the same in every version, since they number the shards of all later tenants.
+// controlRecord is a record of the control topic: a tenant, more keys of one, or a change of the
+// settings. Name and partitions mean the same in every version, since they number the shards of all
+// later tenants.
 type controlRecord struct {
 	Version    int     `json:"version"`
 	Tenant     string  `json:"tenant"`
@@ -62,6 +63,8 @@ type controlRecord struct {
 
 	// ids of cluster keys that may sign the tenant's records, in addition to those named before
 	Keys []string `json:"keys,omitempty"`
+
+	Settings *setting `json:"settings,omitempty"` // nothing else of the record counts then
 }
 
 // isOfKeys reports whether the record only names keys.
@@ -118,7 +121,7 @@ func (l *Log) addTenant(ctx context.Context, t Tenant) error {
 		return err
 	}
 	ids := newKeyring(l.config.Keys, t.Name).ids()
-	if err := l.announce(ctx, controlRecord{controlVersion, t.Name, t.Partitions, t.LogTime, t.Made, ids}); err != nil {
+	if err := l.announce(ctx, controlRecord{Version: controlVersion, Tenant: t.Name, Partitions: t.Partitions, LogTime: t.LogTime, Made: t.Made, Keys: ids}); err != nil {
 		return err
 	}
 	for {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/dashfeed/dashfeed/actors"
 	"github.com/dashfeed/dashfeed/cmd/dashfeed/keys"
+	"github.com/dashfeed/dashfeed/gateway/settings"
 	"github.com/dashfeed/dashfeed/messages"
 )
 
@@ -29,6 +30,8 @@ type Operations struct {
 	AcceptLoss func(ctx context.Context, shard int) error
 	RetryShard func(ctx context.Context, shard int) error
 	Refused    func(ctx context.Context, shard int) (actors.Refused, error)
+	Settings   settings.Store
+	HasTenant  func(name string) error // nil: every name is a tenant
 }
 
 // Errors with a status of their own.
@@ -41,6 +44,9 @@ var (
 func (a *Listener) Offer(o Operations) {
 	a.offerShards(o)
 	a.offerRefused(o)
+	if o.Settings != nil {
+		a.offerSettings(o)
+	}
 	if o.Members != nil {
 		a.offerCluster(o)
 	}

@@ -172,6 +172,9 @@ func (c *Clustered) parts() []string {
 	parts = append(parts, "cluster")
 	if c.flags.Public {
 		parts = append(parts, "gateway")
+		if len(c.flags.Auth.Keys) > 0 {
+			parts = append(parts, "auth")
+		}
 		if len(c.sources) > 0 {
 			parts = append(parts, "definitions")
 		}

@@ -12,7 +12,7 @@ import (
 
 // startDoor serves the public. When it stops, it sends its sessions to other gateways.
 func (c *Clustered) startDoor(table fold.Table) (err error) {
-	c.door, err = c.newGateway(c.viewer, c.log, c.flags.DashboardFlags, c.flags.PublicFlags, table)
+	c.door, err = c.newGateway(c.viewer, c.log, c.flags.DashboardFlags, c.flags.PublicFlags, table, c.cutOff)
 	if err != nil {
 		return err
 	}
@@ -81,6 +81,7 @@ func (c *Clustered) watch(ctx context.Context, draining <-chan struct{}) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	began, cutOff := time.Now(), false
+	ended := false // the sessions with tokens
 	for {
 		select {
 		case <-tick.C:
@@ -92,6 +93,11 @@ func (c *Clustered) watch(ctx context.Context, draining <-chan struct{}) {
 			return
 		case <-ctx.Done():
 			return
+		}
+		if must := c.tokensMustEnd(); must != ended {
+			if ended = must; must {
+				c.door.EndTokens()
+			}
 		}
 		err := c.viewer.Ready()
 		if errors.Is(err, feed.ErrStarting) && time.Since(began) < patience {

@@ -19,6 +19,8 @@ func (c *Clustered) openLog(ctx context.Context) (log *pulsar.Log, err error) {
 	config.Cluster = c.flags.Cluster
 	config.Security, config.Keys = c.security(), c.secrets
 	config.ForwardAdded, config.ChecksPolicies = c.flags.Shards, c.isFirst
+	followed := &clusterSettings{}
+	config.Settings, c.settings = followed.learn, followed
 	config.Logger, config.Metrics = c.logger, c.metrics
 	if err := config.Validate(); err != nil {
 		return nil, usageOf(err)
@@ -27,6 +29,7 @@ func (c *Clustered) openLog(ctx context.Context) (log *pulsar.Log, err error) {
 		log, err = pulsar.Open(ctx, config)
 		return err
 	})
+	followed.log = log
 	return log, err
 }
 

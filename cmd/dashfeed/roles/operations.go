@@ -44,6 +44,8 @@ func (c *Clustered) offerOperations(members *cluster.Cluster) {
 			return c.keys.change(do, key)
 		},
 		Tenants:    c.listTenants,
+		Settings:   c.settings,
+		HasTenant:  c.knownTenant,
 		AddTenant:  c.addTenant(members),
 		AcceptLoss: c.onShard((*actors.Host).AcceptLoss),
 		RetryShard: c.onShard((*actors.Host).Retry),

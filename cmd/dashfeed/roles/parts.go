@@ -36,8 +36,8 @@ func (f *DashboardFlags) hostConfig(s *server, table fold.Table) actors.Config {
 	return c
 }
 
-// newGateway returns the public door of a feed and a log.
-func (s *server) newGateway(from feed.Feed, log eventlog.Appender, d DashboardFlags, p PublicFlags, table fold.Table) (_ *gateway.Server, err error) {
+// newGateway returns the public door of a feed and a log. cutOff is gateway.Config's.
+func (s *server) newGateway(from feed.Feed, log eventlog.Appender, d DashboardFlags, p PublicFlags, table fold.Table, cutOff func() error) (_ *gateway.Server, err error) {
 	proxies, _ := gateway.ParseProxies(p.TrustedProxies) // the flags are checked
 	var room gateway.Room
 	switch f := from.(type) {
@@ -49,6 +49,7 @@ func (s *server) newGateway(from feed.Feed, log eventlog.Appender, d DashboardFl
 	if s.limits, err = newLimits(p.Limit, openFiles(), s.metrics); err != nil {
 		return nil, err
 	}
+	s.limits.Override(s.settings.Board())
 	events, err := gateway.NewIngest(gateway.IngestConfig{Log: log, Room: room, Limits: s.limits, Registerer: s.metrics})
 	if err != nil {
 		return nil, err
@@ -73,7 +74,8 @@ func (s *server) newGateway(from feed.Feed, log eventlog.Appender, d DashboardFl
 	return gateway.New(gateway.Config{
 		Feed: from, Events: events, Definitions: definitions, Page: pages,
 		Flush: flush, Origins: p.Origins, Hosts: p.Hosts, Registerer: s.metrics, Logger: s.logger,
-		Limits: s.limits, Proxies: proxies, Tokens: tokens, TLS: s.secure.public.config(),
+		Limits: s.limits, Proxies: proxies, Tokens: tokens, Revoked: s.settings.Board().Revoked, CutOff: cutOff,
+		TLS: s.secure.public.config(),
 	})
 }
 

@@ -23,6 +23,7 @@ import (
 	"github.com/dashfeed/dashfeed/cmd/dashfeed/admin"
 	"github.com/dashfeed/dashfeed/gateway"
 	"github.com/dashfeed/dashfeed/gateway/limits"
+	"github.com/dashfeed/dashfeed/gateway/settings"
 )
 
 // server is the part that every role has: the log's lines, metrics, the two addresses, health, and
@@ -41,6 +42,7 @@ type server struct {
 	admin       *admin.Listener
 	secure      secure
 	limits      *limits.Limits // of the public door; nil if there is none, or none yet
+	settings    settings.Store // what changes while the role runs
 	crashes     *crashes.File  // nil if the role has no shards, or none yet
 
 	serving  atomic.Bool    // true from the end of Start to the beginning of Stop

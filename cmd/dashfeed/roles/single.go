@@ -45,6 +45,9 @@ func NewSingle(p Process, f ServerFlags, sources []source.Item) *Single {
 func (s *Single) Start(ctx context.Context) (err error) {
 	// The addresses. Only the admin listener serves yet.
 	parts := []string{"log", "checkpoints", "shards", "gateway"}
+	if len(s.flags.Auth.Keys) > 0 {
+		parts = append(parts, "auth")
+	}
 	if len(s.sources) > 0 {
 		parts = append(parts, "definitions")
 	}
@@ -58,6 +61,9 @@ func (s *Single) Start(ctx context.Context) (err error) {
 	}
 	s.onStop(s.log.Close)
 	s.health.Minor("log", s.log.Err)
+	if err = s.openSettings(); err != nil {
+		return err
+	}
 
 	// Checkpoints.
 	store, err := checkpoints.Open(s.checkpointConfig())
@@ -87,7 +93,7 @@ func (s *Single) Start(ctx context.Context) (err error) {
 
 	// The gateway, and with it the public listener: it serves dashboards as soon as their shards are
 	// live.
-	if s.door, err = s.newGateway(s.host, s.log, s.flags.DashboardFlags, s.flags.PublicFlags, table); err != nil {
+	if s.door, err = s.newGateway(s.host, s.log, s.flags.DashboardFlags, s.flags.PublicFlags, table, nil); err != nil {
 		return err
 	}
 	s.onStop(func() error { return within(closeSession, s.door.Shutdown) })
@@ -138,7 +144,7 @@ func (s *Single) operations() admin.Operations {
 		})(ctx, shard)
 		return r, err
 	}
-	return admin.Operations{AcceptLoss: known(s.host.AcceptLoss), RetryShard: known(s.host.Retry), Refused: refused}
+	return admin.Operations{AcceptLoss: known(s.host.AcceptLoss), RetryShard: known(s.host.Retry), Refused: refused, Settings: s.settings}
 }
 
 // define applies the definitions of files, and remembers them in the data directory. Definitions of

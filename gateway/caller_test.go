@@ -85,7 +85,7 @@ var onlyThere = []struct {
 	files  []string
 }{
 	{"a handler is a route, so that it gets its caller", []string{"Handle", "HandleFunc", "NewServeMux"}, []string{"routes.go"}},
-	{"what is no route stands before all of them", []string{"HandlerFunc", "ServeHTTP"}, []string{"routes.go", "connections.go", "host.go", "origin.go"}},
+	{"what is no route stands before all of them", []string{"HandlerFunc", "ServeHTTP"}, []string{"routes.go", "connections.go", "host.go", "cors.go", "safety.go"}},
 	{"parameters are read once, before the handler", []string{"RawQuery", "Query", "Form", "PostForm", "FormValue", "PostFormValue", "ParseForm", "ParseMultipartForm"}, []string{"request.go"}},
 	{"a session knows a transport, no socket", []string{"SetWriteDeadline", "CloseWrite", "NetConn", "Upgrade", "WriteTo"}, []string{"websocket.go", "wsconn.go"}},
 	{"who asks is the caller", []string{"Client", "named", "Cookies", "CookiesNamed", "BasicAuth", `"tenant"`, `"Authorization"`, `"X-Forwarded-For"`}, []string{"credentials.go", "proxies.go"}},

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"crypto/tls"
 	"net"
 	"net/http"
 	"net/netip"
@@ -159,14 +158,6 @@ func (cs *connTable) room(n *connection, by *limits.By) *wire.Error {
 		return cs.Limits.Refuse(limits.ProcessConnections, by, float64(cs.Max))
 	}
 	return nil
-}
-
-// socketOf returns the connection below TLS, which is the one that the listener has accepted.
-func socketOf(c net.Conn) net.Conn {
-	if t, ok := c.(*tls.Conn); ok {
-		return t.NetConn()
-	}
-	return c
 }
 
 // evict closes the connection that has waited longest for its client. If of is given, only

@@ -124,3 +124,11 @@ func (w *webSocket) close() {
 	_ = w.conn.Close()
 	w.table.ended(w.conn)
 }
+
+// socketOf returns the connection below TLS, which is the one that the listener has accepted.
+func socketOf(c net.Conn) net.Conn {
+	if t, ok := c.(*tls.Conn); ok {
+		return t.NetConn()
+	}
+	return c
+}

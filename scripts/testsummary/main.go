@@ -9,7 +9,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -70,7 +72,20 @@ func (s *summary) take(l line, out io.Writer) {
 		delete(s.output, key)
 		s.count(l)
 		if l.Test == "" {
+			s.unfinished(l.Package, out)
 			s.suites[l.Package].print(out, l.Package)
+		}
+	}
+}
+
+// unfinished prints the output of the tests that had not ended when their package did: the stacks
+// of a time-out are in it.
+func (s *summary) unfinished(pkg string, out io.Writer) {
+	for _, key := range slices.Sorted(maps.Keys(s.output)) {
+		if in, test, _ := strings.Cut(key, "\x00"); in == pkg {
+			fmt.Fprint(out, strings.Join(s.output[key], ""))
+			delete(s.output, key)
+			s.failed = append(s.failed, pkg+" "+test+" (did not end)")
 		}
 	}
 }

@@ -20,6 +20,8 @@ func TestSummary(t *testing.T) {
 		{"named at the end", pass + `{"Action":"fail","Package":"q","Test":"TestB"}` + "\n" + `{"Action":"fail","Package":"q"}`, "failed: q TestB\n1 passed, 1 failed", true, false},
 		{"failed", pass + `{"Action":"output","Package":"q","Test":"TestB","Output":"why\n"}` + "\n" + `{"Action":"fail","Package":"q","Test":"TestB"}`, "why", false, false},
 		{"did not build", pass + `{"Action":"build-output","ImportPath":"r","Output":"no such thing\n"}` + "\n" + `{"Action":"fail","Package":"r"}`, "1 passed, 1 failed", false, false},
+		{"did not end", pass + `{"Action":"output","Package":"q","Test":"TestB","Output":"the stacks\n"}` + "\n" + `{"Action":"fail","Package":"q"}`, "the stacks\n", false, false},
+		{"named if it did not end", pass + `{"Action":"output","Package":"q","Test":"TestB","Output":"why\n"}` + "\n" + `{"Action":"fail","Package":"q"}`, "failed: q TestB (did not end)\n1 passed, 1 failed", false, false},
 		{"skipped without CI", pass + `{"Action":"skip","Package":"q","Test":"TestC"}`, "skipped: q TestC", false, true},
 		{"skipped in CI", pass + `{"Action":"skip","Package":"q","Test":"TestC"}`, "1 skipped", true, false},
 		{"nothing ran", "", "0 passed", false, false},

@@ -3,8 +3,6 @@ package client_test
 import (
 	"context"
 	"errors"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -14,38 +12,20 @@ import (
 
 	"github.com/dashfeed/dashfeed/client"
 	"github.com/dashfeed/dashfeed/gateway"
-	"github.com/dashfeed/dashfeed/gateway/token"
+	"github.com/dashfeed/dashfeed/gateway/token/tokentest"
 )
 
-const secret = "0123456789abcdef0123456789abcdef"
-
 // issue returns a token that the test's server takes for so long.
-func issue(life time.Duration, dashboards ...string) string {
-	text, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{
-		"iss": "https://issuer.test", "aud": "dashfeed", "sub": "ann", "exp": time.Now().Add(life).Unix(), "iat": time.Now().Unix(),
-		"tenant": "acme", "dashboards": dashboards, "permissions": []string{"read", "publish"},
-	}).SignedString([]byte(secret))
-	if err != nil {
-		panic(err)
-	}
-	return text
+func issue(t *testing.T, life time.Duration, dashboards ...string) string {
+	return tokentest.Sign(t, life, jwt.MapClaims{
+		"iat": time.Now().Unix(), "tenant": "acme", "dashboards": dashboards, "permissions": []string{"read", "publish"},
+	})
 }
 
 // withTokens runs a test with a server that needs tokens. The test makes its clients by connect.
 func withTokens(t *testing.T, test func(t *testing.T, connect func(client.Options) *client.Client)) {
-	key := filepath.Join(t.TempDir(), "secret")
-	if err := os.WriteFile(key, []byte(secret), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	synctest.Test(t, func(t *testing.T) {
-		verifier, err := token.NewVerifier(token.Config{Keys: []token.Key{{
-			Issuer: "https://issuer.test", Audience: []string{"dashfeed"}, Algorithms: []string{"HS256"}, Files: []string{key},
-		}}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(verifier.Close)
-		handler, stop := newServer(gateway.Config{Tokens: verifier, Hosts: []string{"dashfeed.test"}})
+		handler, stop := newServer(gateway.Config{Tokens: tokentest.Verifier(t), Hosts: []string{"dashfeed.test"}})
 		t.Cleanup(stop)
 		dial := client.Pipe(t, handler)
 		test(t, func(o client.Options) *client.Client {
@@ -91,7 +71,7 @@ func TestTokenIsRenewedInPlace(t *testing.T) {
 		calls := 0
 		c := connect(client.Options{TokenFunc: func(context.Context) (string, error) {
 			calls++
-			return issue(100*time.Second, "*"), nil
+			return issue(t, 100*time.Second, "*"), nil
 		}})
 		if err := publish(t, c, "checkout"); err != nil {
 			t.Fatal(err)
@@ -109,7 +89,7 @@ func TestBadTokenEndsTheClient(t *testing.T) {
 		calls := 0
 		c := connect(client.Options{TokenFunc: func(context.Context) (string, error) {
 			calls++
-			return issue(-time.Hour, "*"), nil
+			return issue(t, -time.Hour, "*"), nil
 		}})
 		lost, err := watch(t, c, "checkout", time.Hour)
 		if lost != 1 || calls != 2 || err == nil || !strings.Contains(err.Error(), "and then another one") || !strings.Contains(err.Error(), "expired") {
@@ -120,7 +100,7 @@ func TestBadTokenEndsTheClient(t *testing.T) {
 		if calls > 2 || err == nil || !strings.Contains(err.Error(), "expired") {
 			t.Errorf("%d tokens, %v", calls, err)
 		}
-		fixed := connect(client.Options{Token: issue(-time.Hour, "*")})
+		fixed := connect(client.Options{Token: issue(t, -time.Hour, "*")})
 		if lost, err := watch(t, fixed, "checkout", time.Hour); lost != 0 || err == nil || !strings.Contains(err.Error(), "refused the token") {
 			t.Errorf("%d disconnections, end %v", lost, err)
 		}
@@ -140,11 +120,11 @@ func TestReconnectsOnceWithNewToken(t *testing.T) {
 			calls++
 			switch passed := time.Since(began); {
 			case passed < 10*time.Second:
-				return issue(100*time.Second, "*"), nil
+				return issue(t, 100*time.Second, "*"), nil
 			case passed < 100*time.Second:
 				return "", errors.New("the issuer is away")
 			case passed < 180*time.Second:
-				return issue(100*time.Second, "*"), nil
+				return issue(t, 100*time.Second, "*"), nil
 			}
 			return "bad", nil
 		}})
@@ -164,7 +144,7 @@ func TestRequestGetsNewToken(t *testing.T) {
 		calls := 0
 		c := connect(client.Options{TokenFunc: func(context.Context) (string, error) {
 			calls++
-			return issue(time.Minute, "*"), nil
+			return issue(t, time.Minute, "*"), nil
 		}})
 		for want := 1; want <= 3; want++ {
 			if err := publish(t, c, "checkout"); err != nil || calls != want {
@@ -180,7 +160,7 @@ func TestNewTokenAllowsLess(t *testing.T) {
 	withTokens(t, func(t *testing.T, connect func(client.Options) *client.Client) {
 		sees := "checkout"
 		c := connect(client.Options{TokenFunc: func(context.Context) (string, error) {
-			text := issue(100*time.Second, sees)
+			text := issue(t, 100*time.Second, sees)
 			sees = "other"
 			return text, nil
 		}})

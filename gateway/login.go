@@ -3,7 +3,6 @@ package gateway
 import (
 	"time"
 
-	"github.com/dashfeed/dashfeed/gateway/token"
 	"github.com/dashfeed/dashfeed/messages/wire"
 )
 
@@ -106,14 +105,18 @@ func (s *subscription) allowed() error {
 	return c.mayFind(s.m.epoch == 0)
 }
 
-// loginDue handles a session whose loginAt has come: it tells it that its token expires, or closes
-// it.
+// loginDue closes a session whose token was revoked. It handles one whose loginAt has come: it
+// tells it that its token expires, or closes it.
 func (s *session) loginDue(now time.Time) {
+	c := s.who()
+	if c.identity != nil && s.srv.callers.isRevoked(c.identity) {
+		s.close(wire.CloseUnauthorized)
+		return
+	}
 	at := s.loginAt.Load()
 	if at == 0 || now.UnixMilli() < at {
 		return
 	}
-	c := s.who()
 	if c.unknown || c.valid(now) != nil {
 		s.loginAt.CompareAndSwap(at, 0)
 		s.close(wire.CloseUnauthorized)
@@ -140,34 +143,24 @@ func closeOf(err error) wire.CloseCode {
 
 // loginsDue checks the tokens of all sessions.
 func (s *Server) loginsDue(now time.Time) {
-	s.Recheck()
 	s.callers.tickets.sweep(now)
-	for slot := range s.sessions {
-		for _, ses := range s.inSlot(slot) {
-			ses.loginDue(now)
-		}
-	}
-}
-
-// Recheck closes the sessions whose tokens were revoked. The server does it once a second.
-func (s *Server) Recheck() {
-	if s.callers.revoked != nil {
-		s.closeIdentified(s.callers.isRevoked, wire.CloseUnauthorized)
-	}
+	s.eachSession(func(ses *session) { ses.loginDue(now) })
 }
 
 // EndTokens closes all sessions that have a token, so that their clients connect elsewhere: this
 // gateway has been cut off for so long that their tokens may have been revoked.
 func (s *Server) EndTokens() {
-	s.closeIdentified(func(*token.Identity) bool { return true }, wire.CloseRestart)
+	s.eachSession(func(ses *session) {
+		if ses.who().identity != nil {
+			ses.close(wire.CloseRestart)
+		}
+	})
 }
 
-func (s *Server) closeIdentified(which func(*token.Identity) bool, code wire.CloseCode) {
+func (s *Server) eachSession(do func(*session)) {
 	for slot := range s.sessions {
 		for _, ses := range s.inSlot(slot) {
-			if c := ses.who(); c.identity != nil && which(c.identity) {
-				ses.close(code)
-			}
+			do(ses)
 		}
 	}
 }

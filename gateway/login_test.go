@@ -5,14 +5,13 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/dashfeed/dashfeed/gateway/token"
+	"github.com/dashfeed/dashfeed/gateway/token/tokentest"
 	"github.com/dashfeed/dashfeed/messages"
 	"github.com/dashfeed/dashfeed/messages/wire"
 	"github.com/golang-jwt/jwt/v5"
@@ -22,38 +21,19 @@ import (
 // bearers are the texts of tokens by the names that tests give them.
 type bearers map[string]string
 
-// testSecret signs the tokens of tests.
-const testSecret = "a secret of more than 32 bytes, for tests"
-
-// trusting returns cfg with a verifier of tokens that signed makes.
+// trusting returns cfg with a verifier of the tokens that signed makes.
 func trusting(t testing.TB, cfg Config) Config {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "secret")
-	if err := os.WriteFile(file, []byte(testSecret), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	v, err := token.NewVerifier(token.Config{
-		Keys:   []token.Key{{Issuer: "test", Audience: []string{"dashfeed"}, Algorithms: []string{"HS256"}, Files: []string{file}}},
-		Logger: slog.New(slog.DiscardHandler),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(v.Close)
-	cfg.Tokens = v
+	cfg.Tokens = tokentest.Verifier(t)
 	return cfg
 }
 
 // signed returns a token of a tenant, with a life from now on and more claims.
 func signed(t testing.TB, tenant string, life time.Duration, more jwt.MapClaims) string {
 	t.Helper()
-	c := jwt.MapClaims{"iss": "test", "aud": "dashfeed", "sub": "ann", "tenant": tenant, "exp": time.Now().Add(life).Unix(), "dashboards": []string{"*"}}
-	maps.Copy(c, more)
-	text, err := jwt.NewWithClaims(jwt.SigningMethodHS256, c).SignedString([]byte(testSecret))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return text
+	claims := jwt.MapClaims{"tenant": tenant}
+	maps.Copy(claims, more)
+	return tokentest.Sign(t, life, claims)
 }
 
 // withTokens runs a test with dashboards acme/sales-1, acme/hidden and globex/sales-1, and the
@@ -308,14 +288,13 @@ func TestTokenExpires(t *testing.T) {
 	})
 }
 
-// A revoked token opens nothing, and Recheck closes the sessions that it opened.
+// A revoked token opens nothing, and the sessions that it opened are closed.
 func TestRevoked(t *testing.T) {
 	revoked := ""
 	cfg := Config{Revoked: func(id *token.Identity) bool { return id.Tenant == revoked }}
 	withTokens(t, cfg, func(t *testing.T, h *testGateway, b bearers) {
 		acme, globex := h.login(b["good"]), h.login(b["other"])
 		revoked = "acme"
-		h.srv.Recheck()
 		if code := acme.closed(); code != 4501 {
 			t.Errorf("closed with %d", code)
 		}
@@ -393,7 +372,7 @@ func TestTickets(t *testing.T) {
 func TestKeysAreAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v, err := token.NewVerifier(token.Config{
-			Keys:   []token.Key{{Issuer: "test", Audience: []string{"dashfeed"}, Algorithms: []string{"ES256"}, JWKS: "http://127.0.0.1:1/keys"}},
+			Keys:   []token.Key{{Issuer: "https://issuer.test", Audience: []string{"dashfeed"}, Algorithms: []string{"ES256"}, JWKS: "http://127.0.0.1:1/keys"}},
 			Logger: slog.New(slog.DiscardHandler),
 		})
 		if err != nil {

@@ -27,7 +27,6 @@ const (
 // keyHost fetches the JSON Web Key Set (RFC 7517) of one issuer. One goroutine, follow, fetches;
 // all who wait for keys wait for the same fetch.
 type keyHost struct {
-	url     string
 	grace   time.Duration
 	client  *http.Client
 	breaker *gobreaker.CircuitBreaker[*keySet]
@@ -41,7 +40,7 @@ type keyHost struct {
 }
 
 func newKeyHost(k Key, dial dialer) *keyHost {
-	h := &keyHost{url: k.JWKS, grace: k.JWKSGrace, wake: make(chan struct{}, 1), done: make(chan struct{}), began: time.Now()}
+	h := &keyHost{grace: k.JWKSGrace, wake: make(chan struct{}, 1), done: make(chan struct{}), began: time.Now()}
 	h.client = &http.Client{
 		Timeout:   fetchTimeout,
 		Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, MaxResponseHeaderBytes: 64 << 10, DisableKeepAlives: true, DialContext: dial},

@@ -46,7 +46,6 @@ type verified struct {
 // issuer is an entry of the configuration with its keys.
 type issuer struct {
 	Key
-	entry   int
 	keys    atomic.Pointer[keySet]
 	host    *keyHost // of a JWKS; nil: there is none
 	content []byte   // that the keys were read from; only the goroutine that reads them uses it
@@ -81,7 +80,7 @@ func newVerifierOver(c Config, dial dialer) (*Verifier, error) {
 	}
 	var errs []error
 	for i, k := range c.Keys {
-		is := &issuer{Key: k.withDefaults(), entry: i}
+		is := &issuer{Key: k.withDefaults()}
 		if k.JWKS != "" {
 			is.host = newKeyHost(is.Key, dial)
 		} else if err := is.readAgain(); err != nil {

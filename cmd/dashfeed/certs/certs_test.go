@@ -14,7 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
-	"github.com/dashfeed/dashfeed/cmd/dashfeed/certs/certstest"
+	"github.com/dashfeed/dashfeed/cluster/link/certstest"
 )
 
 // served loads certificates of a new CA, whose clock the test moves.

@@ -13,7 +13,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
-	"github.com/dashfeed/dashfeed/cmd/dashfeed/certs/certstest"
+	"github.com/dashfeed/dashfeed/cluster/link/certstest"
 )
 
 // secured is a server with TLS at both addresses, and what its clients need.

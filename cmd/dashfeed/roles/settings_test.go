@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -13,32 +12,20 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/dashfeed/dashfeed/gateway/token"
+	"github.com/dashfeed/dashfeed/gateway/token/tokentest"
 )
 
 // A revocation counts at once, and after a restart, and not for tokens that are issued later. So
 // does a tenant's own limit.
 func TestSettingsSurviveARestart(t *testing.T) {
 	dir := t.TempDir()
-	secret := filepath.Join(dir, "secret")
-	if err := os.WriteFile(secret, []byte(strings.Repeat("s", 32)), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	bearer := func(issued time.Time) string {
-		text, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{
-			"iss": "us", "aud": "dashfeed", "sub": "alice", "dashboards": "*", "permissions": "read publish",
-			"iat": issued.Unix(), "exp": issued.Add(time.Hour).Unix(),
-		}).SignedString([]byte(strings.Repeat("s", 32)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return text
+		return tokentest.Sign(t, time.Hour, jwt.MapClaims{"permissions": "read publish", "iat": issued.Unix()})
 	}
 	old, young := bearer(time.Now().Add(-time.Minute)), bearer(time.Now().Add(20*time.Second))
 	start := func() *Single {
 		s := NewSingle(Process{Talk: func(string, ...any) {}, Log: io.Discard}, ServerFlags{
-			PublicFlags: PublicFlags{Listen: "127.0.0.1:0", Auth: token.Config{Keys: []token.Key{
-				{Issuer: "us", Audience: []string{"dashfeed"}, Algorithms: []string{"HS256"}, Files: []string{secret}},
-			}}},
+			PublicFlags:    PublicFlags{Listen: "127.0.0.1:0", Auth: token.Config{Keys: []token.Key{tokentest.Key(t)}}},
 			AdminFlags:     AdminFlags{Admin: "127.0.0.1:0"},
 			StorageFlags:   StorageFlags{Data: filepath.Join(dir, "data")},
 			DashboardFlags: DashboardFlags{Checkpoint: time.Second, Sleep: time.Minute},
@@ -75,9 +62,9 @@ func TestSettingsSurviveARestart(t *testing.T) {
 	event := func(id int) string { return fmt.Sprintf(`{"id":"%d","dashboard":"d","metric":"m","value":1}`, id) }
 	want("GET", "/v1/dashboards", old, "", 200)
 	want("POST", "/v1/events", old, event(1), 202)
-	want("POST", "/revocations", "", `{"kind":"subject","name":"alice","dry_run":true}`, 200)
+	want("POST", "/revocations", "", `{"kind":"subject","name":"ann","dry_run":true}`, 200)
 	want("GET", "/v1/dashboards", old, "", 200)
-	want("POST", "/revocations", "", `{"kind":"subject","name":"alice"}`, 200)
+	want("POST", "/revocations", "", `{"kind":"subject","name":"ann"}`, 200)
 	want("POST", "/tenants/default/limits", "", `{"limits":{"events":"0"}}`, 200)
 	want("POST", "/tenants/default/limits", "", `{"limits":{"tables":"0"}}`, 400)
 	for range 2 {

@@ -45,6 +45,14 @@ func (t *tally[K]) add(k K) *share[K] {
 	return &t.shares[t.last]
 }
 
+// of returns the share of k, which it adds if there is none.
+func (t *tally[K]) of(k K) *share[K] {
+	if s := t.find(k); s != nil {
+		return s
+	}
+	return t.add(k)
+}
+
 // empty returns an empty tally that uses the same memory again.
 func (t *tally[K]) empty() tally[K] {
 	clear(t.shares)
@@ -58,18 +66,10 @@ func (b *batch) limitEvents(l *limits.Limits, body int) error {
 	by, rest := b.caller.by(), body
 	for i := range b.dashboards.shares {
 		d := &b.dashboards.shares[i]
-		t := b.tenants.find(d.key.Tenant)
-		if t == nil {
-			t = b.tenants.add(d.key.Tenant)
-		}
+		t := b.tenants.of(d.key.Tenant)
 		t.events, t.bytes, rest = t.events+d.events, t.bytes+d.bytes, rest-d.bytes
 	}
-	home := b.caller.home()
-	t := b.tenants.find(home)
-	if t == nil {
-		t = b.tenants.add(home)
-	}
-	t.bytes += max(0, rest)
+	b.tenants.of(b.caller.home()).bytes += max(0, rest)
 	if err := b.checkEvents(l, &by); err != nil {
 		return err
 	}
